@@ -1,0 +1,254 @@
+"""The recipe's types: one frozen dataclass per section, unknown keys rejected, kinds told apart by `kind`."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic.dataclasses import dataclass
+
+from .parts import ModelSource, Source, TokenizerSource
+
+STRICT = ConfigDict(extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(ge=1)]
+
+HF_PRESET: dict[str, Any] = {
+    "schedule": "linear",
+    "warmup": 0.0,
+    "clip": 1.0,
+    "weight_decay": 0.0,
+    "betas": (0.9, 0.999),
+    "eps": 1e-8,
+}
+"""What transformers' TrainingArguments would use where a recipe is silent."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Validate:
+    """What must hold of the raw rows; a row set that breaks one of these stops the run."""
+
+    labels: tuple[str, ...] | None = None
+    """The label set, in the order of class ids; when absent, the labels found, sorted."""
+    min_rows: Positive = 10
+    """Fewest rows."""
+    min_chars: Annotated[int, Field(ge=0)] = 1
+    """Shortest text, in characters."""
+    max_chars: Positive = 20_000
+    """Longest text, in characters."""
+    max_missing: Share = 0.05
+    """Largest share of rows without a text or without a label."""
+    max_duplicates: Share = 0.1
+    """Largest share of rows whose text stands in an earlier row."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Validate":
+        if self.labels is not None and (len(set(self.labels)) != len(self.labels) or len(self.labels) < 2):
+            raise ValueError(f"labels must be two or more different names, got {list(self.labels)}")
+        if self.min_chars > self.max_chars:
+            raise ValueError(f"min_chars {self.min_chars} is above max_chars {self.max_chars}")
+        return self
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Clean:
+    """What is done to texts, and which rows are dropped."""
+
+    unicode: Literal["none", "NFC", "NFKC"] = "NFC"
+    """Unicode normalisation form."""
+    whitespace: Literal["keep", "strip", "squeeze"] = "strip"
+    """`strip` cuts both ends; `squeeze` also turns every run of white space into one space."""
+    case: Literal["keep", "lower"] = "keep"
+    """Whether texts are lower-cased."""
+    duplicates: Literal["keep", "drop"] = "drop"
+    """Same text, same label: keep all or only one (a given test row wins over a training row)."""
+    contradictions: Literal["keep", "drop"] = "drop"
+    """Same text under different labels: keep all or none."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class HashSplit:
+    """Rows are split by a hash of their text, per label: a row never moves when rows are added."""
+
+    kind: Literal["hash"] = "hash"
+    """This kind of split."""
+    seed: int = 0
+    """Enters the hash: another seed, another split."""
+    train: Share = 0.8
+    """Share of training rows."""
+    validation: Share = 0.1
+    """Share of validation rows; 0 for none."""
+    test: Share = 0.1
+    """Share of test rows."""
+    exact: bool = False
+    """Exact shares per label (gives up stability when rows are added)."""
+
+    @model_validator(mode="after")
+    def _sum(self) -> "HashSplit":
+        if abs(self.train + self.validation + self.test - 1) > 1e-9 or not (self.train and self.test):
+            raise ValueError("train + validation + test must be 1, with train and test above 0")
+        return self
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class GivenSplit:
+    """The source's own split."""
+
+    kind: Literal["given"]
+    """This kind of split."""
+    validation: Literal["given", "none"] = "given"
+    """Whether the source has a validation part."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class GenerativeEncode:
+    """tokens(text) + [end of text] + [label word's first token]; only the last is supervised."""
+
+    kind: Literal["generative"]
+    """This kind of encoding."""
+    tokenizer: TokenizerSource
+    """Where the tokenizer comes from."""
+    max_length: Annotated[int, Field(ge=3)] = 32
+    """Longest row in tokens; of a longer one the last tokens are kept."""
+    padding: Literal["longest", "max_length"] = "longest"
+    """Pad each batch to its longest row, or every row to max_length."""
+    pad_token_id: Annotated[int, Field(ge=0)] | None = None
+    """Filler id of pads (masked by length, never by id); when absent the tokenizer's pad, else its end of text."""
+    label_words: dict[str, str] | None = None
+    """Label to the word the model writes; when absent the label itself."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ClassifierEncode:
+    """The tokenizer's own form for one text ([CLS] text [SEP]); the label is a class id."""
+
+    kind: Literal["classifier"]
+    """This kind of encoding."""
+    tokenizer: TokenizerSource
+    """Where the tokenizer comes from."""
+    max_length: Annotated[int, Field(ge=3)] = 512
+    """Longest row in tokens, special tokens included; of a longer text the first tokens are kept."""
+    padding: Literal["longest", "max_length"] = "longest"
+    """Pad each batch to its longest row, or every row to max_length."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Train:
+    """Start, mathematics and rhythm of the training. Silent fields mean a constant rate and no clipping."""
+
+    model: ModelSource
+    """What training starts from."""
+    preset: Literal["temper", "hf"] = "temper"
+    """`hf` fills silent fields with transformers' own defaults (linear to 0, clip 1.0)."""
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-5
+    """Peak learning rate."""
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    """Course of the rate after warm-up; linear and cosine end at 0."""
+    warmup: Share = 0.0
+    """Share of the optimiser's steps in which the rate rises from 0."""
+    clip: Annotated[float, Field(gt=0)] | None = None
+    """Largest gradient norm; none for no clipping."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """AdamW's decoupled weight decay."""
+    betas: tuple[Share, Share] = (0.9, 0.999)
+    """AdamW's betas."""
+    eps: Annotated[float, Field(gt=0)] = 1e-8
+    """AdamW's epsilon."""
+    epochs: Positive = 1
+    """Passes over the training rows."""
+    batch_size: Positive = 8
+    """Rows in one forward pass."""
+    accumulation: Positive = 1
+    """Forward passes per optimiser step."""
+    eval_batch_size: Positive = 8
+    """Rows in one forward pass over validation rows."""
+    logging_steps: Positive = 100
+    """Optimiser steps between two points of the training curve."""
+    eval_steps: Positive = 100
+    """Optimiser steps between two validations, each with a checkpoint."""
+    metric: Literal["accuracy", "macro_f1", "loss"] = "accuracy"
+    """The validation score that chooses the checkpoint to register."""
+    patience: Positive | None = None
+    """Stop after so many validations without a better score; none for never."""
+    freeze_encoder: bool = False
+    """Train only the new head (encoder classification)."""
+    gradient_checkpointing: bool = False
+    """Trade time for memory."""
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Arithmetic of the forward pass; float32 weights either way."""
+    seed: int = 42
+    """Seeds new weights, dropout and the order of rows."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, values: Any) -> Any:
+        given = getattr(values, "kwargs", values)
+        if isinstance(given, dict) and given.get("preset") == "hf":
+            given = {**HF_PRESET, **given}
+        return given
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Evaluate:
+    """How the test rows are scored, once per model."""
+
+    batch_size: Positive = 32
+    """Rows in one forward pass."""
+    bootstrap: Annotated[int, Field(ge=100)] = 2000
+    """Resamples behind each interval."""
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    """Coverage of the intervals."""
+    baselines: tuple[Literal["majority", "tfidf"], ...] = ("majority", "tfidf")
+    """What the model is compared with: the commonest label; TF-IDF with logistic regression."""
+    worst: Annotated[int, Field(ge=0)] = 10
+    """How many of the most confident mistakes are shown."""
+    seed: int = 0
+    """Seeds the bootstrap."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Register:
+    """Where the model goes and what it must reach to become champion."""
+
+    model: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+    """Name in the MLflow registry."""
+    metric: Literal["accuracy", "macro_f1"] = "accuracy"
+    """The test metric on which champion and challenger meet."""
+    thresholds: dict[Literal["accuracy", "macro_f1"], Share] = Field(default_factory=dict)
+    """Test metrics that a champion must reach."""
+    tolerance: Share = 0.0
+    """How much worse than the champion's stored score is still not worse."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Recipe:
+    """One recipe: eight sections in the order of the pipeline, and a name."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+    """Names the flow run and the MLflow experiment."""
+    download: Source
+    validate: Validate = Validate()
+    clean: Clean = Clean()
+    split: Annotated[HashSplit | GivenSplit, Field(discriminator="kind")] = HashSplit()
+    encode: Annotated[GenerativeEncode | ClassifierEncode, Field(discriminator="kind")]
+    train: Train
+    evaluate: Evaluate = Evaluate()
+    register: Register
+
+    @field_validator("split", mode="before")
+    @classmethod
+    def _split_kind(cls, value: Any) -> Any:
+        return {"kind": "hash", **value} if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _coherent(self) -> "Recipe":
+        if self.train.patience is not None and _no_validation(self.split):
+            raise ValueError("train.patience needs validation rows, but split leaves none")
+        if self.train.freeze_encoder and self.encode.kind != "classifier":
+            raise ValueError("train.freeze_encoder is read only with encode.kind: classifier")
+        words, labels = getattr(self.encode, "label_words", None), self.validate.labels
+        if words is not None and labels is not None and set(words) != set(labels):
+            raise ValueError(f"encode.label_words names {sorted(words)}, validate.labels {sorted(labels)}")
+        return self
+
+
+def _no_validation(split: HashSplit | GivenSplit) -> bool:
+    return split.validation in (0, "none")

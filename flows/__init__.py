@@ -1,0 +1,1 @@
+"""What runs: one short file per flow, and the command line."""

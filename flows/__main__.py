@@ -1,0 +1,5 @@
+"""python -m flows: the same as `temper`."""
+
+from .cli import main
+
+main()

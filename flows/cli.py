@@ -1,0 +1,34 @@
+"""temper: the command line; each command is declared by the file of its own name."""
+
+import sys
+
+import typer
+
+from configs.environment import quiet_tools
+
+from . import doctor, init, mask, pin, plan, predict, run
+
+HELP = """Temper turns one YAML recipe into a registered model.
+
+Recipes lie in configs/. Any key of a recipe can be changed for one call: `temper run RECIPE train.epochs=3`.
+
+Settings are environment variables: TEMPER_DATA (where relative source paths start, default ./data),
+TEMPER_ARTIFACTS (the cache, default .artifacts), TEMPER_THREADS, MLFLOW_TRACKING_URI, PREFECT_API_URL.
+
+Exit codes: 0 done, 1 a stage failed, 2 the recipe or the usage is wrong.
+"""
+MODULES = (run, plan, mask, predict, init, pin, doctor)
+
+
+def main() -> None:
+    """Entry point of `temper` and `python -m flows`."""
+    quiet_tools()
+    app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+                      rich_markup_mode="markdown")  # fmt: skip
+    for module in MODULES:
+        app.command(module.__name__.rpartition(".")[2])(module.command)
+    app()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,5 @@
+"""temper doctor."""
+
+
+def command() -> None:
+    """TODO."""

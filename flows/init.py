@@ -1,0 +1,5 @@
+"""temper init."""
+
+
+def command() -> None:
+    """TODO."""

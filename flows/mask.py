@@ -1,0 +1,5 @@
+"""temper mask."""
+
+
+def command() -> None:
+    """TODO."""

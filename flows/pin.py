@@ -1,0 +1,5 @@
+"""temper pin."""
+
+
+def command() -> None:
+    """TODO."""

@@ -1,0 +1,5 @@
+"""temper plan."""
+
+
+def command() -> None:
+    """TODO."""

@@ -1,0 +1,5 @@
+"""temper predict."""
+
+
+def command() -> None:
+    """TODO."""

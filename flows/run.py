@@ -1,0 +1,70 @@
+"""temper run: a recipe through the whole pipeline, told stage by stage."""
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .failures import failures
+
+if TYPE_CHECKING:
+    from tasks.artifact import Version
+
+Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes, as section.key=value.")]
+RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe, such as configs/reviews_demo.yaml.")]
+
+
+def command(
+    recipe: RecipeFile,
+    overrides: Overrides = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Hash every cached file again, whatever its size.")] = False,
+) -> None:
+    """Run a recipe: whatever is done already is served from the cache, the rest is done and registered.
+
+    A killed training goes on from its last checkpoint. Ends with the test score, the registered version, and
+    where to look.
+    """
+    from configs.load import load_recipe
+
+    with failures():
+        loaded = load_recipe(recipe, overrides or [])
+        os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
+        from tasks.cached import LISTENER, VERIFY
+
+        from .telling import Teller
+
+        teller = Teller()
+        LISTENER.set(teller.hear)
+        VERIFY.set(verify)
+        with teller:
+            from .finetune import finetune
+
+            version = finetune(loaded)
+        if as_json:
+            print(json.dumps(document(teller.stages, version), indent=1))
+        else:
+            teller.summary(version)
+
+
+def document(stages: list[dict[str, Any]], version: "Version") -> dict[str, Any]:
+    """The JSON document of a run."""
+    from configs.settings import settings
+
+    return {
+        "stages": stages,
+        "model": {
+            "name": version.name,
+            "version": version.version,
+            "aliases": list(version.aliases),
+            "uri": version.uri,
+        },
+        "metrics": version.metrics,
+        "verdict": version.verdict,
+        "mlflow_run_id": version.run_id,
+        "tracking_uri": settings().tracking,
+    }
+
+

@@ -1,0 +1,91 @@
+"""What a person at the terminal sees of a run: a line a stage, a bar while one works, a summary at the end."""
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from tasks.artifact import Version
+    from tasks.cached import Event
+
+MARKS = {"cached": "[cyan]cached[/]", "run": "[green]done[/]", "resumed": "[yellow]resumed[/]"}
+
+
+class Teller:
+    """Hears the stages' events; everything goes to stderr, so that stdout is the caller's."""
+
+    def __init__(self) -> None:
+        self.console = Console(file=sys.stderr, highlight=False)
+        self.stages: list[dict[str, Any]] = []
+        self.bars = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+        )
+        self.bar: Any = None
+
+    def __enter__(self) -> Self:
+        self.bars.start()
+        self.bar = self.bars.add_task("starting Prefect", total=None)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.bars.stop()
+
+    def hear(self, event: "Event") -> None:
+        """Show one event."""
+        if event.kind == "started":
+            self.bars.reset(self.bar, description=event.stage, total=None)
+        elif event.kind == "progress":
+            text = f"{event.stage}: {event.text}"
+            self.bars.update(self.bar, completed=event.done, total=event.total, description=text)
+        elif event.kind == "note":
+            self.console.print(f"  {event.stage}: {event.text}", markup=False)
+        elif event.kind == "failed":
+            self.console.print(f"  [red]failed[/]   {event.stage:<10} {event.seconds:7.1f} s")
+        elif event.status is not None:
+            self.console.print(f"  {MARKS[event.status]:<18} {event.stage:<10} {event.seconds:7.1f} s", end="\n")
+            self.stages.append(
+                {
+                    "stage": event.stage,
+                    "key": event.key,
+                    "status": event.status,
+                    "changed": [],
+                    "seconds": round(event.seconds, 3),
+                }
+            )
+
+    def summary(self, version: "Version") -> None:
+        """The end of a run: scores beside the baselines, the version, where to look, a line to try."""
+        from configs.settings import settings
+
+        out = Console(highlight=False)
+        facts = version.report
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for name, side in (("", "left"), ("test accuracy", "right"), ("interval", "right"), ("macro-F1", "right")):
+            table.add_column(name, justify=side)  # type: ignore[arg-type]
+        low, high = facts["accuracy_interval"]
+        table.add_row("[bold]this model[/]", f"{facts['accuracy']:.4f}", f"{low:.4f} – {high:.4f}", f"{facts['macro_f1']:.4f}")
+        for name, values in facts["baselines"].items():
+            table.add_row(name, f"{values['accuracy']:.4f}", "", f"{values['macro_f1']:.4f}")
+        out.print()
+        out.print(table)
+        beaten = [name for name, v in facts["baselines"].items() if v["accuracy"] >= facts["accuracy"]]
+        if beaten:
+            out.print(f"[yellow]The model is not better than the baseline {' and '.join(beaten)}.[/]")
+        aliases = "".join(f" @{alias}" for alias in version.aliases)
+        out.print(f"\n[bold]{version.name}[/] version {version.version}[bold]{aliases}[/]: {version.verdict}")
+        place = settings().tracking
+        out.print(f"\nMLflow:  mlflow server --backend-store-uri {place}", soft_wrap=True)
+        out.print("Prefect: prefect server start", soft_wrap=True)
+        alias = f"@{version.aliases[0]}" if version.aliases else f"/{version.version}"
+        out.print(f"Try:     temper predict {version.name}{alias} \"I would buy this again tomorrow.\"", soft_wrap=True)

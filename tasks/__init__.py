@@ -1,0 +1,1 @@
+"""The pipeline's stages (files) and the domain code they call (folders)."""

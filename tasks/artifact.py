@@ -1,0 +1,147 @@
+"""Artifact: a reference to an immutable directory; its manifest says what lies there and what made it."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from configs.settings import settings
+
+FORMAT = 1
+"""Changes when the meaning of what artifact.py, cached.py or store/ write changes; part of every key."""
+MANIFEST = "manifest.json"
+
+
+class StageError(Exception):
+    """A stage cannot go on; the message says what, where and how to mend it."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What tasks exchange: stage, key and content digest; the directory follows from the settings."""
+
+    stage: str
+    key: str
+    digest: str
+    opened: tuple[str, ...] = ("*",)
+
+    @property
+    def path(self) -> Path:
+        """The artifact's directory."""
+        return settings().store / self.stage / self.key
+
+    @property
+    def records(self) -> Path:
+        """Reports, pictures, curves and timings: checksummed, not part of the digest."""
+        return self.path / "records"
+
+    def file(self, name: str) -> Path:
+        """A file under data/. Raises PermissionError where the stage did not declare that it opens it."""
+        if not any(fnmatchcase(name, pattern) for pattern in self.opened):
+            raise PermissionError(f"{self.stage}/{name} is opened but not declared in opens={self.opened}")
+        return self.path / "data" / name
+
+    def limited(self, patterns: tuple[str, ...]) -> "Artifact":
+        """The same artifact, opened only where a pattern fits."""
+        return replace(self, opened=patterns)
+
+    def manifest(self) -> dict[str, Any]:
+        """The manifest as written (see `seal`). Raises ValueError where it is damaged."""
+        return read_manifest(self.path)
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered model: where it lies in the registry, and what was decided about it."""
+
+    name: str
+    version: str
+    aliases: tuple[str, ...]
+    verdict: str
+    run_id: str
+    metrics: dict[str, float]
+    report: dict[str, Any]
+    found: bool = False
+
+    @property
+    def uri(self) -> str:
+        """Address for mlflow.pyfunc.load_model."""
+        return f"models:/{self.name}/{self.version}"
+
+
+def canonical(value: object) -> str:
+    """JSON with one spelling per value."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def digest_text(text: str) -> str:
+    """sha256 of a text, hex."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def digest_file(path: Path) -> str:
+    """sha256 of a file's bytes, hex."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def content_digest(files: Mapping[str, Mapping[str, Any]]) -> str:
+    """Digest of data/: every path below it with its sha256."""
+    return digest_text(canonical({name: entry["sha256"] for name, entry in files.items() if _is_data(name)}))
+
+
+def _is_data(name: str) -> bool:
+    return name.startswith("data/")
+
+
+def describe_files(directory: Path) -> dict[str, dict[str, Any]]:
+    """Size, sha256 and file-system marks of every file in data/ and records/. Raises StageError on links."""
+    return {name: {**marks(path), "sha256": digest_file(path)} for name, path in _files(directory)}
+
+
+def marks(path: Path) -> dict[str, int]:
+    """What the file system says of a file; a change of any of these asks for a new hash."""
+    stat = path.stat()
+    return {
+        "size": stat.st_size,
+        "mtime_ns": stat.st_mtime_ns,
+        "ctime_ns": stat.st_ctime_ns,
+        "inode": stat.st_ino,
+    }
+
+
+def _files(directory: Path) -> Iterator[tuple[str, Path]]:
+    for part in ("data", "records"):
+        for path in sorted((directory / part).rglob("*")):
+            if path.is_symlink() or not (path.is_file() or path.is_dir()):
+                raise StageError(f"{path}: artifacts hold plain files only")
+            if path.is_file():
+                yield path.relative_to(directory).as_posix(), path
+
+
+def seal(manifest: dict[str, Any]) -> str:
+    """The manifest's text, with a checksum of itself so that damage to it shows."""
+    return canonical({**manifest, "sha256": digest_text(canonical(manifest))})
+
+
+def read_manifest(directory: Path) -> dict[str, Any]:
+    """Read a sealed manifest. Raises ValueError where it is missing, unreadable or altered."""
+    try:
+        manifest: dict[str, Any] = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+        seal_found = manifest.pop("sha256")
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise ValueError(f"manifest unreadable ({type(error).__name__})") from None
+    if digest_text(canonical(manifest)) != seal_found:
+        raise ValueError("manifest altered")
+    return manifest
+
+
+def lineage(artifact: Artifact) -> dict[str, Artifact]:
+    """Every artifact that this one was made from, by stage, itself included."""
+    found = {artifact.stage: artifact}
+    for upstream in artifact.manifest()["inputs"].values():
+        found |= lineage(Artifact(upstream["stage"], upstream["key"], upstream["digest"]))
+    return found

@@ -1,0 +1,262 @@
+"""@cached_task: how a stage meets the artifact store, Prefect's interface and MLflow's live curves."""
+
+import base64
+import inspect
+import json
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Concatenate, Generic, Literal, ParamSpec
+
+from configs.literal import complete
+from configs.settings import settings
+
+from .artifact import Artifact, Version
+from .store import disk
+from .store.identity import identity, key_of
+from .store.lock import locked
+from .store.output import Output, Report, new_output
+from .store.pins import pin
+
+P = ParamSpec("P")
+Status = Literal["cached", "run", "resumed"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a person at a terminal hears of a stage."""
+
+    stage: str
+    kind: Literal["started", "progress", "note", "finished", "failed"]
+    text: str = ""
+    done: int = 0
+    total: int = 0
+    status: Status | None = None
+    seconds: float = 0.0
+    key: str = ""
+
+
+LISTENER: ContextVar[Callable[[Event], None]] = ContextVar("LISTENER", default=lambda event: None)
+VERIFY: ContextVar[bool] = ContextVar("VERIFY", default=False)
+
+
+@dataclass(frozen=True)
+class Stage(Generic[P]):
+    """A stage: called inside a flow it is a Prefect task that runs only when its key is new."""
+
+    body: Callable[..., None]
+    opens: Mapping[str, tuple[str, ...]]
+    libraries: tuple[str, ...]
+    curves: bool
+
+    @property
+    def name(self) -> str:
+        """One word, the same everywhere."""
+        return self.body.__name__
+
+    @property
+    def parameters(self) -> list[str]:
+        """Names of the upstream artifacts, in order."""
+        return list(inspect.signature(self.body).parameters)[2:]
+
+    def identify(self, section: Any, inputs: Mapping[str, Artifact], *, ask: bool) -> tuple[Any, dict[str, Any]]:
+        """The pinned section and the identity behind the key. Raises Unpinned, DataError."""
+        pinned, values = pin(section, ask=ask)
+        limited = {name: artifact.limited(self.opens[name]) for name, artifact in inputs.items()}
+        return pinned, identity(self.body.__module__, values, limited, self.libraries)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Artifact:
+        """Run in the flow that is running; the task ends as `Cached` where nothing had to be done."""
+        bound = inspect.signature(self.body).bind(None, *args, **kwargs).arguments
+        section = bound[list(bound)[1]]
+        inputs = {name: bound[name] for name in self.parameters}
+        artifact: Artifact = _as_task(self.name, self.perform, section, inputs)
+        return artifact
+
+    def perform(self, section: Any, inputs: dict[str, Artifact]) -> tuple[Artifact, Status, Path]:
+        """Serve the artifact or make it, one process at a time."""
+        say = _speaker(self.name)
+        pinned, identified = self.identify(section, inputs, ask=True)
+        root, key = settings().store, key_of(identified)
+        with locked(root / self.name / f"{key}.lock", waiting=lambda: say("another process is at it; waiting")):
+            found = self._serve(root, key, say)
+            if found is not None:
+                return found, "cached", found.records
+            output = new_output(disk.begin(root, self.name, key, resume=self.curves))
+            output.say, output.progress = say, _progress(self.name)
+            began = time.monotonic()
+            limited = {name: artifact.limited(self.opens[name]) for name, artifact in inputs.items()}
+            try:
+                with self._curves(key, section, inputs, output):
+                    self.body(output, pinned, **limited)
+            except Exception:
+                publish(self.name, output.records)
+                raise
+            about = {
+                "identity": identified,
+                "inputs": {name: _reference(artifact) for name, artifact in inputs.items()},
+                "section": complete(pinned),
+                "rows": output.counts,
+                "made": {"seconds": round(time.monotonic() - began, 3), "at": int(time.time())},
+            }
+            artifact = disk.commit(root, self.name, key, about)
+            return artifact, "resumed" if output.resumed else "run", artifact.records
+
+    def _serve(self, root: Path, key: str, say: Callable[[str], None]) -> Artifact | None:
+        try:
+            return disk.find(root, self.name, key, verify=VERIFY.get())
+        except ValueError as damage:
+            aside = disk.set_aside(root, self.name, key)
+            say(f"the cached artifact is damaged ({damage}); set aside as {aside.name} and built anew")
+            return None
+
+    def _curves(
+        self, key: str, section: Any, inputs: Mapping[str, Artifact], output: Output
+    ) -> AbstractContextManager[object]:
+        if not self.curves:
+            return nullcontext()
+        from .tracking.runs import live_run, recipe_params
+
+        def connect(report: Report) -> None:
+            output.report = report
+
+        params = recipe_params({self.name: section}, list(inputs.values()))
+        return live_run(key, flow_links(), params, connect)
+
+
+def cached_task(
+    *, opens: Mapping[str, tuple[str, ...]] | None = None, libraries: tuple[str, ...] = (), curves: bool = False
+) -> Callable[[Callable[Concatenate[Output, P], None]], Stage[P]]:
+    """Make a stage of a function `stage(out, section, *upstream)`.
+
+    `opens` names, per upstream artifact, the files that the stage reads: they alone enter its key, and opening
+    another raises PermissionError. `libraries` adds to those that the code imports. With `curves` the stage
+    trains: what it reports goes to MLflow as it happens, and a killed run's files are kept to be resumed.
+    """
+
+    def decorate(body: Callable[Concatenate[Output, P], None]) -> Stage[P]:
+        return Stage(body, opens or {}, libraries, curves)
+
+    return decorate
+
+
+def recorded_task(
+    body: Callable[Concatenate[dict[str, str], P], Version],
+) -> Callable[P, Version]:
+    """Make a task of `register(links, section, *upstream)`: never served from the cache, `Cached` where it found."""
+
+    def call(*args: P.args, **kwargs: P.kwargs) -> Version:
+        def perform(section: Any, inputs: dict[str, Artifact]) -> tuple[Version, Status, None]:
+            version = body(flow_links(), section, *inputs.values())  # type: ignore[call-arg, arg-type]
+            return version, "cached" if version.found else "run", None
+
+        bound = inspect.signature(body).bind(None, *args, **kwargs).arguments
+        section, *upstream = list(bound)[1:]
+        version: Version = _as_task(
+            body.__name__, perform, bound[section], {name: bound[name] for name in upstream}
+        )
+        return version
+
+    return call
+
+
+def _as_task(name: str, perform: Callable[..., Any], section: Any, inputs: dict[str, Artifact]) -> Any:
+    """Call `perform` as a Prefect task; its state is named Cached where the store served it."""
+    from prefect import task
+    from prefect.cache_policies import NO_CACHE
+    from prefect.states import Completed
+
+    def run(section: Any, inputs: dict[str, Artifact]) -> Any:
+        began = time.monotonic()
+        LISTENER.get()(Event(name, "started"))
+        try:
+            result, status, records = perform(section, inputs)
+        except BaseException:
+            LISTENER.get()(Event(name, "failed", seconds=time.monotonic() - began))
+            raise
+        publish(name, records) if records else _publish_version(result)
+        key = getattr(result, "key", "")
+        LISTENER.get()(Event(name, "finished", status=status, seconds=time.monotonic() - began, key=key))
+        return Completed(name="Cached" if status == "cached" else "Completed", data=result)
+
+    as_task = task(run, name=name, task_run_name=name, cache_policy=NO_CACHE, persist_result=False)
+    return as_task(section, inputs, return_state=True).result()
+
+
+def _speaker(name: str) -> Callable[[str], None]:
+    return lambda text: LISTENER.get()(Event(name, "note", text))
+
+
+def _progress(name: str) -> Callable[[int, int, str], None]:
+    """Progress to the terminal, and every two seconds to Prefect."""
+    artifact, last = None, 0.0
+
+    def tell(done: int, total: int, text: str) -> None:
+        nonlocal artifact, last
+        LISTENER.get()(Event(name, "progress", text, done, total))
+        if _in_flow() and total and (time.monotonic() - last > 2 or (done >= total and artifact)):
+            from prefect.artifacts import create_progress_artifact, update_progress_artifact
+
+            share, last = 100.0 * done / total, time.monotonic()
+            if artifact is None:
+                artifact = create_progress_artifact(share, key=f"{name}-progress", description=text)
+            else:
+                update_progress_artifact(artifact, share, description=text)  # type: ignore[arg-type]
+
+    return tell
+
+
+def publish(name: str, records: Path) -> None:
+    """Show a stage's summary, pictures and table in Prefect (nothing outside a flow run)."""
+    if not _in_flow():
+        return
+    from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+    summary, table = records / "summary.md", records / "table.json"
+    if summary.exists():
+        pictures = [
+            f"\n\n![{path.stem}](data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()})"
+            for path in sorted(records.glob("*.png"))
+        ]
+        create_markdown_artifact(summary.read_text(encoding="utf-8") + "".join(pictures), key=f"{name}-summary")
+    if table.exists():
+        create_table_artifact(json.loads(table.read_text(encoding="utf-8")), key=f"{name}-table")
+
+
+def _publish_version(version: Version) -> None:
+    from prefect.artifacts import create_markdown_artifact
+
+    aliases = ", ".join(version.aliases) or "none"
+    lines = [
+        f"# {version.name} version {version.version}",
+        f"- alias: **{aliases}**",
+        f"- verdict: {version.verdict}",
+        f"- address: `{version.uri}`",
+        f"- MLflow run: `{version.run_id}` in `{settings().tracking}`",
+    ]
+    create_markdown_artifact("\n".join(lines), key="register-summary")
+
+
+def _in_flow() -> bool:
+    from prefect.context import TaskRunContext
+
+    return TaskRunContext.get() is not None
+
+
+def flow_links() -> dict[str, str]:
+    """Id, name and recipe of the Prefect flow run that is running; empty outside one."""
+    from prefect.context import FlowRunContext
+
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return {}
+    recipe = (context.parameters or {}).get("recipe")
+    links = {"prefect.flow_run_id": str(context.flow_run.id), "prefect.flow_run_name": context.flow_run.name}
+    return links | ({"temper.recipe": recipe.name} if recipe is not None else {})
+
+
+def _reference(artifact: Artifact) -> dict[str, str]:
+    return {"stage": artifact.stage, "key": artifact.key, "digest": artifact.digest}

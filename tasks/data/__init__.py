@@ -1,0 +1,1 @@
+"""Rows: sources, tables, expectations, cleaning, splitting and the row ledger."""

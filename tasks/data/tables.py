@@ -1,0 +1,126 @@
+"""Files -> tables of strings; a file that cannot be read is named with line, cause and mend."""
+
+import difflib
+import json
+from pathlib import Path
+from typing import Any, Protocol
+
+import pandas as pd
+
+ENDINGS = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+}
+
+
+class Reading(Protocol):
+    """How a table is read (fields of a recipe's source)."""
+
+    @property
+    def format(self) -> str | None: ...
+    @property
+    def encoding(self) -> str: ...
+    @property
+    def header(self) -> tuple[str, ...] | None: ...
+    @property
+    def quoting(self) -> bool: ...
+
+
+class DataError(ValueError):
+    """Data that cannot be used; the message says what, where and how to mend it."""
+
+
+def read_table(path: Path, how: Reading, name: str | None = None) -> pd.DataFrame:
+    """Read CSV, TSV, JSON lines or Parquet. Only an empty field is missing; "NA" and "null" are words.
+
+    Raises DataError where the file is absent, empty, of unknown format, or not as its format asks.
+    """
+    check_file(path)
+    kind = how.format or ENDINGS.get(Path(name or path).suffix.lower())
+    if kind is None:
+        raise DataError(f"{path}: unknown ending; set `format` to one of csv, tsv, jsonl, parquet")
+    if kind == "parquet":
+        return _read_parquet(path)
+    check_encoding(path, how.encoding)
+    return _read_jsonl(path, how.encoding) if kind == "jsonl" else _read_csv(path, kind, how)
+
+
+def check_file(path: Path) -> None:
+    """Raise DataError unless the file is there and has a byte."""
+    if not path.is_file():
+        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*")], 1, 0.5)
+        hint = f"did you mean {near[0]}?" if near else "relative paths start at the setting TEMPER_DATA"
+        raise DataError(f"{path}: no such file; {hint}")
+    if path.stat().st_size == 0:
+        raise DataError(f"{path}: the file is empty; it must hold rows")
+
+
+def check_encoding(path: Path, encoding: str) -> None:
+    """Raise DataError with the line of the first byte that is not in the encoding."""
+    data = path.read_bytes()
+    try:
+        data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise DataError(
+            f"{path}:{line}: byte 0x{data[error.start]:02x} is not {encoding}; "
+            "save the file as UTF-8 or set `encoding` (such as cp1252)"
+        ) from None
+    except LookupError:
+        raise DataError(f"{path}: unknown encoding {encoding!r}; use a name such as utf-8 or cp1252") from None
+
+
+def text_encoding(encoding: str) -> str:
+    """The same encoding, a byte-order mark not counted as text."""
+    return "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
+
+
+def _read_csv(path: Path, kind: str, how: Reading) -> pd.DataFrame:
+    options: dict[str, Any] = {"header": None, "names": list(how.header)} if how.header else {}
+    try:
+        frame: pd.DataFrame = pd.read_csv(
+            path,
+            sep="\t" if kind == "tsv" else ",",
+            dtype="str",
+            keep_default_na=False,
+            na_values=[""],
+            encoding=text_encoding(how.encoding),
+            quoting=0 if how.quoting else 3,
+            index_col=False,
+            **options,
+        )
+    except pd.errors.EmptyDataError:
+        raise DataError(f"{path}: no columns found; the first line must name them") from None
+    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
+        raise DataError(f"{path}: {str(error).strip()}; mend the line or set `quoting: false`") from None
+    return frame
+
+
+def _read_jsonl(path: Path, encoding: str) -> pd.DataFrame:
+    rows = []
+    with path.open(encoding=text_encoding(encoding), newline="\n") as handle:
+        for number, line in enumerate(handle, 1):
+            if line.strip():
+                try:
+                    row = json.loads(line)
+                except ValueError as error:
+                    raise DataError(f"{path}:{number}: not JSON ({error}); one object per line") from None
+                if not isinstance(row, dict):
+                    raise DataError(f"{path}:{number}: a {type(row).__name__}; one object per line")
+                rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        frame: pd.DataFrame = pq.read_table(path).to_pandas()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{path}: not a Parquet file ({error})") from None
+    return frame

@@ -1,0 +1,72 @@
+"""encode: split rows come in; token ids and -100-masked labels go out, with a tokenizer and a mask certificate."""
+
+import json
+from typing import Any
+
+import pandas as pd
+
+from configs.schema import ClassifierEncode, GenerativeEncode
+
+from .artifact import Artifact
+from .cached import cached_task
+from .data.rows import read_rows
+from .data.splitting import PARTS
+from .store.output import Output
+from .text.encoding import Encoding
+from .text.parts import Part, write_part
+from .text.rows import certify_part, encode_part, make_encoding
+from .text.tokenizer import TextTokenizer
+from .text.vocabulary import make_tokenizer
+
+EXAMPLES = 3
+
+
+@cached_task(
+    opens={"splits": ("train.parquet", "validation.parquet", "test.parquet", "labels.json")},
+    libraries=("tokenizers", "transformers"),
+)
+def encode(out: Output, section: GenerativeEncode | ClassifierEncode, splits: Artifact) -> None:
+    """Tokenise and mask each part, then certify every row. Raises DataError, MaskError."""
+    tables = {part: read_rows(splits.file(f"{part}.parquet")) for part in PARTS}
+    labels = json.loads(splits.file("labels.json").read_text(encoding="utf-8"))
+    tokenizer = make_tokenizer(section.tokenizer, tables["train"]["text"].tolist())
+    encoding = make_encoding(section, tokenizer, labels)
+    parts, dropped, certificates = {}, [], {}
+    for name, table in tables.items():
+        part, gone = encode_part(encoding, tokenizer, table)
+        certificate = certify_part(encoding, tokenizer, part, table)
+        certificate.require(name)
+        write_part(part, out.data / f"{name}.parquet")
+        parts[name], certificates[name] = part, certificate.as_dict()
+        dropped.append(gone)
+    tokenizer.save(out.data)
+    encoding.save(out.data)
+    (out.data / "certificate.json").write_text(json.dumps(certificates, indent=1), encoding="utf-8")
+    before = pd.concat([table["id"] for table in tables.values()])
+    out.rows(before, [row for part in parts.values() for row in part.ids], pd.concat(dropped, ignore_index=True))
+    out.summary(_describe(encoding, tokenizer, parts["train"], certificates))
+
+
+def _describe(
+    encoding: Encoding, tokenizer: TextTokenizer, train: Part, certificates: dict[str, dict[str, Any]]
+) -> str:
+    lines = [
+        f"# encode ({encoding.kind}): the mask certificate holds",
+        f"Vocabulary {tokenizer.size:,}, at most {encoding.max_length} tokens a row.",
+    ]
+    if any(certificate["pad_is_eos"] for certificate in certificates.values()):
+        lines.append("Pads are filled with the end-of-text id; attention and labels go by length, so real ones count.")
+    lines += ["", "| part | rows | tokens | supervised | rows cut |", "|---|---:|---:|---:|---:|"]
+    for name, c in certificates.items():
+        lines.append(f"| {name} | {c['rows']:,} | {c['tokens']:,} | {c['supervised']:,} | {c['cut_rows']:,} |")
+    lines += ["", "Samples, supervised tokens in bold:", ""]
+    return "\n".join(lines + [f"1. {sample(encoding, tokenizer, train, row)}" for row in range(min(EXAMPLES, len(train)))])
+
+
+def sample(encoding: Encoding, tokenizer: TextTokenizer, part: Part, row: int) -> str:
+    """One row as decoded pieces, supervised ones in bold, the class behind."""
+    start, stop = part.encoded.offsets[row], part.encoded.offsets[row + 1]
+    ids, labels = part.encoded.ids[start:stop].tolist(), part.encoded.labels[start:stop].tolist()
+    pieces = tokenizer.decode([[token] for token in ids])
+    marked = [f"**`{p}`**" if label >= 0 else f"`{p}`" for p, label in zip(pieces, labels, strict=True)]
+    return " ".join(marked).replace("\n", "\\n") + f" → {encoding.labels[part.class_ids[row]]}"

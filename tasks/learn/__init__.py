@@ -1,0 +1,1 @@
+"""Learning: the Trainer's set-up, certified checkpoints, metrics, baselines and pictures."""

@@ -1,0 +1,93 @@
+"""Certified checkpoints: written aside, hashed, renamed; only an intact one is ever resumed from."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..artifact import canonical, digest_file, digest_text
+from ..store.disk import write_synced
+
+CERTIFICATE = "certificate.json"
+ASIDE = "aside"
+NAME = re.compile(r"^checkpoint-(\d+)$")
+KEPT = 2
+"""Newest checkpoints kept besides the best one."""
+
+
+def certify(folder: Path, about: dict[str, Any]) -> None:
+    """Write sizes and hashes of every file, flushed to the disk, as the folder's last file."""
+    for path in sorted(folder.rglob("*")):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    body = {"files": {name: digest_file(path) for name, path in _files(folder)}, **about}
+    write_synced(folder / CERTIFICATE, canonical({**body, "sha256": digest_text(canonical(body))}))
+
+
+def check(folder: Path) -> dict[str, Any]:
+    """The certificate of an intact checkpoint. Raises ValueError naming what is wrong."""
+    try:
+        body: dict[str, Any] = json.loads((folder / CERTIFICATE).read_text(encoding="utf-8"))
+        found = body.pop("sha256")
+    except (OSError, ValueError, KeyError, AttributeError):
+        raise ValueError("no readable certificate") from None
+    if digest_text(canonical(body)) != found:
+        raise ValueError("the certificate was altered")
+    present = dict(_files(folder))
+    for name, sha256 in body["files"].items():
+        if name not in present:
+            raise ValueError(f"{name} is missing")
+        if digest_file(present[name]) != sha256:
+            raise ValueError(f"{name} has other bytes than were written")
+    return body
+
+
+def publish(aside: Path, folder: Path) -> None:
+    """Make a certified checkpoint visible under its name."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    aside.rename(folder)
+    handle = os.open(folder.parent, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def newest_intact(root: Path, say: Callable[[str], None]) -> tuple[Path, dict[str, Any]] | None:
+    """The newest checkpoint that passes `check`, and its certificate; damaged ones are removed and named."""
+    for step, folder in sorted(checkpoints(root), reverse=True):
+        try:
+            return folder, check(folder)
+        except ValueError as damage:
+            say(f"checkpoint {step} is damaged ({damage}); falling back to an earlier one")
+            shutil.rmtree(folder)
+    return None
+
+
+def checkpoints(root: Path) -> list[tuple[int, Path]]:
+    """Steps and folders of the checkpoints that lie under their final names."""
+    found = [(NAME.match(path.name), path) for path in root.glob("checkpoint-*")]
+    return [(int(match[1]), path) for match, path in found if match]
+
+
+def rotate(root: Path, best: int | None) -> None:
+    """Remove all but the newest KEPT checkpoints and the best one."""
+    steps = sorted(checkpoints(root), reverse=True)
+    for step, folder in steps[KEPT:]:
+        if step != best:
+            shutil.rmtree(folder)
+
+
+def _files(folder: Path) -> list[tuple[str, Path]]:
+    return [
+        (path.relative_to(folder).as_posix(), path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != CERTIFICATE
+    ]

@@ -1,0 +1,93 @@
+"""transformers' Trainer with what it lacks: certified checkpoints, validation by class, live reports."""
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import Trainer, TrainerCallback
+
+from configs.schema import Train
+
+from ..text.segments import IGNORE_INDEX
+from . import checkpoints
+from .metrics import accuracy, confusion, macro_f1
+
+Report = Callable[[int, Mapping[str, float]], None]
+KEPT_LOGS = ("loss", "grad_norm", "learning_rate", "eval_loss", "eval_accuracy", "eval_macro_f1")
+"""What goes into the curves; speeds and clock times do not, so that histories of equal runs are equal."""
+
+
+class CertifiedTrainer(Trainer):
+    """Writes checkpoints aside and certifies them; validates with the scores of the classes alone."""
+
+    def __init__(self, *, class_ids: tuple[int, ...], **options: Any) -> None:
+        super().__init__(**options)
+        self.class_ids = torch.tensor(class_ids) if class_ids else None
+
+    def _get_output_dir(self, trial: Any) -> str:
+        return str(Path(self.args.output_dir) / checkpoints.ASIDE)
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        root = Path(self.args.output_dir)
+        aside, name = root / checkpoints.ASIDE, f"checkpoint-{self.state.global_step}"
+        shutil.rmtree(aside, ignore_errors=True)
+        super()._save_checkpoint(model, trial)
+        checkpoints.certify(aside / name, {"step": self.state.global_step, "threads": torch.get_num_threads()})
+        checkpoints.publish(aside / name, root / name)
+        checkpoints.rotate(root, self.state.best_global_step)
+
+    def evaluate(
+        self, eval_dataset: Any = None, ignore_keys: list[str] | None = None, metric_key_prefix: str = "eval"
+    ) -> dict[str, float]:
+        """Loss per target, accuracy and macro-F1 over validation rows, with dropout off."""
+        model, total, truth, found = self.model.eval(), 0.0, [], []
+        for batch in self.get_eval_dataloader(eval_dataset):
+            with torch.inference_mode(), self.compute_loss_context_manager():
+                output = model(**self._prepare_inputs(batch), num_items_in_batch=1)
+            total += float(output.loss)
+            scores = output.logits if self.class_ids is None else output.logits[:, self.class_ids]
+            truth.append(self._targets(batch["labels"]).numpy())
+            found.append(scores.argmax(1).cpu().numpy())
+        classes = scores.shape[1]
+        counts = confusion(np.concatenate(truth), np.concatenate(found), classes)
+        metrics = {"loss": total / counts.sum(), "accuracy": accuracy(counts), "macro_f1": macro_f1(counts)}
+        named = {f"{metric_key_prefix}_{name}": float(value) for name, value in metrics.items()}
+        self.log(dict(named))
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, named)
+        return named
+
+
+    def _targets(self, labels: Tensor) -> Tensor:
+        """Class ids of the supervised targets in a batch, in the order of the logits."""
+        if labels.dim() == 1:
+            return labels
+        shifted = labels[:, 1:]
+        tokens = shifted[shifted != IGNORE_INDEX]
+        return tokens if self.class_ids is None else (tokens[:, None] == self.class_ids).int().argmax(1)
+
+
+class Reporter(TrainerCallback):
+    """Passes what the Trainer logs to a report, and how far it is to a progress display."""
+
+    def __init__(self, report: Report, progress: Callable[[int, int, str], None], section: Train) -> None:
+        self.report, self.progress, self.section = report, progress, section
+        self.text = "training"
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Progress."""
+        self.progress(state.global_step, state.max_steps, self.text)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        """Curves. Raises FloatingPointError where a loss is not finite: training on would be in vain."""
+        values = {name: float(logs[name]) for name in KEPT_LOGS if name in logs}
+        if values:
+            self.text = ", ".join(f"{name} {value:.4g}" for name, value in values.items() if "loss" in name or "acc" in name)
+            self.report(state.global_step, values)
+        if not all(np.isfinite(list(values.values()))):
+            raise FloatingPointError(
+                f"step {state.global_step}: {values} is not finite; lower train.learning_rate or set train.clip"
+            )

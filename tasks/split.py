@@ -1,0 +1,33 @@
+"""split: clean rows come in; train, validation and test rows go out."""
+
+import shutil
+
+import pandas as pd
+
+from configs.schema import GivenSplit, HashSplit
+
+from .artifact import Artifact
+from .cached import cached_task
+from .data.rows import dropped_rows, read_rows, write_rows
+from .data.splitting import PARTS, split_rows
+from .store.output import Output
+
+
+@cached_task(opens={"rows": ("rows.parquet", "labels.json")})
+def split(out: Output, section: HashSplit | GivenSplit, rows: Artifact) -> None:
+    """Divide the rows, stratified by label. Raises DataError where a part would be empty."""
+    table = read_rows(rows.file("rows.parquet"))
+    parts = split_rows(table, section)
+    for part in PARTS:
+        write_rows(table[parts == part], out.data / f"{part}.parquet")
+    shutil.copyfile(rows.file("labels.json"), out.data / "labels.json")
+    out.rows(table["id"], table["id"], dropped_rows(table.head(0), ""))
+    out.summary(_describe(table, parts, section))
+
+
+def _describe(table: pd.DataFrame, parts: pd.Series, section: HashSplit | GivenSplit) -> str:
+    counts = pd.crosstab(table["label"], parts).reindex(columns=list(PARTS), fill_value=0)
+    shares = ", ".join(f"{part} {(parts == part).mean():.1%}" for part in PARTS)
+    lines = [f"# split ({section.kind}): {shares}", "", "| label | train | validation | test |", "|---|---:|---:|---:|"]
+    return "\n".join(lines + [f"| {label} | {a:,} | {b:,} | {c:,} |" for label, (a, b, c) in
+                              zip(counts.index, counts.to_numpy(), strict=True)])  # fmt: skip

@@ -1,0 +1,100 @@
+"""Which code of this project a stage can reach, normalised so that comments and formatting do not count."""
+
+import ast
+import importlib.metadata
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import grimp
+
+from configs.settings import HOME
+
+from ..artifact import digest_text
+
+OUTSIDE = ("configs", "tasks.cached", "tasks.artifact", "tasks.store")
+"""Not part of any closure: recipe values are in the key already, the cache has FORMAT."""
+SHOWING = {"matplotlib", "rich", "mlflow", "prefect", "pydantic", "typer", "yaml", "grimp"}
+"""Libraries that shape what is shown or configured, not the bytes of an artifact."""
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "great_expectations": "great-expectations"}
+
+
+@cache
+def _graph() -> grimp.ImportGraph:
+    return grimp.build_graph("tasks", "configs", include_external_packages=True, cache_dir=None)
+
+
+@cache
+def closure(module: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Code digests by module and library versions by name, of all that `module` can reach by imports.
+
+    Imports inside functions count; imports for type checkers alone do too, which errs on the safe side.
+    """
+    graph, seen, libraries, waiting = _graph(), set(), set(), [module]
+    while waiting:
+        name = waiting.pop()
+        if name in seen or _outside(name):
+            continue
+        if graph.is_module_squashed(name):
+            libraries.add(name)
+            continue
+        seen.add(name)
+        waiting.extend(graph.find_modules_directly_imported_by(name))
+        waiting.extend(_packages_of(name))
+    return {name: code_digest(_source(name)) for name in sorted(seen)}, versions(libraries)
+
+
+def versions(libraries: set[str]) -> dict[str, str]:
+    """Installed versions of third-party top-level packages; the standard library and SHOWING left out."""
+    found = {}
+    for library in sorted({name.partition(".")[0] for name in libraries} - SHOWING):
+        try:
+            found[library] = importlib.metadata.version(DISTRIBUTIONS.get(library, library))
+        except importlib.metadata.PackageNotFoundError:  # standard library: Python's version is in the key
+            continue
+    return found
+
+
+def _outside(name: str) -> bool:
+    return any(name == outside or name.startswith(outside + ".") for outside in OUTSIDE)
+
+
+def _packages_of(name: str) -> list[str]:
+    return [name.rpartition(".")[0]] if "." in name else []
+
+
+def _source(module: str) -> Path:
+    path = HOME.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def code_digest(path: Path) -> str:
+    """sha256 of a module's syntax tree without docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            _drop_strings(node.body)
+    return digest_text(ast.dump(tree))
+
+
+def _drop_strings(body: list[ast.stmt]) -> None:
+    kept = [s for s in body if not (isinstance(s, ast.Expr) and _is_text(s.value))]
+    body[:] = kept or [ast.Pass()]
+
+
+def _is_text(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
+
+
+def differences(before: Mapping[str, object], now: Mapping[str, object], at: str = "") -> list[str]:
+    """Dotted paths under which two identities differ, each with its two values where they are short."""
+    found = []
+    for name in sorted(before.keys() | now.keys()):
+        old, new, here = before.get(name), now.get(name), f"{at}{name}"
+        if isinstance(old, dict) or isinstance(new, dict):
+            old_part = old if isinstance(old, dict) else {}
+            new_part = new if isinstance(new, dict) else {}
+            found += differences(old_part, new_part, f"{here}.")
+        elif old != new:
+            found.append(here if len(f"{old}{new}") > 60 else f"{here}: {old} → {new}")
+    return found

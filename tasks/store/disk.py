@@ -1,0 +1,134 @@
+"""Directories that are whole or not there: begun aside, sealed, renamed; verified whenever they are served."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..artifact import (
+    FORMAT,
+    MANIFEST,
+    Artifact,
+    content_digest,
+    describe_files,
+    digest_file,
+    marks,
+    read_manifest,
+    seal,
+)
+
+REHASH_BELOW = 256 * 2**20
+"""Artifacts up to so many bytes are hashed again at every hit."""
+
+
+def find(root: Path, stage: str, key: str, *, verify: bool = False) -> Artifact | None:
+    """The artifact of this key, every byte accounted for; None where there is none.
+
+    Raises ValueError, naming the file, where one is there but damaged.
+    """
+    directory = root / stage / key
+    if not directory.exists():
+        return None
+    manifest = read_manifest(directory)
+    files = manifest["files"]
+    present = {
+        path.relative_to(directory).as_posix()
+        for part in ("data", "records")
+        for path in (directory / part).rglob("*")
+        if not path.is_dir() or path.is_symlink()
+    }
+    if present != set(files):
+        odd = sorted(present ^ set(files))[0]
+        raise ValueError(f"{odd} {'is missing' if odd in files else 'does not belong there'}")
+    rehash = verify or sum(entry["size"] for entry in files.values()) <= REHASH_BELOW
+    for name, entry in files.items():
+        _check(directory / name, entry, rehash)
+    return Artifact(stage, key, manifest["digest"])
+
+
+def _check(path: Path, entry: dict[str, Any], rehash: bool) -> None:
+    if path.is_symlink() or not path.is_file():
+        raise ValueError(f"{path.name} is not a plain file")
+    now = marks(path)
+    if now["size"] != entry["size"]:
+        raise ValueError(f"{path.name} has {now['size']} bytes instead of {entry['size']}")
+    unchanged = all(now[mark] == entry[mark] for mark in now)
+    if (rehash or not unchanged) and digest_file(path) != entry["sha256"]:
+        raise ValueError(f"{path.name} has other bytes than were written")
+
+
+def set_aside(root: Path, stage: str, key: str) -> Path:
+    """Move a damaged artifact out of the way, keeping the latest one for a look."""
+    directory, aside = root / stage / key, root / stage / f"{key}.damaged"
+    shutil.rmtree(aside, ignore_errors=True)
+    directory.rename(aside)
+    return aside
+
+
+def begin(root: Path, stage: str, key: str, *, resume: bool) -> Path:
+    """The `.partial` directory to write into; what a killed run left is kept only to be resumed."""
+    partial = partial_path(root, stage, key)
+    if partial.exists() and not resume:
+        shutil.rmtree(partial)
+    (partial / "data").mkdir(parents=True, exist_ok=True)
+    (partial / "records").mkdir(exist_ok=True)
+    return partial
+
+
+def partial_path(root: Path, stage: str, key: str) -> Path:
+    """Where an unfinished artifact lies."""
+    return root / stage / f"{key}.partial"
+
+
+def commit(root: Path, stage: str, key: str, about: dict[str, Any]) -> Artifact:
+    """Make a `.partial` visible: files, directories, manifest, rename and parent reach the disk in that order.
+
+    `about` becomes part of the manifest: identity, inputs, rows, seconds. What lies beside data/ and records/
+    (a training's checkpoints) is removed.
+    """
+    partial, final = partial_path(root, stage, key), root / stage / key
+    for extra in partial.iterdir():
+        if extra.name not in ("data", "records"):
+            shutil.rmtree(extra) if extra.is_dir() else extra.unlink()
+    for path in sorted(partial.rglob("*"), reverse=True):
+        _sync(path)
+    files = describe_files(partial)
+    digest = content_digest(files)
+    manifest = {"format": FORMAT, "stage": stage, "key": key, "digest": digest, "files": files, **about}
+    write_synced(partial / MANIFEST, seal(manifest))
+    _sync(partial)
+    partial.rename(final)
+    _sync(final.parent)
+    return Artifact(stage, key, digest)
+
+
+def write_synced(path: Path, text: str) -> None:
+    """Write a small file so that it is whole on the disk or not there."""
+    aside = path.with_name(path.name + ".new")
+    with aside.open("w", encoding="utf-8") as handle:
+        handle.write(text)
+        handle.flush()
+        os.fsync(handle.fileno())
+    aside.rename(path)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def manifests(root: Path, stage: str, wanted: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+    """Readable manifests of a stage that fit, oldest first."""
+    found = []
+    for path in sorted((root / stage).glob(f"*/{MANIFEST}"), key=lambda p: p.stat().st_mtime_ns):
+        try:
+            manifest = read_manifest(path.parent)
+        except ValueError:  # a damaged one is dealt with when it is asked for, not when it is compared with
+            continue
+        if path.parent.suffix == "" and wanted(manifest):
+            found.append(manifest)
+    return found

@@ -1,0 +1,40 @@
+"""What a stage's output depends on, and the key that follows from it."""
+
+import sys
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from ..artifact import FORMAT, Artifact, canonical, digest_text
+from .code import closure, versions
+
+
+def identity(
+    module: str, values: dict[str, Any], inputs: Mapping[str, Artifact], libraries: tuple[str, ...]
+) -> dict[str, Any]:
+    """Section values, digests of the upstream files that are opened, reachable code, library versions."""
+    code, found = closure(module)
+    return {
+        "format": FORMAT,
+        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "section": values,
+        "inputs": {name: opened_digests(artifact) for name, artifact in inputs.items()},
+        "code": code,
+        "libraries": {**found, **versions(set(libraries))},
+    }
+
+
+def opened_digests(artifact: Artifact) -> dict[str, str]:
+    """sha256 of each upstream data file that the stage declares to open."""
+    files = artifact.manifest()["files"]
+    names = {name.removeprefix("data/"): entry["sha256"] for name, entry in files.items() if name.startswith("data/")}
+    return {
+        name: sha256
+        for name, sha256 in names.items()
+        if any(fnmatchcase(name, pattern) for pattern in artifact.opened)
+    }
+
+
+def key_of(identity: dict[str, Any]) -> str:
+    """The key: 32 hex digits of the identity's sha256."""
+    return digest_text(canonical(identity))[:32]

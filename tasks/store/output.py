@@ -1,0 +1,74 @@
+"""Output: the unfinished artifact that a stage writes into, and the ways in which it speaks while it works."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Report = Callable[[int, Mapping[str, float]], None]
+"""Takes a training step and the values measured there."""
+Progress = Callable[[int, int, str], None]
+"""Takes how much is done, of how much, and what is being done."""
+
+
+def _silent(*_: object) -> None:
+    """Speaks to nobody (a stage called by itself)."""
+
+
+@dataclass
+class Output:
+    """Where one stage writes; `folder` becomes the artifact once the stage returns."""
+
+    folder: Path
+    report: Report = _silent
+    progress: Progress = _silent
+    say: Callable[[str], None] = _silent
+    counts: dict[str, int] = field(default_factory=dict)
+    resumed: bool = False
+
+    @property
+    def data(self) -> Path:
+        """What counts: digested, so no time, path, host or random id in it."""
+        return self.folder / "data"
+
+    @property
+    def records(self) -> Path:
+        """What a person reads: summary.md, table.json, pictures, curves."""
+        return self.folder / "records"
+
+    @property
+    def beside(self) -> Path:
+        """What outlives a kill but not the stage: checkpoints, half downloads."""
+        path = self.folder / "beside"
+        path.mkdir(exist_ok=True)
+        return path
+
+    def summary(self, markdown: str) -> None:
+        """What both interfaces show of this stage."""
+        (self.records / "summary.md").write_text(markdown.strip() + "\n", encoding="utf-8")
+
+    def table(self, rows: list[dict[str, Any]]) -> None:
+        """A table that Prefect shows as such; values must be plain and finite."""
+        text = json.dumps(rows, ensure_ascii=False, allow_nan=False, indent=1)
+        (self.records / "table.json").write_text(text, encoding="utf-8")
+
+    def rows(self, before: Iterable[str], after: Iterable[str], dropped: "pd.DataFrame") -> None:
+        """Account for every row id: kept, or dropped with a reason. Raises ValueError otherwise."""
+        from ..data.rows import conserve, write_dropped
+
+        ids = list(before)
+        conserve(ids, after, dropped)
+        write_dropped(dropped, self.data / "dropped.parquet")
+        self.counts = {"in": len(ids), "out": len(ids) - len(dropped), "dropped": len(dropped)}
+
+
+def new_output(folder: Path) -> Output:
+    """An output with its folders made."""
+    output = Output(folder)
+    output.data.mkdir(parents=True, exist_ok=True)
+    output.records.mkdir(exist_ok=True)
+    return output

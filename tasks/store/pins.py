@@ -1,0 +1,125 @@
+"""Mutable sources are pinned before they enter a key: branches to commits, local files to their sha256."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from configs import parts
+from configs.literal import literal
+from configs.settings import settings
+
+from ..artifact import canonical, digest_file, marks
+from .disk import write_synced
+from .lock import locked
+
+S = TypeVar("S")
+TABLE = "pins.json"
+
+
+class Unpinned(LookupError):
+    """A branch or tag that was never resolved here, while no request may be made."""
+
+
+def pin(section: S, *, ask: bool) -> tuple[S, dict[str, Any]]:
+    """The section with commits for revisions, and its literal values with bytes for places.
+
+    With `ask` the Hub is asked what a branch stands for now; without, the last answer counts. Raises Unpinned
+    when there is none, DataError when a local file or a revision does not exist.
+    """
+    with _table() as table:
+        return _pin(section, table, ask)
+
+
+def _pin(value: Any, table: dict[str, Any], ask: bool) -> tuple[Any, Any]:
+    plain = literal(value)
+    match value:
+        case parts.HubSource() | parts.HubTokenizer() | parts.HubModel():
+            commit = _commit(value, table, ask)
+            plain.pop("revision", None)
+            return replace(value, revision=commit), {**plain, "commit": commit}
+        case parts.FileSource():
+            plain.pop("path")
+            path = settings().source(value.path)
+            ending = value.format or path.suffix.lower()
+            return value, {**plain, "format": ending, "sha256": _sha256(path, table)}
+        case parts.LocalTokenizer() | parts.LocalModel():
+            plain.pop("path")
+            return value, {**plain, "files": _folder(settings().source(value.path), table)}
+        case parts.ClassFilesSource():
+            found = [[name, _sha256(settings().source(path), table)] for name, path in value.files.items()]
+            return value, {**plain, "files": found}
+        case parts.UrlSource():
+            plain.pop("url")
+            return value, {**plain, "format": value.format or Path(value.url).suffix.lower()}
+        case parts.EmbeddedSource():
+            from ..data.sources import embedded_file
+
+            return value, {**plain, "sha256": _sha256(embedded_file(value), table)}
+    if not is_dataclass(value):
+        return value, plain
+    changed = {}
+    for field in fields(value):
+        part = getattr(value, field.name)
+        if is_dataclass(part):
+            changed[field.name], plain[field.name] = _pin(part, table, ask)
+    return replace(value, **changed) if changed else value, plain  # type: ignore[type-var]
+
+
+def _commit(value: Any, table: dict[str, Any], ask: bool) -> str:
+    from ..data import hub
+
+    if hub.COMMIT.match(value.revision):
+        return str(value.revision)
+    kind: hub.Kind = "dataset" if isinstance(value, parts.HubSource) else "model"
+    name = f"{kind} {value.repo}@{value.revision}"
+    if ask and not hub.offline():
+        commit = hub.resolve(value.repo, value.revision, kind)
+        table["commits"][name] = {"commit": commit, "asked": int(time.time())}
+    if name not in table["commits"]:
+        raise Unpinned(f"{name} was never resolved here; `temper plan --refresh` asks the Hub")
+    return str(table["commits"][name]["commit"])
+
+
+def _folder(folder: Path, table: dict[str, Any]) -> dict[str, str]:
+    from ..data.tables import DataError
+
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; relative paths start at the setting TEMPER_DATA")
+    return {path.name: _sha256(path, table) for path in sorted(folder.iterdir()) if path.is_file()}
+
+
+def _sha256(path: Path, table: dict[str, Any]) -> str:
+    from ..data.tables import check_file
+
+    check_file(path)
+    now, known = marks(path), table["files"].get(str(path), {})
+    if any(known.get(mark) != now[mark] for mark in now):
+        table["files"][str(path)] = known = {**now, "sha256": digest_file(path)}
+    return str(known["sha256"])
+
+
+@contextmanager
+def _table() -> Iterator[dict[str, Any]]:
+    """What was hashed and resolved before; a damaged table is begun anew, since it only saves work."""
+    root = settings().store
+    with locked(root / "pins.lock"):
+        try:
+            table = json.loads((root / TABLE).read_text(encoding="utf-8"))
+            files, commits = table["files"], table["commits"]
+        except (OSError, ValueError, KeyError, TypeError):
+            files, commits = {}, {}
+        before = canonical({"files": files, "commits": commits})
+        yield (table := {"files": files, "commits": commits})
+        if canonical(table) != before:
+            write_synced(root / TABLE, canonical(table))
+
+
+def asked_at(commit: str) -> float | None:
+    """When the Hub last gave this commit for a branch or tag, in seconds since the epoch."""
+    with _table() as table:
+        times = [entry["asked"] for entry in table["commits"].values() if entry["commit"] == commit]
+    return max(times, default=None)

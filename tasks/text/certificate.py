@@ -1,0 +1,129 @@
+"""The mask certificate: a second, independent look at what training will be given, row by row.
+
+The mask is made by laying segments out (segments.py). Here nothing of that is used again: the padded batches are
+read as training reads them, their ids are decoded, and the texts that come out are held against the raw rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .collation import Matrix, pad_rows
+from .encoding import Encoding
+from .segments import IGNORE_INDEX, Encoded
+from .tokenizer import TextTokenizer
+
+SHOWN = 5
+CHUNK = 2048
+"""Rows that are padded and decoded at a time."""
+BROKEN = "\ufffd"
+
+
+class MaskError(ValueError):
+    """Labels or attention are not what the rows ask for; the message names check and row ids."""
+
+
+@dataclass
+class Certificate:
+    """Counts over all rows, and per named check the ids of rows that break it."""
+
+    rows: int = 0
+    tokens: int = 0
+    supervised: int = 0
+    cut_rows: int = 0
+    pad_is_eos: bool = False
+    violations: dict[str, list[str]] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON form; `holds` is true where no check is broken."""
+        broken = {name: len(ids) for name, ids in self.violations.items()}
+        return {**self.__dict__, "violations": broken, "holds": not any(broken.values())}
+
+    def require(self, part: str) -> None:
+        """Raise MaskError where a check is broken."""
+        for check, ids in self.violations.items():
+            if ids:
+                raise MaskError(f"{part}: {len(ids)} rows break the mask check `{check}`, such as {ids[:SHOWN]}")
+
+
+def certify(
+    encoding: Encoding, tokenizer: TextTokenizer, encoded: Encoded, ids: Sequence[str], texts: Sequence[str],
+    labels: Sequence[str],
+) -> Certificate:  # fmt: skip
+    """Check every row after truncation and collation. Generative rows carry their label as last token."""
+    result = Certificate(pad_is_eos=encoding.pad_id == encoding.special.get("eos"))
+    checks = _generative if encoding.kind == "generative" else _classifier
+    width = encoding.max_length if encoding.padding == "max_length" else None
+    for start in range(0, len(ids), CHUNK):
+        rows = range(start, min(start + CHUNK, len(ids)))
+        batch = pad_rows(encoded, rows, encoding.pad_id, width)
+        lengths = encoded.lengths[start : rows.stop]
+        found = {"attention is not the row's length": _attention(batch, lengths)}
+        found |= checks(encoding, tokenizer, batch, lengths, [texts[row] for row in rows], [labels[row] for row in rows])
+        for check, mask in found.items():
+            result.violations.setdefault(check, []).extend(ids[start + i] for i in np.flatnonzero(mask))
+        result.rows += len(rows)
+        result.tokens += int(lengths.sum())
+        result.supervised += int((batch["labels"][:, 1:] != IGNORE_INDEX).sum())
+    result.cut_rows = int((encoded.cut > 0).sum())
+    return result
+
+
+def _attention(batch: dict[str, Matrix], lengths: Any) -> Any:
+    mask = batch["attention_mask"]
+    expected = np.arange(mask.shape[1]) < lengths[:, None]
+    return (mask != expected).any(1) | ((batch["labels"] != IGNORE_INDEX) & ~expected).any(1)
+
+
+def _generative(
+    encoding: Encoding, tokenizer: TextTokenizer, batch: dict[str, Matrix], lengths: Any,
+    texts: list[str], labels: list[str],
+) -> dict[str, Any]:  # fmt: skip
+    marked = batch["labels"] != IGNORE_INDEX
+    inputs, last = batch["input_ids"], np.maximum(lengths - 1, 0)
+    rows = np.arange(len(inputs))
+    words = [encoding.label_ids[encoding.labels.index(label)] for label in labels]
+    expected = tokenizer.decode([[word] for word in words])
+    answers = tokenizer.decode([inputs[row][marked[row]].tolist() for row in rows])
+    given = tokenizer.decode([inputs[row, : max(n - 2, 0)].tolist() for row, n in zip(rows, lengths, strict=True)])
+    plain = tokenizer.decode(tokenizer.ids(texts))
+    eos = encoding.special["eos"]
+    before_last = inputs[rows, np.maximum(last - 1, 0)]
+    return {
+        "no supervised token": ~marked[:, 1:].any(1),
+        "more than the label is supervised": marked.sum(1) > 1,
+        "the supervised token is not the row's label": np.array([a != b for a, b in zip(answers, expected, strict=True)]),
+        "label ids differ from input ids": (marked & (batch["labels"] != inputs)).any(1),
+        "the label is not the last token": ~marked[rows, last],
+        "end of text is missing before the label": (lengths < 2) | (before_last != eos),
+        "end of text is not attended": batch["attention_mask"][rows, np.maximum(last - 1, 0)] != 1,
+        "the given text is not the row's": np.array([not _suffix(a, b) for a, b in zip(given, plain, strict=True)]),
+    }
+
+
+def _classifier(
+    encoding: Encoding, tokenizer: TextTokenizer, batch: dict[str, Matrix], lengths: Any,
+    texts: list[str], labels: list[str],
+) -> dict[str, Any]:  # fmt: skip
+    inputs, last = batch["input_ids"], np.maximum(lengths - 1, 0)
+    rows = np.arange(len(inputs))
+    given = tokenizer.decode([inputs[row, 1 : max(n - 1, 1)].tolist() for row, n in zip(rows, lengths, strict=True)])
+    plain = tokenizer.decode(tokenizer.ids(texts))
+    return {
+        "a token carries a label": (batch["labels"] != IGNORE_INDEX).any(1),
+        "the first token is not the class token": inputs[:, 0] != encoding.special["cls"],
+        "the last token is not the separator": inputs[rows, last] != encoding.special["sep"],
+        "the label is unknown": np.array([label not in encoding.labels for label in labels]),
+        "the given text is not the row's": np.array([not _prefix(a, b) for a, b in zip(given, plain, strict=True)]),
+    }
+
+
+def _suffix(part: str, whole: str) -> bool:
+    """Whether a text ends another, a character torn by a byte-level cut aside."""
+    return whole.endswith(part.lstrip(BROKEN))
+
+
+def _prefix(part: str, whole: str) -> bool:
+    return whole.startswith(part.rstrip(BROKEN).rstrip())

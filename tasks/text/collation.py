@@ -1,0 +1,30 @@
+"""Rows of tokens -> one rectangular batch, padded on the right by length."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from .segments import IGNORE_INDEX, Encoded
+
+Matrix = npt.NDArray[np.int64]
+
+
+def pad_rows(
+    encoded: Encoded, rows: Sequence[int] | npt.NDArray[np.int64], pad_id: int, width: int | None = None
+) -> dict[str, Matrix]:
+    """input_ids, attention_mask and labels, int64 [len(rows), width]; width defaults to the longest row.
+
+    Pads have attention 0 and label -100 because of where they stand, whatever their id.
+    """
+    chosen = np.asarray(rows, np.int64)
+    starts, lengths = encoded.offsets[chosen], encoded.lengths[chosen]
+    width = int(lengths.max(initial=1)) if width is None else width
+    column = np.arange(width)
+    real = column < lengths[:, None]
+    source = np.minimum(starts[:, None] + column, len(encoded.ids) - 1)
+    return {
+        "input_ids": np.where(real, encoded.ids[source], pad_id).astype(np.int64),
+        "attention_mask": real.astype(np.int64),
+        "labels": np.where(real, encoded.labels[source], IGNORE_INDEX).astype(np.int64),
+    }

@@ -1,0 +1,62 @@
+"""How a row becomes segments: the one renderer that training, validation and inference share."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from .segments import Encoded, Segment, encode_segments
+from .tokenizer import TextTokenizer
+
+FILE = "encoding.json"
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Everything that a text needs to become model input, as saved beside the tokenizer.
+
+    labels: in class-id order. label_ids: per label the one token that stands for it (generative), else empty.
+    special: ids of eos, cls, sep as far as the kind uses them. pad_id fills; attention is by length, never by id.
+    """
+
+    kind: Literal["generative", "classifier"]
+    labels: tuple[str, ...]
+    label_ids: tuple[int, ...]
+    special: dict[str, int]
+    max_length: int
+    padding: Literal["longest", "max_length"]
+    pad_id: int
+
+    @property
+    def keep(self) -> Literal["first", "last"]:
+        """Which end of a long text survives."""
+        return "last" if self.kind == "generative" else "first"
+
+    def render(self, text: str, label: str | None) -> list[Segment]:
+        """The segments of one row; without a label, the same less the supervised tail."""
+        if self.kind == "classifier":
+            return [Segment(None, (self.special["cls"],)), Segment(text), Segment(None, (self.special["sep"],))]
+        given = [Segment(text), Segment(None, (self.special["eos"],))]
+        if label is None:
+            return given
+        word = self.label_ids[self.labels.index(label)]
+        return [*given, Segment(None, (word,), supervised=True)]
+
+    def encode(self, tokenizer: TextTokenizer, texts: Sequence[str], labels: Sequence[str] | None = None) -> Encoded:
+        """Encode rows; without labels the tail's place is left free, so that texts are cut as in training."""
+        rows = [self.render(text, label) for text, label in zip(texts, labels or [None] * len(texts), strict=True)]
+        tail = 1 if self.kind == "generative" and labels is None else 0
+        return encode_segments(rows, tokenizer.ids, self.max_length - tail, keep=self.keep)
+
+    def save(self, folder: Path) -> None:
+        """Write encoding.json."""
+        text = json.dumps(asdict(self), ensure_ascii=False, indent=1, sort_keys=True)
+        (folder / FILE).write_text(text, encoding="utf-8")
+
+
+def load_encoding(path: Path) -> Encoding:
+    """Read encoding.json."""
+    saved = json.loads(path.read_text(encoding="utf-8"))
+    saved["labels"], saved["label_ids"] = tuple(saved["labels"]), tuple(saved["label_ids"])
+    return Encoding(**saved)

@@ -1,0 +1,164 @@
+"""A recipe's model source -> a transformers model that takes a batch with labels and returns .loss and .logits."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification, PreTrainedModel
+from transformers.utils import ModelOutput
+
+from configs.parts import HubModel, LocalModel, ModelSource, NewModel
+from configs.settings import settings
+
+from ..data import hub
+from ..data.tables import DataError
+from .encoding import Encoding
+from .segments import IGNORE_INDEX
+from .tokenizer import TextTokenizer
+
+if TYPE_CHECKING:
+    Base = PreTrainedModel
+else:
+    Base = nn.Module
+
+
+@dataclass
+class Scored(ModelOutput):
+    """loss: scalar, the sum over targets divided by `num_items_in_batch`; logits: [targets, classes or vocabulary]."""
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+
+
+class SupervisedTokens(Base):
+    """Causal language model whose head is computed only where the next token carries a label.
+
+    Same loss and gradients as the head at every position, since the others' loss is masked; the source of the
+    saving is that of "selective" heads in TRL and torchtune.
+    """
+
+    accepts_loss_kwargs = True
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        labels: Tensor,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Scored:
+        """input_ids, attention_mask, labels: [batch, length], labels unshifted; logits: [supervised, vocabulary]."""
+        hidden = self.base_model(input_ids=input_ids, attention_mask=attention_mask, use_cache=False)[0]
+        targets = labels[:, 1:]
+        kept = targets != IGNORE_INDEX
+        logits = self.get_output_embeddings()(hidden[:, :-1][kept])
+        return _score(logits, targets[kept], num_items_in_batch)
+
+
+class SupervisedRows(Base):
+    """Sequence classifier whose loss is the sum over rows divided by the rows of the whole effective batch."""
+
+    accepts_loss_kwargs = True
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        labels: Tensor,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Scored:
+        """input_ids, attention_mask: [batch, length]; labels: [batch]; logits: [batch, classes]."""
+        logits = super().forward(input_ids=input_ids, attention_mask=attention_mask).logits
+        return _score(logits, labels, num_items_in_batch)
+
+
+def _score(logits: Tensor, targets: Tensor, items: Tensor | int | None) -> Scored:
+    total = functional.cross_entropy(logits.float(), targets, reduction="sum")
+    return Scored(loss=total / (len(targets) if items is None else items), logits=logits)
+
+
+def build_model(source: ModelSource, encoding: Encoding, tokenizer: TextTokenizer, seed: int) -> PreTrainedModel:
+    """Build or load the model that training starts from, new weights seeded. Raises DataError."""
+    torch.manual_seed(seed)
+    generative = encoding.kind == "generative"
+    auto = AutoModelForCausalLM if generative else AutoModelForSequenceClassification
+    labels = {} if generative else _label_maps(encoding)
+    match source:
+        case NewModel():
+            model = auto.from_config(_new_config(source, encoding, tokenizer, labels), dtype=torch.float32)
+        case LocalModel():
+            model = _load(auto, settings().source(source.path), labels)
+        case HubModel():
+            model = _load(auto, hub.fetch(source.repo, source.revision, "model", hub.MODEL_FILES), labels)
+    _check_sizes(model, encoding, tokenizer)
+    model.config.pad_token_id = encoding.pad_id
+    model.config._name_or_path = ""
+    return supervise(model, generative)
+
+
+def supervise(model: PreTrainedModel, generative: bool) -> PreTrainedModel:
+    """Give a model the forward that training uses; its class keeps its name, which is saved with it."""
+    mixin = SupervisedTokens if generative else SupervisedRows
+    model.__class__ = type(type(model).__name__, (mixin, type(model)), {})
+    return model
+
+
+def _label_maps(encoding: Encoding) -> dict[str, Any]:
+    names = dict(enumerate(encoding.labels))
+    return {"num_labels": len(names), "id2label": names, "label2id": {name: i for i, name in names.items()}}
+
+
+def _new_config(
+    source: NewModel, encoding: Encoding, tokenizer: TextTokenizer, labels: dict[str, Any]
+) -> Any:
+    try:
+        plain = AutoConfig.for_model(source.family)
+    except ValueError:
+        raise DataError(f"train.model.family {source.family!r} is not a model type of transformers") from None
+    unknown = [name for name in source.config if not hasattr(plain, name)]
+    if unknown:
+        raise DataError(f"train.model.config.{unknown[0]} is not a field of {type(plain).__name__}")
+    own = {role: tokenizer.special[role] for role in ("eos",) if role in tokenizer.special}
+    ids = {"eos_token_id": own.get("eos"), "bos_token_id": own.get("eos"), "pad_token_id": encoding.pad_id}
+    return AutoConfig.for_model(
+        source.family, **{"vocab_size": tokenizer.size, **ids, **labels, **source.config}
+    )
+
+
+def _load(auto: Any, folder: Path, labels: dict[str, Any]) -> PreTrainedModel:
+    """Load safetensors weights; a head of another size is replaced by a new one."""
+    if not any(folder.glob("*.safetensors")):
+        raise DataError(f"{folder}: no safetensors weights; Temper loads no other format")
+    try:
+        model: PreTrainedModel = auto.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            ignore_mismatched_sizes=bool(labels),
+            **labels,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, json.JSONDecodeError) as error:
+        raise DataError(f"{folder.name}: not a model that {auto.__name__} can load ({str(error).splitlines()[0]})") from None
+    return model
+
+
+def _check_sizes(model: PreTrainedModel, encoding: Encoding, tokenizer: TextTokenizer) -> None:
+    entries = model.get_input_embeddings().weight.shape[0]
+    if tokenizer.size > entries:
+        raise DataError(f"the tokenizer has {tokenizer.size} tokens, the model's embedding only {entries}")
+    positions = getattr(model.config, "max_position_embeddings", None)
+    if positions is not None and encoding.max_length > positions:
+        raise DataError(f"encode.max_length {encoding.max_length} is above the model's {positions} positions")
+
+
+def freeze_encoder(model: PreTrainedModel) -> None:
+    """Leave only what is not part of the base model trainable."""
+    for parameter in model.base_model.parameters():
+        parameter.requires_grad_(False)
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise DataError("train.freeze_encoder leaves nothing to train: this model has no head of its own")

@@ -1,0 +1,59 @@
+"""Encoded rows on disk: one Parquet file per part of the split."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .segments import Encoded
+
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("class_id", pa.int32()),
+        ("input_ids", pa.list_(pa.int32())),
+        ("labels", pa.list_(pa.int32())),
+        ("cut", pa.int32()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Encoded rows with their ids and class ids (int64 [rows])."""
+
+    ids: list[str]
+    class_ids: npt.NDArray[np.int64]
+    encoded: Encoded
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def write_part(part: Part, path: Path) -> None:
+    """Write one part."""
+    offsets = pa.array(part.encoded.offsets, pa.int32())
+    columns = [
+        pa.array(part.ids, pa.string()),
+        pa.array(part.class_ids, pa.int32()),
+        pa.ListArray.from_arrays(offsets, pa.array(part.encoded.ids, pa.int32())),
+        pa.ListArray.from_arrays(offsets, pa.array(part.encoded.labels, pa.int32())),
+        pa.array(part.encoded.cut, pa.int32()),
+    ]
+    pq.write_table(pa.Table.from_arrays(columns, schema=SCHEMA), path, compression="zstd")
+
+
+def read_part(path: Path) -> Part:
+    """Read one part."""
+    table = pq.read_table(path).combine_chunks()
+    lists = table.column("input_ids").combine_chunks()
+    encoded = Encoded(
+        ids=lists.flatten().to_numpy().astype(np.int32),
+        labels=table.column("labels").combine_chunks().flatten().to_numpy().astype(np.int32),
+        offsets=np.concatenate([[0], np.cumsum(lists.value_lengths().to_numpy())]).astype(np.int64),
+        cut=table.column("cut").to_numpy().astype(np.int32),
+    )
+    return Part(table.column("id").to_pylist(), table.column("class_id").to_numpy().astype(np.int64), encoded)

@@ -1,0 +1,86 @@
+"""A saved model folder -> predictions on raw texts; the same code here, in evaluate and in the registry."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+
+from .collation import pad_rows
+from .encoding import FILE, Encoding, load_encoding
+from .tokenizer import TextTokenizer, load_tokenizer
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """probabilities: float64 [rows, classes], the softmax over the label words or classes alone.
+
+    on_label: bool [rows], whether the likeliest of all tokens is a label word (always true for classifiers).
+    """
+
+    probabilities: npt.NDArray[np.float64]
+    on_label: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Texts in, class probabilities out, in one forward pass per batch and without generation."""
+
+    encoding: Encoding
+    tokenizer: TextTokenizer
+    model: Any
+
+    @classmethod
+    def load(cls, folder: Path, device: str | None = None) -> "Predictor":
+        """Read tokenizer.json, encoding.json, config.json and model.safetensors."""
+        encoding = load_encoding(folder / FILE)
+        tokenizer = load_tokenizer(folder, encoding.special)
+        auto = AutoModelForCausalLM if encoding.kind == "generative" else AutoModelForSequenceClassification
+        model = auto.from_pretrained(folder, dtype=torch.float32, use_safetensors=True, local_files_only=True)
+        place = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        return cls(encoding, tokenizer, model.to(place).eval())
+
+    def predict(
+        self, texts: Sequence[str], batch_size: int = 32, progress: Callable[[int, int], None] = lambda done, of: None
+    ) -> Predictions:
+        """Score texts, batched by length. Raises ValueError for what is not a text."""
+        odd = next((text for text in texts if not isinstance(text, str)), None)
+        if odd is not None:
+            raise ValueError(f"each row needs a text, got {odd!r}; drop or fill rows without one")
+        encoded = self.encoding.encode(self.tokenizer, texts)
+        order = np.argsort(encoded.lengths, kind="stable")
+        logits = np.empty((len(texts), len(self.encoding.labels)))
+        on_label = np.ones(len(texts), bool)
+        for start in range(0, len(texts), batch_size):
+            rows = order[start : start + batch_size]
+            batch = pad_rows(encoded, rows, self.encoding.pad_id)
+            logits[rows], on_label[rows] = self._score(batch)
+            progress(min(start + batch_size, len(texts)), len(texts))
+        shifted = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
+        return Predictions(shifted / shifted.sum(1, keepdims=True), on_label)
+
+    @torch.inference_mode()
+    def _score(self, batch: dict[str, npt.NDArray[np.int64]]) -> tuple[Any, Any]:
+        inputs = {name: torch.from_numpy(batch[name]).to(self.model.device) for name in ("input_ids", "attention_mask")}
+        if self.encoding.kind == "classifier":
+            return self.model(**inputs).logits.double().cpu().numpy(), True
+        hidden = self.model.base_model(**inputs, use_cache=False)[0]
+        last = inputs["attention_mask"].sum(1) - 1
+        every = self.model.get_output_embeddings()(hidden[torch.arange(len(last)), last])
+        chosen = torch.tensor(self.encoding.label_ids, device=every.device)
+        return every[:, chosen].double().cpu().numpy(), torch.isin(every.argmax(1), chosen).cpu().numpy()
+
+    def frame(self, texts: Sequence[str], batch_size: int = 32) -> pd.DataFrame:
+        """Columns label, probability (of that label), and `probability of X` for each label X."""
+        found = self.predict(texts, batch_size).probabilities
+        labels = np.array(self.encoding.labels, dtype=object)
+        best = found.argmax(1) if len(found) else np.empty(0, int)
+        frame = pd.DataFrame({"label": labels[best].astype(str), "probability": found[np.arange(len(best)), best]})
+        for column, label in enumerate(self.encoding.labels):
+            frame[f"probability of {label}"] = found[:, column]
+        return frame

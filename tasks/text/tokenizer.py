@@ -1,0 +1,47 @@
+"""A tokenizer as it is saved with a model: tokenizer.json, read without transformers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+FILE = "tokenizer.json"
+
+
+@dataclass(frozen=True)
+class TextTokenizer:
+    """A fast tokenizer and the ids of its special tokens: eos, pad, cls, sep, where it has them."""
+
+    backend: Tokenizer
+    special: Mapping[str, int]
+
+    def ids(self, texts: list[str]) -> list[list[int]]:
+        """Token ids of each text: no special tokens added, and none made of what a text says."""
+        return [encoding.ids for encoding in self.backend.encode_batch_fast(texts, add_special_tokens=False)]
+
+    def decode(self, rows: list[list[int]]) -> list[str]:
+        """The texts of rows of ids, special tokens included."""
+        return list(self.backend.decode_batch(rows, skip_special_tokens=False))
+
+    @property
+    def size(self) -> int:
+        """Entries of the vocabulary, added tokens included."""
+        return int(self.backend.get_vocab_size(with_added_tokens=True))
+
+    def save(self, folder: Path) -> None:
+        """Write tokenizer.json."""
+        self.backend.save(str(folder / FILE))
+
+
+def load_tokenizer(folder: Path, special: Mapping[str, int]) -> TextTokenizer:
+    """Read tokenizer.json; truncation and padding that it may carry are switched off."""
+    return plain_tokenizer(Tokenizer.from_file(str(folder / FILE)), special)
+
+
+def plain_tokenizer(backend: Tokenizer, special: Mapping[str, int]) -> TextTokenizer:
+    """Switch off everything that is decided elsewhere: truncation, padding, special tokens spelt in a text."""
+    backend.no_truncation()
+    backend.no_padding()
+    backend.encode_special_tokens = True
+    return TextTokenizer(backend, dict(special))

@@ -1,0 +1,109 @@
+"""A recipe's tokenizer source -> TextTokenizer: learnt here, read from files, or fetched from the Hub."""
+
+import json
+from pathlib import Path
+
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+from configs.parts import HubTokenizer, LocalTokenizer, TokenizerSource, TrainedTokenizer
+from configs.settings import settings
+
+from ..data import hub
+from ..data.tables import DataError
+from .tokenizer import TextTokenizer, plain_tokenizer
+
+END, PAD = "<|endoftext|>", "<|pad|>"
+ROLES = {
+    "eos": (END, "</s>", "[EOS]"),
+    "pad": (PAD, "[PAD]", "<pad>"),
+    "cls": ("[CLS]", "<s>"),
+    "sep": ("[SEP]", "</s>"),
+}
+"""Names under which vocabularies keep their special tokens, where nothing else says."""
+
+
+def make_tokenizer(source: TokenizerSource, texts: list[str]) -> TextTokenizer:
+    """The tokenizer of a recipe; `texts` are the training texts, the only ones anything is learnt from.
+
+    Raises DataError where files are absent or not those of a fast tokenizer.
+    """
+    match source:
+        case TrainedTokenizer():
+            return _by_names(learn_bpe(texts, source.vocab_size))
+        case LocalTokenizer():
+            return read_folder(settings().source(source.path), lowercase=source.lowercase)
+        case HubTokenizer():
+            return _from_transformers(hub.fetch(source.repo, source.revision, "model", hub.TOKENIZER_FILES))
+
+
+def learn_bpe(texts: list[str], size: int) -> Tokenizer:
+    """A byte-level BPE as GPT-2's (Radford et al. 2019): every text is representable and comes back exactly."""
+    tokenizer = _byte_level(models.BPE())
+    trainer = trainers.BpeTrainer(
+        vocab_size=size,
+        special_tokens=[END, PAD],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def read_folder(folder: Path, *, lowercase: bool) -> TextTokenizer:
+    """Read tokenizer.json, vocab.json + merges.txt, or vocab.txt."""
+    try:
+        if (folder / "tokenizer.json").exists():
+            return _from_transformers(folder)
+        if (folder / "vocab.json").exists() and (folder / "merges.txt").exists():
+            bpe = models.BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt"))
+            tokenizer = _byte_level(bpe)
+            tokenizer.add_special_tokens([END])
+            return _by_names(tokenizer)
+        if (folder / "vocab.txt").exists():
+            return _by_names(_word_piece(folder / "vocab.txt", lowercase))
+    except DataError:
+        raise
+    except Exception as error:  # tokenizers raises bare Exception for files it cannot read
+        raise DataError(f"{folder}: not a readable tokenizer ({error})") from None
+    raise DataError(f"{folder}: needs tokenizer.json, or vocab.json and merges.txt, or vocab.txt")
+
+
+def _byte_level(model: models.Model) -> Tokenizer:
+    tokenizer = Tokenizer(model)
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
+    return tokenizer
+
+
+def _word_piece(vocabulary: Path, lowercase: bool) -> Tokenizer:
+    tokenizer = Tokenizer(models.WordPiece.from_file(str(vocabulary), unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    tokenizer.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
+    return tokenizer
+
+
+def _by_names(tokenizer: Tokenizer) -> TextTokenizer:
+    found = {}
+    for role, names in ROLES.items():
+        ids = [tokenizer.token_to_id(name) for name in names]
+        found |= {role: token for token in ids[::-1] if token is not None}
+    return plain_tokenizer(tokenizer, found)
+
+
+def _from_transformers(folder: Path) -> TextTokenizer:
+    """Let transformers build it, since a repository's own class decides what tokenizer files mean."""
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
+        raise DataError(f"{folder.name}: not a readable tokenizer ({str(error).splitlines()[0]})") from None
+    if not tokenizer.is_fast:
+        raise DataError(f"{folder.name}: has no fast tokenizer (tokenizer.json)")
+    special = {role: getattr(tokenizer, f"{role}_token_id") for role in ROLES}
+    known = {role: token for role, token in special.items() if token is not None}
+    by_name = _by_names(tokenizer.backend_tokenizer)
+    return plain_tokenizer(tokenizer.backend_tokenizer, {**by_name.special, **known})

@@ -1,0 +1,1 @@
+"""Tracking: MLflow runs, registered models and promotion. The only importer of mlflow."""

@@ -1,0 +1,92 @@
+"""What a registered version says of itself: records in its run, scores and verdict in its tags, its alias."""
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param
+from mlflow.entities.model_registry import ModelVersion
+
+from configs.settings import settings
+
+from ..artifact import Artifact, Version
+from ..store.lock import locked
+from .promotion import CHAMPION, SCORE, Verdict
+from .runs import flat
+
+VERDICT = "temper.verdict"
+ORDER = ("download", "validate", "clean", "split", "encode", "train", "evaluate")
+
+
+def log_records(
+    client: MlflowClient,
+    run_id: str,
+    stages: Mapping[str, Artifact],
+    last: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    scores: Mapping[str, float],
+) -> None:
+    """Put every stage's summary and pictures, the recipe, the mask certificate and the report into the run."""
+    sections = {stage: stages[stage].manifest()["section"] for stage in ORDER if stage in stages} | dict(last)
+    with tempfile.TemporaryDirectory() as scratch:
+        for number, stage in enumerate([stage for stage in ORDER if stage in stages], 1):
+            client.log_artifacts(run_id, str(stages[stage].records), f"{number}-{stage}")
+        recipe = Path(scratch) / "recipe.yaml"
+        recipe.write_text(yaml.safe_dump(sections, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        client.log_artifact(run_id, str(recipe))
+        if "encode" in stages:
+            client.log_artifact(run_id, str(stages["encode"].file("certificate.json")))
+        report = Path(scratch) / "report.json"
+        report.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+        client.log_artifact(run_id, str(report))
+    metrics = [Metric(f"test.{name}", value, 0, 0) for name, value in scores.items()]
+    for name, values in facts["baselines"].items():
+        metrics += [Metric(f"baseline.{name}.{metric}", value, 0, 0) for metric, value in values.items()]
+    late = {f"{stage}{name}": v for stage in ("evaluate", "register") for name, v in flat(sections[stage])}
+    client.log_batch(run_id, metrics, [Param(name, str(value)) for name, value in late.items()])
+
+
+@contextmanager
+def deciding(name: str) -> Iterator[None]:
+    """One decision about a model at a time on this machine."""
+    with locked(settings().mlruns / f"{name}.lock"):
+        yield
+
+
+def settle(
+    client: MlflowClient, version: ModelVersion, verdict: Verdict, scores: Mapping[str, float], stages: Mapping[str, Artifact]
+) -> None:
+    """Write scores and digests, move the alias, and the verdict last: a version without one is not settled."""
+    note_scores(client, version, scores)
+    for stage, artifact in stages.items():
+        client.set_model_version_tag(version.name, version.version, f"temper.digest.{stage}", artifact.digest)
+    client.update_model_version(version.name, version.version, _description(verdict, scores))
+    client.set_registered_model_alias(version.name, verdict.alias, version.version)
+    client.set_model_version_tag(version.name, version.version, VERDICT, verdict.text)
+
+
+def note_scores(client: MlflowClient, version: ModelVersion, scores: Mapping[str, float]) -> None:
+    """Keep the test metrics on the version, where the next challenger meets them."""
+    for name, value in scores.items():
+        if version.tags.get(SCORE + name) != repr(value):
+            client.set_model_version_tag(version.name, version.version, SCORE + name, repr(value))
+
+
+def _description(verdict: Verdict, scores: Mapping[str, float]) -> str:
+    measured = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
+    return f"Test rows: {measured}.\n\nVerdict: {verdict.text}.\n\nTakes texts, or a table with a `text` column."
+
+
+def describe(
+    client: MlflowClient, version: ModelVersion, verdict: str, scores: dict[str, float], facts: dict[str, Any],
+    *, found: bool,
+) -> Version:
+    """The version as the flow hands it out, with the aliases it has now."""
+    now = client.get_model_version(version.name, version.version)
+    aliases = tuple(sorted(now.aliases, key=lambda alias: (alias != CHAMPION, alias)))
+    return Version(now.name, str(now.version), aliases, verdict, str(now.run_id), scores, facts, found)

@@ -1,0 +1,140 @@
+"""One MLflow run per training key: found again by its tag, fed live, and complete even for a cached training."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag, ViewType
+from mlflow.exceptions import MlflowException
+
+from configs.literal import complete
+from configs.settings import settings
+
+from ..artifact import Artifact, lineage
+from ..store.lock import locked
+
+KEY = "temper.training_key"
+Report = Callable[[int, Mapping[str, float]], None]
+METRICS = {
+    "loss": "train.loss",
+    "grad_norm": "train.grad_norm",
+    "learning_rate": "train.learning_rate",
+    "eval_loss": "validation.loss",
+    "eval_accuracy": "validation.accuracy",
+    "eval_macro_f1": "validation.macro_f1",
+}
+"""Names of curves in MLflow."""
+
+
+def client() -> MlflowClient:
+    """A client of the tracking store; a fresh SQLite store is initialised by one process at a time."""
+    place = settings()
+    place.mlruns.mkdir(parents=True, exist_ok=True)
+    with locked(place.mlruns / "mlflow.lock"):
+        found = MlflowClient(place.tracking, place.tracking)
+        try:
+            found.search_experiments(max_results=1)
+        except MlflowException as error:
+            raise MlflowException(f"MLflow's store {place.tracking} cannot be read: {error}") from None
+    return found
+
+
+def experiment(found: MlflowClient, name: str) -> str:
+    """Id of the experiment of this name, made where it is missing."""
+    place = settings()
+    with locked(place.mlruns / "mlflow.lock"):
+        known = found.get_experiment_by_name(name)
+        if known is not None:
+            return str(known.experiment_id)
+        local = place.tracking.startswith("sqlite:")
+        location = (place.mlruns / "artifacts").as_uri() if local else None
+        return str(found.create_experiment(name, location))
+
+
+def training_run(found: MlflowClient, key: str, links: Mapping[str, str], params: Mapping[str, Any]) -> str:
+    """Id of the run of a training key, made where this store has none; the flow run leaves its id on it."""
+    recipe = links.get("temper.recipe", "temper")
+    where = experiment(found, recipe)
+    known = [e.experiment_id for e in found.search_experiments()]
+    runs = found.search_runs(known, f"tags.`{KEY}` = '{key}'", ViewType.ACTIVE_ONLY, 1)
+    if runs:
+        run_id = str(runs[0].info.run_id)
+    else:
+        tags = {KEY: key, "mlflow.source.name": "temper"}
+        run_id = str(found.create_run(where, tags=tags, run_name=f"{recipe}-{key[:8]}").info.run_id)
+        found.log_batch(run_id, params=[Param(name, str(value)) for name, value in params.items()])
+    marks = [RunTag(name, value) for name, value in links.items()]
+    if "prefect.flow_run_id" in links:
+        marks.append(RunTag(f"prefect.flow_run.{links['prefect.flow_run_id']}", links["prefect.flow_run_name"]))
+    found.log_batch(run_id, tags=marks)
+    return run_id
+
+
+@contextmanager
+def live_run(
+    key: str, links: Mapping[str, str], params: Mapping[str, Any], connect: Callable[[Report], None]
+) -> Iterator[None]:
+    """Open the run of a training for as long as it lasts; `connect` receives its report.
+
+    A resumed training repeats steps that are in the curves already; they are not written twice.
+    """
+    found = client()
+    run_id = training_run(found, key, links, params)
+    found.update_run(run_id, status="RUNNING")
+    connect(lambda step, values: log_step(found, run_id, step, values, seen))
+    seen = last_steps(found, run_id)
+    try:
+        yield
+    except BaseException as error:
+        found.set_terminated(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
+        raise
+    found.set_terminated(run_id, "FINISHED")
+
+
+def last_steps(found: MlflowClient, run_id: str) -> dict[str, int]:
+    """Per metric the last step that the run has."""
+    names = found.get_run(run_id).data.metrics
+    return {name: max(point.step for point in found.get_metric_history(run_id, name)) for name in names}
+
+
+def log_step(
+    found: MlflowClient, run_id: str, step: int, values: Mapping[str, float], seen: dict[str, int]
+) -> None:
+    """Write one point of the curves, unless the run has it."""
+    now = int(time.time() * 1000)
+    named = {METRICS.get(name, name): value for name, value in values.items()}
+    fresh = {name: value for name, value in named.items() if step > seen.get(name, -1)}
+    if fresh:
+        found.log_batch(run_id, [Metric(name, value, now, step) for name, value in fresh.items()])
+
+
+def complete_run(found: MlflowClient, model: Artifact, links: Mapping[str, str]) -> str:
+    """Id of the run of a finished training; where this store has none it is made from the artifact's history."""
+    manifest = model.manifest()
+    inputs = [Artifact(ref["stage"], ref["key"], ref["digest"]) for ref in manifest["inputs"].values()]
+    params = recipe_params({"train": manifest["section"]}, inputs)
+    run_id = training_run(found, model.key, links, params)
+    history = json.loads((model.records / "history.json").read_text(encoding="utf-8"))
+    seen = last_steps(found, run_id)
+    for row in history:
+        values = {name: value for name, value in row.items() if name != "step"}
+        log_step(found, run_id, int(row["step"]), values, seen)
+    return run_id
+
+
+def recipe_params(sections: Mapping[str, Any], upstream: list[Artifact]) -> dict[str, Any]:
+    """Flat `section.key` parameters of these sections and of every stage that the upstream artifacts came from."""
+    every = {stage: artifact.manifest()["section"] for up in upstream for stage, artifact in lineage(up).items()}
+    every |= {stage: complete(section) for stage, section in sections.items()}
+    return {f"{stage}{name}": value for stage, values in every.items() for name, value in flat(values)}
+
+
+def flat(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for name, part in value.items():
+            yield from flat(part, f"{at}.{name}")
+    else:
+        yield at, value

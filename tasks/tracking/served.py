@@ -1,0 +1,47 @@
+"""The registered model as MLflow loads it (models from code): texts come in, labels and probabilities go out.
+
+This file travels with the model and finds everything else in the package that travels with it.
+"""
+
+import importlib
+from typing import Any
+
+import mlflow
+import pandas as pd
+
+
+class ServedModel(mlflow.pyfunc.PythonModel):
+    """Takes a text, a list of texts, or a DataFrame with a `text` column."""
+
+    def load_context(self, context: Any) -> None:
+        """Load the model folder with the code that was logged beside it."""
+        package = context.model_config["package"]
+        predictor = importlib.import_module(f"{package}.tasks.text.predictor")
+        self.predictor = predictor.Predictor.load(_path(context.artifacts["model"]))
+
+    def predict(self, context: Any, model_input: Any, params: dict[str, Any] | None = None) -> pd.DataFrame:
+        """Columns label, probability, `probability of X`. Raises ValueError for a table without `text`."""
+        frame: pd.DataFrame = self.predictor.frame(_texts(model_input))
+        return frame
+
+
+def _texts(model_input: Any) -> list[Any]:
+    if isinstance(model_input, str):
+        return [model_input]
+    if isinstance(model_input, pd.DataFrame):
+        named = [column for column in model_input.columns if isinstance(column, str)]
+        if "text" in model_input.columns:
+            return list(model_input["text"])
+        if named or model_input.shape[1] != 1:
+            raise ValueError(f"the table needs a column `text` and has {list(model_input.columns)}")
+        return list(model_input.iloc[:, 0])
+    return list(model_input)
+
+
+def _path(name: str) -> Any:
+    from pathlib import Path
+
+    return Path(name)
+
+
+mlflow.models.set_model(ServedModel())

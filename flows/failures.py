@@ -15,12 +15,14 @@ def failures() -> Iterator[None]:
     from tasks.data.tables import DataError
     from tasks.text.certificate import MaskError
 
+    from .services import ServiceError
+
     try:
         yield
     except RecipeError as error:
         _say(str(error))
         raise typer.Exit(2) from None
-    except (StageError, DataError, MaskError, FloatingPointError) as error:
+    except (StageError, DataError, MaskError, ServiceError, FloatingPointError) as error:
         _say(str(error))
         raise typer.Exit(1) from None
     except OSError as error:

@@ -33,16 +33,20 @@ def command(
         loaded = load_recipe(recipe, overrides or [])
         os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
         from tasks.cached import LISTENER, VERIFY
+        from tasks.tracking import lookup
 
+        from .services import prefect_api
         from .telling import Teller
 
+        lookup.warm()
         teller = Teller()
         LISTENER.set(teller.hear)
         VERIFY.set(verify)
-        with teller:
+        with teller, prefect_api():
             from .finetune import finetune
 
             version = finetune(loaded)
+        lookup.cool()
         if as_json:
             print(json.dumps(document(teller.stages, version), indent=1))
         else:

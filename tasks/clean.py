@@ -6,14 +6,15 @@ from configs.schema import Clean
 
 from .artifact import Artifact, StageError
 from .cached import cached_task
-from .data.cleaning import clean_rows
-from .data.rows import read_rows, write_rows
 from .store.output import Output
 
 
 @cached_task(opens={"checked": ("rows.parquet", "labels.json")})
 def clean(out: Output, section: Clean, checked: Artifact) -> None:
     """Normalise texts and drop what must not be trained on. Raises StageError where nothing is left."""
+    from .data.cleaning import clean_rows
+    from .data.rows import read_rows, write_rows
+
     raw = read_rows(checked.file("rows.parquet"))
     rows, dropped = clean_rows(raw, section)
     out.rows(raw["id"], rows["id"], dropped)

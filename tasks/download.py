@@ -1,25 +1,29 @@
 """download: the recipe's source comes in, rows (id, text, label, given split) go out."""
 
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from configs.parts import Source
 
 from .cached import cached_task
-from .data.rows import with_ids, write_rows
-from .data.sources import load_rows
 from .store.output import Output
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @cached_task(libraries=("pandas", "pyarrow"))
 def download(out: Output, section: Source) -> None:
     """Fetch and read the source; every raw row gets its id. Raises DataError."""
+    from .data.rows import with_ids, write_rows
+    from .data.sources import load_rows
+
     rows = with_ids(load_rows(section, out.beside))
     write_rows(rows, out.data / "rows.parquet")
     out.counts = {"out": len(rows)}
     out.summary(_describe(rows, section))
 
 
-def _describe(rows: pd.DataFrame, section: Source) -> str:
+def _describe(rows: "pd.DataFrame", section: Source) -> str:
     counts = rows["label"].value_counts(dropna=False)
     lines = [f"# download: {len(rows):,} rows", f"Source: `{section.kind}`", "", "| label | rows |", "|---|---:|"]
     return "\n".join(lines + [f"| {label} | {count:,} |" for label, count in counts.items()])

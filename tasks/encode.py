@@ -1,22 +1,18 @@
 """encode: split rows come in; token ids and -100-masked labels go out, with a tokenizer and a mask certificate."""
 
 import json
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from configs.schema import ClassifierEncode, GenerativeEncode
 
 from .artifact import Artifact
 from .cached import cached_task
-from .data.rows import read_rows
-from .data.splitting import PARTS
 from .store.output import Output
-from .text.encoding import Encoding
-from .text.parts import Part, write_part
-from .text.rows import certify_part, encode_part, make_encoding
-from .text.tokenizer import TextTokenizer
-from .text.vocabulary import make_tokenizer
+
+if TYPE_CHECKING:
+    from .text.encoding import Encoding
+    from .text.parts import Part
+    from .text.tokenizer import TextTokenizer
 
 EXAMPLES = 3
 
@@ -27,6 +23,14 @@ EXAMPLES = 3
 )
 def encode(out: Output, section: GenerativeEncode | ClassifierEncode, splits: Artifact) -> None:
     """Tokenise and mask each part, then certify every row. Raises DataError, MaskError."""
+    import pandas as pd
+
+    from .data.rows import read_rows
+    from .data.splitting import PARTS
+    from .text.parts import write_part
+    from .text.rows import certify_part, encode_part, make_encoding
+    from .text.vocabulary import make_tokenizer
+
     tables = {part: read_rows(splits.file(f"{part}.parquet")) for part in PARTS}
     labels = json.loads(splits.file("labels.json").read_text(encoding="utf-8"))
     tokenizer = make_tokenizer(section.tokenizer, tables["train"]["text"].tolist())
@@ -48,7 +52,7 @@ def encode(out: Output, section: GenerativeEncode | ClassifierEncode, splits: Ar
 
 
 def _describe(
-    encoding: Encoding, tokenizer: TextTokenizer, train: Part, certificates: dict[str, dict[str, Any]]
+    encoding: "Encoding", tokenizer: "TextTokenizer", train: "Part", certificates: dict[str, dict[str, Any]]
 ) -> str:
     lines = [
         f"# encode ({encoding.kind}): the mask certificate holds",
@@ -63,7 +67,7 @@ def _describe(
     return "\n".join(lines + [f"1. {sample(encoding, tokenizer, train, row)}" for row in range(min(EXAMPLES, len(train)))])
 
 
-def sample(encoding: Encoding, tokenizer: TextTokenizer, part: Part, row: int) -> str:
+def sample(encoding: "Encoding", tokenizer: "TextTokenizer", part: "Part", row: int) -> str:
     """One row as decoded pieces, supervised ones in bold, the class behind."""
     start, stop = part.encoded.offsets[row], part.encoded.offsets[row + 1]
     ids, labels = part.encoded.ids[start:stop].tolist(), part.encoded.labels[start:stop].tolist()

@@ -1,6 +1,7 @@
 """register: a model and its report come in; a version in the registry goes out, with an alias if it earned one."""
 
 import json
+from typing import Any
 
 from configs.literal import complete
 from configs.schema import Register
@@ -17,24 +18,42 @@ def register(links: dict[str, str], section: Register, model: Artifact, report: 
 
     A model that is registered already is found again and its aliases are left alone. Raises StageError.
     """
-    from .tracking import models, promotion, registry, runs
+    from .tracking import lookup
 
-    client = runs.client()
     facts = json.loads(report.file("report.json").read_text(encoding="utf-8"))
     scores = {name: float(facts[name]) for name in SCORES}
-    known = models.find_version(client, section.model, model.digest)
-    if known is not None and registry.VERDICT in known.tags:
-        registry.note_scores(client, known, scores)
-        verdict = f"registered before; then {known.tags[registry.VERDICT]}"
-        return registry.describe(client, known, verdict, scores, facts, found=True)
-    run_id = runs.complete_run(client, model, links)
-    samples = json.loads((report.records / "samples.json").read_text(encoding="utf-8"))
+    known = lookup.registered(section.model, model.digest, scores)
+    found = known is not None
     if known is None:
+        known = _register(links, section, model, report, facts)
+    return Version(
+        name=section.model,
+        version=known["version"],
+        aliases=tuple(known["aliases"]),
+        verdict=known["verdict"],
+        run_id=known["run_id"],
+        metrics=scores,
+        report=facts,
+        found=found,
+    )
+
+
+def _register(
+    links: dict[str, str], section: Register, model: Artifact, report: Artifact, facts: dict[str, Any]
+) -> dict[str, Any]:
+    from .tracking import models, promotion, registry, runs
+
+    client, stages = runs.client(), lineage(report)
+    scores = {name: float(facts[name]) for name in SCORES}
+    samples = json.loads((report.records / "samples.json").read_text(encoding="utf-8"))
+    run_id = runs.complete_run(client, model, links)
+    version = models.find_version(client, section.model, model.digest)
+    if version is None:
         example = [sample["text"] for sample in samples[:2]]
-        known = models.log_version(client, section.model, run_id, model, example, facts["labels"])
-    registry.log_records(client, run_id, lineage(report), {"register": complete(section)}, facts, scores)
-    models.prove(f"models:/{section.model}/{known.version}", samples)
+        version = models.log_version(client, section.model, run_id, model, example, facts["labels"])
+    registry.log_records(client, run_id, stages, {"register": complete(section)}, facts, scores)
+    models.prove(f"models:/{section.model}/{version.version}", samples)
     with registry.deciding(section.model):
         verdict = promotion.decide(scores, section, promotion.champion_tags(client, section.model))
-        registry.settle(client, known, verdict, scores, lineage(report))
-    return registry.describe(client, known, verdict.text, scores, facts, found=False)
+        registry.settle(client, version, verdict, scores, stages)
+    return registry.state(client, version, verdict.text)

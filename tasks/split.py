@@ -1,21 +1,24 @@
 """split: clean rows come in; train, validation and test rows go out."""
 
 import shutil
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from configs.schema import GivenSplit, HashSplit
 
 from .artifact import Artifact
 from .cached import cached_task
-from .data.rows import dropped_rows, read_rows, write_rows
-from .data.splitting import PARTS, split_rows
 from .store.output import Output
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @cached_task(opens={"rows": ("rows.parquet", "labels.json")})
 def split(out: Output, section: HashSplit | GivenSplit, rows: Artifact) -> None:
     """Divide the rows, stratified by label. Raises DataError where a part would be empty."""
+    from .data.rows import dropped_rows, read_rows, write_rows
+    from .data.splitting import PARTS, split_rows
+
     table = read_rows(rows.file("rows.parquet"))
     parts = split_rows(table, section)
     for part in PARTS:
@@ -25,7 +28,11 @@ def split(out: Output, section: HashSplit | GivenSplit, rows: Artifact) -> None:
     out.summary(_describe(table, parts, section))
 
 
-def _describe(table: pd.DataFrame, parts: pd.Series, section: HashSplit | GivenSplit) -> str:
+def _describe(table: "pd.DataFrame", parts: "pd.Series", section: HashSplit | GivenSplit) -> str:
+    import pandas as pd
+
+    from .data.splitting import PARTS
+
     counts = pd.crosstab(table["label"], parts).reindex(columns=list(PARTS), fill_value=0)
     shares = ", ".join(f"{part} {(parts == part).mean():.1%}" for part in PARTS)
     lines = [f"# split ({section.kind}): {shares}", "", "| label | train | validation | test |", "|---|---:|---:|---:|"]

@@ -2,20 +2,18 @@
 
 import json
 import shutil
+from typing import TYPE_CHECKING
 
 from configs.schema import Train
 from configs.settings import settings
 
 from .artifact import Artifact, StageError
 from .cached import cached_task
-from .learn.fit import Feed, Fitted, Voice, fit
-from .learn.pictures import draw_curves
 from .store.output import Output
-from .text.encoding import Encoding, load_encoding
-from .text.feed import Rows, collate_rows
-from .text.models import build_model, freeze_encoder
-from .text.parts import read_part
-from .text.tokenizer import load_tokenizer
+
+if TYPE_CHECKING:
+    from .learn.fit import Fitted
+    from .text.encoding import Encoding
 
 PREPROCESSING = ("tokenizer.json", "encoding.json")
 
@@ -27,6 +25,14 @@ PREPROCESSING = ("tokenizer.json", "encoding.json")
 )
 def train(out: Output, section: Train, encoded: Artifact) -> None:
     """Train, or resume what a killed run left, and keep the checkpoint with the best validation score."""
+    from .learn.fit import Feed, Voice, fit
+    from .learn.pictures import draw_curves
+    from .text.encoding import load_encoding
+    from .text.feed import Rows, collate_rows
+    from .text.models import build_model, freeze_encoder
+    from .text.parts import read_part
+    from .text.tokenizer import load_tokenizer
+
     encoding = load_encoding(encoded.file("encoding.json"))
     tokenizer = load_tokenizer(encoded.file("tokenizer.json").parent, encoding.special)
     parts = {name: read_part(encoded.file(f"{name}.parquet")) for name in ("train", "validation")}
@@ -52,7 +58,7 @@ def train(out: Output, section: Train, encoded: Artifact) -> None:
     out.summary(_describe(encoding, fitted, sum(p.numel() for p in model.parameters())))
 
 
-def _describe(encoding: Encoding, fitted: Fitted, parameters: int) -> str:
+def _describe(encoding: "Encoding", fitted: "Fitted", parameters: int) -> str:
     chosen = next((row for row in fitted.history if row["step"] == fitted.step and "eval_loss" in row), None)
     lines = [
         f"# train: weights of step {fitted.step:,} of {fitted.steps:,}",

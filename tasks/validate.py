@@ -1,19 +1,24 @@
 """validate: raw rows come in; the same rows go out with their label set, or the run stops and says which rows broke what."""
 
 import json
+from typing import TYPE_CHECKING
 
 from configs.schema import Validate
 
 from .artifact import Artifact, StageError
 from .cached import cached_task
-from .data.expectations import Verdict, check_rows, label_set
-from .data.rows import dropped_rows, read_rows, write_rows
 from .store.output import Output
+
+if TYPE_CHECKING:
+    from .data.expectations import Verdict
 
 
 @cached_task(opens={"raw": ("rows.parquet",)})
 def validate(out: Output, section: Validate, raw: Artifact) -> None:
     """Hold the rows against the recipe's expectations. Raises StageError naming expectation and rows."""
+    from .data.expectations import check_rows, label_set
+    from .data.rows import dropped_rows, read_rows, write_rows
+
     rows = read_rows(raw.file("rows.parquet"))
     verdicts, page = check_rows(rows, section)
     (out.records / "data_docs.html").write_text(page, encoding="utf-8")
@@ -27,7 +32,7 @@ def validate(out: Output, section: Validate, raw: Artifact) -> None:
     out.rows(rows["id"], rows["id"], dropped_rows(rows.head(0), ""))
 
 
-def _line(verdict: Verdict) -> dict[str, object]:
+def _line(verdict: "Verdict") -> dict[str, object]:
     return {
         "holds": "yes" if verdict.success else "NO",
         "expectation": verdict.expectation,
@@ -37,12 +42,12 @@ def _line(verdict: Verdict) -> dict[str, object]:
     }
 
 
-def _complaint(verdict: Verdict) -> str:
+def _complaint(verdict: "Verdict") -> str:
     rows = "".join(f"\n    row {row}: {value[:100]!r}" for row, value in verdict.offending[:5])
     return f"  {verdict.expectation} ({verdict.asked}): {verdict.found}{rows}"
 
 
-def _describe(verdicts: list[Verdict], count: int) -> str:
+def _describe(verdicts: "list[Verdict]", count: int) -> str:
     held = sum(verdict.success for verdict in verdicts)
     lines = [f"# validate: {held} of {len(verdicts)} expectations hold on {count:,} rows", ""]
     lines += ["| holds | expectation | asked | found |", "|---|---|---|---|"]

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_model
 from torch.utils.data import Dataset
-from transformers import EarlyStoppingCallback, PreTrainedModel, TrainingArguments, set_seed
+from transformers import EarlyStoppingCallback, PreTrainedModel, PrinterCallback, TrainingArguments, set_seed
+from transformers.utils import logging as hf_logging
 
 from configs.schema import Train
 
@@ -58,6 +59,7 @@ def fit(section: Train, model: PreTrainedModel, feed: Feed, root: Path, voice: V
         torch.set_num_threads(found[1]["threads"] if found else threads)
     set_seed(section.seed)
     arguments = training_arguments(section, root, len(feed.train), feed.validation is not None)  # type: ignore[arg-type]
+    hf_logging.disable_progress_bar()
     callbacks = [Reporter(voice.report, voice.progress, section)]
     if section.patience is not None:
         callbacks.append(EarlyStoppingCallback(section.patience))
@@ -70,6 +72,7 @@ def fit(section: Train, model: PreTrainedModel, feed: Feed, root: Path, voice: V
         data_collator=feed.collate,
         callbacks=callbacks,
     )
+    trainer.remove_callback(PrinterCallback)
     if found:
         voice.say(f"resumed from the checkpoint at step {found[1]['step']}")
     trainer.train(resume_from_checkpoint=str(found[0]) if found else None)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+from transformers.utils import logging as hf_logging
 
 from .collation import pad_rows
 from .encoding import FILE, Encoding, load_encoding
@@ -40,6 +41,7 @@ class Predictor:
         """Read tokenizer.json, encoding.json, config.json and model.safetensors."""
         encoding = load_encoding(folder / FILE)
         tokenizer = load_tokenizer(folder, encoding.special)
+        hf_logging.disable_progress_bar()
         auto = AutoModelForCausalLM if encoding.kind == "generative" else AutoModelForSequenceClassification
         model = auto.from_pretrained(folder, dtype=torch.float32, use_safetensors=True, local_files_only=True)
         place = device or ("cuda" if torch.cuda.is_available() else "cpu")

@@ -14,9 +14,10 @@ from mlflow.entities.model_registry import ModelVersion
 
 from configs.settings import settings
 
-from ..artifact import Artifact, Version
+from ..artifact import Artifact
 from ..store.lock import locked
 from .promotion import CHAMPION, SCORE, Verdict
+from . import models, runs
 from .runs import flat
 
 VERDICT = "temper.verdict"
@@ -82,11 +83,18 @@ def _description(verdict: Verdict, scores: Mapping[str, float]) -> str:
     return f"Test rows: {measured}.\n\nVerdict: {verdict.text}.\n\nTakes texts, or a table with a `text` column."
 
 
-def describe(
-    client: MlflowClient, version: ModelVersion, verdict: str, scores: dict[str, float], facts: dict[str, Any],
-    *, found: bool,
-) -> Version:
-    """The version as the flow hands it out, with the aliases it has now."""
+def settled(name: str, digest: str, scores: dict[str, float]) -> dict[str, Any] | None:
+    """Version, run, aliases and verdict of a settled version of a model digest; its scores become these."""
+    client = runs.client()
+    known = models.find_version(client, name, digest)
+    if known is None or VERDICT not in known.tags:
+        return None
+    note_scores(client, known, scores)
+    return state(client, known, f"registered before; then {known.tags[VERDICT]}")
+
+
+def state(client: MlflowClient, version: ModelVersion, verdict: str) -> dict[str, Any]:
+    """A version as it stands now: version, run_id, aliases (champion first), verdict."""
     now = client.get_model_version(version.name, version.version)
-    aliases = tuple(sorted(now.aliases, key=lambda alias: (alias != CHAMPION, alias)))
-    return Version(now.name, str(now.version), aliases, verdict, str(now.run_id), scores, facts, found)
+    aliases = sorted(now.aliases, key=lambda alias: (alias != CHAMPION, alias))
+    return {"version": str(now.version), "run_id": str(now.run_id), "aliases": aliases, "verdict": verdict}

@@ -1,0 +1,56 @@
+"""Is this model registered already? Asked of a second process, which loads mlflow while this one loads Prefect."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+_CHILD: list[subprocess.Popen[str]] = []
+
+
+def warm() -> None:
+    """Start the process that will answer; it ends with this one, since its input ends."""
+    if not _CHILD:
+        _CHILD.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "tasks.tracking.lookup"],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            )  # fmt: skip
+        )
+
+
+def cool() -> None:
+    """End the process."""
+    while _CHILD:
+        _CHILD.pop().kill()
+
+
+def registered(name: str, digest: str, scores: dict[str, float]) -> dict[str, Any] | None:
+    """What the registry says of a settled version of this model digest; None where there is none."""
+    if _CHILD:
+        child = _CHILD[0]
+        assert child.stdin is not None and child.stdout is not None
+        try:
+            child.stdin.write(json.dumps([name, digest, scores]) + "\n")
+            child.stdin.flush()
+            answer = json.loads(child.stdout.readline())
+        except (OSError, ValueError):  # the process died: ask here, where an error has its own words
+            cool()
+        else:
+            found: dict[str, Any] | None = answer
+            return found
+    from .registry import settled
+
+    return settled(name, digest, scores)
+
+
+def _serve() -> None:
+    from .registry import settled
+
+    out, sys.stdout = sys.stdout, sys.stderr
+    for line in sys.stdin:
+        print(json.dumps(settled(*json.loads(line))), file=out, flush=True)
+
+
+if __name__ == "__main__":
+    _serve()

@@ -18,6 +18,7 @@ QUIET = {
 }
 """Defaults for other tools' switches (no telemetry, one log), set only where the environment is silent."""
 
+
 def quiet_tools() -> None:
     """Set QUIET; must come before the tools are imported, because they read it then."""
     for name, value in QUIET.items():

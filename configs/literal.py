@@ -2,13 +2,17 @@
 
 A field is left out while it has the default with which it was introduced (`defaults.json`). A default that is
 changed later therefore enters the key, and what was built under the old one is built anew.
+
+After adding a field with a default, run `python -m configs.literal`: it writes down what is missing and leaves
+every older entry as it is.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
@@ -64,8 +68,55 @@ def current_default(field: Any) -> Any:
     return literal(default)
 
 
+def members(kind: Any) -> list[Any]:
+    """The dataclasses that a field's annotation names."""
+    if is_dataclass(kind):
+        return [kind]
+    return [member for argument in get_args(kind) for member in members(argument)]
+
+
+def unrecorded(root: Any) -> dict[str, Any]:
+    """`Class.field` to the default as it is now, of every field below `root` that defaults.json does not have.
+
+    Raises ValueError where two classes share a name, since their entries would be one.
+    """
+    known, found = first_defaults(), {}
+    kinds = list(dict.fromkeys(_reachable(root)))
+    names = [kind.__name__ for kind in kinds]
+    for kind in kinds:
+        if names.count(kind.__name__) > 1:
+            raise ValueError(f"two dataclasses are called {kind.__name__}; defaults.json tells them apart by name")
+        for field in fields(kind):
+            name, default = f"{kind.__name__}.{field.name}", current_default(field)
+            if default is not NO_DEFAULT and name not in known:
+                found[name] = default
+    return found
+
+
+def _reachable(kind: Any) -> Iterator[Any]:
+    yield kind
+    for field in fields(kind):
+        for member in members(field.type):
+            yield from _reachable(member)
+
+
+def record() -> list[str]:
+    """Add what is missing to defaults.json; returns the names of the added fields."""
+    from .schema import Recipe
+
+    added = unrecorded(Recipe)
+    if added:
+        everything = json.dumps(first_defaults() | added, indent=1, sort_keys=True, ensure_ascii=False)
+        DEFAULTS.write_text(everything + "\n", encoding="utf-8")
+        first_defaults.cache_clear()
+    return sorted(added)
+
+
 class _NoDefault:
     """Equal to no value of a recipe."""
 
 
 NO_DEFAULT = _NoDefault()
+
+if __name__ == "__main__":
+    print("\n".join(record()) or "every default is recorded")

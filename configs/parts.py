@@ -104,9 +104,7 @@ class UrlSource:
     """Which columns are read."""
 
 
-Source = Annotated[
-    EmbeddedSource | HubSource | FileSource | ClassFilesSource | UrlSource, Field(discriminator="kind")
-]
+Source = Annotated[EmbeddedSource | HubSource | FileSource | ClassFilesSource | UrlSource, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -1,7 +1,5 @@
 """temper: the command line; each command is declared by the file of its own name."""
 
-import sys
-
 import typer
 
 from configs.environment import quiet_tools
@@ -31,4 +29,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,5 +1,80 @@
-"""temper mask."""
+"""temper mask: what a recipe trains on, token by token, the supervised ones in colour."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .failures import failures
+from .run import Overrides, RecipeFile
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from tasks.artifact import Artifact
 
 
-def command() -> None:
-    """TODO."""
+def command(
+    recipe: RecipeFile,
+    overrides: Overrides = None,
+    rows: Annotated[int, typer.Option("-n", "--rows", min=1, help="How many training rows.")] = 5,
+) -> None:
+    """Show training rows as decoded tokens: supervised ones (they carry loss) on green, given ones dim.
+
+    Runs the stages up to `encode` where they are not cached, and nothing behind. For an encoder with a class head
+    the label is the class id behind the arrow.
+    """
+    from configs.load import load_recipe
+
+    with failures():
+        loaded = load_recipe(recipe, overrides or [])
+        from tasks.cached import LISTENER
+
+        from .spine import perform_until
+        from .telling import Teller
+
+        teller = Teller("reading")
+        LISTENER.set(teller.hear)
+        with teller:
+            encoded = perform_until(loaded, "encode")["encoded"]
+        _show(encoded, rows)
+
+
+def _show(encoded: "Artifact", rows: int) -> None:
+    import json
+
+    from rich.console import Console
+
+    from tasks.text.encoding import load_encoding
+    from tasks.text.parts import read_part
+    from tasks.text.tokenizer import load_tokenizer
+
+    console = Console(highlight=False)
+    encoding = load_encoding(encoded.file("encoding.json"))
+    tokenizer = load_tokenizer(encoded.file("tokenizer.json").parent, encoding.special)
+    part = read_part(encoded.file("train.parquet"))
+    for row in range(min(rows, len(part))):
+        start, stop = part.encoded.offsets[row], part.encoded.offsets[row + 1]
+        ids, labels = part.encoded.ids[start:stop].tolist(), part.encoded.labels[start:stop].tolist()
+        line = _pieces(tokenizer.decode([[token] for token in ids]), labels)
+        line.append(f"  → {encoding.labels[part.class_ids[row]]}", "bold")
+        cut = int(part.encoded.cut[row])
+        console.print(f"[dim]{part.ids[row]}  {len(ids)} tokens{f', {cut} cut' if cut else ''}[/]")
+        console.print(line, soft_wrap=False)
+        console.print()
+    certificate = json.loads(encoded.file("certificate.json").read_text(encoding="utf-8"))["train"]
+    console.print(
+        f"{certificate['rows']:,} training rows, {certificate['supervised']:,} supervised of {certificate['tokens']:,} "
+        f"tokens, {certificate['cut_rows']:,} rows cut; the mask certificate "
+        f"{'holds' if certificate['holds'] else 'is BROKEN'} ({len(certificate['violations'])} checks)"
+    )
+
+
+def _pieces(pieces: list[str], labels: list[int]) -> "Text":
+    from rich.text import Text
+
+    line = Text()
+    for piece, label in zip(pieces, labels, strict=True):
+        shown = piece.replace("\n", "⏎").replace(" ", "·") or "∅"
+        line.append(shown, "black on green" if label >= 0 else "dim")
+        line.append("│", "grey30")
+    return line

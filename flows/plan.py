@@ -1,5 +1,111 @@
-"""temper plan."""
+"""temper plan: what a run would do, stage by stage, and why; nothing is run and nothing is asked."""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .failures import failures
+from .run import Overrides, RecipeFile
+
+if TYPE_CHECKING:
+    from configs.schema import Recipe
+
+COLOURS = {"cached": "cyan", "run": "green", "resumed": "yellow", "unknown": "dim"}
 
 
-def command() -> None:
-    """TODO."""
+def command(
+    recipe: RecipeFile,
+    overrides: Overrides = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Ask the Hub what branches stand for now.")] = False,
+) -> None:
+    """Show per stage whether it is cached, and which part of its key changed since the nearest earlier run.
+
+    `cached`: served from the store. `run`: will be computed. `resumed`: a killed training goes on from its last
+    checkpoint. `unknown`: depends on the bytes that an earlier stage will make. Makes no request unless --refresh.
+    """
+    from configs.load import load_recipe
+
+    with failures():
+        loaded = load_recipe(recipe, overrides or [])
+        stages, notes = plan(loaded, ask=refresh)
+    if as_json:
+        print(json.dumps(document(loaded, stages), indent=1))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("stage", "status", "key", "what changed"):
+        table.add_column(name, no_wrap=name in ("stage", "status"))
+    for line in stages:
+        colour = COLOURS[line["status"]]
+        changed = "\n".join(line["changed"][:8] + (["…"] if len(line["changed"]) > 8 else []))
+        table.add_row(line["stage"], f"[{colour}]{line['status']}[/]", line["key"][:8], changed)
+    console = Console(highlight=False)
+    console.print(table)
+    for note in notes:
+        console.print(note, style="dim", markup=False)
+
+
+def plan(recipe: "Recipe", *, ask: bool) -> tuple[list[dict[str, Any]], list[str]]:
+    """A line per stage (stage, key, status, changed, seconds), and remarks on when sources were last asked."""
+    from .spine import stage, wiring
+
+    made: dict[str, Any] = {}
+    lines, notes = [], []
+    for name, noun, takes in wiring():
+        missing = [t for t in takes if made.get(t) is None]
+        if noun == "":
+            line, artifact = _line(name, "unknown", ["asks the registry when it runs"]), None
+        elif missing:
+            line, artifact = _line(name, "unknown", [f"waits for {', '.join(missing)}"]), None
+        else:
+            one = stage(name)
+            inputs = dict(zip(one.parameters, (made[t] for t in takes), strict=True))
+            line, artifact, remarks = _foresee(one, getattr(recipe, name), inputs, ask)
+            notes += remarks
+        lines.append(line)
+        made[noun] = artifact
+    return lines, notes
+
+
+def _foresee(one: Any, section: Any, inputs: dict[str, Any], ask: bool) -> tuple[dict[str, Any], Any, list[str]]:
+    from configs.settings import settings
+    from tasks.store import disk, pins
+    from tasks.store.identity import key_of, what_changed
+
+    try:
+        pinned, identified = one.identify(section, inputs, ask=ask)
+    except pins.Unpinned as error:
+        return _line(one.name, "unknown", [str(error)]), None, []
+    notes = [f"{what} as of {when}" for what, when in pins.asked(section, pinned)]
+    root, key = settings().store, key_of(identified)
+    try:
+        artifact = disk.find(root, one.name, key)
+    except ValueError as damage:
+        return _line(one.name, "run", [f"the cached artifact is damaged: {damage}"], key), None, notes
+    if artifact is not None:
+        return _line(one.name, "cached", [], key), artifact, notes
+    checkpoints = disk.partial_path(root, one.name, key) / "beside" / "checkpoints"
+    resumable = one.curves and any(checkpoints.glob("checkpoint-*"))
+    changed = what_changed(root, one.name, identified)
+    return _line(one.name, "resumed" if resumable else "run", changed, key), None, notes
+
+
+def _line(name: str, status: str, changed: list[str], key: str = "") -> dict[str, Any]:
+    return {"stage": name, "key": key, "status": status, "changed": changed, "seconds": 0.0}
+
+
+def document(recipe: "Recipe", stages: list[dict[str, Any]]) -> dict[str, Any]:
+    """The JSON document, of the same shape as that of `temper run`."""
+    from configs.settings import settings
+
+    return {
+        "stages": stages,
+        "model": {"name": recipe.register.model, "version": None, "aliases": [], "uri": None},
+        "metrics": {},
+        "mlflow_run_id": None,
+        "tracking_uri": settings().tracking,
+    }

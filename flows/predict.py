@@ -1,5 +1,89 @@
-"""temper predict."""
+"""temper predict: a registered model's answer to a text, or to every row of a file."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .failures import failures
+
+BATCH = 512
+"""Rows of a file that are scored between two steps of the progress bar."""
 
 
-def command() -> None:
-    """TODO."""
+def command(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="NAME (its champion), NAME@alias or NAME/version.")],
+    what: Annotated[str, typer.Argument(metavar="TEXT|FILE", help="A text, or a CSV, TSV, JSONL or Parquet file.")],
+    column: Annotated[str, typer.Option("--column", help="Column of the file that holds the texts.")] = "text",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write CSV here instead of to stdout.")] = None,
+) -> None:
+    """Predict with a registered model. A text gives its label and all probabilities; a file gives one CSV row a row.
+
+    The model is loaded as anybody would load it, with mlflow.pyfunc.load_model, and carries its own preprocessing.
+    """
+    from rich.console import Console
+
+    with failures():
+        texts, rows = _read(what, column)
+        with Console(file=sys.stderr).status(f"loading {model}"):
+            from tasks.tracking.models import load_model
+
+            loaded = load_model(model)
+        if rows is None:
+            _show(loaded.predict(texts))
+        else:
+            _write(_score(loaded, texts), rows, output)
+
+
+def _read(what: str, column: str) -> tuple[list[str], Any]:
+    """The texts, and the file's table (None for a text given by hand)."""
+    from configs.load import RecipeError
+
+    path = Path(what)
+    looks_like_file = path.suffix.lower() in (".csv", ".tsv", ".jsonl", ".parquet") and " " not in what
+    if not (looks_like_file or (len(what) < 256 and path.is_file())):
+        if not what.strip():
+            raise RecipeError("the text is empty; give a text or a file")
+        return [what], None
+    from configs.parts import FileSource
+    from tasks.data.tables import DataError, read_table
+
+    table = read_table(path, FileSource(kind="file", path=what))
+    if column not in table.columns:
+        raise RecipeError(f"{what}: no column {column!r} among {list(table.columns)}; name one with --column")
+    missing = table.index[table[column].isna()]
+    if len(missing):
+        raise DataError(f"{what}: {len(missing)} rows have no text, the first is row {missing[0] + 1}; drop them")
+    return table[column].astype(str).tolist(), table
+
+
+def _score(loaded: Any, texts: list[str]) -> Any:
+    import pandas as pd
+    from rich.console import Console
+    from rich.progress import track
+
+    starts = range(0, len(texts), BATCH)
+    bar = track(starts, "predicting", console=Console(file=sys.stderr), transient=True)
+    return pd.concat([loaded.predict(texts[start : start + BATCH]) for start in bar], ignore_index=True)
+
+
+def _write(answers: Any, rows: Any, output: Path | None) -> None:
+    import pandas as pd
+
+    clash = [name for name in answers.columns if name in rows.columns]
+    answers = answers.rename(columns={name: f"predicted {name}" for name in clash})
+    pd.concat([rows.reset_index(drop=True), answers], axis=1).to_csv(output or sys.stdout, index=False)
+    if output:
+        print(f"{len(answers):,} predictions in {output}", file=sys.stderr)
+
+
+def _show(answers: Any) -> None:
+    from rich.console import Console
+
+    console, first = Console(highlight=False), answers.iloc[0]
+    console.print(f"[bold]{first['label']}[/]")
+    for name, value in first.items():
+        if str(name).startswith("probability of "):
+            label = str(name).removeprefix("probability of ")
+            console.print(f"  {label:<16} {value:7.4f} [green]{'█' * round(value * 30)}[/]")

@@ -70,5 +70,3 @@ def document(stages: list[dict[str, Any]], version: "Version") -> dict[str, Any]
         "mlflow_run_id": version.run_id,
         "tracking_uri": settings().tracking,
     }
-
-

@@ -5,7 +5,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -18,7 +26,8 @@ MARKS = {"cached": "[cyan]cached[/]", "run": "[green]done[/]", "resumed": "[yell
 class Teller:
     """Hears the stages' events; everything goes to stderr, so that stdout is the caller's."""
 
-    def __init__(self) -> None:
+    def __init__(self, beginning: str = "starting Prefect") -> None:
+        self.beginning = beginning
         self.console = Console(file=sys.stderr, highlight=False)
         self.stages: list[dict[str, Any]] = []
         self.bars = Progress(
@@ -35,7 +44,7 @@ class Teller:
 
     def __enter__(self) -> Self:
         self.bars.start()
-        self.bar = self.bars.add_task("starting Prefect", total=None)
+        self.bar = self.bars.add_task(self.beginning, total=None)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -59,7 +68,7 @@ class Teller:
                     "stage": event.stage,
                     "key": event.key,
                     "status": event.status,
-                    "changed": [],
+                    "changed": list(event.changed),
                     "seconds": round(event.seconds, 3),
                 }
             )
@@ -74,7 +83,9 @@ class Teller:
         for name, side in (("", "left"), ("test accuracy", "right"), ("interval", "right"), ("macro-F1", "right")):
             table.add_column(name, justify=side)  # type: ignore[arg-type]
         low, high = facts["accuracy_interval"]
-        table.add_row("[bold]this model[/]", f"{facts['accuracy']:.4f}", f"{low:.4f} – {high:.4f}", f"{facts['macro_f1']:.4f}")
+        table.add_row(
+            "[bold]this model[/]", f"{facts['accuracy']:.4f}", f"{low:.4f} – {high:.4f}", f"{facts['macro_f1']:.4f}"
+        )
         for name, values in facts["baselines"].items():
             table.add_row(name, f"{values['accuracy']:.4f}", "", f"{values['macro_f1']:.4f}")
         out.print()
@@ -88,4 +99,4 @@ class Teller:
         out.print(f"\nMLflow:  mlflow server --backend-store-uri {place}", soft_wrap=True)
         out.print("Prefect: prefect server start", soft_wrap=True)
         alias = f"@{version.aliases[0]}" if version.aliases else f"/{version.version}"
-        out.print(f"Try:     temper predict {version.name}{alias} \"I would buy this again tomorrow.\"", soft_wrap=True)
+        out.print(f'Try:     temper predict {version.name}{alias} "I would buy this again tomorrow."', soft_wrap=True)

@@ -115,7 +115,7 @@ def marks(path: Path) -> dict[str, int]:
 
 def _files(directory: Path) -> Iterator[tuple[str, Path]]:
     for part in ("data", "records"):
-        for path in sorted((directory / part).rglob("*")):
+        for path in sorted([*directory.glob(part), *(directory / part).rglob("*")]):
             if path.is_symlink() or not (path.is_file() or path.is_dir()):
                 raise StageError(f"{path}: artifacts hold plain files only")
             if path.is_file():
@@ -130,18 +130,21 @@ def seal(manifest: dict[str, Any]) -> str:
 def read_manifest(directory: Path) -> dict[str, Any]:
     """Read a sealed manifest. Raises ValueError where it is missing, unreadable or altered."""
     try:
-        manifest: dict[str, Any] = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
-        seal_found = manifest.pop("sha256")
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+        text = (directory / MANIFEST).read_text(encoding="utf-8")
+        manifest: dict[str, Any] = json.loads(text)
+        manifest.pop("sha256")
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise ValueError(f"manifest unreadable ({type(error).__name__})") from None
-    if digest_text(canonical(manifest)) != seal_found:
+    if seal(manifest) != text:
         raise ValueError("manifest altered")
     return manifest
 
 
 def lineage(artifact: Artifact) -> dict[str, Artifact]:
-    """Every artifact that this one was made from, by stage, itself included."""
-    found = {artifact.stage: artifact}
-    for upstream in artifact.manifest()["inputs"].values():
-        found |= lineage(Artifact(upstream["stage"], upstream["key"], upstream["digest"]))
-    return found
+    """Every artifact that this one was made from, by stage, itself included; of one stage the nearest."""
+    references = artifact.manifest()["inputs"].values()
+    inputs = [Artifact(upstream["stage"], upstream["key"], upstream["digest"]) for upstream in references]
+    found: dict[str, Artifact] = {}
+    for upstream in inputs:
+        found |= lineage(upstream)
+    return found | {upstream.stage: upstream for upstream in inputs} | {artifact.stage: artifact}

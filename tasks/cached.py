@@ -3,20 +3,21 @@
 import base64
 import inspect
 import json
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Concatenate, Generic, Literal, ParamSpec
+from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar
 
 from configs.literal import complete
 from configs.settings import settings
 
 from .artifact import Artifact, Version
 from .store import disk
-from .store.identity import identity, key_of
+from .store.identity import identity, key_of, what_changed
 from .store.lock import locked
 from .store.output import Output, Report, new_output
 from .store.pins import pin
@@ -37,6 +38,19 @@ class Event:
     status: Status | None = None
     seconds: float = 0.0
     key: str = ""
+    changed: tuple[str, ...] = ()
+
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[R]):
+    """What a stage came to: its result, whether it was served, and what was new about its key."""
+
+    result: R
+    status: Status
+    changed: tuple[str, ...] = ()
 
 
 LISTENER: ContextVar[Callable[[Event], None]] = ContextVar("LISTENER", default=lambda event: None)
@@ -76,7 +90,7 @@ class Stage(Generic[P]):
         artifact: Artifact = _as_task(self.name, self.perform, section, inputs)
         return artifact
 
-    def perform(self, section: Any, inputs: dict[str, Artifact]) -> tuple[Artifact, Status, Path]:
+    def perform(self, section: Any, inputs: dict[str, Artifact]) -> Outcome[Artifact]:
         """Serve the artifact or make it, one process at a time."""
         say = _speaker(self.name)
         pinned, identified = self.identify(section, inputs, ask=True)
@@ -84,7 +98,8 @@ class Stage(Generic[P]):
         with locked(root / self.name / f"{key}.lock", waiting=lambda: say("another process is at it; waiting")):
             found = self._serve(root, key, say)
             if found is not None:
-                return found, "cached", found.records
+                return Outcome(found, "cached")
+            changed = tuple(what_changed(root, self.name, identified))
             output = new_output(disk.begin(root, self.name, key, resume=self.curves))
             output.say, output.progress = say, _progress(self.name)
             began = time.monotonic()
@@ -103,7 +118,7 @@ class Stage(Generic[P]):
                 "made": {"seconds": round(time.monotonic() - began, 3), "at": int(time.time())},
             }
             artifact = disk.commit(root, self.name, key, about)
-            return artifact, "resumed" if output.resumed else "run", artifact.records
+            return Outcome(artifact, "resumed" if output.resumed else "run", changed)
 
     def _serve(self, root: Path, key: str, say: Callable[[str], None]) -> Artifact | None:
         try:
@@ -149,15 +164,13 @@ def recorded_task(
     """Make a task of `register(links, section, *upstream)`: never served from the cache, `Cached` where it found."""
 
     def call(*args: P.args, **kwargs: P.kwargs) -> Version:
-        def perform(section: Any, inputs: dict[str, Artifact]) -> tuple[Version, Status, None]:
+        def perform(section: Any, inputs: dict[str, Artifact]) -> Outcome[Version]:
             version = body(flow_links(), section, *inputs.values())  # type: ignore[call-arg, arg-type]
-            return version, "cached" if version.found else "run", None
+            return Outcome(version, "cached" if version.found else "run")
 
         bound = inspect.signature(body).bind(None, *args, **kwargs).arguments
         section, *upstream = list(bound)[1:]
-        version: Version = _as_task(
-            body.__name__, perform, bound[section], {name: bound[name] for name in upstream}
-        )
+        version: Version = _as_task(body.__name__, perform, bound[section], {name: bound[name] for name in upstream})
         return version
 
     return call
@@ -173,16 +186,21 @@ def _as_task(name: str, perform: Callable[..., Any], section: Any, inputs: dict[
         began = time.monotonic()
         LISTENER.get()(Event(name, "started"))
         try:
-            result, status, records = perform(section, inputs)
+            outcome: Outcome[Artifact | Version] = perform(section, inputs)
         except BaseException:
             LISTENER.get()(Event(name, "failed", seconds=time.monotonic() - began))
             raise
-        publish(name, records) if records else _publish_version(result)
-        key = getattr(result, "key", "")
-        LISTENER.get()(Event(name, "finished", status=status, seconds=time.monotonic() - began, key=key))
+        result, status, key = outcome.result, outcome.status, ""
+        if isinstance(result, Artifact):
+            publish(name, result.records)
+            key = result.key
+        else:
+            _publish_version(result)
+        seconds = time.monotonic() - began
+        LISTENER.get()(Event(name, "finished", status=status, seconds=seconds, key=key, changed=outcome.changed))
         return Completed(name="Cached" if status == "cached" else "Completed", data=result)
 
-    as_task = task(run, name=name, task_run_name=name, cache_policy=NO_CACHE, persist_result=False)
+    as_task = task(name=name, task_run_name=name, cache_policy=NO_CACHE, persist_result=False)(run)
     return as_task(section, inputs, return_state=True).result()
 
 
@@ -204,7 +222,7 @@ def _progress(name: str) -> Callable[[int, int, str], None]:
             if artifact is None:
                 artifact = create_progress_artifact(share, key=f"{name}-progress", description=text)
             else:
-                update_progress_artifact(artifact, share, description=text)  # type: ignore[arg-type]
+                update_progress_artifact(artifact, share, description=text)
 
     return tell
 
@@ -241,6 +259,8 @@ def _publish_version(version: Version) -> None:
 
 
 def _in_flow() -> bool:
+    if "prefect" not in sys.modules:
+        return False
     from prefect.context import TaskRunContext
 
     return TaskRunContext.get() is not None

@@ -26,6 +26,8 @@ def clean(out: Output, section: Clean, checked: Artifact) -> None:
         + "\n".join(f"| {reason} | {count:,} |" for reason, count in reasons.items())
     )
     if rows["label"].nunique() < 2:
-        raise StageError(f"clean left {len(rows)} rows with {rows['label'].nunique()} label(s); see `clean` in the recipe")
+        raise StageError(
+            f"clean left {len(rows)} rows with {rows['label'].nunique()} label(s); see `clean` in the recipe"
+        )
     write_rows(rows, out.data / "rows.parquet")
     shutil.copyfile(checked.file("labels.json"), out.data / "labels.json")

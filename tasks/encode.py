@@ -64,7 +64,9 @@ def _describe(
     for name, c in certificates.items():
         lines.append(f"| {name} | {c['rows']:,} | {c['tokens']:,} | {c['supervised']:,} | {c['cut_rows']:,} |")
     lines += ["", "Samples, supervised tokens in bold:", ""]
-    return "\n".join(lines + [f"1. {sample(encoding, tokenizer, train, row)}" for row in range(min(EXAMPLES, len(train)))])
+    return "\n".join(
+        lines + [f"1. {sample(encoding, tokenizer, train, row)}" for row in range(min(EXAMPLES, len(train)))]
+    )
 
 
 def sample(encoding: "Encoding", tokenizer: "TextTokenizer", part: "Part", row: int) -> str:

@@ -18,9 +18,9 @@ from .store.output import Output
 def evaluate(out: Output, section: Evaluate, model: Artifact, encoded: Artifact, splits: Artifact) -> None:
     """Score the saved model once on the test rows, from their raw texts. Raises StageError."""
     from .data.rows import read_rows
+    from .learn.report import compare, describe, save, score
     from .text.parts import read_part
     from .text.predictor import Predictor
-    from .learn.report import compare, describe, save, score
 
     predictor = Predictor.load(model.file("config.json").parent)
     part = read_part(encoded.file("test.parquet"))

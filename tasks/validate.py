@@ -1,4 +1,4 @@
-"""validate: raw rows come in; the same rows go out with their label set, or the run stops and says which rows broke what."""
+"""validate: raw rows come in; the same rows and their label set go out, or the run stops and says why."""
 
 import json
 from typing import TYPE_CHECKING

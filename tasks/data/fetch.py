@@ -30,10 +30,13 @@ def download_file(url: str, sha256: str, folder: Path, *, allow_private: bool = 
         try:
             _transfer(url, part, allow_private)
             break
-        except (httpx.TransportError, httpx.HTTPStatusError) as error:
+        except httpx.InvalidURL as error:
+            raise DataError(f"{url}: not an address ({error})") from None
+        except httpx.HTTPError as error:
             status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else 503
             if (status < 500 and status != 429) or attempt == ATTEMPTS - 1:
-                raise DataError(f"{url}: {str(error).splitlines()[0] or type(error).__name__}") from None
+                reason = (str(error).splitlines() or [type(error).__name__])[0]
+                raise DataError(f"{url}: {reason}") from None
             time.sleep(FIRST_WAIT * 2**attempt)
     found = _sha256(part)
     if found != sha256:
@@ -50,27 +53,36 @@ def _transfer(url: str, part: Path, allow_private: bool) -> None:
         for _ in range(REDIRECTS):
             check_address(url, allow_private)
             with client.stream("GET", url, headers=headers) as answer:
-                if answer.is_redirect:
+                if answer.has_redirect_location:
                     url = urljoin(url, answer.headers["location"])
                     continue
                 if answer.status_code == 416:  # everything is here already
                     return
                 answer.raise_for_status()
                 with part.open("ab" if answer.status_code == 206 else "wb") as handle:
-                    for block in answer.iter_bytes(2**20):
+                    for block in answer.iter_bytes():
                         handle.write(block)
                 return
     raise DataError(f"{url}: more than {REDIRECTS} redirects")
 
 
 def check_address(url: str, allow_private: bool) -> None:
-    """Raise DataError unless the address is https and public (or the setting allows more)."""
+    """Raise DataError unless the address is https and public (or the setting allows more).
+
+    Raises httpx.ConnectError where the name has no address, which may pass.
+    """
     parts = urlsplit(url)
     if allow_private and parts.scheme in ("http", "https"):
         return
     if parts.scheme != "https" or parts.hostname is None:
         raise DataError(f"{url}: only https addresses are fetched")
-    for info in socket.getaddrinfo(parts.hostname, parts.port or 443):
+    try:
+        found = socket.getaddrinfo(parts.hostname, parts.port or 443)
+    except ValueError as error:
+        raise DataError(f"{url}: not an address ({error})") from None
+    except OSError as error:
+        raise httpx.ConnectError(f"{parts.hostname} has no address ({error})") from None
+    for info in found:
         if not ipaddress.ip_address(info[4][0]).is_global:
             raise DataError(f"{url}: {parts.hostname} is not a public address")
 

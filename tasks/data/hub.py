@@ -5,6 +5,7 @@ import os
 import re
 import time
 from collections.abc import Callable
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -19,39 +20,44 @@ MODEL_FILES = ("*.safetensors", "*.safetensors.index.json", "config.json", "gene
 ATTEMPTS = 4
 FIRST_WAIT = 0.5
 """Seconds before the second attempt; doubled before each further one."""
+TIMEOUT = 30
+"""Seconds without an answer after which an attempt has failed; huggingface_hub would wait for ever."""
+OFFLINE = "HF_HUB_OFFLINE is set and the files are not all here; unset it, or fetch them once where there is a network"
 T = TypeVar("T")
 
 
 def offline() -> bool:
-    """Whether HF_HUB_OFFLINE forbids requests."""
-    return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
+    """Whether the environment forbids requests, read as huggingface_hub reads it."""
+    value = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
+    return value.upper() in ("1", "ON", "YES", "TRUE")
 
 
 def resolve(repo: str, revision: str, kind: Kind) -> str:
     """The commit that a branch or tag stands for now. Raises DataError where the Hub does not know it."""
-    if COMMIT.match(revision):
+    if COMMIT.fullmatch(revision):
         return revision
     from huggingface_hub import HfApi
 
     what = f"{kind} {repo}@{revision}"
-    info = _patiently(lambda: HfApi().repo_info(repo, revision=revision, repo_type=kind), what)
-    if not info.sha:
+    info = _patiently(lambda: HfApi().repo_info(repo, revision=revision, repo_type=kind, timeout=TIMEOUT), what)
+    if not COMMIT.fullmatch(info.sha or ""):
         raise DataError(f"{what}: the Hub names no commit")
     return str(info.sha)
 
 
 def fetch(repo: str, commit: str, kind: Kind, patterns: tuple[str, ...]) -> Path:
-    """Download a repository's files at a commit, resuming what is half there, and verify every one.
+    """Download a repository's files at a commit, those that are not here yet, and verify every one.
 
     Returns the folder. Raises DataError where a file is absent, cut or has other bytes than the Hub names
     (sha256 for large files, git's blob hash for the rest).
     """
-    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub import snapshot_download
 
     what = f"{kind} {repo}@{commit[:8]}"
-    info = _patiently(
-        lambda: HfApi().repo_info(repo, revision=commit, repo_type=kind, files_metadata=True), what
-    )
+    promised = _patiently(lambda: _promised(repo, commit, kind), what)
+    wanted = [name for name in promised if any(fnmatch(name, pattern) for pattern in patterns)]
+    if not wanted:
+        raise DataError(f"{what}: no file fits {', '.join(patterns)}")
     folder = Path(
         _patiently(
             lambda: snapshot_download(
@@ -60,24 +66,35 @@ def fetch(repo: str, commit: str, kind: Kind, patterns: tuple[str, ...]) -> Path
             what,
         )
     )
-    found = 0
-    for entry in info.siblings or []:
-        path = folder / entry.rfilename
-        if path.is_file():
-            found += 1
-            _verify(path, entry.lfs.sha256 if entry.lfs else None, entry.blob_id, what)
-    if not found:
-        raise DataError(f"{what}: no file fits {', '.join(patterns)}")
+    for name in wanted:
+        path = folder / name
+        if not path.is_file():  # snapshot_download returns what another tool left where the Hub gives no list
+            raise DataError(f"{what}: {name} is absent; run again to fetch it")
+        _verify(path, promised[name] or path.resolve().name, what)
     return folder
 
 
-def _verify(path: Path, sha256: str | None, blob: str | None, what: str) -> None:
-    if sha256:
+def _promised(repo: str, commit: str, kind: Kind) -> dict[str, str | None]:
+    """The digest of each file as the Hub names it; None offline, where the cache names its files by digest."""
+    from huggingface_hub import HfApi, get_cached_repo_tree
+
+    if offline():
+        return {file.path: None for file in get_cached_repo_tree(repo, revision=commit, repo_type=kind)}
+    api = HfApi()
+    info = api.repo_info(repo, revision=commit, repo_type=kind, files_metadata=True, timeout=TIMEOUT)
+    return {
+        file.rfilename: file.lfs.sha256 if file.lfs else file.blob_id for file in getattr(info, "siblings", None) or []
+    }
+
+
+def _verify(path: Path, digest: str, what: str) -> None:
+    """`digest` is a sha256 (64 digits) or git's blob hash (40); anything else fits no file."""
+    if len(digest) == 64:
         with path.open("rb") as handle:
-            right = hashlib.file_digest(handle, "sha256").hexdigest() == sha256
+            right = hashlib.file_digest(handle, "sha256").hexdigest() == digest
     else:
         data = path.read_bytes()
-        right = blob is None or hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest() == blob
+        right = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest() == digest
     if not right:
         real = path.resolve()
         path.unlink()
@@ -94,15 +111,25 @@ def _patiently(call: Callable[[], T], what: str) -> T:
         try:
             return call()
         except errors.RepositoryNotFoundError:
-            raise DataError(f"{what}: not on the Hub, or private; check the name or log in with `hf auth login`") from None
+            raise DataError(
+                f"{what}: not on the Hub, or private; check the name or log in with `hf auth login`"
+            ) from None
         except errors.RevisionNotFoundError:
             raise DataError(f"{what}: the Hub has no such revision; check `revision`") from None
-        except errors.OfflineModeIsEnabled:
-            raise DataError(f"{what}: HF_HUB_OFFLINE is set and the files are not all here") from None
+        except (errors.OfflineModeIsEnabled, errors.CachedRepoTreeNotFoundError):
+            raise DataError(f"{what}: {OFFLINE}") from None
         except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, httpx2.HTTPError, OSError) as error:
+            if offline():
+                raise DataError(f"{what}: {OFFLINE}") from None
             response = getattr(error, "response", None)
             final = response is not None and response.status_code < 500 and response.status_code != 429
             if final or attempt == ATTEMPTS - 1:
-                raise DataError(f"{what}: {str(error).strip().splitlines()[0]}") from None
+                raise DataError(f"{what}: {_first_line(error)}") from None
             time.sleep(FIRST_WAIT * 2**attempt)
+        except ValueError as error:  # a name that no repository has, a file that leads outside, no JSON
+            raise DataError(f"{what}: {_first_line(error)}") from None
     raise AssertionError("unreachable")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,7 +1,11 @@
 """A recipe's source -> rows (text, label, split) as strings, whatever the source's own columns and types."""
 
 import difflib
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
 
 import pandas as pd
 
@@ -52,6 +56,8 @@ def embedded_file(source: EmbeddedSource) -> Path:
 def take_columns(table: pd.DataFrame, columns: Columns, where: str) -> pd.DataFrame:
     """Pick and rename the columns, with labels and splits as names. Raises DataError for an absent column."""
     for role, name in (("text", columns.text), ("label", columns.label), ("split", columns.split)):
+        if name is not None and list(table.columns).count(name) > 1:
+            raise DataError(f"{where}: two columns are called {name!r}; rename one of them")
         if name is not None and name not in table.columns:
             near = difflib.get_close_matches(name, map(str, table.columns), 1, 0.4)
             hint = f"; did you mean {near[0]!r}?" if near else ""
@@ -69,8 +75,10 @@ def take_columns(table: pd.DataFrame, columns: Columns, where: str) -> pd.DataFr
 
 def _words(column: pd.Series) -> pd.Series:
     """Any column as words: 1.0 from an integer column with gaps is "1"; null stays null."""
-    if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
-        column = column.astype("Int64")
+    if pd.api.types.is_float_dtype(column):
+        numbers = column.dropna()
+        if (numbers % 1 == 0).all() and (numbers.abs() < 2**53).all():
+            column = column.astype("Int64")
     return column.astype("str").where(column.notna())
 
 
@@ -100,20 +108,47 @@ def read_hub(source: HubSource, scratch: Path) -> pd.DataFrame:
     import datasets
 
     folder = hub.fetch(source.repo, source.revision, "dataset", hub.DATA_FILES)
+    cache = str(scratch / "datasets")
     try:
-        loaded = datasets.load_dataset(str(folder), source.subset, cache_dir=str(scratch / "datasets"))
+        check_card(folder / "README.md")
+        builder = datasets.load_dataset_builder(str(folder), source.subset, cache_dir=cache)
+        words = {"keep_default_na": False, "na_values": [""]} if hasattr(builder.config, "keep_default_na") else {}
+        loaded = datasets.load_dataset(str(folder), source.subset, cache_dir=cache, **words)
     except (ValueError, FileNotFoundError, datasets.exceptions.DatasetsError) as error:
-        raise DataError(f"{source.repo}@{source.revision[:8]}: {error}") from None
+        reason = str(error.__cause__ or error).strip().split("\n")[0][:300]
+        raise DataError(f"{source.repo}@{source.revision[:8]}: {reason}") from None
     parts = []
     for split, part in loaded.items():
         columns = source.columns
-        feature = part.features.get(columns.label)
-        if isinstance(feature, datasets.ClassLabel) and not columns.label_names:
-            columns = Columns(
-                text=columns.text, label=columns.label, split=columns.split, label_names=tuple(feature.names)
-            )
-        rows = take_columns(part.to_pandas(), columns, f"{source.repo} ({split})")
+        feature, table = part.features.get(columns.label), part.to_pandas()
+        if isinstance(feature, datasets.ClassLabel):
+            table[columns.label] = table[columns.label].where(table[columns.label] != -1)  # the Hub's "no label"
+            columns = replace(columns, label_names=columns.label_names or tuple(feature.names))
+        rows = take_columns(table, columns, f"{source.repo} ({split})")
         if columns.split is None:
             rows["split"] = _splits(pd.Series([str(split)] * len(rows), dtype="str"))
         parts.append(rows)
     return pd.concat(parts, ignore_index=True)
+
+
+def check_card(card: Path) -> None:
+    """Raise DataError where a data set's card names files outside the data set: `datasets` would read them.
+
+    An address there reaches any server, a path any file of this machine.
+    """
+    from huggingface_hub import DatasetCard
+
+    configs = DatasetCard.load(card).data.get("configs") if card.is_file() else None
+    for config in [entry for entry in configs or [] if isinstance(entry, dict)]:
+        for place in _strings([config.get("data_files"), config.get("data_dir")]):
+            outside = place.startswith(("/", "~")) or ".." in PurePosixPath(place).parts
+            if outside or urlsplit(place).scheme or "://" in place or "::" in place:
+                raise DataError(f"its README.md names {place!r}, which is not a file of the data set")
+
+
+def _strings(part: Any) -> Iterator[str]:
+    if isinstance(part, str):
+        yield part
+    elif isinstance(part, dict | list):
+        for one in part.values() if isinstance(part, dict) else part:
+            yield from _strings(one)

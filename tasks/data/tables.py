@@ -1,7 +1,10 @@
 """Files -> tables of strings; a file that cannot be read is named with line, cause and mend."""
 
+import csv
 import difflib
 import json
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,13 +24,20 @@ class Reading(Protocol):
     """How a table is read (fields of a recipe's source)."""
 
     @property
-    def format(self) -> str | None: ...
+    def format(self) -> str | None:
+        """csv, tsv, jsonl or parquet; None: by the ending."""
+
     @property
-    def encoding(self) -> str: ...
+    def encoding(self) -> str:
+        """Of text formats."""
+
     @property
-    def header(self) -> tuple[str, ...] | None: ...
+    def header(self) -> tuple[str, ...] | None:
+        """Column names where the first line is a row."""
+
     @property
-    def quoting(self) -> bool: ...
+    def quoting(self) -> bool:
+        """Whether double quotes group."""
 
 
 class DataError(ValueError):
@@ -80,24 +90,40 @@ def text_encoding(encoding: str) -> str:
 
 
 def _read_csv(path: Path, kind: str, how: Reading) -> pd.DataFrame:
-    options: dict[str, Any] = {"header": None, "names": list(how.header)} if how.header else {}
+    options: dict[str, Any] = {"header": None, "names": range(len(how.header))} if how.header else {}
     try:
-        frame: pd.DataFrame = pd.read_csv(
-            path,
-            sep="\t" if kind == "tsv" else ",",
-            dtype="str",
-            keep_default_na=False,
-            na_values=[""],
-            encoding=text_encoding(how.encoding),
-            quoting=0 if how.quoting else 3,
-            index_col=False,
-            **options,
-        )
+        names = list(how.header or next((row for _, row in _records(path, kind, how)), ()))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # pandas only warns before it cuts every row
+            frame: pd.DataFrame = pd.read_csv(
+                path,
+                sep="\t" if kind == "tsv" else ",",
+                dtype="str",
+                keep_default_na=False,
+                na_values=[""],
+                encoding=text_encoding(how.encoding),
+                quoting=csv.QUOTE_MINIMAL if how.quoting else csv.QUOTE_NONE,
+                index_col=False,
+                **options,
+            )
     except pd.errors.EmptyDataError:
         raise DataError(f"{path}: no columns found; the first line must name them") from None
-    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
+    except pd.errors.ParserWarning:
+        wide = (line for line, row in _records(path, kind, how) if any(row[len(names) :]))
+        raise DataError(f"{path}:{next(wide)}: more fields than the {len(names)} columns; mend the line") from None
+    except (pd.errors.ParserError, csv.Error) as error:
         raise DataError(f"{path}: {str(error).strip()}; mend the line or set `quoting: false`") from None
+    if len(names) == len(frame.columns) and (how.header or len(set(names)) < len(names)):
+        frame.columns = pd.Index(names)  # pandas has renamed the second of two equal names
     return frame
+
+
+def _records(path: Path, kind: str, how: Reading) -> Iterator[tuple[int, list[str]]]:
+    """Records that are not blank, with the line on which each ends."""
+    quoting: Any = csv.QUOTE_MINIMAL if how.quoting else csv.QUOTE_NONE
+    with path.open(encoding=text_encoding(how.encoding), newline="") as handle:
+        reader = csv.reader(handle, delimiter="\t" if kind == "tsv" else ",", quoting=quoting)
+        yield from ((reader.line_num, row) for row in reader if any(field.strip() for field in row))
 
 
 def _read_jsonl(path: Path, encoding: str) -> pd.DataFrame:
@@ -109,10 +135,20 @@ def _read_jsonl(path: Path, encoding: str) -> pd.DataFrame:
                     row = json.loads(line)
                 except ValueError as error:
                     raise DataError(f"{path}:{number}: not JSON ({error}); one object per line") from None
+                if "\\ud" in line.lower() and not _is_unicode(row):
+                    raise DataError(f"{path}:{number}: half of a surrogate pair (\\ud…); write the whole character")
                 if not isinstance(row, dict):
                     raise DataError(f"{path}:{number}: a {type(row).__name__}; one object per line")
                 rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _is_unicode(row: Any) -> bool:
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:

@@ -45,6 +45,8 @@ def check(folder: Path) -> dict[str, Any]:
             raise ValueError(f"{name} is missing")
         if digest_file(present[name]) != sha256:
             raise ValueError(f"{name} has other bytes than were written")
+    if extra := sorted(set(present) - set(body["files"])):
+        raise ValueError(f"{extra[0]} does not belong there")
     return body
 
 
@@ -61,14 +63,30 @@ def publish(aside: Path, folder: Path) -> None:
 
 
 def newest_intact(root: Path, say: Callable[[str], None]) -> tuple[Path, dict[str, Any]] | None:
-    """The newest checkpoint that passes `check`, and its certificate; damaged ones are removed and named."""
+    """The newest checkpoint that passes `check`, and its certificate; damaged ones are removed and named.
+
+    One whose best checkpoint is damaged is of no use either: training may have to end with those weights.
+    """
     for step, folder in sorted(checkpoints(root), reverse=True):
         try:
-            return folder, check(folder)
+            body = check(folder)
+            if body["best"] not in (None, step):
+                check_best(root, body["best"])
+            return folder, body
         except ValueError as damage:
             say(f"checkpoint {step} is damaged ({damage}); falling back to an earlier one")
             shutil.rmtree(folder)
     return None
+
+
+def check_best(root: Path, step: int) -> Path:
+    """The folder of the best checkpoint, intact. Raises ValueError naming what is wrong."""
+    folder = root / f"checkpoint-{step}"
+    try:
+        check(folder)
+    except ValueError as damage:
+        raise ValueError(f"the best checkpoint, of step {step}: {damage}") from None
+    return folder
 
 
 def checkpoints(root: Path) -> list[tuple[int, Path]]:

@@ -9,12 +9,19 @@ from typing import Any
 import torch
 from safetensors.torch import load_model
 from torch.utils.data import Dataset
-from transformers import EarlyStoppingCallback, PreTrainedModel, PrinterCallback, TrainingArguments, set_seed
+from transformers import (
+    EarlyStoppingCallback,
+    PreTrainedModel,
+    PrinterCallback,
+    TrainerState,
+    TrainingArguments,
+    set_seed,
+)
 from transformers.utils import logging as hf_logging
 
 from configs.schema import Train
 
-from .checkpoints import newest_intact
+from .checkpoints import check_best, newest_intact
 from .trainer import KEPT_LOGS, CertifiedTrainer, Report, Reporter
 
 
@@ -55,8 +62,9 @@ def fit(section: Train, model: PreTrainedModel, feed: Feed, root: Path, voice: V
     """
     root.mkdir(parents=True, exist_ok=True)
     found = newest_intact(root, voice.say)
-    if found or threads:
-        torch.set_num_threads(found[1]["threads"] if found else threads)
+    chosen = found[1]["threads"] if found else threads
+    if chosen:
+        torch.set_num_threads(chosen)
     set_seed(section.seed)
     arguments = training_arguments(section, root, len(feed.train), feed.validation is not None)  # type: ignore[arg-type]
     hf_logging.disable_progress_bar()
@@ -75,11 +83,17 @@ def fit(section: Train, model: PreTrainedModel, feed: Feed, root: Path, voice: V
     trainer.remove_callback(PrinterCallback)
     if found:
         voice.say(f"resumed from the checkpoint at step {found[1]['step']}")
-    trainer.train(resume_from_checkpoint=str(found[0]) if found else None)
+    stopped = found is not None and found[1]["stopped"]
+    if found and stopped:  # by patience or at the last step; the Trainer would go on
+        trainer.state = TrainerState.load_from_json(str(found[0] / "trainer_state.json"))
+    else:
+        trainer.train(resume_from_checkpoint=str(found[0]) if found else None)
     step = trainer.state.best_global_step or trainer.state.global_step
-    if step != trainer.state.global_step:
-        load_model(model, root / f"checkpoint-{step}" / "model.safetensors", device=str(model.device))
-    return Fitted(_history(trainer.state.log_history), step, trainer.state.global_step, found[1]["step"] if found else None)
+    if stopped or step != trainer.state.global_step:
+        load_model(model, check_best(root, step) / "model.safetensors", device=str(model.device))
+    return Fitted(
+        _history(trainer.state.log_history), step, trainer.state.global_step, found[1]["step"] if found else None
+    )
 
 
 def _history(log: list[dict[str, float]]) -> list[dict[str, float]]:
@@ -124,5 +138,6 @@ def training_arguments(section: Train, root: Path, rows: int, validated: bool) -
         remove_unused_columns=False,
         dataloader_pin_memory=torch.cuda.is_available(),
         disable_tqdm=True,
+        log_level="error",  # it warns of a best checkpoint that is gone; ours has only been renamed
         report_to="none",
     )

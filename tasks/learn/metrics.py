@@ -46,7 +46,14 @@ def calibration(truth: Ids, probabilities: Floats) -> tuple[float, list[tuple[fl
 
 
 def bootstrap(
-    truth: Ids, found: Ids, classes: int, *, metric: Callable[[Ids], float], resamples: int, confidence: float, seed: int
+    truth: Ids,
+    found: Ids,
+    classes: int,
+    *,
+    metric: Callable[[Ids], float],
+    resamples: int,
+    confidence: float,
+    seed: int,
 ) -> tuple[float, float]:
     """Percentile interval of a confusion-matrix metric over resampled rows (Efron 1979).
 

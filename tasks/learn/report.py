@@ -38,7 +38,7 @@ class Scored:
     @property
     def found(self) -> metrics.Ids:
         """Predicted class ids."""
-        return self.answers.probabilities.argmax(1)
+        return np.asarray(self.answers.probabilities.argmax(1), np.int64)
 
 
 def score(
@@ -78,8 +78,8 @@ def measure(truth: metrics.Ids, answers: Predictions, encoding: Encoding, sectio
 def compare(section: Evaluate, scored: Scored, train: pd.DataFrame) -> dict[str, dict[str, float]]:
     """The baselines' metrics on the same test rows, each fitted on the training rows alone."""
     ids = {label: number for number, label in enumerate(scored.encoding.labels)}
-    labels = train["label"].map(ids).to_numpy(np.int64)
-    found = {}
+    labels = np.asarray(train["label"].map(ids), np.int64)
+    found: dict[str, dict[str, float]] = {}
     for name in section.baselines:
         if name == "majority":
             answers = majority(labels, len(scored.rows))

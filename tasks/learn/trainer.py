@@ -36,7 +36,13 @@ class CertifiedTrainer(Trainer):
         aside, name = root / checkpoints.ASIDE, f"checkpoint-{self.state.global_step}"
         shutil.rmtree(aside, ignore_errors=True)
         super()._save_checkpoint(model, trial)
-        checkpoints.certify(aside / name, {"step": self.state.global_step, "threads": torch.get_num_threads()})
+        about = {
+            "step": self.state.global_step,
+            "best": self.state.best_global_step,
+            "stopped": self.control.should_training_stop,
+            "threads": torch.get_num_threads(),
+        }
+        checkpoints.certify(aside / name, about)
         checkpoints.publish(aside / name, root / name)
         checkpoints.rotate(root, self.state.best_global_step)
 
@@ -57,12 +63,12 @@ class CertifiedTrainer(Trainer):
         metrics = {"loss": total / counts.sum(), "accuracy": accuracy(counts), "macro_f1": macro_f1(counts)}
         named = {f"{metric_key_prefix}_{name}": float(value) for name, value in metrics.items()}
         self.log(dict(named))
-        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, named)
+        self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, named)
         return named
-
 
     def _targets(self, labels: Tensor) -> Tensor:
         """Class ids of the supervised targets in a batch, in the order of the logits."""
+        labels = labels.cpu()
         if labels.dim() == 1:
             return labels
         shifted = labels[:, 1:]
@@ -78,14 +84,17 @@ class Reporter(TrainerCallback):
         self.text = "training"
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Progress."""
+        """Progress. What was lost since the last log is not in a checkpoint, so that each one is logged before."""
+        control.should_log |= control.should_save
         self.progress(state.global_step, state.max_steps, self.text)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         """Curves. Raises FloatingPointError where a loss is not finite: training on would be in vain."""
         values = {name: float(logs[name]) for name in KEPT_LOGS if name in logs}
         if values:
-            self.text = ", ".join(f"{name} {value:.4g}" for name, value in values.items() if "loss" in name or "acc" in name)
+            self.text = ", ".join(
+                f"{name} {value:.4g}" for name, value in values.items() if "loss" in name or "acc" in name
+            )
             self.report(state.global_step, values)
         if not all(np.isfinite(list(values.values()))):
             raise FloatingPointError(

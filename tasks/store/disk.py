@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +30,13 @@ def find(root: Path, stage: str, key: str, *, verify: bool = False) -> Artifact 
     if not directory.exists():
         return None
     manifest = read_manifest(directory)
+    if (manifest["stage"], manifest["key"]) != (stage, key):
+        raise ValueError(f"it is {manifest['stage']}/{manifest['key']}")
     files = manifest["files"]
     present = {
         path.relative_to(directory).as_posix()
         for part in ("data", "records")
-        for path in (directory / part).rglob("*")
+        for path in (*directory.glob(part), *(directory / part).rglob("*"))
         if not path.is_dir() or path.is_symlink()
     }
     if present != set(files):
@@ -54,7 +55,11 @@ def _check(path: Path, entry: dict[str, Any], rehash: bool) -> None:
     if now["size"] != entry["size"]:
         raise ValueError(f"{path.name} has {now['size']} bytes instead of {entry['size']}")
     unchanged = all(now[mark] == entry[mark] for mark in now)
-    if (rehash or not unchanged) and digest_file(path) != entry["sha256"]:
+    try:
+        intact = (unchanged and not rehash) or digest_file(path) == entry["sha256"]
+    except OSError as error:
+        raise ValueError(f"{path.name} cannot be read ({error.strerror})") from None
+    if not intact:
         raise ValueError(f"{path.name} has other bytes than were written")
 
 
@@ -67,10 +72,14 @@ def set_aside(root: Path, stage: str, key: str) -> Path:
 
 
 def begin(root: Path, stage: str, key: str, *, resume: bool) -> Path:
-    """The `.partial` directory to write into; what a killed run left is kept only to be resumed."""
+    """The `.partial` directory to write into; what a killed run left beside data/ is kept only to be resumed.
+
+    Its data/ and records/ go either way: a half-written or temporary file there would enter the digest.
+    """
     partial = partial_path(root, stage, key)
-    if partial.exists() and not resume:
-        shutil.rmtree(partial)
+    for stale in (partial / "data", partial / "records") if resume else (partial,):
+        if stale.exists():
+            shutil.rmtree(stale)
     (partial / "data").mkdir(parents=True, exist_ok=True)
     (partial / "records").mkdir(exist_ok=True)
     return partial
@@ -85,15 +94,16 @@ def commit(root: Path, stage: str, key: str, about: dict[str, Any]) -> Artifact:
     """Make a `.partial` visible: files, directories, manifest, rename and parent reach the disk in that order.
 
     `about` becomes part of the manifest: identity, inputs, rows, seconds. What lies beside data/ and records/
-    (a training's checkpoints) is removed.
+    (a training's checkpoints) is removed once those are safe on the disk.
     """
     partial, final = partial_path(root, stage, key), root / stage / key
+    files = describe_files(partial)
+    for part in ("data", "records"):
+        for path in sorted([*partial.glob(part), *(partial / part).rglob("*")], reverse=True):
+            _sync(path)
     for extra in partial.iterdir():
         if extra.name not in ("data", "records"):
             shutil.rmtree(extra) if extra.is_dir() else extra.unlink()
-    for path in sorted(partial.rglob("*"), reverse=True):
-        _sync(path)
-    files = describe_files(partial)
     digest = content_digest(files)
     manifest = {"format": FORMAT, "stage": stage, "key": key, "digest": digest, "files": files, **about}
     write_synced(partial / MANIFEST, seal(manifest))
@@ -121,14 +131,14 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def manifests(root: Path, stage: str, wanted: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
-    """Readable manifests of a stage that fit, oldest first."""
+def manifests(root: Path, stage: str) -> list[dict[str, Any]]:
+    """Readable manifests of a stage, oldest first."""
     found = []
-    for path in sorted((root / stage).glob(f"*/{MANIFEST}"), key=lambda p: p.stat().st_mtime_ns):
-        try:
-            manifest = read_manifest(path.parent)
-        except ValueError:  # a damaged one is dealt with when it is asked for, not when it is compared with
+    for directory in (root / stage).glob("*"):
+        if directory.suffix:
             continue
-        if path.parent.suffix == "" and wanted(manifest):
-            found.append(manifest)
-    return found
+        try:
+            found.append(((directory / MANIFEST).stat().st_mtime_ns, read_manifest(directory)))
+        except (OSError, ValueError):  # damaged, or set aside by another process just now: dealt with when asked for
+            continue
+    return [manifest for _, manifest in sorted(found, key=lambda dated: dated[0])]

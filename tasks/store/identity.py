@@ -3,10 +3,15 @@
 import sys
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 from ..artifact import FORMAT, Artifact, canonical, digest_text
-from .code import closure, versions
+from .code import closure, differences, versions
+from .disk import manifests
+
+COMPARED = 50
+"""So many of a stage's latest artifacts are looked at for the nearest one."""
 
 
 def identity(
@@ -29,12 +34,18 @@ def opened_digests(artifact: Artifact) -> dict[str, str]:
     files = artifact.manifest()["files"]
     names = {name.removeprefix("data/"): entry["sha256"] for name, entry in files.items() if name.startswith("data/")}
     return {
-        name: sha256
-        for name, sha256 in names.items()
-        if any(fnmatchcase(name, pattern) for pattern in artifact.opened)
+        name: sha256 for name, sha256 in names.items() if any(fnmatchcase(name, pattern) for pattern in artifact.opened)
     }
 
 
 def key_of(identity: dict[str, Any]) -> str:
     """The key: 32 hex digits of the identity's sha256."""
     return digest_text(canonical(identity))[:32]
+
+
+def what_changed(root: Path, stage: str, identity: dict[str, Any]) -> list[str]:
+    """How an identity differs from the nearest one that was computed here, the latest among equals."""
+    known = [manifest["identity"] for manifest in manifests(root, stage)[-COMPARED:]]
+    if not known:
+        return ["never computed here"]
+    return min((differences(before, identity) for before in reversed(known)), key=len)

@@ -80,7 +80,8 @@ def _commit(value: Any, table: dict[str, Any], ask: bool) -> str:
         commit = hub.resolve(value.repo, value.revision, kind)
         table["commits"][name] = {"commit": commit, "asked": int(time.time())}
     if name not in table["commits"]:
-        raise Unpinned(f"{name} was never resolved here; `temper plan --refresh` asks the Hub")
+        how = "unset HF_HUB_OFFLINE once, or" if hub.offline() else "`temper plan --refresh` asks the Hub, or"
+        raise Unpinned(f"{name} was never resolved here; {how} name a commit")
     return str(table["commits"][name]["commit"])
 
 
@@ -89,13 +90,17 @@ def _folder(folder: Path, table: dict[str, Any]) -> dict[str, str]:
 
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; relative paths start at the setting TEMPER_DATA")
-    return {path.name: _sha256(path, table) for path in sorted(folder.iterdir()) if path.is_file()}
+    return {path.name: _digest(path, table) for path in sorted(folder.iterdir()) if path.is_file()}
 
 
 def _sha256(path: Path, table: dict[str, Any]) -> str:
     from ..data.tables import check_file
 
     check_file(path)
+    return _digest(path, table)
+
+
+def _digest(path: Path, table: dict[str, Any]) -> str:
     now, known = marks(path), table["files"].get(str(path), {})
     if any(known.get(mark) != now[mark] for mark in now):
         table["files"][str(path)] = known = {**now, "sha256": digest_file(path)}
@@ -118,8 +123,16 @@ def _table() -> Iterator[dict[str, Any]]:
             write_synced(root / TABLE, canonical(table))
 
 
-def asked_at(commit: str) -> float | None:
-    """When the Hub last gave this commit for a branch or tag, in seconds since the epoch."""
-    with _table() as table:
-        times = [entry["asked"] for entry in table["commits"].values() if entry["commit"] == commit]
-    return max(times, default=None)
+def asked(section: Any, pinned: Any) -> list[tuple[str, str]]:
+    """Branches and tags below a section with the commit they were pinned to, and when the Hub said so."""
+    found = []
+    if hasattr(section, "revision") and section.revision != pinned.revision:
+        with _table() as table:
+            times = [e["asked"] for e in table["commits"].values() if e["commit"] == pinned.revision]
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(max(times, default=0)))
+        found.append((f"{section.repo}@{section.revision} = {pinned.revision[:12]}", when))
+    for field in fields(section) if is_dataclass(section) else ():
+        part = getattr(section, field.name)
+        if is_dataclass(part):
+            found += asked(part, getattr(pinned, field.name))
+    return found

@@ -4,7 +4,7 @@ The mask is made by laying segments out (segments.py). Here nothing of that is u
 read as training reads them, their ids are decoded, and the texts that come out are held against the raw rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,9 +61,11 @@ def certify(
         batch = pad_rows(encoded, rows, encoding.pad_id, width)
         lengths = encoded.lengths[start : rows.stop]
         found = {"attention is not the row's length": _attention(batch, lengths)}
-        found |= checks(encoding, tokenizer, batch, lengths, [texts[row] for row in rows], [labels[row] for row in rows])
+        found |= checks(
+            encoding, tokenizer, batch, lengths, [texts[row] for row in rows], [labels[row] for row in rows]
+        )
         for check, mask in found.items():
-            result.violations.setdefault(check, []).extend(ids[start + i] for i in np.flatnonzero(mask))
+            result.violations.setdefault(check, []).extend(ids[start + int(i)] for i in np.flatnonzero(mask))
         result.rows += len(rows)
         result.tokens += int(lengths.sum())
         result.supervised += int((batch["labels"][:, 1:] != IGNORE_INDEX).sum())
@@ -94,12 +96,14 @@ def _generative(
     return {
         "no supervised token": ~marked[:, 1:].any(1),
         "more than the label is supervised": marked.sum(1) > 1,
-        "the supervised token is not the row's label": np.array([a != b for a, b in zip(answers, expected, strict=True)]),
+        "the supervised token is not the row's label": np.array(
+            [a != b for a, b in zip(answers, expected, strict=True)]
+        ),
         "label ids differ from input ids": (marked & (batch["labels"] != inputs)).any(1),
         "the label is not the last token": ~marked[rows, last],
         "end of text is missing before the label": (lengths < 2) | (before_last != eos),
         "end of text is not attended": batch["attention_mask"][rows, np.maximum(last - 1, 0)] != 1,
-        "the given text is not the row's": np.array([not _suffix(a, b) for a, b in zip(given, plain, strict=True)]),
+        "the given text is not the row's": _differ(given, plain, lengths < encoding.max_length, _suffix),
     }
 
 
@@ -116,8 +120,13 @@ def _classifier(
         "the first token is not the class token": inputs[:, 0] != encoding.special["cls"],
         "the last token is not the separator": inputs[rows, last] != encoding.special["sep"],
         "the label is unknown": np.array([label not in encoding.labels for label in labels]),
-        "the given text is not the row's": np.array([not _prefix(a, b) for a, b in zip(given, plain, strict=True)]),
+        "the given text is not the row's": _differ(given, plain, lengths < encoding.max_length, _prefix),
     }
+
+
+def _differ(given: list[str], plain: list[str], whole: Any, fits: Callable[[str, str], bool]) -> Any:
+    """Where a text is not the row's: the whole of it in rows that have room left, else the part that is kept."""
+    return np.array([a != b if w else not fits(a, b) for a, b, w in zip(given, plain, whole, strict=True)], bool)
 
 
 def _suffix(part: str, whole: str) -> bool:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -35,17 +36,25 @@ class Encoding:
 
     def render(self, text: str, label: str | None) -> list[Segment]:
         """The segments of one row; without a label, the same less the supervised tail."""
-        if self.kind == "classifier":
-            return [Segment(None, (self.special["cls"],)), Segment(text), Segment(None, (self.special["sep"],))]
-        given = [Segment(text), Segment(None, (self.special["eos"],))]
-        if label is None:
-            return given
-        word = self.label_ids[self.labels.index(label)]
-        return [*given, Segment(None, (word,), supervised=True)]
+        return [*self._head, Segment(text), *self._tails[label]]
+
+    @cached_property
+    def _head(self) -> tuple[Segment, ...]:
+        return (Segment(None, (self.special["cls"],)),) if self.kind == "classifier" else ()
+
+    @cached_property
+    def _tails(self) -> dict[str | None, tuple[Segment, ...]]:
+        """What follows the text, per label; the same objects for every row."""
+        end = Segment(None, (self.special["sep" if self.kind == "classifier" else "eos"],))
+        tails: dict[str | None, tuple[Segment, ...]] = dict.fromkeys((None, *self.labels), (end,))
+        for label, word in zip(self.labels, self.label_ids, strict=self.kind == "generative"):
+            tails[label] = (end, Segment(None, (word,), supervised=True))
+        return tails
 
     def encode(self, tokenizer: TextTokenizer, texts: Sequence[str], labels: Sequence[str] | None = None) -> Encoded:
         """Encode rows; without labels the tail's place is left free, so that texts are cut as in training."""
-        rows = [self.render(text, label) for text, label in zip(texts, labels or [None] * len(texts), strict=True)]
+        answers: Sequence[str | None] = [None] * len(texts) if labels is None else labels
+        rows = [self.render(text, label) for text, label in zip(texts, answers, strict=True)]
         tail = 1 if self.kind == "generative" and labels is None else 0
         return encode_segments(rows, tokenizer.ids, self.max_length - tail, keep=self.keep)
 

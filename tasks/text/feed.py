@@ -34,7 +34,9 @@ def collate_rows(encoding: Encoding) -> Callable[[list[Row]], dict[str, torch.Te
 
     def collate(rows: list[Row]) -> dict[str, torch.Tensor]:
         part, numbers = rows[0][0], [row for _, row in rows]
-        batch = {name: torch.from_numpy(v) for name, v in pad_rows(part.encoded, numbers, encoding.pad_id, width).items()}
+        batch = {
+            name: torch.from_numpy(v) for name, v in pad_rows(part.encoded, numbers, encoding.pad_id, width).items()
+        }
         if encoding.kind == "classifier":
             batch["labels"] = torch.from_numpy(part.class_ids[numbers])
         return batch

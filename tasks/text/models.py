@@ -1,11 +1,11 @@
 """A recipe's model source -> a transformers model that takes a batch with labels and returns .loss and .logits."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, cast
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification, PreTrainedModel
@@ -20,11 +20,6 @@ from .encoding import Encoding
 from .segments import IGNORE_INDEX
 from .tokenizer import TextTokenizer
 
-if TYPE_CHECKING:
-    Base = PreTrainedModel
-else:
-    Base = nn.Module
-
 
 @dataclass
 class Scored(ModelOutput):
@@ -34,7 +29,7 @@ class Scored(ModelOutput):
     logits: Tensor | None = None
 
 
-class SupervisedTokens(Base):
+class SupervisedTokens(nn.Module):
     """Causal language model whose head is computed only where the next token carries a label.
 
     Same loss and gradients as the head at every position, since the others' loss is masked; the source of the
@@ -51,14 +46,15 @@ class SupervisedTokens(Base):
         num_items_in_batch: Tensor | int | None = None,
     ) -> Scored:
         """input_ids, attention_mask, labels: [batch, length], labels unshifted; logits: [supervised, vocabulary]."""
-        hidden = self.base_model(input_ids=input_ids, attention_mask=attention_mask, use_cache=False)[0]
+        model: Any = self
+        hidden = model.base_model(input_ids=input_ids, attention_mask=attention_mask, use_cache=False)[0]
         targets = labels[:, 1:]
         kept = targets != IGNORE_INDEX
-        logits = self.get_output_embeddings()(hidden[:, :-1][kept])
+        logits = model.get_output_embeddings()(hidden[:, :-1][kept])
         return _score(logits, targets[kept], num_items_in_batch)
 
 
-class SupervisedRows(Base):
+class SupervisedRows(nn.Module):
     """Sequence classifier whose loss is the sum over rows divided by the rows of the whole effective batch."""
 
     accepts_loss_kwargs = True
@@ -88,12 +84,18 @@ def build_model(source: ModelSource, encoding: Encoding, tokenizer: TextTokenize
     labels = {} if generative else _label_maps(encoding)
     match source:
         case NewModel():
-            model = auto.from_config(_new_config(source, encoding, tokenizer, labels), dtype=torch.float32)
+            config = _new_config(source, encoding, tokenizer, labels)
+            try:
+                model = auto.from_config(config, dtype=torch.float32)
+            except ValueError as error:
+                raise DataError(f"train.model {source.family}: {str(error).splitlines()[0]}") from None
         case LocalModel():
             model = _load(auto, settings().source(source.path), labels)
         case HubModel():
             model = _load(auto, hub.fetch(source.repo, source.revision, "model", hub.MODEL_FILES), labels)
     _check_sizes(model, encoding, tokenizer)
+    if generative:
+        _check_writer(model)
     model.config.pad_token_id = encoding.pad_id
     model.config._name_or_path = ""
     return supervise(model, generative)
@@ -111,9 +113,7 @@ def _label_maps(encoding: Encoding) -> dict[str, Any]:
     return {"num_labels": len(names), "id2label": names, "label2id": {name: i for i, name in names.items()}}
 
 
-def _new_config(
-    source: NewModel, encoding: Encoding, tokenizer: TextTokenizer, labels: dict[str, Any]
-) -> Any:
+def _new_config(source: NewModel, encoding: Encoding, tokenizer: TextTokenizer, labels: dict[str, Any]) -> Any:
     try:
         plain = AutoConfig.for_model(source.family)
     except ValueError:
@@ -123,18 +123,17 @@ def _new_config(
         raise DataError(f"train.model.config.{unknown[0]} is not a field of {type(plain).__name__}")
     own = {role: tokenizer.special[role] for role in ("eos",) if role in tokenizer.special}
     ids = {"eos_token_id": own.get("eos"), "bos_token_id": own.get("eos"), "pad_token_id": encoding.pad_id}
-    return AutoConfig.for_model(
-        source.family, **{"vocab_size": tokenizer.size, **ids, **labels, **source.config}
-    )
+    return AutoConfig.for_model(source.family, **{"vocab_size": tokenizer.size, **ids, **labels, **source.config})
 
 
 def _load(auto: Any, folder: Path, labels: dict[str, Any]) -> PreTrainedModel:
-    """Load safetensors weights; a head of another size is replaced by a new one."""
+    """Load safetensors weights; a classifier's head that is absent or of another size is a new one."""
     if not any(folder.glob("*.safetensors")):
         raise DataError(f"{folder}: no safetensors weights; Temper loads no other format")
     try:
-        model: PreTrainedModel = auto.from_pretrained(
+        model, found = auto.from_pretrained(
             folder,
+            output_loading_info=True,
             dtype=torch.float32,
             use_safetensors=True,
             local_files_only=True,
@@ -142,9 +141,16 @@ def _load(auto: Any, folder: Path, labels: dict[str, Any]) -> PreTrainedModel:
             ignore_mismatched_sizes=bool(labels),
             **labels,
         )
-    except (OSError, ValueError, KeyError, RuntimeError, json.JSONDecodeError) as error:
-        raise DataError(f"{folder.name}: not a model that {auto.__name__} can load ({str(error).splitlines()[0]})") from None
-    return model
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise DataError(
+            f"{folder.name}: not a model that {auto.__name__} can load ({str(error).splitlines()[0]})"
+        ) from None
+    lost = [*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])]
+    if labels:
+        lost = [name for name in lost if name.startswith(f"{model.base_model_prefix}.") and ".pooler." not in name]
+    if lost:
+        raise DataError(f"{folder.name}: {len(lost)} weights are absent or of another size, such as {min(lost)}")
+    return cast(PreTrainedModel, model)
 
 
 def _check_sizes(model: PreTrainedModel, encoding: Encoding, tokenizer: TextTokenizer) -> None:
@@ -152,8 +158,27 @@ def _check_sizes(model: PreTrainedModel, encoding: Encoding, tokenizer: TextToke
     if tokenizer.size > entries:
         raise DataError(f"the tokenizer has {tokenizer.size} tokens, the model's embedding only {entries}")
     positions = getattr(model.config, "max_position_embeddings", None)
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
+            positions = module.num_embeddings - module.padding_idx - 1  # RoBERTa counts from behind its pad id
     if positions is not None and encoding.max_length > positions:
         raise DataError(f"encode.max_length {encoding.max_length} is above the model's {positions} positions")
+
+
+@torch.inference_mode()
+def _check_writer(model: PreTrainedModel) -> None:
+    """Raise DataError where a token sees later ones, or where words are not simply head(hidden state).
+
+    The first would show the answer (BERT as a writer), the second make SupervisedTokens another model (Cohere).
+    """
+    probe = torch.tensor([[2, 3, 4, 5], [2, 3, 4, 6]])
+    hidden = model.eval().base_model(input_ids=probe, use_cache=False)[0]
+    if not torch.allclose(hidden[0, :3], hidden[1, :3], rtol=1e-4, atol=1e-5):
+        raise DataError(f"train.model: {type(model).__name__} lets a token see later ones, so it cannot write")
+    words = model(input_ids=probe, use_cache=False).logits
+    head = model.get_output_embeddings()
+    if head is None or not torch.allclose(head(hidden), words, rtol=1e-5, atol=1e-6):
+        raise DataError(f"train.model: the head of {type(model).__name__} is more than one layer; take another family")
 
 
 def freeze_encoder(model: PreTrainedModel) -> None:

@@ -23,7 +23,9 @@ def make_encoding(
     needed = ("eos",) if isinstance(section, GenerativeEncode) else ("cls", "sep")
     lacking = [role for role in needed if role not in special]
     if lacking:
-        raise DataError(f"encode.kind {section.kind} needs a tokenizer with {' and '.join(lacking)} token; this has none")
+        raise DataError(
+            f"encode.kind {section.kind} needs a tokenizer with {' and '.join(lacking)} token; this has none"
+        )
     pad = special.get("pad", special.get("eos", 0))
     label_ids: tuple[int, ...] = ()
     if isinstance(section, GenerativeEncode):

@@ -86,16 +86,10 @@ def _truncate(
     """Which tokens stay, and how many each row lost."""
     excess = np.maximum(np.bincount(row_of, sizes, rows).astype(np.int64) - budget, 0)
     spare = np.where(loose, sizes, 0)
-    if keep == "last":
-        before = np.cumsum(spare) - spare
-    else:
-        before = np.cumsum(spare[::-1])[::-1] - spare
+    before = np.cumsum(spare) - spare if keep == "last" else np.cumsum(spare[::-1])[::-1] - spare
     per_row = np.bincount(row_of, spare, rows).astype(np.int64)
     passed = np.cumsum(per_row) - per_row if keep == "last" else np.cumsum(per_row[::-1])[::-1] - per_row
     lost = np.clip(excess[row_of] - (before - passed[row_of]), 0, spare)
     within = np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    if keep == "last":
-        kept = within >= np.repeat(lost, sizes)
-    else:
-        kept = within < np.repeat(sizes - lost, sizes)
+    kept = within >= np.repeat(lost, sizes) if keep == "last" else within < np.repeat(sizes - lost, sizes)
     return kept, np.bincount(row_of, lost, rows).astype(np.int64)

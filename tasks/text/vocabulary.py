@@ -77,7 +77,7 @@ def _byte_level(model: models.Model) -> Tokenizer:
 
 
 def _word_piece(vocabulary: Path, lowercase: bool) -> Tokenizer:
-    tokenizer = Tokenizer(models.WordPiece.from_file(str(vocabulary), unk_token="[UNK]"))
+    tokenizer = Tokenizer(models.WordPiece.from_file(str(vocabulary), unk_token="[UNK]"))  # noqa: S106
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
@@ -86,10 +86,11 @@ def _word_piece(vocabulary: Path, lowercase: bool) -> Tokenizer:
 
 
 def _by_names(tokenizer: Tokenizer) -> TextTokenizer:
-    found = {}
+    found: dict[str, int] = {}
     for role, names in ROLES.items():
-        ids = [tokenizer.token_to_id(name) for name in names]
-        found |= {role: token for token in ids[::-1] if token is not None}
+        ids = [token for name in names if (token := tokenizer.token_to_id(name)) is not None]
+        if ids:
+            found[role] = ids[0]
     return plain_tokenizer(tokenizer, found)
 
 

@@ -14,8 +14,11 @@ def warm() -> None:
         _CHILD.append(
             subprocess.Popen(
                 [sys.executable, "-m", "tasks.tracking.lookup"],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-            )  # fmt: skip
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+            )
         )
 
 

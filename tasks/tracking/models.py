@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,25 @@ print("ANSWERS" + json.dumps(answers[columns].to_numpy().tolist()))
 """
 
 
+def _connect() -> None:
+    mlflow.set_tracking_uri(settings().tracking)
+    mlflow.set_registry_uri(settings().tracking)
+    warnings.filterwarnings("ignore", message=".*type hints.*", category=UserWarning)  # served.py says why it has none
+
+
+def load_model(name: str) -> Any:
+    """Load NAME (its champion), NAME@alias, NAME/version or a models:/ address. Raises StageError."""
+    address = name if name.startswith("models:/") else f"models:/{name}"
+    if not set("@/") & set(address.removeprefix("models:/")):
+        address += "@champion"
+    _connect()
+    try:
+        return mlflow.pyfunc.load_model(address)
+    except (MlflowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise StageError(f"{address} cannot be loaded from {settings().tracking}: {reason}") from None
+
+
 def find_version(client: MlflowClient, name: str, digest: str) -> ModelVersion | None:
     """The newest version of this model digest whose files are still there."""
     found = client.search_model_versions(f"name = '{name}'")
@@ -63,8 +83,7 @@ def log_version(
     client: MlflowClient, name: str, run_id: str, model: Artifact, example: list[str], labels: list[str]
 ) -> ModelVersion:
     """Log the model with its own code, signature, example and pinned requirements, and register it."""
-    mlflow.set_tracking_uri(settings().tracking)
-    mlflow.set_registry_uri(settings().tracking)
+    _connect()
     package = f"temper_model_{model.digest[:16]}"
     with tempfile.TemporaryDirectory() as scratch, mlflow.start_run(run_id=run_id):
         code = carry_code(Path(scratch), package)

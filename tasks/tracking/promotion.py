@@ -29,7 +29,9 @@ def decide(scores: Mapping[str, float], section: Register, champion: Mapping[str
         return Verdict(CANDIDATE, f"kept back: {odd[0]} is not a number")
     for name, least in section.thresholds.items():
         if name not in scores or scores[name] < least:
-            return Verdict(CANDIDATE, f"kept back: {name} {scores.get(name, math.nan):.4f} is below the threshold {least}")
+            return Verdict(
+                CANDIDATE, f"kept back: {name} {scores.get(name, math.nan):.4f} is below the threshold {least}"
+            )
     new = scores[section.metric]
     if champion is None:
         return Verdict(CHAMPION, f"promoted: the first champion, {section.metric} {new:.4f}")

@@ -16,8 +16,8 @@ from configs.settings import settings
 
 from ..artifact import Artifact
 from ..store.lock import locked
-from .promotion import CHAMPION, SCORE, Verdict
 from . import models, runs
+from .promotion import CHAMPION, SCORE, Verdict
 from .runs import flat
 
 VERDICT = "temper.verdict"
@@ -60,7 +60,11 @@ def deciding(name: str) -> Iterator[None]:
 
 
 def settle(
-    client: MlflowClient, version: ModelVersion, verdict: Verdict, scores: Mapping[str, float], stages: Mapping[str, Artifact]
+    client: MlflowClient,
+    version: ModelVersion,
+    verdict: Verdict,
+    scores: Mapping[str, float],
+    stages: Mapping[str, Artifact],
 ) -> None:
     """Write scores and digests, move the alias, and the verdict last: a version without one is not settled."""
     note_scores(client, version, scores)

@@ -100,9 +100,7 @@ def last_steps(found: MlflowClient, run_id: str) -> dict[str, int]:
     return {name: max(point.step for point in found.get_metric_history(run_id, name)) for name in names}
 
 
-def log_step(
-    found: MlflowClient, run_id: str, step: int, values: Mapping[str, float], seen: dict[str, int]
-) -> None:
+def log_step(found: MlflowClient, run_id: str, step: int, values: Mapping[str, float], seen: dict[str, int]) -> None:
     """Write one point of the curves, unless the run has it."""
     now = int(time.time() * 1000)
     named = {METRICS.get(name, name): value for name, value in values.items()}
@@ -133,6 +131,7 @@ def recipe_params(sections: Mapping[str, Any], upstream: list[Artifact]) -> dict
 
 
 def flat(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested values as dotted names (with a leading dot) and plain values."""
     if isinstance(value, dict) and value:
         for name, part in value.items():
             yield from flat(part, f"{at}.{name}")

@@ -4,6 +4,7 @@ This file travels with the model and finds everything else in the package that t
 """
 
 import importlib
+from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -17,12 +18,14 @@ class ServedModel(mlflow.pyfunc.PythonModel):
         """Load the model folder with the code that was logged beside it."""
         package = context.model_config["package"]
         predictor = importlib.import_module(f"{package}.tasks.text.predictor")
-        self.predictor = predictor.Predictor.load(_path(context.artifacts["model"]))
+        self.predictor = predictor.Predictor.load(Path(context.artifacts["model"]))
 
-    def predict(self, context: Any, model_input: Any, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Columns label, probability, `probability of X`. Raises ValueError for a table without `text`."""
-        frame: pd.DataFrame = self.predictor.frame(_texts(model_input))
-        return frame
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+        """A DataFrame: label, probability, `probability of X`. Raises ValueError for a table without `text`.
+
+        Without type hints, which MLflow would take for the signature.
+        """
+        return self.predictor.frame(_texts(model_input))
 
 
 def _texts(model_input: Any) -> list[Any]:
@@ -36,12 +39,6 @@ def _texts(model_input: Any) -> list[Any]:
             raise ValueError(f"the table needs a column `text` and has {list(model_input.columns)}")
         return list(model_input.iloc[:, 0])
     return list(model_input)
-
-
-def _path(name: str) -> Any:
-    from pathlib import Path
-
-    return Path(name)
 
 
 mlflow.models.set_model(ServedModel())

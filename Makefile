@@ -1,0 +1,66 @@
+# make demo, make test: each sets everything up first, once.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint faults bench all lock screenshots clean
+SHELL := /bin/bash
+PY := .venv/bin/python
+READY := .venv/.ready
+
+export DO_NOT_TRACK := true
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+export MLFLOW_DISABLE_TELEMETRY := true
+export GX_ANALYTICS_ENABLED := false
+export HF_HUB_DISABLE_TELEMETRY := 1
+unexport PYTHONDONTWRITEBYTECODE
+
+help:
+	@echo "make demo         set up, then run the demo recipe (offline, CPU, about a minute)"
+	@echo "make test         set up, then run the tests"
+	@echo "make lint         ruff, ruff format, mypy --strict, import-linter"
+	@echo "make faults       faults that Temper survives, at length"
+	@echo "make bench        benchmarks: ratios, both sides in one run"
+	@echo "make all          lint, test, faults, bench"
+	@echo "make lock         resolve requirements.lock anew from pyproject.toml"
+	@echo "make screenshots  the README's pictures, from a running demo"
+
+setup: $(READY)
+
+$(READY): requirements.lock pyproject.toml
+	@command -v python3 >/dev/null || { echo "Temper needs python3 (3.11 to 3.13)"; exit 1; }
+	@python3 -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || { echo "Temper needs Python 3.11, 3.12 or 3.13; this is $$(python3 -V)"; exit 1; }
+	@echo "Setting up .venv: $$(grep -c == requirements.lock) packages, about 3 GB to fetch and 7 GB on disk, once."
+	@[ -x $(PY) ] || python3 -m venv .venv
+	@echo "1/4 installing uv" && $(PY) -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
+	@echo "2/4 installing the locked packages" && .venv/bin/uv pip install --python $(PY) -r requirements.lock
+	@.venv/bin/uv pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable .
+	@echo "3/4 compiling them, so that every later start is fast" && $(PY) -m compileall -q -j 0 .venv/lib flows tasks configs >/dev/null 2>&1 || true
+	@echo "4/4 making the databases ready" && .venv/bin/temper doctor --init
+	@touch $(READY)
+
+demo: setup
+	@.venv/bin/temper run configs/reviews_demo.yaml
+
+test: setup
+	@$(PY) -m pytest -m "not faults"
+
+lint: setup
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports --no-logo
+
+faults: setup
+	@$(PY) -m pytest -m faults
+
+bench: setup
+	@for file in tests/bench_*.py; do echo "== $$file"; $(PY) $$file || exit 1; done
+
+all: lint test faults bench
+
+lock:
+	@.venv/bin/uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --extra dev pyproject.toml -o requirements.lock
+
+screenshots: setup
+	@$(PY) tests/screenshots.py
+
+clean:
+	rm -rf .venv .artifacts

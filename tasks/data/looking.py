@@ -1,0 +1,228 @@
+"""A file that nobody has described yet -> how to read it, which columns are text and label, what holds of its rows."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from configs.parts import Columns, FileSource, Format
+from configs.schema import Clean, GivenSplit, HashSplit
+from configs.starter import Facts
+
+from .cleaning import clean_rows
+from .rows import with_ids
+from .sources import SPLITS, take_columns
+from .splitting import PARTS, split_rows
+from .tables import ENDINGS, DataError, check_encoding, check_file, read_table
+
+TEXT_NAMES = ("text", "sentence", "review", "content", "body", "message", "comment", "tweet", "document", "utterance",
+              "question", "description", "abstract", "headline", "title", "v2")  # fmt: skip
+LABEL_NAMES = ("label", "class", "category", "target", "sentiment", "topic", "intent", "emotion", "polarity", "rating",
+               "stars", "y", "v1")  # fmt: skip
+MOST_LABELS = 200
+QUANTILES = (50, 99, 100)
+UNNAMED = 1_000  # rank of a column whose name says nothing
+SAMPLE = 20_000  # rows on which columns are compared
+WORDLESS = r"[-+]?\d+([.,]\d+)?([eE][-+]?\d+)?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*|https?://\S+"
+"""Numbers, dates and addresses: values that are no text."""
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column in the sample: share filled, values, different ones, characters of one on average, whether words."""
+
+    name: str
+    filled: float
+    values: int
+    distinct: int
+    mean: float
+    words: bool
+
+
+def read_unknown(path: Path) -> tuple[pd.DataFrame, FileSource, list[str]]:
+    """Read a table of unknown form; returns it, the source that reads it so, and what had to be guessed.
+
+    Raises DataError for what is no table.
+    """
+    check_file(path)
+    known = ENDINGS.get(path.suffix.lower())
+    kind = known or _sniff(path)
+    notes = [] if known else [f"the name has no known ending; the content looks like {kind}"]
+    encoding = "utf-8"
+    if kind != "parquet":
+        try:
+            check_encoding(path, encoding)
+        except DataError as error:
+            encoding = "cp1252"
+            check_encoding(path, encoding)
+            notes.append(f"{str(error).partition(';')[0]}; read as cp1252, so look at the accents")
+    form: Format | None = None if known else kind  # type: ignore[assignment]
+    source = FileSource(kind="file", path=str(path), format=form, encoding=encoding)
+    if kind in ("csv", "tsv"):
+        return _read_delimited(path, source, notes)
+    return read_table(path, source), source, notes
+
+
+def _sniff(path: Path) -> str:
+    with path.open("rb") as handle:
+        head = handle.read(65536)
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    if head.lstrip().startswith(b"{"):
+        return "jsonl"
+    lines = head.splitlines()[:20]
+    for kind, mark in (("tsv", b"\t"), ("csv", b",")):
+        if b"\0" not in head and all(mark in line for line in lines):
+            return kind
+    raise DataError(f"{path}: not a table that Temper reads; save it as CSV, TSV, JSON lines or Parquet")
+
+
+def _read_delimited(path: Path, source: FileSource, notes: list[str]) -> tuple[pd.DataFrame, FileSource, list[str]]:
+    """Without quotes where they swallow lines, without a header where the first line is a row."""
+    table, source = _read_quoted(path, source)
+    if not source.quoting:
+        notes = [*notes, "double quotes belong to the texts: taken as marks around fields they swallow lines"]
+    names = list(map(str, table.columns))
+    named = any(name.strip().lower() in TEXT_NAMES + LABEL_NAMES for name in names)
+    if not named and any((table.iloc[:, place] == name).any() for place, name in enumerate(names)):
+        source = replace(source, header=tuple(f"column{number}" for number in range(1, len(names) + 1)))
+        notes = [*notes, "the first line is already a row, so the columns are called column1, column2, …"]
+        table = read_table(path, source)
+    return table, source, notes
+
+
+def _read_quoted(path: Path, source: FileSource) -> tuple[pd.DataFrame, FileSource]:
+    table, broken = None, DataError("")
+    try:
+        table = read_table(path, source)
+        if not any(table.iloc[:, place].str.contains("\n").any() for place in range(table.shape[1])):
+            return table, source
+    except DataError as error:
+        broken = error
+    try:
+        plain = replace(source, quoting=False)
+        lines = read_table(path, plain)
+        if lines.notna().all(axis=None) and (table is None or len(lines) > len(table)):
+            return lines, plain
+    except DataError:  # then the quotes are marks, and what was said of them counts
+        pass
+    if table is None:
+        raise broken
+    return table, source
+
+
+def look(table: pd.DataFrame, where: str, text: str | None = None, label: str | None = None) -> Facts:
+    """Guess columns that are not given and measure the rows.
+
+    Raises DataError where there is nothing to guess from, and for columns or rows that cannot be trained on.
+    """
+    if table.empty:
+        raise DataError(f"{where}: the file holds no rows")
+    columns, why = _choose(table, where, text, label)
+    rows = with_ids(take_columns(table, columns, where))
+    counts = rows["label"].dropna().value_counts().sort_index()
+    if not 2 <= len(counts) <= max(2, len(rows) // 2):
+        raise DataError(f"{where}: the column {columns.label!r} has {len(counts):,} different values in {len(rows):,} "
+                        "rows; a label has at least two, which repeat: name another with --label")  # fmt: skip
+    seen = rows["text"].where(rows["text"].str.strip() != "").dropna()
+    kept, dropped = clean_rows(rows, Clean())
+    if kept["label"].nunique() < 2:
+        raise DataError(f"{where}: after cleaning, {len(kept):,} rows of fewer than two labels are left")
+    split, parts = _split(kept, columns.split is not None)
+    lengths = np.percentile(seen.str.len(), QUANTILES, method="higher").astype(int).tolist()
+    return Facts(
+        columns=columns,
+        why=why,
+        rows=len(rows),
+        labels={str(name): int(count) for name, count in counts.items()},
+        missing=max(1 - len(seen) / len(rows), float(rows["label"].isna().mean())),
+        duplicates=1 - seen.nunique() / len(seen),
+        chars=dict(zip(QUANTILES, lengths, strict=True)),
+        dropped={str(reason): int(count) for reason, count in dropped["reason"].value_counts().items()},
+        split=split,
+        parts={part: int((parts == part).sum()) for part in PARTS},
+        texts=kept["text"].tolist(),
+    )
+
+
+def _choose(table: pd.DataFrame, where: str, text: str | None, label: str | None) -> tuple[Columns, dict[str, str]]:
+    why = {role: "as you said" for role, name in (("text", text), ("label", label)) if name}
+    known = [column for column in _columns(table) if column.name not in (text, label)]
+    split = next((column.name for column in known if _names_parts(table[column.name])), None)
+    known = [column for column in known if column.name != split]
+    listed = f"the columns are {list(map(str, table.columns))}"
+    if text is None:
+        found = sorted((c for c in known if c.words and c.distinct > 0.3 * c.values),
+                       key=lambda c: (_rank(c.name, TEXT_NAMES), -c.mean))  # fmt: skip
+        if not found:
+            raise DataError(f"{where}: no column looks like texts; {listed}; name it with --text")
+        text, mean = found[0].name, found[0].mean
+        longest = f"the longest texts, {mean:.0f} characters on average"
+        why["text"] = "by its name" if _rank(text, TEXT_NAMES) < UNNAMED else longest
+    if label is None:
+        label, why["label"] = _choose_label([c for c in known if c.name != text], where, listed)
+    if text == label:
+        raise DataError(f"{where}: {text!r} cannot be both text and label")
+    return Columns(text=text, label=label, split=split), why
+
+
+def _choose_label(columns: list[_Column], where: str, listed: str) -> tuple[str, str]:
+    few = [c for c in columns if 2 <= c.distinct <= min(MOST_LABELS, c.values / 2)]
+    named = sorted((c for c in few if _rank(c.name, LABEL_NAMES) < UNNAMED),
+                   key=lambda c: (-round(c.filled, 1), _rank(c.name, LABEL_NAMES), c.distinct))  # fmt: skip
+    if named:
+        return named[0].name, "by its name"
+    few = [c for c in few if c.filled > 0.9]
+    if len(few) == 1:
+        return few[0].name, "the only other column whose values are few and repeat"
+    if few:
+        shown = ", ".join(f"{c.name} ({c.distinct} values)" for c in few)
+        raise DataError(f"{where}: several columns could be the label: {shown}; choose one with --label")
+    raise DataError(f"{where}: no column has few values that repeat, as a label has; {listed}; name it with --label")
+
+
+def _rank(name: str, names: Sequence[str]) -> int:
+    """Place of a column's name among the expected ones; behind them names that only contain one; then the rest."""
+    plain = name.strip().lower()
+    if (exact := plain if plain in names else plain.removesuffix("s")) in names:
+        return names.index(exact)
+    inside = [len(names) + names.index(word) for word in re.split(r"[^a-z0-9]+", plain) if word in names]
+    return min(inside, default=UNNAMED)
+
+
+def _columns(table: pd.DataFrame) -> list[_Column]:
+    """Columns of single values with at least one."""
+    sample = table.sample(min(len(table), SAMPLE), random_state=0)
+    found = []
+    for name in [name for name in table.columns if isinstance(name, str) and list(table.columns).count(name) == 1]:
+        values = sample[name].dropna()
+        if values.map(lambda value: isinstance(value, (str, int, float, bool, np.generic))).all() and len(values):
+            words = values.astype("str").str.strip()
+            plain = words.str.fullmatch(WORDLESS).mean() < 0.5
+            size = float(words.str.len().mean())
+            found.append(_Column(name, len(values) / len(sample), len(values), int(words.nunique()), size, plain))
+    return found
+
+
+def _names_parts(column: pd.Series) -> bool:
+    """Whether every value names a part, training and test among them."""
+    values = column.astype("str").str.strip().str.lower().unique()
+    return {"train", "test"} <= {SPLITS.get(value, value) for value in values} <= set(PARTS)
+
+
+def _split(rows: pd.DataFrame, given: bool) -> tuple[HashSplit | GivenSplit, pd.Series]:
+    """The source's own split, else one by hash: exact where otherwise a label would lack a part."""
+    if given:
+        validation: Literal["given", "none"] = "given" if (rows["split"] == "validation").any() else "none"
+        own = GivenSplit(kind="given", validation=validation)
+        return own, split_rows(rows, own)
+    try:
+        complete = bool((pd.crosstab(rows["label"], split_rows(rows, HashSplit())) > 0).all(axis=None))
+    except DataError:
+        complete = False
+    hashed = HashSplit(exact=not complete)
+    return hashed, split_rows(rows, hashed)

@@ -1,0 +1,38 @@
+"""Every test is offline, has its own store and databases, and speaks to no server that it did not start."""
+
+import os
+import sys
+from pathlib import Path
+
+os.environ.update({"HF_HUB_OFFLINE": "1", "PREFECT_LOGGING_LEVEL": "ERROR", "CUDA_VISIBLE_DEVICES": ""})
+for leaked in ("MLFLOW_RUN_ID", "MLFLOW_TRACKING_URI", "PREFECT_API_KEY", "PREFECT_API_URL"):
+    os.environ.pop(leaked, None)
+
+from configs.environment import quiet_tools  # noqa: E402
+
+quiet_tools()
+
+import pytest  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of its own for each test: .artifacts and mlruns lie below it."""
+    monkeypatch.setenv("TEMPER_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("TEMPER_ARTIFACTS", raising=False)
+    monkeypatch.setenv("TEMPER_DATA", str(tmp_path / "data"))
+    (tmp_path / "home").mkdir()
+    (tmp_path / "data").mkdir()
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def datasets() -> Path:
+    """The folder of public data sets; absent on users' machines."""
+    folder = ROOT.parent / "shared" / "datasets"
+    if not folder.is_dir():
+        pytest.skip("the public data sets are not on this machine")
+    return folder

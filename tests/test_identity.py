@@ -1,0 +1,473 @@
+"""Keys: what must change one does, and nothing else (code, section values, opened files)."""
+
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, make_dataclass, replace
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import pytest
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from configs import literal, parts, schema
+from configs.settings import settings
+from tasks.artifact import Artifact
+from tasks.cached import Stage
+from tasks.clean import clean
+from tasks.download import download
+from tasks.encode import encode
+from tasks.evaluate import evaluate
+from tasks.split import split
+from tasks.store import disk
+from tasks.store.code import differences
+from tasks.store.identity import key_of
+from tasks.train import train
+from tasks.validate import validate
+
+ROOT = Path(__file__).resolve().parent.parent
+STAGES: dict[str, Stage[Any]] = {
+    stage.name: stage for stage in (download, validate, clean, split, encode, train, evaluate)
+}
+OUTSIDE = ("configs", "tasks.cached", "tasks.artifact", "tasks.store", "tasks.tracking")
+"""What no key of these stages may depend on."""
+
+
+# Code ----------------------------------------------------------------------------------------------------------------
+
+CLOSURES = """
+import json, sys
+from pathlib import Path
+import configs, tasks
+from tasks.store import code
+here = str(Path.cwd())
+assert tasks.__file__.startswith(here) and configs.__file__.startswith(here), tasks.__file__
+for edit in [{}, *json.load(sys.stdin)]:
+    before = {path: Path(path).read_text(encoding="utf-8") for path in edit}
+    for path, text in edit.items():
+        Path(path).write_text(text, encoding="utf-8")
+    for kept in vars(code).values():
+        getattr(kept, "cache_clear", lambda: None)()
+    print(json.dumps({stage: code.closure(f"tasks.{stage}") for stage in sys.argv[1:]}))
+    for path, text in before.items():
+        Path(path).write_text(text, encoding="utf-8")
+"""
+Closures = dict[str, Any]
+Edit = dict[str, str]
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The project's packages in another place, to be edited there."""
+    for package in ("tasks", "configs"):
+        shutil.copytree(ROOT / package, tmp_path / "copy" / package, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path / "copy"
+
+
+def closures(copy: Path, edits: list[Edit]) -> tuple[Closures, list[set[str]]]:
+    """Every stage's reachable code as it is, and for each edit (made alone) the stages that it changes."""
+    process = subprocess.run(
+        [sys.executable, "-c", CLOSURES, *STAGES],
+        cwd=copy,
+        env={**os.environ, "PYTHONPATH": str(copy)},
+        input=json.dumps(edits),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    plain, *edited = [json.loads(line) for line in process.stdout.splitlines()]
+    assert len(edited) == len(edits)
+    return plain, [{stage for stage in STAGES if each[stage] != plain[stage]} for each in edited]
+
+
+def changed(copy: Path, *edits: Edit) -> list[set[str]]:
+    """For each edit the stages whose code it changes; an edit that changes no file is a mistake of the test."""
+    for edit in edits:
+        for path, text in edit.items():
+            assert (copy / path).read_text(encoding="utf-8") != text, path
+    return closures(copy, list(edits))[1]
+
+
+def sources(copy: Path, pattern: str) -> dict[str, str]:
+    found = {path.relative_to(copy).as_posix(): path.read_text(encoding="utf-8") for path in sorted(copy.glob(pattern))}
+    assert found, pattern
+    return found
+
+
+def reaching(copy: Path) -> dict[str, set[str]]:
+    """File to the stages that can import it: a derivation of its own, straight from the import statements."""
+    texts = sources(copy, "tasks/**/*.py")
+    modules = {path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in texts}
+
+    def imported(name: str) -> Iterator[str]:
+        package = name if modules[name].endswith("__init__.py") else name.rpartition(".")[0]
+        for node in ast.walk(ast.parse(texts[modules[name]])):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            if isinstance(node, ast.ImportFrom):
+                above = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
+                base = ".".join([*above, *([node.module] if node.module else [])])
+                yield from (f"{base}.{alias.name}" for alias in node.names)
+                yield base
+
+    def reach(name: str, seen: set[str]) -> set[str]:
+        if name not in modules or name in seen or name.startswith(OUTSIDE):
+            return seen
+        seen.add(name)
+        for other in [*imported(name), name.rpartition(".")[0]]:
+            reach(other, seen)
+        return seen
+
+    reached = {stage: {modules[name] for name in reach(f"tasks.{stage}", set())} for stage in STAGES}
+    return {path: {stage for stage in STAGES if path in reached[stage]} for path in texts}
+
+
+def commented(text: str) -> str:
+    return "# a comment\n" + text.replace("\n    return ", "\n    # another\n    return ", 1) + "\n# the end\n"
+
+
+def redocumented(text: str) -> str:
+    """Other words in every docstring, attribute docstrings included, and one where there was none."""
+    tree = ast.parse(text)
+    lines = text.splitlines(keepends=True)
+    for node in ast.walk(tree):
+        for statement in (
+            getattr(node, "body", []) if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) else []
+        ):
+            value = getattr(statement, "value", None)
+            if isinstance(statement, ast.Expr) and isinstance(value, ast.Constant) and isinstance(value.value, str):
+                line = statement.lineno - 1
+                lines[line] = lines[line].replace('"""', '"""Otherwise: ', 1)
+    return "".join(lines)
+
+
+def reformatted(text: str) -> str:
+    """The same program in another layout, without any comment."""
+    return ast.unparse(ast.parse(text)) + "\n"
+
+
+def test_comments_docstrings_and_layout_of_any_file_change_nothing(copy: Path) -> None:
+    texts = sources(copy, "tasks/text/*.py") | sources(copy, "tasks/train.py")
+    edits = [{path: edit(text) for path, text in texts.items()} for edit in (commented, redocumented, reformatted)]
+    assert changed(copy, *edits) == [set(), set(), set()]
+
+
+def test_the_label_builder_changes_the_stages_that_reach_it(copy: Path) -> None:
+    path = "tasks/text/segments.py"
+    text = sources(copy, path)[path]
+    edits = [
+        {path: text.replace("IGNORE_INDEX = -100", "IGNORE_INDEX = -101")},
+        {path: text.replace("<", "<=", 1)},
+        {path: text.replace("def encode_segments(", "def encode_segments(\n    extra=0,\n", 1)},
+    ]
+    touched = {"encode", "train", "evaluate"}
+    assert reaching(copy)[path] == touched
+    assert changed(copy, *edits) == [touched] * 3
+
+
+@pytest.mark.timeout(120)
+def test_code_changes_exactly_the_stages_that_can_reach_it(copy: Path) -> None:
+    """Every file of tasks/ in turn; the graph is derived a second time, from the import statements."""
+    expected = reaching(copy)
+    texts = sources(copy, "tasks/**/*.py")
+    found = changed(copy, *({path: text + "\nPLANTED = 1\n"} for path, text in texts.items()))
+    assert dict(zip(texts, found, strict=True)) == expected
+    assert expected["tasks/__init__.py"] == set(STAGES)
+    assert expected["tasks/clean.py"] == {"clean"} and expected["tasks/register.py"] == set()
+    assert expected["tasks/data/rows.py"] == {"download", "validate", "clean", "split", "encode", "evaluate"}
+
+
+def test_the_cache_the_tracking_and_the_schema_change_nothing(copy: Path) -> None:
+    texts = {
+        path: text
+        for pattern in (
+            "tasks/cached.py",
+            "tasks/artifact.py",
+            "tasks/store/*.py",
+            "tasks/tracking/*.py",
+            "configs/*.py",
+        )
+        for path, text in sources(copy, pattern).items()
+    }
+    assert len(texts) > 15
+    assert changed(copy, {path: text + "\nPLANTED = 1\n" for path, text in texts.items()}) == [set()]
+
+
+def test_a_new_import_brings_its_code_and_library_along(copy: Path) -> None:
+    path = "tasks/data/cleaning.py"
+    text = sources(copy, path)[path]
+    edits = [{path: text + "\n\ndef late():\n    from . import fetch\n"}, {path: text + "\nimport yaml, rich\n"}]
+    assert "tasks.data.fetch" not in closures(copy, [])[0]["clean"][0]
+    assert changed(copy, *edits) == [{"clean"}, {"clean"}]
+    (copy / path).write_text(edits[0][path], encoding="utf-8")
+    code, libraries = closures(copy, [])[0]["clean"]
+    assert "tasks.data.fetch" in code and "httpx" in libraries
+    deeper = {"tasks/data/fetch.py": sources(copy, "tasks/data/fetch.py")["tasks/data/fetch.py"] + "\nPLANTED = 1\n"}
+    assert changed(copy, deeper) == [{"download", "clean"}]
+
+
+def test_the_libraries_that_shape_the_output_are_named(copy: Path) -> None:
+    plain, _ = closures(copy, [])
+    assert {"torch", "transformers", "safetensors", "numpy"} <= set(plain["train"][1])
+    assert {"tokenizers", "transformers"} <= set(plain["encode"][1])
+    assert "pandas" in plain["clean"][1] and "great_expectations" in plain["validate"][1]
+    for stage in ("download", "validate", "clean", "split"):
+        assert not {"torch", "transformers"} & set(plain[stage][1]), stage
+    for stage in STAGES:
+        assert not {"mlflow", "prefect", "matplotlib", "pydantic", "json"} & set(plain[stage][1]), stage
+
+
+# Section values ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """First defaults of the schema as it is now, apart from the project's own record."""
+    known = {
+        f"{kind.__name__}.{field.name}": literal.current_default(field)
+        for kind in reachable(schema.Recipe)
+        for field in fields(kind)
+        if literal.current_default(field) is not literal.NO_DEFAULT
+    }
+    path = tmp_path / "defaults.json"
+    path.write_text(json.dumps(known), encoding="utf-8")
+    monkeypatch.setattr(literal, "DEFAULTS", path)
+    literal.first_defaults.cache_clear()
+    yield known
+    literal.first_defaults.cache_clear()
+
+
+def reachable(kind: Any, seen: dict[type, None] | None = None) -> list[type]:
+    """Every dataclass that a recipe can hold."""
+    seen = {} if seen is None else seen
+    if is_dataclass(kind) and kind not in seen:
+        seen[kind] = None  # type: ignore[index]
+        for hint in get_type_hints(kind, include_extras=True).values():
+            reachable(hint, seen)
+    for part in get_args(kind):
+        reachable(part, seen)
+    return list(seen)
+
+
+MODEL = parts.NewModel(kind="new", family="gpt2", config={"n_layer": 2})
+TRAIN = schema.Train(model=MODEL, epochs=3)
+SECTIONS = [
+    parts.EmbeddedSource(kind="embedded"),
+    parts.FileSource(kind="file", path="x.csv", columns=parts.Columns(label="sentiment")),
+    schema.Validate(min_rows=5),
+    schema.Clean(),
+    schema.HashSplit(seed=7),
+    schema.GivenSplit(kind="given"),
+    schema.GenerativeEncode(kind="generative", tokenizer=parts.TrainedTokenizer(kind="train")),
+    TRAIN,
+    schema.Evaluate(),
+    schema.Register(model="m"),
+]
+
+
+def test_only_what_differs_from_the_first_default_is_said() -> None:
+    assert literal.literal(TRAIN) == {"model": {"kind": "new", "family": "gpt2", "config": {"n_layer": 2}}, "epochs": 3}
+    assert literal.literal(schema.Clean()) == {}
+    assert literal.literal(schema.HashSplit()) == {"kind": "hash"}
+    assert literal.literal(schema.Clean(case="lower")) == {"case": "lower"}
+    assert literal.complete(schema.Clean(case="lower"))["unicode"] == "NFC"
+    assert literal.literal(replace(TRAIN, betas=(0.9, 0.99)))["betas"] == [0.9, 0.99]
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: type(section).__name__)
+def test_a_new_option_with_a_default_changes_no_literal(section: Any, defaults: dict[str, Any]) -> None:
+    """Listed among the first defaults or not yet; another value of it does count."""
+    kind = type(section)
+
+    @dataclass(frozen=True, kw_only=True, config=schema.STRICT)
+    class Grown(kind):  # type: ignore[misc, valid-type]
+        planted: int = 7
+        planted_list: tuple[int, ...] = Field(default_factory=lambda: (1, 2))
+        planted_part: parts.Columns = parts.Columns()
+
+    Grown.__name__ = kind.__name__
+    values = {field.name: getattr(section, field.name) for field in fields(section)}
+    before = literal.literal(section)
+    assert literal.literal(Grown(**values)) == before
+    defaults[f"{kind.__name__}.planted"] = 7
+    literal.DEFAULTS.write_text(json.dumps(defaults), encoding="utf-8")
+    literal.first_defaults.cache_clear()
+    assert literal.literal(Grown(**values)) == before
+    assert literal.literal(Grown(**values, planted=8)) == before | {"planted": 8}
+    assert literal.literal(Grown(**values, planted_list=(1,))) == before | {"planted_list": [1]}
+    assert literal.literal(Grown(**values, planted_part=parts.Columns(text="t"))) == before | {
+        "planted_part": {"text": "t"}
+    }
+
+
+def test_a_default_that_changes_later_enters_the_literal(defaults: dict[str, Any]) -> None:
+    """And a recipe that names the old value means what it always meant."""
+
+    @dataclass(frozen=True, kw_only=True, config=schema.STRICT)
+    class Train(schema.Train):
+        epochs: int = 4
+
+    before = literal.literal(schema.Train(model=MODEL))
+    assert "epochs" not in before
+    assert literal.literal(Train(model=MODEL)) == before | {"epochs": 4}
+    assert literal.literal(Train(model=MODEL, epochs=1)) == before
+
+
+def test_a_part_whose_default_changes_enters_the_literal_of_the_whole(defaults: dict[str, Any]) -> None:
+    @dataclass(frozen=True, kw_only=True, config=schema.STRICT)
+    class Columns(parts.Columns):
+        label: str = "sentiment"
+
+    before = literal.literal(parts.FileSource(kind="file", path="x.csv"))
+    after = literal.literal(parts.FileSource(kind="file", path="x.csv", columns=Columns()))
+    assert "columns" not in before and after == before | {"columns": {"label": "sentiment"}}
+
+
+def test_every_default_of_the_schema_is_on_record() -> None:
+    """A field with a default that configs/defaults.json does not list would change keys when the default changes."""
+    known = json.loads((ROOT / "configs" / "defaults.json").read_text(encoding="utf-8"))
+    assert missing(schema.Recipe, known) == [], "run `python -m configs.literal`"
+    assert len(known) > 80
+
+
+def missing(root: Any, known: dict[str, Any]) -> list[str]:
+    return [
+        name
+        for kind in reachable(root)
+        for field in fields(kind)
+        if literal.current_default(field) is not literal.NO_DEFAULT
+        and (name := f"{kind.__name__}.{field.name}") not in known
+    ]
+
+
+def test_the_guard_sees_what_is_missing() -> None:
+    known = json.loads((ROOT / "configs" / "defaults.json").read_text(encoding="utf-8"))
+    for name in ("Train.epochs", "Columns.text", "HashSplit.kind", "NewModel.config", "TrainedTokenizer.vocab_size"):
+        assert missing(schema.Recipe, {key: value for key, value in known.items() if key != name}) == [name]
+    assert missing(make_dataclass("Fresh", [("part", schema.Clean), ("speed", int, 3)]), known) == ["Fresh.speed"]
+    assert len(reachable(schema.Recipe)) >= 20
+
+
+def test_no_two_classes_of_the_schema_share_a_name() -> None:
+    """defaults.json tells them apart by it."""
+    names = [kind.__name__ for kind in reachable(schema.Recipe)]
+    assert sorted(set(names)) == sorted(names)
+
+
+# Opened files and pinned sources -------------------------------------------------------------------------------------
+
+FILES: dict[str, dict[str, str]] = {
+    "download": {"rows.parquet": "raw"},
+    "validate": {"rows.parquet": "raw", "labels.json": "[]", "dropped.parquet": ""},
+    "clean": {"rows.parquet": "rows", "labels.json": "[]", "dropped.parquet": "d"},
+    "split": {name: name for name in ("train.parquet", "validation.parquet", "test.parquet", "labels.json", "dropped.parquet")},
+    "encode": {
+        name: name
+        for name in (
+            "train.parquet",
+            "validation.parquet",
+            "test.parquet",
+            "tokenizer.json",
+            "encoding.json",
+            "certificate.json",
+            "dropped.parquet",
+        )
+    },
+    "train": {name: name for name in ("model.safetensors", "config.json", "tokenizer.json", "encoding.json")},
+}  # fmt: skip
+NEEDS: dict[str, tuple[Any, dict[str, str]]] = {
+    "validate": (schema.Validate(), {"raw": "download"}),
+    "clean": (schema.Clean(), {"checked": "validate"}),
+    "split": (schema.HashSplit(), {"rows": "clean"}),
+    "encode": (SECTIONS[6], {"splits": "split"}),
+    "train": (TRAIN, {"encoded": "encode"}),
+    "evaluate": (schema.Evaluate(), {"model": "train", "encoded": "encode", "splits": "split"}),
+}
+
+
+def upstream(stage: str, key: str, **other: str) -> Artifact:
+    """An artifact of a stage, some of its files with other content."""
+    partial = disk.begin(settings().store, stage, key, resume=False)
+    for name, text in (FILES[stage] | other).items():
+        (partial / "data" / name).write_text(text)
+    (partial / "records" / "summary.md").write_text(key)
+    return disk.commit(settings().store, stage, key, {"inputs": {}})
+
+
+def key(stage: str, section: Any, inputs: dict[str, Artifact]) -> str:
+    return key_of(STAGES[stage].identify(section, inputs, ask=False)[1])
+
+
+OPENED = {
+    ("validate", "raw"): {"rows.parquet"},
+    ("clean", "checked"): {"rows.parquet", "labels.json"},
+    ("split", "rows"): {"rows.parquet", "labels.json"},
+    ("encode", "splits"): {"train.parquet", "validation.parquet", "test.parquet", "labels.json"},
+    ("train", "encoded"): {"train.parquet", "validation.parquet", "tokenizer.json", "encoding.json"},
+    ("evaluate", "model"): set(FILES["train"]),
+    ("evaluate", "encoded"): {"test.parquet"},
+    ("evaluate", "splits"): {"train.parquet", "test.parquet"},
+}
+
+
+@pytest.mark.parametrize("stage", NEEDS)
+def test_only_declared_files_enter_a_key(stage: str) -> None:
+    """Among others: a training does not see the test rows."""
+    section, needs = NEEDS[stage]
+    plain = {name: upstream(source, "plain") for name, source in needs.items()}
+    before = key(stage, section, plain)
+    assert before == key(stage, section, {name: upstream(source, "other_key") for name, source in needs.items()})
+    for name, source in needs.items():
+        sees = set()
+        for number, file in enumerate(FILES[source]):
+            edited = upstream(source, f"{name}{number}", **{file: "other"})
+            assert edited.digest != plain[name].digest
+            sees |= {file} if key(stage, section, plain | {name: edited}) != before else set()
+        assert sees == OPENED[stage, name]
+
+
+def test_the_key_tells_what_changed() -> None:
+    encoded = {"encoded": upstream("encode", "a")}
+    _, before = train.identify(TRAIN, encoded, ask=False)
+    _, after = train.identify(
+        replace(TRAIN, epochs=5), {"encoded": upstream("encode", "b", **{"train.parquet": "x"})}, ask=False
+    )
+    told = differences(before, after)
+    assert told[0] == "inputs.encoded.train.parquet" and told[1] == "section.epochs: 3 → 5" and len(told) == 2
+    assert differences(before, before) == []
+
+
+def test_every_value_of_a_section_counts() -> None:
+    encoded = {"encoded": upstream("encode", "a")}
+    others = [
+        replace(TRAIN, learning_rate=1e-5),
+        replace(TRAIN, seed=1),
+        replace(TRAIN, precision="bfloat16"),
+        replace(TRAIN, clip=1.0),
+        replace(TRAIN, model=replace(MODEL, config={"n_layer": 3})),
+        replace(TRAIN, model=replace(MODEL, family="opt")),
+    ]
+    assert len({key("train", section, encoded) for section in (TRAIN, *others)}) == 1 + len(others)
+
+
+def test_a_source_file_counts_by_its_bytes(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    section = parts.FileSource(kind="file", path="rows.csv")
+    keys = []
+    for text in ("text,label\na,b\n", "text,label\na,c\n"):
+        (data / "rows.csv").write_text(text)
+        keys.append(key("download", section, {}))
+    os.utime(data / "rows.csv", ns=(1, 1))
+    (data / "copy.csv").write_text("text,label\na,b\n")
+    assert keys[0] != keys[1] == key("download", section, {})
+    assert key("download", replace(section, path="copy.csv"), {}) == keys[0]
+    assert key("download", replace(section, path=str(data / "copy.csv")), {}) == keys[0]
+    (data / "copy.tsv").write_text("text,label\na,b\n")
+    assert key("download", replace(section, path="copy.tsv"), {}) != keys[0], "it is read in another way"
+    assert key("download", replace(section, path="copy.tsv", format=".csv".strip(".")), {}) not in keys[1:]

@@ -1,6 +1,7 @@
 """Facts about a table -> the text of a commented starter recipe, which says behind every value what it follows from."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,25 +14,29 @@ from .parts import Columns, FileSource
 from .schema import GivenSplit, HashSplit
 
 Kind = Literal["generative", "classifier"]
-LONGEST = 512
-"""Tokens of a row; more is for a person to ask for."""
+NO_WORDS = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
+LONGEST = 512  # tokens of a row; more is for a person to ask for
+VOCABULARY = 4096
+WARNING: dict[Kind, str] = {
+    "generative": """# Runs offline, on a CPU, with new weights: it shows that all fits, not what a good model can do.
+# For a pretrained one put in what the remarks behind `tokenizer`, `model` and `learning_rate` name.""",
+    "classifier": "# Downloads a pretrained model at the first run; `temper pin` writes its commit into this file.",
+}
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-PRETRAINED = {
+PRETRAINED = {  # of the Hub, by kind and by whether the texts are mostly ASCII
     ("generative", True): "openai-community/gpt2",
     ("generative", False): "Qwen/Qwen3-0.6B-Base",
     ("classifier", True): "distilbert/distilbert-base-uncased",
     ("classifier", False): "google-bert/bert-base-multilingual-cased",
 }
-"""Models of the Hub by kind and by whether the texts are mostly ASCII."""
 
 
 @dataclass(frozen=True)
 class Facts:
     """What was seen of a table.
 
-    why: reason per column (text, label). labels: rows per label, by name. missing, duplicates: shares as
-    `validate` counts them. chars: percentile to characters of a text. dropped: rows per reason that `clean` drops.
-    parts: rows per part of the split after that. texts: what is left.
+    why: reason per column. labels: rows per label, by name. missing, duplicates: shares as `validate` counts them.
+    chars: percentile to characters. dropped: rows per reason of `clean`. parts, texts: what is left, split.
     """
 
     columns: Columns
@@ -46,19 +51,10 @@ class Facts:
     parts: dict[str, int]
     texts: list[str]
 
-    @property
-    def vocabulary(self) -> int:
-        """Size of the tokenizer to learn from so many rows."""
-        return 2000 if self.rows < 5000 else 4096
-
 
 @dataclass(frozen=True)
 class Starter:
-    """Everything that the recipe's text follows from.
-
-    name: of the recipe. output: where it will lie. path: the table as the recipe names it. tokens: lengths of
-    texts in tokens, ascending.
-    """
+    """What the text follows from: output is where it will lie, path names the table, tokens are lengths, ascending."""
 
     name: str
     output: Path
@@ -77,8 +73,8 @@ class Starter:
     @property
     def repo(self) -> str:
         """The pretrained model that fits."""
-        plain = sum(map(str.isascii, self.facts.texts)) * 2 > len(self.facts.texts)
-        return PRETRAINED[self.kind, plain]
+        some = "".join(self.facts.texts[:1000])
+        return PRETRAINED[self.kind, len(some.encode("ascii", "ignore")) > 0.8 * len(some)]
 
     @property
     def metric(self) -> str:
@@ -96,7 +92,7 @@ class Starter:
             "text": f"{columns.text!r}: {facts.why['text']}",
             "label": f"{columns.label!r}: {facts.why['label']}",
             "labels": _counted(facts.labels),
-            "clean": f"drops {_counted(facts.dropped)}" if facts.dropped else "drops no row",
+            "clean": f"drops {_counted(facts.dropped) or 'none'} of {facts.rows:,} rows",
             "split": f"{how}: {', '.join(f'{part} {count:,}' for part, count in facts.parts.items() if count)}",
             "length": f"half the texts have {self.tokens[len(self.tokens) // 2]} tokens or fewer; {cut:.1%} are cut",
         }
@@ -104,32 +100,25 @@ class Starter:
     def text(self) -> str:
         """The recipe."""
         sections = [self._download, self._validate, self._clean, self._split, self._encode, self._train, self._register]
-        blocks = ["\n".join(map(_line, section())) for section in sections]
+        blocks = ["\n".join(f"{line}  # {said}" if said else line for line, said in part()) for part in sections]
         return "\n\n".join(["\n".join(self._opening()), *blocks]) + "\n"
 
     def _opening(self) -> Iterator[str]:
         labels = [f"`{_plain(name)}`" for name in self.facts.labels]
         which = f"{', '.join(labels[:-1])} or {labels[-1]}" if len(labels) < 6 else f"one of {len(labels)} labels"
         rows = f"from the {self.facts.rows:,} rows of {_plain(Path(self.path).name)},"
-        if self.kind == "generative":
-            yield f"# A small GPT-2 learns, {rows} to write {which} after a text."
-        else:
-            yield f"# {self.repo} learns, {rows} to tell {which}."
+        who, does = ("A small GPT-2", "write") if self.kind == "generative" else (self.repo, "tell")
+        yield f"# {who} learns, {rows} to {does} {which}{' after a text' if does == 'write' else ''}."
         yield f"#\n#   temper run {_plain(str(self.output))}\n#"
         yield "# Written by `temper init`, which looked at the file and guessed: read the remarks, mend what is wrong."
-        if self.kind == "generative":
-            yield "# Runs offline, on a CPU, with new weights: it shows that all fits, not what a good model can do. For a"
-            yield "# pretrained one put in what the remarks behind `tokenizer`, `model` and `learning_rate` name."
-        else:
-            yield "# Downloads a pretrained model at the first run; `temper pin` writes its commit into this file."
+        yield WARNING[self.kind]
         yield f"name: {self.name}"
 
     def _download(self) -> Iterator[tuple[str, str]]:
         source, columns, why = self.source, self.facts.columns, self.facts.why
-        below = "absolute, since it does not lie below TEMPER_DATA"
-        yield "download:", ""
-        yield "  kind: file", ""
-        yield f"  path: {_flow(self.path)}", below if Path(self.path).is_absolute() else "below TEMPER_DATA"
+        apart = "absolute, since it does not lie below TEMPER_DATA"
+        yield "download:\n  kind: file", ""
+        yield f"  path: {_flow(self.path)}", apart if Path(self.path).is_absolute() else "below TEMPER_DATA"
         if source.format:
             yield f"  format: {source.format}", "its name does not say"
         if source.encoding != "utf-8":
@@ -141,6 +130,11 @@ class Starter:
         yield "  columns:", ""
         yield f"    text: {_flow(columns.text)}", why["text"]
         yield f"    label: {_flow(columns.label)}", why["label"]
+        if list(self.facts.labels) == [str(number) for number in range(len(self.facts.labels))]:
+            yield (
+                "    # label_names: [zero, one, …]",
+                "to name the numbers; then the names stand in validate.labels too",
+            )
         if columns.split:
             yield f"    split: {_flow(columns.split)}", "its values name the parts"
 
@@ -173,12 +167,11 @@ class Starter:
 
     def _encode(self) -> Iterator[tuple[str, str]]:
         hub = f"{{kind: hub, repo: {self.repo}}}"
-        yield "encode:", ""
-        yield f"  kind: {self.kind}", ""
+        yield f"encode:\n  kind: {self.kind}", ""
         if self.kind == "generative":
             yield "  tokenizer:", f"or {hub}"
             yield "    kind: train", "learnt from the training rows"
-            yield f"    vocab_size: {self.facts.vocabulary}", ""
+            yield f"    vocab_size: {VOCABULARY}", ""
         else:
             yield f"  tokenizer: {hub}", ""
         yield f"  max_length: {self.max_length}", f"in tokens; {self.seen()['length']}"
@@ -186,20 +179,17 @@ class Starter:
             yield f"  label_words: {_flow(words)}", "labels that begin alike need words that do not"
 
     def _train(self) -> Iterator[tuple[str, str]]:
-        rows, fresh = self.facts.parts["train"], self.kind == "generative"
-        steps = max(1, rows // 16)
-        hub = f"{{kind: hub, repo: {self.repo}}}"
+        rows, fresh, hub = self.facts.parts["train"], self.kind == "generative", f"{{kind: hub, repo: {self.repo}}}"
+        steps = math.ceil(rows / 16)
         yield "train:", ""
         if fresh:
             yield "  model:", f"or {hub}"
-            yield "    kind: new", ""
-            yield "    family: gpt2", ""
+            yield "    kind: new\n    family: gpt2", ""
             yield f"    config: {{n_layer: 2, n_head: 4, n_embd: 128, n_positions: {self.max_length}}}", ""
         else:
             yield f"  model: {hub}", ""
         yield f"  learning_rate: {'1e-3' if fresh else '2e-5'}", "2e-5 for a pretrained model" if fresh else ""
-        yield "  schedule: linear", ""
-        yield "  clip: 1.0", ""
+        yield "  schedule: linear\n  clip: 1.0", ""
         yield f"  epochs: {5 if rows < 2000 else 3 if rows < 20_000 else 1}", ""
         yield "  batch_size: 16", f"{steps:,} steps an epoch"
         yield f"  logging_steps: {max(1, min(steps, 500) // 4)}", ""
@@ -230,11 +220,7 @@ def label_words(labels: list[str]) -> dict[str, str]:
 def _counted(counts: Mapping[str, int]) -> str:
     common = sorted(counts.items(), key=lambda item: -item[1])
     rest = f", … and {len(common) - 6} more" if len(common) > 6 else ""
-    return ", ".join(f"{_plain(name)} {count:,}" for name, count in common[:6]) + rest
-
-
-def _line(line: tuple[str, str]) -> str:
-    return f"{line[0]}  # {line[1]}" if line[1] else line[0]
+    return ", ".join(f"{_plain(name)}: {count:,}" for name, count in common[:6]) + rest
 
 
 def _plain(text: str) -> str:
@@ -243,14 +229,20 @@ def _plain(text: str) -> str:
 
 
 def _flow(value: Any) -> str:
-    """A value on one line of YAML."""
-    return yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=math.inf).strip()[1:-1]
+    """A value on one line of YAML; texts are quoted unless they are plainly words."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_flow, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_flow(key)}: {_flow(item)}' for key, item in value.items())}}}"
+    if re.fullmatch(r"[^\W\d_][\w./-]*|/[\w./-]+", value) and value.lower() not in NO_WORDS:
+        return str(value)
+    return str(yaml.safe_dump(value, default_style='"', allow_unicode=True, width=math.inf)).strip()
 
 
 def _rounded(value: float, toward: Any) -> int:
     """To two digits."""
-    unit = 10 ** max(0, len(str(int(value))) - 2)
-    return max(1, toward(value / unit) * unit)
+    unit: int = 10 ** max(0, len(str(int(value))) - 2)
+    return max(1, int(toward(value / unit)) * unit)
 
 
 def _above(share: float) -> float:

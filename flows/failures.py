@@ -12,8 +12,7 @@ def failures() -> Iterator[None]:
     """Turn expected errors into a message on stderr and an exit code: 2 for recipe or usage, 1 for a stage."""
     from configs.load import RecipeError
     from tasks.artifact import StageError
-    from tasks.data.tables import DataError
-    from tasks.text.certificate import MaskError
+    from tasks.data.files import DataError
 
     from .services import ServiceError
 
@@ -22,7 +21,7 @@ def failures() -> Iterator[None]:
     except RecipeError as error:
         _say(str(error))
         raise typer.Exit(2) from None
-    except (StageError, DataError, MaskError, ServiceError, FloatingPointError) as error:
+    except (StageError, DataError, ServiceError, FloatingPointError) as error:
         _say(str(error))
         raise typer.Exit(1) from None
     except OSError as error:

@@ -11,7 +11,7 @@ import typer
 from .failures import failures
 
 if TYPE_CHECKING:
-    from configs.starter import Facts, Starter
+    from configs.starter import Starter
 
 TRIED = 5_000
 """Texts on which a tokenizer is tried."""
@@ -39,7 +39,7 @@ def command(
     """
     with failures():
         from configs.load import RecipeError
-        from tasks.data.tables import DataError
+        from tasks.data.files import DataError
 
         output = output or Path("configs") / f"{slug(file.stem)}.yaml"
         if output.exists():
@@ -66,22 +66,26 @@ def prepare(
     """
     from configs.settings import settings
     from configs.starter import Starter
+    from tasks.data.files import DataError
     from tasks.data.looking import look, read_unknown
 
     place = file if file.exists() else settings().source(str(file))
+    if not place.is_file():
+        what = "a folder; name one table in it" if place.is_dir() else "no such file, here or below TEMPER_DATA"
+        raise DataError(f"{file}: {what}")
     table, source, notes = read_unknown(place)
     facts = look(table, str(file), text, label)
     path = source_path(place)
-    return Starter(slug(output.stem), output, path, source, facts, kind, token_lengths(facts)), notes
+    return Starter(slug(output.stem), output, path, source, facts, kind, token_lengths(facts.texts)), notes
 
 
-def token_lengths(facts: "Facts") -> list[int]:
+def token_lengths(texts: list[str]) -> list[int]:
     """Lengths in tokens, ascending, under a tokenizer learnt from (a sample of) the texts."""
+    from configs.starter import VOCABULARY
     from tasks.text.vocabulary import learn_bpe
 
-    texts = facts.texts
     sample = texts if len(texts) <= TRIED else random.Random(0).sample(texts, TRIED)
-    encoded = learn_bpe(sample, facts.vocabulary).encode_batch_fast(sample, add_special_tokens=False)
+    encoded = learn_bpe(sample, VOCABULARY).encode_batch_fast(sample, add_special_tokens=False)
     return sorted(len(encoding.ids) for encoding in encoded)
 
 

@@ -35,7 +35,7 @@ def command(
         teller = Teller("reading")
         LISTENER.set(teller.hear)
         with teller:
-            encoded = perform_until(loaded, "encode")["encoded"]
+            encoded = perform_until(loaded, "encode")["encode"].result
         _show(encoded, rows)
 
 

@@ -47,7 +47,8 @@ def _read(what: str, column: str) -> tuple[list[str], Any]:
             raise RecipeError("the text is empty; give a text or a file")
         return [what], None
     from configs.parts import FileSource
-    from tasks.data.tables import DataError, read_table
+    from tasks.data.files import DataError
+    from tasks.data.tables import read_table
 
     table = read_table(path, FileSource(kind="file", path=what))
     if column not in table.columns:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from configs.schema import Recipe
     from tasks.artifact import Artifact
-    from tasks.cached import Stage
+    from tasks.cached import Outcome, Stage
 
 FLOW = Path(__file__).with_name("finetune.py")
 
@@ -32,13 +32,15 @@ def stage(name: str) -> "Stage[Any]":
     return found
 
 
-def perform_until(recipe: "Recipe", last: str) -> "dict[str, Artifact]":
-    """Run or serve the stages up to `last`, outside Prefect; the artifacts by the names the flow gives them."""
+def perform_until(recipe: "Recipe", last: str) -> "dict[str, Outcome[Artifact]]":
+    """Run or serve the stages up to `last`, outside Prefect; what each came to, by stage."""
+    outcomes: dict[str, Outcome[Artifact]] = {}
     made: dict[str, Artifact] = {}
     for name, noun, takes in wiring():
         one = stage(name)
         inputs = dict(zip(one.parameters, (made[t] for t in takes), strict=True))
-        made[noun] = one.perform(getattr(recipe, name), inputs).result
+        outcomes[name] = one.perform(getattr(recipe, name), inputs)
+        made[noun] = outcomes[name].result
         if name == last:
-            return made
-    raise ValueError(f"{last} is not a cached stage of the flow")
+            return outcomes
+    raise ValueError(f"{last} is not a stage of the flow")

@@ -72,6 +72,7 @@ def main() -> None:
     )
     encoding = make_encoding(section, tokenizer, ["neg", "pos"])
     eos = encoding.special["eos"]
+
     def temper() -> Part:
         part, _ = encode_part(encoding, tokenizer, rows)
         pad_rows(part.encoded, range(len(part)), encoding.pad_id, LENGTH)

@@ -315,7 +315,7 @@ def work() -> None:
             answer = {"error": f"{type(error).__name__}: {error}"}
         out.write(json.dumps(answer) + "\n")
         out.flush()
-    out.close()
+    os._exit(0)  # nothing here is worth a second of tidying up
 
 
 if __name__ == "__main__":

@@ -241,6 +241,7 @@ def test_manifests_are_those_of_visible_whole_artifacts() -> None:
     disk.set_aside(root, "made", "k2")
     flip(root / "made" / "k3" / MANIFEST, 40, 0)
     disk.begin(root, "made", "k5", resume=False)
+    (root / "made" / "k6").mkdir()
     assert [each["key"] for each in disk.manifests(root, "made")] == ["k1", "k4"]
 
 

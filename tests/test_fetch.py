@@ -14,7 +14,7 @@ from hub_server import Hub, sha256
 from configs.parts import UrlSource
 from tasks.data import fetch, sources
 from tasks.data.fetch import download_file
-from tasks.data.tables import DataError
+from tasks.data.files import DataError
 
 DATA = b"text,label\n" + b"a film,good\n" * 1000
 PUBLIC = "93.184.215.14"

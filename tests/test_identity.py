@@ -47,6 +47,13 @@ import configs, tasks
 from tasks.store import code
 here = str(Path.cwd())
 assert tasks.__file__.startswith(here) and configs.__file__.startswith(here), tasks.__file__
+digest, known = code.code_digest, {}
+def parse_once(path):
+    text = path.read_text(encoding="utf-8")
+    if text not in known:
+        known[text] = digest(path)
+    return known[text]
+code.code_digest = parse_once
 for edit in [{}, *json.load(sys.stdin)]:
     before = {path: Path(path).read_text(encoding="utf-8") for path in edit}
     for path, text in edit.items():
@@ -89,8 +96,7 @@ def closures(copy: Path, edits: list[Edit]) -> tuple[Closures, list[set[str]]]:
 def changed(copy: Path, *edits: Edit) -> list[set[str]]:
     """For each edit the stages whose code it changes; an edit that changes no file is a mistake of the test."""
     for edit in edits:
-        for path, text in edit.items():
-            assert (copy / path).read_text(encoding="utf-8") != text, path
+        assert any((copy / path).read_text(encoding="utf-8") != text for path, text in edit.items()), list(edit)
     return closures(copy, list(edits))[1]
 
 
@@ -152,6 +158,15 @@ def reformatted(text: str) -> str:
     return ast.unparse(ast.parse(text)) + "\n"
 
 
+def one_more_statement(text: str) -> str:
+    """In the body of every function."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            node.body.insert(1, ast.parse("planted = 0").body[0])
+    return ast.unparse(tree)
+
+
 def test_comments_docstrings_and_layout_of_any_file_change_nothing(copy: Path) -> None:
     texts = sources(copy, "tasks/text/*.py") | sources(copy, "tasks/train.py")
     edits = [{path: edit(text) for path, text in texts.items()} for edit in (commented, redocumented, reformatted)]
@@ -161,14 +176,10 @@ def test_comments_docstrings_and_layout_of_any_file_change_nothing(copy: Path) -
 def test_the_label_builder_changes_the_stages_that_reach_it(copy: Path) -> None:
     path = "tasks/text/segments.py"
     text = sources(copy, path)[path]
-    edits = [
-        {path: text.replace("IGNORE_INDEX = -100", "IGNORE_INDEX = -101")},
-        {path: text.replace("<", "<=", 1)},
-        {path: text.replace("def encode_segments(", "def encode_segments(\n    extra=0,\n", 1)},
-    ]
+    edits = [{path: text.replace("IGNORE_INDEX = -100", "IGNORE_INDEX = -101")}, {path: one_more_statement(text)}]
     touched = {"encode", "train", "evaluate"}
     assert reaching(copy)[path] == touched
-    assert changed(copy, *edits) == [touched] * 3
+    assert changed(copy, *edits) == [touched, touched]
 
 
 @pytest.mark.timeout(120)
@@ -362,25 +373,15 @@ def test_no_two_classes_of_the_schema_share_a_name() -> None:
 
 # Opened files and pinned sources -------------------------------------------------------------------------------------
 
-FILES: dict[str, dict[str, str]] = {
-    "download": {"rows.parquet": "raw"},
-    "validate": {"rows.parquet": "raw", "labels.json": "[]", "dropped.parquet": ""},
-    "clean": {"rows.parquet": "rows", "labels.json": "[]", "dropped.parquet": "d"},
-    "split": {name: name for name in ("train.parquet", "validation.parquet", "test.parquet", "labels.json", "dropped.parquet")},
-    "encode": {
-        name: name
-        for name in (
-            "train.parquet",
-            "validation.parquet",
-            "test.parquet",
-            "tokenizer.json",
-            "encoding.json",
-            "certificate.json",
-            "dropped.parquet",
-        )
-    },
-    "train": {name: name for name in ("model.safetensors", "config.json", "tokenizer.json", "encoding.json")},
-}  # fmt: skip
+PARTS = ("train.parquet", "validation.parquet", "test.parquet")
+FILES = {
+    "download": ("rows.parquet",),
+    "validate": ("rows.parquet", "labels.json", "dropped.parquet"),
+    "clean": ("rows.parquet", "labels.json", "dropped.parquet"),
+    "split": (*PARTS, "labels.json", "dropped.parquet"),
+    "encode": (*PARTS, "tokenizer.json", "encoding.json", "certificate.json", "dropped.parquet"),
+    "train": ("model.safetensors", "config.json", "tokenizer.json", "encoding.json"),
+}
 NEEDS: dict[str, tuple[Any, dict[str, str]]] = {
     "validate": (schema.Validate(), {"raw": "download"}),
     "clean": (schema.Clean(), {"checked": "validate"}),
@@ -394,8 +395,8 @@ NEEDS: dict[str, tuple[Any, dict[str, str]]] = {
 def upstream(stage: str, key: str, **other: str) -> Artifact:
     """An artifact of a stage, some of its files with other content."""
     partial = disk.begin(settings().store, stage, key, resume=False)
-    for name, text in (FILES[stage] | other).items():
-        (partial / "data" / name).write_text(text)
+    for name in FILES[stage]:
+        (partial / "data" / name).write_text(other.get(name, name))
     (partial / "records" / "summary.md").write_text(key)
     return disk.commit(settings().store, stage, key, {"inputs": {}})
 
@@ -435,9 +436,8 @@ def test_only_declared_files_enter_a_key(stage: str) -> None:
 def test_the_key_tells_what_changed() -> None:
     encoded = {"encoded": upstream("encode", "a")}
     _, before = train.identify(TRAIN, encoded, ask=False)
-    _, after = train.identify(
-        replace(TRAIN, epochs=5), {"encoded": upstream("encode", "b", **{"train.parquet": "x"})}, ask=False
-    )
+    other = {"encoded": upstream("encode", "b", **{"train.parquet": "x"})}
+    _, after = train.identify(replace(TRAIN, epochs=5), other, ask=False)
     told = differences(before, after)
     assert told[0] == "inputs.encoded.train.parquet" and told[1] == "section.epochs: 3 → 5" and len(told) == 2
     assert differences(before, before) == []
@@ -470,4 +470,3 @@ def test_a_source_file_counts_by_its_bytes(tmp_path: Path) -> None:
     assert key("download", replace(section, path=str(data / "copy.csv")), {}) == keys[0]
     (data / "copy.tsv").write_text("text,label\na,b\n")
     assert key("download", replace(section, path="copy.tsv"), {}) != keys[0], "it is read in another way"
-    assert key("download", replace(section, path="copy.tsv", format=".csv".strip(".")), {}) not in keys[1:]

@@ -73,7 +73,7 @@ def test_a_killed_holder_frees_the_lock_at_once(tmp_path: Path, options: tuple[s
         killed = time.monotonic()
         thread.join(10)
         assert [what for what, _ in seen] == ["waiting", "held"]
-        assert seen[1][1] - killed < 1.0
+        assert seen[1][1] - killed < 2.0
         if child:
             os.kill(child, 0)  # still there
     assert process.returncode == -signal.SIGKILL

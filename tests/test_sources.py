@@ -10,9 +10,9 @@ import pytest
 from hub_server import sha256
 
 from configs.parts import ClassFilesSource, Columns, EmbeddedSource, FileSource, LocalTokenizer
+from tasks.data.files import DataError
 from tasks.data.rows import with_ids
 from tasks.data.sources import load_rows
-from tasks.data.tables import DataError
 from tasks.store import pins
 
 WHOLE = [["a film", "good", None], ["no film", "bad", None]]
@@ -228,3 +228,10 @@ def test_a_local_folder_is_pinned_to_its_files_be_they_empty(folder: Path) -> No
     assert files == {"added_tokens.json": sha256(b""), "vocab.txt": sha256(b"[PAD]\n")}
     with pytest.raises(DataError, match="no such folder"):
         pins.pin(LocalTokenizer(kind="files", path="wrods"), ask=False)
+
+
+def test_an_integer_label_beyond_the_names_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data" / "rows.csv").write_text("text,label\na,0\nb,2\n", encoding="utf-8")
+    source = FileSource(kind="file", path="rows.csv", columns=Columns(label_names=("neg", "pos")))
+    with pytest.raises(DataError, match=r"row 2 has the label '2'.*neg, pos"):
+        load_rows(source, tmp_path)

@@ -51,8 +51,7 @@ class Dose:
 
 def blend(out: Output, section: Dose) -> None:
     """Write a dozen files, some through a temporary name, and count the run."""
-    with open(os.environ["RUNS"], "a") as runs:
-        runs.write("x\n")
+    note("begin")
     random = Random(section.value)
     for number in range(12):
         aside = out.data / f"tmp-{os.getpid()}-{number}"
@@ -61,6 +60,12 @@ def blend(out: Output, section: Dose) -> None:
         aside.rename(out.data / f"part{number % 3}" / f"{number}.bin")
         time.sleep(float(os.environ.get("SLOW", "0.001")))
     out.summary(f"# {section.value}")
+    note("end")
+
+
+def note(word: str) -> None:
+    with open(os.environ["RUNS"], "a") as runs:
+        runs.write(f"{word}\n")
 
 
 blend.__module__ = "tasks.data.rows"
@@ -157,7 +162,12 @@ class Forker:
 
     def count(self) -> int:
         """How often a body was entered."""
-        return len(self.runs.read_text().split())
+        return self.runs.read_text().count("begin")
+
+    def at_once(self) -> int:
+        """How many bodies were at work at a time."""
+        steps = [1 if word == "begin" else -1 for word in self.runs.read_text().split()]
+        return max(itertools.accumulate(steps))
 
 
 def start(tmp_path: Path, **environment: str) -> Iterator[Forker]:
@@ -214,7 +224,7 @@ def test_a_stage_killed_at_any_time_leaves_nothing_torn_and_the_next_run_complet
         assert status == ("cached" if "" in left else "run")
         assert forker.torn() == []
         shutil.rmtree(forker.root / "blend")
-    assert killed >= 10 and partials >= 5, f"of {rounds} only {killed} were killed, {partials} in mid-write"
+    assert killed >= 5 and partials >= 3, f"of {rounds} only {killed} were killed, {partials} in mid-write"
 
 
 def test_a_stage_killed_before_any_fsync_or_rename_leaves_nothing_torn(forker: Forker) -> None:
@@ -252,18 +262,16 @@ def test_a_store_without_partials_is_seen_to_tear(forker: Forker) -> None:
 
 def test_of_four_processes_at_one_key_one_computes(slow_forker: Forker) -> None:
     answers, codes = slow_forker.run(1, 1, 1, 1)
-    assert codes == [0] * 4 and slow_forker.count() == 1
+    assert codes == [0] * 4 and slow_forker.count() == slow_forker.at_once() == 1
     assert len({digest for digest, _ in answers}) == 1
     assert sorted(status for _, status in answers) == ["cached", "cached", "cached", "run"]
     assert slow_forker.torn() == []
 
 
 def test_four_processes_at_four_keys_do_not_wait_for_one_another(slow_forker: Forker) -> None:
-    began = time.monotonic()
     answers, codes = slow_forker.run(1, 2, 3, 4)
-    assert codes == [0] * 4 and slow_forker.count() == 4
+    assert codes == [0] * 4 and slow_forker.count() == 4 and slow_forker.at_once() > 1
     assert len({digest for digest, _ in answers}) == 4
-    assert time.monotonic() - began < 4 * 12 * 0.05, "they ran one after another"
 
 
 def test_without_the_lock_several_compute(slow_forker: Forker) -> None:
@@ -447,7 +455,7 @@ class History(RuleBasedStateMachine):
 
 
 EXAMPLES = settings(
-    max_examples=200,
+    max_examples=120,
     stateful_step_count=20,
     deadline=None,
     derandomize=True,
@@ -460,7 +468,7 @@ EXAMPLES = settings(
 def test_any_history_serves_exactly_what_a_fresh_computation_gives() -> None:
     COUNTS.clear()
     run_state_machine_as_test(History, settings=EXAMPLES)
-    assert min(COUNTS["hit"], COUNTS["rebuilt"], COUNTS["new"]) > 80, COUNTS
+    assert min(COUNTS["hit"], COUNTS["rebuilt"], COUNTS["new"]) > 50, COUNTS
 
 
 @pytest.mark.faults

@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from .tables import DataError
+from .files import DataError
 
 ATTEMPTS = 4
 FIRST_WAIT = 0.5

@@ -9,7 +9,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from .tables import DataError
+from .files import DataError
 
 Kind = Literal["dataset", "model"]
 COMMIT = re.compile(r"^[0-9a-f]{40}$")

@@ -14,10 +14,11 @@ from configs.schema import Clean, GivenSplit, HashSplit
 from configs.starter import Facts
 
 from .cleaning import clean_rows
+from .files import DataError, check_encoding, check_file
 from .rows import with_ids
 from .sources import SPLITS, take_columns
 from .splitting import PARTS, split_rows
-from .tables import ENDINGS, DataError, check_encoding, check_file, read_table
+from .tables import ENDINGS, read_table
 
 TEXT_NAMES = ("text", "sentence", "review", "content", "body", "message", "comment", "tweet", "document", "utterance",
               "question", "description", "abstract", "headline", "title", "v2")  # fmt: skip
@@ -122,6 +123,8 @@ def look(table: pd.DataFrame, where: str, text: str | None = None, label: str | 
     """
     if table.empty:
         raise DataError(f"{where}: the file holds no rows")
+    if table.shape[1] < 2:
+        raise DataError(f"{where}: only one column, {table.columns[0]!r}; CSV separates columns by commas, TSV by tabs")
     columns, why = _choose(table, where, text, label)
     rows = with_ids(take_columns(table, columns, where))
     counts = rows["label"].dropna().value_counts().sort_index()
@@ -132,7 +135,10 @@ def look(table: pd.DataFrame, where: str, text: str | None = None, label: str | 
     kept, dropped = clean_rows(rows, Clean())
     if kept["label"].nunique() < 2:
         raise DataError(f"{where}: after cleaning, {len(kept):,} rows of fewer than two labels are left")
-    split, parts = _split(kept, columns.split is not None)
+    try:
+        split, parts = _split(kept, columns.split is not None)
+    except DataError:
+        raise DataError(f"{where}: {len(kept):,} rows after cleaning, too few for train, validation and test") from None
     lengths = np.percentile(seen.str.len(), QUANTILES, method="higher").astype(int).tolist()
     return Facts(
         columns=columns,

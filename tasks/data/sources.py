@@ -13,9 +13,9 @@ from configs.parts import ClassFilesSource, Columns, EmbeddedSource, FileSource,
 from configs.settings import settings
 
 from . import fetch, hub
-from .tables import DataError, check_encoding, check_file, read_table, text_encoding
+from .files import DataError, check_encoding, check_file, embedded_file, text_encoding
+from .tables import read_table
 
-DEMO = Path(__file__).parent / "demo"
 SPLITS = {"train": "train", "validation": "validation", "valid": "validation", "val": "validation",
           "dev": "validation", "test": "test"}  # fmt: skip
 
@@ -48,11 +48,6 @@ def load_rows(source: Source, scratch: Path) -> pd.DataFrame:
     return rows
 
 
-def embedded_file(source: EmbeddedSource) -> Path:
-    """The file of an embedded set."""
-    return DEMO / f"{source.name}.csv"
-
-
 def take_columns(table: pd.DataFrame, columns: Columns, where: str) -> pd.DataFrame:
     """Pick and rename the columns, with labels and splits as names. Raises DataError for an absent column."""
     for role, name in (("text", columns.text), ("label", columns.label), ("split", columns.split)):
@@ -68,6 +63,13 @@ def take_columns(table: pd.DataFrame, columns: Columns, where: str) -> pd.DataFr
     picked = pd.DataFrame({"text": _words(table[columns.text]), "label": _words(table[columns.label])})
     if columns.label_names:
         names = {str(index): name for index, name in enumerate(columns.label_names)}
+        found = picked["label"].dropna()
+        odd = found[~found.isin([*names, *columns.label_names])]
+        if len(odd):
+            raise DataError(
+                f"{where}: row {odd.index[0] + 1} has the label {odd.iloc[0]!r}, which is not one of the "
+                f"{len(names)} in `columns.label_names` ({', '.join(columns.label_names)})"
+            )
         picked["label"] = picked["label"].map(lambda label: names.get(label, label), na_action="ignore")
     picked["split"] = _splits(_words(table[columns.split])) if columns.split else None
     return picked.astype({"text": "str", "label": "str", "split": "str"})

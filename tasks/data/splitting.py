@@ -8,7 +8,7 @@ import pandas as pd
 
 from configs.schema import GivenSplit, HashSplit
 
-from .tables import DataError
+from .files import DataError
 
 PARTS = ("train", "validation", "test")
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from configs.schema import Evaluate
 
-from ..data.tables import DataError
+from ..data.files import DataError
 from ..text.baselines import majority, tfidf
 from ..text.encoding import Encoding
 from ..text.parts import Part

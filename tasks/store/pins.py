@@ -56,7 +56,7 @@ def _pin(value: Any, table: dict[str, Any], ask: bool) -> tuple[Any, Any]:
             plain.pop("url")
             return value, {**plain, "format": value.format or Path(value.url).suffix.lower()}
         case parts.EmbeddedSource():
-            from ..data.sources import embedded_file
+            from ..data.files import embedded_file
 
             return value, {**plain, "sha256": _sha256(embedded_file(value), table)}
     if not is_dataclass(value):
@@ -86,7 +86,7 @@ def _commit(value: Any, table: dict[str, Any], ask: bool) -> str:
 
 
 def _folder(folder: Path, table: dict[str, Any]) -> dict[str, str]:
-    from ..data.tables import DataError
+    from ..data.files import DataError
 
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; relative paths start at the setting TEMPER_DATA")
@@ -94,7 +94,7 @@ def _folder(folder: Path, table: dict[str, Any]) -> dict[str, str]:
 
 
 def _sha256(path: Path, table: dict[str, Any]) -> str:
-    from ..data.tables import check_file
+    from ..data.files import check_file
 
     check_file(path)
     return _digest(path, table)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data.files import DataError
 from .collation import Matrix, pad_rows
 from .encoding import Encoding
 from .segments import IGNORE_INDEX, Encoded
@@ -21,7 +22,7 @@ CHUNK = 2048
 BROKEN = "\ufffd"
 
 
-class MaskError(ValueError):
+class MaskError(DataError):
     """Labels or attention are not what the rows ask for; the message names check and row ids."""
 
 

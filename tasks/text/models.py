@@ -15,7 +15,7 @@ from configs.parts import HubModel, LocalModel, ModelSource, NewModel
 from configs.settings import settings
 
 from ..data import hub
-from ..data.tables import DataError
+from ..data.files import DataError
 from .encoding import Encoding
 from .segments import IGNORE_INDEX
 from .tokenizer import TextTokenizer

@@ -5,8 +5,8 @@ import pandas as pd
 
 from configs.schema import ClassifierEncode, GenerativeEncode
 
+from ..data.files import DataError
 from ..data.rows import dropped_rows
-from ..data.tables import DataError
 from .certificate import Certificate, certify
 from .encoding import Encoding
 from .parts import Part

@@ -9,7 +9,7 @@ from configs.parts import HubTokenizer, LocalTokenizer, TokenizerSource, Trained
 from configs.settings import settings
 
 from ..data import hub
-from ..data.tables import DataError
+from ..data.files import DataError
 from .tokenizer import TextTokenizer, plain_tokenizer
 
 END, PAD = "<|endoftext|>", "<|pad|>"

@@ -1,0 +1,92 @@
+"""The command line as a person calls it: help, plan without torch, mask, exit codes, no traceback."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+RECIPE = str(ROOT / "configs" / "reviews_demo.yaml")
+
+
+def temper(*words: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [Path(sys.executable).parent / "temper", *words], cwd=cwd, env=dict(os.environ), capture_output=True, text=True
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def test_help_names_every_command(tmp_path: Path) -> None:
+    shown = temper("--help", cwd=tmp_path).stdout
+    for command in ("run", "plan", "mask", "predict", "init", "pin", "doctor"):
+        assert f" {command} " in shown
+
+
+def test_plan_needs_neither_torch_nor_prefect_nor_mlflow(tmp_path: Path) -> None:
+    script = (
+        "import sys\n"
+        "for name in ('torch', 'transformers', 'prefect', 'mlflow', 'pandas', 'sklearn', 'great_expectations'):\n"
+        "    sys.modules[name] = None\n"
+        f"sys.argv = ['temper', 'plan', {RECIPE!r}, '--json']\n"
+        "from flows.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert [line["status"] for line in document["stages"]] == ["run"] + ["unknown"] * 7
+    assert document["stages"][0]["changed"] == ["never computed here"]
+    assert set(document) == {"stages", "model", "metrics", "mlflow_run_id", "tracking_uri"}
+
+
+def test_mask_shows_the_supervised_token(tmp_path: Path, home: Path) -> None:
+    done = temper("mask", RECIPE, "-n", "2", cwd=tmp_path)
+    assert done.stdout.count("→") == 2
+    assert "539 supervised" in done.stdout
+    plan = json.loads(temper("plan", RECIPE, "--json", cwd=tmp_path).stdout)
+    assert [line["status"] for line in plan["stages"]] == ["cached"] * 5 + ["run", "unknown", "unknown"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no such file"),
+        (b"", "empty"),
+        ("text,label\ncaf\u00e9,pos\n".encode("latin-1"), "utf-8"),
+        (b"text,label\n" + b",pos\n,neg\n" * 10, "expect_column_values_to_not_be_null"),
+        (b"text,label\n" + b"".join(b"row %d,pos\n" % i for i in range(20)), "at least two|unique_value_count"),
+        (
+            b"text,label\n" + b"".join(b"row %d,%s\n" % (i, b"abc"[i % 3 : i % 3 + 1]) for i in range(20)),
+            "values_to_be_in_set",
+        ),
+    ],
+)
+def test_bad_data_end_in_a_message_and_code_1(tmp_path: Path, home: Path, content: bytes | None, message: str) -> None:
+    """A missing, empty, non-UTF-8 file; all texts empty; one class only; a label outside the set."""
+    if content is not None:
+        (tmp_path / "data" / "rows.csv").write_bytes(content)
+    done = temper("mask", RECIPE, "download={kind: file, path: rows.csv}", "validate.min_rows=1", cwd=tmp_path, code=1)
+    import re
+
+    assert re.search(message, done.stderr), done.stderr
+    assert "error:" in done.stderr
+    assert not list(home.rglob("*.partial")), "something half-written is left"
+
+
+def test_a_failed_stage_ends_the_flow_with_code_1(tmp_path: Path) -> None:
+    """Through Prefect as well: the message once, and no traceback."""
+    (tmp_path / "data" / "rows.csv").write_bytes(b"")
+    done = temper("run", RECIPE, "download={kind: file, path: rows.csv}", "--json", cwd=tmp_path, code=1)
+    assert done.stdout == ""
+    assert "the file is empty" in done.stderr
+
+
+def test_predict_names_what_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("title,label\na,pos\n", encoding="utf-8")
+    assert "no column 'text'" in temper("predict", "nobody", str(tmp_path / "rows.csv"), cwd=tmp_path, code=2).stderr
+    assert "cannot be loaded" in temper("predict", "nobody", "Some text.", cwd=tmp_path, code=1).stderr

@@ -1,0 +1,157 @@
+"""Validation, cleaning and splitting on planted faults; conservation and stability as properties."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from configs.schema import Clean, GivenSplit, HashSplit, Validate
+from tasks.artifact import StageError
+from tasks.data.cleaning import clean_rows
+from tasks.data.expectations import check_rows, label_set
+from tasks.data.files import DataError
+from tasks.data.rows import conserve, with_ids
+from tasks.data.splitting import split_rows
+
+
+def table(*rows: tuple[str | None, str | None, str | None]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=["text", "label", "split"]).astype("str")
+    return with_ids(frame.where(frame != "None"))
+
+
+def many(count: int, start: int = 0) -> pd.DataFrame:
+    return table(*[(f"text number {i}", "pos" if i % 3 else "neg", None) for i in range(start, start + count)])
+
+
+def broken(rows: pd.DataFrame, section: Validate) -> dict[str, tuple[tuple[str, str], ...]]:
+    verdicts, page = check_rows(rows, section)
+    assert "<html" in page
+    return {verdict.expectation: verdict.offending for verdict in verdicts if not verdict.success}
+
+
+def test_clean_data_break_nothing() -> None:
+    assert broken(many(50), Validate(labels=("neg", "pos"))) == {}
+
+
+@pytest.mark.parametrize(
+    ("fault", "expectation"),
+    [
+        (lambda r: r.assign(label=r["label"].where(r.index != 4, "neutral")), "values_to_be_in_set"),
+        (lambda r: r.assign(text=r["text"].where(r.index > 9)), "values_to_not_be_null"),
+        (lambda r: r.assign(text=r["text"].where(r.index > 9, "   ")), "values_to_not_be_null"),
+        (lambda r: r.assign(label=r["label"].where(r.index > 9)), "values_to_not_be_null"),
+        (lambda r: r.assign(text=r["text"].where(r.index > 9, "same")), "proportion_of_unique_values"),
+        (lambda r: r.assign(text=r["text"].where(r.index != 4, "x" * 99)), "value_lengths_to_be_between"),
+        (lambda r: r.assign(label="pos"), "unique_value_count"),
+        (lambda r: r.head(5), "row_count"),
+        (lambda r: r.assign(extra=1), "columns_to_match_set"),
+    ],
+)
+def test_each_fault_breaks_its_expectation(fault, expectation: str) -> None:
+    section = Validate(labels=("neg", "pos"), max_chars=40)
+    found = broken(fault(many(50)), section)
+    assert any(expectation in name for name in found), found
+
+
+def test_offending_rows_are_named() -> None:
+    rows = many(50)
+    rows.loc[7, "label"] = "neutral"
+    found = broken(rows, Validate(labels=("neg", "pos")))
+    assert found["expect_column_values_to_be_in_set"] == ((rows.loc[7, "id"], "neutral"),)
+
+
+def test_labels_are_as_declared_or_sorted() -> None:
+    assert label_set(many(9), Validate(labels=("pos", "neg"))) == ["pos", "neg"]
+    assert label_set(many(9), Validate()) == ["neg", "pos"]
+
+
+def test_cleaning_names_every_reason() -> None:
+    rows = table(
+        ("kept", "pos", None), ("  kept ", "pos", None), (None, "pos", None), ("  ", "neg", None),
+        ("unlabelled", None, None), ("both", "pos", None), ("both", "neg", None), ("e\u0301", "neg", None),
+    )  # fmt: skip
+    kept, dropped = clean_rows(rows, Clean())
+    assert kept["text"].tolist() == ["kept", "é"]
+    assert dropped["reason"].value_counts().to_dict() == {
+        "missing text": 2, "contradictory label": 2, "missing label": 1, "duplicate": 1,
+    }  # fmt: skip
+
+
+def test_a_given_test_row_outlives_its_training_copy() -> None:
+    rows = table(("same", "pos", "train"), ("same", "pos", "test"), ("other", "neg", "train"))
+    kept, _ = clean_rows(rows, Clean())
+    assert kept.loc[kept["text"] == "same", "split"].tolist() == ["test"]
+
+
+texts = st.lists(st.tuples(st.sampled_from(["a", "b", " a", "", "c d", "ä"]), st.sampled_from(["neg", "pos", ""])))
+
+
+@given(texts)
+@settings(max_examples=60, deadline=None)
+def test_rows_are_conserved(pairs: list[tuple[str, str]]) -> None:
+    rows = table(*[(text or None, label or None, None) for text, label in pairs])
+    kept, dropped = clean_rows(rows, Clean())
+    conserve(rows["id"], kept["id"], dropped)
+
+
+def test_conserve_catches_lost_invented_and_doubled_rows() -> None:
+    gone = pd.DataFrame({"id": ["b"], "reason": ["x"]})
+    conserve(["a", "b"], ["a"], gone)
+    for before, after in ((["a", "b", "c"], ["a"]), (["a", "b"], ["a", "z"]), (["a", "b"], ["a", "b"])):
+        with pytest.raises(ValueError, match="not conserved"):
+            conserve(before, after, gone)
+
+
+def test_no_row_moves_when_rows_are_added() -> None:
+    rows = many(1000)
+    grown = pd.concat([rows, many(300, start=1000)], ignore_index=True)
+    before = split_rows(rows, HashSplit())
+    after = split_rows(grown, HashSplit())
+    assert (after.iloc[:1000].to_numpy() == before.to_numpy()).all()
+    assert split_rows(rows, HashSplit(seed=1)).to_numpy().tolist() != before.to_numpy().tolist()
+
+
+def test_shares_are_near_and_exact_ones_are_exact_per_label() -> None:
+    rows = many(3000)
+    parts = split_rows(rows, HashSplit())
+    assert np.allclose(
+        parts.value_counts(normalize=True).reindex(["train", "validation", "test"]), [0.8, 0.1, 0.1], atol=0.03
+    )
+    exact = split_rows(rows, HashSplit(exact=True))
+    counts = pd.crosstab(rows["label"], exact)
+    assert counts.loc["neg"].to_dict() == {"train": 800, "validation": 100, "test": 100}
+    assert counts.loc["pos"].to_dict() == {"train": 1600, "validation": 200, "test": 200}
+
+
+def test_equal_texts_fall_into_one_part() -> None:
+    rows = table(*[(f"Text {i // 2}" if i % 2 else f"text  {i // 2}", "pos", None) for i in range(400)])
+    parts = split_rows(rows, HashSplit()).to_numpy()
+    assert (parts[0::2] == parts[1::2]).all()
+
+
+def test_given_splits_and_their_faults() -> None:
+    rows = table(("a", "pos", "train"), ("b", "neg", "validation"), ("c", "pos", "test"))
+    assert split_rows(rows, GivenSplit(kind="given")).tolist() == ["train", "validation", "test"]
+    with pytest.raises(DataError, match="validation rows, but the recipe wants none"):
+        split_rows(rows, GivenSplit(kind="given", validation="none"))
+    with pytest.raises(DataError, match="no row falls into validation"):
+        split_rows(rows[rows["split"] != "validation"], GivenSplit(kind="given"))
+    with pytest.raises(DataError, match="have no given split"):
+        split_rows(many(9), GivenSplit(kind="given"))
+
+
+def test_a_failing_validation_leaves_nothing_but_its_report(tmp_path: Path, home: Path) -> None:
+    from configs.parts import FileSource
+    from tasks.download import download
+    from tasks.validate import validate
+
+    (tmp_path / "data" / "one.csv").write_text("text,label\n" + "".join(f"text {i},pos\n" for i in range(20)))
+    raw = download.perform(FileSource(kind="file", path="one.csv"), {}).result
+    with pytest.raises(StageError, match="unique_value_count"):
+        validate.perform(Validate(), {"raw": raw})
+    left = [path for path in (home / ".artifacts" / "validate").iterdir() if path.is_dir()]
+    assert [path.suffix for path in left] == [".failed"]
+    assert (left[0] / "records" / "data_docs.html").is_file()

@@ -1,0 +1,317 @@
+"""Models: the head at supervised positions alone, gradients whatever the micro-batch, and starts that are refused."""
+
+import json
+import os
+import pickle
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, models
+from torch import Tensor, nn
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    BertForSequenceClassification,
+    GPT2Config,
+    GPT2LMHeadModel,
+    TrainerCallback,
+)
+
+from configs.parts import LocalModel, NewModel
+from configs.schema import Train
+from tasks.data.files import DataError
+from tasks.learn.fit import Feed, Voice, fit, training_arguments
+from tasks.learn.trainer import CertifiedTrainer
+from tasks.text.encoding import Encoding
+from tasks.text.feed import Rows, collate_rows
+from tasks.text.models import build_model, freeze_encoder, supervise
+from tasks.text.parts import Part
+from tasks.text.segments import IGNORE_INDEX, Encoded
+from tasks.text.tokenizer import TextTokenizer
+
+WORDS = 40
+TOKENIZER = TextTokenizer(Tokenizer(models.WordLevel({f"w{i}": i for i in range(WORDS)}, unk_token="w0")), {"eos": 0})
+WRITER = Encoding("generative", ("neg", "pos"), (4, 5), {"eos": 0}, 16, "longest", 1)
+READER = Encoding("classifier", ("neg", "pos", "so-so"), (), {"cls": 2, "sep": 3}, 16, "longest", 1)
+GPT2 = {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 16}
+BERT = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16,
+        "max_position_embeddings": 16}  # fmt: skip
+STILL = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
+QUIET = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def part(rows: int, seed: int = 0) -> Part:
+    """Rows of unequal lengths (2 to 15) with unequal numbers of supervised tokens, and class ids."""
+    draw = np.random.default_rng(seed)
+    lengths = [(2, 15, 2, 15, 7, 4)[i % 6] for i in range(rows)]
+    ids = draw.integers(6, WORDS, sum(lengths)).astype(np.int32)
+    labels = np.full_like(ids, IGNORE_INDEX)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    for stop, length in zip(offsets[1:], lengths, strict=True):
+        count = int(draw.integers(1, length))
+        labels[stop - count : stop] = ids[stop - count : stop]
+    encoded = Encoded(ids, labels, offsets, np.zeros(rows, np.int32))
+    return Part([str(i) for i in range(rows)], draw.integers(0, 3, rows), encoded)
+
+
+def writer(seed: int = 0) -> Any:
+    torch.manual_seed(seed)
+    return GPT2LMHeadModel(
+        GPT2Config(vocab_size=WORDS, bos_token_id=0, eos_token_id=0, pad_token_id=1, **GPT2, **STILL)
+    )
+
+
+def reader(seed: int = 0) -> Any:
+    torch.manual_seed(seed)
+    return BertForSequenceClassification(BertConfig(vocab_size=WORDS, pad_token_id=1, num_labels=3, **BERT, **QUIET))
+
+
+def gradient(model: nn.Module) -> Tensor:
+    return torch.cat([p.grad.reshape(-1) for p in model.parameters() if p.grad is not None]).clone()
+
+
+def relative(found: Tensor, wanted: Tensor) -> float:
+    return float((found - wanted).norm() / wanted.norm())
+
+
+@pytest.mark.parametrize("kind", ["generative", "classifier"])
+def test_loss_and_gradients_are_those_of_transformers(kind: str, record_property: Any) -> None:
+    make, encoding = (writer, WRITER) if kind == "generative" else (reader, READER)
+    rows = Rows(part(11))
+    batch = collate_rows(encoding)([rows[i] for i in range(11)])
+    whole, ours = make(), supervise(make(), kind == "generative")
+    theirs = whole(**batch)
+    theirs.loss.backward()
+    found = ours(**batch)
+    found.loss.backward()
+    errors = [abs(found.loss.item() / theirs.loss.item() - 1), relative(gradient(ours), gradient(whole))]
+    record_property("relative errors", errors)
+    assert max(errors) <= 1e-4, errors
+    if kind == "generative":
+        targets = int((batch["labels"][:, 1:] != IGNORE_INDEX).sum())
+        assert found.logits.shape == (targets, WORDS) and targets < batch["labels"].numel() / 2
+    half = ours(**batch, num_items_in_batch=2).loss.item()
+    count = targets if kind == "generative" else 11
+    assert half == pytest.approx(found.loss.item() * count / 2, rel=1e-5)
+
+
+class Grab(TrainerCallback):
+    """Keeps the gradient of every optimiser step."""
+
+    def __init__(self) -> None:
+        self.steps: list[Tensor] = []
+
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.steps.append(gradient(kwargs["model"]))
+
+
+def section(**changes: Any) -> Train:
+    silent = {"learning_rate": 1e-12, "logging_steps": 1, "eval_steps": 100}
+    return Train(model=NewModel(kind="new", family="gpt2"), **{**silent, **changes})
+
+
+def gradients(model: Any, encoding: Encoding, root: Path, **changes: Any) -> list[Tensor]:
+    """Of each optimiser step of one epoch over 13 rows, with a learning rate that moves nothing."""
+    rows, grab = Rows(part(13)), Grab()
+    CertifiedTrainer(
+        class_ids=encoding.label_ids,
+        model=model,
+        args=training_arguments(section(**changes), root, len(rows), False),
+        train_dataset=rows,
+        data_collator=collate_rows(encoding),
+        callbacks=[grab],
+    ).train()
+    return grab.steps
+
+
+class Naive(nn.Module):
+    """The planted fault: each micro-batch takes its own mean, and the Trainer averages the means."""
+
+    accepts_loss_kwargs = False
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor) -> Any:
+        return super().forward(input_ids=input_ids, attention_mask=attention_mask, labels=labels)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("kind", ["generative", "classifier"])
+def test_f16_the_gradient_does_not_depend_on_the_micro_batch(kind: str, tmp_path: Path, record_property: Any) -> None:
+    """13 rows: groups of 8 and 5, as 8x1, 4x2, 2x4 (its last micro-batch has one row) and 1x8."""
+    make, encoding = (writer, WRITER) if kind == "generative" else (reader, READER)
+    wanted = gradients(supervise(make(), kind == "generative"), encoding, tmp_path / "8", batch_size=8)
+    assert len(wanted) == 2, "8 rows, then an incomplete group of 5"
+    worst = 0.0
+    for size in (1, 2, 4):
+        model = supervise(make(), kind == "generative")
+        found = gradients(model, encoding, tmp_path / str(size), batch_size=size, accumulation=8 // size)
+        worst = max(worst, *(relative(a, b) for a, b in zip(found, wanted, strict=True)))
+    record_property("relative error", worst)
+    assert worst <= 1e-4
+    naive = make()
+    naive.__class__ = type(type(naive).__name__, (Naive, type(naive)), {})
+    planted = gradients(naive, encoding, tmp_path / "naive", batch_size=2, accumulation=4)
+    differs = max(relative(a, b) for a, b in zip(planted, wanted, strict=True))
+    record_property("naive relative error", differs)
+    assert differs > 0.05, "a mean per micro-batch is another gradient"
+
+
+def test_the_effective_batch_is_the_mean_over_its_targets(tmp_path: Path) -> None:
+    """All 13 rows as one effective batch, against transformers' own loss over them at once."""
+    rows = Rows(part(13))
+    whole = writer()
+    whole(**collate_rows(WRITER)([rows[i] for i in range(13)])).loss.backward()
+    for size in (1, 3):
+        [found] = gradients(supervise(writer(), True), WRITER, tmp_path / str(size), batch_size=size, accumulation=13)
+        assert relative(found, gradient(whole)) <= 1e-4
+
+
+@pytest.mark.parametrize("kind", ["generative", "classifier"])
+def test_gradient_checkpointing_changes_no_gradient(kind: str, tmp_path: Path) -> None:
+    make, encoding = (writer, WRITER) if kind == "generative" else (reader, READER)
+    steps = []
+    for saving in (False, True):
+        model = supervise(make(), kind == "generative")
+        root = tmp_path / str(saving)
+        steps.append(gradients(model, encoding, root, batch_size=8, gradient_checkpointing=saving))
+        assert model.is_gradient_checkpointing is saving
+    assert all(relative(a, b) <= 1e-4 for a, b in zip(*steps, strict=True))
+
+
+def new(family: str, encoding: Encoding = WRITER, **config: Any) -> Any:
+    return build_model(NewModel(kind="new", family=family, config=config), encoding, TOKENIZER, 7)
+
+
+def test_new_models_are_seeded_and_fit_their_tokenizer() -> None:
+    first, again = new("gpt2", **GPT2), new("gpt2", **GPT2)
+    other = build_model(NewModel(kind="new", family="gpt2", config=GPT2), WRITER, TOKENIZER, 8)
+    weights = [model.state_dict() for model in (first, again, other)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert not torch.equal(weights[0]["transformer.wte.weight"], weights[2]["transformer.wte.weight"])
+    config = first.config
+    assert (config.vocab_size, config.eos_token_id, config.pad_token_id) == (WORDS, 0, 1)
+    for family in ("bert", "roberta"):
+        classes = new(family, READER, **{**BERT, "max_position_embeddings": 18})
+        assert classes.config.id2label == dict(enumerate(READER.labels)) and classes.classifier is not None
+
+
+@pytest.mark.parametrize(
+    ("family", "encoding", "config", "message"),
+    [
+        ("gpt-2", WRITER, {}, "'gpt-2' is not a model type of transformers"),
+        ("gpt2", WRITER, {"n_layers": 2}, "train.model.config.n_layers is not a field of GPT2Config"),
+        ("gpt2", WRITER, {**GPT2, "n_embd": 15}, "train.model gpt2: .*divisible"),
+        ("gpt2", WRITER, {**GPT2, "vocab_size": 39}, "the tokenizer has 40 tokens, the model's embedding only 39"),
+        ("gpt2", WRITER, {**GPT2, "n_positions": 15}, "max_length 16 is above the model's 15 positions"),
+        ("bert", READER, {**BERT, "max_position_embeddings": 15}, "max_length 16 is above the model's 15 positions"),
+        ("roberta", READER, {**BERT, "max_position_embeddings": 17}, "16 is above the model's 15 positions"),
+        ("distilbert", WRITER, {"dim": 16, "n_heads": 2, "n_layers": 1}, "train.model distilbert: Unrecognized"),
+        ("bert", WRITER, BERT, "BertLMHeadModel lets a token see later ones"),
+        ("cohere", WRITER, {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8,
+                            "num_key_value_heads": 2}, "head of CohereForCausalLM is more than one layer"),
+    ],
+)  # fmt: skip
+def test_new_models_that_cannot_work_are_refused(
+    family: str, encoding: Encoding, config: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        new(family, encoding, **config)
+
+
+def load(folder: Path, encoding: Encoding = WRITER) -> Any:
+    return build_model(LocalModel(kind="files", path=str(folder)), encoding, TOKENIZER, 7)
+
+
+def test_local_weights_are_loaded_and_only_a_head_may_be_new(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    start = BertForMaskedLM(BertConfig(vocab_size=WORDS, **BERT))
+    start.save_pretrained(tmp_path / "mlm")
+    model = load(tmp_path / "mlm", READER)
+    kept, own = start.bert.state_dict(), model.bert.state_dict()
+    assert kept and all(torch.equal(kept[name], own[name]) for name in kept)
+    assert model.classifier.weight.shape == (3, 16) and model.config.label2id["so-so"] == 2
+    reader().save_pretrained(tmp_path / "three")
+    two = Encoding("classifier", ("neg", "pos"), (), {"cls": 2, "sep": 3}, 16, "longest", 1)
+    assert load(tmp_path / "three", two).classifier.weight.shape == (2, 16)
+    writer().save_pretrained(tmp_path / "gpt2")
+    again = load(tmp_path / "gpt2").state_dict()
+    assert all(torch.equal(value, again[name]) for name, value in writer().state_dict().items())
+
+
+@pytest.mark.parametrize("damage", ["garbage", "weights of another model", "a weight is missing", "another size"])
+def test_local_weights_that_do_not_fit_are_refused(damage: str, tmp_path: Path) -> None:
+    """transformers would go on with new random weights and a line in the log."""
+    reader().save_pretrained(tmp_path / "bert")
+    writer().save_pretrained(tmp_path / "gpt2")
+    folder, encoding = tmp_path / "gpt2", WRITER
+    weights = folder / "model.safetensors"
+    if damage == "garbage":
+        weights.write_bytes(b"not safetensors at all")
+    if damage == "weights of another model":
+        shutil.copyfile(tmp_path / "bert" / "model.safetensors", weights)
+    if damage == "a weight is missing":
+        tensors = load_file(weights)
+        del tensors["transformer.h.0.attn.c_attn.weight"]
+        save_file(tensors, weights, {"format": "pt"})
+    if damage == "another size":
+        folder, encoding = tmp_path / "bert", READER
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps({**config, "hidden_size": 32}))
+    with pytest.raises(DataError, match=r"not a model that .* can load|weights are absent or of another size"):
+        load(folder, encoding)
+
+
+class Canary:
+    """What a hostile weights file may hold."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "model.safetensors"])
+def test_pickled_weights_are_refused_and_never_run(name: str, tmp_path: Path) -> None:
+    canary, folder = tmp_path / "executed", tmp_path / "gpt2"
+    writer().save_pretrained(folder)
+    (folder / "model.safetensors").unlink()
+    (folder / name).write_bytes(pickle.dumps(Canary(canary)))
+    with pytest.raises(DataError, match=r"no safetensors weights|not a model that"):
+        load(folder)
+    assert not canary.exists()
+    pickle.loads((folder / name).read_bytes())
+    assert canary.exists(), "the canary does sing when it is let out"
+
+
+def test_a_frozen_encoder_does_not_move(tmp_path: Path) -> None:
+    moved = {}
+    for frozen in (True, False):
+        model = supervise(reader(), False)
+        before = {name: value.clone() for name, value in model.state_dict().items()}
+        if frozen:
+            freeze_encoder(model)
+        feed = Feed(Rows(part(13)), Rows(part(6, seed=1)), collate_rows(READER))
+        how = section(learning_rate=1e-2, weight_decay=0.1, eval_steps=2, epochs=2, freeze_encoder=frozen)
+        fit(how, model, feed, tmp_path / str(frozen), Voice(lambda *a: None, lambda *a: None, lambda *a: None), 1)
+        after = model.state_dict()
+        moved[frozen] = {name for name, value in before.items() if not torch.equal(value, after[name])}
+    assert moved[True] == {"classifier.weight", "classifier.bias"}
+    assert len(moved[False]) > 10, "the comparison sees what moves"
+
+
+def test_a_model_without_a_head_of_its_own_cannot_be_frozen() -> None:
+    with pytest.raises(DataError, match="leaves nothing to train"):
+        freeze_encoder(writer())

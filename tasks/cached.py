@@ -100,7 +100,7 @@ class Stage(Generic[P]):
             if found is not None:
                 return Outcome(found, "cached")
             changed = tuple(what_changed(root, self.name, identified))
-            output = new_output(disk.begin(root, self.name, key, resume=self.curves))
+            output = new_output(disk.begin(root, self.name, key))
             output.say, output.progress = say, _progress(self.name)
             began = time.monotonic()
             limited = {name: artifact.limited(self.opens[name]) for name, artifact in inputs.items()}
@@ -108,7 +108,10 @@ class Stage(Generic[P]):
                 with self._curves(key, section, inputs, output):
                     self.body(output, pinned, **limited)
             except Exception:
-                publish(self.name, output.records)
+                records = disk.give_up(root, self.name, key)
+                publish(self.name, records)
+                if any(records.iterdir()):
+                    say(f"what it found out lies in {records}")
                 raise
             about = {
                 "identity": identified,

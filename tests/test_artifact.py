@@ -26,7 +26,7 @@ from tasks.store import disk
 
 def build(stage: str, key: str, files: dict[str, str], inputs: tuple[Artifact, ...] = ()) -> Artifact:
     """A committed artifact with these files."""
-    partial = disk.begin(settings().store, stage, key, resume=False)
+    partial = disk.begin(settings().store, stage, key)
     for name, text in files.items():
         path = partial / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -176,7 +176,7 @@ def plant(folder: Path, kind: str) -> None:
 )
 def test_links_and_pipes_never_become_part_of_an_artifact(kind: str) -> None:
     root = settings().store
-    partial = disk.begin(root, "made", "k", resume=False)
+    partial = disk.begin(root, "made", "k")
     plant(partial, kind)
     with pytest.raises(StageError, match="plain files only"):
         describe_files(partial)

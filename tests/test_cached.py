@@ -11,7 +11,7 @@ import pytest
 
 from configs.settings import settings
 from tasks.artifact import MANIFEST, Artifact
-from tasks.cached import LISTENER, VERIFY, Event, Stage, cached_task
+from tasks.cached import LISTENER, VERIFY, Stage, cached_task
 from tasks.store import disk
 from tasks.store.output import Output, new_output
 
@@ -69,12 +69,9 @@ FAIL = stage_of(fail)
 @pytest.fixture(autouse=True)
 def notes() -> Iterator[list[str]]:
     """What the stages say aloud."""
-    said: list[Event] = []
+    texts: list[str] = []
     RAN.clear()
     BROKEN.clear()
-    token = LISTENER.set(said.append)
-    texts: list[str] = []
-    LISTENER.reset(token)
     token = LISTENER.set(lambda event: texts.append(event.text))
     yield texts
     LISTENER.reset(token)
@@ -168,14 +165,13 @@ def visible(stage: str) -> list[str]:
     return sorted(path.name for path in (settings().store / stage).iterdir() if path.suffix != ".lock")
 
 
-@pytest.mark.parametrize("curves", [False])
-def test_a_body_that_raises_leaves_only_a_partial(curves: bool) -> None:
+def test_a_body_that_raises_leaves_its_records_and_what_can_be_gone_on_from() -> None:
     BROKEN.add("hot")
     section = Drawn(word="hot")
     for _ in range(2):
         with pytest.raises(RuntimeError, match="on fire"):
             FAIL.perform(section, {})
-        assert [Path(name).suffix for name in visible("fail")] == [".partial"]
+        assert [Path(name).suffix for name in visible("fail")] == [".failed", ".partial"]
     BROKEN.clear()
     done = FAIL.perform(section, {})
     assert done.status == "run" and visible("fail") == [done.result.key]
@@ -196,7 +192,7 @@ def test_a_file_that_is_not_declared_cannot_be_opened() -> None:
     drawn = DRAW.perform(Drawn(), {}).result
     with pytest.raises(PermissionError, match=r"draw/secret.txt is opened but not declared"):
         PEEK.perform(Drawn(), {"drawn": drawn})
-    assert [Path(name).suffix for name in visible("peek")] == [".partial"]
+    assert [Path(name).suffix for name in visible("peek")] == [".failed"]
     assert drawn.file("secret.txt").read_text() == "test rows", "only the stage is limited"
 
 
@@ -266,4 +262,4 @@ def test_rows_that_are_not_conserved_leave_nothing_visible() -> None:
 
     with pytest.raises(ValueError, match="not conserved"):
         stage_of(lose).perform(Drawn(), {})
-    assert [Path(name).suffix for name in visible("lose")] == [".partial"]
+    assert [Path(name).suffix for name in visible("lose")] == [".failed"]

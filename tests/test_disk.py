@@ -37,9 +37,9 @@ def contents(seed: int = SEED) -> dict[str, bytes]:
     return {name: random.randbytes(size) for name, size in SIZES.items()}
 
 
-def build(key: str, files: dict[str, bytes], *, resume: bool = False) -> Artifact:
+def build(key: str, files: dict[str, bytes]) -> Artifact:
     """What a stage does: begin, write, commit."""
-    partial = disk.begin(settings().store, "made", key, resume=resume)
+    partial = disk.begin(settings().store, "made", key)
     for name, data in files.items():
         path = partial / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ def restore(directory: Path, saved: dict[str, bytes]) -> None:
 
 def test_what_is_committed_is_found_and_what_is_not_is_not() -> None:
     assert served("k") is None
-    partial = disk.begin(settings().store, "made", "k", resume=False)
+    partial = disk.begin(settings().store, "made", "k")
     (partial / "data" / "x").write_text("half")
     assert served("k") is None
     made = build("k", contents())
@@ -240,7 +240,7 @@ def test_manifests_are_those_of_visible_whole_artifacts() -> None:
         os.utime(made.path / MANIFEST, ns=(number, number))
     disk.set_aside(root, "made", "k2")
     flip(root / "made" / "k3" / MANIFEST, 40, 0)
-    disk.begin(root, "made", "k5", resume=False)
+    disk.begin(root, "made", "k5")
     (root / "made" / "k6").mkdir()
     assert [each["key"] for each in disk.manifests(root, "made")] == ["k1", "k4"]
 
@@ -268,24 +268,23 @@ def test_manifests_are_read_while_other_processes_commit_and_set_aside() -> None
 # What a killed run left ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("resume", [False, True])
-def test_half_written_files_of_a_killed_run_never_enter_the_digest(resume: bool) -> None:
+def test_half_written_files_of_a_killed_run_never_enter_the_digest() -> None:
     clean = build("clean", contents()).digest
-    partial = disk.begin(settings().store, "made", "k", resume=resume)
+    partial = disk.begin(settings().store, "made", "k")
     (partial / "data" / "tmp-1234").write_text("half")
     (partial / "records" / "old.md").write_text("half")
     (partial / "manifest.json").write_text("half")
     (partial / "beside").mkdir()
     (partial / "beside" / "checkpoint").write_text("step 5")
-    assert (disk.begin(settings().store, "made", "k", resume=resume) / "beside" / "checkpoint").exists() == resume
-    made = build("k", contents(), resume=resume)
+    assert (disk.begin(settings().store, "made", "k") / "beside" / "checkpoint").exists()
+    made = build("k", contents())
     assert made.digest == clean and served("k") == made
     assert set(read_all(made.path)) == {*SIZES, MANIFEST}
 
 
 def test_checkpoints_go_only_when_the_result_is_safe(monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that fails while the weights are written out must not cost the checkpoints as well."""
-    partial = disk.begin(settings().store, "made", "k", resume=True)
+    partial = disk.begin(settings().store, "made", "k")
     checkpoint = partial / "beside" / "checkpoint"
     checkpoint.parent.mkdir()
     checkpoint.write_text("step 5")
@@ -514,7 +513,7 @@ def test_bytes_changed_in_a_large_file_with_its_time_put_back_are_seen(large: Ar
 
 
 def test_commit_refuses_links() -> None:
-    partial = disk.begin(settings().store, "made", "k", resume=False)
+    partial = disk.begin(settings().store, "made", "k")
     (partial / "data" / "x").symlink_to("/etc/hostname")
     with pytest.raises(StageError, match="plain files only"):
         disk.commit(settings().store, "made", "k", ABOUT)

@@ -107,6 +107,7 @@ def train(root: Path, how: Train | None = None, *, feed: Feed = FEED, kill: Kill
             raise Killed
 
     model.register_forward_pre_hook(count)
+    torch.seed()  # what the process drew before is of no account
     fitted = fit(how or section(), model, feed, root, Voice(report, lambda *a: None, said.append), 1)
     return Run(model.state_dict(), fitted, root, said)
 

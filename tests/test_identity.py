@@ -394,7 +394,7 @@ NEEDS: dict[str, tuple[Any, dict[str, str]]] = {
 
 def upstream(stage: str, key: str, **other: str) -> Artifact:
     """An artifact of a stage, some of its files with other content."""
-    partial = disk.begin(settings().store, stage, key, resume=False)
+    partial = disk.begin(settings().store, stage, key)
     for name in FILES[stage]:
         (partial / "data" / name).write_text(other.get(name, name))
     (partial / "records" / "summary.md").write_text(key)

@@ -21,6 +21,7 @@ from transformers.utils import logging as hf_logging
 
 from configs.schema import Train
 
+from ..data.files import DataError
 from .checkpoints import check_best, newest_intact
 from .trainer import KEPT_LOGS, CertifiedTrainer, Report, Reporter
 
@@ -103,6 +104,9 @@ def _history(log: list[dict[str, float]]) -> list[dict[str, float]]:
 
 def training_arguments(section: Train, root: Path, rows: int, validated: bool) -> TrainingArguments:
     """The Trainer's arguments, every one that touches the mathematics stated."""
+    gpu = torch.cuda.is_available()
+    if section.precision == "float16" and not gpu:
+        raise DataError("train.precision float16 needs a GPU; without one use float32 or bfloat16")
     batches = math.ceil(rows / section.batch_size)
     steps = math.ceil(batches / section.accumulation) * section.epochs
     schedule = "constant_with_warmup" if section.schedule == "constant" and section.warmup else section.schedule
@@ -136,7 +140,8 @@ def training_arguments(section: Train, root: Path, rows: int, validated: bool) -
         greater_is_better=section.metric != "loss" if validated else None,
         restore_callback_states_from_checkpoint=True,
         remove_unused_columns=False,
-        dataloader_pin_memory=torch.cuda.is_available(),
+        dataloader_pin_memory=gpu,
+        use_cpu=not gpu and not torch.backends.mps.is_available(),
         disable_tqdm=True,
         log_level="error",  # it warns of a best checkpoint that is gone; ours has only been renamed
         report_to="none",

@@ -71,23 +71,38 @@ def set_aside(root: Path, stage: str, key: str) -> Path:
     return aside
 
 
-def begin(root: Path, stage: str, key: str, *, resume: bool) -> Path:
-    """The `.partial` directory to write into; what a killed run left beside data/ is kept only to be resumed.
+def begin(root: Path, stage: str, key: str) -> Path:
+    """The `.partial` directory to write into; what a killed run left beside data/ is kept, to be gone on from.
 
-    Its data/ and records/ go either way: a half-written or temporary file there would enter the digest.
+    Its data/ and records/ go: a half-written or temporary file there would enter the digest.
     """
     partial = partial_path(root, stage, key)
-    for stale in (partial / "data", partial / "records") if resume else (partial,):
-        if stale.exists():
-            shutil.rmtree(stale)
-    (partial / "data").mkdir(parents=True, exist_ok=True)
-    (partial / "records").mkdir(exist_ok=True)
+    for part in ("data", "records"):
+        if (partial / part).exists():
+            shutil.rmtree(partial / part)
+        (partial / part).mkdir(parents=True)
     return partial
 
 
 def partial_path(root: Path, stage: str, key: str) -> Path:
     """Where an unfinished artifact lies."""
     return root / stage / f"{key}.partial"
+
+
+def give_up(root: Path, stage: str, key: str) -> Path:
+    """Clear away what a failing stage wrote; its records stay for a look under `.failed`, its checkpoints to go on.
+
+    Returns the folder of the records.
+    """
+    partial, failed = partial_path(root, stage, key), root / stage / f"{key}.failed"
+    shutil.rmtree(failed, ignore_errors=True)
+    failed.mkdir()
+    (partial / "records").rename(failed / "records")
+    shutil.rmtree(partial / "data")
+    beside = partial / "beside"
+    if not (beside.is_dir() and any(path.is_file() for path in beside.rglob("*"))):
+        shutil.rmtree(partial)
+    return failed / "records"
 
 
 def commit(root: Path, stage: str, key: str, about: dict[str, Any]) -> Artifact:
@@ -97,6 +112,7 @@ def commit(root: Path, stage: str, key: str, about: dict[str, Any]) -> Artifact:
     (a training's checkpoints) is removed once those are safe on the disk.
     """
     partial, final = partial_path(root, stage, key), root / stage / key
+    shutil.rmtree(root / stage / f"{key}.failed", ignore_errors=True)
     files = describe_files(partial)
     for part in ("data", "records"):
         for path in sorted([*partial.glob(part), *(partial / part).rglob("*")], reverse=True):

@@ -21,6 +21,7 @@ NUMBERS = (
     (re.compile(r"[-+]?\.(inf|nan)"), lambda text: float(text.replace(".", ""))),
 )
 """Plain scalars as in YAML 1.2: `no`, `on` and 2024-01-01 are words, 1e-3 is a number."""
+DEEPEST = 20
 
 
 class RecipeError(ValueError):
@@ -68,10 +69,10 @@ def parse(text: str, where: Callable[[int], str], lines: dict[Location, int]) ->
     Raises RecipeError for what is no YAML, and for what recipes do without: anchors, tags, keys that stand twice.
     """
     try:
-        events: Any = yaml.parse(text, Loader=yaml.SafeLoader)
-        for event in events:
-            if what := _banned(event):
-                raise RecipeError(f"{where(event.start_mark.line + 1)}: {what} are not allowed in a recipe")
+        depth = 0
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            _refuse(event, depth, where)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         return None if node is None else _value(node, (), lines, where)
     except yaml.reader.ReaderError as error:
@@ -81,12 +82,12 @@ def parse(text: str, where: Callable[[int], str], lines: dict[Location, int]) ->
         line = (mark.line if (mark := error.problem_mark) else 0) + 1
         expected = f"{error.context}, " if (error.context or "").startswith("expected") else ""
         raise RecipeError(f"{where(line)}: not valid YAML: {expected}{error.problem}") from None
-    except RecursionError:
-        raise RecipeError(f"{where(1)}: nested too deeply for a recipe") from None
 
 
-def _banned(event: Any) -> str:
-    return "anchors and aliases" if getattr(event, "anchor", None) else "tags" if getattr(event, "tag", None) else ""
+def _refuse(event: Any, depth: int, where: Callable[[int], str]) -> None:
+    named = "anchors and aliases" if getattr(event, "anchor", None) else "tags" if getattr(event, "tag", None) else ""
+    if what := "so many levels" if depth > DEEPEST else named:
+        raise RecipeError(f"{where(event.start_mark.line + 1)}: {what} are not allowed in a recipe")
 
 
 def _value(node: yaml.Node, at: Location, lines: dict[Location, int], where: Callable[[int], str]) -> Any:
@@ -102,8 +103,7 @@ def _value(node: yaml.Node, at: Location, lines: dict[Location, int], where: Cal
             found[key.value] = _value(value, (*at, key.value), lines, where)
         return found
     if isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            lines[(*at, index)] = item.start_mark.line + 1
+        lines.update({(*at, index): item.start_mark.line + 1 for index, item in enumerate(node.value)})
         return [_value(item, (*at, index), lines, where) for index, item in enumerate(node.value)]
     return _plain(node.value) if getattr(node, "style", None) is None and len(node.value) < 100 else node.value
 
@@ -165,7 +165,7 @@ class _Places:
             elif not (last and item["type"] in ("missing", "missing_argument")):
                 continue
             kept.append(part)
-        return tuple(kept)
+        return (*kept, "kind") if item["type"] == "union_tag_invalid" else tuple(kept)
 
     def name(self, at: Location, message: str = "") -> str:
         """The override that set this place, or else file and line, with the last override of something below.
@@ -214,7 +214,7 @@ def _complaint(item: Any, at: Location) -> str:
         if kind == "union_tag_not_found":
             return f"`{key}` needs a `kind`, one of {', '.join(valid)}"
         tag = item["ctx"]["tag"]
-        return f"`{key}.kind`: expected one of {', '.join(valid)}, got {tag!r}{_nearest(tag, valid)}"
+        return f"`{key}`: expected one of {', '.join(valid)}, got {tag!r}{_nearest(tag, valid)}"
     message = re.sub(r"^Value error, |, (unable to parse|got a number with).*", "", item["msg"])
     if kind == "value_error":
         return f"`{key}`: {message}" if key else message

@@ -52,8 +52,6 @@ def command(recipe: RecipeFile) -> None:
             one = (each.repo, each.revision, each.kind)
             if one not in asked:
                 asked[one] = hub.resolve(*one)
-            if not hub.COMMIT.match(asked[one]):
-                raise DataError(f"{each.repo}@{each.revision}: the Hub answers {asked[one]!r}, which is no commit")
         if loose:
             rewrite(recipe.resolve(), {each: asked[each.repo, each.revision, each.kind] for each in loose})
         for each in found:
@@ -96,8 +94,13 @@ def rewrite(path: Path, commits: Mapping[Reference, str]) -> None:
             handle.write(pinned(path.read_bytes().decode(), commits))
             handle.flush()
             os.fsync(handle.fileno())
-        if complete(load_recipe(aside)) != expected:
-            raise RecipeError(f"{path}: cannot be edited safely; write `revision: {commit}` into it by hand")
+        try:
+            found = complete(load_recipe(aside))
+        except RecipeError:
+            found = None
+        if found != expected:
+            wanted = ", ".join(f"{'.'.join(each.keys)}.revision: {commit}" for each, commit in commits.items())
+            raise RecipeError(f"{path}: cannot be edited without changing something else; write into it {wanted}")
         shutil.copymode(path, aside)
         aside.replace(path)
     finally:

@@ -53,7 +53,10 @@ def peek(out: Output, section: Drawn, drawn: Artifact) -> None:
 
 def fail(out: Output, section: Drawn) -> None:
     (out.data / "half.txt").write_text("half")
-    (out.beside / "checkpoint").write_text("5")
+    out.summary("# half")
+    RAN.append("resumed" if (out.beside / "checkpoint").exists() else "fail")
+    if section.count > 1:
+        (out.beside / "checkpoint").write_text("5")
     if section.word in BROKEN:
         raise RuntimeError("the data centre is on fire")
 
@@ -165,18 +168,33 @@ def visible(stage: str) -> list[str]:
     return sorted(path.name for path in (settings().store / stage).iterdir() if path.suffix != ".lock")
 
 
-def test_a_body_that_raises_leaves_its_records_and_what_can_be_gone_on_from() -> None:
+def suffixes(stage: str) -> list[str]:
+    return [Path(name).suffix for name in visible(stage)]
+
+
+def test_a_body_that_raises_leaves_nothing_to_be_served(notes: list[str]) -> None:
+    """Its records stay for a look under `.failed`, its checkpoints under `.partial`; success clears both away."""
     BROKEN.add("hot")
     section = Drawn(word="hot")
     for _ in range(2):
         with pytest.raises(RuntimeError, match="on fire"):
             FAIL.perform(section, {})
-        assert [Path(name).suffix for name in visible("fail")] == [".failed", ".partial"]
+        assert suffixes("fail") == [".failed", ".partial"]
+    failed = next((settings().store / "fail").glob("*.failed"))
+    assert (failed / "records" / "summary.md").read_text() == "# half\n" and not (failed / "data").exists()
+    assert len(notes) == 2 and str(failed / "records") in notes[0]
     BROKEN.clear()
     done = FAIL.perform(section, {})
-    assert done.status == "run" and visible("fail") == [done.result.key]
+    assert done.status == "run" and visible("fail") == [done.result.key] and RAN == ["fail", "resumed", "resumed"]
     assert sorted(path.name for path in done.result.path.iterdir()) == ["data", MANIFEST, "records"]
     assert FAIL.perform(section, {}).status == "cached"
+
+
+def test_a_body_that_raises_without_checkpoints_leaves_no_partial() -> None:
+    BROKEN.add("hot")
+    with pytest.raises(RuntimeError, match="on fire"):
+        FAIL.perform(Drawn(count=1, word="hot"), {})
+    assert suffixes("fail") == [".failed"]
 
 
 def test_a_failing_body_does_not_cost_another_key() -> None:

@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPE = str(ROOT / "configs" / "reviews_demo.yaml")
@@ -44,12 +46,16 @@ def test_plan_needs_neither_torch_nor_prefect_nor_mlflow(tmp_path: Path) -> None
     assert set(document) == {"stages", "model", "metrics", "mlflow_run_id", "tracking_uri"}
 
 
-def test_mask_shows_the_supervised_token(tmp_path: Path, home: Path) -> None:
-    done = temper("mask", RECIPE, "-n", "2", cwd=tmp_path)
-    assert done.stdout.count("→") == 2
-    assert "539 supervised" in done.stdout
-    plan = json.loads(temper("plan", RECIPE, "--json", cwd=tmp_path).stdout)
-    assert [line["status"] for line in plan["stages"]] == ["cached"] * 5 + ["run", "unknown", "unknown"]
+def test_mask_shows_the_supervised_token(tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from flows import mask, plan
+
+    mask.command(Path(RECIPE), [], 2)
+    shown = capsys.readouterr().out
+    assert shown.count("→") == 2
+    assert "539 supervised" in shown
+    plan.command(Path(RECIPE), [], True)
+    stages = json.loads(capsys.readouterr().out)["stages"]
+    assert [line["status"] for line in stages] == ["cached"] * 5 + ["run", "unknown", "unknown"]
 
 
 @pytest.mark.parametrize(
@@ -66,15 +72,20 @@ def test_mask_shows_the_supervised_token(tmp_path: Path, home: Path) -> None:
         ),
     ],
 )
-def test_bad_data_end_in_a_message_and_code_1(tmp_path: Path, home: Path, content: bytes | None, message: str) -> None:
+def test_bad_data_end_in_a_message_and_code_1(
+    tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str], content: bytes | None, message: str
+) -> None:
     """A missing, empty, non-UTF-8 file; all texts empty; one class only; a label outside the set."""
+    from flows import mask
+
     if content is not None:
         (tmp_path / "data" / "rows.csv").write_bytes(content)
-    done = temper("mask", RECIPE, "download={kind: file, path: rows.csv}", "validate.min_rows=1", cwd=tmp_path, code=1)
-    import re
-
-    assert re.search(message, done.stderr), done.stderr
-    assert "error:" in done.stderr
+    with pytest.raises(typer.Exit) as ended:
+        mask.command(Path(RECIPE), ["download={kind: file, path: rows.csv}", "validate.min_rows=1"], 2)
+    assert ended.value.exit_code == 1
+    said = capsys.readouterr().err
+    assert re.search(message, said), said
+    assert "error:" in said
     assert not list(home.rglob("*.partial")), "something half-written is left"
 
 
@@ -86,7 +97,17 @@ def test_a_failed_stage_ends_the_flow_with_code_1(tmp_path: Path) -> None:
     assert "the file is empty" in done.stderr
 
 
-def test_predict_names_what_is_wrong(tmp_path: Path) -> None:
+def test_predict_names_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from flows import predict
+
     (tmp_path / "rows.csv").write_text("title,label\na,pos\n", encoding="utf-8")
-    assert "no column 'text'" in temper("predict", "nobody", str(tmp_path / "rows.csv"), cwd=tmp_path, code=2).stderr
-    assert "cannot be loaded" in temper("predict", "nobody", "Some text.", cwd=tmp_path, code=1).stderr
+    for what, code, message in (
+        (str(tmp_path / "rows.csv"), 2, "no column 'text'"),
+        (str(tmp_path / "absent.csv"), 1, "no such file"),
+        ("  ", 2, "empty"),
+        ("Some text.", 1, "cannot be loaded"),
+    ):
+        with pytest.raises(typer.Exit) as ended:
+            predict.command("nobody", what, "text", None)
+        assert ended.value.exit_code == code
+        assert message in capsys.readouterr().err.replace("\n", " ")

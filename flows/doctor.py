@@ -146,8 +146,9 @@ def settings_in_force() -> Iterator[Finding]:
     for field, name in names.items():
         value = str(places.get(field) or shown.get(field, getattr(now, field)))
         value += "" if name in os.environ else " (default)"
-        writable = field not in places or os.access(existing(places[field]), os.W_OK)
-        mend = "" if writable else f"give the right to write there, or set {name} to another folder"
+        above = existing(places.get(field, Path.cwd()))
+        writable = field not in places or (above.is_dir() and os.access(above, os.W_OK))
+        mend = "" if writable else f"{above} cannot be written in; set {name} to another folder"
         yield Finding(name, "ok" if writable else "broken", value, mend)
 
 
@@ -235,8 +236,7 @@ def network() -> Iterator[Finding]:
         except HTTPError as error:
             yield Finding(name, "note", f"{said} answers {error.code}", "check address and login")
         except OSError as error:
-            mend = f"start that server, or unset {name} to do without"
-            yield Finding(name, "broken", f"{said}: {getattr(error, 'reason', error)}", mend)
+            yield Finding(name, "broken", f"{said}: {getattr(error, 'reason', error)}", f"start it, or unset {name}")
 
 
 def device() -> Iterator[Finding]:

@@ -13,6 +13,15 @@ from contextlib import contextmanager
 PATIENCE = 120.0
 """Seconds that a temporary server may take to start."""
 
+SERVER = """
+import os, sys, threading
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+import uvicorn
+uvicorn.run("prefect.server.api.server:create_app", factory=True, host="127.0.0.1", port=int(sys.argv[1]),
+            log_level="error", lifespan="on")
+"""
+"""Ends when its standard input does, so that a killed run leaves no server behind."""
+
 
 class ServiceError(RuntimeError):
     """A server or database does not come up; the message says which and what to do."""
@@ -52,10 +61,10 @@ def start_server() -> tuple[subprocess.Popen[bytes], str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--log-level", "error", "--lifespan", "on"]
+    command = [sys.executable, "-c", SERVER, str(port)]
     quiet = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
-    return subprocess.Popen(command, env={**os.environ, **quiet}), f"http://127.0.0.1:{port}/api"
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, env={**os.environ, **quiet})
+    return process, f"http://127.0.0.1:{port}/api"
 
 
 def _drain() -> None:

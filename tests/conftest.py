@@ -22,7 +22,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home of its own for each test: .artifacts and mlruns lie below it."""
     monkeypatch.setenv("TEMPER_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("TEMPER_ARTIFACTS", raising=False)
+    for name in ("TEMPER_ARTIFACTS", "MLFLOW_TRACKING_URI"):  # mlflow.set_tracking_uri writes the latter
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TEMPER_DATA", str(tmp_path / "data"))
     (tmp_path / "home").mkdir()
     (tmp_path / "data").mkdir()

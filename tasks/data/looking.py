@@ -221,14 +221,19 @@ def _names_parts(column: pd.Series) -> bool:
 
 
 def _split(rows: pd.DataFrame, given: bool) -> tuple[HashSplit | GivenSplit, pd.Series]:
-    """The source's own split, else one by hash: exact where otherwise a label would lack a part."""
+    """The source's own split, else one by hash: exact where then more labels stand in every part."""
     if given:
         validation: Literal["given", "none"] = "given" if (rows["split"] == "validation").any() else "none"
         own = GivenSplit(kind="given", validation=validation)
         return own, split_rows(rows, own)
-    try:
-        complete = bool((pd.crosstab(rows["label"], split_rows(rows, HashSplit())) > 0).all(axis=None))
-    except DataError:
-        complete = False
-    hashed = HashSplit(exact=not complete)
-    return hashed, split_rows(rows, hashed)
+    found = []
+    for hashed in (HashSplit(), HashSplit(exact=True)):
+        try:
+            parts = split_rows(rows, hashed)
+        except DataError:
+            continue
+        found.append((int((pd.crosstab(rows["label"], parts) > 0).to_numpy().sum()), hashed, parts))
+    if not found:
+        raise DataError("too few rows")
+    _, split, best = max(found, key=lambda tried: tried[0])
+    return split, best

@@ -1,0 +1,52 @@
+"""The temporary Prefect server: on loopback, found by the run, gone with it, even when the run is killed."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PARENT = """
+import sys, time
+from flows.services import start_server, _wait
+process, url = start_server()
+_wait(process, url)
+print(url, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.faults
+@pytest.mark.servers
+def test_a_killed_run_leaves_no_server_behind(tmp_path: Path) -> None:
+    env = {**os.environ, "PREFECT_HOME": str(tmp_path)}
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], env=env, stdout=subprocess.PIPE, text=True)
+    try:
+        assert parent.stdout is not None
+        url = parent.stdout.readline().strip()
+        port = int(url.split(":")[2].split("/")[0])
+        with socket.create_connection(("127.0.0.1", port), timeout=5):
+            pass
+    finally:
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+    for _ in range(100):
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            return
+        time.sleep(0.1)
+    raise AssertionError("the server is still there ten seconds after its run was killed")
+
+
+@pytest.mark.faults
+def test_a_server_that_cannot_start_is_said() -> None:
+    from flows.services import ServiceError, _wait
+
+    process = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
+    with pytest.raises(ServiceError, match="ended with code 3"):
+        _wait(process, "http://127.0.0.1:9/api")

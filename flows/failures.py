@@ -10,6 +10,8 @@ import typer
 @contextmanager
 def failures() -> Iterator[None]:
     """Turn expected errors into a message on stderr and an exit code: 2 for recipe or usage, 1 for a stage."""
+    from pydantic import ValidationError
+
     from configs.load import RecipeError
     from tasks.artifact import StageError
     from tasks.data.files import DataError
@@ -24,6 +26,10 @@ def failures() -> Iterator[None]:
     except (StageError, DataError, ServiceError, FloatingPointError) as error:
         _say(str(error))
         raise typer.Exit(1) from None
+    except ValidationError as error:  # settings are the one place where pydantic speaks for itself
+        for item in error.errors():
+            _say(f"setting TEMPER_{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}, got {item['input']!r}")
+        raise typer.Exit(2) from None
     except OSError as error:
         _say(f"{error.filename or ''}: {error.strerror or error}".removeprefix(": "))
         raise typer.Exit(1) from None

@@ -1,7 +1,7 @@
 """The -100 mask: row T1 against a plain implementation, its rules one by one, and the certificate on planted faults."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path

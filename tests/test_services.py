@@ -34,6 +34,7 @@ def test_a_killed_run_leaves_no_server_behind(tmp_path: Path) -> None:
     finally:
         parent.send_signal(signal.SIGKILL)
         parent.wait()
+        parent.stdout.close()
     for _ in range(100):
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()

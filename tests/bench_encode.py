@@ -60,7 +60,7 @@ def seconds(call: Callable[[], Any]) -> float:
 
 def main() -> None:
     """Print rows a second of both, the ratio, and the certificate's time."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT.parent / "shared" / "datasets"
+    folder = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT.parent / "shared" / "datasets"
     what, rows, tokenizer, own = load(folder)
     texts, labels = rows["text"].tolist(), rows["label"].tolist()
     section = GenerativeEncode(

@@ -81,7 +81,6 @@ def show_prefect(page: Page, address: str) -> None:
     page.goto(f"{address}/artifacts/artifact/{newest(f'{address}/api/artifacts/filter', wanted)}")
     page.get_by_text("Intervals").first.wait_for()
     page.wait_for_timeout(1000)
-    page.screenshot(path=PICTURES / "prefect-report.png")
     pictures = page.locator("img[alt=confusion]")
     pictures.first.scroll_into_view_if_needed()
     assert pictures.first.evaluate("picture => picture.naturalWidth") > 100, "the confusion matrix is not shown"
@@ -103,9 +102,7 @@ def show_mlflow(page: Page, address: str, run: str, model: str) -> None:
     page.screenshot(path=PICTURES / "mlflow.png")
     page.goto(f"{address}/#/models/{model}")
     close_hints(page)
-    page.wait_for_timeout(5000)
-    page.wait_for_timeout(2000)
-    page.screenshot(path=PICTURES / "mlflow-registry.png")
+    page.get_by_text("champion").first.wait_for()
 
 
 def close_hints(page: Page) -> None:

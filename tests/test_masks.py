@@ -25,7 +25,7 @@ from tasks.text.collation import pad_rows
 from tasks.text.encoding import Encoding, load_encoding
 from tasks.text.rows import NO_TARGET, certify_part, encode_part, make_encoding
 from tasks.text.segments import IGNORE_INDEX, Encoded, Segment, encode_segments
-from tasks.text.tokenizer import TextTokenizer, load_tokenizer, plain_tokenizer
+from tasks.text.tokenizer import TextTokenizer, load_tokenizer
 from tasks.text.vocabulary import END, make_tokenizer, read_folder
 
 LABELS = ["neg", "pos"]
@@ -184,21 +184,6 @@ def test_f12_any_text_any_length(texts: list[str], length: int, shift: int, lear
         assert len(ids) == min(len(full[row]) + 2, length) == len(full[row]) + 2 - part.encoded.cut[row]
     assert part.encoded.supervised().tolist() == [1] * len(texts)
     certify_part(encoding, learnt, part, rows).require("train")
-
-
-def test_words_are_looked_up_only_where_that_changes_nothing(reviews: pd.DataFrame, learnt: TextTokenizer) -> None:
-    texts = reviews["text"].tolist() * 3 + generated_texts(2000, seed=2)
-    runs = ["a   b  c    d ", "a \n b\n\n c  "] * 300
-    spaced = make_tokenizer(TrainedTokenizer(kind="train", vocab_size=400), runs)
-    for tokenizer in (learnt, spaced):
-        assert tokenizer._parts_at_spaces
-        assert tokenizer.ids(texts) == [tokenizer.backend.encode(text, add_special_tokens=False).ids for text in texts]
-    assert spaced.ids(runs) == spaced._whole(runs)
-    pieces = chain.from_iterable(spaced._whole("a   b  c    d ".replace(" ", "\0 ").split("\0")))
-    assert list(pieces) != spaced._whole(runs)[0], "why texts with runs of white space stay whole"
-    other = plain_tokenizer(type(learnt.backend).from_str(learnt.backend.to_str()), learnt.special)
-    other.backend.add_tokens(["was so"])
-    assert not other._parts_at_spaces and other.ids(["it was so"] * 300) == other._whole(["it was so"] * 300)
 
 
 def test_last_tokens_are_kept_and_the_label_survives(learnt: TextTokenizer) -> None:

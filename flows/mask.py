@@ -27,14 +27,12 @@ def command(
 
     with failures():
         loaded = load_recipe(recipe, overrides or [])
-        from tasks.cached import LISTENER
+        from tasks.store.events import heard_by
 
         from .spine import perform_until
         from .telling import Teller
 
-        teller = Teller("reading")
-        LISTENER.set(teller.hear)
-        with teller:
+        with Teller("reading") as teller, heard_by(teller.hear):
             encoded = perform_until(loaded, "encode")["encode"].result
         _show(encoded, rows)
 

@@ -32,17 +32,15 @@ def command(
     with failures():
         loaded = load_recipe(recipe, overrides or [])
         os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
-        from tasks.cached import LISTENER, VERIFY
+        from tasks.cached import verifying
+        from tasks.store.events import heard_by
         from tasks.tracking import lookup
 
         from .services import prefect_api
         from .telling import Teller
 
         lookup.warm()
-        teller = Teller()
-        LISTENER.set(teller.hear)
-        VERIFY.set(verify)
-        with teller, prefect_api():
+        with Teller() as teller, heard_by(teller.hear), verifying(verify), prefect_api():
             from .finetune import finetune
 
             version = finetune(loaded)

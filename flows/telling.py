@@ -18,7 +18,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from tasks.artifact import Version
-    from tasks.cached import Event
+    from tasks.store.events import Event
 
 MARKS = {"cached": "[cyan]cached[/]", "run": "[green]done[/]", "resumed": "[yellow]resumed[/]"}
 

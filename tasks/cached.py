@@ -5,42 +5,25 @@ import inspect
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from configs.literal import complete
 from configs.settings import settings
 
 from .artifact import Artifact, Version
 from .store import disk
+from .store.events import Event, Status, tell
 from .store.identity import identity, key_of, what_changed
 from .store.lock import locked
 from .store.output import Output, Report, new_output
 from .store.pins import pin
 
 P = ParamSpec("P")
-Status = Literal["cached", "run", "resumed"]
-
-
-@dataclass(frozen=True)
-class Event:
-    """What a person at a terminal hears of a stage."""
-
-    stage: str
-    kind: Literal["started", "progress", "note", "finished", "failed"]
-    text: str = ""
-    done: int = 0
-    total: int = 0
-    status: Status | None = None
-    seconds: float = 0.0
-    key: str = ""
-    changed: tuple[str, ...] = ()
-
-
 R = TypeVar("R")
 
 
@@ -53,8 +36,17 @@ class Outcome(Generic[R]):
     changed: tuple[str, ...] = ()
 
 
-LISTENER: ContextVar[Callable[[Event], None]] = ContextVar("LISTENER", default=lambda event: None)
-VERIFY: ContextVar[bool] = ContextVar("VERIFY", default=False)
+_VERIFY: ContextVar[bool] = ContextVar("verify", default=False)
+
+
+@contextmanager
+def verifying(on: bool = True) -> Iterator[None]:
+    """Hash every cached file that is met inside, whatever its size."""
+    token = _VERIFY.set(on)
+    try:
+        yield
+    finally:
+        _VERIFY.reset(token)
 
 
 @dataclass(frozen=True)
@@ -125,7 +117,7 @@ class Stage(Generic[P]):
 
     def _serve(self, root: Path, key: str, say: Callable[[str], None]) -> Artifact | None:
         try:
-            return disk.find(root, self.name, key, verify=VERIFY.get())
+            return disk.find(root, self.name, key, verify=_VERIFY.get())
         except ValueError as damage:
             aside = disk.set_aside(root, self.name, key)
             say(f"the cached artifact is damaged ({damage}); set aside as {aside.name} and built anew")
@@ -187,11 +179,11 @@ def _as_task(name: str, perform: Callable[..., Any], section: Any, inputs: dict[
 
     def run(section: Any, inputs: dict[str, Artifact]) -> Any:
         began = time.monotonic()
-        LISTENER.get()(Event(name, "started"))
+        tell(Event(name, "started"))
         try:
             outcome: Outcome[Artifact | Version] = perform(section, inputs)
         except BaseException:
-            LISTENER.get()(Event(name, "failed", seconds=time.monotonic() - began))
+            tell(Event(name, "failed", seconds=time.monotonic() - began))
             raise
         result, status, key = outcome.result, outcome.status, ""
         if isinstance(result, Artifact):
@@ -200,7 +192,7 @@ def _as_task(name: str, perform: Callable[..., Any], section: Any, inputs: dict[
         else:
             _publish_version(result)
         seconds = time.monotonic() - began
-        LISTENER.get()(Event(name, "finished", status=status, seconds=seconds, key=key, changed=outcome.changed))
+        tell(Event(name, "finished", status=status, seconds=seconds, key=key, changed=outcome.changed))
         return Completed(name="Cached" if status == "cached" else "Completed", data=result)
 
     as_task = task(name=name, task_run_name=name, cache_policy=NO_CACHE, persist_result=False)(run)
@@ -208,16 +200,16 @@ def _as_task(name: str, perform: Callable[..., Any], section: Any, inputs: dict[
 
 
 def _speaker(name: str) -> Callable[[str], None]:
-    return lambda text: LISTENER.get()(Event(name, "note", text))
+    return lambda text: tell(Event(name, "note", text))
 
 
 def _progress(name: str) -> Callable[[int, int, str], None]:
     """Progress to the terminal, and every two seconds to Prefect."""
     artifact, last = None, 0.0
 
-    def tell(done: int, total: int, text: str) -> None:
+    def show(done: int, total: int, text: str) -> None:
         nonlocal artifact, last
-        LISTENER.get()(Event(name, "progress", text, done, total))
+        tell(Event(name, "progress", text, done, total))
         if _in_flow() and total and (time.monotonic() - last > 2 or (done >= total and artifact)):
             from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
@@ -227,7 +219,7 @@ def _progress(name: str) -> Callable[[int, int, str], None]:
             else:
                 update_progress_artifact(artifact, share, description=text)
 
-    return tell
+    return show
 
 
 def publish(name: str, records: Path) -> None:

@@ -11,8 +11,9 @@ import pytest
 
 from configs.settings import settings
 from tasks.artifact import MANIFEST, Artifact
-from tasks.cached import LISTENER, VERIFY, Stage, cached_task
+from tasks.cached import Stage, cached_task, verifying
 from tasks.store import disk
+from tasks.store.events import heard_by
 from tasks.store.output import Output, new_output
 
 CODE = "tasks.data.rows"
@@ -75,9 +76,8 @@ def notes() -> Iterator[list[str]]:
     texts: list[str] = []
     RAN.clear()
     BROKEN.clear()
-    token = LISTENER.set(lambda event: texts.append(event.text))
-    yield texts
-    LISTENER.reset(token)
+    with heard_by(lambda event: texts.append(event.text)):
+        yield texts
 
 
 def draw_and_count(section: Drawn | None = None, factor: Drawn | None = None) -> tuple[list[str], Artifact]:
@@ -159,9 +159,8 @@ def test_verify_reads_large_artifacts(monkeypatch: pytest.MonkeyPatch) -> None:
     DRAW.perform(Drawn(), {})
     monkeypatch.setattr(disk, "digest_file", lambda path: hashed.append(path) or digest_file(path))
     assert DRAW.perform(Drawn(), {}).status == "cached" and hashed == []
-    token = VERIFY.set(True)
-    assert DRAW.perform(Drawn(), {}).status == "cached" and len(hashed) == 3
-    VERIFY.reset(token)
+    with verifying():
+        assert DRAW.perform(Drawn(), {}).status == "cached" and len(hashed) == 3
 
 
 def visible(stage: str) -> list[str]:

@@ -14,7 +14,7 @@ import pytest
 from configs.load import load_recipe
 from configs.schema import Recipe
 from tasks.artifact import StageError, Version
-from tasks.cached import LISTENER, Event
+from tasks.store.events import Event, heard_by
 
 ROOT = Path(__file__).resolve().parent.parent
 STAGES = ["download", "validate", "clean", "split", "encode", "train", "evaluate", "register"]
@@ -45,9 +45,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def heard(monkeypatch: pytest.MonkeyPatch, place: Path) -> Iterator[list[Event]]:
     monkeypatch.setenv("TEMPER_HOME", str(place))
     events: list[Event] = []
-    token = LISTENER.set(events.append)
-    yield events
-    LISTENER.reset(token)
+    with heard_by(events.append):
+        yield events
 
 
 def recipe(*changes: str) -> Recipe:

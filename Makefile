@@ -40,7 +40,7 @@ demo: setup
 	@.venv/bin/temper run configs/reviews_demo.yaml
 
 test: setup
-	@$(PY) -m pytest -m "not faults"
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile -m "not faults"
 
 lint: setup
 	@.venv/bin/ruff check .

@@ -85,7 +85,7 @@ def test_a_free_lock_is_taken_without_a_word(tmp_path: Path) -> None:
     assert [what for what, _ in seen] == ["held"]
 
 
-@pytest.mark.parametrize("content", [b"", b"garbage \xff\0\n", b'{"pid": 1}', b"%d" % os.getpid(), b"x" * 2**20])
+@pytest.mark.parametrize("content", [b"", b"garbage \xff\0\n", b'{"pid": 1}', b"%d" % os.getppid(), b"x" * 2**20])
 def test_the_content_of_the_file_means_nothing(tmp_path: Path, content: bytes) -> None:
     path, seen = tmp_path / "k.lock", []
     path.write_bytes(content)

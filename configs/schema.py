@@ -2,14 +2,15 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
-from .parts import ModelSource, Source, TokenizerSource
-
-STRICT = ConfigDict(extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[int, Field(ge=1)]
+from .cleaning import Clean
+from .expectations import Validate
+from .fields import STRICT, Positive, Share
+from .models import ModelSource, TokenizerSource
+from .sources import Source
+from .splitting import HashSplit, Split
 
 HF_PRESET: dict[str, Any] = {
     "schedule": "linear",
@@ -20,82 +21,6 @@ HF_PRESET: dict[str, Any] = {
     "eps": 1e-8,
 }
 """What transformers' TrainingArguments would use where a recipe is silent."""
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class Validate:
-    """What must hold of the raw rows; a row set that breaks one of these stops the run."""
-
-    labels: tuple[str, ...] | None = None
-    """The label set, in the order of class ids; when absent, the labels found, sorted."""
-    min_rows: Positive = 10
-    """Fewest rows."""
-    min_chars: Annotated[int, Field(ge=0)] = 1
-    """Shortest text, in characters."""
-    max_chars: Positive = 20_000
-    """Longest text, in characters."""
-    max_missing: Share = 0.05
-    """Largest share of rows without a text or without a label."""
-    max_duplicates: Share = 0.1
-    """Largest share of rows whose text stands in an earlier row."""
-
-    @model_validator(mode="after")
-    def _consistent(self) -> "Validate":
-        if self.labels is not None and (len(set(self.labels)) != len(self.labels) or len(self.labels) < 2):
-            raise ValueError(f"labels must be two or more different names, got {list(self.labels)}")
-        if self.min_chars > self.max_chars:
-            raise ValueError(f"min_chars {self.min_chars} is above max_chars {self.max_chars}")
-        return self
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class Clean:
-    """What is done to texts, and which rows are dropped."""
-
-    unicode: Literal["none", "NFC", "NFKC"] = "NFC"
-    """Unicode normalisation form."""
-    whitespace: Literal["keep", "strip", "squeeze"] = "strip"
-    """`strip` cuts both ends; `squeeze` also turns every run of white space into one space."""
-    case: Literal["keep", "lower"] = "keep"
-    """Whether texts are lower-cased."""
-    duplicates: Literal["keep", "drop"] = "drop"
-    """Same text, same label: keep all or only one (a given test row wins over a training row)."""
-    contradictions: Literal["keep", "drop"] = "drop"
-    """Same text under different labels: keep all or none."""
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class HashSplit:
-    """Rows are split by a hash of their text, per label: a row never moves when rows are added."""
-
-    kind: Literal["hash"] = "hash"
-    """This kind of split."""
-    seed: int = 0
-    """Enters the hash: another seed, another split."""
-    train: Share = 0.8
-    """Share of training rows."""
-    validation: Share = 0.1
-    """Share of validation rows; 0 for none."""
-    test: Share = 0.1
-    """Share of test rows."""
-    exact: bool = False
-    """Exact shares per label (gives up stability when rows are added)."""
-
-    @model_validator(mode="after")
-    def _sum(self) -> "HashSplit":
-        if abs(self.train + self.validation + self.test - 1) > 1e-9 or not (self.train and self.test):
-            raise ValueError("train + validation + test must be 1, with train and test above 0")
-        return self
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class GivenSplit:
-    """The source's own split."""
-
-    kind: Literal["given"]
-    """This kind of split."""
-    validation: Literal["given", "none"] = "given"
-    """Whether the source has a validation part."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -227,7 +152,7 @@ class Recipe:
     download: Source
     validate: Validate = Validate()
     clean: Clean = Clean()
-    split: Annotated[HashSplit | GivenSplit, Field(discriminator="kind")] = HashSplit()
+    split: Annotated[Split, Field(discriminator="kind")] = HashSplit()
     encode: Annotated[GenerativeEncode | ClassifierEncode, Field(discriminator="kind")]
     train: Train
     evaluate: Evaluate = Evaluate()
@@ -250,5 +175,5 @@ class Recipe:
         return self
 
 
-def _no_validation(split: HashSplit | GivenSplit) -> bool:
+def _no_validation(split: Split) -> bool:
     return split.validation in (0, "none")

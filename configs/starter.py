@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import yaml
 
-from .parts import Columns, FileSource
-from .schema import GivenSplit, HashSplit
+from .sources import Columns, FileSource
+from .splitting import GivenSplit, HashSplit
 
 Kind = Literal["generative", "classifier"]
 NO_WORDS = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
@@ -154,8 +154,12 @@ class Starter:
 
     def _clean(self) -> Iterator[tuple[str, str]]:
         yield "clean:", self.seen()["clean"]
-        yield "  duplicates: drop", ""
-        yield "  contradictions: drop", "the same text under two labels: none is kept"
+        yield "  steps:", "in this order; more: html, control, urls, near_duplicates, label_errors, …"
+        yield "  - unicode", ""
+        yield "  - whitespace", ""
+        yield "  - missing", ""
+        yield "  - contradictions", "the same text under two labels: none is kept"
+        yield "  - duplicates", ""
 
     def _split(self) -> Iterator[tuple[str, str]]:
         yield "split:", self.seen()["split"]

@@ -63,10 +63,10 @@ def command(recipe: RecipeFile) -> None:
 
 def references(part: Any, keys: tuple[str, ...] = ()) -> Iterator[Reference]:
     """Every repository of the Hub that a recipe names."""
-    from configs import parts
+    from configs import models, sources
 
-    if isinstance(part, parts.HubSource | parts.HubTokenizer | parts.HubModel):
-        yield Reference(keys, "dataset" if isinstance(part, parts.HubSource) else "model", part.repo, part.revision)
+    if isinstance(part, sources.HubSource | models.HubTokenizer | models.HubModel):
+        yield Reference(keys, "dataset" if isinstance(part, sources.HubSource) else "model", part.repo, part.revision)
     elif is_dataclass(part):
         for field in fields(part):
             yield from references(getattr(part, field.name), (*keys, field.name))

@@ -46,7 +46,7 @@ def _read(what: str, column: str) -> tuple[list[str], Any]:
         if not what.strip():
             raise RecipeError("the text is empty; give a text or a file")
         return [what], None
-    from configs.parts import FileSource
+    from configs.sources import FileSource
     from tasks.data.files import DataError
     from tasks.data.tables import read_table
 

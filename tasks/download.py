@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from configs.parts import Source
+from configs.sources import Source
 
 from .cached import cached_task
 from .store.output import Output
@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 @cached_task(libraries=("pandas", "pyarrow"))
 def download(out: Output, section: Source) -> None:
     """Fetch and read the source; every raw row gets its id. Raises DataError."""
+    from .data.ledger import open_ledger, write_ledger
     from .data.rows import with_ids, write_rows
     from .data.sources import load_rows
 
     rows = with_ids(load_rows(section, out.beside))
     write_rows(rows, out.data / "rows.parquet")
+    write_ledger(open_ledger(rows["id"]), out.data / "ledger.parquet")
     out.counts = {"out": len(rows)}
     out.summary(_describe(rows, section))
 

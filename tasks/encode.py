@@ -18,13 +18,14 @@ EXAMPLES = 3
 
 
 @cached_task(
-    opens={"splits": ("train.parquet", "validation.parquet", "test.parquet", "labels.json")},
+    opens={"splits": ("train.parquet", "validation.parquet", "test.parquet", "labels.json", "ledger.parquet")},
     libraries=("tokenizers", "transformers"),
 )
 def encode(out: Output, section: GenerativeEncode | ClassifierEncode, splits: Artifact) -> None:
     """Tokenise and mask each part, then certify every row. Raises DataError, MaskError."""
     import pandas as pd
 
+    from .data.ledger import read_ledger
     from .data.rows import read_rows
     from .data.splitting import PARTS
     from .text.parts import write_part
@@ -46,8 +47,8 @@ def encode(out: Output, section: GenerativeEncode | ClassifierEncode, splits: Ar
     tokenizer.save(out.data)
     encoding.save(out.data)
     (out.data / "certificate.json").write_text(json.dumps(certificates, indent=1), encoding="utf-8")
-    before = pd.concat([table["id"] for table in tables.values()])
-    out.rows(before, [row for part in parts.values() for row in part.ids], pd.concat(dropped, ignore_index=True))
+    kept = pd.Series([row for part in parts.values() for row in part.ids], dtype="str")
+    out.rows("encode", read_ledger(splits.file("ledger.parquet")), kept, pd.concat(dropped, ignore_index=True))
     out.summary(_describe(encoding, tokenizer, parts["train"], certificates))
 
 

@@ -3,7 +3,7 @@
 import shutil
 from typing import TYPE_CHECKING
 
-from configs.schema import GivenSplit, HashSplit
+from configs.splitting import Split
 
 from .artifact import Artifact
 from .cached import cached_task
@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@cached_task(opens={"rows": ("rows.parquet", "labels.json")})
-def split(out: Output, section: HashSplit | GivenSplit, rows: Artifact) -> None:
+@cached_task(opens={"rows": ("rows.parquet", "ledger.parquet", "labels.json")})
+def split(out: Output, section: Split, rows: Artifact) -> None:
     """Divide the rows, stratified by label. Raises DataError where a part would be empty."""
-    from .data.rows import dropped_rows, read_rows, write_rows
+    from .data.ledger import dropped_rows, read_ledger
+    from .data.rows import read_rows, write_rows
     from .data.splitting import PARTS, split_rows
 
     table = read_rows(rows.file("rows.parquet"))
@@ -24,11 +25,13 @@ def split(out: Output, section: HashSplit | GivenSplit, rows: Artifact) -> None:
     for part in PARTS:
         write_rows(table[parts == part], out.data / f"{part}.parquet")
     shutil.copyfile(rows.file("labels.json"), out.data / "labels.json")
-    out.rows(table["id"], table["id"], dropped_rows(table.head(0), ""))
+    out.rows(
+        "split", read_ledger(rows.file("ledger.parquet")), table["id"], dropped_rows(table.head(0), ""), parts=parts
+    )
     out.summary(_describe(table, parts, section))
 
 
-def _describe(table: "pd.DataFrame", parts: "pd.Series", section: HashSplit | GivenSplit) -> str:
+def _describe(table: "pd.DataFrame", parts: "pd.Series", section: Split) -> str:
     import pandas as pd
 
     from .data.splitting import PARTS

@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING
 
-from configs.schema import Validate
+from configs.expectations import Validate
 
 from .artifact import Artifact, StageError
 from .cached import cached_task
@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from .data.expectations import Verdict
 
 
-@cached_task(opens={"raw": ("rows.parquet",)})
+@cached_task(opens={"raw": ("rows.parquet", "ledger.parquet")})
 def validate(out: Output, section: Validate, raw: Artifact) -> None:
     """Hold the rows against the recipe's expectations. Raises StageError naming expectation and rows."""
     from .data.expectations import check_rows, label_set
-    from .data.rows import dropped_rows, read_rows, write_rows
+    from .data.ledger import dropped_rows, read_ledger
+    from .data.rows import read_rows, write_rows
 
     rows = read_rows(raw.file("rows.parquet"))
     verdicts, page = check_rows(rows, section)
@@ -29,7 +30,7 @@ def validate(out: Output, section: Validate, raw: Artifact) -> None:
         raise StageError("the data do not hold what the recipe expects\n" + "\n".join(map(_complaint, broken)))
     write_rows(rows, out.data / "rows.parquet")
     (out.data / "labels.json").write_text(json.dumps(label_set(rows, section), ensure_ascii=False), encoding="utf-8")
-    out.rows(rows["id"], rows["id"], dropped_rows(rows.head(0), ""))
+    out.rows("validate", read_ledger(raw.file("ledger.parquet")), rows["id"], dropped_rows(rows.head(0), ""))
 
 
 def _line(verdict: "Verdict") -> dict[str, object]:

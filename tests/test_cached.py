@@ -12,6 +12,7 @@ import pytest
 from configs.settings import settings
 from tasks.artifact import MANIFEST, Artifact
 from tasks.cached import Stage, cached_task, verifying
+from tasks.data.ledger import advance, open_ledger, read_ledger
 from tasks.store import disk
 from tasks.store.events import heard_by
 from tasks.store.output import Output, new_output
@@ -236,16 +237,33 @@ def test_process_settings_are_no_part_of_a_key(monkeypatch: pytest.MonkeyPatch, 
 
 def account(tmp_path: Path, before: list[str], after: list[str], dropped: dict[str, str]) -> Output:
     out = new_output(tmp_path / "out")
-    out.rows(before, after, pd.DataFrame({"id": list(dropped), "reason": list(dropped.values())}, dtype="str"))
+    gone = pd.DataFrame({"id": list(dropped), "reason": list(dropped.values())}, dtype="str")
+    out.rows("stage", open_ledger(pd.Series(before, dtype="str")), pd.Series(after, dtype="str"), gone)
     return out
 
 
 def test_conserved_rows_are_counted_and_the_dropped_ones_kept_with_their_reason(tmp_path: Path) -> None:
     out = account(tmp_path, ["a", "b", "c"], ["c", "a"], {"b": "duplicate"})
     assert out.counts == {"in": 3, "out": 2, "dropped": 1}
-    ledger = pd.read_parquet(out.data / "dropped.parquet")
-    assert ledger.to_dict("records") == [{"id": "b", "reason": "duplicate"}]
+    ledger = read_ledger(out.data / "ledger.parquet")
+    assert ledger["state"].tolist() == ["in", "dropped", "in"]
+    assert ledger[ledger["state"] == "dropped"].to_dict("records") == [
+        {"id": "b", "number": 2, "state": "dropped", "stage": "stage", "reason": "duplicate"}
+    ]
     assert account(tmp_path, [], [], {}).counts == {"in": 0, "out": 0, "dropped": 0}
+
+
+def test_a_dropped_row_is_not_asked_for_again_and_a_part_is_a_state() -> None:
+    ledger = advance(open_ledger(pd.Series(["a", "b", "c"])), "clean", pd.Series(["c", "a"]), gone("b"))
+    ledger = advance(ledger, "split", pd.Series(["c"]), gone("a"), parts=pd.Series(["test"]))
+    assert ledger["state"].tolist() == ["dropped", "dropped", "test"]
+    assert ledger["stage"].tolist() == ["split", "clean", "split"]
+    with pytest.raises(ValueError, match="from nowhere"):
+        advance(ledger, "encode", pd.Series(["c", "b"]), gone())
+
+
+def gone(*ids: str) -> pd.DataFrame:
+    return pd.DataFrame({"id": list(ids), "reason": ["why"] * len(ids)}, dtype="str")
 
 
 @pytest.mark.parametrize(
@@ -257,8 +275,8 @@ def test_conserved_rows_are_counted_and_the_dropped_ones_kept_with_their_reason(
         (["a", "b"], ["a", "x"], {}, r"lost \['b'\], from nowhere \['x'\]"),
         (["a", "b"], ["a", "b", "b"], {}, "2 in, 3 out"),
         (["a", "b"], ["a", "a"], {}, r"lost \['b'\]"),
-        (["a", "b"], ["a", "b"], {"b": "both"}, r"kept and dropped \['b'\]"),
-        (["a", "b", "c"], ["a", "b"], {"b": "both"}, r"lost \['c'\].*kept and dropped \['b'\]"),
+        (["a", "b"], ["a", "b"], {"b": "both"}, r"more than once \['b'\]"),
+        (["a", "b", "c"], ["a", "b"], {"b": "both"}, r"lost \['c'\].*more than once \['b'\]"),
         (["a", "a"], ["a", "a"], {}, "2 in, 2 out"),
         (["a", "a", "b"], ["a", "b"], {"a": "twice"}, "3 in, 2 out, 1 dropped"),
         (["a"], [], {}, r"lost \['a'\]"),
@@ -270,12 +288,12 @@ def test_a_lost_invented_or_doubled_row_stops_the_stage(
 ) -> None:
     with pytest.raises(ValueError, match=f"rows are not conserved: .*{word}"):
         account(tmp_path, before, after, dropped)
-    assert not (tmp_path / "out" / "data" / "dropped.parquet").exists()
+    assert not (tmp_path / "out" / "data" / "ledger.parquet").exists()
 
 
 def test_rows_that_are_not_conserved_leave_nothing_visible() -> None:
     def lose(out: Output, section: Drawn) -> None:
-        out.rows(["a", "b"], ["a"], pd.DataFrame({"id": [], "reason": []}, dtype="str"))
+        out.rows("lose", open_ledger(pd.Series(["a", "b"])), pd.Series(["a"]), gone())
 
     with pytest.raises(ValueError, match="not conserved"):
         stage_of(lose).perform(Drawn(), {})

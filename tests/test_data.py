@@ -8,12 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from configs.schema import Clean, GivenSplit, HashSplit, Validate
+from configs.cleaning import Clean
+from configs.expectations import Validate
+from configs.splitting import GivenSplit, HashSplit
 from tasks.artifact import StageError
 from tasks.data.cleaning import clean_rows
 from tasks.data.expectations import check_rows, label_set
 from tasks.data.files import DataError
-from tasks.data.rows import conserve, with_ids
+from tasks.data.ledger import conserve
+from tasks.data.rows import with_ids
 from tasks.data.splitting import split_rows
 
 
@@ -73,7 +76,8 @@ def test_cleaning_names_every_reason() -> None:
         ("kept", "pos", None), ("  kept ", "pos", None), (None, "pos", None), ("  ", "neg", None),
         ("unlabelled", None, None), ("both", "pos", None), ("both", "neg", None), ("e\u0301", "neg", None),
     )  # fmt: skip
-    kept, dropped = clean_rows(rows, Clean())
+    cleaned = clean_rows(rows, Clean(max_dropped=0.8))
+    kept, dropped = cleaned.rows, cleaned.dropped
     assert kept["text"].tolist() == ["kept", "é"]
     assert dropped["reason"].value_counts().to_dict() == {
         "missing text": 2, "contradictory label": 2, "missing label": 1, "duplicate": 1,
@@ -82,7 +86,7 @@ def test_cleaning_names_every_reason() -> None:
 
 def test_a_given_test_row_outlives_its_training_copy() -> None:
     rows = table(("same", "pos", "train"), ("same", "pos", "test"), ("other", "neg", "train"))
-    kept, _ = clean_rows(rows, Clean())
+    kept = clean_rows(rows, Clean()).rows
     assert kept.loc[kept["text"] == "same", "split"].tolist() == ["test"]
 
 
@@ -93,16 +97,17 @@ texts = st.lists(st.tuples(st.sampled_from(["a", "b", " a", "", "c d", "ä"]), s
 @settings(max_examples=60, deadline=None)
 def test_rows_are_conserved(pairs: list[tuple[str, str]]) -> None:
     rows = table(*[(text or None, label or None, None) for text, label in pairs])
-    kept, dropped = clean_rows(rows, Clean())
+    cleaned = clean_rows(rows, Clean(max_dropped=1.0))
+    kept, dropped = cleaned.rows, cleaned.dropped
     conserve(rows["id"], kept["id"], dropped)
 
 
 def test_conserve_catches_lost_invented_and_doubled_rows() -> None:
     gone = pd.DataFrame({"id": ["b"], "reason": ["x"]})
-    conserve(["a", "b"], ["a"], gone)
+    conserve(pd.Series(["a", "b"]), pd.Series(["a"]), gone)
     for before, after in ((["a", "b", "c"], ["a"]), (["a", "b"], ["a", "z"]), (["a", "b"], ["a", "b"])):
         with pytest.raises(ValueError, match="not conserved"):
-            conserve(before, after, gone)
+            conserve(pd.Series(before), pd.Series(after), gone)
 
 
 def test_no_row_moves_when_rows_are_added() -> None:
@@ -144,7 +149,7 @@ def test_given_splits_and_their_faults() -> None:
 
 
 def test_a_failing_validation_leaves_nothing_but_its_report(tmp_path: Path, home: Path) -> None:
-    from configs.parts import FileSource
+    from configs.sources import FileSource
     from tasks.download import download
     from tasks.validate import validate
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hub_server import Hub, sha256
 
-from configs.parts import UrlSource
+from configs.sources import UrlSource
 from tasks.data import fetch, sources
 from tasks.data.fetch import download_file
 from tasks.data.files import DataError

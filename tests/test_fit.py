@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel, TrainingArguments
 
-from configs.parts import NewModel
+from configs.models import NewModel
 from configs.schema import Train
 from tasks.learn.checkpoints import certify, check, checkpoints
 from tasks.learn.fit import Feed, Fitted, Voice, fit, training_arguments

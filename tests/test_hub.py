@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from hub_server import Child, Failed, Hub
 
-from configs.parts import HubSource
+from configs.sources import HubSource
 from tasks.store import pins
 
 CSV = {
@@ -21,14 +21,17 @@ CSV = {
 }
 PLACES = ["{url}/stolen.csv", "{folder}/stolen.csv", "../../../../../../../..{folder}/*.csv"]
 PLACES += ["file://{folder}/stolen.csv", "a::{url}/stolen.csv", " {url}/stolen.csv"]
-USED = "from tasks.data import hub, sources; from tasks.store import pins; from configs import parts\n"
+USED = (
+    "from tasks.data import hub; from tasks.data.sources import load_rows; "
+    "from tasks.store import pins; from configs import models, sources\n"
+)
 USED += "from pathlib import Path\n"
 FETCH = USED + "folder = hub.fetch(repo, commit, kind, tuple(patterns or hub.DATA_FILES))\n"
 FETCH += "result = {str(p.relative_to(folder)): p.read_bytes().hex() for p in folder.rglob('*') if p.is_file()}"
-ROWS = USED + "source = parts.HubSource(kind='hub', repo=repo, revision=commit)\n"
-ROWS += "rows = sources.load_rows(source, Path(scratch)).astype(object)\n"
+ROWS = USED + "source = sources.HubSource(kind='hub', repo=repo, revision=commit)\n"
+ROWS += "rows = load_rows(source, Path(scratch)).astype(object)\n"
 ROWS += "result = rows.where(rows.notna(), None).to_numpy().tolist()"
-PIN = USED + "source = parts.HubSource(kind='hub', repo=repo)\n"
+PIN = USED + "source = sources.HubSource(kind='hub', repo=repo)\n"
 PIN += "section, values = pins.pin(source, ask=ask); result = [section.revision, values]"
 
 
@@ -343,13 +346,13 @@ weights = Path(folder, "model.safetensors").read_bytes()
 Path(folder, "sha256").write_text(json.dumps(hashlib.sha256(weights).hexdigest()))
 """
 BUILD = """
-from configs import parts
+from configs.models import HubModel, HubTokenizer
 from tasks.text import models
 from tasks.text.encoding import Encoding
 from tasks.text.vocabulary import learn_bpe, plain_tokenizer
 tokenizer = plain_tokenizer(learn_bpe(["a good film", "a bad film"] * 9, 300), {"eos": 0})
 how = Encoding("generative", ("bad", "good"), (5, 6), {"eos": 0}, 16, "longest", 0)
-source = parts.HubModel(kind="hub", repo=repo, revision=commit)
+source = HubModel(kind="hub", repo=repo, revision=commit)
 model = models.build_model(source, how, tokenizer, 0)
 """
 LOAD = (
@@ -361,7 +364,7 @@ from tasks.text import vocabulary
 saved = load_file(folder + "/model.safetensors")
 state = model.state_dict()
 same = all(bool((state[name] == value).all()) for name, value in saved.items())
-loaded = vocabulary.make_tokenizer(parts.HubTokenizer(kind="hub", repo=repo, revision=commit), [])
+loaded = vocabulary.make_tokenizer(HubTokenizer(kind="hub", repo=repo, revision=commit), [])
 plain = Tokenizer.from_file(folder + "/tokenizer.json").encode("a bad, bad film", add_special_tokens=False).ids
 result = [same and len(saved) > 10, loaded.ids(["a bad, bad film"])[0], plain, model.config.vocab_size]
 """

@@ -15,8 +15,11 @@ import pytest
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from configs import literal, parts, schema
+from configs import cleaning, literal, models, schema, splitting
+from configs.fields import STRICT
 from configs.settings import settings
+from configs.sources import Columns as FileColumns
+from configs.sources import EmbeddedSource, FileSource
 from tasks.artifact import Artifact
 from tasks.cached import Stage
 from tasks.clean import clean
@@ -266,16 +269,16 @@ def reachable(kind: Any, seen: dict[type, None] | None = None) -> list[type]:
     return list(seen)
 
 
-MODEL = parts.NewModel(kind="new", family="gpt2", config={"n_layer": 2})
+MODEL = models.NewModel(kind="new", family="gpt2", config={"n_layer": 2})
 TRAIN = schema.Train(model=MODEL, epochs=3)
 SECTIONS = [
-    parts.EmbeddedSource(kind="embedded"),
-    parts.FileSource(kind="file", path="x.csv", columns=parts.Columns(label="sentiment")),
+    EmbeddedSource(kind="embedded"),
+    FileSource(kind="file", path="x.csv", columns=FileColumns(label="sentiment")),
     schema.Validate(min_rows=5),
-    schema.Clean(),
-    schema.HashSplit(seed=7),
-    schema.GivenSplit(kind="given"),
-    schema.GenerativeEncode(kind="generative", tokenizer=parts.TrainedTokenizer(kind="train")),
+    cleaning.Clean(),
+    splitting.HashSplit(seed=7),
+    splitting.GivenSplit(kind="given"),
+    schema.GenerativeEncode(kind="generative", tokenizer=models.TrainedTokenizer(kind="train")),
     TRAIN,
     schema.Evaluate(),
     schema.Register(model="m"),
@@ -284,10 +287,10 @@ SECTIONS = [
 
 def test_only_what_differs_from_the_first_default_is_said() -> None:
     assert literal.literal(TRAIN) == {"model": {"kind": "new", "family": "gpt2", "config": {"n_layer": 2}}, "epochs": 3}
-    assert literal.literal(schema.Clean()) == {}
-    assert literal.literal(schema.HashSplit()) == {"kind": "hash"}
-    assert literal.literal(schema.Clean(case="lower")) == {"case": "lower"}
-    assert literal.complete(schema.Clean(case="lower"))["unicode"] == "NFC"
+    assert literal.literal(cleaning.Clean()) == {}
+    assert literal.literal(splitting.HashSplit()) == {"kind": "hash"}
+    assert literal.literal(cleaning.Clean(max_dropped=0.2)) == {"max_dropped": 0.2}
+    assert literal.complete(cleaning.Clean(max_dropped=0.2))["steps"] is None
     assert literal.literal(replace(TRAIN, betas=(0.9, 0.99)))["betas"] == [0.9, 0.99]
 
 
@@ -296,11 +299,11 @@ def test_a_new_option_with_a_default_changes_no_literal(section: Any, defaults: 
     """Listed among the first defaults or not yet; another value of it does count."""
     kind = type(section)
 
-    @dataclass(frozen=True, kw_only=True, config=schema.STRICT)
+    @dataclass(frozen=True, kw_only=True, config=STRICT)
     class Grown(kind):  # type: ignore[misc, valid-type]
         planted: int = 7
         planted_list: tuple[int, ...] = Field(default_factory=lambda: (1, 2))
-        planted_part: parts.Columns = parts.Columns()
+        planted_part: FileColumns = FileColumns()
 
     Grown.__name__ = kind.__name__
     values = {field.name: getattr(section, field.name) for field in fields(section)}
@@ -312,7 +315,7 @@ def test_a_new_option_with_a_default_changes_no_literal(section: Any, defaults: 
     assert literal.literal(Grown(**values)) == before
     assert literal.literal(Grown(**values, planted=8)) == before | {"planted": 8}
     assert literal.literal(Grown(**values, planted_list=(1,))) == before | {"planted_list": [1]}
-    assert literal.literal(Grown(**values, planted_part=parts.Columns(text="t"))) == before | {
+    assert literal.literal(Grown(**values, planted_part=FileColumns(text="t"))) == before | {
         "planted_part": {"text": "t"}
     }
 
@@ -320,7 +323,7 @@ def test_a_new_option_with_a_default_changes_no_literal(section: Any, defaults: 
 def test_a_default_that_changes_later_enters_the_literal(defaults: dict[str, Any]) -> None:
     """And a recipe that names the old value means what it always meant."""
 
-    @dataclass(frozen=True, kw_only=True, config=schema.STRICT)
+    @dataclass(frozen=True, kw_only=True, config=STRICT)
     class Train(schema.Train):
         epochs: int = 4
 
@@ -331,12 +334,12 @@ def test_a_default_that_changes_later_enters_the_literal(defaults: dict[str, Any
 
 
 def test_a_part_whose_default_changes_enters_the_literal_of_the_whole(defaults: dict[str, Any]) -> None:
-    @dataclass(frozen=True, kw_only=True, config=schema.STRICT)
-    class Columns(parts.Columns):
+    @dataclass(frozen=True, kw_only=True, config=STRICT)
+    class Columns(FileColumns):
         label: str = "sentiment"
 
-    before = literal.literal(parts.FileSource(kind="file", path="x.csv"))
-    after = literal.literal(parts.FileSource(kind="file", path="x.csv", columns=Columns()))
+    before = literal.literal(FileSource(kind="file", path="x.csv"))
+    after = literal.literal(FileSource(kind="file", path="x.csv", columns=Columns()))
     assert "columns" not in before and after == before | {"columns": {"label": "sentiment"}}
 
 
@@ -361,7 +364,7 @@ def test_the_guard_sees_what_is_missing() -> None:
     known = json.loads((ROOT / "configs" / "defaults.json").read_text(encoding="utf-8"))
     for name in ("Train.epochs", "Columns.text", "HashSplit.kind", "NewModel.config", "TrainedTokenizer.vocab_size"):
         assert missing(schema.Recipe, {key: value for key, value in known.items() if key != name}) == [name]
-    assert missing(make_dataclass("Fresh", [("part", schema.Clean), ("speed", int, 3)]), known) == ["Fresh.speed"]
+    assert missing(make_dataclass("Fresh", [("part", cleaning.Clean), ("speed", int, 3)]), known) == ["Fresh.speed"]
     assert len(reachable(schema.Recipe)) >= 20
 
 
@@ -375,17 +378,17 @@ def test_no_two_classes_of_the_schema_share_a_name() -> None:
 
 PARTS = ("train.parquet", "validation.parquet", "test.parquet")
 FILES = {
-    "download": ("rows.parquet",),
-    "validate": ("rows.parquet", "labels.json", "dropped.parquet"),
-    "clean": ("rows.parquet", "labels.json", "dropped.parquet"),
-    "split": (*PARTS, "labels.json", "dropped.parquet"),
-    "encode": (*PARTS, "tokenizer.json", "encoding.json", "certificate.json", "dropped.parquet"),
+    "download": ("rows.parquet", "ledger.parquet"),
+    "validate": ("rows.parquet", "labels.json", "ledger.parquet"),
+    "clean": ("rows.parquet", "labels.json", "ledger.parquet"),
+    "split": (*PARTS, "labels.json", "ledger.parquet"),
+    "encode": (*PARTS, "tokenizer.json", "encoding.json", "certificate.json", "ledger.parquet"),
     "train": ("model.safetensors", "config.json", "tokenizer.json", "encoding.json"),
 }
 NEEDS: dict[str, tuple[Any, dict[str, str]]] = {
     "validate": (schema.Validate(), {"raw": "download"}),
-    "clean": (schema.Clean(), {"checked": "validate"}),
-    "split": (schema.HashSplit(), {"rows": "clean"}),
+    "clean": (cleaning.Clean(), {"checked": "validate"}),
+    "split": (splitting.HashSplit(), {"rows": "clean"}),
     "encode": (SECTIONS[6], {"splits": "split"}),
     "train": (TRAIN, {"encoded": "encode"}),
     "evaluate": (schema.Evaluate(), {"model": "train", "encoded": "encode", "splits": "split"}),
@@ -406,10 +409,10 @@ def key(stage: str, section: Any, inputs: dict[str, Artifact]) -> str:
 
 
 OPENED = {
-    ("validate", "raw"): {"rows.parquet"},
-    ("clean", "checked"): {"rows.parquet", "labels.json"},
-    ("split", "rows"): {"rows.parquet", "labels.json"},
-    ("encode", "splits"): {"train.parquet", "validation.parquet", "test.parquet", "labels.json"},
+    ("validate", "raw"): {"rows.parquet", "ledger.parquet"},
+    ("clean", "checked"): {"rows.parquet", "ledger.parquet", "labels.json"},
+    ("split", "rows"): {"rows.parquet", "ledger.parquet", "labels.json"},
+    ("encode", "splits"): {*PARTS, "ledger.parquet", "labels.json"},
     ("train", "encoded"): {"train.parquet", "validation.parquet", "tokenizer.json", "encoding.json"},
     ("evaluate", "model"): set(FILES["train"]),
     ("evaluate", "encoded"): {"test.parquet"},
@@ -458,7 +461,7 @@ def test_every_value_of_a_section_counts() -> None:
 
 def test_a_source_file_counts_by_its_bytes(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    section = parts.FileSource(kind="file", path="rows.csv")
+    section = FileSource(kind="file", path="rows.csv")
     keys = []
     for text in ("text,label\na,b\n", "text,label\na,c\n"):
         (data / "rows.csv").write_text(text)

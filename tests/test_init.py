@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from configs import parts, schema
+from configs import models, sources, splitting
 from configs.load import load_recipe, parse
 from configs.schema import GenerativeEncode, Recipe
 from configs.starter import _flow, label_words
@@ -49,7 +49,7 @@ def carried_through(recipe: Recipe, scratch: Path) -> pd.DataFrame:
     found = with_ids(load_rows(recipe.download, scratch))
     verdicts, _ = check_rows(found, recipe.validate)
     assert [verdict for verdict in verdicts if not verdict.success] == []
-    kept, _ = clean_rows(found, recipe.clean)
+    kept = clean_rows(found, recipe.clean).rows
     parts_of = split_rows(kept, recipe.split)
     train = kept[parts_of == "train"]
     encoding = make_encoding(
@@ -77,7 +77,7 @@ def test_the_command_writes_a_recipe_that_loads_and_names_what_it_saw(tmp_path: 
     done = temper("init", "My reviews.csv", cwd=tmp_path)
     recipe = load_recipe(tmp_path / "configs" / "my_reviews.yaml")
     assert recipe.name == "my_reviews"
-    assert recipe.download == parts.FileSource(kind="file", path="My reviews.csv")
+    assert recipe.download == sources.FileSource(kind="file", path="My reviews.csv")
     assert "wrote configs/my_reviews.yaml" in done.stdout
     assert "bad: 150, good: 150" in done.stdout
     text = (tmp_path / "configs" / "my_reviews.yaml").read_text()
@@ -140,7 +140,7 @@ def test_tsv_without_ending_header_or_meaning_of_quotes(tmp_path: Path) -> None:
     (tmp_path / "SMSCollection").write_text("\n".join(lines) + "\n")
     recipe, _, notes = starter(tmp_path / "SMSCollection")
     source = recipe.download
-    assert isinstance(source, parts.FileSource)
+    assert isinstance(source, sources.FileSource)
     assert (source.format, source.header, source.quoting) == ("tsv", ("column1", "column2"), False)
     assert (source.columns.text, source.columns.label) == ("column2", "column1")
     assert len(notes) == 3
@@ -161,7 +161,7 @@ def test_json_lines_with_nested_columns_and_integer_labels(tmp_path: Path) -> No
             handle.write(json.dumps(line) + "\n")
     recipe, text, _ = starter(tmp_path / "a.jsonl")
     source = recipe.download
-    assert isinstance(source, parts.FileSource)
+    assert isinstance(source, sources.FileSource)
     assert (source.columns.text, source.columns.label) == ("sentence", "stars")
     assert recipe.validate.labels == ("0", "1")
     assert "# label_names: [zero, one, …]" in text
@@ -176,10 +176,10 @@ def test_a_split_column_is_kept(tmp_path: Path, names: tuple[str, ...]) -> None:
     table["fold"] = [names[0] if i % 10 > 3 else names[1] if i % 10 > 1 else names[2] for i in range(240)]
     table.to_parquet(tmp_path / "a.parquet")
     recipe, _, _ = starter(tmp_path / "a.parquet")
-    assert isinstance(recipe.split, schema.GivenSplit)
+    assert isinstance(recipe.split, splitting.GivenSplit)
     assert recipe.split.validation == ("none" if names[1] == "test" else "given")
     assert recipe.download.columns.split == "fold"  # type: ignore[union-attr]
-    split_rows(clean_rows(with_ids(load_rows(recipe.download, tmp_path)), recipe.clean)[0], recipe.split)
+    split_rows(clean_rows(with_ids(load_rows(recipe.download, tmp_path)), recipe.clean).rows, recipe.split)
 
 
 @pytest.mark.parametrize("names", [("train", "dev"), ("train", None, "test")])
@@ -187,13 +187,13 @@ def test_a_column_that_is_no_whole_split_is_not_used(tmp_path: Path, names: tupl
     rows(240).assign(fold=[names[i % len(names)] for i in range(240)]).to_csv(tmp_path / "a.csv", index=False)
     recipe, _, _ = starter(tmp_path / "a.csv", label="label")
     assert recipe.download.columns.split is None  # type: ignore[union-attr]
-    assert isinstance(recipe.split, schema.HashSplit)
+    assert isinstance(recipe.split, splitting.HashSplit)
 
 
 def test_few_rows_are_split_exactly(tmp_path: Path) -> None:
     rows(24).to_csv(tmp_path / "a.csv", index=False)
     recipe, _, _ = starter(tmp_path / "a.csv")
-    assert isinstance(recipe.split, schema.HashSplit)
+    assert isinstance(recipe.split, splitting.HashSplit)
     assert recipe.split.exact
 
 
@@ -207,8 +207,8 @@ def test_a_classifier_starts_from_a_pretrained_encoder(tmp_path: Path) -> None:
     rows().to_csv(tmp_path / "a.csv", index=False)
     recipe, text, _ = starter(tmp_path / "a.csv", kind="classifier")
     assert recipe.encode.kind == "classifier"
-    assert recipe.train.model == parts.HubModel(kind="hub", repo="distilbert/distilbert-base-uncased")
-    assert recipe.encode.tokenizer == parts.HubTokenizer(kind="hub", repo="distilbert/distilbert-base-uncased")
+    assert recipe.train.model == models.HubModel(kind="hub", repo="distilbert/distilbert-base-uncased")
+    assert recipe.encode.tokenizer == models.HubTokenizer(kind="hub", repo="distilbert/distilbert-base-uncased")
     assert "temper pin" in text
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from configs import literal, parts, schema
+from configs import cleaning, literal, models, schema
 from configs.load import RecipeError, load_recipe, parse
 
 GOOD = """\
@@ -208,7 +208,7 @@ def test_overrides_reach_every_depth_and_the_last_one_wins(good: Path) -> None:
     recipe = load_recipe(good, ["train.epochs=2", "train.epochs=3", "train.model.config.n_layer=4",
                                 "evaluate.bootstrap=100", "validate.labels=[a, b]", "train.clip=1e-1"])  # fmt: skip
     assert recipe.train.epochs == 3
-    assert recipe.train.model == parts.NewModel(kind="new", family="gpt2", config={"n_layer": 4, "n_head": 4})
+    assert recipe.train.model == models.NewModel(kind="new", family="gpt2", config={"n_layer": 4, "n_head": 4})
     assert recipe.evaluate.bootstrap == 100
     assert recipe.validate.labels == ("a", "b")
     assert recipe.train.clip == pytest.approx(0.1)
@@ -278,16 +278,16 @@ def test_defaults_json_has_every_field_that_a_recipe_can_leave_open() -> None:
 def test_a_field_that_nobody_recorded_is_found() -> None:
     planted = make_dataclass("Planted", [("old", int), ("new", int, field(default=3))])
     assert literal.unrecorded(planted) == {"Planted.new": 3}
-    twice = make_dataclass("Clean", [("unicode", schema.Clean, field(default=schema.Clean()))])
+    twice = make_dataclass("Clean", [("steps", cleaning.Clean, field(default=cleaning.Clean()))])
     with pytest.raises(ValueError, match="two dataclasses are called Clean"):
         literal.unrecorded(twice)
 
 
 def test_a_new_option_changes_no_key_and_a_changed_default_does() -> None:
-    grown = make_dataclass("Clean", [("unicode", str, field(default="NFC")), ("accents", str, field(default="keep"))])
-    assert literal.literal(grown()) == literal.literal(schema.Clean()) == {}
-    changed = make_dataclass("Clean", [("unicode", str, field(default="NFKC"))])
-    assert literal.literal(changed()) == {"unicode": "NFKC"}
+    grown = make_dataclass("Unicode", [("form", str, field(default="NFC")), ("accents", str, field(default="keep"))])
+    assert literal.literal(grown()) == literal.literal(cleaning.Clean()) == {}
+    changed = make_dataclass("Unicode", [("form", str, field(default="NFKC"))])
+    assert literal.literal(changed()) == {"form": "NFKC"}
 
 
 def test_recording_again_changes_nothing() -> None:

@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 from plain_t1 import IGNORED, plain_t1
 
 import tasks.text.certificate as certificate_module
-from configs.parts import ClassFilesSource, EmbeddedSource, LocalTokenizer, TrainedTokenizer
+from configs.models import LocalTokenizer, TrainedTokenizer
 from configs.schema import ClassifierEncode, GenerativeEncode
+from configs.sources import ClassFilesSource, EmbeddedSource
 from tasks.data.files import DataError
-from tasks.data.rows import conserve, with_ids
+from tasks.data.ledger import conserve
+from tasks.data.rows import with_ids
 from tasks.data.sources import load_rows
 from tasks.text.certificate import Certificate, MaskError, certify
 from tasks.text.collation import pad_rows

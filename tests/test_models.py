@@ -23,7 +23,7 @@ from transformers import (
     TrainerCallback,
 )
 
-from configs.parts import LocalModel, NewModel
+from configs.models import LocalModel, NewModel
 from configs.schema import Train
 from tasks.data.files import DataError
 from tasks.learn.fit import Feed, Voice, fit, training_arguments

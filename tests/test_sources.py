@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from hub_server import sha256
 
-from configs.parts import ClassFilesSource, Columns, EmbeddedSource, FileSource, LocalTokenizer
+from configs.models import LocalTokenizer
+from configs.sources import ClassFilesSource, Columns, EmbeddedSource, FileSource
 from tasks.data.files import DataError
 from tasks.data.rows import with_ids
 from tasks.data.sources import load_rows

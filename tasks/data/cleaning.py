@@ -1,50 +1,90 @@
-"""Cleaning: rows in; cleaned rows and the dropped ones, each with its reason, out."""
+"""Cleaning: rows in; what an ordered list of steps leaves, the dropped rows with their reasons, and counts out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
-from configs.schema import Clean
+from configs import cleaning as steps
 
-from .rows import dropped_rows
+from . import repeats, texts
+from .files import DataError
+from .ledger import dropped_rows
 
-SPLIT_ORDER = {"test": 0, "validation": 1, "train": 2}
-"""Of equal rows in several given splits the one is kept that must not be lost: test before training."""
-
-
-def clean_rows(rows: pd.DataFrame, section: Clean) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Normalise texts, then drop rows without text or label, contradictions and duplicates.
-
-    Takes and returns columns id, text, label, split; the second table has id and reason.
-    """
-    rows = rows.assign(text=clean_texts(rows["text"], section))
-    dropped = []
-
-    def drop(mask: pd.Series, reason: str) -> None:
-        nonlocal rows
-        dropped.append(dropped_rows(rows[mask], reason))
-        rows = rows[~mask]
-
-    drop(rows["text"].isna() | (rows["text"].str.strip() == ""), "missing text")
-    drop(rows["label"].isna() | (rows["label"].str.strip() == ""), "missing label")
-    if section.contradictions == "drop":
-        drop(rows.groupby("text")["label"].transform("nunique") > 1, "contradictory label")
-    if section.duplicates == "drop":
-        drop(_repeated(rows), "duplicate")
-    return rows.reset_index(drop=True), pd.concat(dropped, ignore_index=True)
+TEXTS = (
+    steps.Unicode(kind="unicode"),
+    steps.Whitespace(kind="whitespace"),
+    steps.Missing(kind="missing"),
+    steps.Contradictions(kind="contradictions"),
+    steps.Duplicates(kind="duplicates"),
+)
+"""What is done to texts where the recipe is silent."""
 
 
-def clean_texts(texts: pd.Series, section: Clean) -> pd.Series:
-    """Unicode form, white space and case as the recipe asks; missing texts stay missing."""
-    if section.unicode != "none":
-        texts = texts.str.normalize(section.unicode)
-    if section.whitespace == "squeeze":
-        texts = texts.str.replace(r"\s+", " ", regex=True)
-    if section.whitespace != "keep":
-        texts = texts.str.strip()
-    return texts.str.lower() if section.case == "lower" else texts
+@dataclass(frozen=True)
+class Done:
+    """One step: its name, how many texts it changed, how many rows it dropped."""
+
+    step: str
+    changed: int
+    dropped: int
 
 
-def _repeated(rows: pd.DataFrame) -> pd.Series:
-    rank = rows["split"].map(SPLIT_ORDER).fillna(0)
-    best_first = rows.assign(rank=rank).sort_values("rank", kind="stable")
-    repeated = best_first.duplicated(["text", "label"], keep="first")
-    return repeated.reindex(rows.index)
+@dataclass(frozen=True)
+class Cleaned:
+    """Rows that are left, dropped rows (id, reason), and a line per step."""
+
+    rows: pd.DataFrame
+    dropped: pd.DataFrame
+    done: tuple[Done, ...]
+
+
+def clean_rows(rows: pd.DataFrame, section: steps.Clean) -> Cleaned:
+    """Take the steps in their order. Raises DataError where a step says `fail`, or too much is dropped."""
+    before, dropped, done = len(rows), [dropped_rows(rows.head(0), "")], []
+    for step in section.steps if section.steps is not None else TEXTS:
+        changed = 0
+        if type(step) in CHANGES:
+            new = CHANGES[type(step)](rows["text"], step)
+            changed = int((new.fillna("") != rows["text"].fillna("")).sum())
+            rows = rows.assign(text=new)
+        else:
+            reasons = DROPS[type(step)](rows, step)
+            gone = rows[reasons.notna()]
+            dropped.append(pd.DataFrame({"id": gone["id"], "reason": reasons[gone.index]}, dtype="str"))
+            rows = rows[reasons.isna()]
+        done.append(Done(step.kind, changed, len(dropped[-1]) if type(step) in DROPS else 0))
+    share = 1 - len(rows) / max(before, 1)
+    if share > section.max_dropped:
+        worst = pd.concat(dropped)["reason"].value_counts().head(3).to_dict()
+        raise DataError(
+            f"cleaning would drop {share:.0%} of {before:,} rows ({worst}), more than `clean.max_dropped` "
+            f"{section.max_dropped:g}; change the steps or raise it"
+        )
+    return Cleaned(rows.reset_index(drop=True), pd.concat(dropped, ignore_index=True), tuple(done))
+
+
+def missing(rows: pd.DataFrame, step: steps.Missing) -> pd.Series:
+    """Rows without content or label."""
+    content = repeats.content(rows)
+    reasons = repeats.reason_where(_absent(rows["label"]), "missing label")
+    return reasons.mask(_absent(rows[content]), f"missing {content}")
+
+
+def _absent(column: pd.Series) -> pd.Series:
+    return column.isna() | (column.str.strip() == "")
+
+
+CHANGES: Mapping[type, Callable[[pd.Series, Any], pd.Series]] = {
+    steps.Unicode: texts.normalise,
+    steps.Whitespace: texts.cut_whitespace,
+    steps.Lowercase: texts.lower,
+}
+"""Steps that change texts: column of texts (null where missing) in, the same rows out."""
+DROPS: Mapping[type, Callable[[pd.DataFrame, Any], pd.Series]] = {
+    steps.Missing: missing,
+    steps.Contradictions: repeats.contradictions,
+    steps.Duplicates: repeats.duplicates,
+}
+"""Steps that drop rows: rows in, the reason per row out, null where the row stays."""

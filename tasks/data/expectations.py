@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from configs.schema import Validate
+from configs.expectations import Validate
 
 SHOWN = 10
 """Offending rows shown per expectation."""

@@ -3,7 +3,7 @@
 import difflib
 from pathlib import Path
 
-from configs.parts import EmbeddedSource
+from configs.sources import EmbeddedSource
 
 DEMO = Path(__file__).parent / "demo"
 

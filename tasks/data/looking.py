@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from configs.parts import Columns, FileSource, Format
-from configs.schema import Clean, GivenSplit, HashSplit
+from configs.cleaning import Clean
+from configs.sources import Columns, FileSource, Format
+from configs.splitting import GivenSplit, HashSplit
 from configs.starter import Facts
 
 from .cleaning import clean_rows
@@ -132,7 +133,8 @@ def look(table: pd.DataFrame, where: str, text: str | None = None, label: str | 
         raise DataError(f"{where}: the column {columns.label!r} has {len(counts):,} different values in {len(rows):,} "
                         "rows; a label has at least two, which repeat: name another with --label")  # fmt: skip
     seen = rows["text"].where(rows["text"].str.strip() != "").dropna()
-    kept, dropped = clean_rows(rows, Clean())
+    cleaned = clean_rows(rows, Clean(max_dropped=1.0))
+    kept, dropped = cleaned.rows, cleaned.dropped
     if kept["label"].nunique() < 2:
         raise DataError(f"{where}: after cleaning, {len(kept):,} rows of fewer than two labels are left")
     try:

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
-from configs.parts import ClassFilesSource, Columns, EmbeddedSource, FileSource, HubSource, Source, UrlSource
 from configs.settings import settings
+from configs.sources import ClassFilesSource, Columns, EmbeddedSource, FileSource, HubSource, Source, UrlSource
 
 from . import fetch, hub
 from .files import DataError, check_encoding, check_file, embedded_file, text_encoding

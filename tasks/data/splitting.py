@@ -1,24 +1,31 @@
-"""Splitting: each row's part follows from a hash of its text, or is the source's own."""
+"""Splitting: each row's part follows from a hash of its text or group, from its time, or is the source's own."""
 
 import hashlib
+from typing import assert_never
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from configs.schema import GivenSplit, HashSplit
+from configs.splitting import GivenSplit, HashSplit, Split, TimeSplit
 
 from .files import DataError
+from .repeats import content
 
 PARTS = ("train", "validation", "test")
 
 
-def split_rows(rows: pd.DataFrame, section: HashSplit | GivenSplit) -> pd.Series:
+def split_rows(rows: pd.DataFrame, section: Split) -> pd.Series:
     """Name the part of each row (train, validation, test). Raises DataError where a part that is asked for is empty."""
-    if isinstance(section, GivenSplit):
-        parts = _given(rows)
-    else:
-        parts = _exact(rows, section) if section.exact else _hashed(rows, section)
+    match section:
+        case GivenSplit():
+            parts = _given(rows)
+        case TimeSplit():
+            parts = _timed(rows, section)
+        case HashSplit():
+            parts = _exact(rows, section) if section.exact else _hashed(rows, section)
+        case _:
+            assert_never(section)
     wanted = [part for part in PARTS if part != "validation" or section.validation not in (0, "none")]
     for part in wanted:
         if not (parts == part).any():
@@ -29,10 +36,29 @@ def split_rows(rows: pd.DataFrame, section: HashSplit | GivenSplit) -> pd.Series
     return parts
 
 
-def _mend(section: HashSplit | GivenSplit) -> str:
-    if isinstance(section, GivenSplit):
-        return "the source lacks it (split.validation: none, or split.kind: hash)"
+def _mend(section: Split) -> str:
+    match section:
+        case GivenSplit():
+            return "the source lacks it (split.validation: none, or split.kind: hash)"
+        case TimeSplit():
+            return "move split.test_from or split.validation_from"
+        case HashSplit(by="group"):
+            return "too few groups, or one holds nearly all rows; change the seed or the shares"
     return "add rows, raise its share or set split.exact: true"
+
+
+def _column(rows: pd.DataFrame, name: str, kind: str) -> pd.Series:
+    """A column that a kind of split needs for every row."""
+    if name not in rows:
+        raise DataError(f"split by {kind} needs the column; name it in download as `columns.{name}`")
+    missing = int(rows[name].isna().sum())
+    if missing:
+        first = rows.loc[rows[name].isna(), "id"].iloc[0]
+        raise DataError(
+            f"{missing} of {len(rows)} rows have no {name}, such as {first}; a split by {kind} cannot place them: "
+            "mend the source or use split.kind: hash"
+        )
+    return rows[name]
 
 
 def _given(rows: pd.DataFrame) -> pd.Series:
@@ -44,21 +70,34 @@ def _given(rows: pd.DataFrame) -> pd.Series:
     return rows["split"]
 
 
-def positions(texts: pd.Series, seed: int) -> npt.NDArray[np.float64]:
-    """A number in [0, 1) per text, the same for equal texts (case and white space aside), from sha256."""
-    plain = texts.str.casefold().str.split().str.join(" ")
-    hashed = (hashlib.sha256(f"{seed}\x1f{text}".encode()).digest()[:8] for text in plain)
-    return np.fromiter((int.from_bytes(value) for value in hashed), np.float64, len(texts)) / 2.0**64
+def _timed(rows: pd.DataFrame, section: TimeSplit) -> pd.Series:
+    time = _column(rows, "time", "time")
+    bounds = [_moment(section.test_from), _moment(section.validation_from or section.test_from)]
+    return pd.Series(np.select([time >= bound for bound in bounds], ["test", "validation"], "train"), index=rows.index,
+                     dtype="str")  # fmt: skip
+
+
+def _moment(moment: object) -> pd.Timestamp:
+    """A moment as rows have it: UTC without a zone where it has one."""
+    stamp = pd.Timestamp(moment)  # type: ignore[arg-type]
+    return stamp if stamp.tzinfo is None else stamp.tz_convert("UTC").tz_localize(None)
+
+
+def positions(keys: pd.Series, seed: int) -> npt.NDArray[np.float64]:
+    """A number in [0, 1) per key, the same for equal keys (case and white space aside), from sha256."""
+    plain = keys.str.casefold().str.split().str.join(" ")
+    hashed = (hashlib.sha256(f"{seed}\x1f{key}".encode()).digest()[:8] for key in plain)
+    return np.fromiter((int.from_bytes(value) for value in hashed), np.float64, len(keys)) / 2.0**64
 
 
 def _hashed(rows: pd.DataFrame, section: HashSplit) -> pd.Series:
-    place = positions(rows["text"], section.seed)
-    return _cut(rows, place, section)
+    keys = _column(rows, "group", "group") if section.by == "group" else rows[content(rows)]
+    return _cut(rows, positions(keys, section.seed), section)
 
 
 def _exact(rows: pd.DataFrame, section: HashSplit) -> pd.Series:
     """Exact shares per label: rows take their rank by hash within the label, equal texts side by side."""
-    place = pd.Series(positions(rows["text"], section.seed), index=rows.index)
+    place = pd.Series(positions(rows[content(rows)], section.seed), index=rows.index)
     rank = place.groupby(rows["label"]).rank(method="min") - 0.5
     size = place.groupby(rows["label"]).transform("size")
     return _cut(rows, (rank / size).to_numpy(), section)

@@ -1,7 +1,7 @@
 """Output: the unfinished artifact that a stage writes into, and the ways in which it speaks while it works."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,14 +56,25 @@ class Output:
         text = json.dumps(rows, ensure_ascii=False, allow_nan=False, indent=1)
         (self.records / "table.json").write_text(text, encoding="utf-8")
 
-    def rows(self, before: Iterable[str], after: Iterable[str], dropped: "pd.DataFrame") -> None:
-        """Account for every row id: kept, or dropped with a reason. Raises ValueError otherwise."""
-        from ..data.rows import conserve, write_dropped
+    def rows(
+        self,
+        stage: str,
+        ledger: "pd.DataFrame",
+        kept: "pd.Series",
+        dropped: "pd.DataFrame",
+        *,
+        parts: "pd.Series | None" = None,
+    ) -> "pd.DataFrame":
+        """Account for every row that was alive in the ledger; write and return it (see data/ledger.py `advance`).
 
-        ids = list(before)
-        conserve(ids, after, dropped)
-        write_dropped(dropped, self.data / "dropped.parquet")
-        self.counts = {"in": len(ids), "out": len(ids) - len(dropped), "dropped": len(dropped)}
+        Raises ValueError where a row is lost, doubled or from nowhere.
+        """
+        from ..data.ledger import advance, write_ledger
+
+        after = advance(ledger, stage, kept, dropped, parts=parts)
+        write_ledger(after, self.data / "ledger.parquet")
+        self.counts = {"in": len(kept) + len(dropped), "out": len(kept), "dropped": len(dropped)}
+        return after
 
 
 def new_output(folder: Path) -> Output:

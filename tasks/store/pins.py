@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from configs import parts
+from configs import models, sources
 from configs.literal import literal
 from configs.settings import settings
 
@@ -37,25 +37,25 @@ def pin(section: S, *, ask: bool) -> tuple[S, dict[str, Any]]:
 def _pin(value: Any, table: dict[str, Any], ask: bool) -> tuple[Any, Any]:
     plain = literal(value)
     match value:
-        case parts.HubSource() | parts.HubTokenizer() | parts.HubModel():
+        case sources.HubSource() | models.HubTokenizer() | models.HubModel():
             commit = _commit(value, table, ask)
             plain.pop("revision", None)
             return replace(value, revision=commit), {**plain, "commit": commit}
-        case parts.FileSource():
+        case sources.FileSource():
             plain.pop("path")
             path = settings().source(value.path)
             ending = value.format or path.suffix.lower()
             return value, {**plain, "format": ending, "sha256": _sha256(path, table)}
-        case parts.LocalTokenizer() | parts.LocalModel():
+        case models.LocalTokenizer() | models.LocalModel():
             plain.pop("path")
             return value, {**plain, "files": _folder(settings().source(value.path), table)}
-        case parts.ClassFilesSource():
+        case sources.ClassFilesSource():
             found = [[name, _sha256(settings().source(path), table)] for name, path in value.files.items()]
             return value, {**plain, "files": found}
-        case parts.UrlSource():
+        case sources.UrlSource():
             plain.pop("url")
             return value, {**plain, "format": value.format or Path(value.url).suffix.lower()}
-        case parts.EmbeddedSource():
+        case sources.EmbeddedSource():
             from ..data.files import embedded_file
 
             return value, {**plain, "sha256": _sha256(embedded_file(value), table)}
@@ -74,7 +74,7 @@ def _commit(value: Any, table: dict[str, Any], ask: bool) -> str:
 
     if hub.COMMIT.match(value.revision):
         return str(value.revision)
-    kind: hub.Kind = "dataset" if isinstance(value, parts.HubSource) else "model"
+    kind: hub.Kind = "dataset" if isinstance(value, sources.HubSource) else "model"
     name = f"{kind} {value.repo}@{value.revision}"
     if ask and not hub.offline():
         commit = hub.resolve(value.repo, value.revision, kind)

@@ -11,7 +11,7 @@ from torch.nn import functional
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification, PreTrainedModel
 from transformers.utils import ModelOutput
 
-from configs.parts import HubModel, LocalModel, ModelSource, NewModel
+from configs.models import HubModel, LocalModel, ModelSource, NewModel
 from configs.settings import settings
 
 from ..data import hub

@@ -6,7 +6,7 @@ import pandas as pd
 from configs.schema import ClassifierEncode, GenerativeEncode
 
 from ..data.files import DataError
-from ..data.rows import dropped_rows
+from ..data.ledger import dropped_rows
 from .certificate import Certificate, certify
 from .encoding import Encoding
 from .parts import Part

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-from configs.parts import HubTokenizer, LocalTokenizer, TokenizerSource, TrainedTokenizer
+from configs.models import HubTokenizer, LocalTokenizer, TokenizerSource, TrainedTokenizer
 from configs.settings import settings
 
 from ..data import hub

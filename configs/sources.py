@@ -1,12 +1,12 @@
-"""The parts of a recipe that point outside it: rows, tokenizers and models, each pinned before it enters a key."""
+"""Where rows come from: `download` in a recipe, pinned before it enters a key."""
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-STRICT = ConfigDict(extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
-Repo = Annotated[str, Field(pattern=r"^[\w.-]+(/[\w.-]+)?$")]
+from .fields import STRICT, Repo
+
 Format = Literal["csv", "tsv", "jsonl", "parquet"]
 
 
@@ -20,6 +20,12 @@ class Columns:
     """Column with the label."""
     split: str | None = None
     """Column that names the given split (train, validation or test)."""
+    group: str | None = None
+    """Column of which equal values stay in one part (a writer, a user, a thread)."""
+    time: str | None = None
+    """Column with the moment of a row, for a split by time."""
+    keep: tuple[str, ...] = ()
+    """Further columns that are carried along, for expectations and slices."""
     label_names: tuple[str, ...] = ()
     """Names of integer labels 0, 1, …; Hub data sets that carry their own names need none."""
 
@@ -105,77 +111,3 @@ class UrlSource:
 
 
 Source = Annotated[EmbeddedSource | HubSource | FileSource | ClassFilesSource | UrlSource, Field(discriminator="kind")]
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class TrainedTokenizer:
-    """A byte-level BPE learnt from the training rows."""
-
-    kind: Literal["train"]
-    """This kind of tokenizer."""
-    vocab_size: Annotated[int, Field(ge=300, le=200_000)] = 4096
-    """Entries of the vocabulary, special tokens included."""
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class LocalTokenizer:
-    """Tokenizer files in a folder: tokenizer.json, or vocab.json + merges.txt (GPT-2), or vocab.txt (BERT)."""
-
-    kind: Literal["files"]
-    """This kind of tokenizer."""
-    path: str
-    """The folder; a relative path starts at TEMPER_DATA."""
-    lowercase: bool = True
-    """Whether a vocab.txt is of an uncased model."""
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class HubTokenizer:
-    """The tokenizer of a model on the Hub."""
-
-    kind: Literal["hub"]
-    """This kind of tokenizer."""
-    repo: Repo
-    """Model, as owner/name."""
-    revision: str = "main"
-    """Branch, tag or commit; the commit it stands for is what counts."""
-
-
-TokenizerSource = Annotated[TrainedTokenizer | LocalTokenizer | HubTokenizer, Field(discriminator="kind")]
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class NewModel:
-    """A model of a transformers family with new weights."""
-
-    kind: Literal["new"]
-    """This kind of model."""
-    family: str
-    """Model type as transformers names it: gpt2, bert, distilbert, …"""
-    config: dict[str, int | float | bool | str] = Field(default_factory=dict)
-    """Fields of that family's configuration, such as n_layer or hidden_size."""
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class LocalModel:
-    """Weights (safetensors) and config.json in a folder."""
-
-    kind: Literal["files"]
-    """This kind of model."""
-    path: str
-    """The folder; a relative path starts at TEMPER_DATA."""
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class HubModel:
-    """A pretrained model of the Hub, at a commit."""
-
-    kind: Literal["hub"]
-    """This kind of model."""
-    repo: Repo
-    """Model, as owner/name."""
-    revision: str = "main"
-    """Branch, tag or commit; the commit it stands for is what counts."""
-
-
-ModelSource = Annotated[NewModel | LocalModel | HubModel, Field(discriminator="kind")]

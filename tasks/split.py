@@ -1,4 +1,4 @@
-"""split: clean rows come in; train, validation and test rows go out."""
+"""split: clean rows come in; train, validation and test rows go out, without near-copies across them."""
 
 import shutil
 from typing import TYPE_CHECKING
@@ -13,31 +13,48 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@cached_task(opens={"rows": ("rows.parquet", "ledger.parquet", "labels.json")})
+@cached_task(opens={"rows": ("rows.parquet", "ledger.parquet", "labels.json")}, libraries=("rensa",))
 def split(out: Output, section: Split, rows: Artifact) -> None:
-    """Divide the rows, stratified by label. Raises DataError where a part would be empty."""
+    """Divide the rows and hold the parts against one another. Raises DataError where a part would be empty."""
+    import pandas as pd
+
+    from .data.leakage import near_copies, reasons
     from .data.ledger import dropped_rows, read_ledger
     from .data.rows import read_rows, write_rows
-    from .data.splitting import PARTS, split_rows
+    from .data.splitting import PARTS, require_parts, split_rows
 
     table = read_rows(rows.file("rows.parquet"))
     parts = split_rows(table, section)
+    copies = near_copies(table, parts, section)
+    dropped = reasons(copies) if section.near_copies == "drop" else dropped_rows(table.head(0), "")
+    kept = ~table["id"].isin(dropped["id"])
+    table, parts = table[kept], parts[kept]
+    require_parts(parts, section)
     for part in PARTS:
         write_rows(table[parts == part], out.data / f"{part}.parquet")
     shutil.copyfile(rows.file("labels.json"), out.data / "labels.json")
-    out.rows(
-        "split", read_ledger(rows.file("ledger.parquet")), table["id"], dropped_rows(table.head(0), ""), parts=parts
-    )
-    out.summary(_describe(table, parts, section))
+    out.rows("split", read_ledger(rows.file("ledger.parquet")), table["id"], dropped, parts=parts)
+    copies.astype({"similarity": "float64"}).to_parquet(out.records / "near_copies.parquet")
+    if section.near_copies == "report" and len(copies):
+        out.say(f"{len(copies):,} rows are near-copies of a held-out row; `split.near_copies: drop` drops them")
+    out.summary(_describe(pd.crosstab(table["label"], parts), copies, section))
 
 
-def _describe(table: "pd.DataFrame", parts: "pd.Series", section: Split) -> str:
-    import pandas as pd
-
+def _describe(counts: "pd.DataFrame", copies: "pd.DataFrame", section: Split) -> str:
     from .data.splitting import PARTS
 
-    counts = pd.crosstab(table["label"], parts).reindex(columns=list(PARTS), fill_value=0)
-    shares = ", ".join(f"{part} {(parts == part).mean():.1%}" for part in PARTS)
+    counts = counts.reindex(columns=list(PARTS), fill_value=0)
+    total = counts.to_numpy().sum()
+    shares = ", ".join(f"{part} {counts[part].sum() / total:.1%}" for part in PARTS)
     lines = [f"# split ({section.kind}): {shares}", "", "| label | train | validation | test |", "|---|---:|---:|---:|"]
-    return "\n".join(lines + [f"| {label} | {a:,} | {b:,} | {c:,} |" for label, (a, b, c) in
-                              zip(counts.index, counts.to_numpy(), strict=True)])  # fmt: skip
+    lines += [f"| {label} | {' | '.join(f'{n:,}' for n in row)} |" for label, row in
+              zip(counts.index, counts.to_numpy(), strict=True)]  # fmt: skip
+    if section.near_copies == "keep":
+        return "\n".join([*lines, "", "Near-copies across the parts were not looked for."])
+    done = "dropped" if section.near_copies == "drop" else "found and **left in**"
+    lines += ["", f"Near-copies of held-out rows (Jaccard index at least {section.similarity:g}): "
+              f"{len(copies):,} {done}."]  # fmt: skip
+    for (part, other), found in copies.groupby(["part", "other_part"]):
+        lines.append(f"- {len(found):,} {part} rows copy a {other} row, such as {found['id'].iloc[0]} "
+                     f"({found['similarity'].iloc[0]:.2f} of {found['other'].iloc[0]})")  # fmt: skip
+    return "\n".join(lines)

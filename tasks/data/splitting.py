@@ -16,7 +16,8 @@ PARTS = ("train", "validation", "test")
 
 
 def split_rows(rows: pd.DataFrame, section: Split) -> pd.Series:
-    """Name the part of each row (train, validation, test). Raises DataError where a part that is asked for is empty."""
+    """Name the part of each row: train, validation or test. Raises DataError where a row cannot be placed, and as
+    `require_parts` does."""
     match section:
         case GivenSplit():
             parts = _given(rows)
@@ -26,6 +27,12 @@ def split_rows(rows: pd.DataFrame, section: Split) -> pd.Series:
             parts = _exact(rows, section) if section.exact else _hashed(rows, section)
         case _:
             assert_never(section)
+    require_parts(parts, section)
+    return parts
+
+
+def require_parts(parts: pd.Series, section: Split) -> None:
+    """Raise DataError where a part that is asked for is empty, or one that is not asked for has rows."""
     wanted = [part for part in PARTS if part != "validation" or section.validation not in (0, "none")]
     for part in wanted:
         if not (parts == part).any():
@@ -33,7 +40,6 @@ def split_rows(rows: pd.DataFrame, section: Split) -> pd.Series:
     odd = sorted(set(parts.unique()) - set(wanted))
     if odd:
         raise DataError(f"the source has {odd[0]} rows, but the recipe wants none; set split.validation: given")
-    return parts
 
 
 def _mend(section: Split) -> str:

@@ -1,0 +1,229 @@
+"""Parts that do not leak: near-copies, groups, time, and rows that keep their part when others are added."""
+
+import random
+from datetime import UTC, datetime
+from functools import cache
+from itertools import combinations
+from pathlib import Path
+from string import ascii_lowercase
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from configs.sources import ClassFilesSource, EmbeddedSource
+from configs.splitting import GivenSplit, HashSplit, Split, TimeSplit
+from tasks.data import near
+from tasks.data.files import DataError
+from tasks.data.leakage import near_copies, reasons
+from tasks.data.near import jaccard, near_pairs, representatives, shingle
+from tasks.data.rows import with_ids
+from tasks.data.sources import load_rows
+from tasks.data.splitting import split_rows
+
+WORDS = ["".join(random.Random(n).choices(ascii_lowercase, k=4 + n % 4)) for n in range(400)]
+
+
+def rows(texts: list[str], **columns: object) -> pd.DataFrame:
+    table = pd.DataFrame({"text": texts, "label": "pos", "split": None, **columns})
+    strings = {name: "str" for name in table if name != "time"}
+    return with_ids(table.astype(strings).where(table.notna()))
+
+
+def reviews() -> list[str]:
+    return load_rows(EmbeddedSource(kind="embedded"), Path())["text"].tolist()
+
+
+def edited(text: str, edits: int, rng: random.Random) -> str:
+    letters = list(text)
+    for _ in range(edits):
+        at = rng.randrange(len(letters))
+        match rng.randrange(3):
+            case 0:
+                letters[at] = rng.choice("abcdefgh")
+            case 1:
+                letters.insert(at, rng.choice("abcdefgh"))
+            case _ if len(letters) > 3:
+                del letters[at]
+    return "".join(letters)
+
+
+@cache
+def plain_shingles(text: str) -> set[str]:
+    text = " ".join(text.casefold().split()).ljust(near.SHINGLE, "\x01")
+    return {text[at : at + near.SHINGLE] for at in range(len(text) - near.SHINGLE + 1)}
+
+
+def plain_index(one: str, other: str) -> float:
+    """The Jaccard index, written plainly."""
+    sets = plain_shingles(one), plain_shingles(other)
+    return len(sets[0] & sets[1]) / len(sets[0] | sets[1])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.text(st.sampled_from("abc äß漢😀\u0301"), max_size=12), min_size=2, max_size=6))
+def test_the_index_is_that_of_the_plain_definition(texts: list[str]) -> None:
+    first, second = np.array(list(combinations(range(len(texts)), 2))).T
+    found = jaccard(shingle(pd.Series(texts, dtype="str")), first, second)
+    assert found.tolist() == [plain_index(texts[a], texts[b]) for a, b in zip(first, second, strict=True)]
+
+
+@pytest.mark.parametrize("similarity", [0.5, 0.7, 0.8, 0.9, 1.0])
+def test_pairs_are_those_of_a_comparison_of_all_with_all(similarity: float) -> None:
+    rng = random.Random(0)
+    texts = [" ".join(rng.choices(WORDS, k=rng.randint(3, 30))) for _ in range(300)]
+    texts += [edited(text, rng.randint(1, 8), rng) for text in texts]
+    found = near_pairs(pd.Series(texts), similarity)
+    truth = {(a, b): plain_index(texts[a], texts[b]) for a, b in combinations(range(len(texts)), 2)}
+    expected = {pair for pair, index in truth.items() if index >= similarity}
+    pairs = set(zip(found["first"], found["second"], strict=True))
+    assert pairs <= expected
+    assert len(pairs) >= 0.99 * len(expected)
+    assert found["similarity"].tolist() == [truth[pair] for pair in zip(found["first"], found["second"], strict=True)]
+
+
+def test_planted_copies_are_found_and_different_reviews_are_not() -> None:
+    """Of copies with 1, 2 and 4 edited letters in the embedded reviews; no pair among the reviews themselves."""
+    rng, texts = random.Random(1), reviews()
+    assert len(near_pairs(pd.Series(texts), 0.8)) == 0
+    long = [text for text in texts if len(text) >= 60]
+    for edits, recall in ((1, 1.0), (2, 0.9), (4, 0.5)):
+        copies = [edited(text, edits, rng) for text in long]
+        pairs = near_pairs(pd.Series(long + copies), 0.8)
+        hit = {(a, b) for a, b in zip(pairs["first"], pairs["second"], strict=True)}
+        assert hit <= {(at, at + len(long)) for at in range(len(long))}
+        assert len(hit) >= recall * len(long)
+
+
+def test_a_crowd_of_equal_texts_is_one_group() -> None:
+    pairs = near_pairs(pd.Series(["the same text for everybody here"] * 1000 + ["another one altogether"]), 0.8)
+    assert set(representatives(1001, pairs)[:1000]) == {0}
+    assert len(pairs) < 40_000
+
+
+def test_a_text_is_stood_for_by_the_first_kept_one() -> None:
+    pairs = pd.DataFrame({"first": [0, 1, 2], "second": [1, 2, 3]})
+    assert representatives(4, pairs).tolist() == [0, 0, 2, 2]
+
+
+def test_no_texts_no_pairs() -> None:
+    for texts in ([], ["one"], ["one", "two and three"], ["", " "]):
+        assert len(near_pairs(pd.Series(texts, dtype="str"), 0.8)) == (1 if texts == ["", " "] else 0)
+
+
+def parts_of(table: pd.DataFrame, section: Split) -> dict[str, str]:
+    """Part per id, `dropped` for near-copies."""
+    parts = split_rows(table, section)
+    dropped = set(reasons(near_copies(table, parts, section))["id"])
+    return {row: "dropped" if row in dropped else part for row, part in zip(table["id"], parts, strict=True)}
+
+
+def bridged(texts: list[str], rng: random.Random) -> list[str]:
+    """New rows: near-copies of old ones, and bridges that are near to two of them at once."""
+    copies = [edited(text, 2, rng) for text in rng.sample(texts, len(texts) // 10)]
+    bridges = [f"{one} {other}" for one, other in zip(texts[::10], texts[5::10], strict=False)]
+    return copies + bridges + [f"{text} indeed" for text in rng.sample(texts, len(texts) // 10)]
+
+
+@pytest.mark.parametrize("by", ["row", "group"])
+def test_no_row_moves_when_a_third_is_added(by: str) -> None:
+    rng, texts = random.Random(2), reviews()
+    new = bridged(texts, rng)
+    assert len(new) > 0.28 * len(texts)
+    section = HashSplit(by=by, seed=3, train=0.6, validation=0.2, test=0.2)
+    groups = [f"g{rng.randrange(80)}" for _ in texts + new]
+    before = parts_of(rows(texts, group=groups[: len(texts)]), section)
+    grown = rows(texts + new, group=groups)
+    after = parts_of(grown, section)
+    moved = {(before[row], after[row]) for row in before if before[row] != after[row]}
+    assert moved <= {("train", "dropped"), ("validation", "dropped")}, "and only what copies a new held-out row"
+    shuffled = grown.sample(frac=1, random_state=0)
+    assert parts_of(shuffled, section) == after
+
+
+def test_no_row_moves_on_real_reviews(datasets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEMPER_DATA", str(datasets))
+    files = {"neg": "rt-polarity/rt-polarity.neg", "pos": "rt-polarity/rt-polarity.pos"}
+    texts = load_rows(ClassFilesSource(kind="class_files", files=files), Path())["text"].str.strip().tolist()
+    before, after = (parts_of(rows(some), HashSplit()) for some in (texts, texts + bridged(texts, random.Random(4))))
+    assert {(before[row], after[row]) for row in before if before[row] != after[row]} <= {
+        ("train", "dropped"), ("validation", "dropped"),
+    }  # fmt: skip
+
+
+def test_copies_of_test_rows_leave_train_and_validation() -> None:
+    text = "a long enough review of a film that nobody has ever seen in a cinema"
+    table = rows(
+        [text, f"{text}s", f"{text}!", "an altogether other opinion on hotels", "an altogether other opinion on hotel"],
+        split=["test", "validation", "train", "validation", "train"],
+    )  # fmt: skip
+    found = near_copies(table, table["split"], GivenSplit(kind="given"))
+    ids = table["id"].tolist()
+    assert found[["id", "other"]].to_numpy().tolist() == [[ids[2], ids[0]], [ids[1], ids[0]], [ids[4], ids[3]]] or (
+        found[["id", "other"]].to_numpy().tolist() == [[ids[1], ids[0]], [ids[2], ids[0]], [ids[4], ids[3]]]
+    )
+    assert reasons(found)["reason"].tolist() == ["near-copy of a test row"] * 2 + ["near-copy of a validation row"]
+    assert len(near_copies(table, table["split"], GivenSplit(kind="given", near_copies="keep"))) == 0
+
+
+def test_what_copies_a_row_that_leaves_may_stay() -> None:
+    """train ~ validation ~ test, train not ~ test: the validation row leaves, and so nothing is left to copy."""
+    letters = ascii_lowercase + "01"
+    table = rows([letters[:20], letters[:24], letters], split=["test", "validation", "train"])
+    section = GivenSplit(kind="given", similarity=0.75)
+    index = [plain_index(a, b) >= 0.75 for a, b in combinations(table["text"], 2)]
+    assert index == [True, False, True]
+    assert near_copies(table, table["split"], section)["id"].tolist() == [table["id"][1]]
+
+
+def test_equal_images_across_parts_are_copies() -> None:
+    table = pd.DataFrame({"id": list("abcd"), "image": ["x", "y", "x", "z"], "label": "1", "split": None})
+    found = near_copies(table, pd.Series(["train", "train", "test", "test"]), HashSplit())
+    assert found.to_numpy().tolist() == [["a", "c", 1.0, "train", "test"]]
+
+
+def test_a_group_stays_together_and_shares_are_about_right() -> None:
+    table = rows([f"text {n}" for n in range(5000)], group=[f"writer {n % 500}" for n in range(5000)])
+    parts = split_rows(table, HashSplit(by="group"))
+    assert parts.groupby(table["group"]).nunique().max() == 1
+    assert 0.75 < (parts == "train").mean() < 0.85
+
+
+def test_time_cuts_where_the_recipe_says() -> None:
+    days = pd.to_datetime([f"2015-02-{day:02}" for day in range(1, 11)])
+    table = rows([f"text {n}" for n in range(10)], time=days)
+    section = TimeSplit(kind="time", validation_from=datetime(2015, 2, 7), test_from=datetime(2015, 2, 9))
+    assert split_rows(table, section).tolist() == ["train"] * 6 + ["validation"] * 2 + ["test"] * 2
+    zoned = TimeSplit(kind="time", test_from=datetime(2015, 2, 9, tzinfo=UTC))
+    assert split_rows(table, zoned).tolist() == ["train"] * 8 + ["test"] * 2
+    with pytest.raises(DataError, match=r"no row falls into test; move split\.test_from"):
+        split_rows(table, TimeSplit(kind="time", test_from=datetime(2016, 1, 1)))
+    with pytest.raises(DataError, match="1 of 10 rows have no time"):
+        split_rows(table.assign(time=table["time"].where(table.index != 3)), section)
+    with pytest.raises(DataError, match=r"name it in download as `columns.time`"):
+        split_rows(table.drop(columns="time"), section)
+
+
+def test_a_group_is_needed_for_a_split_by_group() -> None:
+    with pytest.raises(DataError, match=r"name it in download as `columns.group`"):
+        split_rows(rows(["a", "b"]), HashSplit(by="group"))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"validation_from": "2015-03-01", "test_from": "2015-02-01"}, "before test_from"),
+        ({"validation_from": "2015-03-01T00:00:00Z", "test_from": "2015-04-01"}, "time zone"),
+    ],
+)
+def test_moments_out_of_order_are_refused(values: dict[str, str], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        TimeSplit(kind="time", **values)  # type: ignore[arg-type]
+
+
+def test_exact_shares_by_group_are_refused() -> None:
+    with pytest.raises(ValidationError, match="by: group"):
+        HashSplit(by="group", exact=True)

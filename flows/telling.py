@@ -93,6 +93,8 @@ class Teller:
         beaten = [name for name, v in facts["baselines"].items() if v["accuracy"] >= facts["accuracy"]]
         if beaten:
             out.print(f"[yellow]The model is not better than the baseline {' and '.join(beaten)}.[/]")
+        if version.openings > 1:
+            out.print(f"{version.openings} models were scored on these test rows: the best of many flatters itself.")
         aliases = "".join(f" @{alias}" for alias in version.aliases)
         out.print(f"\n[bold]{version.name}[/] version {version.version}[bold]{aliases}[/]: {version.verdict}")
         place = settings().tracking

@@ -55,7 +55,7 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Version:
-    """A registered model: where it lies in the registry, and what was decided about it."""
+    """A registered model: where it lies, what was decided, how many models were scored on its test rows so far."""
 
     name: str
     version: str
@@ -64,6 +64,7 @@ class Version:
     run_id: str
     metrics: dict[str, float]
     report: dict[str, Any]
+    openings: int
     found: bool = False
 
     @property

@@ -247,6 +247,7 @@ def _publish_version(version: Version) -> None:
         f"# {version.name} version {version.version}",
         f"- alias: **{aliases}**",
         f"- verdict: {version.verdict}",
+        f"- models that had been scored on these test rows, this one included: {version.openings}",
         f"- address: `{version.uri}`",
         f"- MLflow run: `{version.run_id}` in `{settings().tracking}`",
     ]

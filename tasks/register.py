@@ -34,6 +34,7 @@ def register(links: dict[str, str], section: Register, model: Artifact, report: 
         run_id=known["run_id"],
         metrics=scores,
         report=facts,
+        openings=known["openings"],
         found=found,
     )
 
@@ -41,7 +42,7 @@ def register(links: dict[str, str], section: Register, model: Artifact, report: 
 def _register(
     links: dict[str, str], section: Register, model: Artifact, report: Artifact, facts: dict[str, Any]
 ) -> dict[str, Any]:
-    from .tracking import models, promotion, registry, runs
+    from .tracking import data, models, promotion, registry, runs
 
     client, stages = runs.client(), lineage(report)
     scores = {name: float(facts[name]) for name in SCORES}
@@ -52,8 +53,10 @@ def _register(
         example = [sample["text"] for sample in samples[:2]]
         version = models.log_version(client, section.model, run_id, model, example, facts["labels"])
     registry.log_records(client, run_id, stages, {"register": complete(section)}, facts, scores)
+    data.log_data(client, run_id, stages)
+    openings = data.open_test_split(client, run_id, stages)
     models.prove(f"models:/{section.model}/{version.version}", samples)
     with registry.deciding(section.model):
         verdict = promotion.decide(scores, section, promotion.champion_tags(client, section.model))
-        registry.settle(client, version, verdict, scores, stages)
+        registry.settle(client, version, verdict, scores, stages, openings)
     return registry.state(client, version, verdict.text)

@@ -103,6 +103,10 @@ def test_the_mlflow_run_is_complete(harness: None, heard: list[Event]) -> None:
     assert "prefect.flow_run_id" in data.tags
     held = found.get_model_version("reviews-demo", version.version)
     assert held.tags["temper.test.accuracy"] == repr(version.metrics["accuracy"])
+    inputs = {item.tags[0].value: item.dataset for item in found.get_run(version.run_id).inputs.dataset_inputs}
+    assert set(inputs) == {"train", "validation", "test"}
+    assert len({dataset.digest for dataset in inputs.values()}) == 3
+    assert data.metrics["test.openings"] == version.openings == 1
 
 
 def test_prefect_shows_stages_states_and_artifacts(harness: None, heard: list[Event]) -> None:
@@ -217,6 +221,7 @@ def test_a_worse_model_stays_candidate_and_a_rolled_back_alias_stays(harness: No
     worse, _ = run(strict, heard)
     assert worse.aliases == ("candidate",)
     assert "threshold" in worse.verdict
+    assert worse.openings > first.openings, "another model on the same test rows"
     found = client()
     found.set_registered_model_alias("reviews-demo", "champion", worse.version)
     again, _ = run(recipe(), heard)

@@ -21,6 +21,8 @@ from .promotion import CHAMPION, SCORE, Verdict
 from .runs import flat
 
 VERDICT = "temper.verdict"
+OPENINGS = "temper.test_openings"
+"""Tag of a version: how many models had been scored on its test rows when it was registered, itself included."""
 ORDER = ("download", "validate", "clean", "split", "encode", "train", "evaluate")
 
 
@@ -65,12 +67,14 @@ def settle(
     verdict: Verdict,
     scores: Mapping[str, float],
     stages: Mapping[str, Artifact],
+    openings: int,
 ) -> None:
     """Write scores and digests, move the alias, and the verdict last: a version without one is not settled."""
     note_scores(client, version, scores)
+    client.set_model_version_tag(version.name, version.version, OPENINGS, str(openings))
     for stage, artifact in stages.items():
         client.set_model_version_tag(version.name, version.version, f"temper.digest.{stage}", artifact.digest)
-    client.update_model_version(version.name, version.version, _description(verdict, scores))
+    client.update_model_version(version.name, version.version, _description(verdict, scores, openings))
     client.set_registered_model_alias(version.name, verdict.alias, version.version)
     client.set_model_version_tag(version.name, version.version, VERDICT, verdict.text)
 
@@ -82,9 +86,13 @@ def note_scores(client: MlflowClient, version: ModelVersion, scores: Mapping[str
             client.set_model_version_tag(version.name, version.version, SCORE + name, repr(value))
 
 
-def _description(verdict: Verdict, scores: Mapping[str, float]) -> str:
+def _description(verdict: Verdict, scores: Mapping[str, float], openings: int) -> str:
     measured = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
-    return f"Test rows: {measured}.\n\nVerdict: {verdict.text}.\n\nTakes texts, or a table with a `text` column."
+    opened = f"{openings} model{'s have' if openings != 1 else ' has'} been scored on this test split so far"
+    return (
+        f"Test rows: {measured} ({opened}).\n\nVerdict: {verdict.text}.\n\n"
+        "Takes texts, or a table with a `text` column."
+    )
 
 
 def settled(name: str, digest: str, scores: dict[str, float]) -> dict[str, Any] | None:
@@ -98,7 +106,13 @@ def settled(name: str, digest: str, scores: dict[str, float]) -> dict[str, Any] 
 
 
 def state(client: MlflowClient, version: ModelVersion, verdict: str) -> dict[str, Any]:
-    """A version as it stands now: version, run_id, aliases (champion first), verdict."""
+    """A version as it stands now: version, run_id, aliases (champion first), verdict, openings."""
     now = client.get_model_version(version.name, version.version)
     aliases = sorted(now.aliases, key=lambda alias: (alias != CHAMPION, alias))
-    return {"version": str(now.version), "run_id": str(now.run_id), "aliases": aliases, "verdict": verdict}
+    return {
+        "version": str(now.version),
+        "run_id": str(now.run_id),
+        "aliases": aliases,
+        "verdict": verdict,
+        "openings": int(now.tags.get(OPENINGS, 0)),
+    }

@@ -1,0 +1,67 @@
+"""The data in a run: parts and their digests as inputs, where the rows came from, openings of the test split."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, ViewType
+
+from ..artifact import Artifact
+
+TEST_SPLIT = "temper.test_split"
+"""Tag of a run: digest of the test rows on which its model was scored."""
+DIGITS = 36
+"""MLflow's longest digest."""
+
+
+def log_data(client: MlflowClient, run_id: str, stages: Mapping[str, Artifact]) -> None:
+    """Name the parts, with rows, digest and source, as the inputs of a run."""
+    if "split" not in stages:
+        return
+    source = provenance(stages["download"]) if "download" in stages else {}
+    where = str(source.get("where") or source.get("kind") or "unknown")
+    for name in ("kind", "where", "licence"):
+        if source.get(name):
+            client.set_tag(run_id, f"temper.source.{name}", str(source[name])[:5000])
+    inputs = []
+    for part in ("train", "validation", "test"):
+        entry = stages["split"].manifest()["files"][f"data/{part}.parquet"]
+        dataset = Dataset(
+            name=part,
+            digest=entry["sha256"][:DIGITS],
+            source_type=str(source.get("kind", "temper")),
+            source=json.dumps({"where": where, "split": stages["split"].digest}),
+            profile=json.dumps({"bytes": entry["size"]}),
+        )
+        inputs.append(DatasetInput(dataset, [InputTag("mlflow.data.context", part)]))
+    client.log_inputs(run_id, inputs)
+
+
+def provenance(download: Artifact) -> dict[str, Any]:
+    """What the download stage says of its source: kind, where, when, files, licence."""
+    path = download.records / "provenance.json"
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return found
+
+
+def open_test_split(client: MlflowClient, run_id: str, stages: Mapping[str, Artifact]) -> int:
+    """Record that the run's model was scored on its test rows; how many models were, this one included.
+
+    One model has one run, so scoring it again is no further opening. Counts what this tracking store knows.
+    """
+    if "split" not in stages:
+        return 0
+    digest = stages["split"].manifest()["files"]["data/test.parquet"]["sha256"]
+    client.set_tag(run_id, TEST_SPLIT, digest)
+    experiments = [found.experiment_id for found in client.search_experiments()]
+    runs, token = 0, None
+    while True:
+        page = client.search_runs(
+            experiments, f"tags.`{TEST_SPLIT}` = '{digest}'", ViewType.ALL, 1000, page_token=token
+        )
+        runs, token = runs + len(page), page.token
+        if not token:
+            break
+    client.log_batch(run_id, [Metric("test.openings", runs, 0, 0)])
+    return runs

@@ -8,7 +8,12 @@ from pydantic.dataclasses import dataclass
 from .fields import STRICT, Positive, Share
 
 Severity = Literal["fail", "quarantine", "warn"]
-Rule = Literal["labels", "chars", "missing", "duplicates"]
+Rule = Literal["labels", "chars", "nuls", "missing", "duplicates", "imbalance", "splits"]
+
+USUAL: dict[Rule, Severity] = {"imbalance": "warn", "splits": "warn"}
+"""Severities of the rules that do not stop a run unless the recipe says so."""
+OF_ROWS: tuple[Rule, ...] = ("labels", "chars", "nuls", "missing")
+"""Rules that single rows break; the others speak of all rows together."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -20,12 +25,17 @@ class Expectation:
     arguments: dict[str, Any] = Field(default_factory=dict)
     """Its arguments, such as {column: text, regex: "^[^<]*$", mostly: 0.99}."""
     severity: Severity = "fail"
-    """What happens where it does not hold: the run stops, the rows that break it leave, or it is said."""
+    """What happens where it does not hold: the run stops, the rows that break it leave, or it is said.
+
+    `mostly` decides whether it holds; under `quarantine` every row that breaks it leaves, whether or not it holds.
+    """
+    name: Annotated[str, Field(min_length=1, max_length=80)] | None = None
+    """What tables and the ledger call it; when absent its own name and columns."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Validate:
-    """What must hold of the raw rows; a row set that breaks one of these stops the run."""
+    """What must hold of the raw rows: what fails stops the run, what is in quarantine leaves, the rest is said."""
 
     labels: tuple[str, ...] | None = None
     """The label set, in the order of class ids; when absent, the labels found, sorted."""
@@ -36,9 +46,23 @@ class Validate:
     max_chars: Positive = 20_000
     """Longest text, in characters."""
     max_missing: Share = 0.05
-    """Largest share of rows without a text or without a label."""
+    """Largest share of rows without a text (or image) or without a label."""
     max_duplicates: Share = 0.1
-    """Largest share of rows whose text stands in an earlier row."""
+    """Largest share of rows whose text (or image) stands in an earlier row."""
+    max_imbalance: Annotated[float, Field(ge=1)] = 20.0
+    """Most rows of the commonest label for one row of the rarest."""
+    max_split_shift: Share = 0.1
+    """Largest difference of a label's share between two given splits, beyond what chance explains."""
+    severity: dict[Rule, Severity] = Field(default_factory=dict)
+    """What breaking a rule means; when absent `fail`, for imbalance and splits `warn`.
+
+    With `quarantine` (labels, chars, nuls, missing) every row that breaks the rule leaves; a class without rows still
+    stops the run. With `labels: warn` it does not, and further labels join the label set, behind the named ones.
+    """
+    expectations: tuple[Expectation, ...] = ()
+    """Further expectations of Great Expectations. A text of white space alone counts as missing."""
+    max_quarantined: Share = 0.1
+    """Largest share of rows that may leave under quarantine; more stop the run."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "Validate":
@@ -46,4 +70,19 @@ class Validate:
             raise ValueError(f"labels must be two or more different names, got {list(self.labels)}")
         if self.min_chars > self.max_chars:
             raise ValueError(f"min_chars {self.min_chars} is above max_chars {self.max_chars}")
+        for rule, severity in self.severity.items():
+            if severity == "quarantine" and rule not in OF_ROWS:
+                raise ValueError(
+                    f"severity.{rule}: quarantine needs a rule that single rows break ({', '.join(OF_ROWS)}); "
+                    f"{rule} speaks of all rows together" + _MENDS.get(rule, "; use fail or warn")
+                )
+        if self.labels is None and self.severity.get("labels") == "quarantine":
+            raise ValueError("severity.labels: quarantine needs `labels`, else every label found belongs to the set")
         return self
+
+    def severity_of(self, rule: Rule) -> Severity:
+        """What breaking a rule means."""
+        return self.severity.get(rule, USUAL.get(rule, "fail"))
+
+
+_MENDS: dict[Rule, str] = {"duplicates": "; use warn, and let `clean` drop the copies"}

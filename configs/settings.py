@@ -26,6 +26,9 @@ class Settings(BaseSettings):
     allow_private_sources: bool = False
     """Let downloads use http and non-public addresses (tests)."""
 
+    largest_source: int = Field(default=20 * 2**30, gt=0)
+    """Bytes that a download, or what an archive unpacks to, may have."""
+
     @property
     def store(self) -> Path:
         """Absolute path of the artifact store."""

@@ -1,13 +1,24 @@
 """Where rows come from: `download` in a recipe, pinned before it enters a key."""
 
+import re
+from datetime import datetime
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from .fields import STRICT, Repo
 
-Format = Literal["csv", "tsv", "jsonl", "parquet"]
+Format = Literal["csv", "tsv", "jsonl", "parquet", "arrow"]
+Paths = str | Annotated[tuple[str, ...], Field(min_length=1)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Address = Annotated[str, Field(pattern=r"^https?://")]
+Name = Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$")]
+OWN = ("id", "text", "image", "file", "label", "split", "group", "time")
+"""Columns that Temper names itself; a kept column is called otherwise."""
+SECRETS = re.compile(r"(hf_|gh[pousr]_|github_pat_|glpat-|sk-|xox[abp]-|eyJ|AKIA)\w{12}")
+"""Beginnings of well-known tokens: written into a recipe by mistake, they are refused and not repeated."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -23,11 +34,25 @@ class Columns:
     group: str | None = None
     """Column of which equal values stay in one part (a writer, a user, a thread)."""
     time: str | None = None
-    """Column with the moment of a row, for a split by time."""
+    """Column with the moment of a row, for a split by time; ISO 8601 unless `time_format` says otherwise."""
+    time_format: str | None = None
+    """How `time` is written, as for strptime ("%d-%m-%Y %H:%M"); `s` or `ms` for seconds or milliseconds since 1970."""
     keep: tuple[str, ...] = ()
     """Further columns that are carried along, for expectations and slices."""
     label_names: tuple[str, ...] = ()
     """Names of integer labels 0, 1, …; Hub data sets that carry their own names need none."""
+
+    @model_validator(mode="after")
+    def _coherent(self) -> "Columns":
+        if self.time_format is not None and self.time is None:
+            raise ValueError("time_format is read only with `time`, the column that it describes")
+        if self.time_format not in (None, "s", "ms"):
+            _check_time_format(self.time_format)
+        if taken := [name for name in self.keep if name in OWN]:
+            raise ValueError(f"keep names {taken[0]!r}, as Temper calls a column of its own; rename it in the source")
+        if len(set(self.keep)) < len(self.keep):
+            raise ValueError(f"keep names a column twice: {', '.join(self.keep)}")
+        return self
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -42,12 +67,12 @@ class EmbeddedSource:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class HubSource:
-    """A data set of the Hugging Face Hub, at a commit."""
+    """A data set of the Hugging Face Hub, at a commit; a private one is read with the token in HF_TOKEN."""
 
     kind: Literal["hub"]
     """This kind of source."""
     repo: Repo
-    """Data set, as owner/name."""
+    """Data set, as owner/name; of a private or gated one the environment variable HF_TOKEN holds the token."""
     revision: str = "main"
     """Branch, tag or commit; the commit it stands for is what counts."""
     subset: str | None = None
@@ -58,20 +83,22 @@ class HubSource:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class FileSource:
-    """One local table: CSV, TSV, JSON lines or Parquet."""
+    """Local tables of the same columns: CSV, TSV, JSON lines, Parquet or Arrow, or an archive of such."""
 
     kind: Literal["file"]
     """This kind of source."""
-    path: str
-    """The file; a relative path starts at TEMPER_DATA."""
+    path: Paths
+    """The file, a pattern such as `data/*.csv`, or a list; relative paths start at TEMPER_DATA."""
     format: Format | None = None
     """How the file is read; when absent, by its ending."""
     encoding: str = "utf-8"
-    """Character encoding of CSV, TSV and JSON lines."""
+    """Character encoding of CSV, TSV and JSON lines; `detect` finds it out and says so in the summary."""
     header: tuple[str, ...] | None = None
     """Column names of a CSV or TSV file whose first line is already a row."""
     quoting: bool = True
     """Whether double quotes group a field in CSV and TSV."""
+    member: Paths | None = None
+    """The table inside a zip or tar archive: a path, a pattern such as `*.csv`, or a list; needed if there are more."""
     columns: Columns = Columns()
     """Which columns are read."""
 
@@ -85,29 +112,118 @@ class ClassFilesSource:
     files: Annotated[dict[str, str], Field(min_length=1)]
     """Label to file; relative paths start at TEMPER_DATA."""
     encoding: str = "utf-8"
-    """Character encoding of the files."""
+    """Character encoding of the files; `detect` finds it out and says so in the summary."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class UrlSource:
-    """One table behind an https address, with its checksum."""
+    """A table, or an archive with tables, behind an https address, with its checksum."""
 
     kind: Literal["url"]
     """This kind of source."""
-    url: Annotated[str, Field(pattern=r"^https?://")]
+    url: Address
     """Address of the file."""
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Sha256
     """Checksum that the file must have."""
+    token: Name | None = None
+    """Environment variable, or else Prefect Secret block, with a bearer token for that host; never the token itself."""
     format: Format | None = None
-    """How the file is read; when absent, by the address's ending."""
+    """How the file is read; when absent, by its ending."""
     encoding: str = "utf-8"
-    """Character encoding of CSV, TSV and JSON lines."""
+    """Character encoding of CSV, TSV and JSON lines; `detect` finds it out and says so in the summary."""
     header: tuple[str, ...] | None = None
     """Column names of a CSV or TSV file whose first line is already a row."""
     quoting: bool = True
     """Whether double quotes group a field in CSV and TSV."""
+    member: Paths | None = None
+    """The table inside a zip or tar archive: a path, a pattern such as `*.csv`, or a list; needed if there are more."""
     columns: Columns = Columns()
     """Which columns are read."""
 
+    @model_validator(mode="after")
+    def _no_secret(self) -> "UrlSource":
+        refuse_secrets(self.url, self.token)
+        return self
 
-Source = Annotated[EmbeddedSource | HubSource | FileSource | ClassFilesSource | UrlSource, Field(discriminator="kind")]
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ImagesSource:
+    """Image files in a folder or a zip or tar archive, labelled by their folder or by a pattern on their path."""
+
+    kind: Literal["images"]
+    """This kind of source."""
+    path: str | None = None
+    """The folder or archive; a relative path starts at TEMPER_DATA."""
+    url: Address | None = None
+    """Address of an archive, in place of `path`."""
+    sha256: Sha256 | None = None
+    """Checksum that the archive at `url` must have."""
+    token: Name | None = None
+    """Environment variable, or else Prefect Secret block, with a bearer token for that host; never the token itself."""
+    pattern: str | None = None
+    """Regular expression, searched in each path inside, with the group `label` and maybe `split` and `group`;
+    when absent, the label is the name of the folder in which a file lies."""
+    split_folders: bool = False
+    """Whether a folder called train, val or test gives the split of all files below it."""
+    label_names: dict[str, str] = Field(default_factory=dict)
+    """Label as found to label as used; where there is any, every label found must be among them."""
+
+    @model_validator(mode="after")
+    def _coherent(self) -> "ImagesSource":
+        if (self.path is None) == (self.url is None):
+            raise ValueError("give either `path` or `url`")
+        if (self.url is None) != (self.sha256 is None):
+            raise ValueError("`url` and `sha256` are given together")
+        if self.token is not None and self.url is None:
+            raise ValueError("token is read only with `url`")
+        if self.pattern is not None:
+            _check_pattern(self.pattern, self.split_folders)
+        refuse_secrets(self.url or "", self.token)
+        return self
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class TorchvisionSource:
+    """An image data set that torchvision knows, with its own mirrors, checksums and split."""
+
+    kind: Literal["torchvision"]
+    """This kind of source."""
+    name: Literal["MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CIFAR100", "SVHN", "USPS"]
+    """Which data set."""
+    path: str | None = None
+    """Folder with its files (the MNIST family: four idx files, gzipped or not), so that nothing is downloaded."""
+
+
+def refuse_secrets(url: str, token: str | None) -> None:
+    """Raise ValueError, without repeating it, where a recipe holds a password or token."""
+    if "@" in urlsplit(url).netloc:
+        raise ValueError("url holds a name or password; put a token into the environment and its name into `token`")
+    if token is not None and SECRETS.match(token):
+        raise ValueError("token looks like a secret itself; give the name of the environment variable that holds it")
+
+
+def _check_time_format(form: str) -> None:
+    try:
+        datetime.strptime("", form)
+    except ValueError as error:
+        if "%" not in form or "directive" in str(error) or "stray" in str(error):
+            raise ValueError(f"time_format {form!r} is none; write it as for strptime, or s or ms") from None
+
+
+def _check_pattern(pattern: str, split_folders: bool) -> None:
+    try:
+        groups = re.compile(pattern).groupindex
+    except re.error as error:
+        raise ValueError(f"pattern is no regular expression: {error}") from None
+    if odd := sorted(groups.keys() - {"label", "split", "group"}):
+        raise ValueError(f"pattern has a group {odd[0]!r}; those that are read are label, split and group")
+    if "label" not in groups:
+        raise ValueError("pattern needs a group for the label, such as (?P<label>[^/]+)")
+    if split_folders and "split" in groups:
+        raise ValueError("split_folders and a group `split` in pattern exclude each other")
+
+
+Source = Annotated[
+    EmbeddedSource | HubSource | FileSource | ClassFilesSource | UrlSource | ImagesSource | TorchvisionSource,
+    Field(discriminator="kind"),
+]

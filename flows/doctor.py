@@ -242,7 +242,7 @@ def network() -> Iterator[Finding]:
 def device() -> Iterator[Finding]:
     """What torch would train on; torchvision is loaded too, since a pair that does not fit fails only then."""
     import torch
-    import torchvision  # type: ignore[import-untyped]  # noqa: F401
+    import torchvision  # noqa: F401
 
     found = "mps" if torch.backends.mps.is_available() else f"cpu, {torch.get_num_threads()} threads"
     if torch.cuda.is_available():

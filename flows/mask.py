@@ -53,7 +53,7 @@ def _show(encoded: "Artifact", rows: int) -> None:
     for row in range(min(rows, len(part))):
         start, stop = part.encoded.offsets[row], part.encoded.offsets[row + 1]
         ids, labels = part.encoded.ids[start:stop].tolist(), part.encoded.labels[start:stop].tolist()
-        line = _pieces(tokenizer.decode([[token] for token in ids]), labels)
+        line = colour_pieces(tokenizer.decode([[token] for token in ids]), labels)
         line.append(f"  → {encoding.labels[part.class_ids[row]]}", "bold")
         cut = int(part.encoded.cut[row])
         console.print(f"[dim]{part.ids[row]}  {len(ids)} tokens{f', {cut} cut' if cut else ''}[/]")
@@ -67,7 +67,8 @@ def _show(encoded: "Artifact", rows: int) -> None:
     )
 
 
-def _pieces(pieces: list[str], labels: list[int]) -> "Text":
+def colour_pieces(pieces: list[str], labels: list[int]) -> "Text":
+    """Decoded tokens, supervised ones on green, the others dim."""
     from rich.text import Text
 
     line = Text()

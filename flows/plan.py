@@ -10,6 +10,7 @@ from .run import Overrides, RecipeFile
 
 if TYPE_CHECKING:
     from configs.schema import Recipe
+    from tasks.artifact import Artifact
 
 COLOURS = {"cached": "cyan", "run": "green", "resumed": "yellow", "unknown": "dim"}
 
@@ -29,7 +30,7 @@ def command(
 
     with failures():
         loaded = load_recipe(recipe, overrides or [])
-        stages, notes = plan(loaded, ask=refresh)
+        stages, notes, _ = plan(loaded, ask=refresh)
     if as_json:
         print(json.dumps(document(loaded, stages), indent=1))
         return
@@ -49,12 +50,13 @@ def command(
         console.print(note, style="dim", markup=False)
 
 
-def plan(recipe: "Recipe", *, ask: bool) -> tuple[list[dict[str, Any]], list[str]]:
-    """A line per stage (stage, key, status, changed, seconds), and remarks on when sources were last asked."""
+def plan(recipe: "Recipe", *, ask: bool) -> "tuple[list[dict[str, Any]], list[str], dict[str, Artifact]]":
+    """A line per stage (stage, key, status, changed, seconds), remarks on when sources were last asked, and the
+    artifacts that are cached, by stage."""
     from .spine import stage, wiring
 
     made: dict[str, Any] = {}
-    lines, notes = [], []
+    lines, notes, cached = [], [], {}
     for name, noun, takes in wiring():
         missing = [t for t in takes if made.get(t) is None]
         if noun == "":
@@ -68,7 +70,9 @@ def plan(recipe: "Recipe", *, ask: bool) -> tuple[list[dict[str, Any]], list[str
             notes += remarks
         lines.append(line)
         made[noun] = artifact
-    return lines, notes
+        if artifact is not None:
+            cached[name] = artifact
+    return lines, notes, cached
 
 
 def _foresee(one: Any, section: Any, inputs: dict[str, Any], ask: bool) -> tuple[dict[str, Any], Any, list[str]]:

@@ -3,6 +3,7 @@
 import base64
 import inspect
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,12 +16,12 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 from configs.literal import complete
 from configs.settings import settings
 
-from .artifact import Artifact, Version
+from .artifact import Artifact, StageError, Version
 from .store import disk
 from .store.events import Event, Status, tell
 from .store.identity import identity, key_of, what_changed
 from .store.lock import locked
-from .store.output import Output, Report, new_output
+from .store.output import Output, Report, checked_secret, environment_secret, new_output
 from .store.pins import pin
 
 P = ParamSpec("P")
@@ -55,7 +56,7 @@ class Stage(Generic[P]):
 
     body: Callable[..., None]
     opens: Mapping[str, tuple[str, ...]]
-    libraries: tuple[str, ...]
+    libraries: tuple[str, ...] | Callable[[Any], tuple[str, ...]]
     curves: bool
 
     @property
@@ -72,7 +73,8 @@ class Stage(Generic[P]):
         """The pinned section and the identity behind the key. Raises Unpinned, DataError."""
         pinned, values = pin(section, ask=ask)
         limited = {name: artifact.limited(self.opens[name]) for name, artifact in inputs.items()}
-        return pinned, identity(self.body.__module__, values, limited, self.libraries)
+        libraries = self.libraries(pinned) if callable(self.libraries) else self.libraries
+        return pinned, identity(self.body.__module__, values, limited, libraries)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Artifact:
         """Run in the flow that is running; the task ends as `Cached` where nothing had to be done."""
@@ -93,7 +95,7 @@ class Stage(Generic[P]):
                 return Outcome(found, "cached")
             changed = tuple(what_changed(root, self.name, identified))
             output = new_output(disk.begin(root, self.name, key))
-            output.say, output.progress = say, _progress(self.name)
+            output.say, output.progress, output.secret = say, _progress(self.name), _secret
             began = time.monotonic()
             limited = {name: artifact.limited(self.opens[name]) for name, artifact in inputs.items()}
             try:
@@ -138,13 +140,17 @@ class Stage(Generic[P]):
 
 
 def cached_task(
-    *, opens: Mapping[str, tuple[str, ...]] | None = None, libraries: tuple[str, ...] = (), curves: bool = False
+    *,
+    opens: Mapping[str, tuple[str, ...]] | None = None,
+    libraries: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = (),
+    curves: bool = False,
 ) -> Callable[[Callable[Concatenate[Output, P], None]], Stage[P]]:
     """Make a stage of a function `stage(out, section, *upstream)`.
 
     `opens` names, per upstream artifact, the files that the stage reads: they alone enter its key, and opening
-    another raises PermissionError. `libraries` adds to those that the code imports. With `curves` the stage
-    trains: what it reports goes to MLflow as it happens, and a killed run's files are kept to be resumed.
+    another raises PermissionError. `libraries` adds to those that the code imports, or says which a section adds.
+    With `curves` the stage trains: what it reports goes to MLflow as it happens, and a killed run's files are kept
+    to be resumed.
     """
 
     def decorate(body: Callable[Concatenate[Output, P], None]) -> Stage[P]:
@@ -220,6 +226,22 @@ def _progress(name: str) -> Callable[[int, int, str], None]:
                 update_progress_artifact(artifact, share, description=text)
 
     return show
+
+
+def _secret(name: str) -> str:
+    """The environment variable of this name, else the Prefect Secret block. Raises StageError; logs nothing."""
+    if os.environ.get(name, "").strip() or not _in_flow():
+        return environment_secret(name)
+    from prefect.blocks.system import Secret
+
+    try:
+        block: Any = Secret.load(name)
+        value = block.value.get_secret_value()  # get() would make a number of a token of digits
+    except ValueError:
+        raise StageError(
+            f"neither an environment variable nor a Prefect Secret block is called {name}; set one of them"
+        ) from None
+    return checked_secret(name, str(value).strip())
 
 
 def publish(name: str, records: Path) -> None:

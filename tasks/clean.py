@@ -1,6 +1,6 @@
 """clean: validated rows come in; normalised rows go out, the others are dropped with a reason."""
 
-import shutil
+import json
 from typing import TYPE_CHECKING
 
 from configs.cleaning import Clean
@@ -10,33 +10,45 @@ from .cached import cached_task
 from .store.output import Output
 
 if TYPE_CHECKING:
-    from .data.cleaning import Cleaned
+    from .data.cleaned import Cleaned
+
+IMAGES = "images.parquet"
 
 
-@cached_task(opens={"checked": ("rows.parquet", "ledger.parquet", "labels.json")})
+@cached_task(
+    opens={"checked": ("rows.parquet", "ledger.parquet", "labels.json", IMAGES)},
+    libraries=lambda section: section.packages,
+)
 def clean(out: Output, section: Clean, checked: Artifact) -> None:
-    """Normalise texts and drop what must not be trained on. Raises StageError where nothing is left."""
-    from .data.cleaning import clean_rows
+    """Normalise texts and drop what must not be trained on. Raises DataError, StageError where too little is left."""
+    from .data.cleaned import describe
+    from .data.cleaning import clean_rows, require_rest
     from .data.ledger import read_ledger
     from .data.rows import read_rows, write_rows
 
     raw = read_rows(checked.file("rows.parquet"))
-    cleaned = clean_rows(raw, section)
-    out.rows("clean", read_ledger(checked.file("ledger.parquet")), cleaned.rows["id"], cleaned.dropped)
-    out.summary(_describe(len(raw), cleaned))
+    cleaned = clean_rows(raw, section, checked.file(IMAGES) if "image" in raw else None)
+    out.summary(describe(cleaned))
+    _record(out, cleaned)
+    require_rest(cleaned, section)
     labels = cleaned.rows["label"].nunique()
     if labels < 2:
         raise StageError(f"clean left {len(cleaned.rows)} rows with {labels} label(s); see `clean` in the recipe")
+    out.rows("clean", read_ledger(checked.file("ledger.parquet")), cleaned.rows["id"], cleaned.dropped)
     write_rows(cleaned.rows, out.data / "rows.parquet")
-    shutil.copyfile(checked.file("labels.json"), out.data / "labels.json")
+    out.carry(checked.file("labels.json"))
+    if "image" in raw:
+        out.carry(checked.file(IMAGES))
 
 
-def _describe(before: int, cleaned: "Cleaned") -> str:
-    lines = [f"# clean: {len(cleaned.rows):,} of {before:,} rows kept", ""]
-    lines += ["| step | texts changed | rows dropped |", "|---|---:|---:|"]
-    lines += [f"| {done.step} | {done.changed:,} | {done.dropped:,} |" for done in cleaned.done]
-    reasons = cleaned.dropped["reason"].value_counts()
-    if len(reasons):
-        lines += ["", "| dropped because | rows |", "|---|---:|"]
-        lines += [f"| {reason} | {count:,} |" for reason, count in reasons.items()]
-    return "\n".join(lines)
+def _record(out: Output, cleaned: "Cleaned") -> None:
+    """Counts per step; what steps list; and which row each dropped one repeats or contradicts (id, other)."""
+    from .data.cleaned import counted
+
+    (out.records / "steps.json").write_text(json.dumps(counted(cleaned), indent=1), encoding="utf-8")
+    partners = cleaned.dropped[["id", "other"]].dropna()
+    partners.to_parquet(out.records / "partners.parquet", index=False)
+    for done in cleaned.done:
+        if done.listed is not None:
+            done.listed.to_parquet(out.records / f"{done.step}.parquet", index=False)
+            out.say(f"{done.step} lists {len(done.listed):,} rows")

@@ -1,6 +1,6 @@
-"""download: the recipe's source comes in, rows (id, text, label, given split) go out."""
+"""download: the recipe's source comes in, rows (id, text or image, label, …) go out."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from configs.sources import Source
 
@@ -14,18 +14,25 @@ if TYPE_CHECKING:
 @cached_task(libraries=("pandas", "pyarrow"))
 def download(out: Output, section: Source) -> None:
     """Fetch and read the source; every raw row gets its id. Raises DataError."""
+    from .data.intake import Intake, write_provenance
     from .data.ledger import open_ledger, write_ledger
     from .data.rows import with_ids, write_rows
-    from .data.sources import load_rows
+    from .data.sources import read_source
 
-    rows = with_ids(load_rows(section, out.beside))
+    intake = Intake(out.beside, out.data / "images.parquet", out.secret, out.progress)
+    rows = with_ids(read_source(section, intake))
     write_rows(rows, out.data / "rows.parquet")
     write_ledger(open_ledger(rows["id"]), out.data / "ledger.parquet")
+    about = intake.provenance(section.kind, len(rows))
+    write_provenance(about, out.records / "provenance.json")
     out.counts = {"out": len(rows)}
-    out.summary(_describe(rows, section))
+    out.summary(_describe(rows, intake.notes, about))
 
 
-def _describe(rows: "pd.DataFrame", section: Source) -> str:
+def _describe(rows: "pd.DataFrame", notes: list[str], about: dict[str, Any]) -> str:
+    from .data.intake import describe_provenance
+
     counts = rows["label"].value_counts(dropna=False)
-    lines = [f"# download: {len(rows):,} rows", f"Source: `{section.kind}`", "", "| label | rows |", "|---|---:|"]
+    lines = [f"# download: {len(rows):,} rows", *describe_provenance(about), *(f"- {note}" for note in notes)]
+    lines += ["", "| label | rows |", "|---|---:|"]
     return "\n".join(lines + [f"| {label} | {count:,} |" for label, count in counts.items()])

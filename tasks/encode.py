@@ -25,9 +25,9 @@ def encode(out: Output, section: GenerativeEncode | ClassifierEncode, splits: Ar
     """Tokenise and mask each part, then certify every row. Raises DataError, MaskError."""
     import pandas as pd
 
-    from .data.ledger import read_ledger
+    from .data.flow_picture import draw_flow
+    from .data.ledger import PARTS, read_ledger
     from .data.rows import read_rows
-    from .data.splitting import PARTS
     from .text.parts import write_part
     from .text.rows import certify_part, encode_part, make_encoding
     from .text.vocabulary import make_tokenizer
@@ -48,7 +48,8 @@ def encode(out: Output, section: GenerativeEncode | ClassifierEncode, splits: Ar
     encoding.save(out.data)
     (out.data / "certificate.json").write_text(json.dumps(certificates, indent=1), encoding="utf-8")
     kept = pd.Series([row for part in parts.values() for row in part.ids], dtype="str")
-    out.rows("encode", read_ledger(splits.file("ledger.parquet")), kept, pd.concat(dropped, ignore_index=True))
+    ledger = out.rows("encode", read_ledger(splits.file("ledger.parquet")), kept, pd.concat(dropped, ignore_index=True))
+    draw_flow(ledger, out.records / "rows.png")
     out.summary(_describe(encoding, tokenizer, parts["train"], certificates))
 
 

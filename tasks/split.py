@@ -19,9 +19,9 @@ def split(out: Output, section: Split, rows: Artifact) -> None:
     import pandas as pd
 
     from .data.leakage import near_copies, reasons
-    from .data.ledger import dropped_rows, read_ledger
+    from .data.ledger import PARTS, dropped_rows, read_ledger
     from .data.rows import read_rows, write_rows
-    from .data.splitting import PARTS, require_parts, split_rows
+    from .data.splitting import require_parts, split_rows
 
     table = read_rows(rows.file("rows.parquet"))
     parts = split_rows(table, section)
@@ -41,7 +41,7 @@ def split(out: Output, section: Split, rows: Artifact) -> None:
 
 
 def _describe(counts: "pd.DataFrame", copies: "pd.DataFrame", section: Split) -> str:
-    from .data.splitting import PARTS
+    from .data.ledger import PARTS
 
     counts = counts.reindex(columns=list(PARTS), fill_value=0)
     total = counts.to_numpy().sum()

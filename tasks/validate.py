@@ -1,6 +1,7 @@
-"""validate: raw rows come in; the same rows and their label set go out, or the run stops and says why."""
+"""validate: raw rows come in; those that may stay and their label set go out, or the run stops and says why."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.expectations import Validate
@@ -10,56 +11,107 @@ from .cached import cached_task
 from .store.output import Output
 
 if TYPE_CHECKING:
-    from .data.expectations import Verdict
+    import pandas as pd
+
+    from .data.verdicts import Verdict
+
+IMAGES = "images.parquet"
 
 
-@cached_task(opens={"raw": ("rows.parquet", "ledger.parquet")})
+@cached_task(opens={"raw": ("rows.parquet", "ledger.parquet", IMAGES)})
 def validate(out: Output, section: Validate, raw: Artifact) -> None:
-    """Hold the rows against the recipe's expectations. Raises StageError naming expectation and rows."""
+    """Hold the rows against the recipe's expectations. Raises StageError naming expectation and rows, DataError."""
+    from .data.drift import profile
     from .data.expectations import check_rows, label_set
-    from .data.ledger import dropped_rows, read_ledger
+    from .data.ledger import read_ledger
     from .data.rows import read_rows, write_rows
+    from .data.verdicts import rows_under
 
     rows = read_rows(raw.file("rows.parquet"))
+    (out.records / "profile.json").write_text(json.dumps(profile(rows), ensure_ascii=False), encoding="utf-8")
     verdicts, page = check_rows(rows, section)
     (out.records / "data_docs.html").write_text(page, encoding="utf-8")
     out.table([_line(verdict) for verdict in verdicts])
     out.summary(_describe(verdicts, len(rows)))
-    broken = [verdict for verdict in verdicts if not verdict.success]
-    if broken:
-        raise StageError("the data do not hold what the recipe expects\n" + "\n".join(map(_complaint, broken)))
-    write_rows(rows, out.data / "rows.parquet")
-    (out.data / "labels.json").write_text(json.dumps(label_set(rows, section), ensure_ascii=False), encoding="utf-8")
-    out.rows("validate", read_ledger(raw.file("ledger.parquet")), rows["id"], dropped_rows(rows.head(0), ""))
+    _record(out.records, verdicts)
+    stopping = [verdict for verdict in verdicts if verdict.stops]
+    if stopping:
+        raise StageError("the data do not hold what the recipe expects\n" + "\n".join(map(_complaint, stopping)))
+    leaving = rows_under(verdicts, "quarantine").drop_duplicates("id").rename(columns={"expectation": "reason"})
+    kept = rows[~rows["id"].isin(leaving["id"])]
+    write_rows(kept, out.data / "rows.parquet")
+    (out.data / "labels.json").write_text(json.dumps(label_set(kept, section), ensure_ascii=False), encoding="utf-8")
+    out.rows("validate", read_ledger(raw.file("ledger.parquet")), kept["id"], leaving)
+    if "image" in rows:
+        out.carry(raw.file(IMAGES))
+
+
+def _record(records: Path, verdicts: "list[Verdict]") -> None:
+    """Every row that breaks an expectation, one Parquet file (id, expectation) per severity that has some."""
+    from .data.verdicts import rows_under
+
+    failed = [verdict for verdict in verdicts if not verdict.success]
+    for name, lines in (
+        ("failed", rows_under(failed, "fail")),
+        ("quarantined", rows_under(verdicts, "quarantine")),
+        ("warned", rows_under(verdicts, "warn")),
+    ):
+        if len(lines):
+            _write(lines, records / f"{name}.parquet")
+
+
+def _write(lines: "pd.DataFrame", path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.Table.from_pandas(lines, preserve_index=False).replace_schema_metadata(None)
+    pq.write_table(table, path, compression="zstd")
 
 
 def _line(verdict: "Verdict") -> dict[str, object]:
     return {
-        "holds": "yes" if verdict.success else "NO",
-        "expectation": verdict.expectation,
+        "holds": _mark(verdict),
+        "severity": verdict.severity,
+        "expectation": verdict.name,
         "asked": verdict.asked,
         "found": verdict.found,
         "rows": "; ".join(f"{row}: {value[:80]}" for row, value in verdict.offending[:3]),
     }
 
 
+def _mark(verdict: "Verdict") -> str:
+    return "yes" if verdict.success else "NO" if verdict.stops else "no"
+
+
 def _complaint(verdict: "Verdict") -> str:
     rows = "".join(f"\n    row {row}: {value[:100]!r}" for row, value in verdict.offending[:5])
-    return f"  {verdict.expectation} ({verdict.asked}): {verdict.found}{rows}"
+    mend = f"\n    see {verdict.place}" if verdict.place else ""
+    return f"  {verdict.name} ({verdict.asked}): {verdict.found}{rows}{mend}"
 
 
 def _describe(verdicts: "list[Verdict]", count: int) -> str:
     held = sum(verdict.success for verdict in verdicts)
-    lines = [f"# validate: {held} of {len(verdicts)} expectations hold on {count:,} rows", ""]
-    lines += ["| holds | expectation | asked | found |", "|---|---|---|---|"]
+    lines = [f"# validate: {held} of {len(verdicts)} expectations hold on {count:,} rows", "", *_leaving(verdicts)]
+    lines += ["| holds | severity | expectation | asked | found |", "|---|---|---|---|---|"]
     for verdict in verdicts:
-        mark = "yes" if verdict.success else "**NO**"
-        lines.append(f"| {mark} | {verdict.expectation} | {_cell(verdict.asked)} | {_cell(verdict.found)} |")
+        mark = f"**{_mark(verdict)}**" if verdict.stops else _mark(verdict)
+        cells = (verdict.severity, verdict.name, _cell(verdict.asked), _cell(verdict.found))
+        lines.append(f"| {mark} | {' | '.join(cells)} |")
     for verdict in verdicts:
-        if not verdict.success and verdict.offending:
-            lines += ["", f"Rows that break `{verdict.expectation}`:", "", "| row | value |", "|---|---|"]
-            lines += [f"| {row} | {_cell(value[:200])} |" for row, value in verdict.offending]
+        if verdict.offending and (verdict.severity != "fail" or not verdict.success):
+            lines += ["", f"Rows that break `{verdict.name}`:", "", "| row | value |", "|---|---|"]
+            lines += [f"| {row} | {_cell(value)} |" for row, value in verdict.offending]
     return "\n".join(lines)
+
+
+def _leaving(verdicts: "list[Verdict]") -> list[str]:
+    """How many rows leave, and for what; a row that breaks several expectations counts in each."""
+    told = [verdict for verdict in verdicts if verdict.severity == "quarantine"]
+    if not told:
+        return []
+    gone = len({row for verdict in told for row in verdict.rows})
+    lines = [f"Rows that leave under quarantine: {gone:,}", "", "| expectation | rows that break it |", "|---|---:|"]
+    return [*lines, *(f"| {verdict.name} | {len(verdict.rows):,} |" for verdict in told), ""]
 
 
 def _cell(text: str) -> str:

@@ -29,6 +29,7 @@ class Request:
     path: str
     query: dict[str, list[str]]
     range: str | None
+    authorization: str | None = None
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}" + (f" {self.range}" if self.range else "")
@@ -46,6 +47,8 @@ class Fault:
     location: str = ""
     ranges: bool = True
     """Whether a range that is asked for is heeded."""
+    length: bool = True
+    """Whether the answer says how long it is."""
     hang_up: bool = False
     """The connection ends without an answer."""
     times: int = 1
@@ -150,6 +153,7 @@ class Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         path = unquote(parts.path)
         self.ask = Request(self.command, path, parse_qs(parts.query), self.headers.get("Range"))
+        self.ask.authorization = self.headers.get("Authorization")
         self.fault = self.server.planned(self.ask)
         if self.fault.hang_up:
             self.close_connection = True
@@ -246,7 +250,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self, status: int, body: bytes, **headers: str) -> None:
         self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+        if self.fault.length:
+            headers["Content-Length"] = str(len(body))
+        else:
+            self.close_connection = True
+        for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command == "GET":

@@ -10,11 +10,15 @@ from typing import Any
 
 import pytest
 from hub_server import Hub, sha256
+from pydantic import ValidationError
 
 from configs.sources import UrlSource
+from tasks.artifact import StageError
 from tasks.data import fetch, sources
-from tasks.data.fetch import download_file
+from tasks.data.fetch import Terms, download_file, shown
 from tasks.data.files import DataError
+from tasks.download import download
+from tasks.store.output import checked_secret
 
 DATA = b"text,label\n" + b"a film,good\n" * 1000
 PUBLIC = "93.184.215.14"
@@ -265,3 +269,142 @@ def test_rows_by_url_need_the_setting_for_private_addresses(
     hub.files["/noend"] = DATA
     source = UrlSource(kind="url", url=hub.url + "/noend?as=csv", sha256=sha256(DATA), format="csv")
     assert len(sources.load_rows(source, folder)) == 1000
+
+
+SENTINEL = "tok_SENTINEL.7f3a-9c"
+"""A token that must be found nowhere but in a request's header."""
+
+
+def with_token(hub: Hub, path: str, folder: Path) -> list[str | None]:
+    """Fetch with the token; returns the Authorization header of each request that reached the server."""
+    terms = Terms(token=SENTINEL)
+    download_file(hub.url + path, sha256(DATA), folder, allow_private=True, terms=terms)
+    return [request.authorization for request in hub.requests]
+
+
+def test_a_token_goes_to_its_own_host_alone(hub: Hub, folder: Path) -> None:
+    bearer = f"Bearer {SENTINEL}"
+    hub.fault("GET /here", status=302, location="/a.csv")
+    assert with_token(hub, "/here", folder) == [bearer, bearer]
+    other = hub.url.replace("127.0.0.1", "localhost")
+    ways = {
+        "another host": [other + "/a.csv"],
+        "another host and back": [other + "/back", hub.url + "/a.csv"],
+    }
+    for name, places in ways.items():
+        hub.forget()
+        (folder / sha256(DATA)).unlink()
+        for asked, place in zip(("GET /away", "GET /back"), places, strict=False):
+            hub.fault(asked, status=302, location=place)
+        assert with_token(hub, "/away", folder) == [bearer, *[None] * len(places)], name
+
+
+def test_a_token_goes_with_every_attempt_and_is_not_sent_unasked(hub: Hub, folder: Path) -> None:
+    hub.fault("GET", cut=5000)
+    hub.fault("GET", status=503)
+    assert with_token(hub, "/a.csv", folder) == [f"Bearer {SENTINEL}"] * 3
+    hub.forget()
+    assert get(hub, folder / "more") == DATA
+    assert [request.authorization for request in hub.requests] == [None]
+    assert SENTINEL not in repr(Terms(token=SENTINEL))
+
+
+@pytest.mark.parametrize("fault", ["", "status", "other bytes", "redirects", "too large"])
+def test_a_token_leaks_nowhere(
+    hub: Hub, home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: Any, fault: str
+) -> None:
+    """Neither into errors nor logs nor anything below the home: manifest, key, records, pins, half downloads."""
+    caplog.set_level("DEBUG")
+    monkeypatch.setenv("TEMPER_ALLOW_PRIVATE_SOURCES", "true")
+    monkeypatch.setenv("MY_TOKEN", SENTINEL + "\n")
+    source = UrlSource(kind="url", url=f"{hub.url}/a.csv?signed=QUERY", sha256=sha256(DATA), token="MY_TOKEN")
+    said = ""
+    if fault:
+        plans: dict[str, dict[str, Any]] = {
+            "status": {"status": 401, "times": 9}, "other bytes": {"body": lambda data: data + b"!"},
+            "redirects": {"status": 302, "location": "/a.csv?signed=QUERY", "times": 9}, "too large": {},
+        }  # fmt: skip
+        hub.fault("GET", **plans[fault])
+        if fault == "too large":
+            monkeypatch.setenv("TEMPER_LARGEST_SOURCE", "99")
+        with pytest.raises(DataError) as error:
+            download.perform(source, {})
+        said = str(error.value)
+        assert "QUERY" not in said and f"{hub.url}/a.csv: " in said
+    else:
+        artifact = download.perform(source, {}).result
+        about = (artifact.path / "records" / "provenance.json").read_text()
+        assert f'"where": "{hub.url}/a.csv"' in about and "QUERY" not in about
+        assert artifact.manifest()["section"]["token"] == "MY_TOKEN"
+        assert "token" not in artifact.manifest()["identity"]["section"]
+    assert hub.requests[0].authorization == f"Bearer {SENTINEL}"
+    assert SENTINEL not in said + caplog.text + "".join(capfd.readouterr())
+    files = [path for path in home.rglob("*") if path.is_file()]
+    assert files and not [path for path in files if SENTINEL.encode() in path.read_bytes()]
+    assert not [path for path in home.rglob("*") if SENTINEL in path.name]
+
+
+def test_a_token_that_is_absent_or_unfit_is_said_without_it(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEMPER_ALLOW_PRIVATE_SOURCES", "true")
+    source = UrlSource(kind="url", url=f"{hub.url}/a.csv", sha256=sha256(DATA), token="MY_TOKEN")
+    with pytest.raises(StageError, match="no environment variable MY_TOKEN holds the token"):
+        download.perform(source, {})
+    for odd in (f"{SENTINEL}\r\nX: y", f"{SENTINEL} x", f"{SENTINEL}é", f"{SENTINEL}\0"):
+        with pytest.raises(StageError, match="the secret MY_TOKEN holds blanks or characters") as error:
+            checked_secret("MY_TOKEN", odd)
+        assert SENTINEL not in str(error.value)
+    assert hub.seen() == []
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"token": "hf_abcdefghijklmnopqrstuvwxyz"}, "looks like a secret itself"),
+        ({"token": "github_pat_11ABCDEFG0123456789"}, "looks like a secret itself"),
+        ({"url": "https://me:pass@a.example/x.csv"}, "url holds a name or password"),
+    ],
+)
+def test_a_recipe_holds_no_secret(how: dict, message: str) -> None:
+    with pytest.raises(ValidationError, match=message) as error:
+        UrlSource(**{"kind": "url", "url": "https://a.example/x.csv", "sha256": "0" * 64, **how})
+    assert "pass@" not in error.value.errors()[0]["msg"] and "hf_abc" not in error.value.errors()[0]["msg"]
+
+
+def test_addresses_are_shown_without_what_may_be_secret() -> None:
+    assert shown("https://me:pass@a.example:8/x/y.csv?sign=7#part") == "https://a.example:8/x/y.csv"
+    assert shown("https://me:pass@[broken/x?sign=7") == "[broken/x"
+
+
+def test_more_bytes_than_the_limit_are_refused(hub: Hub, folder: Path) -> None:
+    terms = Terms(largest=len(DATA) - 1)
+    with pytest.raises(
+        DataError, match=rf"/a\.csv: {len(DATA):,} bytes or more, beyond the limit of {len(DATA) - 1:,}"
+    ):
+        download_file(hub.url + "/a.csv", sha256(DATA), folder, allow_private=True, terms=terms)
+    assert not list(folder.iterdir())
+    hub.fault("GET", length=False)  # nobody says beforehand how many there are
+    with pytest.raises(DataError, match="beyond the limit"):
+        download_file(hub.url + "/a.csv", sha256(DATA), folder, allow_private=True, terms=terms)
+    assert not list(folder.iterdir())
+    (folder / f"{sha256(DATA)}.part").write_bytes(DATA[:700])
+    with pytest.raises(DataError, match="beyond the limit"):
+        download_file(hub.url + "/a.csv", sha256(DATA), folder, allow_private=True, terms=terms)
+    exact = Terms(largest=len(DATA))
+    assert download_file(hub.url + "/a.csv", sha256(DATA), folder, allow_private=True, terms=exact).exists()
+
+
+def test_progress_is_told_in_bytes(hub: Hub, folder: Path) -> None:
+    large = b"x" * (3 * 2**20)
+    hub.files["/large"] = large
+    said: list[tuple] = []
+    terms = Terms(progress=lambda *told: said.append(told))
+    hub.fault("GET", cut=2**20)
+    download_file(hub.url + "/large", sha256(large), folder, allow_private=True, terms=terms)
+    assert said[-1] == (len(large), len(large), "downloading") and 3 <= len(said) < 9
+    assert [done for done, _, _ in said] == sorted(done for done, _, _ in said)
+
+
+def test_a_redirect_to_no_address_is_named(hub: Hub, folder: Path) -> None:
+    hub.fault("GET", status=302, location="http://[broken")
+    with pytest.raises(DataError, match=r"/a\.csv: leads to what is not an address"):
+        download_file(hub.url + "/a.csv", sha256(DATA), folder, allow_private=True)

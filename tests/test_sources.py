@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from hub_server import sha256
+from pydantic import ValidationError
 
 from configs.models import LocalTokenizer
-from configs.sources import ClassFilesSource, Columns, EmbeddedSource, FileSource
+from configs.sources import ClassFilesSource, Columns, EmbeddedSource, FileSource, HubSource, UrlSource
 from tasks.data.files import DataError
-from tasks.data.rows import with_ids
-from tasks.data.sources import load_rows
+from tasks.data.intake import Intake
+from tasks.data.rows import with_ids, write_rows
+from tasks.data.sources import load_rows, read_source, record_hub
 from tasks.store import pins
 
 WHOLE = [["a film", "good", None], ["no film", "bad", None]]
@@ -236,3 +238,320 @@ def test_an_integer_label_beyond_the_names_is_refused(tmp_path: Path) -> None:
     source = FileSource(kind="file", path="rows.csv", columns=Columns(label_names=("neg", "pos")))
     with pytest.raises(DataError, match=r"row 2 has the label '2'.*neg, pos"):
         load_rows(source, tmp_path)
+
+
+def found(folder: Path, name: str, content: str | bytes, **how: Any) -> tuple[pd.DataFrame, list[str]]:
+    """Rows of one file with all their columns, and the notes for the summary."""
+    (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    intake = Intake(folder.parent / "scratch")
+    rows = read_source(FileSource(kind="file", path=name, columns=Columns(**how.pop("columns", {})), **how), intake)
+    write_rows(with_ids(rows), folder.parent / "rows.parquet")  # every kept type has its place there
+    return rows, intake.notes
+
+
+def test_arrow_files_and_streams(folder: Path) -> None:
+    import pyarrow as pa
+
+    table = pa.table({"text": ["a film", "no film"], "label": ["good", "bad"]})
+    with pa.OSFile(str(folder / "a.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    with pa.OSFile(str(folder / "b.arrow"), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    pa.feather.write_feather(table, str(folder / "c.feather"))
+    for name in ("a.arrow", "b.arrow", "c.feather"):
+        assert read(folder, name, None) == WHOLE
+    with pytest.raises(DataError, match=r"d\.arrow: not an Arrow file"):
+        read(folder, "d.arrow", "text,label\n")
+    (folder / "e.arrow").write_bytes((folder / "a.arrow").read_bytes()[:-20])
+    with pytest.raises(DataError, match=r"e\.arrow: not an Arrow file"):
+        read(folder, "e.arrow", None)
+
+
+@pytest.fixture
+def several(folder: Path) -> Path:
+    for number, word in ((2, "two"), (10, "ten"), (1, "one")):
+        (folder / f"part{number}.csv").write_text(f"text,label\n{word},x\n")
+    return folder
+
+
+def several_texts(paths: Any, folder: Path) -> list[str]:
+    return load_rows(FileSource(kind="file", path=paths), folder)["text"].tolist()
+
+
+def test_several_files_are_read_in_the_order_of_names_or_of_the_list(several: Path) -> None:
+    assert several_texts("part*.csv", several) == ["one", "ten", "two"]
+    assert several_texts(("part2.csv", "part1.csv"), several) == ["two", "one"]
+    assert several_texts(("part2.csv", "part1*.csv"), several) == ["two", "one", "ten"]
+    assert several_texts(f"{several}/part[12].csv", several) == ["one", "two"]
+    (several / "below").mkdir()
+    (several / "part1.csv").rename(several / "below" / "part1.csv")
+    assert several_texts("**/*.csv", several) == ["one", "ten", "two"]
+    (several / "a[1].csv").write_text("text,label\nmagic,x\n")
+    assert several_texts("a[1].csv", several) == ["magic"]
+    for paths, message in [
+        ("none*.csv", r"none\*\.csv: no file fits this pattern"),
+        (("part2.csv", "part3.csv"), r"part3\.csv: no such file; did you mean part2\.csv\?"),
+        (("part2.csv", "part*.csv"), r"part2\.csv: named twice; its rows would count double"),
+    ]:
+        with pytest.raises(DataError, match=message):
+            several_texts(paths, several)
+    with pytest.raises(ValidationError, match="at least 1 item"):
+        FileSource(kind="file", path=())
+
+
+def test_files_of_other_columns_are_named_with_what_differs(several: Path) -> None:
+    (several / "part3.csv").write_text("label,text\nx,three\n")
+    assert several_texts("part*.csv", several) == ["one", "ten", "two", "three"]
+    (several / "part3.csv").write_text("texts,label,more\nthree,x,1\n")
+    with pytest.raises(
+        DataError, match=r"part3\.csv lacks \['text'\] and has also \['texts', 'more'\], unlike .*part1"
+    ):
+        several_texts("part*.csv", several)
+
+
+def test_several_files_are_pinned_in_their_order(several: Path) -> None:
+    def pinned(*paths: str) -> Any:
+        return pins.pin(FileSource(kind="file", path=paths[0] if len(paths) == 1 else paths), ask=False)[1]
+
+    one, two = sha256(b"text,label\none,x\n"), sha256(b"text,label\ntwo,x\n")
+    assert pinned("part1.csv")["sha256"] == pinned("part[1].csv")["sha256"] == one
+    assert pinned("part1.csv", "part2.csv")["files"] == [[".csv", one], [".csv", two]]
+    assert pinned("part[12].csv") == pinned("part1.csv", "part2.csv") != pinned("part2.csv", "part1.csv")
+    before = pinned("part*.csv")
+    (several / "part3.csv").write_text("text,label\nthree,x\n")
+    assert pinned("part*.csv") != before
+
+
+def test_the_pin_of_an_address_holds_neither_place_nor_token() -> None:
+    source = UrlSource(kind="url", url="https://a.example/x.csv?sign=7", sha256="0" * 64, token="MY_TOKEN")
+    assert pins.pin(source, ask=False)[1] == {"kind": "url", "sha256": "0" * 64, "format": ".csv"}
+
+
+def test_groups_moments_and_kept_columns(folder: Path) -> None:
+    content = (
+        "text,label,who,when,n,share,yes,code,note,none\n"
+        'a,x,1,2024-05-01T10:00:00+02:00,1,0.5,true,007,"a, b",\n'
+        "b,y,2,2024-05-01,,2,False,7,,\n"
+        "c,y,,,-3,1e3,,08,é,\n"
+    )
+    columns = {"group": "who", "time": "when", "keep": ("n", "share", "yes", "code", "note", "none")}
+    rows, notes = found(folder, "a.csv", content, columns=columns)
+    assert rows["group"].tolist()[:2] == ["1", "2"] and rows["group"].isna().tolist() == [False, False, True]
+    assert rows["time"].astype("str").tolist()[:2] == ["2024-05-01 08:00:00", "2024-05-01 00:00:00"]
+    assert str(rows["time"].dtype) == "datetime64[us]" and rows["time"].isna().tolist() == [False, False, True]
+    assert {name: str(rows[name].dtype) for name in columns["keep"]} == {
+        "n": "Int64", "share": "Float64", "yes": "boolean", "code": "str", "note": "str", "none": "str",
+    }  # fmt: skip
+    assert rows["code"].tolist() == ["007", "7", "08"] and rows["share"].tolist() == [0.5, 2.0, 1000.0]
+    assert notes == ["kept columns: n (Int64), share (Float64), yes (boolean), code (str), note (str), none (str)"]
+    for role, name in (("group", "whom"), ("time", "then"), ("keep", ("notes",))):
+        with pytest.raises(DataError, match=rf"no column .* for `columns\.{role}`; .* did you mean"):
+            found(folder, "a.csv", content, columns={role: name})
+
+
+def test_kept_columns_keep_the_types_of_their_format(folder: Path) -> None:
+    lines = (
+        '{"text": "a", "label": 1, "n": 1, "x": 0.5, "b": true, "zip": "12", "deep": {"z": [1, "é"], "a": null}}\n'
+        '{"text": "b", "label": 2, "n": null, "x": 2, "b": false, "zip": "34", "deep": null, "odd": [1]}\n'
+    )
+    keep = ("n", "x", "b", "zip", "deep", "odd")
+    rows, _ = found(folder, "a.jsonl", lines, columns={"keep": keep})
+    assert [str(rows[name].dtype) for name in keep] == ["Int64", "float64", "bool", "str", "str", "str"]
+    assert rows["deep"][0] == '{"a": null, "z": [1, "é"]}' and pd.isna(rows["deep"][1]) and rows["odd"][1] == "[1]"
+    table = pd.DataFrame(
+        {
+            "text": ["a", "b"], "label": ["x", "y"], "small": np.array([1, 2], "int8"), "when": pd.to_datetime(
+                ["2024-05-01 10:00", "2024-05-02 00:00"]).tz_localize("Europe/Berlin"), "list": [[1, 2], None],
+            "kind": pd.Categorical(["p", "q"]), "big": [str(2**70), "x"],
+        }
+    )  # fmt: skip
+    table.to_parquet(folder / "a.parquet")
+    keep = ("small", "when", "list", "kind", "big")
+    rows, _ = found(folder, "a.parquet", (folder / "a.parquet").read_bytes(), columns={"keep": keep})
+    assert [str(rows[name].dtype) for name in keep] == ["int8", "datetime64[us]", "str", "str", "str"]
+    assert rows["when"].astype("str").tolist() == ["2024-05-01 08:00:00", "2024-05-01 22:00:00"]
+    assert rows["list"][0] == "[1, 2]" and rows["big"][0] == str(2**70)
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"keep": ("id",)}, "keep names 'id', as Temper calls a column of its own"),
+        ({"keep": ("a", "a")}, "keep names a column twice"),
+        ({"time_format": "%Y"}, "time_format is read only with `time`"),
+        ({"time": "t", "time_format": "yyyy"}, "time_format 'yyyy' is none"),
+        ({"time": "t", "time_format": "%Q"}, "time_format '%Q' is none"),
+    ],
+)
+def test_columns_that_contradict_themselves(how: dict, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Columns(**how)
+
+
+@pytest.mark.parametrize(
+    ("values", "form", "expected"),
+    [
+        (["24-02-2015 11:35", "02-03-2015 00:01"], "%d-%m-%Y %H:%M", ["2015-02-24 11:35:00", "2015-03-02 00:01:00"]),
+        (["02/03/2015", "?"], "%m/%d/%Y", ["2015-02-03 00:00:00", None]),
+        (["1424780100", "x"], "s", ["2015-02-24 12:15:00", None]),
+        (["1424780100123"], "ms", ["2015-02-24 12:15:00.123000"]),
+        (["2015", "2015-02", "20150224"], None, ["2015-01-01 00:00:00", "2015-02-01 00:00:00", "2015-02-24 00:00:00"]),
+        (["2015-02-24T11:35:00.123456Z", "unknown", " "], None, ["2015-02-24 11:35:00.123456", None, None]),
+        (["Tue Feb 24 11:35:52 +0000 2015", "24 Feb 2015"], None, ["2015-02-24 11:35:52", "2015-02-24 00:00:00"]),
+        (["Tue, 24 Feb 2015 11:35:52 +0100"], None, ["2015-02-24 10:35:52"]),
+        (["1815-06-18", "9999-12-31"], None, ["1815-06-18 00:00:00", "9999-12-31 00:00:00"]),
+    ],
+)
+def test_moments(folder: Path, values: list[str], form: str | None, expected: list[str | None]) -> None:
+    content = "text,label,t\n" + "".join(f'a,x,"{value}"\n' for value in values)
+    rows, notes = found(folder, "a.csv", content, columns={"time": "t", "time_format": form})
+    moments = [pd.Timestamp(moment) if moment else pd.NaT for moment in expected]
+    assert all(a == b or (a is pd.NaT and b is pd.NaT) for a, b in zip(rows["time"], moments, strict=True))
+    unread = sum(moment is None and value.strip() != "" for moment, value in zip(expected, values, strict=True))
+    assert len(notes) == (unread > 0) and all(note.startswith(f"{unread} values of 't' are no time") for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("value", "form"),
+    [("24-02-2015 11:35", None), ("02/03/2015", None), ("2.3.15", None), ("1424780100", None), ("1/2/2015 3 PM", None),
+     ("2015-02-24", "%d-%m-%Y"), ("x", "s")],
+)  # fmt: skip
+def test_day_and_month_are_never_guessed(folder: Path, value: str, form: str | None) -> None:
+    content = f"text,label,t\na,x,\nb,x,{value}\n"
+    with pytest.raises(DataError, match=rf"a\.csv: column 't', row 2: '{value}' .*set `columns\.time_format`"):
+        found(folder, "a.csv", content, columns={"time": "t", "time_format": form})
+
+
+def test_a_column_with_a_space_behind_its_name_is_suggested(folder: Path) -> None:
+    with pytest.raises(DataError, match=r"no column 'text' .*\['text ', 'label'\]; did you mean 'text '\?"):
+        read(folder, "a.csv", "text ,label\na,b\n")
+    assert read(folder, "a.csv", "text ,label\na,b\n", columns={"text": "text "}) == [["a", "b", None]]
+
+
+ODD = {
+    "NUL": "a\0b",
+    "emoji": "😀👩\u200d👩\u200d👧",
+    "Hebrew": "שלום עולם",
+    "Arabic with marks": "مرحبا \u202bb\u202c",
+    "1 MB": "x" * 2**20,
+    "1 MB of words": "né " * 2**18,
+    "other line ends": "a\u2028b\u0085c",
+    "combining": "e\u0301",
+    "escape": "\x1b[31m",
+}
+
+
+@pytest.mark.parametrize("text", ODD.values(), ids=ODD)
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.parquet"])
+def test_odd_texts_come_through_whole(folder: Path, name: str, text: str) -> None:
+    table = pd.DataFrame({"text": [text, "after"], "label": ["x", "y"]})
+    if name.endswith("parquet"):
+        table.to_parquet(folder / name)
+    elif name.endswith("jsonl"):
+        table.to_json(folder / name, orient="records", lines=True, force_ascii=False)
+    else:
+        table.to_csv(folder / name, index=False, sep="\t" if name.endswith("tsv") else ",")
+    assert read(folder, name, None) == [[text, "x", None], ["after", "y", None]]
+
+
+def test_a_line_with_too_many_fields_is_found_behind_a_long_one(folder: Path) -> None:
+    with pytest.raises(DataError, match=r"a\.csv:3: more fields than the 2 columns"):
+        read(folder, "a.csv", f"text,label\n{'x' * 200_000},y,\na,b,c\n")
+
+
+POEM = "text,label\n{},x\n" + "plain,y\n" * 9
+ENCODED = {
+    "cp1252": "café crème, naïve coöperation: un très bon hôtel où l’on dîne",
+    "cp1251": "Очень хороший фильм, но отель плохой и дорогой",
+    "gb18030": "这家酒店的房间很干净，服务也很好，下次还会来的",
+    "utf-16": "这家酒店 café",
+    "utf-8-sig": "这家酒店 café",
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODED)
+def test_an_encoding_is_named_as_a_guess_and_used_only_where_that_is_asked(folder: Path, encoding: str) -> None:
+    text = ENCODED[encoding].replace(",", "")
+    data, known = POEM.format(text).encode(encoding), encoding.removesuffix("-sig")
+    if encoding != "utf-8-sig":
+        line = 1 if encoding == "utf-16" else 2
+        with pytest.raises(DataError, match=rf"a\.csv:{line}: byte 0x.. is not utf-8; .*\(it looks like {known}\)"):
+            found(folder, "a.csv", data)
+        assert found(folder, "a.csv", data, encoding=encoding)[1] == []
+    rows, notes = found(folder, "a.csv", data, encoding="detect")
+    assert rows["text"][0] == text and len(rows) == 10
+    assert notes == [f"a.csv: encoding detected as {known}"]
+
+
+def test_one_accent_is_taken_for_western_and_bytes_without_sense_for_nothing(folder: Path) -> None:
+    rows, notes = found(folder, "a.csv", b"text,label\ncaf\xe9,x\n" + b"plain,y\n" * 9, encoding="detect")
+    assert rows["text"][0] == "café" and notes == ["a.csv: encoding detected as cp1252"]
+    with pytest.raises(DataError, match=r"a\.csv: no encoding fits every byte"):
+        found(folder, "a.csv", b"\xff\xfe\x00", encoding="detect")
+    (folder / "good.txt").write_bytes("très bon\n".encode("cp1252"))
+    intake = Intake(folder.parent / "scratch")
+    rows = read_source(ClassFilesSource(kind="class_files", files={"good": "good.txt"}, encoding="detect"), intake)
+    assert rows["text"].tolist() == ["très bon"] and intake.notes == ["good.txt: encoding detected as cp1252"]
+
+
+def test_a_wrong_byte_far_behind_is_found_on_its_line(folder: Path) -> None:
+    lines = [b"text,label", *[b"caf\xc3\xa9 %d,x" % number for number in range(200_000)]]
+    lines[150_000] = b"caf\xe9,x"
+    with pytest.raises(DataError, match=r"a\.csv:150001: byte 0xe9 is not utf-8"):
+        found(folder, "a.csv", b"\n".join(lines))
+    with pytest.raises(DataError, match=r"a\.csv:2: byte 0xc3 is not utf-8"):
+        found(folder, "a.csv", b"text,label\nend\xc3")
+
+
+def test_provenance_names_files_by_their_place_below_the_data_folder(folder: Path, tmp_path: Path) -> None:
+    for place, name in ((folder / "deep", "deep/a.csv"), (tmp_path / "away", "a.csv")):
+        place.mkdir()
+        (place / "a.csv").write_text("text,label\na,x\n")
+        intake = Intake(tmp_path / "scratch")
+        read_source(FileSource(kind="file", path=str(place / "a.csv")), intake)
+        about = intake.provenance("file", 1)
+        assert about["where"] == name and str(tmp_path) not in str(about)
+        assert about["files"] == [{"name": name, "bytes": 15, "sha256": sha256(b"text,label\na,x\n")}]
+        assert about["bytes"] == 15 and about["licence"] is None and about["when"].endswith("Z")
+
+
+@pytest.mark.parametrize(
+    ("card", "licence"),
+    [
+        ("---\nlicense: apache-2.0\n---\n# Rows\n", "apache-2.0"),
+        ("---\nlicense: [mit, cc-by-4.0]\n---\n", "mit, cc-by-4.0"),
+        ("# no front matter\n", None),
+        (None, None),
+    ],
+)
+def test_a_hub_data_set_is_recorded_with_the_licence_of_its_card(
+    tmp_path: Path, card: str | None, licence: str | None
+) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "train.csv").write_text("text,label\n")
+    if card is not None:
+        (tmp_path / "README.md").write_text(card)
+    intake = Intake(tmp_path)
+    record_hub(HubSource(kind="hub", repo="owner/rows", revision="a" * 40), tmp_path, intake)
+    assert intake.where == f"owner/rows@{'a' * 40}" and intake.files[-1]["name"] == "sub/train.csv"
+    assert intake.licence == ({"file": "README.md", "says": licence} if licence else None)
+    (tmp_path / "README.md").write_text("---\nlicense: [mit\n---\n")
+    with pytest.raises(DataError, match=r"its README\.md begins with what is not YAML"):
+        record_hub(HubSource(kind="hub", repo="owner/rows", revision="a" * 40), tmp_path, intake)
+
+
+def test_the_public_tables(datasets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEMPER_DATA", str(datasets))
+    columns = Columns(label="airline_sentiment", group="airline", time="tweet_created", time_format="%d-%m-%Y %H:%M")
+    rows = load_rows(FileSource(kind="file", path="airline-tweets/Tweets.csv", columns=columns), tmp_path)
+    assert rows["label"].value_counts().to_dict() == {"negative": 9178, "neutral": 3099, "positive": 2363}
+    assert rows["group"].value_counts()["Virgin America"] == 504 and rows["text"].str.contains("\n").sum() == 138
+    assert str(rows["time"].min()) == "2015-02-16 23:36:00" and rows.drop(columns="split").notna().all(axis=None)
+    columns = Columns(text="review", label_names=("negative", "positive"))
+    rows = load_rows(FileSource(kind="file", path="chnsenticorp-htl/*.csv", columns=columns), tmp_path)
+    assert rows["label"].value_counts().to_dict() == {"positive": 5322, "negative": 2444}
+    assert rows["text"].isna().sum() == 1
+    how: Any = {"format": "tsv", "header": ("label", "text"), "quoting": False}
+    rows = load_rows(FileSource(kind="file", path="sms-spam/SMSSpamCollection", **how), tmp_path)
+    assert rows["label"].value_counts().to_dict() == {"ham": 4827, "spam": 747}
+    assert rows.duplicated().sum() == 403

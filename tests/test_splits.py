@@ -14,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from configs.cleaning import Clean
 from configs.sources import ClassFilesSource, EmbeddedSource
 from configs.splitting import GivenSplit, HashSplit, Split, TimeSplit
 from tasks.data import near
+from tasks.data.cleaning import clean_rows
 from tasks.data.files import DataError
 from tasks.data.leakage import near_copies, reasons
 from tasks.data.near import jaccard, near_pairs, representatives, shingle
@@ -227,3 +229,18 @@ def test_moments_out_of_order_are_refused(values: dict[str, str], message: str) 
 def test_exact_shares_by_group_are_refused() -> None:
     with pytest.raises(ValidationError, match="by: group"):
         HashSplit(by="group", exact=True)
+
+
+def test_the_step_near_duplicates_keeps_one_of_each_and_names_it() -> None:
+    """A test row is kept rather than its near-copies in front of it; a missing text copies nothing."""
+    text = "a long enough review of a film that nobody has ever seen in a cinema"
+    texts = [text, f"{text}!", f"{text}s", "a wholly other one", text[:30]]
+    table = rows(texts, split=["train", "test", "train", "train", "train"])
+    table.loc[len(table)] = table.iloc[3].to_dict() | {"id": "none-0", "text": None}
+    cleaned = clean_rows(table, Clean(steps=({"kind": "near_duplicates"},)))  # type: ignore[arg-type]
+    ids = table["id"].tolist()
+    assert cleaned.rows["id"].tolist() == [ids[1], ids[3], ids[4], "none-0"]
+    assert cleaned.dropped[["id", "reason", "other"]].to_numpy().tolist() == [
+        [ids[0], "near-duplicate", ids[1]],
+        [ids[2], "near-duplicate", ids[1]],
+    ]

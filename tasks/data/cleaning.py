@@ -1,16 +1,18 @@
 """Cleaning: rows in; what an ordered list of steps leaves, the dropped rows with their reasons, and counts out."""
 
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from configs import cleaning as steps
 
-from . import repeats, texts
+from . import image_checks, label_errors, lookalikes, markup, repeats, texts, words
+from .cleaned import EXAMPLES, Cleaned, Done
+from .drops import Drops, reason_where
 from .files import DataError
-from .ledger import dropped_rows
 
 TEXTS = (
     steps.Unicode(kind="unicode"),
@@ -20,56 +22,84 @@ TEXTS = (
     steps.Duplicates(kind="duplicates"),
 )
 """What is done to texts where the recipe is silent."""
+IMAGES = (
+    steps.Unreadable(kind="unreadable"),
+    steps.Missing(kind="missing"),
+    steps.Duplicates(kind="duplicates"),
+)
+"""What is done to images where the recipe is silent."""
+LOST = {"id": "str", "reason": "str", "other": "str"}
 
 
-@dataclass(frozen=True)
-class Done:
-    """One step: its name, how many texts it changed, how many rows it dropped."""
+def clean_rows(rows: pd.DataFrame, section: steps.Clean, images: Path | None = None) -> Cleaned:
+    """Take the steps in their order; `images` is the images.parquet of rows with images.
 
-    step: str
-    changed: int
-    dropped: int
-
-
-@dataclass(frozen=True)
-class Cleaned:
-    """Rows that are left, dropped rows (id, reason), and a line per step."""
-
-    rows: pd.DataFrame
-    dropped: pd.DataFrame
-    done: tuple[Done, ...]
-
-
-def clean_rows(rows: pd.DataFrame, section: steps.Clean) -> Cleaned:
-    """Take the steps in their order. Raises DataError where a step says `fail`, or too much is dropped."""
-    before, dropped, done = len(rows), [dropped_rows(rows.head(0), "")], []
-    for step in section.steps if section.steps is not None else TEXTS:
-        changed = 0
+    Raises DataError where a step says `fail`, does not fit the rows, or needs a package that is absent.
+    """
+    chosen = section.steps
+    if chosen is None:
+        chosen = IMAGES if repeats.content(rows) == "image" else TEXTS
+    _require_fit(rows, chosen)
+    seen = pd.DataFrame()
+    if images is not None and any(isinstance(step, steps.ImageStep) for step in chosen):
+        seen = image_checks.inspect(images, rows["image"], chosen)
+    dropped, done = [pd.DataFrame(columns=list(LOST)).astype(LOST)], []
+    for step in chosen:
+        began = time.monotonic()
         if type(step) in CHANGES:
-            new = CHANGES[type(step)](rows["text"], step)
-            changed = int((new.fillna("") != rows["text"].fillna("")).sum())
-            rows = rows.assign(text=new)
+            rows, facts = _change(rows, step)
         else:
-            reasons = DROPS[type(step)](rows, step)
-            gone = rows[reasons.notna()]
-            dropped.append(pd.DataFrame({"id": gone["id"], "reason": reasons[gone.index]}, dtype="str"))
-            rows = rows[reasons.isna()]
-        done.append(Done(step.kind, changed, len(dropped[-1]) if type(step) in DROPS else 0))
-    share = 1 - len(rows) / max(before, 1)
-    if share > section.max_dropped:
-        worst = pd.concat(dropped)["reason"].value_counts().head(3).to_dict()
-        raise DataError(
-            f"cleaning would drop {share:.0%} of {before:,} rows ({worst}), more than `clean.max_dropped` "
-            f"{section.max_dropped:g}; change the steps or raise it"
-        )
+            rows, gone, facts = _drop(rows, step, seen)
+            dropped.append(gone)
+        done.append(Done(step.kind, seconds=time.monotonic() - began, **facts))
     return Cleaned(rows.reset_index(drop=True), pd.concat(dropped, ignore_index=True), tuple(done))
 
 
-def missing(rows: pd.DataFrame, step: steps.Missing) -> pd.Series:
+def require_rest(cleaned: Cleaned, section: steps.Clean) -> None:
+    """Raise DataError where the steps dropped a larger share of the rows than the recipe allows."""
+    share = len(cleaned.dropped) / max(cleaned.before, 1)
+    if share > section.max_dropped:
+        worst = cleaned.dropped["reason"].value_counts().head(3)
+        raise DataError(
+            f"cleaning would drop {share:.0%} of {cleaned.before:,} rows "
+            f"({', '.join(f'{reason}: {count:,}' for reason, count in worst.items())}), more than `clean.max_dropped` "
+            f"{section.max_dropped:g}; change the steps or raise it"
+        )
+
+
+def _require_fit(rows: pd.DataFrame, chosen: tuple[Any, ...]) -> None:
+    has, other = ("images", steps.TextStep) if repeats.content(rows) == "image" else ("texts", steps.ImageStep)
+    odd = [step.kind for step in chosen if isinstance(step, other)]
+    if odd:
+        wants = "texts" if has == "images" else "images"
+        raise DataError(f"`clean.steps` has {', '.join(odd)}, for {wants}, but the rows have {has}; take it out")
+
+
+def _change(rows: pd.DataFrame, step: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
+    new = CHANGES[type(step)](rows["text"], step)
+    changed = new.fillna("") != rows["text"].fillna("")
+    first = changed.to_numpy().nonzero()[0][:EXAMPLES]
+    columns = (column.iloc[first].tolist() for column in (rows["id"], rows["text"], new))
+    return rows.assign(text=new), {"changed": int(changed.sum()), "changes": tuple(zip(*columns, strict=True))}
+
+
+def _drop(rows: pd.DataFrame, step: Any, seen: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    found = LOOKS[type(step)](rows, step, seen) if type(step) in LOOKS else DROPS[type(step)](rows, step)
+    stays = found.reasons.isna()
+    others = pd.Series(index=rows.index, dtype="str") if found.others is None else found.others
+    gone = rows[~stays].assign(reason=found.reasons[~stays], other=others[~stays])
+    shown = gone.groupby("reason").head(EXAMPLES)
+    content = shown.get("file", shown[repeats.content(rows)]).fillna("")
+    losses = tuple(zip(shown["reason"], shown["id"], content, strict=True))
+    facts = {"dropped": len(gone), "losses": losses, "listed": found.listed, "note": found.note}
+    return rows[stays], gone[list(LOST)].astype(LOST), facts
+
+
+def missing(rows: pd.DataFrame, step: steps.Missing) -> Drops:
     """Rows without content or label."""
     content = repeats.content(rows)
-    reasons = repeats.reason_where(_absent(rows["label"]), "missing label")
-    return reasons.mask(_absent(rows[content]), f"missing {content}")
+    reasons = reason_where(_absent(rows["label"]), "missing label")
+    return Drops(reasons.mask(_absent(rows[content]), f"missing {content}"))
 
 
 def _absent(column: pd.Series) -> pd.Series:
@@ -78,13 +108,31 @@ def _absent(column: pd.Series) -> pd.Series:
 
 CHANGES: Mapping[type, Callable[[pd.Series, Any], pd.Series]] = {
     steps.Unicode: texts.normalise,
+    steps.Ftfy: texts.mend,
+    steps.Html: markup.strip_html,
+    steps.Control: texts.drop_control,
+    steps.Urls: texts.replace_urls,
+    steps.Mentions: texts.replace_mentions,
+    steps.Replace: texts.replace,
     steps.Whitespace: texts.cut_whitespace,
     steps.Lowercase: texts.lower,
+    steps.StopWords: words.drop_stop_words,
 }
 """Steps that change texts: column of texts (null where missing) in, the same rows out."""
-DROPS: Mapping[type, Callable[[pd.DataFrame, Any], pd.Series]] = {
+DROPS: Mapping[type, Callable[[pd.DataFrame, Any], Drops]] = {
     steps.Missing: missing,
+    steps.Length: words.length,
+    steps.Language: words.language,
     steps.Contradictions: repeats.contradictions,
     steps.Duplicates: repeats.duplicates,
+    steps.NearDuplicates: repeats.near_duplicates,
+    steps.LabelErrors: label_errors.label_errors,
 }
-"""Steps that drop rows: rows in, the reason per row out, null where the row stays."""
+"""Steps that drop rows: rows in; per row the reason (null where it stays) and the row that it repeats out."""
+LOOKS: Mapping[type, Callable[[pd.DataFrame, Any, pd.DataFrame], Drops]] = {
+    steps.Unreadable: image_checks.unreadable,
+    steps.Mode: image_checks.mode,
+    steps.Size: image_checks.size,
+    steps.PerceptualDuplicates: lookalikes.perceptual_duplicates,
+}
+"""Steps that drop rows by their images; they are given what `image_checks.inspect` saw as well."""

@@ -1,118 +1,164 @@
-"""A recipe's expectations as a Great Expectations suite: rows in; verdicts, offending rows and a page out."""
+"""A recipe's expectations held against the rows: rows in; verdicts with the rows that break them, and a page, out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
-from configs.expectations import Validate
+from configs.expectations import Rule, Severity, Validate
 
-SHOWN = 10
-"""Offending rows shown per expectation."""
+from . import suites
+from .repeats import content
+from .verdicts import SHOWN, Verdict, asked_for, found_in, rows_under, shown
+
+__all__ = ["Verdict", "check_rows", "label_set", "rows_under"]
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """One expectation: its name, what it asked, what was found, and the rows that break it (id, value)."""
+class Asked:
+    """One GX expectation, what its breaking means, what it is called, and where the recipe asks for it."""
 
-    expectation: str
-    asked: str
-    found: str
-    success: bool
-    offending: tuple[tuple[str, str], ...] = ()
+    expectation: Any
+    severity: Severity
+    name: str
+    place: str
+    rule: Rule | None = None
 
 
 def label_set(rows: pd.DataFrame, section: Validate) -> list[str]:
-    """The labels in class-id order: as the recipe says, else as found, sorted."""
-    return list(section.labels) if section.labels else sorted(map(str, rows["label"].dropna().unique()))
+    """The labels in class-id order: as the recipe says (with `labels: warn` further ones behind), else sorted."""
+    found = sorted(map(str, rows["label"].dropna().unique()))
+    if not section.labels:
+        return found
+    widened = section.severity_of("labels") == "warn"
+    return [*section.labels, *(label for label in found if widened and label not in section.labels)]
 
 
 def check_rows(rows: pd.DataFrame, section: Validate) -> tuple[list[Verdict], str]:
-    """Check rows (id, text, label, split as str) against the recipe; returns verdicts and a data-docs page (HTML).
+    """Check rows (see rows.py CORE; kept columns behind) against the recipe: verdicts, and a data-docs page (HTML).
 
-    A text of white space alone counts as missing.
+    A text of white space alone counts as missing. What is in quarantine is asked of all rows, everything else of the
+    rows that stay. Raises DataError for an expectation that cannot be made or checked, before any row is checked.
     """
-    import great_expectations as gx
+    from .given import check_balance, check_splits
 
-    seen = rows.assign(text=rows["text"].where(rows["text"].str.strip() != ""))
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
-    asset = context.data_sources.add_pandas("rows").add_dataframe_asset("rows")
-    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": seen})
-    suite = gx.ExpectationSuite(name="recipe", expectations=_expectations(rows, section))
-    result = batch.validate(
-        suite,
-        result_format={
-            "result_format": "COMPLETE",
-            "unexpected_index_column_names": ["id"],
-            "partial_unexpected_count": SHOWN,
-        },
-    )
-    verdicts = _types(rows) + [_verdict(item, seen) for item in result.results]
-    return verdicts, _page(result)
+    seen = rows
+    if content(rows) == "text":
+        seen = rows.assign(text=rows["text"].where(rows["text"].str.strip() != ""))
+    further = _further(seen, section)
+    asked = dict(enumerate([*_short_rules(seen, section), *further]))
+    first = {number: one for number, one in asked.items() if one.severity == "quarantine"}
+    done = _ask(seen, first)
+    gone = rows_under([verdict for verdict, _ in done.values()], "quarantine")["id"].unique()
+    stay = seen[~seen["id"].isin(gone)] if len(gone) else seen
+    done |= _ask(stay, {number: one for number, one in asked.items() if number not in first})
+    told = [*_types(rows), *(done[number][0] for number in asked)]
+    told += [*check_balance(stay, section), *check_splits(stay, section)]
+    if first:
+        told.append(_leaving(len(gone), len(rows), section))
+    return told, suites.docs_page([done[number][1] for number in asked])
 
 
-def _expectations(rows: pd.DataFrame, section: Validate) -> list[Any]:
+def _ask(rows: pd.DataFrame, asked: dict[int, Asked]) -> dict[int, tuple[Verdict, Any]]:
+    """Verdict and GX's result by number."""
+    results = suites.judge(rows, [one.expectation for one in asked.values()])
+    return {
+        number: (_verdict(one, result, rows), result)
+        for (number, one), result in zip(asked.items(), results, strict=True)
+    }
+
+
+def _further(rows: pd.DataFrame, section: Validate) -> list[Asked]:
+    """The recipe's own expectations, each tried out on a few rows."""
+    found = []
+    for number, asked in enumerate(section.expectations):
+        place = f"validate.expectations.{number}"
+        made = suites.as_moments(suites.make_expectation(asked, place, list(map(str, rows.columns))), rows)
+        suites.try_out(made, place, rows)
+        found.append(Asked(made, asked.severity, asked.name or _name(made), f"{place}.severity"))
+    return found
+
+
+def _name(expectation: Any) -> str:
+    columns = suites.columns_of(expectation)
+    return f"{expectation.expectation_type} ({', '.join(columns)})" if columns else str(expectation.expectation_type)
+
+
+def _short_rules(rows: pd.DataFrame, section: Validate) -> list[Asked]:
+    """The short notation as GX expectations."""
     from great_expectations import expectations as gxe
 
-    labels = label_set(rows, section)
-    present = 1 - section.max_missing
-    asked = [
-        gxe.ExpectTableRowCountToBeBetween(min_value=section.min_rows),
-        gxe.ExpectTableColumnsToMatchSet(column_set=["id", "text", "label", "split"]),
-        gxe.ExpectColumnValuesToNotBeNull(column="text", mostly=present),
-        gxe.ExpectColumnValuesToNotBeNull(column="label", mostly=present),
-        gxe.ExpectColumnUniqueValueCountToBeBetween(column="label", min_value=2),
-        gxe.ExpectColumnValuesToBeInSet(column="label", value_set=labels),
-        gxe.ExpectColumnDistinctValuesToContainSet(column="label", value_set=labels),
-        gxe.ExpectColumnValueLengthsToBeBetween(
-            column="text", min_value=section.min_chars, max_value=section.max_chars
-        ),
+    what, present = content(rows), 1 - section.max_missing
+    labels = list(section.labels or label_set(rows, section))
+    asked: list[tuple[Rule | None, str, Any]] = [
+        (None, "min_rows", gxe.ExpectTableRowCountToBeBetween(min_value=section.min_rows)),
+        (None, "", gxe.ExpectTableColumnsToMatchSet(column_set=["id", what, "label", "split"], exact_match=False)),
+        ("missing", "max_missing", gxe.ExpectColumnValuesToNotBeNull(column=what, mostly=present)),
+        ("missing", "max_missing", gxe.ExpectColumnValuesToNotBeNull(column="label", mostly=present)),
+        (None, "labels", gxe.ExpectColumnUniqueValueCountToBeBetween(column="label", min_value=2)),
+        ("labels", "labels", gxe.ExpectColumnValuesToBeInSet(column="label", value_set=labels)),
     ]
-    if rows["text"].notna().any():
+    if section.labels:  # labels that are merely found may leave with their rows
+        whole: Rule | None = "labels" if section.severity_of("labels") == "warn" else None
+        asked.append((whole, "labels", gxe.ExpectColumnDistinctValuesToContainSet(column="label", value_set=labels)))
+    if what == "text":
+        low, high = section.min_chars, section.max_chars
+        lengths = gxe.ExpectColumnValueLengthsToBeBetween(column="text", min_value=low, max_value=high)
+        asked.append(("chars", "min_chars and max_chars", lengths))
+        asked.append(("nuls", "", gxe.ExpectColumnValuesToNotMatchRegex(column="text", regex=r"\x00")))
+    if rows[what].notna().any():
         unique = 1 - section.max_duplicates
-        asked.append(gxe.ExpectColumnProportionOfUniqueValuesToBeBetween(column="text", min_value=unique))
-    return asked
+        shares = gxe.ExpectColumnProportionOfUniqueValuesToBeBetween(column=what, min_value=unique)
+        asked.append(("duplicates", "max_duplicates", shares))
+    return [_short_rule(section, *one) for one in asked]
+
+
+def _short_rule(section: Validate, rule: Rule | None, key: str, expectation: Any) -> Asked:
+    severity = section.severity_of(rule) if rule else "fail"
+    places = [f"validate.{key}"] if key else []
+    places += [f"validate.severity.{rule}"] if rule else []
+    marked = expectation.copy(update={"severity": suites.GX_SEVERITY[severity]})
+    return Asked(marked, severity, _name(expectation), " or ".join(places), rule)
 
 
 def _types(rows: pd.DataFrame) -> list[Verdict]:
     """Column types; checked here because GX's own type expectation does not know pandas 3's `str`."""
-    asked = {name: str(rows[name].dtype) for name in ("id", "text", "label", "split")}
+    asked = {name: str(rows[name].dtype) for name in ("id", content(rows), "label", "split") if name in rows}
     odd = {name: kind for name, kind in asked.items() if kind not in ("str", "string", "object")}
-    return [Verdict("expect_column_values_to_be_of_type", "every column: str", str(odd or "str"), not odd)]
+    name = "expect_column_values_to_be_of_type"
+    return [Verdict(name, "id, text or image, label, split: str", str(odd or "str"), not odd, name=name)]
 
 
-def _verdict(item: Any, rows: pd.DataFrame) -> Verdict:
-    config, result = item.expectation_config, item.result or {}
-    kwargs = {name: value for name, value in config.kwargs.items() if name != "batch_id"}
-    if item.exception_info.get("raised_exception"):
-        return Verdict(config.type, str(kwargs), str(item.exception_info.get("exception_message")), False)
-    offending = [
-        (str(row["id"]), str(row.get(config.kwargs.get("column"))))
-        for row in (result.get("unexpected_index_list") or [])[:SHOWN]
-    ]
-    if config.type == "expect_column_proportion_of_unique_values_to_be_between" and not item.success:
-        repeated = rows[rows["text"].notna() & rows["text"].duplicated()].head(SHOWN)
-        offending = list(zip(repeated["id"], repeated["text"], strict=True))
-    return Verdict(config.type, _short(kwargs), _found(result), bool(item.success), tuple(offending))
+def _leaving(gone: int, count: int, section: Validate) -> Verdict:
+    share = gone / max(count, 1)
+    found = f"{gone:,} of {count:,} rows leave ({share:.2%})"
+    return Verdict(
+        "max_quarantined", f"at most {section.max_quarantined:.2%} of the rows leave under quarantine", found,
+        share <= section.max_quarantined, name="max_quarantined", place="validate.max_quarantined",
+    )  # fmt: skip
 
 
-def _found(result: dict[str, Any]) -> str:
-    if "unexpected_count" in result:
-        share = result.get("unexpected_percent") or 0.0
-        return f"{result['unexpected_count']:,} of {result['element_count']:,} rows break it ({share:.2f} %)"
-    value = result.get("observed_value")
-    return f"{value:.4f}" if isinstance(value, float) else _short(value)
+def _verdict(asked: Asked, result: Any, rows: pd.DataFrame) -> Verdict:
+    config, found = result.expectation_config, result.result or {}
+    kwargs = {name: value for name, value in config.kwargs.items() if name not in ("batch_id", "severity")}
+    verdict = Verdict(
+        config.type, asked_for(kwargs), found_in(found), bool(result.success),
+        severity=asked.severity, name=asked.name, place=asked.place,
+    )  # fmt: skip
+    said = suites.failure(result)
+    if said:
+        return replace(verdict, found=f"could not be checked: {said}", success=False, broken=True)
+    columns = suites.columns_of(asked.expectation)
+    if asked.rule == "duplicates" and not result.success:
+        breaking = rows[rows[columns[0]].notna() & rows[columns[0]].duplicated()]
+    else:
+        breaking = rows.iloc[found.get("unexpected_index_list") or []]
+    if verdict.severity == "quarantine" and "unexpected_index_list" not in found and found:
+        return replace(verdict, found="no rows are named, so none can leave", success=False, broken=True)
+    return replace(verdict, rows=breaking["id"], offending=_first(breaking, columns))
 
 
-def _short(value: object) -> str:
-    text = ", ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
-    return text if len(text) <= 200 else text[:197] + "..."
-
-
-def _page(result: Any) -> str:
-    from great_expectations.render.renderer import ValidationResultsPageRenderer
-    from great_expectations.render.view import DefaultJinjaPageView
-
-    page: str = DefaultJinjaPageView().render(ValidationResultsPageRenderer(run_info_at_end=True).render(result))
-    return page
+def _first(breaking: pd.DataFrame, columns: list[str]) -> tuple[tuple[str, str], ...]:
+    head = breaking.head(SHOWN)
+    values = zip(*(head[name] for name in columns), strict=True) if columns else ((),) * len(head)
+    return tuple((str(row), ", ".join(map(shown, value))) for row, value in zip(head["id"], values, strict=True))

@@ -4,8 +4,10 @@ import hashlib
 import ipaddress
 import socket
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import httpx
 
@@ -15,12 +17,25 @@ ATTEMPTS = 4
 FIRST_WAIT = 0.5
 """Seconds before the second attempt; doubled before each further one."""
 REDIRECTS = 5
+TELL_EVERY = 2**20
+"""Bytes between two signs of progress."""
 
 
-def download_file(url: str, sha256: str, folder: Path, *, allow_private: bool = False) -> Path:
+@dataclass(frozen=True)
+class Terms:
+    """On what terms a file is fetched: a bearer token for its host alone, the most bytes, and who hears of progress."""
+
+    token: str | None = field(default=None, repr=False)
+    largest: int = 20 * 2**30
+    progress: Callable[[int, int, str], None] = lambda *_: None
+
+
+def download_file(
+    url: str, sha256: str, folder: Path, *, allow_private: bool = False, terms: Terms | None = None
+) -> Path:
     """Download `url` into `folder` under its checksum; a file that is there already is used.
 
-    Raises DataError for a blocked address, an answer that does not get better, or other bytes.
+    Raises DataError for a blocked address, an answer that does not get better, too many bytes, or other bytes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     target, part = folder / sha256, folder / f"{sha256}.part"
@@ -28,42 +43,82 @@ def download_file(url: str, sha256: str, folder: Path, *, allow_private: bool = 
         return target
     for attempt in range(ATTEMPTS):
         try:
-            _transfer(url, part, allow_private)
+            _transfer(url, part, allow_private, terms or Terms())
             break
         except httpx.InvalidURL as error:
-            raise DataError(f"{url}: not an address ({error})") from None
+            raise DataError(f"{shown(url)}: not an address ({error})") from None
         except httpx.HTTPError as error:
-            status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else 503
+            answer = error.response if isinstance(error, httpx.HTTPStatusError) else None
+            status = answer.status_code if answer else 503
             if (status < 500 and status != 429) or attempt == ATTEMPTS - 1:
-                reason = (str(error).splitlines() or [type(error).__name__])[0]
-                raise DataError(f"{url}: {reason}") from None
+                said = f"{status} {answer.reason_phrase}" if answer else str(error)
+                raise DataError(f"{shown(url)}: {(said.splitlines() or [type(error).__name__])[0]}") from None
             time.sleep(FIRST_WAIT * 2**attempt)
     found = _sha256(part)
     if found != sha256:
         part.unlink()
-        raise DataError(f"{url}: sha256 is {found}, the recipe says {sha256}; nothing was kept")
+        raise DataError(f"{shown(url)}: sha256 is {found}, the recipe says {sha256}; nothing was kept")
     part.rename(target)
     return target
 
 
-def _transfer(url: str, part: Path, allow_private: bool) -> None:
+def shown(url: str) -> str:
+    """An address without what may be secret in it: name, password, query."""
+    try:
+        parts = urlsplit(url)
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    except ValueError:
+        return url.partition("?")[0].rpartition("@")[2]
+
+
+def _transfer(url: str, part: Path, allow_private: bool, terms: Terms) -> None:
     have = part.stat().st_size if part.exists() else 0
-    headers = {"Range": f"bytes={have}-", "Accept-Encoding": "identity"} if have else {"Accept-Encoding": "identity"}
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    if terms.token is not None:
+        headers["Authorization"] = f"Bearer {terms.token}"
     with httpx.Client(follow_redirects=False, timeout=30) as client:
         for _ in range(REDIRECTS):
             check_address(url, allow_private)
             with client.stream("GET", url, headers=headers) as answer:
                 if answer.has_redirect_location:
-                    url = urljoin(url, answer.headers["location"])
+                    before, url = url, _target(url, answer.headers["location"])
+                    if urlsplit(url)[:2] != urlsplit(before)[:2]:
+                        headers.pop("Authorization", None)  # and it does not come back, wherever the way leads
                     continue
                 if answer.status_code == 416:  # everything is here already
                     return
                 answer.raise_for_status()
-                with part.open("ab" if answer.status_code == 206 else "wb") as handle:
-                    for block in answer.iter_bytes():
-                        handle.write(block)
+                _save(answer, part, have if answer.status_code == 206 else 0, terms)
                 return
-    raise DataError(f"{url}: more than {REDIRECTS} redirects")
+    raise DataError(f"{shown(url)}: more than {REDIRECTS} redirects")
+
+
+def _save(answer: httpx.Response, part: Path, have: int, terms: Terms) -> None:
+    said = answer.headers.get("content-length", "")
+    total = have + int(said) if said.isdigit() else 0
+    done, told = have, have
+    with part.open("ab" if have else "wb") as handle:
+        for block in answer.iter_bytes() if total <= terms.largest else ():
+            done += len(block)
+            if done > terms.largest:
+                break
+            handle.write(block)
+            if done - told >= TELL_EVERY or done == total:
+                terms.progress(done, total, "downloading")
+                told = done
+    if max(done, total) > terms.largest:
+        part.unlink()
+        raise DataError(
+            f"{shown(str(answer.url))}: {max(done, total):,} bytes or more, beyond the limit of {terms.largest:,} "
+            "that TEMPER_LARGEST_SOURCE sets; nothing was kept"
+        )
+
+
+def _target(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise DataError(f"{shown(url)}: leads to what is not an address ({error})") from None
 
 
 def check_address(url: str, allow_private: bool) -> None:
@@ -71,20 +126,23 @@ def check_address(url: str, allow_private: bool) -> None:
 
     Raises httpx.ConnectError where the name has no address, which may pass.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise DataError(f"{shown(url)}: not an address ({error})") from None
     if allow_private and parts.scheme in ("http", "https"):
         return
     if parts.scheme != "https" or parts.hostname is None:
-        raise DataError(f"{url}: only https addresses are fetched")
+        raise DataError(f"{shown(url)}: only https addresses are fetched")
     try:
         found = socket.getaddrinfo(parts.hostname, parts.port or 443)
     except ValueError as error:
-        raise DataError(f"{url}: not an address ({error})") from None
+        raise DataError(f"{shown(url)}: not an address ({error})") from None
     except OSError as error:
         raise httpx.ConnectError(f"{parts.hostname} has no address ({error})") from None
     for info in found:
         if not ipaddress.ip_address(info[4][0]).is_global:
-            raise DataError(f"{url}: {parts.hostname} is not a public address")
+            raise DataError(f"{shown(url)}: {parts.hostname} is not a public address")
 
 
 def _sha256(path: Path) -> str:

@@ -1,11 +1,27 @@
 """Files as they are found: absent, empty or in another encoding is said with place and mend."""
 
+import codecs
 import difflib
+import glob
+from collections.abc import Sequence
 from pathlib import Path
 
+from configs.settings import settings
 from configs.sources import EmbeddedSource
 
 DEMO = Path(__file__).parent / "demo"
+MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
+         codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip
+"""Byte-order marks; those of UTF-32 begin like those of UTF-16, so they come first."""
+BLOCK = 2**20
+SAMPLE = 2**18
+"""Bytes from which an encoding is guessed."""
+COMMON = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "koi8_r",
+          "iso8859_2", "iso8859_5", "iso8859_7", "iso8859_15", "gb18030", "big5", "cp932", "euc_jp", "cp949",
+          "tis_620", "mac_roman"]  # fmt: skip
+"""Encodings among which one is guessed: with rare ones as candidates, short Russian passes for Mac Greek."""
+FEW = 32
+"""So few bytes beyond ASCII are no ground for statistics."""
 
 
 class DataError(ValueError):
@@ -22,19 +38,111 @@ def check_file(path: Path) -> None:
         raise DataError(f"{path}: the file is empty; it must hold rows")
 
 
+def find_files(paths: str | Sequence[str]) -> list[Path]:
+    """The files that a source's `path` names: each pattern's in the order of their names, a list's as listed.
+
+    Raises DataError for a pattern that fits nothing, a file that is absent or empty, and one named twice.
+    """
+    found: list[Path] = []
+    for name in [paths] if isinstance(paths, str) else paths:
+        plain = settings().source(name)
+        if glob.has_magic(name) and not plain.exists():
+            fitting = sorted(glob.glob(name, root_dir=settings().source(""), recursive=True))
+            several = [path for path in map(settings().source, fitting) if path.is_file()]
+            if not several:
+                raise DataError(f"{plain}: no file fits this pattern; relative ones start at the setting TEMPER_DATA")
+            found += several
+        else:
+            found.append(plain)
+    seen: set[Path] = set()
+    for path in found:
+        check_file(path)
+        if path in seen:
+            raise DataError(f"{path}: named twice; its rows would count double")
+        seen.add(path)
+    return found
+
+
 def check_encoding(path: Path, encoding: str) -> None:
-    """Raise DataError with the line of the first byte that is not in the encoding."""
-    data = path.read_bytes()
+    """Raise DataError with the line of the first byte that is not in the encoding, and one that is likely."""
+    line = 1
     try:
-        data.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise DataError(
-            f"{path}:{line}: byte 0x{data[error.start]:02x} is not {encoding}; "
-            "save the file as UTF-8 or set `encoding` (such as cp1252)"
-        ) from None
+        decoder = codecs.getincrementaldecoder(encoding)()
     except LookupError:
         raise DataError(f"{path}: unknown encoding {encoding!r}; use a name such as utf-8 or cp1252") from None
+    with path.open("rb") as handle:
+        while True:
+            block = handle.read(BLOCK)
+            try:
+                decoder.decode(block, final=not block)
+            except UnicodeError as error:
+                byte = f"byte 0x{error.object[error.start]:02x}" if isinstance(error, UnicodeDecodeError) else "it"
+                before = error.object[: error.start] if isinstance(error, UnicodeDecodeError) else b""
+                likely = guess_encoding(path)
+                raise DataError(
+                    f"{path}:{line + before.count(10)}: {byte} is not {encoding}; save the file as UTF-8 or set "
+                    f"`encoding` ({f'it looks like {likely}' if likely else 'such as cp1252'})"
+                ) from None
+            if not block:
+                return
+            line += block.count(b"\n")
+
+
+def detect_encoding(path: Path) -> str:
+    """The encoding of a whole file: by its mark, else UTF-8 where it holds, else the likeliest that fits every byte.
+
+    Raises DataError where none fits.
+    """
+    check_file(path)
+    likely = guess_encoding(path)
+    if likely is None:
+        raise DataError(f"{path}: no encoding fits every byte of this file; save it as UTF-8")
+    return likely
+
+
+def guess_encoding(path: Path) -> str | None:
+    """The likeliest encoding in which every byte of a file has a meaning; None where there is none."""
+    with path.open("rb") as handle:
+        head = handle.read(4)
+    marked = next((name for mark, name in MARKS.items() if head.startswith(mark)), None)
+    if marked is not None:
+        return marked if _fits(path, marked) else None
+    if _fits(path, "utf-8"):
+        return "utf-8"
+    from charset_normalizer import from_bytes
+
+    telling = _telling(path)
+    odd = sum(byte > 127 for byte in telling)
+    names = [match.encoding for match in from_bytes(telling, cp_isolation=COMMON)]
+    few = odd < FEW and odd < len(telling) / 5  # a few accents: too little to tell languages apart
+    same = bool(names) and telling.decode(names[0], "replace") == telling.decode("cp1252", "replace")
+    ordered = ["cp1252", *names] if few or same else [*names, "cp1252"]
+    return next((name.replace("_", "-") for name in ordered if _fits(path, name)), None)
+
+
+def _telling(path: Path) -> bytes:
+    """The first lines with other bytes than ASCII, up to SAMPLE bytes."""
+    lines, size = [], 0
+    with path.open("rb") as handle:
+        for line in handle:
+            if not line.isascii():
+                lines.append(line[: SAMPLE - size])
+                size += len(lines[-1])
+            if size >= SAMPLE:
+                break
+    return b"".join(lines)
+
+
+def _fits(path: Path, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        with path.open("rb") as handle:
+            while block := handle.read(BLOCK):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+    except UnicodeError:
+        return False
+    return True
 
 
 def text_encoding(encoding: str) -> str:

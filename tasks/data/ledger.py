@@ -15,6 +15,8 @@ SCHEMA = pa.schema(
         ("reason", pa.string()),
     ]
 )
+STAGES = ("download", "validate", "clean", "split", "encode")
+PARTS = ("train", "validation", "test")
 IN = "in"
 DROPPED = "dropped"
 
@@ -55,7 +57,7 @@ def conserve(before: pd.Series, kept: pd.Series, dropped: pd.DataFrame) -> None:
     """Check that each row is kept once or dropped once, and that none appears. Raises ValueError naming rows."""
     after = pd.Index(kept).append(pd.Index(dropped["id"]))
     known = pd.Index(before)
-    if len(known) == len(after) and after.is_unique and known.is_unique and known.isin(after).all():
+    if len(known) == len(after) and after.is_unique and known.is_unique and (after.get_indexer(known) >= 0).all():
         return
     lost, new = known.difference(after)[:3].tolist(), after.difference(known)[:3].tolist()
     twice = after[after.duplicated()][:3].tolist()
@@ -83,7 +85,23 @@ def dropped_rows(rows: pd.DataFrame, reason: str) -> pd.DataFrame:
 
 
 def flow_of_rows(ledger: pd.DataFrame) -> pd.DataFrame:
-    """How many rows ended where: columns stage, outcome (a part, or the reason of a drop), rows; largest first."""
+    """How many rows ended where, in the order of the stages: columns stage, outcome (a part, or the reason of a drop),
+    rows; most rows first within a stage."""
     outcome = ledger["reason"].where(ledger["state"] == DROPPED, ledger["state"])
-    counted = pd.DataFrame({"stage": ledger["stage"], "outcome": outcome}).value_counts().rename("rows")
-    return counted.reset_index()
+    counted = pd.DataFrame({"stage": ledger["stage"], "outcome": outcome}).value_counts().rename("rows").reset_index()
+    place = counted["stage"].map({stage: number for number, stage in enumerate(STAGES)})
+    return counted.assign(place=place).sort_values("place", kind="stable").drop(columns="place").reset_index(drop=True)
+
+
+def require_ended(ledger: pd.DataFrame, raw: int) -> None:
+    """Raise ValueError unless each of the `raw` rows stands once in the ledger, in a part or dropped with a reason."""
+    odd = ledger[~ledger["state"].isin([*PARTS, DROPPED]) | ((ledger["state"] == DROPPED) & (ledger["reason"] == ""))]
+    if len(ledger) != raw or not ledger["id"].is_unique or len(odd):
+        shown = ledger["id"][ledger["id"].duplicated()].tolist()[:3] or odd["id"].tolist()[:3]
+        raise ValueError(f"rows are not conserved: {raw:,} raw, {len(ledger):,} in the ledger, such as {shown}")
+
+
+def parts_by_label(ledger: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
+    """Rows per label (index; of raw rows, by id) and state (columns train, validation, test, dropped)."""
+    named = ledger["id"].map(labels).fillna("(no label)")
+    return pd.crosstab(named, ledger["state"]).reindex(columns=[*PARTS, DROPPED], fill_value=0)

@@ -15,10 +15,11 @@ from configs.splitting import GivenSplit, HashSplit
 from configs.starter import Facts
 
 from .cleaning import clean_rows
+from .columns import SPLITS, take_columns
 from .files import DataError, check_encoding, check_file
+from .ledger import PARTS
 from .rows import with_ids
-from .sources import SPLITS, take_columns
-from .splitting import PARTS, split_rows
+from .splitting import split_rows
 from .tables import ENDINGS, read_table
 
 TEXT_NAMES = ("text", "sentence", "review", "content", "body", "message", "comment", "tweet", "document", "utterance",
@@ -55,7 +56,7 @@ def read_unknown(path: Path) -> tuple[pd.DataFrame, FileSource, list[str]]:
     kind = known or _sniff(path)
     notes = [] if known else [f"the name has no known ending; the content looks like {kind}"]
     encoding = "utf-8"
-    if kind != "parquet":
+    if kind not in ("parquet", "arrow"):
         try:
             check_encoding(path, encoding)
         except DataError as error:

@@ -1,10 +1,12 @@
-"""Steps about rows that repeat others: rows in, the reason per row that is dropped out (null where it stays)."""
+"""Steps about rows that repeat others: rows in, the reason and the other row per row that is dropped out."""
 
 import pandas as pd
 
 from configs import cleaning as steps
 
+from .drops import Drops, drop_where
 from .files import DataError
+from .near import near_pairs, representatives
 
 SPLIT_ORDER = {"test": 0, "validation": 1, "train": 2}
 """Of equal rows in several given splits the one is kept that must not be lost: test before training."""
@@ -15,32 +17,52 @@ def content(rows: pd.DataFrame) -> str:
     return "image" if "image" in rows else "text"
 
 
-def reason_where(mask: pd.Series, reason: str) -> pd.Series:
-    """The reason where the mask holds, else null."""
-    return pd.Series(reason, index=mask.index, dtype="str").where(mask)
+def best_first(rows: pd.DataFrame) -> pd.DataFrame:
+    """The same rows, those first that are kept of several equal ones."""
+    rank = rows["split"].map(SPLIT_ORDER).fillna(0)
+    return rows.loc[rank.sort_values(kind="stable").index]
 
 
-def contradictions(rows: pd.DataFrame, step: steps.Contradictions) -> pd.Series:
+def contradictions(rows: pd.DataFrame, step: steps.Contradictions) -> Drops:
     """The same text under different labels. Raises DataError where the step says `fail`."""
     shared = rows.groupby(content(rows))["label"].transform("nunique") > 1
     if step.action == "fail" and shared.any():
         first = rows[shared].iloc[0]
-        others = rows.loc[rows[content(rows)] == first[content(rows)], "label"].unique()
+        others = rows.loc[rows[content(rows)] == first[content(rows)], "label"].dropna().unique()
         raise DataError(
-            f"{int(shared.sum())} rows share a text with a row of another label, such as {first['id']} "
-            f"({str(first[content(rows)])[:80]!r}: {', '.join(map(str, others))})"
+            f"{int(shared.sum())} rows share a {content(rows)} with a row of another label, such as {first['id']} "
+            f"({str(first[content(rows)])[:80]!r}: {', '.join(map(str, others))}); correct them or set `action`"
         )
+    other = _contradicting(rows[shared]).reindex(rows.index)
     if step.action == "majority":
         votes = rows.groupby([content(rows), "label"])["id"].transform("size")
         most = votes.groupby(rows[content(rows)]).transform("max")
         winners = rows["label"].where(votes == most).groupby(rows[content(rows)]).transform("nunique")
         shared &= ~((votes == most) & (winners == 1))
-    return reason_where(shared, "contradictory label")
+    return drop_where(shared, "contradictory label", other)
 
 
-def duplicates(rows: pd.DataFrame, step: steps.Duplicates) -> pd.Series:
+def _contradicting(rows: pd.DataFrame) -> pd.Series:
+    """Per row the first row of the same content and another label."""
+    first = rows.groupby(content(rows))[["id", "label"]].transform("first")
+    differs = rows["label"] != first["label"]
+    second = rows["id"].where(differs).groupby(rows[content(rows)]).transform("first")
+    return first["id"].where(differs, second)
+
+
+def duplicates(rows: pd.DataFrame, step: steps.Duplicates) -> Drops:
     """All but one of equal rows."""
-    rank = rows["split"].map(SPLIT_ORDER).fillna(0)
-    best_first = rows.assign(rank=rank).sort_values("rank", kind="stable")
-    repeated = best_first.duplicated([content(rows), "label"], keep="first")
-    return reason_where(repeated.reindex(rows.index), "duplicate")
+    ordered = best_first(rows)
+    same = [content(rows), "label"]
+    kept = ordered.groupby(same, dropna=False)["id"].transform("first")
+    return drop_where(ordered.duplicated(same).reindex(rows.index), "duplicate", kept.reindex(rows.index))
+
+
+def near_duplicates(rows: pd.DataFrame, step: steps.NearDuplicates) -> Drops:
+    """Texts that nearly equal one that is kept, whatever the label of either."""
+    ordered = best_first(rows[rows["text"].notna()])
+    stands = representatives(len(ordered), near_pairs(ordered["text"], step.similarity))
+    kept = pd.Series(ordered["id"].to_numpy()[stands], index=ordered.index, dtype="str")
+    return drop_where(
+        (kept != ordered["id"]).reindex(rows.index, fill_value=False), "near-duplicate", kept.reindex(rows.index)
+    )

@@ -1,6 +1,7 @@
-"""A recipe's source -> rows (text, label, split) as strings, whatever the source's own columns and types."""
+"""A recipe's source -> rows (text or image, label, split, …), whatever the source's own columns and types."""
 
-import difflib
+import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -10,108 +11,178 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from configs.settings import settings
-from configs.sources import ClassFilesSource, Columns, EmbeddedSource, FileSource, HubSource, Source, UrlSource
+from configs.sources import (
+    ClassFilesSource,
+    Columns,
+    EmbeddedSource,
+    FileSource,
+    HubSource,
+    ImagesSource,
+    Source,
+    TorchvisionSource,
+    UrlSource,
+)
 
-from . import fetch, hub
-from .files import DataError, check_encoding, check_file, embedded_file, text_encoding
-from .tables import read_table
-
-SPLITS = {"train": "train", "validation": "validation", "valid": "validation", "val": "validation",
-          "dev": "validation", "test": "test"}  # fmt: skip
+from . import archives, fetch, hub
+from .columns import split_names, take_columns
+from .files import DataError, check_encoding, check_file, detect_encoding, embedded_file, find_files, text_encoding
+from .image_files import image_place, read_images
+from .image_sets import read_image_set
+from .intake import Intake, recipe_name
+from .tables import ENDINGS, UNTYPED, format_of, join_tables, read_table
 
 
 def load_rows(source: Source, scratch: Path) -> pd.DataFrame:
+    """Read a source that needs no token; see `read_source`."""
+    return read_source(source, Intake(scratch))
+
+
+def read_source(source: Source, intake: Intake) -> pd.DataFrame:
     """Read a source; a Hub data set's revision must be a commit by now.
 
-    Returns columns text, label, split (str, null where missing). Raises DataError.
+    Returns columns text (or image and file), label, split, and group, time and kept ones where the source has them.
+    What a person should know, and where each byte came from, is left in `intake`. Raises DataError.
     """
     match source:
         case EmbeddedSource():
-            table = read_table(
-                embedded_file(source), FileSource(kind="file", path="", columns=Columns()), "reviews.csv"
-            )
-            rows = take_columns(table, Columns(), embedded_file(source).name)
+            rows = read_embedded(source, intake)
         case FileSource():
-            path = settings().source(source.path)
-            rows = take_columns(read_table(path, source), source.columns, str(path))
+            rows = read_files(source, intake)
         case ClassFilesSource():
-            rows = read_class_files(source)
+            rows = read_class_files(source, intake)
         case UrlSource():
-            path = fetch.download_file(
-                source.url, source.sha256, scratch, allow_private=settings().allow_private_sources
-            )
-            rows = take_columns(read_table(path, source, source.url), source.columns, source.url)
+            path = download(source, intake)
+            rows = read_tables({fetch.shown(source.url): path}, source, intake)
         case HubSource():
-            rows = read_hub(source, scratch)
+            rows = read_hub(source, intake)
+        case ImagesSource():
+            rows = read_images(source, _image_place(source, intake), intake)
+        case TorchvisionSource():
+            intake.where = f"torchvision {source.name}" + (f" in {source.path}" if source.path else "")
+            rows = read_image_set(source, intake)
     if rows.empty:
         raise DataError("the source holds no rows")
     return rows
 
 
-def take_columns(table: pd.DataFrame, columns: Columns, where: str) -> pd.DataFrame:
-    """Pick and rename the columns, with labels and splits as names. Raises DataError for an absent column."""
-    for role, name in (("text", columns.text), ("label", columns.label), ("split", columns.split)):
-        if name is not None and list(table.columns).count(name) > 1:
-            raise DataError(f"{where}: two columns are called {name!r}; rename one of them")
-        if name is not None and name not in table.columns:
-            near = difflib.get_close_matches(name, map(str, table.columns), 1, 0.4)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise DataError(
-                f"{where}: no column {name!r} for `columns.{role}`; "
-                f"the columns are {list(map(str, table.columns))}{hint}"
-            )
-    picked = pd.DataFrame({"text": _words(table[columns.text]), "label": _words(table[columns.label])})
-    if columns.label_names:
-        names = {str(index): name for index, name in enumerate(columns.label_names)}
-        found = picked["label"].dropna()
-        odd = found[~found.isin([*names, *columns.label_names])]
-        if len(odd):
-            raise DataError(
-                f"{where}: row {odd.index[0] + 1} has the label {odd.iloc[0]!r}, which is not one of the "
-                f"{len(names)} in `columns.label_names` ({', '.join(columns.label_names)})"
-            )
-        picked["label"] = picked["label"].map(lambda label: names.get(label, label), na_action="ignore")
-    picked["split"] = _splits(_words(table[columns.split])) if columns.split else None
-    return picked.astype({"text": "str", "label": "str", "split": "str"})
+def read_embedded(source: EmbeddedSource, intake: Intake) -> pd.DataFrame:
+    """Rows that come with Temper."""
+    path, intake.where = embedded_file(source), f"comes with Temper ({source.name})"
+    intake.used(path, path.name)
+    return take_columns(read_table(path, FileSource(kind="file", path=""), "reviews.csv"), Columns(), path.name)
 
 
-def _words(column: pd.Series) -> pd.Series:
-    """Any column as words: 1.0 from an integer column with gaps is "1"; null stays null."""
-    if pd.api.types.is_float_dtype(column):
-        numbers = column.dropna()
-        if (numbers % 1 == 0).all() and (numbers.abs() < 2**53).all():
-            column = column.astype("Int64")
-    return column.astype("str").where(column.notna())
+def read_files(source: FileSource, intake: Intake) -> pd.DataFrame:
+    """Local tables, or an archive of such."""
+    paths = find_files(source.path)
+    intake.where = source.path if isinstance(source.path, str) else ", ".join(source.path)
+    if Path(intake.where).is_absolute():
+        intake.where = recipe_name(Path(intake.where))
+    for path in paths:
+        intake.used(path)
+    return read_tables({str(path): path for path in paths}, source, intake)
 
 
-def _splits(column: pd.Series) -> pd.Series:
-    known = column.str.strip().str.lower().map(SPLITS)
-    odd = column[known.isna() & column.notna()].unique()
-    if len(odd):
-        raise DataError(f"split names {sorted(odd)[:5]} are unknown; use train, validation and test")
-    return known
+def read_tables(files: dict[str, Path], source: FileSource | UrlSource, intake: Intake) -> pd.DataFrame:
+    """Files by name (which tells the format) -> rows; tables in archives are unpacked below the scratch folder."""
+    unpacked = intake.scratch / "unpacked"
+    shutil.rmtree(unpacked, ignore_errors=True)  # of a killed run
+    flat: dict[str, Path] = {}
+    try:
+        for number, (name, path) in enumerate(files.items()):
+            if archives.is_archive(name) or source.member is not None:
+                inside = _unpacked(path, source, intake, unpacked / str(number))
+                flat |= {f"{name}/{member}": copy for member, copy in inside.items()}
+            else:
+                flat[name] = path
+        tables = {name: _read(path, name, source, intake) for name, path in flat.items()}
+    finally:
+        shutil.rmtree(unpacked, ignore_errors=True)
+    where = next(iter(flat)) if len(flat) == 1 else f"{len(flat)} files ({next(iter(flat))} …)"
+    typed = not any(format_of(name, source) in UNTYPED for name in flat)
+    return take_columns(join_tables(tables), source.columns, where, notes=intake.notes, typed=typed)
 
 
-def read_class_files(source: ClassFilesSource) -> pd.DataFrame:
+def _read(path: Path, name: str, source: FileSource | UrlSource, intake: Intake) -> pd.DataFrame:
+    """One table; what is wrong with it is said of its own name, not of the copy's."""
+    try:
+        return read_table(path, _decoded(source, path, name, intake), name)
+    except DataError as error:
+        raise DataError(str(error).replace(str(path), name)) from None
+
+
+def _unpacked(path: Path, source: FileSource | UrlSource, intake: Intake, folder: Path) -> dict[str, Path]:
+    names = []
+    for member in archives.read_members(path):
+        intake.licensed(member.name, member.blocks())
+        names.append(member.name)
+    known = [name for name in names if not re.search(r"(^|/)(\.|__MACOSX/)", name)]  # hidden, and those of a Mac
+    tables = [name for name in known if PurePosixPath(name).suffix.lower() in ENDINGS]
+    wanted = archives.pick_members(path, known, source.member, tables if tables or not source.format else known)
+    copies = archives.unpack(path, wanted.__contains__, folder)
+    for name in wanted:
+        intake.used(copies[name], name)
+    return {name: copies[name] for name in wanted}
+
+
+def _decoded(source: FileSource | UrlSource, path: Path, name: str, intake: Intake) -> FileSource | UrlSource:
+    """The source with the encoding found out where the recipe asks for that."""
+    if source.encoding != "detect" or format_of(name, source) in ("parquet", "arrow"):
+        return source
+    found = detect_encoding(path)
+    intake.note(f"{PurePosixPath(name).name}: encoding detected as {found}")
+    return replace(source, encoding=found)
+
+
+def download(source: UrlSource | ImagesSource, intake: Intake) -> Path:
+    """The file behind an address, in the scratch folder; the token goes to that host alone."""
+    limits = settings()
+    token = None if source.token is None else intake.secret(source.token)
+    terms = fetch.Terms(token, limits.largest_source, intake.progress)
+    url, sha256 = str(source.url), str(source.sha256)
+    path = fetch.download_file(url, sha256, intake.scratch, allow_private=limits.allow_private_sources, terms=terms)
+    intake.where = fetch.shown(url)
+    intake.used(path, PurePosixPath(urlsplit(url).path).name or "file", sha256)
+    return path
+
+
+def _image_place(source: ImagesSource, intake: Intake) -> Path:
+    if source.url is not None:
+        return download(source, intake)
+    place = image_place(source)
+    intake.where = recipe_name(place)
+    if place.is_file():
+        intake.used(place)
+    return place
+
+
+def read_class_files(source: ClassFilesSource, intake: Intake) -> pd.DataFrame:
     """One file per label, one text a line; a blank line is a row without text."""
     parts = []
+    intake.where = ", ".join(source.files.values())
     for label, name in source.files.items():
         path = settings().source(name)
         check_file(path)
-        check_encoding(path, source.encoding)
-        text = path.read_text(encoding=text_encoding(source.encoding))
+        encoding = source.encoding
+        if encoding == "detect":
+            encoding = detect_encoding(path)
+            intake.note(f"{path.name}: encoding detected as {encoding}")
+        check_encoding(path, encoding)
+        intake.used(path)
+        text = path.read_text(encoding=text_encoding(encoding))
         lines = pd.Series(text.removesuffix("\n").split("\n"), dtype="str").str.removesuffix("\r")
         parts.append(pd.DataFrame({"text": lines.where(lines != ""), "label": label, "split": None}))
     return pd.concat(parts, ignore_index=True).astype({"text": "str", "label": "str", "split": "str"})
 
 
-def read_hub(source: HubSource, scratch: Path) -> pd.DataFrame:
+def read_hub(source: HubSource, intake: Intake) -> pd.DataFrame:
     """Fetch a data set at its commit and read every split; integer classes become their names."""
     import datasets
 
     folder = hub.fetch(source.repo, source.revision, "dataset", hub.DATA_FILES)
-    cache = str(scratch / "datasets")
+    cache = str(intake.scratch / "datasets")
     try:
+        record_hub(source, folder, intake)
         check_card(folder / "README.md")
         builder = datasets.load_dataset_builder(str(folder), source.subset, cache_dir=cache)
         words = {"keep_default_na": False, "na_values": [""]} if hasattr(builder.config, "keep_default_na") else {}
@@ -126,11 +197,33 @@ def read_hub(source: HubSource, scratch: Path) -> pd.DataFrame:
         if isinstance(feature, datasets.ClassLabel):
             table[columns.label] = table[columns.label].where(table[columns.label] != -1)  # the Hub's "no label"
             columns = replace(columns, label_names=columns.label_names or tuple(feature.names))
-        rows = take_columns(table, columns, f"{source.repo} ({split})")
+        rows = take_columns(table, columns, f"{source.repo} ({split})", notes=intake.notes)
         if columns.split is None:
-            rows["split"] = _splits(pd.Series([str(split)] * len(rows), dtype="str"))
+            rows["split"] = split_names(pd.Series([str(split)] * len(rows), dtype="str"))
         parts.append(rows)
     return pd.concat(parts, ignore_index=True)
+
+
+def record_hub(source: HubSource, folder: Path, intake: Intake) -> None:
+    """Where the files are from, and the licence that the data set's card names."""
+    intake.where = f"{source.repo}@{source.revision}"
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        intake.used(path, path.relative_to(folder).as_posix())
+    if licence := read_card(folder / "README.md").get("license"):
+        says = licence if isinstance(licence, str) else ", ".join(map(str, licence))
+        intake.licence = {"file": "README.md", "says": says[:200]}
+
+
+def read_card(card: Path) -> dict[str, Any]:
+    """What a data set's README.md says of it at its head; empty where there is none. Raises DataError for no YAML."""
+    import yaml
+    from huggingface_hub import DatasetCard
+
+    try:
+        told: dict[str, Any] = DatasetCard.load(card).data.to_dict() if card.is_file() else {}
+    except (ValueError, yaml.YAMLError) as error:
+        raise DataError(f"its README.md begins with what is not YAML ({str(error).splitlines()[0]})") from None
+    return told
 
 
 def check_card(card: Path) -> None:
@@ -138,10 +231,7 @@ def check_card(card: Path) -> None:
 
     An address there reaches any server, a path any file of this machine.
     """
-    from huggingface_hub import DatasetCard
-
-    configs = DatasetCard.load(card).data.get("configs") if card.is_file() else None
-    for config in [entry for entry in configs or [] if isinstance(entry, dict)]:
+    for config in [entry for entry in read_card(card).get("configs") or [] if isinstance(entry, dict)]:
         for place in _strings([config.get("data_files"), config.get("data_dir")]):
             outside = place.startswith(("/", "~")) or ".." in PurePosixPath(place).parts
             if outside or urlsplit(place).scheme or "://" in place or "::" in place:

@@ -10,9 +10,8 @@ import pandas as pd
 from configs.splitting import GivenSplit, HashSplit, Split, TimeSplit
 
 from .files import DataError
+from .ledger import PARTS
 from .repeats import content
-
-PARTS = ("train", "validation", "test")
 
 
 def split_rows(rows: pd.DataFrame, section: Split) -> pd.Series:

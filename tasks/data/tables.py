@@ -1,10 +1,10 @@
-"""Files -> tables of strings; a file that cannot be read is named with line, cause and mend."""
+"""Files -> tables; a file that cannot be read is named with line, cause and mend."""
 
 import csv
 import json
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 import pandas as pd
@@ -18,7 +18,13 @@ ENDINGS = {
     ".ndjson": "jsonl",
     ".json": "jsonl",
     ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
 }
+LONGEST = 2**31 - 1
+"""Characters that a field may have; Python's own limit is 131,072."""
+UNTYPED = ("csv", "tsv")
+"""Formats in which every value is a word."""
 
 
 class Reading(Protocol):
@@ -26,7 +32,7 @@ class Reading(Protocol):
 
     @property
     def format(self) -> str | None:
-        """csv, tsv, jsonl or parquet; None: by the ending."""
+        """csv, tsv, jsonl, parquet or arrow; None: by the ending."""
 
     @property
     def encoding(self) -> str:
@@ -42,18 +48,38 @@ class Reading(Protocol):
 
 
 def read_table(path: Path, how: Reading, name: str | None = None) -> pd.DataFrame:
-    """Read CSV, TSV, JSON lines or Parquet. Only an empty field is missing; "NA" and "null" are words.
+    """Read CSV, TSV, JSON lines, Parquet or Arrow. Only an empty field is missing; "NA" and "null" are words.
 
     Raises DataError where the file is absent, empty, of unknown format, or not as its format asks.
     """
     check_file(path)
-    kind = how.format or ENDINGS.get(Path(name or path).suffix.lower())
-    if kind is None:
-        raise DataError(f"{path}: unknown ending; set `format` to one of csv, tsv, jsonl, parquet")
-    if kind == "parquet":
-        return _read_parquet(path)
+    kind = format_of(name or str(path), how)
+    if kind in ("parquet", "arrow"):
+        return _read_arrow(path, kind)
     check_encoding(path, how.encoding)
     return _read_jsonl(path, how.encoding) if kind == "jsonl" else _read_csv(path, kind, how)
+
+
+def format_of(name: str, how: Reading) -> str:
+    """The format as the recipe says, else by the name's ending. Raises DataError where neither tells."""
+    kind = how.format or ENDINGS.get(PurePosixPath(name).suffix.lower())
+    if kind is None:
+        raise DataError(f"{name}: unknown ending; set `format` to one of csv, tsv, jsonl, parquet, arrow")
+    return kind
+
+
+def join_tables(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Tables of the same columns, one behind the other. Raises DataError naming the columns that differ."""
+    first, *rest = tables
+    known = list(map(str, tables[first].columns))
+    for name in rest:
+        here = list(map(str, tables[name].columns))
+        if sorted(known) != sorted(here):
+            lacking, more = [c for c in known if c not in here], [c for c in here if c not in known]
+            said = [f"{word} {columns}" for word, columns in (("lacks", lacking), ("has also", more)) if columns]
+            differ = " and ".join(said) or f"has {here}"
+            raise DataError(f"{name} {differ}, unlike {first}; files that are read together have the same columns")
+    return pd.concat(tables.values(), ignore_index=True) if rest else tables[first]
 
 
 def _read_csv(path: Path, kind: str, how: Reading) -> pd.DataFrame:
@@ -88,6 +114,7 @@ def _read_csv(path: Path, kind: str, how: Reading) -> pd.DataFrame:
 def _records(path: Path, kind: str, how: Reading) -> Iterator[tuple[int, list[str]]]:
     """Records that are not blank, with the line on which each ends."""
     quoting: Any = csv.QUOTE_MINIMAL if how.quoting else csv.QUOTE_NONE
+    csv.field_size_limit(LONGEST)
     with path.open(encoding=text_encoding(how.encoding), newline="") as handle:
         reader = csv.reader(handle, delimiter="\t" if kind == "tsv" else ",", quoting=quoting)
         yield from ((reader.line_num, row) for row in reader if any(field.strip() for field in row))
@@ -118,12 +145,27 @@ def _is_unicode(row: Any) -> bool:
     return True
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
+def _read_arrow(path: Path, kind: str) -> pd.DataFrame:
     import pyarrow as pa
+    import pyarrow.feather as feather
     import pyarrow.parquet as pq
 
     try:
-        frame: pd.DataFrame = pq.read_table(path).to_pandas()
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path}: not a Parquet file ({error})") from None
+        table = pq.read_table(path) if kind == "parquet" else _arrow_table(path, feather)
+        frame: pd.DataFrame = table.to_pandas()
+    except (pa.ArrowException, OSError) as error:
+        name = "a Parquet" if kind == "parquet" else "an Arrow"
+        raise DataError(f"{path}: not {name} file ({str(error).splitlines()[0]})") from None
     return frame
+
+
+def _arrow_table(path: Path, feather: Any) -> Any:
+    """A table in Arrow's file form (Feather 2) or stream form (as `datasets` writes it)."""
+    import pyarrow as pa
+
+    with path.open("rb") as handle:
+        whole = handle.read(4) in (b"ARRO", b"FEA1")
+    if whole:
+        return feather.read_table(path, memory_map=False)
+    with pa.OSFile(str(path)) as source, pa.ipc.open_stream(source) as reader:
+        return reader.read_all()

@@ -16,7 +16,7 @@ OUTSIDE = ("configs", "tasks.cached", "tasks.artifact", "tasks.store")
 """Not part of any closure: recipe values are in the key already, the cache has FORMAT."""
 SHOWING = {"matplotlib", "rich", "mlflow", "prefect", "pydantic", "typer", "yaml", "grimp"}
 """Libraries that shape what is shown or configured, not the bytes of an artifact."""
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "great_expectations": "great-expectations"}
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "great_expectations": "great-expectations", "PIL": "pillow"}
 
 
 @cache

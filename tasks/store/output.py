@@ -1,10 +1,14 @@
 """Output: the unfinished artifact that a stage writes into, and the ways in which it speaks while it works."""
 
 import json
+import os
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ..artifact import StageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +23,21 @@ def _silent(*_: object) -> None:
     """Speaks to nobody (a stage called by itself)."""
 
 
+def environment_secret(name: str) -> str:
+    """The secret in the environment variable of this name. Raises StageError where there is none."""
+    value = os.environ.get(name, "").strip()
+    if not value:
+        raise StageError(f"no environment variable {name} holds the token that the recipe names; set it")
+    return checked_secret(name, value)
+
+
+def checked_secret(name: str, value: str) -> str:
+    """The value, fit to be sent. Raises StageError, which does not repeat it."""
+    if not (value.isascii() and value.isprintable()) or " " in value:
+        raise StageError(f"the secret {name} holds blanks or characters that no token has; set it anew")
+    return value
+
+
 @dataclass
 class Output:
     """Where one stage writes; `folder` becomes the artifact once the stage returns."""
@@ -27,6 +46,7 @@ class Output:
     report: Report = _silent
     progress: Progress = _silent
     say: Callable[[str], None] = _silent
+    secret: Callable[[str], str] = environment_secret
     counts: dict[str, int] = field(default_factory=dict)
     resumed: bool = False
 
@@ -46,6 +66,14 @@ class Output:
         path = self.folder / "beside"
         path.mkdir(exist_ok=True)
         return path
+
+    def carry(self, source: Path) -> None:
+        """Hand an upstream file on under its name: a hard link, or a copy where the file system has none."""
+        target = self.data / source.name
+        try:
+            os.link(source, target)
+        except OSError:
+            shutil.copyfile(source, target)
 
     def summary(self, markdown: str) -> None:
         """What both interfaces show of this stage."""

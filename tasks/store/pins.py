@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from configs import models, sources
 from configs.literal import literal
 from configs.settings import settings
 
-from ..artifact import canonical, digest_file, marks
+from ..artifact import canonical, digest_file, digest_text, marks
 from .disk import write_synced
 from .lock import locked
 
@@ -43,9 +44,7 @@ def _pin(value: Any, table: dict[str, Any], ask: bool) -> tuple[Any, Any]:
             return replace(value, revision=commit), {**plain, "commit": commit}
         case sources.FileSource():
             plain.pop("path")
-            path = settings().source(value.path)
-            ending = value.format or path.suffix.lower()
-            return value, {**plain, "format": ending, "sha256": _sha256(path, table)}
+            return value, {**plain, **_tables(value, table)}
         case models.LocalTokenizer() | models.LocalModel():
             plain.pop("path")
             return value, {**plain, "files": _folder(settings().source(value.path), table)}
@@ -53,8 +52,13 @@ def _pin(value: Any, table: dict[str, Any], ask: bool) -> tuple[Any, Any]:
             found = [[name, _sha256(settings().source(path), table)] for name, path in value.files.items()]
             return value, {**plain, "files": found}
         case sources.UrlSource():
-            plain.pop("url")
-            return value, {**plain, "format": value.format or Path(value.url).suffix.lower()}
+            del plain["url"]
+            plain.pop("token", None)
+            return value, {**plain, "format": value.format or Path(urlsplit(value.url).path).suffix.lower()}
+        case sources.ImagesSource():
+            return value, _images(value, plain, table)
+        case sources.TorchvisionSource():
+            return value, _image_set(value, plain, table)
         case sources.EmbeddedSource():
             from ..data.files import embedded_file
 
@@ -91,6 +95,55 @@ def _folder(folder: Path, table: dict[str, Any]) -> dict[str, str]:
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; relative paths start at the setting TEMPER_DATA")
     return {path.name: _digest(path, table) for path in sorted(folder.iterdir()) if path.is_file()}
+
+
+def _tables(value: sources.FileSource, table: dict[str, Any]) -> dict[str, Any]:
+    """Format and sha256 of the one file, or of each in order."""
+    from ..data.files import find_files
+
+    found = [[value.format or path.suffix.lower(), _sha256(path, table)] for path in find_files(value.path)]
+    return {"format": found[0][0], "sha256": found[0][1]} if len(found) == 1 else {"files": found}
+
+
+def _images(value: sources.ImagesSource, plain: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
+    """Bytes for places; of a folder one digest over the paths inside and the sha256 of each file."""
+    from ..data.image_files import image_place
+
+    for name in ("path", "url", "token"):
+        plain.pop(name, None)
+    if value.url is not None:
+        return plain
+    place = image_place(value)
+    return {**plain, "sha256": _tree(place, table) if place.is_dir() else _sha256(place, table)}
+
+
+def _tree(folder: Path, table: dict[str, Any]) -> str:
+    """Digest of all files below a folder; the pins keep one line for the folder, not one for each of a million."""
+    from ..data.image_files import list_folder
+
+    names = list_folder(folder)
+    now = digest_text(canonical([[name, marks(folder / name)] for name in names]))
+    known = table["files"].get(f"{folder}/", {})
+    if known.get("marks") != now:
+        digests = [[name, digest_file(folder / name)] for name in names]
+        table["files"][f"{folder}/"] = known = {"marks": now, "sha256": digest_text(canonical(digests))}
+    return str(known["sha256"])
+
+
+def _image_set(value: sources.TorchvisionSource, plain: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
+    """torchvision's own checksums stand for what it downloads; of a folder the files that are read count."""
+    if plain.pop("path", None) is None:
+        return plain
+    from ..data.files import DataError
+    from ..data.image_sets import IDX, IDX_FILES, idx_file
+
+    folder = settings().source(str(value.path))
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; relative paths start at the setting TEMPER_DATA")
+    if value.name not in IDX:
+        return {**plain, "sha256": _tree(folder, table)}
+    paths = [idx_file(folder, name) for pair in IDX_FILES.values() for name in pair]
+    return {**plain, "files": [_sha256(path, table) for path in paths]}
 
 
 def _sha256(path: Path, table: dict[str, Any]) -> str:

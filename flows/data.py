@@ -1,0 +1,107 @@
+"""temper data: where every row of a recipe's source went, counted."""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from .failures import failures
+from .run import Overrides, RecipeFile
+
+if TYPE_CHECKING:
+    from tasks.artifact import Artifact
+
+MOST = 10
+"""Reasons shown."""
+
+
+def command(
+    recipe: RecipeFile,
+    overrides: Overrides = None,
+    until: Annotated[
+        Literal["split", "encode"], typer.Option("--until", help="Last stage that is looked at; encode tokenises.")
+    ] = "encode",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
+) -> None:
+    """Show what each stage kept and dropped, the commonest reasons, and how labels fall into the parts.
+
+    Runs the stages up to `encode` where they are not cached, and nothing behind: no training.
+    """
+    from configs.load import load_recipe
+
+    with failures():
+        loaded = load_recipe(recipe, overrides or [])
+        from tasks.store.events import heard_by
+
+        from .spine import perform_until
+        from .telling import Teller
+
+        with Teller("reading") as teller, heard_by(teller.hear):
+            outcomes = perform_until(loaded, until)
+        document = count_rows({name: outcome.result for name, outcome in outcomes.items()})
+    print(json.dumps(document, ensure_ascii=False, indent=1)) if as_json else _show(document)
+
+
+def count_rows(stages: "dict[str, Artifact]") -> dict[str, Any]:
+    """Counts of rows over the stages up to split or encode. Raises StageError where rows are not conserved."""
+    from tasks.artifact import StageError
+    from tasks.data import ledger as book
+    from tasks.data.rows import read_rows
+
+    raw = read_rows(stages["download"].file("rows.parquet"))
+    ledger = book.read_ledger(list(stages.values())[-1].file("ledger.parquet"))
+    try:
+        book.require_ended(ledger, len(raw))
+    except ValueError as error:
+        raise StageError(str(error)) from None
+    flow = book.flow_of_rows(ledger)
+    dropped = flow[~flow["outcome"].isin(book.PARTS)].sort_values("rows", ascending=False, kind="stable")
+    steps = stages["clean"].records / "steps.json"
+    labels = book.parts_by_label(ledger, raw.set_index("id")["label"])
+    return {
+        "raw": len(raw),
+        "parts": {part: int((ledger["state"] == part).sum()) for part in book.PARTS},
+        "dropped": int((ledger["state"] == book.DROPPED).sum()),
+        "stages": [{"stage": name, **_rows(artifact)} for name, artifact in stages.items()],
+        "steps": json.loads(steps.read_text(encoding="utf-8")),
+        "reasons": dropped.to_dict("records"),
+        "labels": [{"label": str(label), **row} for label, row in zip(labels.index, labels.to_dict("records"),
+                                                                     strict=True)],
+    }  # fmt: skip
+
+
+def _rows(artifact: "Artifact") -> dict[str, int]:
+    counts = artifact.manifest()["rows"]
+    return {"in": counts.get("in", counts["out"]), "kept": counts["out"], "dropped": counts.get("dropped", 0)}
+
+
+def _show(found: dict[str, Any]) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    raw = found["raw"]
+    _print(console, ("stage", "in", "kept", "dropped"), [list(line.values()) for line in found["stages"]])
+    changes = [[step["step"], step["changed"], step["dropped"]] for step in found["steps"]]
+    _print(console, ("step of clean", "texts changed", "rows dropped"), changes)
+    reasons = [[line["outcome"], line["stage"], line["rows"], f"{line['rows'] / raw:.2%}"] for line in found["reasons"]]
+    if reasons:
+        _print(console, ("dropped because", "in", "rows", "of all"), reasons[:MOST])
+    if len(reasons) > MOST:
+        console.print(f"[dim]and {len(reasons) - MOST} rarer reasons: --json has them all[/]\n")
+    _print(console, ("label", "train", "validation", "test", "dropped"), [list(line.values()) for line in
+                                                                         found["labels"]])  # fmt: skip
+    total = " + ".join(f"{count:,} {part}" for part, count in found["parts"].items())
+    console.print(f"{raw:,} raw rows = {total} + {found['dropped']:,} dropped")
+
+
+def _print(console: Any, header: tuple[str, ...], rows: list[list[Any]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for number, name in enumerate(header):
+        table.add_column(name, justify="left" if number == 0 or (name == "in" and header[0] != "stage") else "right")
+    for row in rows:
+        table.add_row(*(Text(f"{cell:,}" if isinstance(cell, int) else str(cell)) for cell in row))
+    console.print(table)
+    console.print()

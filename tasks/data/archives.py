@@ -1,0 +1,226 @@
+"""zip and tar archives -> their members, one by one, checked; nothing is ever written where a member's name points to.
+
+What would leave the folder, is no plain file, is encrypted or grows out of measure makes the whole archive refused:
+an archive that holds such a thing was not made for data.
+"""
+
+import bz2
+import glob
+import gzip
+import io
+import lzma
+import stat
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from configs.settings import settings
+
+from .files import DataError
+
+ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
+MOST_MEMBERS = 2_000_000
+STEEPEST = 200
+"""So many times its own size an archive may unpack to; text reaches 20, zeros 1,000."""
+SMALL = 64 * 2**20
+"""Bytes up to which the ratio does not matter."""
+LONGEST_HEADER = 2**20
+"""Bytes of a tar's name or attribute record, which is read into memory as a whole."""
+BLOCK = 2**20
+OPENERS: dict[bytes, Callable[[Any], Any]] = {b"\x1f\x8b": gzip.open, b"\xfd7": lzma.open, b"BZ": bz2.open}
+LONG = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
+DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, OSError, EOFError,
+          NotImplementedError, OverflowError, UnicodeError)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file in an archive: its path inside, its size in bytes, and its bytes, to be read before the next member."""
+
+    name: str
+    size: int
+    blocks: Callable[[], Iterator[bytes]]
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except DAMAGE as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(f"{path}: not a zip or tar archive, or damaged ({reason})") from None
+
+
+def is_archive(name: str) -> bool:
+    """Whether a name ends like an archive's."""
+    return name.lower().endswith(ENDINGS)
+
+
+def read_members(path: Path) -> Iterator[Member]:
+    """The files of an archive in its own order; folders are passed over.
+
+    Raises DataError for what is no archive, is damaged, or holds what must not be unpacked.
+    """
+    largest = settings().largest_source
+    with path.open("rb") as handle:
+        is_zip = handle.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
+    names: set[str] = set()
+    total = 0
+    with _naming(path):
+        for member in _zipped(path) if is_zip else _tarred(path, largest):
+            if member.name in names:
+                raise DataError(f"{path}: {member.name!r} is in the archive twice; pack it anew")
+            names.add(member.name)
+            total += member.size
+            _check_growth(path, total, largest)
+            if len(names) > MOST_MEMBERS:
+                raise DataError(f"{path}: more than {MOST_MEMBERS:,} files; unpack it and name the folder")
+            yield member
+
+
+def unpack(path: Path, wanted: Callable[[str], bool], folder: Path) -> dict[str, Path]:
+    """Copy the files whose names are wanted into `folder`, under numbers; returns name to copy.
+
+    A member's name is never part of a path that is written. Raises DataError as `read_members` does.
+    """
+    folder.mkdir(parents=True)
+    found: dict[str, Path] = {}
+    for member in read_members(path):
+        if wanted(member.name):
+            target = folder / str(len(found))
+            with target.open("xb") as copy:
+                for block in member.blocks():
+                    copy.write(block)
+            found[member.name] = target
+    return found
+
+
+def pick_members(
+    path: Path, names: Sequence[str], member: str | Sequence[str] | None, tables: Sequence[str]
+) -> list[str]:
+    """The names that a source's `member` means, or the only table where it is absent.
+
+    A path or pattern may leave out the folders above. Raises DataError where it fits none, or where several would.
+    """
+    shown = ", ".join(sorted(tables or names)[:10]) + (" …" if len(tables or names) > 10 else "")
+    if member is None:
+        if len(tables) != 1:
+            raise DataError(f"{path}: {len(tables)} tables in the archive; name them with `member`: {shown}")
+        return list(tables)
+    found: list[str] = []
+    for pattern in [member] if isinstance(member, str) else member:
+        matching = sorted(name for name in names if PurePosixPath(name).match(pattern))
+        fitting = [pattern] if pattern in names else matching
+        if not fitting or (len(fitting) > 1 and not glob.has_magic(pattern)):
+            fits = f"{len(fitting)} files" if fitting else "no file"
+            raise DataError(f"{path}: `member` {pattern!r} fits {fits} in the archive, which holds {shown}")
+        found += [name for name in fitting if name not in found]
+    return found
+
+
+def _check_growth(path: Path, total: int, largest: int) -> None:
+    packed = max(path.stat().st_size, 1)
+    if total > largest:
+        raise DataError(
+            f"{path}: unpacks to more than {largest:,} bytes, the limit that TEMPER_LARGEST_SOURCE sets; raise it"
+        )
+    if total > SMALL and total > STEEPEST * packed:
+        raise DataError(
+            f"{path}: unpacks to more than {STEEPEST} times its own {packed:,} bytes, as one made to fill a disk does; "
+            "if it is sound, unpack it and name the folder or file"
+        )
+
+
+def safe_name(path: Path, name: str) -> str:
+    """A member's name with forward slashes. Raises DataError where it leads, or may lead, out of a folder."""
+    plain = name.replace("\\", "/")
+    parts = PurePosixPath(plain).parts
+    reason = (
+        "an absolute path" if plain.startswith("/") or plain[1:2] == ":"
+        else "a path that leads upwards" if ".." in parts
+        else "no name of a file" if any(ord(letter) < 32 or 0xD800 <= ord(letter) < 0xE000 for letter in plain)
+        else ""
+    )  # fmt: skip
+    if reason:
+        raise DataError(f"{path}: {name[:200]!r} in the archive is {reason}; nothing of it is unpacked")
+    return "/".join(parts)
+
+
+def _refused(path: Path, name: str, what: str) -> DataError:
+    return DataError(f"{path}: {name[:200]!r} in the archive is {what}; pack plain files and folders only")
+
+
+def _zipped(path: Path) -> Iterator[Member]:
+    with zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            name = safe_name(path, entry.orig_filename)
+            kind = stat.S_IFMT(entry.external_attr >> 16)
+            if entry.is_dir() or kind == stat.S_IFDIR:
+                continue
+            if kind not in (0, stat.S_IFREG) or not name:
+                raise _refused(path, name, "a link" if kind == stat.S_IFLNK else "no plain file")
+            if entry.flag_bits & 1:
+                raise DataError(f"{path}: {name!r} is encrypted; pack it without a password")
+            yield Member(name, entry.file_size, partial(_blocks, path, partial(archive.open, entry)))
+
+
+def _tarred(path: Path, largest: int) -> Iterator[Member]:
+    with path.open("rb") as raw:
+        opener = OPENERS.get(raw.read(2), io.BufferedReader)
+        raw.seek(0)
+        unpacked = _Counted(opener(raw), lambda total: _check_growth(path, total, largest))
+        with tarfile.open(fileobj=unpacked, mode="r|", tarinfo=_Header) as archive:  # type: ignore[call-overload]
+            while (entry := archive.next()) is not None:
+                archive.members.clear()  # else every header stays in memory
+                name = safe_name(path, entry.name)
+                if entry.isdir():
+                    continue
+                if not entry.isreg() or entry.issparse() or not name:
+                    raise _refused(path, name, "a link" if entry.issym() or entry.islnk() else "no plain file")
+                yield Member(name, entry.size, partial(_blocks, path, partial(archive.extractfile, entry)))
+
+
+def _blocks(path: Path, opened: Callable[[], Any]) -> Iterator[bytes]:
+    with _naming(path), opened() as source:
+        while block := source.read(BLOCK):
+            yield block
+
+
+class _Counted:
+    """A decompressed stream that says after each read how much it gave."""
+
+    def __init__(self, stream: IO[bytes], check: Callable[[int], None]) -> None:
+        self.stream, self.check, self.given = stream, check, 0
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes. Raises DataError beyond the limit."""
+        data = self.stream.read(size)
+        self.given += len(data)
+        self.check(self.given)
+        return data
+
+
+class _Header(tarfile.TarInfo):
+    """A tar header: a damaged one is an error, not the end, and a long one (kept in memory) is not too long."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Header":
+        """Parse one block. Raises tarfile.ReadError."""
+        try:
+            header = super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            if not any(buf) and len(buf) == tarfile.BLOCKSIZE:  # the closing block
+                raise
+            raise tarfile.ReadError(f"cut off or overwritten: {error}") from None
+        if header.type not in (*tarfile.SUPPORTED_TYPES, *LONG) or header.size < 0:
+            raise tarfile.ReadError(f"a member of unknown type {header.type!r}")
+        if header.type in LONG and header.size > LONGEST_HEADER:
+            raise tarfile.ReadError(f"a header of {header.size:,} bytes")
+        return header

@@ -1,0 +1,201 @@
+"""A source's table -> Temper's columns: text, label, split, group and time, and those that a recipe keeps."""
+
+import difflib
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from configs.sources import Columns
+
+from .files import DataError
+
+SPLITS = {"train": "train", "validation": "validation", "valid": "validation", "val": "validation",
+          "dev": "validation", "test": "test"}  # fmt: skip
+EPOCHS = ("s", "ms")
+UNAMBIGUOUS = ("%a %b %d %H:%M:%S %z %Y", "%a, %d %b %Y %H:%M:%S %z", "%d %b %Y", "%d %B %Y", "%B %d, %Y")
+"""Tried where ISO 8601 does not fit: forms that name the month, so that no day can be taken for one."""
+DATED = r"\d{1,4}[-/. ]+\w{1,9}[-/., ]+\d{1,4}|^\d{8,}(?:\.\d*)?$"
+"""What was meant as a moment, as against "unknown"."""
+INTEGER, NUMBER = r"-?(?:0|[1-9]\d{0,17})", r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?"
+
+
+def take_columns(
+    table: pd.DataFrame, columns: Columns, where: str, *, notes: list[str] | None = None, typed: bool = True
+) -> pd.DataFrame:
+    """Pick and rename the columns, with labels, groups and splits as names; what a person should know goes to `notes`.
+
+    Without `typed` the table is of a format that knows only words, and kept columns that spell numbers become such.
+
+    Raises DataError for an absent column, an unknown label or split, and a time whose form is not told.
+    """
+    notes = [] if notes is None else notes
+    _check_names(table, columns, where)
+    picked: dict[str, Any] = {
+        "text": _words(table[columns.text]),
+        "label": _named(_words(table[columns.label]), columns, where),
+    }
+    picked["split"] = split_names(_words(table[columns.split])) if columns.split else None
+    types = {"text": "str", "label": "str", "split": "str"}
+    if columns.group is not None:
+        picked["group"], types["group"] = _words(table[columns.group]), "str"
+    if columns.time is not None:
+        picked["time"] = read_moments(table[columns.time], columns, where, notes)
+    for name in columns.keep:
+        picked[name] = as_kept(table[name], typed=typed)
+    rows = pd.DataFrame(picked).astype(types)
+    if columns.keep:
+        kept = ", ".join(f"{name} ({rows[name].dtype})" for name in columns.keep)
+        notes.append(f"kept columns: {kept}")
+    return rows
+
+
+def _check_names(table: pd.DataFrame, columns: Columns, where: str) -> None:
+    names = list(table.columns)
+    roles = [(role, getattr(columns, role)) for role in ("text", "label", "split", "group", "time")]
+    for role, name in [*roles, *(("keep", name) for name in columns.keep)]:
+        if name is not None and names.count(name) > 1:
+            raise DataError(f"{where}: two columns are called {name!r}; rename one of them")
+        if name is not None and name not in names:
+            near = difflib.get_close_matches(name, map(str, names), 1, 0.4)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise DataError(
+                f"{where}: no column {name!r} for `columns.{role}`; the columns are {list(map(str, names))}{hint}"
+            )
+
+
+def _words(column: pd.Series) -> pd.Series:
+    """Any column as words: 1.0 from an integer column with gaps is "1"; null stays null."""
+    if pd.api.types.is_float_dtype(column):
+        numbers = column.dropna()
+        if (numbers % 1 == 0).all() and (numbers.abs() < 2**53).all():
+            column = column.astype("Int64")
+    return column.astype("str").where(column.notna())
+
+
+def _named(labels: pd.Series, columns: Columns, where: str) -> pd.Series:
+    if not columns.label_names:
+        return labels
+    names = {str(index): name for index, name in enumerate(columns.label_names)}
+    found = labels.dropna()
+    odd = found[~found.isin([*names, *columns.label_names])]
+    if len(odd):
+        raise DataError(
+            f"{where}: row {odd.index[0] + 1} has the label {odd.iloc[0]!r}, which is not one of the "
+            f"{len(names)} in `columns.label_names` ({', '.join(columns.label_names)})"
+        )
+    return labels.map(lambda label: names.get(label, label), na_action="ignore")
+
+
+def split_names(column: pd.Series) -> pd.Series:
+    """Names of splits as Temper spells them. Raises DataError for one that it does not know."""
+    known = column.str.strip().str.lower().map(SPLITS)
+    odd = column[known.isna() & column.notna()].unique()
+    if len(odd):
+        raise DataError(f"split names {sorted(odd)[:5]} are unknown; use train, validation and test")
+    return known
+
+
+def read_moments(column: pd.Series, columns: Columns, where: str, notes: list[str]) -> pd.Series:
+    """Moments in microseconds, in UTC and without zone; those that cannot be read are null and counted in `notes`.
+
+    Without `time_format` only forms with one meaning are read. Raises DataError where values are dates of another
+    form, since day and month must not be guessed.
+    """
+    told, name = columns.time_format, columns.time
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return _without_zone(column)
+    words = _words(column)
+    words = words.str.strip().where(words.str.strip() != "")
+    moments = _parsed(words, told)
+    unread = words[moments.isna() & words.notna()]
+    dated = unread if told else unread[unread.str.contains(DATED)]
+    if len(dated) and (not told or len(dated) == words.notna().sum()):
+        form = f"none fits time_format {told!r}" if told else "not ISO 8601, and day and month are not guessed"
+        raise DataError(
+            f"{where}: column {name!r}, row {dated.index[0] + 1}: {dated.iloc[0][:60]!r} is a time of unknown form "
+            f'({form}); set `columns.time_format`, such as "%d-%m-%Y %H:%M", or s or ms since 1970'
+        )
+    if len(unread):
+        example = unread.iloc[0][:60]
+        notes.append(f"{len(unread):,} values of {name!r} are no time, such as {example!r}; read as missing")
+    return _without_zone(moments)
+
+
+def _parsed(words: pd.Series, told: str | None) -> pd.Series:
+    """Moments in UTC, null where a word does not fit."""
+    if told in EPOCHS:
+        unit: Any = told
+        numbers = pd.to_numeric(words, errors="coerce").astype("float64")
+        return pd.to_datetime(numbers, unit=unit, errors="coerce", utc=True)
+    moments = pd.to_datetime(words, format=told or "ISO8601", errors="coerce", utc=True)
+    for form in () if told else UNAMBIGUOUS:
+        if (moments.isna() & words.notna()).any():
+            moments = moments.fillna(pd.to_datetime(words, format=form, errors="coerce", utc=True))
+    return moments
+
+
+def _without_zone(moments: pd.Series) -> pd.Series:
+    plain: pd.Series = pd.to_datetime(moments, utc=True).dt.tz_localize(None).astype("datetime64[us]")
+    return plain
+
+
+def as_kept(column: pd.Series, *, typed: bool = True) -> pd.Series:
+    """A column with its own type: whole number, number, truth, moment or words; nested values as JSON text.
+
+    Without `typed` (CSV) a column of which every value spells a number or a truth becomes one.
+    """
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.cat.categories.dtype)
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return _without_zone(column)
+    if column.dtype == object:
+        return _of_objects(column)
+    if pd.api.types.is_string_dtype(column):
+        return column.astype("str") if typed else _spelt(column.astype("str"))
+    if pd.api.types.is_float_dtype(column) and column.isna().any() and column.notna().any():
+        numbers = column.dropna()  # whole numbers with gaps
+        whole = bool((numbers % 1 == 0).all() and (numbers.abs() < 2**53).all())
+        return column.astype("Int64") if whole else column
+    known = pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column)
+    return column if known else _words(column)
+
+
+def _of_objects(column: pd.Series) -> pd.Series:
+    kinds = set(column.dropna().map(type))
+    if kinds <= {bool, np.bool_}:
+        return column.astype("boolean") if kinds else column.astype("str")
+    try:
+        if kinds <= {int, np.int64}:
+            return column.astype("Int64")
+    except (OverflowError, TypeError, ValueError):  # beyond 64 bits: words keep every digit
+        return _words(column)
+    if kinds <= {int, float}:
+        return column.astype("float64")
+    if kinds & {dict, list, tuple, np.ndarray}:
+        return column.map(_json, na_action="ignore").astype("str")
+    return _words(column)
+
+
+def _spelt(words: pd.Series) -> pd.Series:
+    """Words as numbers or truths where every one of them is spelt so; "007" and "1,5" are words."""
+    there = words.dropna()
+    if there.empty:
+        return words
+    if there.str.fullmatch(INTEGER).all():
+        return words.astype("Int64")
+    if there.str.fullmatch(NUMBER).all():
+        return words.astype("Float64")
+    truths = there.str.lower()
+    if truths.isin(["true", "false"]).all():
+        return (words.str.lower() == "true").astype("boolean").where(words.notna())
+    return words
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)

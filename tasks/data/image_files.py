@@ -1,0 +1,156 @@
+"""A folder or archive of image files -> rows (image, file, label, split, group), and the bytes of every image once.
+
+Nothing is decoded here: a file that is no image is a row like any other, and the cleaning says why it goes.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from configs.settings import settings
+from configs.sources import ImagesSource
+
+from .archives import is_archive, read_members
+from .columns import SPLITS, split_names
+from .files import DataError
+from .image_store import ImageStore
+from .intake import LICENCE, Intake, recipe_name
+
+NO_IMAGES = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".md", ".xml", ".yaml", ".yml", ".ini", ".html")
+"""Endings of what lies beside images without being one."""
+LARGEST = 512 * 2**20
+"""Bytes of one file; beyond, it is a film or an archive and no image."""
+TELL_EVERY = 256
+"""Files between two signs of progress."""
+Files = Iterable[tuple[str, int, Callable[[], Iterator[bytes]]]]
+"""Path inside the source, size in bytes, and a way to read the bytes in blocks."""
+
+
+def is_left_out(name: str) -> bool:
+    """Whether a path is obviously no image: a hidden or system file, a table, a text, a licence."""
+    parts = PurePosixPath(name).parts
+    hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
+    last = parts[-1].lower()
+    return hidden or last == "thumbs.db" or last.endswith(NO_IMAGES) or bool(LICENCE.fullmatch(last))
+
+
+def read_images(source: ImagesSource, place: Path, intake: Intake) -> pd.DataFrame:
+    """Store every image file of a folder or archive and describe it in a row, in the order of their paths.
+
+    Columns image (sha256 of the bytes), file, label, split, and group where the pattern has one. Raises DataError
+    where there is none, where a pattern fits none, and for an unknown label or split.
+    """
+    found: list[tuple[str, str]] = []
+    left_out = size_of_all = 0
+    files, total = _listed(place)
+    with ImageStore(intake) as store:
+        for number, (name, size, blocks) in enumerate(files, 1):
+            if is_left_out(name):
+                intake.licensed(name, blocks())
+                left_out += 1
+                continue
+            if size > LARGEST:
+                raise DataError(f"{place}: {name} has {size:,} bytes; take it out, an image has at most {LARGEST:,}")
+            found.append((store.add(b"".join(blocks())), name))
+            size_of_all += size
+            if number % TELL_EVERY == 0 or number == total:
+                intake.progress(number, total, "reading images")
+        if not found:
+            raise DataError(f"{place}: no image files in it")
+        store.write()
+    if left_out:
+        intake.note(f"{left_out:,} files are no images by their names (texts, tables, hidden files) and were left out")
+    rows = pd.DataFrame(found, columns=["image", "file"], dtype="str").sort_values("file", ignore_index=True)
+    if place.is_dir():
+        _record_folder(rows, place, size_of_all, intake)
+    return label_files(rows, source, str(place), intake)
+
+
+def _record_folder(rows: pd.DataFrame, folder: Path, size: int, intake: Intake) -> None:
+    """A folder in one line: the sha256 is that of the list which `sha256sum` prints for its images, by path."""
+    listed = "".join((rows["image"] + "  " + rows["file"] + "\n").tolist())
+    sha256 = hashlib.sha256(listed.encode()).hexdigest()
+    intake.files.append({"name": f"{recipe_name(folder)}/ ({len(rows):,} files)", "bytes": size, "sha256": sha256})
+
+
+def label_files(rows: pd.DataFrame, source: ImagesSource, where: str, intake: Intake) -> pd.DataFrame:
+    """Rows with label, split and group taken from their paths. Raises DataError as `read_images` does."""
+    files = rows["file"]
+    if source.pattern is None:
+        told = pd.DataFrame({"label": files.str.extract(r"([^/]+)/[^/]+$", expand=False)})
+    else:
+        told = files.str.extract(re.compile(source.pattern))
+        told = told[list(re.compile(source.pattern).groupindex)]
+    unlabelled = files[told["label"].isna()]
+    if len(unlabelled) == len(files):
+        how = "fits `pattern`" if source.pattern else "lies in a folder that names its class"
+        raise DataError(f"{where}: none of {len(files):,} files {how}; the first is {files.iloc[0]}")
+    if len(unlabelled):
+        intake.note(f"{len(unlabelled):,} files have no label, such as {unlabelled.iloc[0]}")
+    if source.label_names:
+        odd = told["label"].dropna()[~told["label"].dropna().isin(list(source.label_names))]
+        if len(odd):
+            file, known = files[odd.index[0]], ", ".join(source.label_names)
+            raise DataError(f"{where}: {file} has the label {odd.iloc[0]!r}, not one in `label_names` ({known})")
+        told["label"] = told["label"].map(source.label_names)
+    split = told.get("split")
+    if source.split_folders:
+        split = _folder_splits(files, where, above=source.pattern is None)
+    told["split"] = None if split is None else split_names(split)
+    return rows.join(told).astype(dict.fromkeys(told, "str"))
+
+
+def _folder_splits(files: pd.Series, where: str, *, above: bool) -> pd.Series:
+    """The nearest folder that names a split; `above` the one that names the class."""
+    known, inside = "|".join(SPLITS), "(?:[^/]+/)+" if above else "(?:[^/]+/)*"
+    split = files.str.extract(rf"(?i)^(?:.*/)?({known})/{inside}[^/]+$", expand=False)
+    if split.isna().all():
+        raise DataError(f"{where}: no folder is called train, val or test; leave out `split_folders`")
+    return split
+
+
+def _listed(place: Path) -> tuple[Files, int]:
+    """The files of a folder or archive, and how many there are (0: not known beforehand)."""
+    if not place.is_dir():
+        return ((member.name, member.size, member.blocks) for member in read_members(place)), 0
+    names = list_folder(place)
+    return ((name, (place / name).stat().st_size, _reader(place / name)) for name in names), len(names)
+
+
+def list_folder(folder: Path) -> list[str]:
+    """Relative paths of all files below a folder, sorted; links are followed, a circle of them only once."""
+    found, seen = [], set()
+    for at, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(at)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        found += [Path(at, name).relative_to(folder).as_posix() for name in files]
+    return sorted(found)
+
+
+def _reader(path: Path) -> Callable[[], Iterator[bytes]]:
+    def blocks() -> Iterator[bytes]:
+        try:
+            with path.open("rb") as handle:
+                while block := handle.read(2**20):
+                    yield block
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+
+    return blocks
+
+
+def image_place(source: ImagesSource) -> Path:
+    """The local folder or archive. Raises DataError where it is neither."""
+    place = settings().source(source.path or "")
+    if place.is_dir() or (place.is_file() and is_archive(place.name)):
+        return place
+    what = "is neither a folder nor a zip or tar archive" if place.exists() else "no such folder or archive"
+    raise DataError(f"{place}: {what}; relative paths start at the setting TEMPER_DATA")

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from .fields import STRICT, Repo
+from .fields import STRICT, Positive, Repo, Share
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -79,4 +79,49 @@ class HubModel:
     """Branch, tag or commit; the commit it stands for is what counts."""
 
 
-ModelSource = Annotated[NewModel | LocalModel | HubModel, Field(discriminator="kind")]
+Initial = Literal["torch", "keras"]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Mlp:
+    """A fully connected net on the pixels, with new weights."""
+
+    kind: Literal["mlp"]
+    """This kind of model."""
+    hidden: Annotated[tuple[Positive, ...], Field(min_length=1)] = (256, 128, 64)
+    """Units of the hidden layers."""
+    activation: Literal["relu", "leaky_relu"] = "relu"
+    """What follows each hidden layer."""
+    slope: Annotated[float, Field(ge=0)] = 0.01
+    """Slope of leaky_relu below zero."""
+    dropout: Share = 0.0
+    """Dropout after each hidden layer."""
+    layer_norm: bool = False
+    """Layer normalisation before the last layer."""
+    initial: Initial = "torch"
+    """PyTorch's own initial weights, or Keras's (Glorot uniform, biases 0)."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Cnn:
+    """Convolutions of 3 x 3, each followed by ReLU and max-pooling of 2, then dense layers; with new weights."""
+
+    kind: Literal["cnn"]
+    """This kind of model."""
+    channels: Annotated[tuple[Positive, ...], Field(min_length=1)] = (32, 64, 128)
+    """Channels of the convolutions."""
+    padding: Literal["valid", "same"] = "valid"
+    """`same` keeps the size in each convolution."""
+    batch_norm: bool = False
+    """Batch normalisation before each ReLU of the convolutions."""
+    dense: tuple[Positive, ...] = (1024, 256)
+    """Units of the dense layers before the last."""
+    dropout: Share = 0.2
+    """Dropout after the first dense layer (after the convolutions where there is none)."""
+    initial: Initial = "torch"
+    """PyTorch's own initial weights, or Keras's (Glorot uniform, biases 0)."""
+
+
+TextModel = NewModel | LocalModel | HubModel
+ImageModel = Mlp | Cnn
+ModelSource = Annotated[TextModel | ImageModel, Field(discriminator="kind")]

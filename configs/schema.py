@@ -8,7 +8,8 @@ from pydantic.dataclasses import dataclass
 from .cleaning import Clean
 from .expectations import Validate
 from .fields import STRICT, Positive, Share
-from .models import ModelSource, TokenizerSource
+from .models import Cnn, Mlp, ModelSource, TokenizerSource
+from .optimizers import Adamw, Optimizer
 from .sources import Source
 from .splitting import HashSplit, Split
 
@@ -16,9 +17,6 @@ HF_PRESET: dict[str, Any] = {
     "schedule": "linear",
     "warmup": 0.0,
     "clip": 1.0,
-    "weight_decay": 0.0,
-    "betas": (0.9, 0.999),
-    "eps": 1e-8,
 }
 """What transformers' TrainingArguments would use where a recipe is silent."""
 
@@ -56,6 +54,32 @@ class ClassifierEncode:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
+class Pixels:
+    """Constants that pixels of 0 to 1 are normalised with, per channel."""
+
+    mean: tuple[float, ...]
+    """Subtracted."""
+    std: tuple[Annotated[float, Field(gt=0)], ...]
+    """Divided by."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ImageEncode:
+    """Images decoded once into one array of bytes; the label is a class id."""
+
+    kind: Literal["image"]
+    """This kind of encoding."""
+    mode: Literal["L", "RGB"] = "RGB"
+    """Grey (one channel) or colour (three)."""
+    size: Positive | None = None
+    """Side of the square that the model sees, in pixels; when absent, images stay as they are and must be equal."""
+    fit: Literal["crop", "squash"] = "crop"
+    """`crop` scales the shorter side and cuts the middle; `squash` scales both sides."""
+    normalise: Literal["train", "imagenet", "none"] | Pixels = "train"
+    """Constants: of the training images, ImageNet's, none (pixels 0 to 1), or given ones."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Train:
     """Start, mathematics and rhythm of the training. Silent fields mean a constant rate and no clipping."""
 
@@ -71,12 +95,13 @@ class Train:
     """Share of the optimiser's steps in which the rate rises from 0."""
     clip: Annotated[float, Field(gt=0)] | None = None
     """Largest gradient norm; none for no clipping."""
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    """AdamW's decoupled weight decay."""
-    betas: tuple[Share, Share] = (0.9, 0.999)
-    """AdamW's betas."""
-    eps: Annotated[float, Field(gt=0)] = 1e-8
-    """AdamW's epsilon."""
+    optimizer: Optimizer = Adamw()
+    """The optimiser and its own constants."""
+    loss: Literal["cross_entropy", "softmax_bce"] = "cross_entropy"
+    """Softmax with cross-entropy (log-softmax with NLL is the same), or softmax with binary cross-entropy against
+    one-hot targets (mean over rows and classes)."""
+    label_smoothing: Share = 0.0
+    """Share of the target that is spread over all classes (cross_entropy)."""
     epochs: Positive = 1
     """Passes over the training rows."""
     batch_size: Positive = 8
@@ -121,8 +146,9 @@ class Evaluate:
     """Resamples behind each interval."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     """Coverage of the intervals."""
-    baselines: tuple[Literal["majority", "tfidf"], ...] = ("majority", "tfidf")
-    """What the model is compared with: the commonest label; TF-IDF with logistic regression."""
+    baselines: tuple[Literal["majority", "tfidf", "centroid"], ...] | None = None
+    """What the model is compared with: the commonest label; TF-IDF with logistic regression (texts); the nearest
+    class mean (images). When absent, those that fit."""
     worst: Annotated[int, Field(ge=0)] = 10
     """How many of the most confident mistakes are shown."""
     seed: int = 0
@@ -153,7 +179,7 @@ class Recipe:
     validate: Validate = Validate()
     clean: Clean = Clean()
     split: Annotated[Split, Field(discriminator="kind")] = HashSplit()
-    encode: Annotated[GenerativeEncode | ClassifierEncode, Field(discriminator="kind")]
+    encode: Annotated[GenerativeEncode | ClassifierEncode | ImageEncode, Field(discriminator="kind")]
     train: Train
     evaluate: Evaluate = Evaluate()
     register: Register
@@ -169,6 +195,14 @@ class Recipe:
             raise ValueError("train.patience needs validation rows, but split leaves none")
         if self.train.freeze_encoder and self.encode.kind != "classifier":
             raise ValueError("train.freeze_encoder is read only with encode.kind: classifier")
+        pictures = self.encode.kind == "image"
+        if pictures != isinstance(self.train.model, Mlp | Cnn):
+            fitting = "mlp or cnn" if pictures else "new, files or hub"
+            raise ValueError(f"train.model.kind {self.train.model.kind} does not go with encode.kind "
+                             f"{self.encode.kind}; use {fitting}")  # fmt: skip
+        for name in ("loss", "label_smoothing") if not pictures else ():
+            if getattr(self.train, name) != getattr(Train, name, None):
+                raise ValueError(f"train.{name} is read only with encode.kind: image")
         words, labels = getattr(self.encode, "label_words", None), self.validate.labels
         if words is not None and labels is not None and set(words) != set(labels):
             raise ValueError(f"encode.label_words names {sorted(words)}, validate.labels {sorted(labels)}")

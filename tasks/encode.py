@@ -1,15 +1,19 @@
 """encode: split rows come in; token ids and -100-masked labels go out, with a tokenizer and a mask certificate."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from configs.schema import ClassifierEncode, GenerativeEncode
+from configs.schema import ClassifierEncode, GenerativeEncode, ImageEncode
 
 from .artifact import Artifact
 from .cached import cached_task
+from .data.files import DataError
 from .store.output import Output
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from .text.encoding import Encoding
     from .text.parts import Part
     from .text.tokenizer import TextTokenizer
@@ -18,22 +22,46 @@ EXAMPLES = 3
 
 
 @cached_task(
-    opens={"splits": ("train.parquet", "validation.parquet", "test.parquet", "labels.json", "ledger.parquet")},
-    libraries=("tokenizers", "transformers"),
-)
-def encode(out: Output, section: GenerativeEncode | ClassifierEncode, splits: Artifact) -> None:
-    """Tokenise and mask each part, then certify every row. Raises DataError, MaskError."""
+    opens={
+        "splits": (
+            "train.parquet", "validation.parquet", "test.parquet", "images.parquet", "labels.json", "ledger.parquet",
+        )
+    },
+    libraries=lambda section: ("pillow",) if section.kind == "image" else ("tokenizers", "transformers"),
+)  # fmt: skip
+def encode(out: Output, section: GenerativeEncode | ClassifierEncode | ImageEncode, splits: Artifact) -> None:
+    """Tokenise and mask texts and certify every row, or decode images. Raises DataError, MaskError."""
     import pandas as pd
 
     from .data.flow_picture import draw_flow
     from .data.ledger import PARTS, read_ledger
     from .data.rows import read_rows
+
+    tables = {part: read_rows(splits.file(f"{part}.parquet")) for part in PARTS}
+    labels = json.loads(splits.file("labels.json").read_text(encoding="utf-8"))
+    content = "image" if section.kind == "image" else "text"
+    if content not in tables["train"]:
+        raise DataError(f"encode.kind {section.kind} needs rows with {'an' if content == 'image' else 'a'} {content}")
+    if section.kind == "image":
+        ids, dropped = _encode_images(out, section, tables, splits.file("images.parquet"), labels)
+    else:
+        ids, dropped = _encode_texts(out, section, tables, labels)
+    kept = pd.Series([row for part in PARTS for row in ids[part]], dtype="str")
+    ledger = out.rows("encode", read_ledger(splits.file("ledger.parquet")), kept, dropped)
+    draw_flow(ledger, out.records / "rows.png")
+
+
+Tables = dict[str, "pd.DataFrame"]
+Kept = tuple[dict[str, list[str]], "pd.DataFrame"]
+
+
+def _encode_texts(out: Output, section: GenerativeEncode | ClassifierEncode, tables: Tables, labels: list[str]) -> Kept:
+    import pandas as pd
+
     from .text.parts import write_part
     from .text.rows import certify_part, encode_part, make_encoding
     from .text.vocabulary import make_tokenizer
 
-    tables = {part: read_rows(splits.file(f"{part}.parquet")) for part in PARTS}
-    labels = json.loads(splits.file("labels.json").read_text(encoding="utf-8"))
     tokenizer = make_tokenizer(section.tokenizer, tables["train"]["text"].tolist())
     encoding = make_encoding(section, tokenizer, labels)
     parts, dropped, certificates = {}, [], {}
@@ -47,10 +75,23 @@ def encode(out: Output, section: GenerativeEncode | ClassifierEncode, splits: Ar
     tokenizer.save(out.data)
     encoding.save(out.data)
     (out.data / "certificate.json").write_text(json.dumps(certificates, indent=1), encoding="utf-8")
-    kept = pd.Series([row for part in parts.values() for row in part.ids], dtype="str")
-    ledger = out.rows("encode", read_ledger(splits.file("ledger.parquet")), kept, pd.concat(dropped, ignore_index=True))
-    draw_flow(ledger, out.records / "rows.png")
     out.summary(_describe(encoding, tokenizer, parts["train"], certificates))
+    return {name: part.ids for name, part in parts.items()}, pd.concat(dropped, ignore_index=True)
+
+
+def _encode_images(out: Output, section: ImageEncode, tables: Tables, images: Path, labels: list[str]) -> Kept:
+    from .vision.rows import encode_parts
+
+    encoding, ids, dropped = encode_parts(
+        section, tables, images, labels, out.data, lambda done, of: out.progress(done, of, "decoding")
+    )
+    encoding.save(out.data)
+    counts = ", ".join(f"{name} {len(rows):,}" for name, rows in ids.items())
+    out.summary(
+        f"# encode (image): {counts}\n\n{encoding.width} x {encoding.height} pixels, mode {encoding.mode}; "
+        f"pixels of 0 to 1 less {encoding.mean}, divided by {encoding.std}.\n\nUnreadable: {len(dropped):,}."
+    )
+    return ids, dropped
 
 
 def _describe(

@@ -10,23 +10,26 @@ from .store.output import Output
 @cached_task(
     opens={
         "model": ("*",),
-        "encoded": ("test.parquet",),
-        "splits": ("train.parquet", "test.parquet"),
+        "encoded": ("train.*", "test.*"),
+        "splits": ("train.parquet", "test.parquet", "images.parquet"),
     },
     libraries=("torch", "transformers", "numpy", "scikit-learn"),
 )
 def evaluate(out: Output, section: Evaluate, model: Artifact, encoded: Artifact, splits: Artifact) -> None:
-    """Score the saved model once on the test rows, from their raw texts. Raises StageError."""
+    """Score the saved model once on the test rows, from their raw contents. Raises StageError."""
     from .data.rows import read_rows
+    from .learn.domains import open_domain
     from .learn.report import compare, describe, save, score
-    from .text.parts import read_part
-    from .text.predictor import Predictor
 
-    predictor = Predictor.load(model.file("config.json").parent)
-    part = read_part(encoded.file("test.parquet"))
-    test = read_rows(splits.file("test.parquet")).set_index("id").loc[part.ids].reset_index()
-    scored = score(predictor, test, part, section, lambda done, of: out.progress(done, of, "scoring"))
-    scored.facts["baselines"] = compare(section, scored, read_rows(splits.file("train.parquet")))
+    folder = model.file("config.json").parent
+    domain = open_domain(folder)
+    parts = {name: domain.read(encoded.file(f"{name}.parquet")) for name in ("train", "test")}
+    test = read_rows(splits.file("test.parquet")).set_index("id").loc[parts["test"].ids].reset_index()
+    contents = domain.contents(test, splits.file("images.parquet"))
+    scored = score(
+        domain, folder, test, contents, parts["test"], section, lambda done, of: out.progress(done, of, "scoring")
+    )
+    scored.facts["baselines"] = compare(section, scored, read_rows(splits.file("train.parquet")), parts)
     save(scored, out.data, out.records)
     out.counts = {"in": len(test), "out": len(test), "dropped": 0}
     out.summary(describe(scored, section.worst))

@@ -1,13 +1,16 @@
 """register: a model and its report come in; a version in the registry goes out, with an alias if it earned one."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from configs.literal import complete
 from configs.schema import Register
 
 from .artifact import Artifact, Version, lineage
 from .cached import recorded_task
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCORES = ("accuracy", "macro_f1", "log_loss", "calibration_error")
 
@@ -50,7 +53,7 @@ def _register(
     run_id = runs.complete_run(client, model, links)
     version = models.find_version(client, section.model, model.digest)
     if version is None:
-        example = [sample["text"] for sample in samples[:2]]
+        example = _example(samples[:2])
         version = models.log_version(client, section.model, run_id, model, example, facts["labels"])
     registry.log_records(client, run_id, stages, {"register": complete(section)}, facts, scores)
     data.log_data(client, run_id, stages)
@@ -60,3 +63,14 @@ def _register(
         verdict = promotion.decide(scores, section, promotion.champion_tags(client, section.model))
         registry.settle(client, version, verdict, scores, stages, openings)
     return registry.state(client, version, verdict.text)
+
+
+def _example(samples: list[dict[str, Any]]) -> "pd.DataFrame":
+    """Sample rows as a caller would give them: texts, or the bytes of image files."""
+    import base64
+
+    import pandas as pd
+
+    if "image" in samples[0]:
+        return pd.DataFrame({"image": [base64.b64decode(sample["image"]) for sample in samples]})
+    return pd.DataFrame({"text": [sample["text"] for sample in samples]})

@@ -1,6 +1,5 @@
 """split: clean rows come in; train, validation and test rows go out, without near-copies across them."""
 
-import shutil
 from typing import TYPE_CHECKING
 
 from configs.splitting import Split
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@cached_task(opens={"rows": ("rows.parquet", "ledger.parquet", "labels.json")}, libraries=("rensa",))
+@cached_task(opens={"rows": ("rows.parquet", "ledger.parquet", "labels.json", "images.parquet")}, libraries=("rensa",))
 def split(out: Output, section: Split, rows: Artifact) -> None:
     """Divide the rows and hold the parts against one another. Raises DataError where a part would be empty."""
     import pandas as pd
@@ -32,7 +31,9 @@ def split(out: Output, section: Split, rows: Artifact) -> None:
     require_parts(parts, section)
     for part in PARTS:
         write_rows(table[parts == part], out.data / f"{part}.parquet")
-    shutil.copyfile(rows.file("labels.json"), out.data / "labels.json")
+    out.carry(rows.file("labels.json"))
+    if "image" in table:
+        out.carry(rows.file("images.parquet"))
     out.rows("split", read_ledger(rows.file("ledger.parquet")), table["id"], dropped, parts=parts)
     copies.astype({"similarity": "float64"}).to_parquet(out.records / "near_copies.parquet")
     if section.near_copies == "report" and len(copies):

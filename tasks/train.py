@@ -12,57 +12,42 @@ from .cached import cached_task
 from .store.output import Output
 
 if TYPE_CHECKING:
+    from .learn.domains import Domain
     from .learn.fit import Fitted
-    from .text.encoding import Encoding
-
-PREPROCESSING = ("tokenizer.json", "encoding.json")
 
 
 @cached_task(
-    opens={"encoded": ("train.parquet", "validation.parquet", *PREPROCESSING)},
+    opens={"encoded": ("train.*", "validation.*", "tokenizer.json", "encoding.json")},
     libraries=("torch", "transformers", "accelerate", "safetensors", "numpy"),
     curves=True,
 )
 def train(out: Output, section: Train, encoded: Artifact) -> None:
     """Train, or resume what a killed run left, and keep the checkpoint with the best validation score."""
-    from .learn.fit import Feed, Voice, fit
+    from .learn.domains import open_domain
+    from .learn.fit import Voice, fit
     from .learn.pictures import draw_curves
-    from .text.encoding import load_encoding
-    from .text.feed import Rows, collate_rows
-    from .text.models import build_model, freeze_encoder
-    from .text.parts import read_part
-    from .text.tokenizer import load_tokenizer
 
-    encoding = load_encoding(encoded.file("encoding.json"))
-    tokenizer = load_tokenizer(encoded.file("tokenizer.json").parent, encoding.special)
-    parts = {name: read_part(encoded.file(f"{name}.parquet")) for name in ("train", "validation")}
+    domain = open_domain(encoded.file("encoding.json").parent)
+    parts = {name: domain.read(encoded.file(f"{name}.parquet")) for name in ("train", "validation")}
     if section.patience is not None and not len(parts["validation"]):
         raise StageError("train.patience needs validation rows, and the split has none")
-    model = build_model(section.model, encoding, tokenizer, section.seed)
-    if section.freeze_encoder:
-        freeze_encoder(model)
-    feed = Feed(
-        train=Rows(parts["train"]),
-        validation=Rows(parts["validation"]) if len(parts["validation"]) else None,
-        collate=collate_rows(encoding),
-        class_ids=encoding.label_ids,
-    )
+    model = domain.model(section)
     voice = Voice(out.report, out.progress, out.say)
-    fitted = fit(section, model, feed, out.beside / "checkpoints", voice, settings().threads)
+    fitted = fit(section, model, domain.feed(parts), out.beside / "checkpoints", voice, settings().threads)
     out.resumed = fitted.resumed_at is not None
-    model.save_pretrained(out.data)
-    for name in PREPROCESSING:
+    domain.save(model, section, out.data)
+    for name in domain.preprocessing:
         shutil.copyfile(encoded.file(name), out.data / name)
     (out.records / "history.json").write_text(json.dumps(fitted.history, indent=1), encoding="utf-8")
     draw_curves(fitted.history, fitted.step, out.records / "curves.png")
-    out.summary(_describe(encoding, fitted, sum(p.numel() for p in model.parameters())))
+    out.summary(_describe(domain, fitted, sum(p.numel() for p in model.parameters())))
 
 
-def _describe(encoding: "Encoding", fitted: "Fitted", parameters: int) -> str:
+def _describe(domain: "Domain", fitted: "Fitted", parameters: int) -> str:
     chosen = next((row for row in fitted.history if row["step"] == fitted.step and "eval_loss" in row), None)
     lines = [
         f"# train: weights of step {fitted.step:,} of {fitted.steps:,}",
-        f"- {parameters:,} parameters, {encoding.kind}, labels {', '.join(encoding.labels)}",
+        f"- {parameters:,} parameters, {domain.kind}, labels {', '.join(domain.labels)}",
     ]
     if chosen:
         lines.append(

@@ -15,9 +15,11 @@ from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel, TrainingArguments
 
 from configs.models import NewModel
+from configs.optimizers import Adadelta, Adagrad, Adam, Adamw, Optimizer, Rmsprop, Sgd
 from configs.schema import Train
 from tasks.learn.checkpoints import certify, check, checkpoints
 from tasks.learn.fit import Feed, Fitted, Voice, fit, training_arguments
+from tasks.learn.optimizers import make_optimizer
 from tasks.text.encoding import Encoding
 from tasks.text.feed import Rows, collate_rows
 from tasks.text.models import supervise
@@ -398,8 +400,7 @@ def test_a_resumed_training_keeps_the_thread_count(tmp_path: Path, prepared: Pat
     assert torch.get_num_threads() == 1
 
 
-MATHEMATICS = ("lr_scheduler_type", "warmup_steps", "max_grad_norm", "adam_beta1", "adam_beta2", "adam_epsilon",
-               "weight_decay", "label_smoothing_factor", "bf16", "fp16")  # fmt: skip
+MATHEMATICS = ("lr_scheduler_type", "warmup_steps", "max_grad_norm", "label_smoothing_factor", "bf16", "fp16")
 
 
 def test_the_preset_hf_is_the_trainers_default(tmp_path: Path) -> None:
@@ -407,14 +408,54 @@ def test_the_preset_hf_is_the_trainers_default(tmp_path: Path) -> None:
     theirs = TrainingArguments(output_dir=str(tmp_path))
     ours = training_arguments(Train(model=model, preset="hf"), tmp_path, 100, True)
     assert {name: getattr(ours, name) for name in MATHEMATICS} == {name: getattr(theirs, name) for name in MATHEMATICS}
-    silent = {field.name: field.default for field in fields(TrainingArguments)}
-    for name in ("max_grad_norm", "adam_beta1", "adam_beta2", "adam_epsilon", "weight_decay"):
-        assert getattr(ours, name) == silent[name], name
-    assert {ours.optim.value, theirs.optim.value} <= {"adamw_torch", "adamw_torch_fused"}, "the same AdamW"
+    assert ours.max_grad_norm == next(f.default for f in fields(TrainingArguments) if f.name == "max_grad_norm")
+    assert theirs.optim.value in {"adamw_torch", "adamw_torch_fused"}, "the same AdamW"
+    usual = Adamw(
+        betas=(theirs.adam_beta1, theirs.adam_beta2), eps=theirs.adam_epsilon, weight_decay=theirs.weight_decay
+    )
+    assert Train(model=model, preset="hf").optimizer == usual
     plain = training_arguments(Train(model=model), tmp_path, 100, True)
-    assert (plain.lr_scheduler_type, plain.max_grad_norm, plain.weight_decay) == ("constant", 0.0, 0.0)
+    assert (plain.lr_scheduler_type, plain.max_grad_norm) == ("constant", 0.0)
     mixed = training_arguments(Train(model=model, preset="hf", clip=0.5, warmup=0.1, epochs=3), tmp_path, 100, True)
     assert (mixed.max_grad_norm, mixed.warmup_steps, mixed.lr_scheduler_type) == (0.5, 4, "linear")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "plain"),
+    [
+        (Adamw(weight_decay=0.1), lambda p: torch.optim.AdamW(p, lr=0.1, weight_decay=0.1)),
+        (Adam(kind="adam", eps=1e-7), lambda p: torch.optim.Adam(p, lr=0.1, eps=1e-7)),
+        (Sgd(kind="sgd", momentum=0.9, weight_decay=4e-5), lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9,
+                                                                                   weight_decay=4e-5)),
+        (Rmsprop(kind="rmsprop"), lambda p: torch.optim.RMSprop(p, lr=0.1)),
+        (Adagrad(kind="adagrad"), lambda p: torch.optim.Adagrad(p, lr=0.1)),
+        (Adadelta(kind="adadelta"), lambda p: torch.optim.Adadelta(p, lr=0.1)),
+    ],
+)  # fmt: skip
+def test_each_optimiser_steps_as_torchs_own(chosen: Optimizer, plain: Callable[..., torch.optim.Optimizer]) -> None:
+    """AdamW spares the bias from decay, so the comparison has none there."""
+    how = section(optimizer=chosen, learning_rate=0.1)
+    weights = []
+    for ours in (True, False):
+        torch.manual_seed(3)
+        model = torch.nn.Linear(4, 2, bias=False)
+        steps = make_optimizer(model, how, ["weight"]) if ours else plain(model.parameters())
+        for _ in range(5):
+            steps.zero_grad()
+            model(torch.ones(3, 4)).square().sum().backward()
+            steps.step()
+        weights.append(model.weight.detach())
+    assert torch.equal(*weights)
+    assert not torch.equal(weights[0], torch.zeros_like(weights[0]))
+
+
+def test_decay_spares_what_is_not_named() -> None:
+    groups = make_optimizer(torch.nn.Linear(4, 2), section(optimizer=Adamw(weight_decay=0.1)), ["weight"]).param_groups
+    assert [(len(group["params"]), group["weight_decay"]) for group in groups] == [(1, 0.1), (1, 0.0)]
+    groups = make_optimizer(
+        torch.nn.Linear(4, 2), section(optimizer=Sgd(kind="sgd", weight_decay=0.1)), []
+    ).param_groups
+    assert [(len(group["params"]), group["weight_decay"]) for group in groups] == [(2, 0.1)]
 
 
 def test_the_rate_falls_to_nothing_and_the_curve_shows_it(whole: Run) -> None:

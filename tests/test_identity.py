@@ -17,6 +17,7 @@ from pydantic.dataclasses import dataclass
 
 from configs import cleaning, literal, models, schema, splitting
 from configs.fields import STRICT
+from configs.optimizers import Adamw
 from configs.settings import settings
 from configs.sources import Columns as FileColumns
 from configs.sources import EmbeddedSource, FileSource
@@ -291,7 +292,8 @@ def test_only_what_differs_from_the_first_default_is_said() -> None:
     assert literal.literal(splitting.HashSplit()) == {"kind": "hash"}
     assert literal.literal(cleaning.Clean(max_dropped=0.2)) == {"max_dropped": 0.2}
     assert literal.complete(cleaning.Clean(max_dropped=0.2))["steps"] is None
-    assert literal.literal(replace(TRAIN, betas=(0.9, 0.99)))["betas"] == [0.9, 0.99]
+    changed = literal.literal(replace(TRAIN, optimizer=Adamw(betas=(0.9, 0.99))))["optimizer"]
+    assert changed == {"kind": "adamw", "betas": [0.9, 0.99]}
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: type(section).__name__)
@@ -415,7 +417,7 @@ OPENED = {
     ("encode", "splits"): {*PARTS, "ledger.parquet", "labels.json"},
     ("train", "encoded"): {"train.parquet", "validation.parquet", "tokenizer.json", "encoding.json"},
     ("evaluate", "model"): set(FILES["train"]),
-    ("evaluate", "encoded"): {"test.parquet"},
+    ("evaluate", "encoded"): {"train.parquet", "test.parquet"},
     ("evaluate", "splits"): {"train.parquet", "test.parquet"},
 }
 

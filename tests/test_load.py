@@ -258,7 +258,7 @@ def test_json_is_read_as_json(value: object) -> None:
 def test_preset_hf_fills_what_the_recipe_leaves_open_and_nothing_else(good: Path) -> None:
     temper, hf = load_recipe(good).train, load_recipe(good, ["train.preset=hf"]).train
     assert (temper.schedule, temper.clip) == ("constant", None)
-    assert (hf.schedule, hf.clip, hf.warmup, hf.weight_decay) == ("linear", 1.0, 0.0, 0.0)
+    assert (hf.schedule, hf.clip, hf.warmup, hf.optimizer.weight_decay) == ("linear", 1.0, 0.0, 0.0)
     assert hf.learning_rate == temper.learning_rate
     own = load_recipe(good, ["train.preset=hf", "train.clip=null", "train.schedule=cosine"]).train
     assert (own.schedule, own.clip) == ("cosine", None)
@@ -269,7 +269,7 @@ def test_defaults_json_has_every_field_that_a_recipe_can_leave_open() -> None:
     text = literal.DEFAULTS.read_text(encoding="utf-8")
     known = json.loads(text)
     assert text == json.dumps(known, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    assert (known["Validate.min_rows"], known["Train.betas"], known["Recipe.split"]) == (
+    assert (known["Validate.min_rows"], known["Adamw.betas"], known["Recipe.split"]) == (
         10,
         [0.9, 0.999],
         {"kind": "hash"},

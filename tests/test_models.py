@@ -24,6 +24,7 @@ from transformers import (
 )
 
 from configs.models import LocalModel, NewModel
+from configs.optimizers import Adamw
 from configs.schema import Train
 from tasks.data.files import DataError
 from tasks.learn.fit import Feed, Voice, fit, training_arguments
@@ -128,6 +129,7 @@ def gradients(model: Any, encoding: Encoding, root: Path, **changes: Any) -> lis
     """Of each optimiser step of one epoch over 13 rows, with a learning rate that moves nothing."""
     rows, grab = Rows(part(13)), Grab()
     CertifiedTrainer(
+        section=section(**changes),
         class_ids=encoding.label_ids,
         model=model,
         args=training_arguments(section(**changes), root, len(rows), False),
@@ -304,7 +306,9 @@ def test_a_frozen_encoder_does_not_move(tmp_path: Path) -> None:
         if frozen:
             freeze_encoder(model)
         feed = Feed(Rows(part(13)), Rows(part(6, seed=1)), collate_rows(READER))
-        how = section(learning_rate=1e-2, weight_decay=0.1, eval_steps=2, epochs=2, freeze_encoder=frozen)
+        how = section(
+            learning_rate=1e-2, optimizer=Adamw(weight_decay=0.1), eval_steps=2, epochs=2, freeze_encoder=frozen
+        )
         fit(how, model, feed, tmp_path / str(frozen), Voice(lambda *a: None, lambda *a: None, lambda *a: None), 1)
         after = model.state_dict()
         moved[frozen] = {name for name, value in before.items() if not torch.equal(value, after[name])}

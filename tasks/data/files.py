@@ -4,6 +4,7 @@ import codecs
 import difflib
 import glob
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from configs.settings import settings
@@ -152,4 +153,8 @@ def text_encoding(encoding: str) -> str:
 
 def embedded_file(source: EmbeddedSource) -> Path:
     """The file of an embedded set."""
+    if source.name == "digits":
+        package = find_spec("sklearn")
+        assert package is not None and package.submodule_search_locations
+        return Path(package.submodule_search_locations[0]) / "datasets" / "data" / "digits.csv.gz"
     return DEMO / f"{source.name}.csv"

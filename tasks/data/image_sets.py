@@ -58,6 +58,14 @@ def read_image_set(source: TorchvisionSource, intake: Intake) -> pd.DataFrame:
     return frame.assign(label=labels, split=splits).astype({"label": "str", "split": "str"})
 
 
+def read_digits(path: Path, intake: Intake) -> pd.DataFrame:
+    """Rows (image, file, label, split) of scikit-learn's digits: 64 grey values of 0 to 16 and the digit a line."""
+    table = np.loadtxt(path, delimiter=",", dtype=np.int64)
+    images = (table[:, :64].reshape(-1, 8, 8) * 255 // 16).astype(np.uint8)
+    labels = table[:, 64].astype("str")
+    return _store({"digits": (images, labels)}, intake).assign(label=labels, split=None).astype({"label": "str"})
+
+
 def _store(parts: dict[str, tuple[np.ndarray, np.ndarray]], intake: Intake) -> pd.DataFrame:
     total = sum(len(labels) for _, labels in parts.values())
     rows: list[tuple[str, str]] = []

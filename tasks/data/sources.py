@@ -27,7 +27,7 @@ from . import archives, fetch, hub
 from .columns import split_names, take_columns
 from .files import DataError, check_encoding, check_file, detect_encoding, embedded_file, find_files, text_encoding
 from .image_files import image_place, read_images
-from .image_sets import read_image_set
+from .image_sets import read_digits, read_image_set
 from .intake import Intake, recipe_name
 from .tables import ENDINGS, UNTYPED, format_of, join_tables, read_table
 
@@ -69,6 +69,8 @@ def read_embedded(source: EmbeddedSource, intake: Intake) -> pd.DataFrame:
     """Rows that come with Temper."""
     path, intake.where = embedded_file(source), f"comes with Temper ({source.name})"
     intake.used(path, path.name)
+    if source.name == "digits":
+        return read_digits(path, intake)
     return take_columns(read_table(path, FileSource(kind="file", path=""), "reviews.csv"), Columns(), path.name)
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_model
+from torch import nn
 from torch.utils.data import Dataset
 from transformers import (
     EarlyStoppingCallback,
-    PreTrainedModel,
     PrinterCallback,
     TrainerState,
     TrainingArguments,
@@ -32,7 +32,7 @@ class Feed:
 
     train: "Dataset[Any]"
     validation: "Dataset[Any] | None"
-    collate: Callable[[list[Any]], dict[str, torch.Tensor]]
+    collate: Callable[[Any], dict[str, torch.Tensor]]
     class_ids: tuple[int, ...] = ()
 
 
@@ -55,7 +55,7 @@ class Fitted:
     resumed_at: int | None
 
 
-def fit(section: Train, model: PreTrainedModel, feed: Feed, root: Path, voice: Voice, threads: int | None) -> Fitted:
+def fit(section: Train, model: nn.Module, feed: Feed, root: Path, voice: Voice, threads: int | None) -> Fitted:
     """Train, resuming from the newest intact checkpoint under `root`; the model ends with the best weights.
 
     Bit-equality of a resumed run holds on the same machine type and libraries; the thread count of the
@@ -74,6 +74,7 @@ def fit(section: Train, model: PreTrainedModel, feed: Feed, root: Path, voice: V
         callbacks.append(EarlyStoppingCallback(section.patience))
     trainer = CertifiedTrainer(
         class_ids=feed.class_ids,
+        section=section,
         model=model,
         args=arguments,
         train_dataset=feed.train,
@@ -91,7 +92,7 @@ def fit(section: Train, model: PreTrainedModel, feed: Feed, root: Path, voice: V
         trainer.train(resume_from_checkpoint=str(found[0]) if found else None)
     step = trainer.state.best_global_step or trainer.state.global_step
     if stopped or step != trainer.state.global_step:
-        load_model(model, check_best(root, step) / "model.safetensors", device=str(model.device))
+        load_model(model, check_best(root, step) / "model.safetensors", device=str(next(model.parameters()).device))
     return Fitted(
         _history(trainer.state.log_history), step, trainer.state.global_step, found[1]["step"] if found else None
     )
@@ -119,11 +120,6 @@ def training_arguments(section: Train, root: Path, rows: int, validated: bool) -
         learning_rate=section.learning_rate,
         lr_scheduler_type=schedule,
         warmup_steps=round(section.warmup * steps),
-        optim="adamw_torch",
-        adam_beta1=section.betas[0],
-        adam_beta2=section.betas[1],
-        adam_epsilon=section.eps,
-        weight_decay=section.weight_decay,
         max_grad_norm=section.clip or 0.0,
         bf16=section.precision == "bfloat16",
         fp16=section.precision == "float16",

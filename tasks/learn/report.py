@@ -1,7 +1,8 @@
 """A model's answers on test rows -> what is known about it: metrics, baselines, mistakes, pictures."""
 
+import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,10 @@ import pyarrow.parquet as pq
 from configs.schema import Evaluate
 
 from ..data.files import DataError
-from ..text.baselines import majority, tfidf
-from ..text.encoding import Encoding
-from ..text.parts import Part
-from ..text.predictor import Predictions, Predictor
+from ..data.predictions import Predictions
+from ..text.baselines import majority
 from . import metrics
+from .domains import Domain, Part
 from .pictures import draw_calibration, draw_confusion
 
 SAMPLES = 16
@@ -27,12 +27,13 @@ SAMPLES = 16
 
 @dataclass(frozen=True)
 class Scored:
-    """Test rows (id, text, label), their true class ids, the model's answers, and the facts that follow."""
+    """Test rows (id, label, and the content), their true class ids, the model's answers, and the facts that follow."""
 
     rows: pd.DataFrame
+    contents: list[Any]
     truth: metrics.Ids
     answers: Predictions
-    encoding: Encoding
+    domain: Domain
     facts: dict[str, Any]
 
     @property
@@ -42,22 +43,21 @@ class Scored:
 
 
 def score(
-    predictor: Predictor, rows: pd.DataFrame, part: Part, section: Evaluate, progress: Callable[[int, int], None]
-) -> Scored:
-    """Score raw texts once and measure. Raises DataError where inference builds other input than training did."""
-    encoding = predictor.encoding
-    tail = 1 if encoding.kind == "generative" else 0
-    given = encoding.encode(predictor.tokenizer, rows["text"].tolist()).lengths
-    odd = np.flatnonzero(given != part.encoded.lengths - tail)
+    domain: Domain, folder: Path, rows: pd.DataFrame, contents: list[Any], part: Part, section: Evaluate,
+    progress: Callable[[int, int], None],
+) -> Scored:  # fmt: skip
+    """Score raw rows once and measure. Raises DataError where inference builds other input than training did."""
+    odd = domain.odd_inputs(contents, part)
     if len(odd):
         raise DataError(f"row {rows['id'].iloc[odd[0]]} is encoded otherwise at inference than in training")
-    answers = predictor.predict(rows["text"].tolist(), section.batch_size, progress)
-    return Scored(rows, part.class_ids, answers, encoding, measure(part.class_ids, answers, encoding, section))
+    answers = domain.predictor(folder).predict(contents, section.batch_size, progress)
+    facts = measure(part.class_ids, answers, domain.labels, section)
+    return Scored(rows, contents, part.class_ids, answers, domain, facts)
 
 
-def measure(truth: metrics.Ids, answers: Predictions, encoding: Encoding, section: Evaluate) -> dict[str, Any]:
+def measure(truth: metrics.Ids, answers: Predictions, labels: tuple[str, ...], section: Evaluate) -> dict[str, Any]:
     """Metrics with bootstrap intervals, from class ids [rows] and probabilities [rows, classes]."""
-    classes, found = len(encoding.labels), answers.probabilities.argmax(1)
+    classes, found = len(labels), answers.probabilities.argmax(1)
     counts = metrics.confusion(truth, found, classes)
     options: dict[str, Any] = {"resamples": section.bootstrap, "confidence": section.confidence, "seed": section.seed}
     return {
@@ -71,28 +71,31 @@ def measure(truth: metrics.Ids, answers: Predictions, encoding: Encoding, sectio
         "greedy_token_is_a_label": float(answers.on_label.mean()),
         "confidence": section.confidence,
         "confusion": counts.tolist(),
-        "labels": list(encoding.labels),
+        "labels": list(labels),
     }
 
 
-def compare(section: Evaluate, scored: Scored, train: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """The baselines' metrics on the same test rows, each fitted on the training rows alone."""
-    ids = {label: number for number, label in enumerate(scored.encoding.labels)}
-    labels = np.asarray(train["label"].map(ids), np.int64)
+def compare(
+    section: Evaluate, scored: Scored, train: pd.DataFrame, parts: Mapping[str, Part]
+) -> dict[str, dict[str, float]]:
+    """The baselines' metrics on the same test rows, each fitted on the training rows alone. Raises DataError."""
     found: dict[str, dict[str, float]] = {}
-    for name in section.baselines:
+    for name in section.baselines if section.baselines is not None else scored.domain.baselines:
         if name == "majority":
-            answers = majority(labels, len(scored.rows))
+            answers: metrics.Ids | None = majority(parts["train"].class_ids, len(scored.rows))
         else:
-            answers = tfidf(train["text"].tolist(), labels, scored.rows["text"].tolist())
-        counts = metrics.confusion(scored.truth, answers, len(ids))
+            answers = scored.domain.baseline(name, train, parts, scored.rows)
+        if answers is None:
+            fitting = ", ".join(scored.domain.baselines)
+            raise DataError(f"the baseline {name} is none for a {scored.domain.content}; take of {fitting}")
+        counts = metrics.confusion(scored.truth, answers, len(scored.domain.labels))
         found[name] = {"accuracy": metrics.accuracy(counts), "macro_f1": metrics.macro_f1(counts)}
     return found
 
 
 def save(scored: Scored, data: Path, records: Path) -> None:
     """Write report.json and predictions.parquet (data), sample rows and pictures (records)."""
-    rows, probabilities, labels = scored.rows, scored.answers.probabilities, scored.encoding.labels
+    rows, probabilities, labels = scored.rows, scored.answers.probabilities, scored.domain.labels
     (data / "report.json").write_text(json.dumps(scored.facts, indent=1, sort_keys=True), encoding="utf-8")
     columns = {
         "id": rows["id"].tolist(),
@@ -101,12 +104,20 @@ def save(scored: Scored, data: Path, records: Path) -> None:
         "probabilities": probabilities.tolist(),
     }
     pq.write_table(pa.table(columns), data / "predictions.parquet", compression="zstd")
-    samples = rows.head(SAMPLES)[["id", "text"]].assign(probabilities=probabilities[:SAMPLES].tolist())
+    content = [_plain(one) for one in scored.contents[:SAMPLES]]
+    samples = rows.head(SAMPLES)[["id"]].assign(
+        **{scored.domain.content: content}, probabilities=probabilities[:SAMPLES].tolist()
+    )
     text = json.dumps(samples.to_dict("records"), ensure_ascii=False, indent=1)
     (records / "samples.json").write_text(text, encoding="utf-8")
     draw_confusion(metrics.confusion(scored.truth, scored.found, len(labels)), labels, records / "confusion.png")
     error, bins = metrics.calibration(scored.truth, probabilities)
     draw_calibration(bins, error, records / "calibration.png")
+
+
+def _plain(content: Any) -> str:
+    """A text, or the bytes of a file in base64."""
+    return content if isinstance(content, str) else base64.b64encode(content).decode()
 
 
 def describe(scored: Scored, worst: int) -> str:
@@ -126,13 +137,13 @@ def describe(scored: Scored, worst: int) -> str:
         lines.append(f"| {name} | {values['accuracy']:.4f} | {values['macro_f1']:.4f} |")
     lines += ["", f"Intervals: {facts['confidence']:.0%} bootstrap over test rows.", ""]
     lines.append(f"- log loss {facts['log_loss']:.4f}, calibration error {facts['calibration_error']:.4f}")
-    if scored.encoding.kind == "generative":
+    if scored.domain.kind == "generative":
         lines.append(f"- the likeliest token is a label word in {facts['greedy_token_is_a_label']:.1%} of rows")
     if better := not_better_than(facts):
         lines.append(f"- **not better than the baseline {' and '.join(better)}**")
     mistakes = _mistakes(scored, worst)
     if mistakes:
-        lines += ["", "Most confident mistakes:", "", "| row | true | predicted | p | text |", "|---|---|---|---:|---|"]
+        lines += ["", "Most confident mistakes:", "", "| row | true | predicted | p | row |", "|---|---|---|---:|---|"]
     return "\n".join(lines + mistakes)
 
 
@@ -142,11 +153,12 @@ def not_better_than(facts: dict[str, Any]) -> list[str]:
 
 
 def _mistakes(scored: Scored, count: int) -> list[str]:
-    labels, confidence = scored.encoding.labels, scored.answers.probabilities.max(1)
+    labels, confidence = scored.domain.labels, scored.answers.probabilities.max(1)
     wrong = np.flatnonzero(scored.found != scored.truth)
+    shown = scored.rows["file" if "file" in scored.rows and scored.domain.content == "image" else scored.domain.content]
     chosen = wrong[np.argsort(-confidence[wrong], kind="stable")][:count]
     return [
         f"| {scored.rows['id'].iloc[i]} | {labels[scored.truth[i]]} | {labels[scored.found[i]]} | {confidence[i]:.3f} "
-        f"| {' '.join(scored.rows['text'].iloc[i][:160].replace('|', ' ').split())} |"
+        f"| {' '.join(str(shown.iloc[i])[:160].replace('|', ' ').split())} |"
         for i in chosen
     ]

@@ -15,6 +15,7 @@ from configs.schema import Train
 from ..text.segments import IGNORE_INDEX
 from . import checkpoints
 from .metrics import accuracy, confusion, macro_f1
+from .optimizers import make_optimizer
 
 Report = Callable[[int, Mapping[str, float]], None]
 KEPT_LOGS = ("loss", "grad_norm", "learning_rate", "eval_loss", "eval_accuracy", "eval_macro_f1")
@@ -24,9 +25,19 @@ KEPT_LOGS = ("loss", "grad_norm", "learning_rate", "eval_loss", "eval_accuracy",
 class CertifiedTrainer(Trainer):
     """Writes checkpoints aside and certifies them; validates with the scores of the classes alone."""
 
-    def __init__(self, *, class_ids: tuple[int, ...], **options: Any) -> None:
+    def __init__(self, *, section: Train, class_ids: tuple[int, ...], **options: Any) -> None:
         super().__init__(**options)
+        self.section = section
         self.class_ids = torch.tensor(class_ids) if class_ids else None
+
+    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+        """The recipe's optimiser."""
+        if getattr(self, "optimizer", None) is None:
+            made = self.model if model is None else model
+            self.optimizer: torch.optim.Optimizer = make_optimizer(
+                made, self.section, self.get_decay_parameter_names(made)
+            )
+        return self.optimizer
 
     def _get_output_dir(self, trial: Any) -> str:
         return str(Path(self.args.output_dir) / checkpoints.ASIDE)

@@ -12,20 +12,10 @@ import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 from transformers.utils import logging as hf_logging
 
+from ..data.predictions import Predictions, from_logits
 from .collation import pad_rows
 from .encoding import FILE, Encoding, load_encoding
 from .tokenizer import TextTokenizer, load_tokenizer
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """probabilities: float64 [rows, classes], the softmax over the label words or classes alone.
-
-    on_label: bool [rows], whether the likeliest of all tokens is a label word (always true for classifiers).
-    """
-
-    probabilities: npt.NDArray[np.float64]
-    on_label: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -35,6 +25,7 @@ class Predictor:
     encoding: Encoding
     tokenizer: TextTokenizer
     model: Any
+    content = "text"
 
     @classmethod
     def load(cls, folder: Path, device: str | None = None) -> "Predictor":
@@ -63,8 +54,7 @@ class Predictor:
             batch = pad_rows(encoded, rows, self.encoding.pad_id)
             logits[rows], on_label[rows] = self._score(batch)
             progress(min(start + batch_size, len(texts)), len(texts))
-        shifted = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
-        return Predictions(shifted / shifted.sum(1, keepdims=True), on_label)
+        return from_logits(logits, on_label)
 
     @torch.inference_mode()
     def _score(self, batch: dict[str, npt.NDArray[np.int64]]) -> tuple[Any, Any]:
@@ -79,10 +69,4 @@ class Predictor:
 
     def frame(self, texts: Sequence[str], batch_size: int = 32) -> pd.DataFrame:
         """Columns label, probability (of that label), and `probability of X` for each label X."""
-        found = self.predict(texts, batch_size).probabilities
-        labels = np.array(self.encoding.labels, dtype=object)
-        best = found.argmax(1) if len(found) else np.empty(0, int)
-        frame = pd.DataFrame({"label": labels[best].astype(str), "probability": found[np.arange(len(best)), best]})
-        for column, label in enumerate(self.encoding.labels):
-            frame[f"probability of {label}"] = found[:, column]
-        return frame
+        return self.predict(texts, batch_size).frame(self.encoding.labels)

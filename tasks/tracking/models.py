@@ -25,8 +25,11 @@ from configs.settings import HOME, settings
 from ..artifact import Artifact, StageError
 
 DIGEST = "temper.model_digest"
-REQUIRED = ("mlflow", "torch", "transformers", "tokenizers", "safetensors", "numpy", "pandas")
-SERVING = "tasks.text.predictor"
+REQUIRED = ("mlflow", "torch", "transformers", "safetensors", "numpy", "pandas")
+SERVING = {"text": "tasks.text.predictor", "image": "tasks.vision.predictor"}
+"""Per content the module that predicts, and travels with the model."""
+FURTHER = {"text": ("tokenizers",), "image": ("pillow", "pyarrow")}
+"""What else such a model needs."""
 TOLERANCE = 1e-5
 """Largest difference of a probability between here and the fresh process (batch shapes differ)."""
 
@@ -39,8 +42,11 @@ class Absent:
 sys.meta_path.insert(0, Absent())
 import mlflow
 mlflow.set_tracking_uri(sys.argv[1]); mlflow.set_registry_uri(sys.argv[1])
-texts = json.load(sys.stdin)
-answers = mlflow.pyfunc.load_model(sys.argv[2]).predict(texts)
+given = json.load(sys.stdin)
+if sys.argv[3] == "image":
+    import base64, pandas
+    given = pandas.DataFrame({"image": [base64.b64decode(one) for one in given]})
+answers = mlflow.pyfunc.load_model(sys.argv[2]).predict(given)
 columns = [name for name in answers.columns if name.startswith("probability of ")]
 print("ANSWERS" + json.dumps(answers[columns].to_numpy().tolist()))
 """
@@ -80,22 +86,26 @@ def _has_files(client: MlflowClient, version: ModelVersion) -> bool:
 
 
 def log_version(
-    client: MlflowClient, name: str, run_id: str, model: Artifact, example: list[str], labels: list[str]
+    client: MlflowClient, name: str, run_id: str, model: Artifact, example: pd.DataFrame, labels: list[str]
 ) -> ModelVersion:
-    """Log the model with its own code, signature, example and pinned requirements, and register it."""
+    """Log the model with its own code, signature, example and pinned requirements, and register it.
+
+    `example`: rows with a column `text`, or `image` with the bytes of files.
+    """
     _connect()
+    content = str(example.columns[0])
     package = f"temper_model_{model.digest[:16]}"
     with tempfile.TemporaryDirectory() as scratch, mlflow.start_run(run_id=run_id):
-        code = carry_code(Path(scratch), package)
+        code = carry_code(Path(scratch), package, SERVING[content])
         logged = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(Path(__file__).with_name("served.py")),
             artifacts={"model": str(model.file("config.json").parent)},
             code_paths=[str(code)],
-            model_config={"package": package},
-            signature=_signature(labels),
-            input_example=pd.DataFrame({"text": example}),
-            pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in REQUIRED],
+            model_config={"package": package, "predictor": SERVING[content]},
+            signature=_signature(content, labels),
+            input_example=example,
+            pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in (*REQUIRED, *FURTHER[content])],
         )
     try:
         client.create_registered_model(name)
@@ -107,21 +117,22 @@ def log_version(
     )
 
 
-def _signature(labels: list[str]) -> ModelSignature:
-    """One unnamed string column, so that lists of texts pass as well as tables."""
+def _signature(content: str, labels: list[str]) -> ModelSignature:
+    """Texts: one unnamed string column, so that lists pass as well as tables. Images: a column of bytes."""
     outputs = [ColSpec("string", "label"), ColSpec("double", "probability")]
     outputs += [ColSpec("double", f"probability of {label}") for label in labels]
-    return ModelSignature(Schema([ColSpec("string")]), Schema(outputs))
+    given = ColSpec("string") if content == "text" else ColSpec("binary", content)
+    return ModelSignature(Schema([given]), Schema(outputs))
 
 
-def carry_code(folder: Path, package: str) -> Path:
+def carry_code(folder: Path, package: str, serving: str) -> Path:
     """Copy the modules that prediction reaches into a package of a name of its own.
 
     MLflow puts a model's code on sys.path; under one shared name a second model in the same process would
     silently run the first one's code.
     """
     graph = grimp.build_graph("tasks", cache_dir=None)
-    modules = {SERVING, *graph.find_upstream_modules(SERVING)}
+    modules = {serving, *graph.find_upstream_modules(serving)}
     modules |= {name.rsplit(".", depth)[0] for name in modules for depth in range(1, name.count(".") + 1)}
     root = folder / package
     root.mkdir()
@@ -143,11 +154,12 @@ def prove(uri: str, samples: list[dict[str, Any]]) -> float:
 
     Raises StageError where it does not load or answers otherwise.
     """
+    content = "image" if samples and "image" in samples[0] else "text"
     quiet = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "MLFLOW_RUN_ID")}
     with tempfile.TemporaryDirectory() as elsewhere:
         process = subprocess.run(
-            [sys.executable, "-c", FRESH, settings().tracking, uri],
-            input=json.dumps([sample["text"] for sample in samples]),
+            [sys.executable, "-c", FRESH, settings().tracking, uri, content],
+            input=json.dumps([sample[content] for sample in samples]),
             capture_output=True, text=True, cwd=elsewhere, env=quiet, check=False,
         )  # fmt: skip
     line = next((line for line in process.stdout.splitlines() if line.startswith("ANSWERS")), None)

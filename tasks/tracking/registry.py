@@ -42,8 +42,9 @@ def log_records(
         recipe = Path(scratch) / "recipe.yaml"
         recipe.write_text(yaml.safe_dump(sections, sort_keys=False, allow_unicode=True), encoding="utf-8")
         client.log_artifact(run_id, str(recipe))
-        if "encode" in stages:
-            client.log_artifact(run_id, str(stages["encode"].file("certificate.json")))
+        certificate = stages["encode"].file("certificate.json") if "encode" in stages else Path()
+        if certificate.is_file():  # images have no mask
+            client.log_artifact(run_id, str(certificate))
         report = Path(scratch) / "report.json"
         report.write_text(json.dumps(facts, indent=1), encoding="utf-8")
         client.log_artifact(run_id, str(report))
@@ -71,10 +72,12 @@ def settle(
 ) -> None:
     """Write scores and digests, move the alias, and the verdict last: a version without one is not settled."""
     note_scores(client, version, scores)
+    images = "encode" in stages and stages["encode"].manifest()["section"]["kind"] == "image"
+    content = "image" if images else "text"
     client.set_model_version_tag(version.name, version.version, OPENINGS, str(openings))
     for stage, artifact in stages.items():
         client.set_model_version_tag(version.name, version.version, f"temper.digest.{stage}", artifact.digest)
-    client.update_model_version(version.name, version.version, _description(verdict, scores, openings))
+    client.update_model_version(version.name, version.version, _description(verdict, scores, openings, content))
     client.set_registered_model_alias(version.name, verdict.alias, version.version)
     client.set_model_version_tag(version.name, version.version, VERDICT, verdict.text)
 
@@ -86,13 +89,11 @@ def note_scores(client: MlflowClient, version: ModelVersion, scores: Mapping[str
             client.set_model_version_tag(version.name, version.version, SCORE + name, repr(value))
 
 
-def _description(verdict: Verdict, scores: Mapping[str, float], openings: int) -> str:
+def _description(verdict: Verdict, scores: Mapping[str, float], openings: int, content: str) -> str:
     measured = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
+    takes = "images, in a column `image`" if content == "image" else "texts, or a table with a `text` column"
     opened = f"{openings} model{'s have' if openings != 1 else ' has'} been scored on this test split so far"
-    return (
-        f"Test rows: {measured} ({opened}).\n\nVerdict: {verdict.text}.\n\n"
-        "Takes texts, or a table with a `text` column."
-    )
+    return f"Test rows: {measured} ({opened}).\n\nVerdict: {verdict.text}.\n\nTakes {takes}."
 
 
 def settled(name: str, digest: str, scores: dict[str, float]) -> dict[str, Any] | None:

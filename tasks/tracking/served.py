@@ -1,4 +1,4 @@
-"""The registered model as MLflow loads it (models from code): texts come in, labels and probabilities go out.
+"""The registered model as MLflow loads it (models from code): texts or images in, labels and probabilities out.
 
 This file travels with the model and finds everything else in the package that travels with it.
 """
@@ -12,31 +12,32 @@ import pandas as pd
 
 
 class ServedModel(mlflow.pyfunc.PythonModel):
-    """Takes a text, a list of texts, or a DataFrame with a `text` column."""
+    """Takes a text, a list of texts, or a DataFrame with a `text` column; or images, as bytes, base64 or paths, in a
+    list or in a column `image`."""
 
     def load_context(self, context: Any) -> None:
         """Load the model folder with the code that was logged beside it."""
         package = context.model_config["package"]
-        predictor = importlib.import_module(f"{package}.tasks.text.predictor")
+        predictor = importlib.import_module(f"{package}.{context.model_config['predictor']}")
         self.predictor = predictor.Predictor.load(Path(context.artifacts["model"]))
 
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-        """A DataFrame: label, probability, `probability of X`. Raises ValueError for a table without `text`.
+        """A DataFrame: label, probability, `probability of X`. Raises ValueError for a table without the column.
 
         Without type hints, which MLflow would take for the signature.
         """
-        return self.predictor.frame(_texts(model_input))
+        return self.predictor.frame(_contents(model_input, self.predictor.content))
 
 
-def _texts(model_input: Any) -> list[Any]:
-    if isinstance(model_input, str):
+def _contents(model_input: Any, content: str) -> list[Any]:
+    if isinstance(model_input, str | bytes):
         return [model_input]
     if isinstance(model_input, pd.DataFrame):
         named = [column for column in model_input.columns if isinstance(column, str)]
-        if "text" in model_input.columns:
-            return list(model_input["text"])
+        if content in model_input.columns:
+            return list(model_input[content])
         if named or model_input.shape[1] != 1:
-            raise ValueError(f"the table needs a column `text` and has {list(model_input.columns)}")
+            raise ValueError(f"the table needs a column `{content}` and has {list(model_input.columns)}")
         return list(model_input.iloc[:, 0])
     return list(model_input)
 

@@ -1,0 +1,98 @@
+"""Optimisers: `train.optimizer` in a recipe, with PyTorch's names, fields and defaults."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from .fields import STRICT, Share
+
+NotNegative = Annotated[float, Field(ge=0)]
+AboveZero = Annotated[float, Field(gt=0)]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Adamw:
+    """Adam with decoupled weight decay."""
+
+    kind: Literal["adamw"] = "adamw"
+    """This kind of optimiser."""
+    weight_decay: NotNegative = 0.0
+    """Decoupled weight decay."""
+    betas: tuple[Share, Share] = (0.9, 0.999)
+    """Decay of the running means."""
+    eps: AboveZero = 1e-8
+    """Added to the denominator."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Adam:
+    """Adam."""
+
+    kind: Literal["adam"]
+    """This kind of optimiser."""
+    weight_decay: NotNegative = 0.0
+    """L2 penalty."""
+    betas: tuple[Share, Share] = (0.9, 0.999)
+    """Decay of the running means."""
+    eps: AboveZero = 1e-8
+    """Added to the denominator (Keras uses 1e-7)."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Sgd:
+    """Stochastic gradient descent."""
+
+    kind: Literal["sgd"]
+    """This kind of optimiser."""
+    momentum: Share = 0.0
+    """Momentum."""
+    nesterov: bool = False
+    """Nesterov's momentum."""
+    weight_decay: NotNegative = 0.0
+    """L2 penalty."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Rmsprop:
+    """RMSprop."""
+
+    kind: Literal["rmsprop"]
+    """This kind of optimiser."""
+    alpha: Share = 0.99
+    """Decay of the running mean."""
+    momentum: Share = 0.0
+    """Momentum."""
+    eps: AboveZero = 1e-8
+    """Added to the denominator."""
+    weight_decay: NotNegative = 0.0
+    """L2 penalty."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Adagrad:
+    """Adagrad."""
+
+    kind: Literal["adagrad"]
+    """This kind of optimiser."""
+    eps: AboveZero = 1e-10
+    """Added to the denominator."""
+    weight_decay: NotNegative = 0.0
+    """L2 penalty."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Adadelta:
+    """Adadelta."""
+
+    kind: Literal["adadelta"]
+    """This kind of optimiser."""
+    rho: Share = 0.9
+    """Decay of the running mean."""
+    eps: AboveZero = 1e-6
+    """Added to the denominator."""
+    weight_decay: NotNegative = 0.0
+    """L2 penalty."""
+
+
+Optimizer = Annotated[Adamw | Adam | Sgd | Rmsprop | Adagrad | Adadelta, Field(discriminator="kind")]

@@ -1,0 +1,35 @@
+"""A model's answers to rows: probabilities in; labels and a table out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """probabilities: float64 [rows, classes], the softmax over the label words or classes alone.
+
+    on_label: bool [rows], whether the likeliest of all tokens is a label word (always true for class heads).
+    """
+
+    probabilities: npt.NDArray[np.float64]
+    on_label: npt.NDArray[np.bool_]
+
+    def frame(self, labels: Sequence[str]) -> pd.DataFrame:
+        """Columns label, probability (of that label), and `probability of X` for each label X."""
+        found, names = self.probabilities, np.array(labels, dtype=object)
+        best = found.argmax(1) if len(found) else np.empty(0, int)
+        frame = pd.DataFrame({"label": names[best].astype(str), "probability": found[np.arange(len(best)), best]})
+        for column, label in enumerate(labels):
+            frame[f"probability of {label}"] = found[:, column]
+        return frame
+
+
+def from_logits(logits: npt.NDArray[np.float64], on_label: npt.NDArray[np.bool_] | None = None) -> Predictions:
+    """Softmax over the columns of logits [rows, classes]."""
+    shifted = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
+    known = np.ones(len(logits), bool) if on_label is None else on_label
+    return Predictions(shifted / shifted.sum(1, keepdims=True), known)

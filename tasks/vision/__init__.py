@@ -1,0 +1,1 @@
+"""Images: decoding, encoded parts, models, prediction."""

@@ -1,0 +1,68 @@
+"""Image files as bytes -> one array of bytes per part: rows x channels x height x width."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow.parquet as pq
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+Pixels = npt.NDArray[np.uint8]
+CHANNELS = {"L": 1, "RGB": 3}
+
+
+class Unreadable(ValueError):
+    """Bytes that are no image; the message says why in a few words."""
+
+
+def decode(data: bytes, mode: str, size: int | None, fit: str) -> Pixels:
+    """Pixels [channels, height, width] of one image file: upright as its EXIF data say, first frame, 16 bits scaled.
+
+    `size` is the side of the square that results: `crop` scales the shorter side and cuts the middle, `squash` scales
+    both. Raises Unreadable.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+            upright = ImageOps.exif_transpose(image)
+            plain = _eight_bits(upright).convert(mode)
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise Unreadable(type(error).__name__) from None
+    if size is not None and plain.size != (size, size):
+        plain = _square(plain, size, fit)
+    pixels = np.asarray(plain)
+    return pixels[None] if mode == "L" else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16") or image.mode == "I":
+        return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
+    if image.mode in ("P", "PA", "LA", "RGBA") or "transparency" in image.info:
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image.convert("RGBA"))
+    return image
+
+
+def _square(image: Image.Image, size: int, fit: str) -> Image.Image:
+    if fit == "squash":
+        return image.resize((size, size), Image.Resampling.BILINEAR)
+    return ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR)
+
+
+def read_bytes(path: Path, wanted: set[str]) -> Iterator[tuple[str, bytes]]:
+    """Digest and bytes of the wanted images in an images.parquet, in its order, without holding them all."""
+    for batch in pq.ParquetFile(path).iter_batches(batch_size=256, columns=["image", "bytes"]):
+        for name, data in zip(batch.column("image").to_pylist(), batch.column("bytes"), strict=True):
+            if name in wanted:
+                yield name, data.as_py()
+
+
+def place_of(rows: pd.DataFrame) -> dict[str, list[int]]:
+    """Positions of the rows that show each image."""
+    found: dict[str, list[int]] = {}
+    for position, name in enumerate(rows["image"]):
+        found.setdefault(name, []).append(position)
+    return found

@@ -1,0 +1,31 @@
+"""A recipe's image model -> what training starts from, and what it leaves -> files."""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from configs.literal import complete
+from configs.models import ImageModel
+from configs.schema import Train
+
+from ..data.files import DataError
+from .encoding import ImageEncoding
+from .nets import CONFIG, WEIGHTS, ImageClassifier, build_net
+
+
+def build_model(section: Train, encoding: ImageEncoding) -> ImageClassifier:
+    """The model of a recipe, new weights seeded. Raises DataError."""
+    torch.manual_seed(section.seed)
+    try:
+        net = build_net(complete(section.model), encoding)
+    except ValueError as error:
+        raise DataError(f"train.model: {error}") from None
+    return ImageClassifier(net, encoding, section.loss, section.label_smoothing)
+
+
+def save_model(model: ImageClassifier, source: ImageModel, folder: Path) -> None:
+    """Write config.json (the recipe's `train.model`) and model.safetensors (the net's weights and buffers)."""
+    (folder / CONFIG).write_text(json.dumps(complete(source), indent=1, sort_keys=True), encoding="utf-8")
+    save_file({name: value.contiguous().cpu() for name, value in model.net.state_dict().items()}, folder / WEIGHTS)

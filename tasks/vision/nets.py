@@ -1,0 +1,120 @@
+"""Nets for images from plain settings, behind a module that takes bytes and returns .loss and .logits.
+
+Travels with registered models, so it knows nothing of recipes.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers.utils import ModelOutput
+
+from .encoding import ImageEncoding
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+Settings = Mapping[str, Any]
+"""The fields of `train.model`, such as kind, hidden, channels."""
+
+
+@dataclass
+class Scored(ModelOutput):
+    """loss: scalar, the sum over rows divided by `num_items_in_batch`; logits: [rows, classes]."""
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+
+
+class ImageClassifier(nn.Module):
+    """A net behind the normalisation of its pixels; bytes come in, so that batches stay small on their way."""
+
+    accepts_loss_kwargs = True
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, net: nn.Module, encoding: ImageEncoding, loss: Literal["cross_entropy", "softmax_bce"], smoothing: float
+    ) -> None:
+        super().__init__()
+        self.net, self.loss, self.smoothing = net, loss, smoothing
+        self.register_buffer("mean", torch.tensor(encoding.mean).view(1, -1, 1, 1) * 255, persistent=False)
+        self.register_buffer("std", torch.tensor(encoding.std).view(1, -1, 1, 1) * 255, persistent=False)
+
+    def forward(
+        self, pixel_values: Tensor, labels: Tensor | None = None, num_items_in_batch: Tensor | int | None = None
+    ) -> Scored:
+        """pixel_values: uint8 [rows, channels, height, width]; labels: [rows]; logits are float32 at any precision."""
+        logits = self.net((pixel_values.float() - self.mean) / self.std).float()
+        if labels is None:
+            return Scored(logits=logits)
+        if self.loss == "softmax_bce":
+            targets = functional.one_hot(labels, logits.shape[1]).float()
+            total = functional.binary_cross_entropy(logits.softmax(1), targets, reduction="sum") / logits.shape[1]
+        else:
+            total = functional.cross_entropy(logits, labels, reduction="sum", label_smoothing=self.smoothing)
+        return Scored(loss=total / (len(labels) if num_items_in_batch is None else num_items_in_batch), logits=logits)
+
+
+def build_net(source: Settings, encoding: ImageEncoding) -> nn.Module:
+    """The net with new weights from torch's random state: normalised pixels in, logits out. Raises ValueError."""
+    shape = (encoding.channels, encoding.height, encoding.width)
+    net = NETS[source["kind"]](source, shape, len(encoding.labels))
+    if source["initial"] == "keras":
+        for module in net.modules():
+            if isinstance(module, nn.Linear | nn.Conv2d):
+                nn.init.xavier_uniform_(module.weight)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+    return net
+
+
+def _mlp(source: Settings, shape: tuple[int, int, int], classes: int) -> nn.Module:
+    inputs = math.prod(shape)
+    layers: list[nn.Module] = [nn.Flatten()]
+    for units in source["hidden"]:
+        layers += [
+            nn.Linear(inputs, units),
+            nn.ReLU() if source["activation"] == "relu" else nn.LeakyReLU(source["slope"]),
+        ]
+        layers += [nn.Dropout(source["dropout"])] if source["dropout"] else []
+        inputs = units
+    layers += [nn.LayerNorm(inputs)] if source["layer_norm"] else []
+    return nn.Sequential(*layers, nn.Linear(inputs, classes))
+
+
+def _cnn(source: Settings, shape: tuple[int, int, int], classes: int) -> nn.Module:
+    channels, height, width = shape
+    layers: list[nn.Module] = []
+    for filters in source["channels"]:
+        layers.append(nn.Conv2d(channels, filters, 3, padding=1 if source["padding"] == "same" else 0))
+        layers += [nn.BatchNorm2d(filters)] if source["batch_norm"] else []
+        layers += [nn.ReLU(), nn.MaxPool2d(2)]
+        lost = 0 if source["padding"] == "same" else 2
+        channels, height, width = filters, (height - lost) // 2, (width - lost) // 2
+        if height < 1 or width < 1:
+            raise ValueError(
+                f"{len(source['channels'])} convolutions leave nothing of {shape[2]} x {shape[1]} pixels; "
+                "take fewer, or padding: same"
+            )
+    inputs = channels * height * width
+    layers += [nn.Flatten(), *([nn.Dropout(source["dropout"])] if not source["dense"] else [])]
+    for number, units in enumerate(source["dense"]):
+        layers += [nn.Linear(inputs, units), nn.ReLU(), *([nn.Dropout(source["dropout"])] if number == 0 else [])]
+        inputs = units
+    return nn.Sequential(*layers, nn.Linear(inputs, classes))
+
+
+NETS: dict[str, Callable[[Settings, tuple[int, int, int], int], nn.Module]] = {"mlp": _mlp, "cnn": _cnn}
+
+
+def load_model(folder: Path, encoding: ImageEncoding) -> ImageClassifier:
+    """Read config.json and model.safetensors."""
+    net = build_net(json.loads((folder / CONFIG).read_text(encoding="utf-8")), encoding)
+    net.load_state_dict(load_file(folder / WEIGHTS))
+    return ImageClassifier(net, encoding, "cross_entropy", 0.0)

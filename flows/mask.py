@@ -23,10 +23,12 @@ def command(
     Runs the stages up to `encode` where they are not cached, and nothing behind. For an encoder with a class head
     the label is the class id behind the arrow.
     """
-    from configs.load import load_recipe
+    from configs.load import RecipeError, load_recipe
 
     with failures():
         loaded = load_recipe(recipe, overrides or [])
+        if loaded.encode.kind == "image":
+            raise RecipeError(f"{recipe} encodes images, which have no mask; `temper trace` shows an image's way")
         from tasks.store.events import heard_by
 
         from .spine import perform_until

@@ -8,32 +8,46 @@ import typer
 
 from .failures import failures
 
+IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp")
 BATCH = 512
 """Rows of a file that are scored between two steps of the progress bar."""
 
 
 def command(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="NAME (its champion), NAME@alias or NAME/version.")],
-    what: Annotated[str, typer.Argument(metavar="TEXT|FILE", help="A text, or a CSV, TSV, JSONL or Parquet file.")],
+    what: Annotated[
+        str, typer.Argument(metavar="TEXT|FILE", help="A text; a CSV, TSV, JSONL or Parquet file of texts; an image.")
+    ],
     column: Annotated[str, typer.Option("--column", help="Column of the file that holds the texts.")] = "text",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write CSV here instead of to stdout.")] = None,
 ) -> None:
-    """Predict with a registered model. A text gives its label and all probabilities; a file gives one CSV row a row.
+    """Predict with a registered model: label and probabilities of a text or image; of a file of texts, a CSV row each.
 
     The model is loaded as anybody would load it, with mlflow.pyfunc.load_model, and carries its own preprocessing.
     """
     from rich.console import Console
 
     with failures():
-        texts, rows = _read(what, column)
+        image = Path(what).suffix.lower() in IMAGES
+        contents, rows = _read_image(Path(what)) if image else _read(what, column)
         with Console(file=sys.stderr).status(f"loading {model}"):
-            from tasks.tracking.models import load_model
+            from tasks.tracking.models import answer, load_model
 
-            loaded = load_model(model)
+            loaded = load_model(model, "image" if image else "text")
         if rows is None:
-            _show(loaded.predict(texts))
+            _show(answer(loaded, contents))
         else:
-            _write(_score(loaded, texts), rows, output)
+            _write(_score(loaded, contents), rows, output)
+
+
+def _read_image(path: Path) -> tuple[Any, None]:
+    """A table with the bytes of one image file."""
+    import pandas as pd
+
+    from tasks.data.files import check_file
+
+    check_file(path)
+    return pd.DataFrame({"image": [path.read_bytes()]}), None
 
 
 def _read(what: str, column: str) -> tuple[list[str], Any]:

@@ -101,4 +101,5 @@ class Teller:
         out.print(f"\nMLflow:  mlflow server --backend-store-uri {place}", soft_wrap=True)
         out.print("Prefect: prefect server start", soft_wrap=True)
         alias = f"@{version.aliases[0]}" if version.aliases else f"/{version.version}"
-        out.print(f'Try:     temper predict {version.name}{alias} "I would buy this again tomorrow."', soft_wrap=True)
+        what = "IMAGE.png" if facts.get("content") == "image" else '"I would buy this again tomorrow."'
+        out.print(f"Try:     temper predict {version.name}{alias} {what}", soft_wrap=True)

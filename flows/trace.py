@@ -59,7 +59,7 @@ def follow(recipe: "Recipe", stages: "dict[str, Artifact]", wanted: str) -> dict
     seen = raw.loc[at].dropna().to_dict()
     identity = str(seen["id"])
     ledger = read_ledger(stages["encode"].file("ledger.parquet")).iloc[at]
-    one = Row(identity, str(seen.get("text", seen.get("file", ""))), str(seen.get("label", "")))
+    one = Row(identity, str(seen.get("text", seen.get("file", ""))), str(seen.get("label", "")), seen.get("image"))
     dropped = ledger["state"] == "dropped"
     end = {"state": str(ledger["state"])} | ({"stage": str(ledger["stage"]), "reason": str(ledger["reason"])}
                                              if dropped else {})  # fmt: skip
@@ -85,6 +85,7 @@ class Row:
     id: str
     text: str
     label: str
+    image: str | None
 
 
 def find_row(raw: "pd.DataFrame", wanted: str) -> int:
@@ -175,6 +176,9 @@ def _placed(recipe: "Recipe", stages: "dict[str, Artifact]", row: Row, state: st
 
 
 def _encoded(encoded: "Artifact", row: Row, part: str) -> dict[str, Any]:
+    if encoded.manifest()["section"]["kind"] == "image":
+        encoding = json.loads(encoded.file("encoding.json").read_text(encoding="utf-8"))
+        return {"pixels": f"{encoding['width']} x {encoding['height']}, mode {encoding['mode']}", "class": row.label}
     from tasks.text.encoding import load_encoding
     from tasks.text.parts import read_part
     from tasks.text.tokenizer import load_tokenizer
@@ -196,6 +200,7 @@ def _encoded(encoded: "Artifact", row: Row, part: str) -> dict[str, Any]:
 
 def _answer(recipe: "Recipe", row: Row, text: str) -> dict[str, Any]:
     """From the report for a test row, else from the trained model; empty where it is not trained."""
+    import pandas as pd
     import pyarrow.parquet as pq
 
     from .plan import plan
@@ -209,11 +214,14 @@ def _answer(recipe: "Recipe", row: Row, text: str) -> dict[str, Any]:
                     "from": "the report on the test rows"}  # fmt: skip
     if "train" not in cached:
         return {}
-    from tasks.text.predictor import Predictor
+    from tasks.learn.domains import open_domain
 
-    frame = Predictor.load(cached["train"].file("config.json").parent).frame([text])
-    return {"predicted": str(frame["label"].iloc[0]), "p": float(frame["probability"].iloc[0]),
-            "from": "the trained model"}  # fmt: skip
+    folder = cached["train"].file("config.json").parent
+    domain = open_domain(folder)
+    here = pd.DataFrame({domain.content: [text if row.image is None else row.image]})
+    contents = domain.contents(here, cached["clean"].file("images.parquet"))
+    found = domain.predictor(folder).predict(contents, 1, lambda done, of: None).probabilities[0]
+    return {"predicted": domain.labels[found.argmax()], "p": float(found.max()), "from": "the trained model"}
 
 
 def _show(way: dict[str, Any]) -> None:
@@ -246,7 +254,8 @@ def _show(way: dict[str, Any]) -> None:
             line("", f"near-copy of {', '.join(facts['near-copy of'])}")
     if "encode" in way:
         facts = way["encode"]
-        line("encode", colour_pieces(facts["tokens"], facts["labels"]) + Text(f"  → {facts['class']}", "bold"))
+        shown = colour_pieces(facts["tokens"], facts["labels"]) if "tokens" in facts else Text(facts["pixels"])
+        line("encode", shown + Text(f"  → {facts['class']}", "bold"))
         answer = way["answer"]
         line("answer", f"{answer['predicted']} with p {answer['p']:.4f}, from {answer['from']}" if answer
              else "the model is not trained yet")  # fmt: skip

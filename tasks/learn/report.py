@@ -51,7 +51,7 @@ def score(
     if len(odd):
         raise DataError(f"row {rows['id'].iloc[odd[0]]} is encoded otherwise at inference than in training")
     answers = domain.predictor(folder).predict(contents, section.batch_size, progress)
-    facts = measure(part.class_ids, answers, domain.labels, section)
+    facts = measure(part.class_ids, answers, domain.labels, section) | {"content": domain.content}
     return Scored(rows, contents, part.class_ids, answers, domain, facts)
 
 

@@ -58,17 +58,33 @@ def _connect() -> None:
     warnings.filterwarnings("ignore", message=".*type hints.*", category=UserWarning)  # served.py says why it has none
 
 
-def load_model(name: str) -> Any:
-    """Load NAME (its champion), NAME@alias, NAME/version or a models:/ address. Raises StageError."""
+def load_model(name: str, content: str) -> Any:
+    """Load NAME (its champion), NAME@alias, NAME/version or a models:/ address, to be given texts or images.
+
+    Raises StageError where it cannot be loaded, or takes the other.
+    """
     address = name if name.startswith("models:/") else f"models:/{name}"
     if not set("@/") & set(address.removeprefix("models:/")):
         address += "@champion"
     _connect()
     try:
-        return mlflow.pyfunc.load_model(address)
+        model = mlflow.pyfunc.load_model(address)
     except (MlflowException, OSError) as error:
         reason = str(error).splitlines()[0]
         raise StageError(f"{address} cannot be loaded from {settings().tracking}: {reason}") from None
+    takes = "image" if "image" in model.metadata.signature.inputs.input_names() else "text"
+    if takes != content:
+        raise StageError(f"{address} takes {takes}s; give it {'an image file' if takes == 'image' else 'a text'}")
+    return model
+
+
+def answer(model: Any, contents: Any) -> pd.DataFrame:
+    """A loaded model's answers. Raises StageError where it cannot read what it is given."""
+    try:
+        found: pd.DataFrame = model.predict(contents)
+    except (ValueError, MlflowException) as error:
+        raise StageError(str(error).splitlines()[0]) from None
+    return found
 
 
 def find_version(client: MlflowClient, name: str, digest: str) -> ModelVersion | None:

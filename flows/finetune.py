@@ -13,8 +13,10 @@ from tasks.split import split
 from tasks.train import train
 from tasks.validate import validate
 
+from .drift import tell_drift
 
-@flow(name="finetune", flow_run_name="{recipe.name}", persist_result=False)
+
+@flow(name="finetune", flow_run_name="{recipe.name}", persist_result=False, on_completion=[tell_drift])
 def finetune(recipe: Recipe) -> Version:
     """Turn a recipe into a registered model; every stage that has been done is served from the cache."""
     raw = download(recipe.download)

@@ -230,6 +230,41 @@ def test_a_worse_model_stays_candidate_and_a_rolled_back_alias_stays(harness: No
 
 
 @pytest.mark.faults
+def test_one_training_is_registered_under_two_names(harness: None, heard: list[Event]) -> None:
+    """Its one run keeps its parameters; what differs the second time is a tag."""
+    from tasks.tracking.runs import client
+
+    first, _ = run(recipe(), heard)
+    second, statuses = run(recipe("register.model=elsewhere", "evaluate.bootstrap=500"), heard)
+    assert (second.run_id, second.name, statuses["train"]) == (first.run_id, "elsewhere", "cached")
+    data = client().get_run(first.run_id).data
+    assert (data.params["register.model"], data.tags["register.model"]) == ("reviews-demo", "elsewhere")
+    assert (data.params["evaluate.bootstrap"], data.tags["evaluate.bootstrap"]) == ("100", "500")
+
+
+@pytest.mark.faults
+def test_drift_since_the_version_before_is_told(harness: None, heard: list[Event], tmp_path: Path) -> None:
+    """Nothing is said where the rows are the same; a planted shift of labels is named, in Prefect too."""
+    from prefect.client.orchestration import get_client
+
+    table = pd.read_csv(ROOT / "tasks" / "data" / "demo" / "reviews.csv")
+    for name, rows in (
+        ("plain.csv", table),
+        ("shifted.csv", table[(table["label"] == "pos") | (table.index % 3 == 0)]),
+    ):
+        rows.to_csv(tmp_path / "data" / name, index=False)
+    changes = ["register.model=drifting", "validate.min_rows=300"]
+    for number, (name, rate) in enumerate((("plain.csv", "1e-3"), ("plain.csv", "2e-3"), ("shifted.csv", "1e-3"))):
+        source = f"download={{kind: file, path: {name}}}"
+        run(recipe(source, f"train.learning_rate={rate}", *changes), heard)
+        said = [event.text for event in heard if event.stage == "drift"]
+        assert [text.startswith("since version 2: label (") for text in said] == [True] * (number == 2), said
+    client = get_client(sync_client=True)
+    found = [artifact for artifact in client.read_artifacts() if artifact.key == "drift"]
+    assert len(found) == 1 and found[0].flow_run_id is not None and "label" in str(found[0].data)
+
+
+@pytest.mark.faults
 def test_flipped_weights_keep_the_alias(harness: None, heard: list[Event]) -> None:
     from tasks.tracking import models
 

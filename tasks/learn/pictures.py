@@ -4,10 +4,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from .metrics import Ids
 
 DPI = 90
+
+
+def drawable(labels: Sequence[str]) -> list[str]:
+    """Labels that matplotlib's font can draw, those that it cannot as code points (U+96F6)."""
+    known = get_font(findfont(FontProperties())).get_charmap()
+    return [
+        label if all(ord(letter) in known for letter in label) else " ".join(f"U+{ord(letter):04X}" for letter in label)
+        for label in labels
+    ]
 
 
 def draw_curves(history: Sequence[dict[str, float]], chosen: int, path: Path) -> None:
@@ -27,11 +37,11 @@ def draw_curves(history: Sequence[dict[str, float]], chosen: int, path: Path) ->
 
 def draw_confusion(counts: Ids, labels: Sequence[str], path: Path) -> None:
     """Rows are true classes, columns predicted ones."""
-    size = 2.4 + 0.5 * len(labels)
+    labels, size = drawable(labels), 2.4 + 0.5 * len(labels)
     figure = Figure(figsize=(size + 0.6, size), layout="constrained")
     axes = figure.subplots()
     axes.imshow(counts, cmap="Blues")
-    axes.set_xticks(range(len(labels)), labels)
+    axes.set_xticks(range(len(labels)), labels, rotation=90 if max(map(len, labels)) > 5 else 0)
     axes.set_yticks(range(len(labels)), labels)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")

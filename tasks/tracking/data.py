@@ -1,16 +1,20 @@
 """The data in a run: parts and their digests as inputs, where the rows came from, openings of the test split."""
 
 import json
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, ViewType
 
-from ..artifact import Artifact
+from ..artifact import Artifact, Version
+from . import runs
 
 TEST_SPLIT = "temper.test_split"
 """Tag of a run: digest of the test rows on which its model was scored."""
+PROFILE = "2-validate/profile.json"
 DIGITS = 36
 """MLflow's longest digest."""
 
@@ -65,3 +69,24 @@ def open_test_split(client: MlflowClient, run_id: str, stages: Mapping[str, Arti
             break
     client.log_batch(run_id, [Metric("test.openings", runs, 0, 0)])
     return runs
+
+
+def profiles(version: Version) -> tuple[str, dict[str, Any], dict[str, Any]] | None:
+    """Number of the version before, and the profiles of the raw rows of both (see data/drift.py); None for a first."""
+    client = runs.client()
+    every = client.search_model_versions(f"name = '{version.name}'")
+    earlier = [known for known in every if int(known.version) < int(version.version) and known.run_id]
+    for known in sorted(earlier, key=lambda known: -int(known.version)):
+        before, now = (_profile(client, run_id) for run_id in (str(known.run_id), version.run_id))
+        if before is not None and now is not None:
+            return str(known.version), before, now
+    return None
+
+
+def _profile(client: MlflowClient, run_id: str) -> dict[str, Any] | None:
+    if not any(item.path == PROFILE for item in client.list_artifacts(run_id, PROFILE.partition("/")[0])):
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        path = client.download_artifacts(run_id, PROFILE, folder)
+        found: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    return found

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param
+from mlflow.entities import Metric, Param, RunTag
 from mlflow.entities.model_registry import ModelVersion
 
 from configs.settings import settings
@@ -34,7 +34,11 @@ def log_records(
     facts: Mapping[str, Any],
     scores: Mapping[str, float],
 ) -> None:
-    """Put every stage's summary and pictures, the recipe, the mask certificate and the report into the run."""
+    """Put every stage's summary and pictures, the recipe, the mask certificate and the report into the run.
+
+    A run belongs to a training, and MLflow's parameters cannot change: where the same training is evaluated or
+    registered otherwise later, what differs becomes a tag of the parameter's name.
+    """
     sections = {stage: stages[stage].manifest()["section"] for stage in ORDER if stage in stages} | dict(last)
     with tempfile.TemporaryDirectory() as scratch:
         for number, stage in enumerate([stage for stage in ORDER if stage in stages], 1):
@@ -52,7 +56,10 @@ def log_records(
     for name, values in facts["baselines"].items():
         metrics += [Metric(f"baseline.{name}.{metric}", value, 0, 0) for metric, value in values.items()]
     late = {f"{stage}{name}": v for stage in ("evaluate", "register") for name, v in flat(sections[stage])}
-    client.log_batch(run_id, metrics, [Param(name, str(value)) for name, value in late.items()])
+    known = client.get_run(run_id).data.params
+    fresh = [Param(name, str(value)) for name, value in late.items() if name not in known]
+    other = [RunTag(name, str(value)) for name, value in late.items() if known.get(name, str(value)) != str(value)]
+    client.log_batch(run_id, metrics, fresh, other)
 
 
 @contextmanager

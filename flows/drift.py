@@ -1,0 +1,38 @@
+"""Drift of the data since the model's version before: told once a run has registered a new version."""
+
+import json
+from typing import Any
+
+
+def tell_drift(flow: Any, flow_run: Any, state: Any) -> None:
+    """Compare the raw rows' profile with that of the version before, as a table of the flow run and on the terminal.
+
+    A hook on the flow's completion, so that it is in no stage and in no key. Says nothing of a first version, of one
+    that was registered before, or of equal profiles.
+    """
+    from tasks.data.drift import drift_table
+    from tasks.store.events import Event, tell
+    from tasks.tracking.data import profiles
+
+    version = state.result()
+    if version.found:
+        return
+    found = profiles(version)
+    if found is None or found[1] == found[2]:
+        return
+    lines = drift_table(*found[1:])
+    _publish(lines, flow_run.id, f"{version.name} version {found[0]} against version {version.version}")
+    moved = [f"{line['feature']} ({line['verdict']}, PSI {line['psi']:.3f})" for line in lines if
+             line["verdict"] != "stable"]  # fmt: skip
+    said = f"since version {found[0]}: {'; '.join(moved) if moved else 'stable'}"
+    tell(Event("drift", "note", said))
+
+
+def _publish(lines: list[dict[str, Any]], flow_run_id: Any, about: str) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import ArtifactCreate
+
+    table = ArtifactCreate(
+        key="drift", type="table", data=json.dumps(lines), description=about, flow_run_id=flow_run_id
+    )
+    get_client(sync_client=True).create_artifact(table)

@@ -10,6 +10,7 @@ every older entry as it is.
 import json
 from collections.abc import Iterator
 from dataclasses import MISSING, fields, is_dataclass
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args
@@ -35,7 +36,7 @@ def literal(value: Any) -> Any:
         return [literal(item) for item in value]
     if isinstance(value, dict):
         return {str(key): literal(item) for key, item in value.items()}
-    return value
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def complete(value: Any) -> Any:
@@ -46,7 +47,7 @@ def complete(value: Any) -> Any:
         return [complete(item) for item in value]
     if isinstance(value, dict):
         return {str(key): complete(item) for key, item in value.items()}
-    return value
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 @cache

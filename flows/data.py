@@ -19,11 +19,15 @@ def command(
     recipe: RecipeFile,
     overrides: Overrides = None,
     until: Annotated[
-        Literal["split", "encode"], typer.Option("--until", help="Last stage that is looked at; encode tokenises.")
+        Literal["split", "encode"],
+        typer.Option("--until", help="Last stage that is looked at; `split` spares the tokenizer."),
     ] = "encode",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
 ) -> None:
     """Show what each stage kept and dropped, the commonest reasons, and how labels fall into the parts.
+
+    Every raw row is counted once: in train, validation or test, or dropped with a reason; where that does not hold
+    the exit code is 1. `temper trace` follows one row. The same counts are a picture, `5-encode/rows.png`, in MLflow.
 
     Runs the stages up to `encode` where they are not cached, and nothing behind: no training.
     """
@@ -64,7 +68,7 @@ def count_rows(stages: "dict[str, Artifact]") -> dict[str, Any]:
         "dropped": int((ledger["state"] == book.DROPPED).sum()),
         "stages": [{"stage": name, **_rows(artifact)} for name, artifact in stages.items()],
         "steps": json.loads(steps.read_text(encoding="utf-8")),
-        "reasons": dropped.to_dict("records"),
+        "reasons": dropped.assign(share=dropped["rows"] / len(raw)).to_dict("records"),
         "labels": [{"label": str(label), **row} for label, row in zip(labels.index, labels.to_dict("records"),
                                                                      strict=True)],
     }  # fmt: skip
@@ -83,7 +87,7 @@ def _show(found: dict[str, Any]) -> None:
     _print(console, ("stage", "in", "kept", "dropped"), [list(line.values()) for line in found["stages"]])
     changes = [[step["step"], step["changed"], step["dropped"]] for step in found["steps"]]
     _print(console, ("step of clean", "texts changed", "rows dropped"), changes)
-    reasons = [[line["outcome"], line["stage"], line["rows"], f"{line['rows'] / raw:.2%}"] for line in found["reasons"]]
+    reasons = [[line["outcome"], line["stage"], line["rows"], f"{line['share']:.2%}"] for line in found["reasons"]]
     if reasons:
         _print(console, ("dropped because", "in", "rows", "of all"), reasons[:MOST])
     if len(reasons) > MOST:

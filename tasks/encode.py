@@ -33,7 +33,7 @@ def encode(out: Output, section: GenerativeEncode | ClassifierEncode | ImageEnco
     """Tokenise and mask texts and certify every row, or decode images. Raises DataError, MaskError."""
     import pandas as pd
 
-    from .data.flow_picture import draw_flow
+    from .data.flow_picture import describe_flow, draw_flow
     from .data.ledger import PARTS, read_ledger
     from .data.rows import read_rows
 
@@ -43,16 +43,18 @@ def encode(out: Output, section: GenerativeEncode | ClassifierEncode | ImageEnco
     if content not in tables["train"]:
         raise DataError(f"encode.kind {section.kind} needs rows with {'an' if content == 'image' else 'a'} {content}")
     if section.kind == "image":
-        ids, dropped = _encode_images(out, section, tables, splits.file("images.parquet"), labels)
+        ids, dropped, about = _encode_images(out, section, tables, splits.file("images.parquet"), labels)
     else:
-        ids, dropped = _encode_texts(out, section, tables, labels)
+        ids, dropped, about = _encode_texts(out, section, tables, labels)
     kept = pd.Series([row for part in PARTS for row in ids[part]], dtype="str")
     ledger = out.rows("encode", read_ledger(splits.file("ledger.parquet")), kept, dropped)
+    out.summary(f"{about}\n\n{describe_flow(ledger)}")
     draw_flow(ledger, out.records / "rows.png")
 
 
 Tables = dict[str, "pd.DataFrame"]
-Kept = tuple[dict[str, list[str]], "pd.DataFrame"]
+Kept = tuple[dict[str, list[str]], "pd.DataFrame", str]
+"""Ids of the rows of each part, the dropped rows with their reasons, and a page about both."""
 
 
 def _encode_texts(out: Output, section: GenerativeEncode | ClassifierEncode, tables: Tables, labels: list[str]) -> Kept:
@@ -75,8 +77,8 @@ def _encode_texts(out: Output, section: GenerativeEncode | ClassifierEncode, tab
     tokenizer.save(out.data)
     encoding.save(out.data)
     (out.data / "certificate.json").write_text(json.dumps(certificates, indent=1), encoding="utf-8")
-    out.summary(_describe(encoding, tokenizer, parts["train"], certificates))
-    return {name: part.ids for name, part in parts.items()}, pd.concat(dropped, ignore_index=True)
+    about = _describe(encoding, tokenizer, parts["train"], certificates)
+    return {name: part.ids for name, part in parts.items()}, pd.concat(dropped, ignore_index=True), about
 
 
 def _encode_images(out: Output, section: ImageEncode, tables: Tables, images: Path, labels: list[str]) -> Kept:
@@ -87,11 +89,11 @@ def _encode_images(out: Output, section: ImageEncode, tables: Tables, images: Pa
     )
     encoding.save(out.data)
     counts = ", ".join(f"{name} {len(rows):,}" for name, rows in ids.items())
-    out.summary(
+    about = (
         f"# encode (image): {counts}\n\n{encoding.width} x {encoding.height} pixels, mode {encoding.mode}; "
         f"pixels of 0 to 1 less {encoding.mean}, divided by {encoding.std}.\n\nUnreadable: {len(dropped):,}."
     )
-    return ids, dropped
+    return ids, dropped, about
 
 
 def _describe(

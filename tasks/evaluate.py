@@ -20,12 +20,13 @@ def evaluate(out: Output, section: Evaluate, model: Artifact, encoded: Artifact,
     from .data.rows import read_rows
     from .learn.domains import open_domain
     from .learn.report import compare, describe, save, score
+    from .learn.scoring import contents_of
 
     folder = model.file("config.json").parent
     domain = open_domain(folder)
     parts = {name: domain.read(encoded.file(f"{name}.parquet")) for name in ("train", "test")}
     test = read_rows(splits.file("test.parquet")).set_index("id").loc[parts["test"].ids].reset_index()
-    contents = domain.contents(test, splits.file("images.parquet"))
+    contents = contents_of(domain, test, splits.file("images.parquet"))
     scored = score(
         domain, folder, test, contents, parts["test"], section, lambda done, of: out.progress(done, of, "scoring")
     )

@@ -16,15 +16,16 @@ RECIPE = "configs/reviews_demo.yaml"
 ROUNDS = 5
 
 
-def timed(command: list[str], env: dict[str, str]) -> float:
+def timed(command: list[str], env: dict[str, str], code: int = 0) -> float:
     began = time.perf_counter()
-    subprocess.run([BIN / command[0], *command[1:]], env=env, cwd=ROOT, check=True, capture_output=True)
+    done = subprocess.run([BIN / command[0], *command[1:]], env=env, cwd=ROOT, check=False, capture_output=True)
+    assert done.returncode == code, done.stderr.decode()
     return time.perf_counter() - began
 
 
-def show(what: str, goal: float, command: list[str], env: dict[str, str]) -> None:
-    timed(command, env)
-    seconds = [timed(command, env) for _ in range(ROUNDS)]
+def show(what: str, goal: float, command: list[str], env: dict[str, str], code: int = 0) -> None:
+    timed(command, env, code)
+    seconds = [timed(command, env, code) for _ in range(ROUNDS)]
     print(
         f"{what:<44} median {statistics.median(seconds):6.2f} s  "
         f"({min(seconds):.2f} to {max(seconds):.2f}; goal {goal} s)",
@@ -40,6 +41,7 @@ def main() -> None:
         first = timed(["temper", "run", RECIPE], env)
         print(f"{os.cpu_count()} cores, {ROUNDS} rounds after a warm-up; first full demo run {first:.1f} s")
         show("temper --help", 0.7, ["temper", "--help"], env)
+        show("temper run (a wrong recipe)", 2, ["temper", "run", RECIPE, "train.epoch=3"], env, 2)
         show("temper plan (all cached)", 1.5, ["temper", "plan", RECIPE], env)
         show("temper run (all cached, no Prefect server)", 15, ["temper", "run", RECIPE], env)
         with socket.socket() as probe:

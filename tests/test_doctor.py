@@ -26,6 +26,7 @@ def temper(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedPr
     return subprocess.run(command, cwd=cwd, env={**os.environ, **own}, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.faults
 def test_init_makes_the_databases_ready_and_a_second_look_changes_nothing(tmp_path: Path, home: Path) -> None:
     done = temper("--init", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr

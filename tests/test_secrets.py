@@ -25,6 +25,7 @@ def harness() -> Iterator[None]:
 
 
 @pytest.mark.servers
+@pytest.mark.faults
 def test_a_secret_block_is_asked_where_the_environment_is_silent(
     harness: None, home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: Any
 ) -> None:

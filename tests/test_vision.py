@@ -22,6 +22,7 @@ from tasks.data.intake import Intake
 from tasks.learn.domains import Images
 from tasks.learn.fit import Voice, fit
 from tasks.learn.pictures import draw_confusion, drawable
+from tasks.learn.scoring import contents_of, odd_inputs
 from tasks.vision.baselines import centroid
 from tasks.vision.encoding import ImageEncoding, load_encoding
 from tasks.vision.images import Unreadable, decode
@@ -203,8 +204,8 @@ def test_it_learns_is_saved_whole_and_answers_alike(tmp_path: Path, model: Mlp |
     encoding.save(folder)
     predictor = Predictor.load(folder, "cpu")
     tables, path = planted(tmp_path)
-    contents = images.contents(tables["test"], path)
-    assert not len(images.odd_inputs(contents, parts["test"]))
+    contents = contents_of(images, tables["test"], path)
+    assert not len(odd_inputs(images, contents, parts["test"]))
     answers = predictor.predict(contents, 4).probabilities
     assert (answers.argmax(1) == parts["test"].class_ids).mean() > 0.9
     net.eval()
@@ -214,7 +215,7 @@ def test_it_learns_is_saved_whole_and_answers_alike(tmp_path: Path, model: Mlp |
     other = parts["test"].pixels.copy()
     other[2] += 1
     changed = Part(parts["test"].ids, parts["test"].class_ids, other)
-    assert images.odd_inputs(contents, changed).tolist() == [2]
+    assert odd_inputs(images, contents, changed).tolist() == [2]
 
 
 def test_what_is_no_image_is_named_by_its_row(tmp_path: Path) -> None:

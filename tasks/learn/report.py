@@ -16,10 +16,10 @@ from configs.schema import Evaluate
 
 from ..data.files import DataError
 from ..data.predictions import Predictions
-from ..text.baselines import majority
 from . import metrics
 from .domains import Domain, Part
 from .pictures import draw_calibration, draw_confusion
+from .scoring import BASELINES, baseline, load_predictor, odd_inputs
 
 SAMPLES = 16
 """Rows whose answers the registered model must repeat."""
@@ -47,10 +47,10 @@ def score(
     progress: Callable[[int, int], None],
 ) -> Scored:  # fmt: skip
     """Score raw rows once and measure. Raises DataError where inference builds other input than training did."""
-    odd = domain.odd_inputs(contents, part)
+    odd = odd_inputs(domain, contents, part)
     if len(odd):
         raise DataError(f"row {rows['id'].iloc[odd[0]]} is encoded otherwise at inference than in training")
-    answers = domain.predictor(folder).predict(contents, section.batch_size, progress)
+    answers = load_predictor(domain, folder).predict(contents, section.batch_size, progress)
     facts = measure(part.class_ids, answers, domain.labels, section) | {"content": domain.content}
     return Scored(rows, contents, part.class_ids, answers, domain, facts)
 
@@ -80,14 +80,11 @@ def compare(
 ) -> dict[str, dict[str, float]]:
     """The baselines' metrics on the same test rows, each fitted on the training rows alone. Raises DataError."""
     found: dict[str, dict[str, float]] = {}
-    for name in section.baselines if section.baselines is not None else scored.domain.baselines:
-        if name == "majority":
-            answers: metrics.Ids | None = majority(parts["train"].class_ids, len(scored.rows))
-        else:
-            answers = scored.domain.baseline(name, train, parts, scored.rows)
+    usual = BASELINES[scored.domain.content]
+    for name in section.baselines if section.baselines is not None else usual:
+        answers = baseline(scored.domain, name, train, parts, scored.rows)
         if answers is None:
-            fitting = ", ".join(scored.domain.baselines)
-            raise DataError(f"the baseline {name} is none for a {scored.domain.content}; take of {fitting}")
+            raise DataError(f"the baseline {name} is none for a {scored.domain.content}; take of {', '.join(usual)}")
         counts = metrics.confusion(scored.truth, answers, len(scored.domain.labels))
         found[name] = {"accuracy": metrics.accuracy(counts), "macro_f1": metrics.macro_f1(counts)}
     return found

@@ -3,6 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
+UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+"""Letters of scripts without spaces between words (Thai, Lao, Burmese, Khmer, Japanese, Chinese)."""
+WORD = rf"(?u)[{UNSPACED}]|[^\W{UNSPACED}]+"
+"""A word; in a script without spaces a letter, so that pairs of words are pairs of letters there."""
 Labels = npt.NDArray[np.int64]
 
 
@@ -19,7 +23,7 @@ def tfidf(train_texts: list[str], train_labels: Labels, test_texts: list[str]) -
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")  # noqa: S106
+    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=WORD)
     try:
         features = vectorizer.fit_transform(train_texts)
     except ValueError:  # an empty vocabulary: no word in any training text

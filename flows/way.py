@@ -1,0 +1,222 @@
+"""One row's way through the stages: artifacts and a row's position in the source -> facts per stage, JSON-ready."""
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from configs.schema import Recipe
+    from tasks.artifact import Artifact
+
+STAGES = ("download", "validate", "clean", "split", "encode")
+IMAGES = "images.parquet"
+
+
+@dataclass(frozen=True)
+class Row:
+    """The row that is followed: as it came in, where it ended (`state`; `stage` and `reason` of a dropped one), and
+    every raw row's text or file by id, for those that it repeats."""
+
+    id: str
+    raw: dict[str, Any]
+    state: str
+    stage: str
+    reason: str
+    contents: "pd.Series"
+
+    @property
+    def text(self) -> str | None:
+        """None for an image and where it is missing."""
+        return self.raw.get("text")
+
+    def reached(self, stage: str) -> bool:
+        """Whether the row came into this stage."""
+        return self.state != "dropped" or STAGES.index(stage) <= STAGES.index(self.stage)
+
+
+def follow(recipe: "Recipe", stages: "dict[str, Artifact]", at: int) -> dict[str, Any]:
+    """The facts of the raw row at this position (from 0) in each stage that it reached; `end` says where it is now."""
+    from tasks.data.ledger import read_ledger
+    from tasks.data.rows import read_rows
+
+    rows = read_rows(stages["download"].file("rows.parquet"))
+    ledger = read_ledger(stages["encode"].file("ledger.parquet")).iloc[at]
+    raw = {str(name): _plain(value) for name, value in rows.iloc[at].dropna().items()}
+    contents = rows.set_index("id")["text" if "text" in rows else "file" if "file" in rows else "image"]
+    state, stage, reason = (str(ledger[name]) for name in ("state", "stage", "reason"))
+    row = Row(raw.pop("id"), raw, state, stage, reason, contents)
+    way: dict[str, Any] = {"id": row.id, "number": at + 1, "end": {"state": row.state}}
+    if row.state == "dropped":
+        way["end"] |= {"stage": row.stage, "reason": row.reason}
+    way["source"] = _source(stages["download"])
+    way["raw"] = raw | _image(stages["download"], raw.get("image"))
+    if row.reached("validate"):
+        way["validate"] = _checks(stages["validate"], row)
+    if row.reached("clean"):
+        way["clean"] = _cleaned(stages["clean"], row)
+    if row.reached("split"):
+        way["split"] = _placed(recipe, stages, row)
+    if row.state != "dropped":
+        way["encode"] = _encoded(stages["encode"], row)
+        way["answer"] = _answer(recipe, row, way["clean"]["text"])
+    return way
+
+
+def _plain(value: Any) -> Any:
+    value = value.item() if hasattr(value, "item") else value
+    return value if isinstance(value, str | int | float | bool) else str(value)
+
+
+def _records(artifact: "Artifact", name: str, row: Row) -> list[dict[str, Any]]:
+    """The row's lines of a table with an `id` among a stage's records; none where the stage left no such table."""
+    import pandas as pd
+
+    path = artifact.records / name
+    if not path.is_file():
+        return []
+    table = pd.read_parquet(path)
+    mine = table[table["id"] == row.id] if "id" in table else table[:0]
+    return [{str(name): _plain(value) for name, value in line.items()} for line in mine.to_dict("records")]
+
+
+def _other(row: Row, identity: str) -> dict[str, Any]:
+    """Another row, with its raw text (or file)."""
+    return {"id": identity, "content": _plain(row.contents.get(identity, ""))}
+
+
+def _source(download: "Artifact") -> str:
+    path = download.records / "provenance.json"
+    if not path.is_file():
+        return ""
+    about = json.loads(path.read_text(encoding="utf-8"))
+    return f"{about['kind']}: {about['where']}, read {about['when']}"
+
+
+def _image(download: "Artifact", digest: str | None) -> dict[str, str]:
+    """What an image file is by its own account."""
+    if digest is None:
+        return {}
+    import io
+
+    import pyarrow.parquet as pq
+    from PIL import Image, UnidentifiedImageError
+
+    found = pq.read_table(download.file(IMAGES), filters=[("image", "==", digest)])["bytes"]
+    data = found[0].as_py()
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            looks = f"{image.format} of {image.width} x {image.height} pixels, mode {image.mode}"
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        looks = "unreadable"
+    return {"looks": f"{looks}, {len(data):,} bytes"}
+
+
+def _checks(validate: "Artifact", row: Row) -> dict[str, Any]:
+    return {
+        name: [line["expectation"] for line in _records(validate, f"{name}.parquet", row)]
+        for name in ("quarantined", "warned")
+    }
+
+
+def _cleaned(clean: "Artifact", row: Row) -> dict[str, Any]:
+    """The text as it was left (none for images, and for dropped rows, whose text is not kept)."""
+    from tasks.data.rows import read_rows
+
+    rows = read_rows(clean.file("rows.parquet"))
+    kept = rows[rows["id"] == row.id]
+    text = str(kept["text"].iloc[0]) if len(kept) and "text" in kept else None
+    tables = sorted(path for path in clean.records.glob("*.parquet") if path.stem != "partners")
+    return {
+        "text": text,
+        "changed": text is not None and text != row.text,
+        "repeats": [_other(row, line["other"]) for line in _records(clean, "partners.parquet", row)],
+        "listed by": [path.stem for path in tables if _records(clean, path.name, row)],
+    }
+
+
+def _placed(recipe: "Recipe", stages: "dict[str, Artifact]", row: Row) -> dict[str, Any]:
+    """The part, or the one that a dropped row would have been in, and what decided it."""
+    from tasks.data.rows import read_rows
+
+    rows = read_rows(stages["clean"].file("rows.parquet"))
+    copies = _records(stages["split"], "near_copies.parquet", row)
+    part = next((line["part"] for line in copies if "part" in line), row.state)
+    return {
+        "part": part,
+        "because of": _why(recipe.split, rows[rows["id"] == row.id]),
+        "near-copy of": [
+            _other(row, line["other"]) | {"part": line.get("other_part"), "similarity": line["similarity"]}
+            for line in copies
+        ],
+    }
+
+
+def _why(section: Any, here: "pd.DataFrame") -> str:
+    from configs.splitting import GivenSplit, TimeSplit
+    from tasks.data.repeats import content
+    from tasks.data.splitting import positions
+
+    if isinstance(section, GivenSplit):
+        return "the source's own split"
+    if isinstance(section, TimeSplit):
+        early = "" if section.validation_from is None else f"validation from {section.validation_from}, "
+        return f"its time {here['time'].iloc[0]} ({early}test from {section.test_from})"
+    bounds = f"test below {section.test:g}, validation below {section.test + section.validation:g}"
+    if section.exact:
+        return f"the rank of its hash within its label ({bounds})"
+    grouped = section.by == "group"
+    place = float(positions(here["group" if grouped else content(here)], section.seed)[0])
+    return f"{'its group' if grouped else 'it'} hashes to {place:.4f} ({bounds})"
+
+
+def _encoded(encoded: "Artifact", row: Row) -> dict[str, Any]:
+    if encoded.manifest()["section"]["kind"] == "image":
+        encoding = json.loads(encoded.file("encoding.json").read_text(encoding="utf-8"))
+        pixels = f"{encoding['width']} x {encoding['height']}, mode {encoding['mode']}"
+        return {"pixels": pixels, "class": row.raw["label"]}
+    from tasks.text.encoding import load_encoding
+    from tasks.text.parts import read_part
+    from tasks.text.tokenizer import load_tokenizer
+
+    encoding = load_encoding(encoded.file("encoding.json"))
+    tokenizer = load_tokenizer(encoded.file("tokenizer.json").parent, encoding.special)
+    rows = read_part(encoded.file(f"{row.state}.parquet"))
+    at = rows.ids.index(row.id)
+    start, stop = rows.encoded.offsets[at], rows.encoded.offsets[at + 1]
+    ids = rows.encoded.ids[start:stop].tolist()
+    return {
+        "tokens": tokenizer.decode([[token] for token in ids]),
+        "ids": ids,
+        "labels": rows.encoded.labels[start:stop].tolist(),
+        "cut": int(rows.encoded.cut[at]),
+        "class": encoding.labels[rows.class_ids[at]],
+    }
+
+
+def _answer(recipe: "Recipe", row: Row, text: str | None) -> dict[str, Any]:
+    """From the report for a test row, else from the trained model; empty where it is not trained."""
+    import pandas as pd
+    import pyarrow.parquet as pq
+
+    from .plan import plan
+
+    cached = plan(recipe, ask=False)[2]
+    if "evaluate" in cached:
+        answers = pq.read_table(cached["evaluate"].file("predictions.parquet")).to_pandas()
+        mine = answers[answers["id"] == row.id]
+        if len(mine):
+            return {"predicted": str(mine["predicted"].iloc[0]), "p": float(max(mine["probabilities"].iloc[0])),
+                    "from": "the report on the test rows"}  # fmt: skip
+    if "train" not in cached:
+        return {}
+    from tasks.learn.domains import open_domain
+    from tasks.learn.scoring import contents_of, load_predictor
+
+    folder = cached["train"].file("config.json").parent
+    domain = open_domain(folder)
+    here = pd.DataFrame({domain.content: [text if domain.content == "text" else row.raw["image"]]})
+    contents = contents_of(domain, here, cached["clean"].file(IMAGES))
+    found = load_predictor(domain, folder).predict(contents, 1, lambda done, of: None).probabilities[0]
+    return {"predicted": domain.labels[found.argmax()], "p": float(found.max()), "from": "the trained model"}

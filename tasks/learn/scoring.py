@@ -1,0 +1,69 @@
+"""What differs between texts and images in scoring: predictors, contents, baselines."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from ..data.predictions import Predictions
+from ..text import baselines as text_baselines
+from ..text import predictor as text_predictor
+from ..vision import baselines as image_baselines
+from ..vision import images
+from ..vision import predictor as image_predictor
+from .domains import Domain, Images, Part, Texts
+from .metrics import Ids
+
+BASELINES = {"text": ("majority", "tfidf"), "image": ("majority", "centroid")}
+"""What a model is compared with where the recipe is silent."""
+
+
+class Predictor(Protocol):
+    """A loaded model folder: contents (texts, or bytes of image files) in, probabilities out."""
+
+    def predict(self, contents: Sequence[Any], batch_size: int, progress: Callable[[int, int], None]) -> Predictions:
+        """Score rows."""
+
+
+def load_predictor(domain: Domain, folder: Path) -> Predictor:
+    """The predictor of a model folder."""
+    kind = image_predictor.Predictor if isinstance(domain, Images) else text_predictor.Predictor
+    return kind.load(folder)
+
+
+def contents_of(domain: Domain, rows: pd.DataFrame, path: Path | None) -> list[Any]:
+    """What the predictor takes, per raw row: its text, or the bytes of its image in the images.parquet at `path`."""
+    if not isinstance(domain, Images):
+        return rows["text"].tolist()
+    assert path is not None
+    found = dict(images.read_bytes(path, set(rows["image"])))
+    return [found[name] for name in rows["image"]]
+
+
+def odd_inputs(domain: Domain, contents: Sequence[Any], part: Any) -> Ids:
+    """Rows that inference would encode otherwise than training did."""
+    if isinstance(domain, Texts):
+        tail = 1 if domain.encoding.kind == "generative" else 0
+        lengths = domain.encoding.encode(domain.tokenizer, contents).lengths
+        return np.flatnonzero(lengths != part.encoded.lengths - tail)
+    assert isinstance(domain, Images)
+    differs = [not np.array_equal(domain.encoding.pixels(data), part.pixels[n]) for n, data in enumerate(contents)]
+    return np.flatnonzero(differs)
+
+
+def baseline(
+    domain: Domain, name: str, train: pd.DataFrame, parts: Mapping[str, Part], test: pd.DataFrame
+) -> Ids | None:
+    """A baseline's class ids for the test rows, fitted on training rows; None where it does not fit the content."""
+    if name not in BASELINES[domain.content]:
+        return None
+    if name == "majority":
+        return text_baselines.majority(parts["train"].class_ids, len(test))
+    if name == "tfidf":
+        ids = {label: number for number, label in enumerate(domain.labels)}
+        classes = np.asarray(train["label"].map(ids), np.int64)
+        return text_baselines.tfidf(train["text"].tolist(), classes, test["text"].tolist())
+    pictures: Any = parts
+    return image_baselines.centroid(pictures["train"], pictures["test"].pixels, len(domain.labels))

@@ -231,15 +231,23 @@ def test_a_worse_model_stays_candidate_and_a_rolled_back_alias_stays(harness: No
 
 @pytest.mark.faults
 def test_one_training_is_registered_under_two_names(harness: None, heard: list[Event]) -> None:
-    """Its one run keeps its parameters; what differs the second time is a tag."""
+    """Its one run keeps its parameters; what differs the second time is a tag.
+
+    Between the two another model is scored on the same test rows, so a metric of the run changes too; MLflow
+    reads the run's whole history when a third version is logged.
+    """
     from tasks.tracking.runs import client
 
     first, _ = run(recipe(), heard)
+    run(recipe("train.learning_rate=3e-6"), heard)
     second, statuses = run(recipe("register.model=elsewhere", "evaluate.bootstrap=500"), heard)
     assert (second.run_id, second.name, statuses["train"]) == (first.run_id, "elsewhere", "cached")
+    assert second.openings > first.openings
     data = client().get_run(first.run_id).data
     assert (data.params["register.model"], data.tags["register.model"]) == ("reviews-demo", "elsewhere")
     assert (data.params["evaluate.bootstrap"], data.tags["evaluate.bootstrap"]) == ("100", "500")
+    third, _ = run(recipe("register.model=third"), heard)
+    assert third.run_id == first.run_id
 
 
 @pytest.mark.faults
@@ -259,8 +267,8 @@ def test_drift_since_the_version_before_is_told(harness: None, heard: list[Event
         run(recipe(source, f"train.learning_rate={rate}", *changes), heard)
         said = [event.text for event in heard if event.stage == "drift"]
         assert [text.startswith("since version 2: label (") for text in said] == [True] * (number == 2), said
-    client = get_client(sync_client=True)
-    found = [artifact for artifact in client.read_artifacts() if artifact.key == "drift"]
+    with get_client(sync_client=True) as client:
+        found = [artifact for artifact in client.read_artifacts() if artifact.key == "drift"]
     assert len(found) == 1 and found[0].flow_run_id is not None and "label" in str(found[0].data)
 
 

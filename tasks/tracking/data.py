@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, ViewType
+from mlflow.entities import Dataset, DatasetInput, InputTag, ViewType
 
 from ..artifact import Artifact, Version
 from . import runs
@@ -59,16 +59,16 @@ def open_test_split(client: MlflowClient, run_id: str, stages: Mapping[str, Arti
     digest = stages["split"].manifest()["files"]["data/test.parquet"]["sha256"]
     client.set_tag(run_id, TEST_SPLIT, digest)
     experiments = [found.experiment_id for found in client.search_experiments()]
-    runs, token = 0, None
+    count, token = 0, None
     while True:
         page = client.search_runs(
             experiments, f"tags.`{TEST_SPLIT}` = '{digest}'", ViewType.ALL, 1000, page_token=token
         )
-        runs, token = runs + len(page), page.token
+        count, token = count + len(page), page.token
         if not token:
             break
-    client.log_batch(run_id, [Metric("test.openings", runs, 0, 0)])
-    return runs
+    runs.log_values(client, run_id, {"test.openings": count})
+    return count
 
 
 def profiles(version: Version) -> tuple[str, dict[str, Any], dict[str, Any]] | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Param, RunTag
 from mlflow.entities.model_registry import ModelVersion
 
 from configs.settings import settings
@@ -52,14 +52,15 @@ def log_records(
         report = Path(scratch) / "report.json"
         report.write_text(json.dumps(facts, indent=1), encoding="utf-8")
         client.log_artifact(run_id, str(report))
-    metrics = [Metric(f"test.{name}", value, 0, 0) for name, value in scores.items()]
-    for name, values in facts["baselines"].items():
-        metrics += [Metric(f"baseline.{name}.{metric}", value, 0, 0) for metric, value in values.items()]
+    values = {f"test.{name}": value for name, value in scores.items()}
+    for name, baseline in facts["baselines"].items():
+        values |= {f"baseline.{name}.{metric}": value for metric, value in baseline.items()}
+    runs.log_values(client, run_id, values)
     late = {f"{stage}{name}": v for stage in ("evaluate", "register") for name, v in flat(sections[stage])}
     known = client.get_run(run_id).data.params
     fresh = [Param(name, str(value)) for name, value in late.items() if name not in known]
     other = [RunTag(name, str(value)) for name, value in late.items() if known.get(name, str(value)) != str(value)]
-    client.log_batch(run_id, metrics, fresh, other)
+    client.log_batch(run_id, params=fresh, tags=other)
 
 
 @contextmanager

@@ -109,6 +109,16 @@ def log_step(found: MlflowClient, run_id: str, step: int, values: Mapping[str, f
         found.log_batch(run_id, [Metric(name, value, now, step) for name, value in fresh.items()])
 
 
+def log_values(found: MlflowClient, run_id: str, values: Mapping[str, float]) -> None:
+    """Write metrics that have no steps, where the run's last value is another.
+
+    MLflow refuses a model whose run has two values of one metric at one time and step, hence the time of writing.
+    """
+    known, now = found.get_run(run_id).data.metrics, int(time.time() * 1000)
+    fresh = [Metric(name, value, now, 0) for name, value in values.items() if known.get(name) != value]
+    found.log_batch(run_id, metrics=fresh)
+
+
 def complete_run(found: MlflowClient, model: Artifact, links: Mapping[str, str]) -> str:
     """Id of the run of a finished training; where this store has none it is made from the artifact's history."""
     manifest = model.manifest()

@@ -40,7 +40,7 @@ demo: setup
 	@.venv/bin/temper run configs/reviews_demo.yaml
 
 test: setup
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile -m "not faults"
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not faults"
 
 lint: setup
 	@.venv/bin/ruff check .
@@ -49,7 +49,7 @@ lint: setup
 	@.venv/bin/lint-imports --no-logo
 
 faults: setup
-	@$(PY) -m pytest -m faults
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile -m faults
 
 bench: setup
 	@for file in tests/bench_*.py; do echo "== $$file"; $(PY) $$file || exit 1; done

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.update({"HF_HUB_OFFLINE": "1", "PREFECT_LOGGING_LEVEL": "ERROR", "CUDA_VISIBLE_DEVICES": ""})
@@ -13,6 +14,8 @@ from configs.environment import quiet_tools  # noqa: E402
 quiet_tools()
 
 import pytest  # noqa: E402
+
+from tasks.store.events import Event, heard_by  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(Path(__file__).parent))
@@ -37,3 +40,25 @@ def datasets() -> Path:
     if not folder.is_dir():
         pytest.skip("the public data sets are not on this machine")
     return folder
+
+
+@pytest.fixture(scope="module")
+def harness() -> Iterator[None]:
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One home for the module, so that later tests start from a finished run."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch, place: Path) -> Iterator[list[Event]]:
+    monkeypatch.setenv("TEMPER_HOME", str(place))
+    events: list[Event] = []
+    with heard_by(events.append):
+        yield events

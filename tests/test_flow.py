@@ -1,77 +1,16 @@
 """The whole flow under Prefect's test harness: recipe in, registered model out, and what a change re-runs."""
 
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
+from tiny import ROOT, STAGES, changes, perform, recipe, run
 
-from configs.load import load_recipe
-from configs.schema import Recipe
-from tasks.artifact import StageError, Version
-from tasks.store.events import Event, heard_by
-
-ROOT = Path(__file__).resolve().parent.parent
-STAGES = ["download", "validate", "clean", "split", "encode", "train", "evaluate", "register"]
-TINY = [
-    "train.model.config={n_layer: 1, n_head: 2, n_embd: 16, n_positions: 64}",
-    "train.epochs=1",
-    "train.eval_steps=10",
-    "encode.tokenizer.vocab_size=400",
-    "evaluate.bootstrap=100",
-]
-
-
-@pytest.fixture(scope="module")
-def harness() -> Iterator[None]:
-    from prefect.testing.utilities import prefect_test_harness
-
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One home for the module, so that later tests start from a finished run."""
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture
-def heard(monkeypatch: pytest.MonkeyPatch, place: Path) -> Iterator[list[Event]]:
-    monkeypatch.setenv("TEMPER_HOME", str(place))
-    events: list[Event] = []
-    with heard_by(events.append):
-        yield events
-
-
-def recipe(*changes: str) -> Recipe:
-    return load_recipe(ROOT / "configs" / "reviews_demo.yaml", [*TINY, *changes])
-
-
-def run(loaded: Recipe, heard: list[Event]) -> tuple[Version, dict[str, str]]:
-    from flows.finetune import finetune
-
-    heard.clear()
-    version = finetune(loaded)
-    return version, {event.stage: str(event.status) for event in heard if event.kind == "finished"}
-
-
-def perform(loaded: Recipe, heard: list[Event]) -> dict[str, str]:
-    """The same stages outside Prefect, as far as evaluate; what became of each."""
-    from flows.spine import perform_until
-
-    heard.clear()
-    outcomes = perform_until(loaded, "evaluate")
-    changes.update({name: outcome.changed for name, outcome in outcomes.items()})
-    return {name: outcome.status for name, outcome in outcomes.items()}
-
-
-changes: dict[str, tuple[str, ...]] = {}
+from tasks.artifact import StageError
+from tasks.store.events import Event
 
 
 def test_first_run_registers_a_champion_and_the_second_is_cached(
@@ -212,76 +151,6 @@ def test_the_model_loads_elsewhere_and_takes_texts_and_tables(
     assert lines[-1] == "True"
 
 
-@pytest.mark.faults
-def test_a_worse_model_stays_candidate_and_a_rolled_back_alias_stays(harness: None, heard: list[Event]) -> None:
-    from tasks.tracking.runs import client
-
-    first, _ = run(recipe(), heard)
-    strict = recipe("train.learning_rate=1e-6", "register.thresholds={accuracy: 0.999}")
-    worse, _ = run(strict, heard)
-    assert worse.aliases == ("candidate",)
-    assert "threshold" in worse.verdict
-    assert worse.openings > first.openings, "another model on the same test rows"
-    found = client()
-    found.set_registered_model_alias("reviews-demo", "champion", worse.version)
-    again, _ = run(recipe(), heard)
-    assert "champion" not in again.aliases
-    found.set_registered_model_alias("reviews-demo", "champion", first.version)
-
-
-@pytest.mark.faults
-def test_one_training_is_registered_under_two_names(harness: None, heard: list[Event]) -> None:
-    """Its one run keeps its parameters; what differs the second time is a tag.
-
-    Between the two another model is scored on the same test rows, so a metric of the run changes too; MLflow
-    reads the run's whole history when a third version is logged.
-    """
-    from tasks.tracking.runs import client
-
-    first, _ = run(recipe(), heard)
-    run(recipe("train.learning_rate=3e-6"), heard)
-    second, statuses = run(recipe("register.model=elsewhere", "evaluate.bootstrap=500"), heard)
-    assert (second.run_id, second.name, statuses["train"]) == (first.run_id, "elsewhere", "cached")
-    assert second.openings > first.openings
-    data = client().get_run(first.run_id).data
-    assert (data.params["register.model"], data.tags["register.model"]) == ("reviews-demo", "elsewhere")
-    assert (data.params["evaluate.bootstrap"], data.tags["evaluate.bootstrap"]) == ("100", "500")
-    third, _ = run(recipe("register.model=third"), heard)
-    assert third.run_id == first.run_id
-
-
-@pytest.mark.faults
-def test_drift_since_the_version_before_is_told(harness: None, heard: list[Event], tmp_path: Path) -> None:
-    """Nothing is said where the rows are the same; a planted shift of labels is named, in Prefect too."""
-    from prefect.client.orchestration import get_client
-
-    table = pd.read_csv(ROOT / "tasks" / "data" / "demo" / "reviews.csv")
-    for name, rows in (
-        ("plain.csv", table),
-        ("shifted.csv", table[(table["label"] == "pos") | (table.index % 3 == 0)]),
-    ):
-        rows.to_csv(tmp_path / "data" / name, index=False)
-    changes = ["register.model=drifting", "validate.min_rows=300"]
-    for number, (name, rate) in enumerate((("plain.csv", "1e-3"), ("plain.csv", "2e-3"), ("shifted.csv", "1e-3"))):
-        source = f"download={{kind: file, path: {name}}}"
-        run(recipe(source, f"train.learning_rate={rate}", *changes), heard)
-        said = [event.text for event in heard if event.stage == "drift"]
-        assert [text.startswith("since version 2: label (") for text in said] == [True] * (number == 2), said
-    with get_client(sync_client=True) as client:
-        found = [artifact for artifact in client.read_artifacts() if artifact.key == "drift"]
-    assert len(found) == 1 and found[0].flow_run_id is not None and "label" in str(found[0].data)
-
-
-@pytest.mark.faults
-def test_flipped_weights_keep_the_alias(harness: None, heard: list[Event]) -> None:
-    from tasks.tracking import models
-
-    version, _ = run(recipe(), heard)
-    samples = [{"text": "Good as gold.", "probabilities": [0.123, 0.877]}]
-    with pytest.raises(StageError, match="differ by"):
-        models.prove(version.uri, samples)
-
-
 def test_bad_data_stop_the_run_with_names_and_rows(heard: list[Event], tmp_path: Path) -> None:
     table = pd.read_csv(ROOT / "tasks" / "data" / "demo" / "reviews.csv")
     table.loc[5, "label"] = "neutral"
@@ -303,56 +172,3 @@ def test_a_recipe_passes_prefects_parameter_schema() -> None:
     from flows.finetune import finetune
 
     assert "recipe" in finetune.parameters.properties
-
-
-def kill_during_training(env: dict[str, str], place: Path) -> None:
-    """Start `temper run`, and kill it with SIGKILL once a second checkpoint is there."""
-    command = [Path(sys.executable).parent / "temper", "run", str(ROOT / "configs" / "reviews_demo.yaml"), *LONG]
-    process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        import time
-
-        for _ in range(1200):
-            time.sleep(0.1)
-            if len(list(place.glob(".artifacts/train/*.partial/beside/checkpoints/checkpoint-*"))) >= 2:
-                return
-            assert process.poll() is None, "the run ended before it could be killed"
-        raise AssertionError("no checkpoint appeared")
-    finally:
-        process.kill()
-        process.wait()
-
-
-LONG = [*TINY, "train.epochs=6", "train.eval_steps=8", "train.model.config={n_layer: 2, n_head: 2, n_embd: 64}"]
-
-
-@pytest.mark.faults
-@pytest.mark.servers
-def test_a_killed_training_resumes_in_its_mlflow_run_with_equal_weights(tmp_path: Path) -> None:
-    """SIGKILL during train; the next run resumes in the same MLflow run and ends with bit-equal weights."""
-    weights, runs = [], []
-    for name, killed in (("whole", False), ("killed", True)):
-        place = tmp_path / name
-        place.mkdir()
-        env = {
-            **os.environ,
-            "TEMPER_HOME": str(place),
-            "TEMPER_THREADS": "1",
-            "PREFECT_HOME": str(tmp_path / "prefect"),
-        }
-        if killed:
-            kill_during_training(env, place)
-        command = [Path(sys.executable).parent / "temper", "run", str(ROOT / "configs" / "reviews_demo.yaml"), *LONG]
-        done = subprocess.run([*command, "--json"], env=env, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        document: dict[str, Any] = json.loads(done.stdout)
-        train = next(stage for stage in document["stages"] if stage["stage"] == "train")
-        assert train["status"] == ("resumed" if killed else "run")
-        weights.append((place / ".artifacts" / "train" / train["key"] / "data" / "model.safetensors").read_bytes())
-        found = __import__("mlflow").MlflowClient(f"sqlite:///{place}/mlruns/mlflow.db")
-        experiment = found.get_experiment_by_name("reviews_demo").experiment_id
-        runs.append([run.info.run_id for run in found.search_runs([experiment])])
-        assert runs[-1] == [document["mlflow_run_id"]]
-        steps = [point.step for point in found.get_metric_history(document["mlflow_run_id"], "validation.loss")]
-        assert steps == sorted(set(steps)), "a step stands twice in the curve"
-    assert weights[0] == weights[1]

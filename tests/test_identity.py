@@ -187,6 +187,7 @@ def test_the_label_builder_changes_the_stages_that_reach_it(copy: Path) -> None:
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.faults
 def test_code_changes_exactly_the_stages_that_can_reach_it(copy: Path) -> None:
     """Every file of tasks/ in turn; the graph is derived a second time, from the import statements."""
     expected = reaching(copy)

@@ -1,6 +1,5 @@
 """A token from a Prefect Secret block, inside a real flow, where no environment variable has its name."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,6 @@ from tasks.download import download
 DATA = b"text,label\na film,good\nno film,bad\n"
 SENTINEL = "12345678901234567890"
 """Digits, which Prefect's own `get` would turn into a number."""
-
-
-@pytest.fixture
-def harness() -> Iterator[None]:
-    from prefect.testing.utilities import prefect_test_harness
-
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
 
 
 @pytest.mark.servers

@@ -261,6 +261,7 @@ def test_image_options_on_texts_are_refused() -> None:
             load_recipe(ROOT / "configs" / "reviews_demo.yaml", [change])
 
 
+@pytest.mark.faults
 def test_digits_go_all_the_way_to_a_report(tmp_path: Path) -> None:
     from flows.spine import perform_until
 

@@ -1,0 +1,43 @@
+"""The embedded recipe made tiny, and run with or without Prefect."""
+
+from pathlib import Path
+
+from configs.load import load_recipe
+from configs.schema import Recipe
+from tasks.artifact import Version
+from tasks.store.events import Event
+
+ROOT = Path(__file__).resolve().parent.parent
+STAGES = ["download", "validate", "clean", "split", "encode", "train", "evaluate", "register"]
+TINY = [
+    "train.model.config={n_layer: 1, n_head: 2, n_embd: 16, n_positions: 64}",
+    "train.epochs=1",
+    "train.eval_steps=10",
+    "encode.tokenizer.vocab_size=400",
+    "evaluate.bootstrap=100",
+]
+
+
+def recipe(*changes: str) -> Recipe:
+    return load_recipe(ROOT / "configs" / "reviews_demo.yaml", [*TINY, *changes])
+
+
+def run(loaded: Recipe, heard: list[Event]) -> tuple[Version, dict[str, str]]:
+    from flows.finetune import finetune
+
+    heard.clear()
+    version = finetune(loaded)
+    return version, {event.stage: str(event.status) for event in heard if event.kind == "finished"}
+
+
+def perform(loaded: Recipe, heard: list[Event]) -> dict[str, str]:
+    """The same stages outside Prefect, as far as evaluate; what became of each."""
+    from flows.spine import perform_until
+
+    heard.clear()
+    outcomes = perform_until(loaded, "evaluate")
+    changes.update({name: outcome.changed for name, outcome in outcomes.items()})
+    return {name: outcome.status for name, outcome in outcomes.items()}
+
+
+changes: dict[str, tuple[str, ...]] = {}

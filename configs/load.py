@@ -186,11 +186,19 @@ class _Places:
         return f"{line} with override `{below}`" if below else line
 
 
+WRONG_TYPE = ("literal_error", "tuple_type", "dict_type", "dataclass_type", "string_type", "list_type")
+"""What a branch of a union says of a value that was meant for another."""
+
+
 def _complaints(error: ValidationError, places: _Places) -> Iterator[str]:
     """One line per place."""
     found: dict[Location, list[Any]] = {}
     for item in error.errors():
         found.setdefault(places.real(item), []).append(item)
+    for at, items in list(found.items()):  # of a union, the branch whose type fits is the one that was meant
+        inside = any(other[: len(at)] == at and other != at for other in found)
+        found[at] = [] if inside else [item for item in items if item["type"] not in WRONG_TYPE] or items
+    found = {at: items for at, items in found.items() if items}
     for at, (item, *more) in found.items():
         said = _complaint(item, at)
         if more:  # a union of plain types complains once per type
@@ -239,7 +247,10 @@ def _options(location: Location) -> list[Any]:
     """The dataclasses that may stand at one of pydantic's locations, union tags included."""
     options: list[Any] = [Recipe]
     for part in location:
-        tagged = [option for option in options if part in _kinds(option)]
+        if isinstance(part, int):  # a place in a list, all of whose members are of the options
+            continue
+        named = re.sub(r"^function-\w+\[\w+\(\), (\w+)\]$", r"\1", part)  # a branch, behind its validator
+        tagged = [option for option in options if named in (*_kinds(option), option.__name__)]
         owned = [field.type for option in options for field in fields(option) if field.name == part]
         options = tagged or [member for kind in owned[:1] for member in members(kind)]
     return options

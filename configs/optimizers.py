@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from .fields import STRICT, Share
+from .fields import STRICT, Positive, Share
 
 NotNegative = Annotated[float, Field(ge=0)]
 AboveZero = Annotated[float, Field(gt=0)]
@@ -95,4 +95,34 @@ class Adadelta:
     """L2 penalty."""
 
 
-Optimizer = Annotated[Adamw | Adam | Sgd | Rmsprop | Adagrad | Adadelta, Field(discriminator="kind")]
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Rprop:
+    """Resilient backpropagation: steps by the sign of the gradient alone, meant for the whole set as one batch."""
+
+    kind: Literal["rprop"]
+    """This kind of optimiser."""
+    etas: tuple[Share, Annotated[float, Field(gt=1)]] = (0.5, 1.2)
+    """Factors by which a step shrinks or grows."""
+    step_sizes: tuple[AboveZero, AboveZero] = (1e-6, 50.0)
+    """Smallest and largest step."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Lbfgs:
+    """Limited-memory BFGS: evaluates each batch several times; meant for large batches and small models."""
+
+    kind: Literal["lbfgs"]
+    """This kind of optimiser."""
+    max_iter: Positive = 20
+    """Iterations per batch."""
+    history_size: Positive = 100
+    """Updates that the approximation of the curvature remembers."""
+    tolerance_grad: NotNegative = 1e-7
+    """Largest gradient at which a batch counts as solved."""
+    tolerance_change: NotNegative = 1e-9
+    """Smallest change of loss or weights that is worth another iteration."""
+    line_search: Literal["none", "strong_wolfe"] = "none"
+    """How the length of a step is found."""
+
+
+Optimizer = Annotated[Adamw | Adam | Sgd | Rmsprop | Adagrad | Adadelta | Rprop | Lbfgs, Field(discriminator="kind")]

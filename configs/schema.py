@@ -9,10 +9,12 @@ from .cleaning import Clean
 from .expectations import Validate
 from .fields import STRICT, Positive, Share
 from .models import Cnn, Mlp, ModelSource, TokenizerSource
-from .optimizers import Adamw, Optimizer
+from .optimizers import Adamw, Lbfgs, Optimizer
+from .phases import Phase, Schedule
 from .sources import Source
 from .splitting import HashSplit, Split
 
+Loss = Literal["cross_entropy", "nll", "bce", "softmax_bce", "mse", "euclidean", "cosine"]
 HF_PRESET: dict[str, Any] = {
     "schedule": "linear",
     "warmup": 0.0,
@@ -89,21 +91,30 @@ class Train:
     """`hf` fills silent fields with transformers' own defaults (linear to 0, clip 1.0)."""
     learning_rate: Annotated[float, Field(gt=0)] = 2e-5
     """Peak learning rate."""
-    schedule: Literal["constant", "linear", "cosine"] = "constant"
-    """Course of the rate after warm-up; linear and cosine end at 0."""
+    schedule: Schedule = "constant"
+    """Course of the rate after warm-up; linear and cosine end at 0, step multiplies it by step_factor."""
+    step_epochs: Positive = 1
+    """Epochs between two steps of the rate (schedule step)."""
+    step_factor: Share = 0.1
+    """What each step multiplies the rate by (schedule step)."""
     warmup: Share = 0.0
     """Share of the optimiser's steps in which the rate rises from 0."""
     clip: Annotated[float, Field(gt=0)] | None = None
     """Largest gradient norm; none for no clipping."""
     optimizer: Optimizer = Adamw()
     """The optimiser and its own constants."""
-    loss: Literal["cross_entropy", "softmax_bce"] = "cross_entropy"
-    """Softmax with cross-entropy (log-softmax with NLL is the same), or softmax with binary cross-entropy against
-    one-hot targets (mean over rows and classes)."""
+    loss: Loss | Annotated[dict[Loss, Annotated[float, Field(gt=0)]], Field(min_length=1)] = "cross_entropy"
+    """Against one-hot targets, mean over rows: cross_entropy (nll is the same after log-softmax); bce (a sigmoid per
+    class), softmax_bce and mse (of the softmax), each also a mean over classes; euclidean and cosine distance of the
+    softmax. Several with weights are added up."""
     label_smoothing: Share = 0.0
-    """Share of the target that is spread over all classes (cross_entropy)."""
+    """Share of the target that is spread over all classes."""
+    class_weights: Literal["balanced"] | tuple[Annotated[float, Field(ge=0)], ...] | None = None
+    """Factor on each row's loss by its class, in label order; `balanced` is rows / (classes x rows of the class)."""
     epochs: Positive = 1
-    """Passes over the training rows."""
+    """Passes over the training rows (without phases)."""
+    phases: tuple[Phase, ...] = ()
+    """Stretches one after another, each from the best weights of the one before; none for one of everything."""
     batch_size: Positive = 8
     """Rows in one forward pass."""
     accumulation: Positive = 1
@@ -118,12 +129,10 @@ class Train:
     """The validation score that chooses the checkpoint to register."""
     patience: Positive | None = None
     """Stop after so many validations without a better score; none for never."""
-    freeze_encoder: bool = False
-    """Train only the new head (encoder classification)."""
     gradient_checkpointing: bool = False
     """Trade time for memory."""
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
-    """Arithmetic of the forward pass; float32 weights either way."""
+    """Arithmetic of the forward pass; weights and output layer are float32 either way."""
     seed: int = 42
     """Seeds new weights, dropout and the order of rows."""
 
@@ -134,6 +143,18 @@ class Train:
         if isinstance(given, dict) and given.get("preset") == "hf":
             given = {**HF_PRESET, **given}
         return given
+
+    @model_validator(mode="after")
+    def _coherent(self) -> "Train":
+        if self.phases and self.epochs != 1:
+            raise ValueError("epochs is read only without phases; give each phase its own")
+        lbfgs = any(isinstance(one, Lbfgs) for one in (self.optimizer, *(phase.optimizer for phase in self.phases)))
+        if lbfgs and (self.accumulation > 1 or self.clip or self.precision != "float32"):
+            raise ValueError(
+                "lbfgs evaluates a batch several times, so it goes with neither accumulation nor clip nor reduced "
+                "precision"
+            )
+        return self
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -191,18 +212,17 @@ class Recipe:
 
     @model_validator(mode="after")
     def _coherent(self) -> "Recipe":
-        if self.train.patience is not None and _no_validation(self.split):
+        patient = self.train.patience is not None or any(phase.patience is not None for phase in self.train.phases)
+        if patient and _no_validation(self.split):
             raise ValueError("train.patience needs validation rows, but split leaves none")
-        if self.train.freeze_encoder and self.encode.kind != "classifier":
-            raise ValueError("train.freeze_encoder is read only with encode.kind: classifier")
         pictures = self.encode.kind == "image"
         if pictures != isinstance(self.train.model, Mlp | Cnn):
             fitting = "mlp or cnn" if pictures else "new, files or hub"
             raise ValueError(f"train.model.kind {self.train.model.kind} does not go with encode.kind "
                              f"{self.encode.kind}; use {fitting}")  # fmt: skip
-        for name in ("loss", "label_smoothing") if not pictures else ():
+        for name in ("loss", "label_smoothing", "class_weights") if self.encode.kind == "generative" else ():
             if getattr(self.train, name) != getattr(Train, name, None):
-                raise ValueError(f"train.{name} is read only with encode.kind: image")
+                raise ValueError(f"train.{name} is not read with encode.kind: generative")
         words, labels = getattr(self.encode, "label_words", None), self.validate.labels
         if words is not None and labels is not None and set(words) != set(labels):
             raise ValueError(f"encode.label_words names {sorted(words)}, validate.labels {sorted(labels)}")

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from configs.schema import Train
@@ -29,16 +30,20 @@ def train(out: Output, section: Train, encoded: Artifact) -> None:
 
     domain = open_domain(encoded.file("encoding.json").parent)
     parts = {name: domain.read(encoded.file(f"{name}.parquet")) for name in ("train", "validation")}
-    if section.patience is not None and not len(parts["validation"]):
+    patient = section.patience is not None or any(phase.patience is not None for phase in section.phases)
+    if patient and not len(parts["validation"]):
         raise StageError("train.patience needs validation rows, and the split has none")
-    model = domain.model(section)
+    model = domain.model(section, parts["train"])
+    layout = domain.layout(model)
     voice = Voice(out.report, out.progress, out.say)
-    fitted = fit(section, model, domain.feed(parts), out.beside / "checkpoints", voice, settings().threads)
+    fitted = fit(section, model, domain.feed(parts), out.beside / "checkpoints", voice, settings().threads, layout)
     out.resumed = fitted.resumed_at is not None
     domain.save(model, section, out.data)
     for name in domain.preprocessing:
         shutil.copyfile(encoded.file(name), out.data / name)
     (out.records / "history.json").write_text(json.dumps(fitted.history, indent=1), encoding="utf-8")
+    audits = [asdict(audit) for audit in fitted.audits]
+    (out.data / "audit.json").write_text(json.dumps(audits, indent=1), encoding="utf-8")
     draw_curves(fitted.history, fitted.step, out.records / "curves.png")
     out.summary(_describe(domain, fitted, sum(p.numel() for p in model.parameters())))
 
@@ -56,4 +61,10 @@ def _describe(domain: "Domain", fitted: "Fitted", parameters: int) -> str:
         )
     else:
         lines.append("- no validation rows: the last weights are kept")
+    if len(fitted.audits) > 1:
+        lines += ["", "| phase | steps | weights of step | moved | held still |", "|---|---|---:|---:|---:|"]
+        lines += [
+            f"| {number} | {one.start:,} to {one.end:,} | {one.chosen:,} | {len(one.moved)} | {len(one.still)} |"
+            for number, one in enumerate(fitted.audits, 1)
+        ]
     return "\n".join(lines)

@@ -96,7 +96,7 @@ def tensors(rows: Part) -> None:
 
 
 def bare_trainer(rows: Part) -> None:
-    model = Images(ENCODING).model(SECTION)
+    model = Images(ENCODING).model(SECTION, rows)
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
             folder, num_train_epochs=1, per_device_train_batch_size=BATCH, learning_rate=0.01, optim="sgd",
@@ -113,7 +113,14 @@ def temper(rows: Part) -> None:
     none = Part([], rows.class_ids[:0], rows.pixels[:0])
     with tempfile.TemporaryDirectory() as folder:
         voice = Voice(lambda *a: None, lambda *a: None, lambda *a: None)
-        fit(SECTION, images.model(SECTION), images.feed({"train": rows, "validation": none}), Path(folder), voice, 1)
+        fit(
+            SECTION,
+            images.model(SECTION, rows),
+            images.feed({"train": rows, "validation": none}),
+            Path(folder),
+            voice,
+            1,
+        )
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel, TrainingArguments
 
 from configs.models import NewModel
-from configs.optimizers import Adadelta, Adagrad, Adam, Adamw, Optimizer, Rmsprop, Sgd
+from configs.optimizers import Adadelta, Adagrad, Adam, Adamw, Optimizer, Rmsprop, Rprop, Sgd
 from configs.schema import Train
 from tasks.learn.checkpoints import certify, check, checkpoints
 from tasks.learn.fit import Feed, Fitted, Voice, fit, training_arguments
@@ -430,6 +430,7 @@ def test_the_preset_hf_is_the_trainers_default(tmp_path: Path) -> None:
         (Rmsprop(kind="rmsprop"), lambda p: torch.optim.RMSprop(p, lr=0.1)),
         (Adagrad(kind="adagrad"), lambda p: torch.optim.Adagrad(p, lr=0.1)),
         (Adadelta(kind="adadelta"), lambda p: torch.optim.Adadelta(p, lr=0.1)),
+        (Rprop(kind="rprop"), lambda p: torch.optim.Rprop(p, lr=0.1)),
     ],
 )  # fmt: skip
 def test_each_optimiser_steps_as_torchs_own(chosen: Optimizer, plain: Callable[..., torch.optim.Optimizer]) -> None:
@@ -439,7 +440,7 @@ def test_each_optimiser_steps_as_torchs_own(chosen: Optimizer, plain: Callable[.
     for ours in (True, False):
         torch.manual_seed(3)
         model = torch.nn.Linear(4, 2, bias=False)
-        steps = make_optimizer(model, how, ["weight"]) if ours else plain(model.parameters())
+        steps = make_optimizer(model, how, {"weight": 0.1}, ["weight"]) if ours else plain(model.parameters())
         for _ in range(5):
             steps.zero_grad()
             model(torch.ones(3, 4)).square().sum().backward()
@@ -450,10 +451,12 @@ def test_each_optimiser_steps_as_torchs_own(chosen: Optimizer, plain: Callable[.
 
 
 def test_decay_spares_what_is_not_named() -> None:
-    groups = make_optimizer(torch.nn.Linear(4, 2), section(optimizer=Adamw(weight_decay=0.1)), ["weight"]).param_groups
+    rates = {"weight": 1e-2, "bias": 1e-2}
+    adamw = section(optimizer=Adamw(weight_decay=0.1))
+    groups = make_optimizer(torch.nn.Linear(4, 2), adamw, rates, ["weight"]).param_groups
     assert [(len(group["params"]), group["weight_decay"]) for group in groups] == [(1, 0.1), (1, 0.0)]
     groups = make_optimizer(
-        torch.nn.Linear(4, 2), section(optimizer=Sgd(kind="sgd", weight_decay=0.1)), []
+        torch.nn.Linear(4, 2), section(optimizer=Sgd(kind="sgd", weight_decay=0.1)), rates, []
     ).param_groups
     assert [(len(group["params"]), group["weight_decay"]) for group in groups] == [(2, 0.1)]
 

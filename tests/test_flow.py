@@ -118,7 +118,7 @@ def test_encoder_classification(heard: list[Event], tmp_path: Path) -> None:
         recipe(
             "encode={kind: classifier, tokenizer: {kind: files, path: vocab}, max_length: 64}",
             f"train.model={{kind: new, family: bert, config: {small}}}",
-            "train.freeze_encoder=true",
+            "train.phases=[{trainable: head}, {freeze: encoder.layer.0}]",
             "register.model=reviews-bert",
         ),
         heard,

@@ -103,9 +103,13 @@ WRONG: dict[str, tuple[bytes | list[Change], str]] = {
         [("  seed: 0", "  train: 0.9\n  validation: 0"), ("epochs: 5", "patience: 2")],
         "{file}:23: train.patience needs validation rows",
     ),
-    "a frozen encoder that is none": (
-        [("epochs: 5", "freeze_encoder: true")],
-        "{file}:22: train.freeze_encoder is read only with encode.kind: classifier",
+    "class weights for a writer": (
+        [("epochs: 5", "class_weights: balanced")],
+        "{file}:22: train.class_weights is not read with encode.kind: generative",
+    ),
+    "epochs beside phases": (
+        [("epochs: 5", "epochs: 5\n  phases: [{trainable: head}]")],
+        "epochs is read only without phases",
     ),
     "words for other labels": (
         [("max_length: 64", "label_words: {neg: bad, good: good}")],
@@ -184,7 +188,12 @@ def test_every_mistake_is_named_not_only_the_first(tmp_path: Path) -> None:
         ("train.patience=0", "override `train.patience=0`: `train.patience`: expected greater than or equal to 1"),
         ("split.train=0.5", "override `split.train=0.5`: `split`: train + validation + test must be 1"),
         ("split.kind=given", "{file}:9: `split.seed` is not a key of kind `given`"),
-        ("train.freeze_encoder=true", "override `train.freeze_encoder=true`: train.freeze_encoder is read only with"),
+        ("train.class_weights=balanced", "override `train.class_weights=balanced`: train.class_weights is not read"),
+        ("train.phases=[{freeze: {first: 1, last: 1}}]", "give either first or last"),
+        ("train.phases=[{freeze: {firt: 1}}]", "`train.phases.0.freeze.firt` is not a key; did you mean `first`?"),
+        ("train.phases=[{freeze: {first: 0}}]", "`train.phases.0.freeze.first`: expected greater than or equal to 1"),
+        ("train.loss={mse: -1}", "`train.loss.mse`: expected greater than 0, got -1"),
+        ("train.phases=[{trainable: head, epoch: 1}]", "did you mean `epochs`?"),
     ],
 )
 def test_a_wrong_override_is_named(good: Path, override: str, message: str) -> None:

@@ -25,15 +25,14 @@ from transformers import (
 )
 
 from configs.models import LocalModel, NewModel
-from configs.optimizers import Adamw
 from configs.schema import Train
 from tasks.data.files import DataError
-from tasks.learn.fit import Feed, Voice, fit, training_arguments
+from tasks.learn.fit import training_arguments
 from tasks.learn.trainer import CertifiedTrainer
 from tasks.text.baselines import WORD, tfidf
 from tasks.text.encoding import Encoding
 from tasks.text.feed import Rows, collate_rows
-from tasks.text.models import build_model, freeze_encoder, supervise
+from tasks.text.models import build_model, supervise
 from tasks.text.parts import Part
 from tasks.text.segments import IGNORE_INDEX, Encoded
 from tasks.text.tokenizer import TextTokenizer
@@ -132,6 +131,7 @@ def gradients(model: Any, encoding: Encoding, root: Path, **changes: Any) -> lis
     rows, grab = Rows(part(13)), Grab()
     CertifiedTrainer(
         section=section(**changes),
+        rates={name: 1e-3 for name, _ in model.named_parameters()},
         class_ids=encoding.label_ids,
         model=model,
         args=training_arguments(section(**changes), root, len(rows), False),
@@ -298,29 +298,6 @@ def test_pickled_weights_are_refused_and_never_run(name: str, tmp_path: Path) ->
     assert not canary.exists()
     pickle.loads((folder / name).read_bytes())
     assert canary.exists(), "the canary does sing when it is let out"
-
-
-def test_a_frozen_encoder_does_not_move(tmp_path: Path) -> None:
-    moved = {}
-    for frozen in (True, False):
-        model = supervise(reader(), False)
-        before = {name: value.clone() for name, value in model.state_dict().items()}
-        if frozen:
-            freeze_encoder(model)
-        feed = Feed(Rows(part(13)), Rows(part(6, seed=1)), collate_rows(READER))
-        how = section(
-            learning_rate=1e-2, optimizer=Adamw(weight_decay=0.1), eval_steps=2, epochs=2, freeze_encoder=frozen
-        )
-        fit(how, model, feed, tmp_path / str(frozen), Voice(lambda *a: None, lambda *a: None, lambda *a: None), 1)
-        after = model.state_dict()
-        moved[frozen] = {name for name, value in before.items() if not torch.equal(value, after[name])}
-    assert moved[True] == {"classifier.weight", "classifier.bias"}
-    assert len(moved[False]) > 10, "the comparison sees what moves"
-
-
-def test_a_model_without_a_head_of_its_own_cannot_be_frozen() -> None:
-    with pytest.raises(DataError, match="leaves nothing to train"):
-        freeze_encoder(writer())
 
 
 def test_the_word_baseline_reads_scripts_without_spaces() -> None:

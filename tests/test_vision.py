@@ -19,6 +19,7 @@ from tasks.data.files import DataError
 from tasks.data.image_sets import png
 from tasks.data.image_store import ImageStore
 from tasks.data.intake import Intake
+from tasks.data.losses import Criterion
 from tasks.learn.domains import Images
 from tasks.learn.fit import Voice, fit
 from tasks.learn.pictures import draw_confusion, drawable
@@ -155,24 +156,24 @@ def training(**changes: object) -> Train:
 
 def test_the_published_net_is_built_layer_by_layer() -> None:
     digits = ImageEncoding("image", tuple("0123456789"), "L", 28, 28, False, "crop", (0.1307,), (0.3081,))
-    net = build_model(training(model=Mlp(kind="mlp", dropout=0.2)), digits).net
+    net = build_model(training(model=Mlp(kind="mlp", dropout=0.2)), digits, Criterion()).net
     assert [type(layer).__name__ for layer in net] == ["Flatten", *["Linear", "ReLU", "Dropout"] * 3, "Linear"]  # type: ignore[attr-defined]
     assert [tuple(p.shape) for p in net.parameters()][::2] == [(256, 784), (128, 256), (64, 128), (10, 64)]
     hand = ImageEncoding("image", tuple("0123456789abcde"), "L", 64, 64, False, "crop", (0.0,), (1.0,))
-    cnn = build_model(training(model=Cnn(kind="cnn", initial="keras")), hand).net
+    cnn = build_model(training(model=Cnn(kind="cnn", initial="keras")), hand, Criterion()).net
     linears = [m for m in cnn.modules() if isinstance(m, nn.Linear)]
     assert [m.in_features for m in linears] == [4608, 1024, 256]
     assert all(not m.bias.detach().any() for m in linears)
     assert float(linears[0].weight.detach().abs().max()) <= (6 / (4608 + 1024)) ** 0.5
     with pytest.raises(DataError, match="3 convolutions leave nothing of 8 x 8 pixels"):
-        build_model(training(model=Cnn(kind="cnn")), GREY)
+        build_model(training(model=Cnn(kind="cnn")), GREY, Criterion())
 
 
 def test_losses_are_the_published_ones() -> None:
     pixels = torch.randint(0, 256, (5, 1, 8, 8), dtype=torch.uint8)
     labels = torch.tensor([0, 1, 2, 0, 1])
     for loss, smoothing in (("cross_entropy", 0.0), ("cross_entropy", 0.1), ("softmax_bce", 0.0)):
-        model = build_model(training(loss=loss, label_smoothing=smoothing), GREY)
+        model = build_model(training(), GREY, Criterion({loss: 1.0}, smoothing))
         found = model(pixel_values=pixels, labels=labels)
         logits = model.net((pixels / 255 - 0.5) / 0.25)
         assert torch.allclose(found.logits, logits, atol=1e-5)
@@ -195,7 +196,7 @@ def test_it_learns_is_saved_whole_and_answers_alike(tmp_path: Path, model: Mlp |
     encoding, parts = encoded(tmp_path)
     images = Images(encoding)
     how = training(model=model, optimizer=Adam(kind="adam"), learning_rate=1e-2, epochs=8, eval_steps=10)
-    net = images.model(how)
+    net = images.model(how, parts["train"])
     quiet = Voice(lambda *a: None, lambda *a: None, lambda *a: None)
     fit(how, net, images.feed(parts), tmp_path / "checkpoints", quiet, 1)
     folder = tmp_path / "model"
@@ -220,7 +221,7 @@ def test_it_learns_is_saved_whole_and_answers_alike(tmp_path: Path, model: Mlp |
 
 def test_what_is_no_image_is_named_by_its_row(tmp_path: Path) -> None:
     how = training()
-    save_model(build_model(how, GREY), how.model, tmp_path)  # type: ignore[arg-type]
+    save_model(build_model(how, GREY, Criterion()), how.model, tmp_path)  # type: ignore[arg-type]
     GREY.save(tmp_path)
     predictor = Predictor.load(tmp_path, "cpu")
     good = png(np.zeros((8, 8), np.uint8))
@@ -247,7 +248,6 @@ def test_the_nearest_class_mean() -> None:
     ("change", "message"),
     [
         ("train.model={kind: new, family: gpt2}", "train.model.kind new does not go with encode.kind image"),
-        ("train.freeze_encoder=true", "read only with encode.kind: classifier"),
     ],
 )
 def test_text_options_on_images_are_refused(change: str, message: str) -> None:
@@ -256,8 +256,8 @@ def test_text_options_on_images_are_refused(change: str, message: str) -> None:
 
 
 def test_image_options_on_texts_are_refused() -> None:
-    for change in ("train.loss=softmax_bce", "train.label_smoothing=0.1"):
-        with pytest.raises(RecipeError, match=r"read only with encode\.kind: image"):
+    for change in ("train.loss=softmax_bce", "train.label_smoothing=0.1", "train.class_weights=balanced"):
+        with pytest.raises(RecipeError, match=r"not read with encode\.kind: generative"):
             load_recipe(ROOT / "configs" / "reviews_demo.yaml", [change])
 
 

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+from torch import nn
+
 from configs.models import ImageModel, TextModel
 from configs.schema import Train
 
+from ..data.files import DataError
+from ..data.losses import Criterion, balanced
 from ..text import encoding as text_encoding
 from ..text import feed as text_feed
 from ..text import models as text_models
@@ -20,6 +24,7 @@ from ..vision import models as image_models
 from ..vision import parts as image_parts
 from .fit import Feed
 from .metrics import Ids
+from .phases import Layout
 
 
 class Part(Protocol):
@@ -58,14 +63,27 @@ class Domain(Protocol):
     def read(self, path: Path) -> Part:
         """One encoded part."""
 
-    def model(self, section: Train) -> Any:
-        """What training starts from."""
+    def model(self, section: Train, train: Part) -> Any:
+        """What training starts from; the rows it will see decide balanced class weights."""
+
+    def layout(self, model: Any) -> Layout:
+        """The model's parts as its users name them."""
 
     def feed(self, parts: Mapping[str, Part]) -> Feed:
         """What the Trainer takes."""
 
     def save(self, model: Any, section: Train, folder: Path) -> None:
         """Write the trained model."""
+
+
+def criterion(section: Train, class_ids: Ids, classes: int) -> Criterion:
+    """The recipe's loss. Raises DataError where it names another number of classes."""
+    given = section.class_weights
+    weights = balanced(class_ids, classes) if given == "balanced" else given or ()
+    if weights and len(weights) != classes:
+        raise DataError(f"train.class_weights has {len(weights)} values, the labels are {classes}")
+    losses: dict[Any, float] = section.loss if isinstance(section.loss, dict) else {section.loss: 1.0}
+    return Criterion(losses, section.label_smoothing, tuple(weights))
 
 
 def open_domain(folder: Path) -> Domain:
@@ -98,12 +116,28 @@ class Texts:
     def read(self, path: Path) -> text_parts.Part:
         return text_parts.read_part(path)
 
-    def model(self, section: Train) -> Any:
+    def model(self, section: Train, train: Any) -> Any:
         source = cast(TextModel, section.model)
         model = text_models.build_model(source, self.encoding, self.tokenizer, section.seed)
-        if section.freeze_encoder:
-            text_models.freeze_encoder(model)
+        if self.kind == "classifier":
+            model.criterion = criterion(section, train.class_ids, len(self.labels))
         return model
+
+    def layout(self, model: Any) -> Layout:
+        """Names without the base model's prefix; the head is what is not part of the base model."""
+        base = f"{model.base_model_prefix}."
+        names = [name for name, value in model.named_parameters() if value.requires_grad]
+        inner = [f"{base}{name}" for name, _ in model.base_model.named_children()]
+        outer = [name for name, _ in model.named_children() if name != model.base_model_prefix]
+        last = [module for name, module in model.named_modules() if isinstance(module, nn.Linear) and base not in name]
+        output = model.get_output_embeddings() if self.kind == "generative" else last[-1] if last else None
+        return Layout(
+            {name: name.removeprefix(base) for name in names},
+            (*inner, *outer),
+            frozenset(name for name in names if not name.startswith(base)),
+            getattr(model, "fresh", frozenset()),
+            output,
+        )
 
     def feed(self, parts: Mapping[str, Any]) -> Feed:
         train, validation = (text_feed.Rows(parts[name]) for name in ("train", "validation"))
@@ -133,8 +167,21 @@ class Images:
     def read(self, path: Path) -> image_parts.Part:
         return image_parts.read_part(path)
 
-    def model(self, section: Train) -> Any:
-        return image_models.build_model(section, self.encoding)
+    def model(self, section: Train, train: Any) -> Any:
+        return image_models.build_model(section, self.encoding, criterion(section, train.class_ids, len(self.labels)))
+
+    def layout(self, model: Any) -> Layout:
+        """Names below the net; the head is the layer that replaced the source's classification layer."""
+        names = [name for name, value in model.named_parameters() if value.requires_grad]
+        head = model.net.get_submodule(model.head)
+        linear = [module for module in head.modules() if isinstance(module, nn.Linear)]
+        return Layout(
+            {name: name.removeprefix("net.") for name in names},
+            tuple(f"net.{name}" for name, _ in model.net.named_children()),
+            frozenset(name for name in names if name.startswith(f"net.{model.head}.")),
+            model.fresh,
+            linear[-1],
+        )
 
     def feed(self, parts: Mapping[str, Any]) -> Feed:
         train, validation = (image_feed.Rows(parts[name]) for name in ("train", "validation"))

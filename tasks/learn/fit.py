@@ -1,13 +1,14 @@
 """fit: a model and its data come in; trained weights, the history and the step they are from go out."""
 
 import math
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
-from safetensors.torch import load_model
+from safetensors.torch import load_model, save_model
 from torch import nn
 from torch.utils.data import Dataset
 from transformers import (
@@ -22,7 +23,8 @@ from transformers.utils import logging as hf_logging
 from configs.schema import Train
 
 from ..data.files import DataError
-from .checkpoints import check_best, newest_intact
+from .checkpoints import ASIDE, certify, check, check_best, newest_intact, publish
+from .phases import Audit, Layout, Plan, changes, fingerprint, float32_output, hold_still, plan_phases
 from .trainer import KEPT_LOGS, CertifiedTrainer, Report, Reporter
 
 
@@ -47,27 +49,107 @@ class Voice:
 
 @dataclass(frozen=True)
 class Fitted:
-    """history: what was logged, by step; step: where the weights are from; steps: where training ended."""
+    """history: what was logged, by step; step: where the weights are from; steps: where training ended, both counted
+    over all phases; audits: one per phase."""
 
     history: list[dict[str, float]]
     step: int
     steps: int
     resumed_at: int | None
+    audits: tuple[Audit, ...] = ()
 
 
-def fit(section: Train, model: nn.Module, feed: Feed, root: Path, voice: Voice, threads: int | None) -> Fitted:
-    """Train, resuming from the newest intact checkpoint under `root`; the model ends with the best weights.
+def fit(
+    section: Train, model: nn.Module, feed: Feed, root: Path, voice: Voice, threads: int | None,
+    layout: Layout | None = None,
+) -> Fitted:  # fmt: skip
+    """Train phase by phase, resuming from the newest intact checkpoint under `root`; each ends with its best weights.
 
-    Bit-equality of a resumed run holds on the same machine type and libraries; the thread count of the
-    interrupted run is taken over. Raises FloatingPointError on a loss that is not finite.
+    Bit-equality of a resumed run holds on the same machine type and libraries; the thread count of the interrupted run
+    is taken over. Each phase draws its random numbers from a seed of its own, so that it does not matter in which
+    process the one before it ran. Raises FloatingPointError on a loss that is not finite, DataError where a phase
+    moves what it holds still.
     """
+    layout = layout or plain_layout(model)
+    if section.precision != "float32" and layout.output is not None:
+        float32_output(layout.output)
+    plans = plan_phases(section, layout)
+    rows = len(cast(Sized, feed.train))
+    total = sum(_steps(plan.section, rows) for plan in plans)
+    done, offset = Fitted([], 0, 0, None), 0
+    for number, plan in enumerate(plans, 1):
+        folder = root / f"phase-{number}" if len(plans) > 1 else root
+        before = fingerprint(model)
+        held = hold_still(model, plan.trained)
+        ended = _ended(folder, voice) if len(plans) > 1 else None
+        if ended is not None:
+            load_model(model, folder / END / "model.safetensors", device=str(next(model.parameters()).device))
+            now = Fitted(ended["history"], ended["step"], ended["steps"], ended["steps"])
+        else:
+            voice_here = Voice(
+                lambda step, values, start=offset: voice.report(start + step, values),  # type: ignore[misc]
+                lambda step, _, text, start=offset: voice.progress(start + step, total, text),  # type: ignore[misc]
+                voice.say,
+            )
+            now = _fit_phase(plan, model, feed, folder, voice_here, threads, offset)
+        moved, still = changes(before, fingerprint(model), held | set(layout.shown) - plan.trained)
+        audit = Audit(offset + 1, offset + now.steps, offset + now.step, moved, still)
+        if len(plans) > 1 and ended is None:
+            _end(folder, model, now)
+        done = Fitted(
+            done.history + [{**row, "step": row["step"] + offset} for row in now.history],
+            now.step + offset,
+            now.steps + offset,
+            done.resumed_at if now.resumed_at is None else now.resumed_at + offset,
+            (*done.audits, audit),
+        )
+        offset = done.steps
+    return done
+
+
+END = "end"
+"""Folder of the weights with which a phase ended."""
+
+
+def _ended(folder: Path, voice: Voice) -> dict[str, Any] | None:
+    """The certificate of a phase that has ended, if its weights are intact."""
+    if not (folder / END).exists():
+        return None
+    try:
+        return check(folder / END)
+    except ValueError as damage:
+        voice.say(f"the weights of {folder.name} are damaged ({damage}); going back to its checkpoints")
+        return None
+
+
+def _end(folder: Path, model: nn.Module, fitted: Fitted) -> None:
+    aside = folder / ASIDE
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
+    save_model(model, aside / "model.safetensors")
+    certify(aside, {"history": fitted.history, "step": fitted.step, "steps": fitted.steps})
+    publish(aside, folder / END)
+
+
+def plain_layout(model: nn.Module) -> Layout:
+    """The layout of a model of which nothing is known but its own names."""
+    return Layout(
+        {name: name for name, value in model.named_parameters() if value.requires_grad},
+        tuple(name for name, _ in model.named_children()),
+    )
+
+
+def _fit_phase(
+    plan: Plan, model: nn.Module, feed: Feed, root: Path, voice: Voice, threads: int | None, offset: int
+) -> Fitted:
+    section = plan.section
     root.mkdir(parents=True, exist_ok=True)
     found = newest_intact(root, voice.say)
     chosen = found[1]["threads"] if found else threads
     if chosen:
         torch.set_num_threads(chosen)
     set_seed(section.seed)
-    arguments = training_arguments(section, root, len(feed.train), feed.validation is not None)  # type: ignore[arg-type]
+    arguments = training_arguments(section, root, len(cast(Sized, feed.train)), feed.validation is not None)
     hf_logging.disable_progress_bar()
     callbacks = [Reporter(voice.report, voice.progress, section)]
     if section.patience is not None:
@@ -75,6 +157,7 @@ def fit(section: Train, model: nn.Module, feed: Feed, root: Path, voice: Voice, 
     trainer = CertifiedTrainer(
         class_ids=feed.class_ids,
         section=section,
+        rates=plan.rates,
         model=model,
         args=arguments,
         train_dataset=feed.train,
@@ -84,7 +167,7 @@ def fit(section: Train, model: nn.Module, feed: Feed, root: Path, voice: Voice, 
     )
     trainer.remove_callback(PrinterCallback)
     if found:
-        voice.say(f"resumed from the checkpoint at step {found[1]['step']}")
+        voice.say(f"resumed from the checkpoint at step {found[1]['step'] + offset}")
     stopped = found is not None and found[1]["stopped"]
     if found and stopped:  # by patience or at the last step; the Trainer would go on
         trainer.state = TrainerState.load_from_json(str(found[0] / "trainer_state.json"))
@@ -98,6 +181,11 @@ def fit(section: Train, model: nn.Module, feed: Feed, root: Path, voice: Voice, 
     )
 
 
+def _steps(section: Train, rows: int) -> int:
+    """Optimiser steps of a section's epochs."""
+    return math.ceil(math.ceil(rows / section.batch_size) / section.accumulation) * section.epochs
+
+
 def _history(log: list[dict[str, float]]) -> list[dict[str, float]]:
     rows = [{name: row[name] for name in ("step", *KEPT_LOGS) if name in row} for row in log]
     return [row for row in rows if len(row) > 1]
@@ -108,9 +196,8 @@ def training_arguments(section: Train, root: Path, rows: int, validated: bool) -
     gpu = torch.cuda.is_available()
     if section.precision == "float16" and not gpu:
         raise DataError("train.precision float16 needs a GPU; without one use float32 or bfloat16")
-    batches = math.ceil(rows / section.batch_size)
-    steps = math.ceil(batches / section.accumulation) * section.epochs
-    schedule = "constant_with_warmup" if section.schedule == "constant" and section.warmup else section.schedule
+    steps = _steps(section, rows)
+    schedule = {"constant": "constant_with_warmup" if section.warmup else "constant", "step": "constant"}
     return TrainingArguments(
         output_dir=str(root),
         num_train_epochs=section.epochs,
@@ -118,7 +205,7 @@ def training_arguments(section: Train, root: Path, rows: int, validated: bool) -
         per_device_eval_batch_size=section.eval_batch_size,
         gradient_accumulation_steps=section.accumulation,
         learning_rate=section.learning_rate,
-        lr_scheduler_type=schedule,
+        lr_scheduler_type=schedule.get(section.schedule, section.schedule),
         warmup_steps=round(section.warmup * steps),
         max_grad_norm=section.clip or 0.0,
         bf16=section.precision == "bfloat16",

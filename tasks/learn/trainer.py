@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from configs.schema import Train
 from ..text.segments import IGNORE_INDEX
 from . import checkpoints
 from .metrics import accuracy, confusion, macro_f1
-from .optimizers import make_optimizer
+from .optimizers import Lbfgs, make_optimizer, step_factor
 
 Report = Callable[[int, Mapping[str, float]], None]
 KEPT_LOGS = ("loss", "grad_norm", "learning_rate", "eval_loss", "eval_accuracy", "eval_macro_f1")
@@ -25,9 +25,11 @@ KEPT_LOGS = ("loss", "grad_norm", "learning_rate", "eval_loss", "eval_accuracy",
 class CertifiedTrainer(Trainer):
     """Writes checkpoints aside and certifies them; validates with the scores of the classes alone."""
 
-    def __init__(self, *, section: Train, class_ids: tuple[int, ...], **options: Any) -> None:
+    def __init__(
+        self, *, section: Train, rates: Mapping[str, float], class_ids: tuple[int, ...], **options: Any
+    ) -> None:
         super().__init__(**options)
-        self.section = section
+        self.section, self.rates = section, rates
         self.class_ids = torch.tensor(class_ids) if class_ids else None
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
@@ -35,9 +37,38 @@ class CertifiedTrainer(Trainer):
         if getattr(self, "optimizer", None) is None:
             made = self.model if model is None else model
             self.optimizer: torch.optim.Optimizer = make_optimizer(
-                made, self.section, self.get_decay_parameter_names(made)
+                made, self.section, self.rates, self.get_decay_parameter_names(made)
             )
+            self.lbfgs = self.optimizer if isinstance(self.optimizer, Lbfgs) else None
         return self.optimizer
+
+    def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> Any:
+        """The recipe's schedule; `step` counts in epochs."""
+        if self.section.schedule != "step":
+            return super().create_scheduler(num_training_steps, optimizer)
+        if self.lr_scheduler is None:
+            epoch = num_training_steps / self.section.epochs
+            factor = step_factor(self.section, epoch, self.args.get_warmup_steps(num_training_steps))
+            self.lr_scheduler: Any = torch.optim.lr_scheduler.LambdaLR(optimizer or self.optimizer, factor)
+        return self.lr_scheduler
+
+    def training_step(self, model: nn.Module, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
+        """One forward and backward pass; L-BFGS gets the means to repeat it, with the same random numbers."""
+        if self.lbfgs is None:
+            return cast(Tensor, super().training_step(model, inputs, num_items_in_batch))
+        start = torch.get_rng_state()
+        lbfgs = self.lbfgs
+
+        def again() -> Tensor:
+            torch.set_rng_state(start)
+            lbfgs.zero_grad()
+            with self.compute_loss_context_manager():
+                loss = self.compute_loss(model, self._prepare_inputs(inputs), num_items_in_batch=num_items_in_batch)
+            loss.backward()
+            return cast(Tensor, loss)
+
+        lbfgs.closure = again
+        return cast(Tensor, super().training_step(model, inputs, num_items_in_batch))
 
     def _get_output_dir(self, trial: Any) -> str:
         return str(Path(self.args.output_dir) / checkpoints.ASIDE)

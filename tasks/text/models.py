@@ -7,7 +7,6 @@ from typing import Any, cast
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
-from torch.nn import functional
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification, PreTrainedModel
 from transformers.utils import ModelOutput
 
@@ -16,6 +15,7 @@ from configs.settings import settings
 
 from ..data import hub
 from ..data.files import DataError
+from ..data.losses import Criterion
 from .encoding import Encoding
 from .segments import IGNORE_INDEX
 from .tokenizer import TextTokenizer
@@ -51,13 +51,14 @@ class SupervisedTokens(nn.Module):
         targets = labels[:, 1:]
         kept = targets != IGNORE_INDEX
         logits = model.get_output_embeddings()(hidden[:, :-1][kept])
-        return _score(logits, targets[kept], num_items_in_batch)
+        return Scored(loss=Criterion()(logits, targets[kept], num_items_in_batch), logits=logits)
 
 
 class SupervisedRows(nn.Module):
     """Sequence classifier whose loss is the sum over rows divided by the rows of the whole effective batch."""
 
     accepts_loss_kwargs = True
+    criterion = Criterion()
 
     def forward(
         self,
@@ -68,12 +69,7 @@ class SupervisedRows(nn.Module):
     ) -> Scored:
         """input_ids, attention_mask: [batch, length]; labels: [batch]; logits: [batch, classes]."""
         logits = super().forward(input_ids=input_ids, attention_mask=attention_mask).logits
-        return _score(logits, labels, num_items_in_batch)
-
-
-def _score(logits: Tensor, targets: Tensor, items: Tensor | int | None) -> Scored:
-    total = functional.cross_entropy(logits.float(), targets, reduction="sum")
-    return Scored(loss=total / (len(targets) if items is None else items), logits=logits)
+        return Scored(loss=self.criterion(logits, labels, num_items_in_batch), logits=logits)
 
 
 def build_model(source: ModelSource, encoding: Encoding, tokenizer: TextTokenizer, seed: int) -> PreTrainedModel:
@@ -146,6 +142,7 @@ def _load(auto: Any, folder: Path, labels: dict[str, Any]) -> PreTrainedModel:
             f"{folder.name}: not a model that {auto.__name__} can load ({str(error).splitlines()[0]})"
         ) from None
     lost = [*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])]
+    model.fresh = frozenset(lost)
     if labels:
         lost = [name for name in lost if name.startswith(f"{model.base_model_prefix}.") and ".pooler." not in name]
     if lost:
@@ -179,11 +176,3 @@ def _check_writer(model: PreTrainedModel) -> None:
     head = model.get_output_embeddings()
     if head is None or not torch.allclose(head(hidden), words, rtol=1e-5, atol=1e-6):
         raise DataError(f"train.model: the head of {type(model).__name__} is more than one layer; take another family")
-
-
-def freeze_encoder(model: PreTrainedModel) -> None:
-    """Leave only what is not part of the base model trainable."""
-    for parameter in model.base_model.parameters():
-        parameter.requires_grad_(False)
-    if not any(parameter.requires_grad for parameter in model.parameters()):
-        raise DataError("train.freeze_encoder leaves nothing to train: this model has no head of its own")

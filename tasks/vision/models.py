@@ -11,18 +11,19 @@ from configs.models import ImageModel
 from configs.schema import Train
 
 from ..data.files import DataError
+from ..data.losses import Criterion
 from .encoding import ImageEncoding
 from .nets import CONFIG, WEIGHTS, ImageClassifier, build_net
 
 
-def build_model(section: Train, encoding: ImageEncoding) -> ImageClassifier:
+def build_model(section: Train, encoding: ImageEncoding, criterion: Criterion) -> ImageClassifier:
     """The model of a recipe, new weights seeded. Raises DataError."""
     torch.manual_seed(section.seed)
     try:
         net = build_net(complete(section.model), encoding)
     except ValueError as error:
         raise DataError(f"train.model: {error}") from None
-    return ImageClassifier(net, encoding, section.loss, section.label_smoothing)
+    return ImageClassifier(net, encoding, criterion)
 
 
 def save_model(model: ImageClassifier, source: ImageModel, folder: Path) -> None:

@@ -8,14 +8,14 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.nn import functional
 from transformers.utils import ModelOutput
 
+from ..data.losses import Criterion
 from .encoding import ImageEncoding
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -35,16 +35,21 @@ class ImageClassifier(nn.Module):
     """A net behind the normalisation of its pixels; bytes come in, so that batches stay small on their way."""
 
     accepts_loss_kwargs = True
+    fresh: frozenset[str] = frozenset()
     mean: Tensor
     std: Tensor
 
-    def __init__(
-        self, net: nn.Module, encoding: ImageEncoding, loss: Literal["cross_entropy", "softmax_bce"], smoothing: float
-    ) -> None:
+    def __init__(self, net: nn.Module, encoding: ImageEncoding, criterion: Criterion) -> None:
         super().__init__()
-        self.net, self.loss, self.smoothing = net, loss, smoothing
+        self.net, self.criterion = net, criterion
         self.register_buffer("mean", torch.tensor(encoding.mean).view(1, -1, 1, 1) * 255, persistent=False)
         self.register_buffer("std", torch.tensor(encoding.std).view(1, -1, 1, 1) * 255, persistent=False)
+
+    @property
+    def head(self) -> str:
+        """Name below the net of the layer that yields the logits."""
+        linear: list[str] = [name for name, module in self.net.named_modules() if isinstance(module, nn.Linear)]
+        return linear[-1]
 
     def forward(
         self, pixel_values: Tensor, labels: Tensor | None = None, num_items_in_batch: Tensor | int | None = None
@@ -53,12 +58,7 @@ class ImageClassifier(nn.Module):
         logits = self.net((pixel_values.float() - self.mean) / self.std).float()
         if labels is None:
             return Scored(logits=logits)
-        if self.loss == "softmax_bce":
-            targets = functional.one_hot(labels, logits.shape[1]).float()
-            total = functional.binary_cross_entropy(logits.softmax(1), targets, reduction="sum") / logits.shape[1]
-        else:
-            total = functional.cross_entropy(logits, labels, reduction="sum", label_smoothing=self.smoothing)
-        return Scored(loss=total / (len(labels) if num_items_in_batch is None else num_items_in_batch), logits=logits)
+        return Scored(loss=self.criterion(logits, labels, num_items_in_batch), logits=logits)
 
 
 def build_net(source: Settings, encoding: ImageEncoding) -> nn.Module:
@@ -117,4 +117,4 @@ def load_model(folder: Path, encoding: ImageEncoding) -> ImageClassifier:
     """Read config.json and model.safetensors."""
     net = build_net(json.loads((folder / CONFIG).read_text(encoding="utf-8")), encoding)
     net.load_state_dict(load_file(folder / WEIGHTS))
-    return ImageClassifier(net, encoding, "cross_entropy", 0.0)
+    return ImageClassifier(net, encoding, Criterion())

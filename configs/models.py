@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from .fields import STRICT, Positive, Repo, Share
@@ -120,6 +120,14 @@ class Cnn:
     """Dropout after the first dense layer (after the convolutions where there is none)."""
     initial: Initial = "torch"
     """PyTorch's own initial weights, or Keras's (Glorot uniform, biases 0)."""
+    framework: Initial = "torch"
+    """Whose layers: PyTorch's, or Keras's on PyTorch (extra `keras`). The trainer is the same."""
+
+    @model_validator(mode="after")
+    def _kerasque(self) -> "Cnn":
+        if self.framework == "keras" and (self.initial != "keras" or self.batch_norm):
+            raise ValueError("framework keras goes with initial: keras and without batch_norm")
+        return self
 
 
 TextModel = NewModel | LocalModel | HubModel

@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from .learn.domains import Domain
     from .learn.fit import Fitted
 
+LIBRARIES = ("torch", "transformers", "accelerate", "safetensors", "numpy")
+"""What every training's result depends on; Keras's layers add their own."""
+
 
 @cached_task(
     opens={"encoded": ("train.*", "validation.*", "tokenizer.json", "encoding.json")},
-    libraries=("torch", "transformers", "accelerate", "safetensors", "numpy"),
+    libraries=lambda section: (*LIBRARIES, *(("keras",) if getattr(section.model, "framework", "") == "keras" else ())),
     curves=True,
 )
 def train(out: Output, section: Train, encoded: Artifact) -> None:

@@ -180,7 +180,7 @@ class Images:
             tuple(f"net.{name}" for name, _ in model.net.named_children()),
             frozenset(name for name in names if name.startswith(f"net.{model.head}.")),
             model.fresh,
-            linear[-1],
+            linear[-1] if linear else None,
         )
 
     def feed(self, parts: Mapping[str, Any]) -> Feed:

@@ -121,7 +121,7 @@ def log_version(
             model_config={"package": package, "predictor": SERVING[content]},
             signature=_signature(content, labels),
             input_example=example,
-            pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in (*REQUIRED, *FURTHER[content])],
+            pip_requirements=requirements(content, model.file("config.json")),
         )
     try:
         client.create_registered_model(name)
@@ -131,6 +131,13 @@ def log_version(
     return client.create_model_version(
         name, logged.model_uri, run_id, tags={DIGEST: model.digest}, model_id=logged.model_id
     )
+
+
+def requirements(content: str, config: Path) -> list[str]:
+    """Pinned packages that a model needs where it is served; `config` is its config.json."""
+    source = json.loads(config.read_text(encoding="utf-8"))
+    own = [name for name in ("keras", "torchvision") if name in (source.get("framework"), source.get("kind"))]
+    return [f"{name}=={importlib.metadata.version(name)}" for name in (*REQUIRED, *FURTHER[content], *own)]
 
 
 def _signature(content: str, labels: list[str]) -> ModelSignature:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from transformers.utils import ModelOutput
 
 from ..data.losses import Criterion
+from . import keras_nets
 from .encoding import ImageEncoding
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -49,7 +50,7 @@ class ImageClassifier(nn.Module):
     def head(self) -> str:
         """Name below the net of the layer that yields the logits."""
         linear: list[str] = [name for name, module in self.net.named_modules() if isinstance(module, nn.Linear)]
-        return linear[-1]
+        return linear[-1] if linear else keras_nets.HEAD
 
     def forward(
         self, pixel_values: Tensor, labels: Tensor | None = None, num_items_in_batch: Tensor | int | None = None
@@ -65,7 +66,7 @@ def build_net(source: Settings, encoding: ImageEncoding) -> nn.Module:
     """The net with new weights from torch's random state: normalised pixels in, logits out. Raises ValueError."""
     shape = (encoding.channels, encoding.height, encoding.width)
     net = NETS[source["kind"]](source, shape, len(encoding.labels))
-    if source["initial"] == "keras":
+    if source["initial"] == "keras" and source.get("framework") != "keras":  # which draws its own
         for module in net.modules():
             if isinstance(module, nn.Linear | nn.Conv2d):
                 nn.init.xavier_uniform_(module.weight)
@@ -89,25 +90,34 @@ def _mlp(source: Settings, shape: tuple[int, int, int], classes: int) -> nn.Modu
 
 
 def _cnn(source: Settings, shape: tuple[int, int, int], classes: int) -> nn.Module:
-    channels, height, width = shape
-    layers: list[nn.Module] = []
+    inputs = math.prod(_after_convolutions(source, shape))
+    if source.get("framework") == "keras":
+        return keras_nets.build_cnn(source, shape, classes)
+    channels, layers = shape[0], list[nn.Module]()
     for filters in source["channels"]:
         layers.append(nn.Conv2d(channels, filters, 3, padding=1 if source["padding"] == "same" else 0))
         layers += [nn.BatchNorm2d(filters)] if source["batch_norm"] else []
         layers += [nn.ReLU(), nn.MaxPool2d(2)]
-        lost = 0 if source["padding"] == "same" else 2
-        channels, height, width = filters, (height - lost) // 2, (width - lost) // 2
-        if height < 1 or width < 1:
-            raise ValueError(
-                f"{len(source['channels'])} convolutions leave nothing of {shape[2]} x {shape[1]} pixels; "
-                "take fewer, or padding: same"
-            )
-    inputs = channels * height * width
+        channels = filters
     layers += [nn.Flatten(), *([nn.Dropout(source["dropout"])] if not source["dense"] else [])]
     for number, units in enumerate(source["dense"]):
         layers += [nn.Linear(inputs, units), nn.ReLU(), *([nn.Dropout(source["dropout"])] if number == 0 else [])]
         inputs = units
     return nn.Sequential(*layers, nn.Linear(inputs, classes))
+
+
+def _after_convolutions(source: Settings, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Channels, height and width that reach the dense layers. Raises ValueError where nothing does."""
+    _, height, width = shape
+    lost = 0 if source["padding"] == "same" else 2
+    for _ in source["channels"]:
+        height, width = (height - lost) // 2, (width - lost) // 2
+        if height < 1 or width < 1:
+            raise ValueError(
+                f"{len(source['channels'])} convolutions leave nothing of {shape[2]} x {shape[1]} pixels; "
+                "take fewer, or padding: same"
+            )
+    return source["channels"][-1], height, width
 
 
 NETS: dict[str, Callable[[Settings, tuple[int, int, int], int], nn.Module]] = {"mlp": _mlp, "cnn": _cnn}

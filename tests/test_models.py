@@ -27,6 +27,7 @@ from transformers import (
 from configs.models import LocalModel, NewModel
 from configs.schema import Train
 from tasks.data.files import DataError
+from tasks.learn.domains import Texts
 from tasks.learn.fit import training_arguments
 from tasks.learn.trainer import CertifiedTrainer
 from tasks.text.baselines import WORD, tfidf
@@ -309,3 +310,18 @@ def test_the_word_baseline_reads_scripts_without_spaces() -> None:
     )
     labels = np.array([1, 1, 1, 0, 0, 0])
     assert tfidf(good + bad, labels, ["泳池很好", "电梯太差"]).tolist() == [1, 0]
+
+
+def test_a_text_classifier_has_the_recipes_loss() -> None:
+    """Balanced class weights are those of the training rows; the loss is torch's with them."""
+    how = Train(
+        model=NewModel(kind="new", family="bert", config=BERT | QUIET), class_weights="balanced", label_smoothing=0.1
+    )
+    rows = part(13)
+    model = Texts(READER, TOKENIZER).model(how, rows)
+    batch = collate_rows(READER)([Rows(rows)[i] for i in range(13)])
+    found = model(**batch)
+    weights = torch.tensor(len(rows) / (3 * np.bincount(rows.class_ids, minlength=3)), dtype=torch.float32)
+    losses = nn.CrossEntropyLoss(reduction="none", label_smoothing=0.1)(found.logits, batch["labels"])
+    assert found.loss.item() == pytest.approx((losses * weights[batch["labels"]]).mean().item(), rel=1e-5)
+    assert found.loss.item() != pytest.approx(losses.mean().item(), rel=1e-3)

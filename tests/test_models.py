@@ -324,4 +324,4 @@ def test_a_text_classifier_has_the_recipes_loss() -> None:
     weights = torch.tensor(len(rows) / (3 * np.bincount(rows.class_ids, minlength=3)), dtype=torch.float32)
     losses = nn.CrossEntropyLoss(reduction="none", label_smoothing=0.1)(found.logits, batch["labels"])
     assert found.loss.item() == pytest.approx((losses * weights[batch["labels"]]).mean().item(), rel=1e-5)
-    assert found.loss.item() != pytest.approx(losses.mean().item(), rel=1e-3)
+    assert found.loss.item() != pytest.approx(losses.mean().item(), rel=1e-4)

@@ -18,8 +18,10 @@ from ..vision import encoding as image_encoding
 from ..vision import feed as image_feed
 from ..vision import models as image_models
 from ..vision import parts as image_parts
+from ..vision.sheets import draw_augmented
 from .fit import Feed
 from .metrics import Ids
+from .pictures import drawable
 
 
 class Part(Protocol):
@@ -67,6 +69,9 @@ class Domain(Protocol):
     def save(self, model: Any, section: Train, folder: Path) -> None:
         """Write the trained model."""
 
+    def draw_inputs(self, model: Any, train: Part, section: Train, folder: Path) -> None:
+        """Draw what training shows the model that its rows do not, if anything."""
+
 
 def open_domain(folder: Path) -> Domain:
     """The domain of an encoded artifact's or a model's files, as its encoding.json says."""
@@ -113,6 +118,9 @@ class Texts:
     def save(self, model: Any, section: Train, folder: Path) -> None:
         model.save_pretrained(folder)
 
+    def draw_inputs(self, model: Any, train: Part, section: Train, folder: Path) -> None:
+        pass
+
 
 @dataclass(frozen=True)
 class Images:
@@ -131,7 +139,7 @@ class Images:
         return self.encoding.kind
 
     def read(self, path: Path) -> image_parts.Part:
-        return image_parts.read_part(path)
+        return image_parts.read_part(path, self.encoding)
 
     def model(self, section: Train) -> Any:
         return image_models.build_model(section, self.encoding)
@@ -142,3 +150,8 @@ class Images:
 
     def save(self, model: Any, section: Train, folder: Path) -> None:
         image_models.save_model(model, cast(ImageModel, section.model), folder)
+
+    def draw_inputs(self, model: Any, train: Any, section: Train, folder: Path) -> None:
+        if model.augment is not None:
+            names, path = drawable(self.labels), folder / "augmented.png"
+            draw_augmented(train, model.augment, model.size, names, path, seed=section.seed)

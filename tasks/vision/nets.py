@@ -32,9 +32,14 @@ class Scored(ModelOutput):
 
 
 class ImageClassifier(nn.Module):
-    """A net behind the normalisation of its pixels; bytes come in, so that batches stay small on their way."""
+    """A net behind the normalisation of its pixels; bytes come in, so that batches stay small on their way.
+
+    In training `augment`, where there is one, changes them first; of what is larger than the net's size it sees the
+    middle.
+    """
 
     accepts_loss_kwargs = True
+    augment: nn.Module | None
     mean: Tensor
     std: Tensor
 
@@ -43,6 +48,7 @@ class ImageClassifier(nn.Module):
     ) -> None:
         super().__init__()
         self.net, self.loss, self.smoothing = net, loss, smoothing
+        self.size, self.augment = (encoding.height, encoding.width), None
         self.register_buffer("mean", torch.tensor(encoding.mean).view(1, -1, 1, 1) * 255, persistent=False)
         self.register_buffer("std", torch.tensor(encoding.std).view(1, -1, 1, 1) * 255, persistent=False)
 
@@ -50,7 +56,9 @@ class ImageClassifier(nn.Module):
         self, pixel_values: Tensor, labels: Tensor | None = None, num_items_in_batch: Tensor | int | None = None
     ) -> Scored:
         """pixel_values: uint8 [rows, channels, height, width]; labels: [rows]; logits are float32 at any precision."""
-        logits = self.net((pixel_values.float() - self.mean) / self.std).float()
+        if self.training and self.augment is not None:
+            pixel_values = self.augment(pixel_values)
+        logits = self.net((middle(pixel_values, self.size).float() - self.mean) / self.std).float()
         if labels is None:
             return Scored(logits=logits)
         if self.loss == "softmax_bce":
@@ -59,6 +67,12 @@ class ImageClassifier(nn.Module):
         else:
             total = functional.cross_entropy(logits, labels, reduction="sum", label_smoothing=self.smoothing)
         return Scored(loss=total / (len(labels) if num_items_in_batch is None else num_items_in_batch), logits=logits)
+
+
+def middle(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """The middle of images, size (height, width), at the place that torchvision's center_crop takes."""
+    top, left = (round((side - wanted) / 2) for side, wanted in zip(images.shape[-2:], size, strict=True))
+    return images[..., top : top + size[0], left : left + size[1]]
 
 
 def build_net(source: Settings, encoding: ImageEncoding) -> nn.Module:

@@ -71,7 +71,7 @@ def current_default(field: Any) -> Any:
 
 def members(kind: Any) -> list[Any]:
     """The dataclasses that a field's annotation names."""
-    if is_dataclass(kind):
+    if is_dataclass(kind) and isinstance(kind, type):
         return [kind]
     return [member for argument in get_args(kind) for member in members(argument)]
 

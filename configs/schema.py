@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
+from .augmentations import Augmentation, ColorJitter
 from .cleaning import Clean
 from .expectations import Validate
 from .fields import STRICT, Positive, Share
@@ -67,7 +68,7 @@ class Pixels:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class ImageEncode:
-    """Images decoded once into one array of bytes; the label is a class id."""
+    """Images decoded once, or kept as files; the label is a class id."""
 
     kind: Literal["image"]
     """This kind of encoding."""
@@ -77,8 +78,26 @@ class ImageEncode:
     """Side of the square that the model sees, in pixels; when absent, images stay as they are and must be equal."""
     fit: Literal["crop", "squash"] = "crop"
     """`crop` scales the shorter side and cuts the middle; `squash` scales both sides."""
+    resize: Positive | None = None
+    """Side of the square that is stored, in pixels; the model sees its middle, or what train.augment cuts out of it.
+    When absent, `size`."""
+    keep: Literal["auto", "array", "files"] = "auto"
+    """`array`: decoded once into bytes; `files`: as they are, decoded anew for each batch, where decoded images would
+    fill the disk; `auto`: an array of up to 8 GiB, else files."""
     normalise: Literal["train", "imagenet", "none"] | Pixels = "train"
     """Constants: of the training images, ImageNet's, none (pixels 0 to 1), or given ones."""
+
+    @model_validator(mode="after")
+    def _fitting(self) -> "ImageEncode":
+        channels = {"L": 1, "RGB": 3}[self.mode]
+        if self.normalise == "imagenet" and channels != 3:
+            raise ValueError("normalise: imagenet needs mode RGB")
+        given = self.normalise
+        if isinstance(given, Pixels) and {len(given.mean), len(given.std)} != {channels}:
+            raise ValueError(f"normalise: mode {self.mode} needs {channels} value(s) in mean and in std")
+        if self.resize is not None and (self.size is None or self.resize < self.size):
+            raise ValueError(f"resize {self.resize} needs a size that is not larger, got {self.size or 'none'}")
+        return self
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -111,6 +130,8 @@ class Train:
     """Share of the target that is spread over all classes."""
     class_weights: Literal["balanced"] | tuple[Annotated[float, Field(ge=0)], ...] | None = None
     """Factor on each row's loss by its class, in label order; `balanced` is rows / (classes x rows of the class)."""
+    augment: tuple[Augmentation, ...] = ()
+    """Random changes of training images, in this order."""
     epochs: Positive = 1
     """Passes over the training rows (without phases)."""
     phases: tuple[Phase, ...] = ()
@@ -223,6 +244,12 @@ class Recipe:
         for name in ("loss", "label_smoothing", "class_weights") if self.encode.kind == "generative" else ():
             if getattr(self.train, name) != getattr(Train, name, None):
                 raise ValueError(f"train.{name} is not read with encode.kind: generative")
+        if self.train.augment and not pictures:
+            raise ValueError("train.augment is read only with encode.kind: image")
+        if getattr(self.encode, "mode", None) == "L" and any(
+            step.saturation or step.hue for step in self.train.augment if isinstance(step, ColorJitter)
+        ):
+            raise ValueError("train.augment: color_jitter's saturation and hue need encode.mode RGB")
         words, labels = getattr(self.encode, "label_words", None), self.validate.labels
         if words is not None and labels is not None and set(words) != set(labels):
             raise ValueError(f"encode.label_words names {sorted(words)}, validate.labels {sorted(labels)}")

@@ -91,6 +91,7 @@ def _encode_images(out: Output, section: ImageEncode, tables: Tables, images: Pa
     counts = ", ".join(f"{name} {len(rows):,}" for name, rows in ids.items())
     about = (
         f"# encode (image): {counts}\n\n{encoding.width} x {encoding.height} pixels, mode {encoding.mode}; "
+        f"{f'the middle of {encoding.resize} x {encoding.resize}; ' if encoding.resize else ''}"
         f"pixels of 0 to 1 less {encoding.mean}, divided by {encoding.std}.\n\nUnreadable: {len(dropped):,}."
     )
     return ids, dropped, about

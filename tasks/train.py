@@ -42,6 +42,7 @@ def train(out: Output, section: Train, encoded: Artifact) -> None:
     fitted = fit(section, model, domain.feed(parts), out.beside / "checkpoints", voice, settings().threads, layout)
     out.resumed = fitted.resumed_at is not None
     domain.save(model, section, out.data)
+    domain.draw_inputs(model, parts["train"], section, out.records)
     for name in domain.preprocessing:
         shutil.copyfile(encoded.file(name), out.data / name)
     (out.records / "history.json").write_text(json.dumps(fitted.history, indent=1), encoding="utf-8")

@@ -24,7 +24,7 @@ from configs.cleaning import Clean
 from configs.expectations import Validate
 from configs.sources import ImagesSource
 from tasks.clean import clean
-from tasks.data import image_checks
+from tasks.data import image_bytes, image_checks
 from tasks.data.cleaned import Cleaned, describe
 from tasks.data.cleaning import clean_rows
 from tasks.data.files import DataError
@@ -137,7 +137,7 @@ def test_bad_images_leave_with_their_cause_and_good_ones_stay(tmp_path: Path) ->
 
 def test_a_fault_of_the_decoder_itself_carries_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows, path = stored(tmp_path, {"a.png": encoded(noise(9, 9), "PNG")})
-    monkeypatch.setattr(image_checks, "_formats", lambda: ("NONE",))
+    monkeypatch.setattr(image_bytes, "formats", lambda: ("NONE",))
     assert reasons(rows, path, UNREADABLE) == {"a.png": "unreadable: damaged (KeyError)"}
 
 

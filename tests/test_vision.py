@@ -14,7 +14,7 @@ from torch import nn
 from configs.load import RecipeError, load_recipe
 from configs.models import Cnn, Mlp
 from configs.optimizers import Adam
-from configs.schema import ImageEncode, Pixels, Train
+from configs.schema import ImageEncode, Train
 from tasks.data.files import DataError
 from tasks.data.image_sets import png
 from tasks.data.image_store import ImageStore
@@ -109,7 +109,7 @@ def encoded(tmp_path: Path, **changes: object) -> tuple[ImageEncoding, dict[str,
     section = ImageEncode(kind="image", mode="L", **changes)  # type: ignore[arg-type]
     (tmp_path / "out").mkdir()
     encoding, ids, _ = encode_parts(section, tables, images, ["a", "b", "c"], tmp_path / "out", lambda *a: None)
-    parts = {name: read_part(tmp_path / "out" / f"{name}.parquet") for name in tables}
+    parts = {name: read_part(tmp_path / "out" / f"{name}.parquet", encoding) for name in tables}
     assert {name: part.ids for name, part in parts.items()} == ids
     return encoding, parts
 
@@ -129,11 +129,11 @@ def test_unreadable_rows_leave_with_a_reason_and_an_empty_part_is_a_part(tmp_pat
     tables, images = planted(tmp_path, broken=(3, 50))
     tables["validation"] = tables["validation"][:0]
     section = ImageEncode(kind="image", mode="L", normalise="none")
-    _, ids, gone = encode_parts(section, tables, images, ["a", "b", "c"], tmp_path, lambda *a: None)
-    assert gone.to_numpy().tolist() == [["r3", "unreadable image"], ["r50", "unreadable image"]]
+    encoding, ids, gone = encode_parts(section, tables, images, ["a", "b", "c"], tmp_path, lambda *a: None)
+    assert gone.to_numpy().tolist() == [["r3", "unreadable: not an image"], ["r50", "unreadable: not an image"]]
     assert len(ids["train"]) == 29 and len(ids["test"]) == 14
-    assert read_part(tmp_path / "train.parquet").pixels.shape == (29, 1, 8, 8)
-    assert read_part(tmp_path / "validation.parquet").pixels.shape == (0, 1, 8, 8)
+    assert read_part(tmp_path / "train.parquet", encoding).pixels.shape == (29, 1, 8, 8)
+    assert read_part(tmp_path / "validation.parquet", encoding).pixels.shape == (0, 1, 8, 8)
 
 
 def test_images_of_several_sizes_need_one(tmp_path: Path) -> None:
@@ -145,9 +145,6 @@ def test_images_of_several_sizes_need_one(tmp_path: Path) -> None:
     tables = {"train": table, "validation": table[:0], "test": table[:0]}
     with pytest.raises(DataError, match=r"row . is .* pixels, others .*; set encode\.size"):
         encode_parts(ImageEncode(kind="image", mode="L"), tables, images, ["a", "b"], tmp_path, lambda *a: None)
-    odd = ImageEncode(kind="image", mode="L", size=8, normalise=Pixels(mean=(0.1, 0.2), std=(1.0, 1.0)))
-    with pytest.raises(DataError, match="needs 1 value"):
-        encode_parts(odd, tables, images, ["a", "b"], tmp_path, lambda *a: None)
 
 
 def training(**changes: object) -> Train:
@@ -248,6 +245,16 @@ def test_the_nearest_class_mean() -> None:
     ("change", "message"),
     [
         ("train.model={kind: new, family: gpt2}", "train.model.kind new does not go with encode.kind image"),
+        ("encode.normalise={mean: [0.1, 0.2], std: [1, 1]}", "mode L needs 1 value"),
+        ("encode.normalise=imagenet", "imagenet needs mode RGB"),
+        ("encode.resize=10", "resize 10 needs a size that is not larger, got none"),
+        ("encode={kind: image, size: 12, resize: 10}", "resize 10 needs a size that is not larger, got 12"),
+        ("train.augment=[{kind: color_jitter, hue: 0.1}]", "saturation and hue need encode.mode RGB"),
+        ("train.augment=[{kind: affine, degrees: [5, 2]}]", r"should be \[smallest, largest\]"),
+        ("train.augment=[{kind: rotation, degrees: -5}]", "-5.0 should be from 0 to inf"),
+        ("train.augment=[{kind: random_erasing, scale: [0, 2]}]", r"\(0.0, 2.0\) should be from 0 to 1"),
+        ("train.augment=[{kind: rand_augment, magnitude: 31}]", "should be below num_magnitude_bins"),
+        ("train.augment=[{kind: flip}]", "train.augment"),
     ],
 )
 def test_text_options_on_images_are_refused(change: str, message: str) -> None:
@@ -258,6 +265,9 @@ def test_text_options_on_images_are_refused(change: str, message: str) -> None:
 def test_image_options_on_texts_are_refused() -> None:
     for change in ("train.loss=softmax_bce", "train.label_smoothing=0.1", "train.class_weights=balanced"):
         with pytest.raises(RecipeError, match=r"not read with encode\.kind: generative"):
+            load_recipe(ROOT / "configs" / "reviews_demo.yaml", [change])
+    for change in ("train.augment=[{kind: horizontal_flip}]",):
+        with pytest.raises(RecipeError, match=r"read only with encode\.kind: image"):
             load_recipe(ROOT / "configs" / "reviews_demo.yaml", [change])
 
 

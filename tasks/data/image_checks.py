@@ -4,16 +4,14 @@ import io
 import math
 import os
 import warnings
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
 from configs import cleaning as steps
 from configs.settings import settings
@@ -24,9 +22,6 @@ from .optional import package
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "AVIF", "JPEG2000", "ICO")
-"""What is tried on the bytes, whatever the file is called; others of Pillow's would start programs or read fonts."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +46,11 @@ def inspect(path: Path, wanted: pd.Series, chosen: tuple[object, ...]) -> pd.Dat
     with warnings.catch_warnings(), ThreadPoolExecutor(settings().threads or os.cpu_count()) as threads:
         from PIL import Image
 
+        from .image_bytes import read_groups
+
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        seen = {name: found for names, images in _groups(path, digests)
+        seen = {name: found for names, images in read_groups(path, digests)
                 for name, found in zip(names, threads.map(look, images), strict=True)}  # fmt: skip
     if len(seen) < len(digests):
         raise DataError(f"{path}: {len(digests) - len(seen)} images are missing, such as {min(digests - set(seen))}")
@@ -63,40 +60,24 @@ def inspect(path: Path, wanted: pd.Series, chosen: tuple[object, ...]) -> pd.Dat
     return pd.DataFrame(lines, index=pd.Index(seen, dtype="str"), columns=columns).astype(kinds_of)
 
 
-def _groups(path: Path, digests: set[str]) -> Iterator[tuple[list[str], list[bytes]]]:
-    file = pq.ParquetFile(path)
-    for number in range(file.num_row_groups):
-        group = file.read_row_group(number)
-        names = group["image"].to_pylist()
-        here = [place for place, name in enumerate(names) if name in digests]
-        yield [names[place] for place in here], group["bytes"].take(here).to_pylist()
-
-
-@cache
-def _formats() -> tuple[str, ...]:
-    """Those of FORMATS that this Pillow was built with."""
-    from PIL import Image
-
-    Image.init()
-    return tuple(name for name in FORMATS if name in Image.OPEN)
-
-
 def _look(data: bytes, *, whole: bool, hashed: bool) -> Seen:
     """Open an image and, where `whole`, decode every pixel of every frame; a PNG's checksums count too."""
     from PIL import Image
+
+    from .image_bytes import cause_of, formats
 
     if not data:
         return Seen("empty")
     try:
         if whole:
-            with Image.open(io.BytesIO(data), formats=_formats()) as image:
+            with Image.open(io.BytesIO(data), formats=formats()) as image:
                 image.verify()
-        with Image.open(io.BytesIO(data), formats=_formats()) as image:
+        with Image.open(io.BytesIO(data), formats=formats()) as image:
             if whole:
                 _decode(image)
             seen = Seen(None, image.mode, min(image.size))
     except Exception as error:  # decoders raise whatever a byte made them stumble over
-        return Seen(_cause(error))
+        return Seen(cause_of(error))
     return replace(seen, hash=_hash(image)) if hashed else seen
 
 
@@ -116,19 +97,6 @@ def _decode(image: "Image") -> None:
     for frame in reversed(range(frames)):
         image.seek(frame)
         image.load()
-
-
-def _cause(error: Exception) -> str:
-    """A few words on what is wrong with an image."""
-    from PIL import Image, UnidentifiedImageError
-
-    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
-        return "too many pixels"
-    if isinstance(error, UnidentifiedImageError):
-        return "not an image"
-    if isinstance(error, EOFError) or "truncated" in str(error).lower():
-        return "truncated"
-    return "damaged" if isinstance(error, OSError | SyntaxError | ValueError) else f"damaged ({type(error).__name__})"
 
 
 def unreadable(rows: pd.DataFrame, step: object, seen: pd.DataFrame) -> Drops:

@@ -22,9 +22,11 @@ from ..vision import encoding as image_encoding
 from ..vision import feed as image_feed
 from ..vision import models as image_models
 from ..vision import parts as image_parts
+from ..vision.sheets import draw_augmented
 from .fit import Feed
 from .metrics import Ids
 from .phases import Layout
+from .pictures import drawable
 
 
 class Part(Protocol):
@@ -74,6 +76,9 @@ class Domain(Protocol):
 
     def save(self, model: Any, section: Train, folder: Path) -> None:
         """Write the trained model."""
+
+    def draw_inputs(self, model: Any, train: Part, section: Train, folder: Path) -> None:
+        """Draw what training shows the model that its rows do not, if anything."""
 
 
 def criterion(section: Train, class_ids: Ids, classes: int) -> Criterion:
@@ -147,6 +152,9 @@ class Texts:
     def save(self, model: Any, section: Train, folder: Path) -> None:
         model.save_pretrained(folder)
 
+    def draw_inputs(self, model: Any, train: Part, section: Train, folder: Path) -> None:
+        pass
+
 
 @dataclass(frozen=True)
 class Images:
@@ -165,7 +173,7 @@ class Images:
         return self.encoding.kind
 
     def read(self, path: Path) -> image_parts.Part:
-        return image_parts.read_part(path)
+        return image_parts.read_part(path, self.encoding)
 
     def model(self, section: Train, train: Any) -> Any:
         return image_models.build_model(section, self.encoding, criterion(section, train.class_ids, len(self.labels)))
@@ -189,3 +197,8 @@ class Images:
 
     def save(self, model: Any, section: Train, folder: Path) -> None:
         image_models.save_model(model, cast(ImageModel, section.model), folder)
+
+    def draw_inputs(self, model: Any, train: Any, section: Train, folder: Path) -> None:
+        if model.augment is not None:
+            names, path = drawable(self.labels), folder / "augmented.png"
+            draw_augmented(train, model.augment, model.size, names, path, seed=section.seed)

@@ -13,7 +13,7 @@ FILE = "encoding.json"
 @dataclass(frozen=True)
 class ImageEncoding:
     """labels: in class-id order. height, width: of every image that the model sees, in pixels. mean, std: per channel,
-    of pixels of 0 to 1."""
+    of pixels of 0 to 1. resize: side of the stored square whose middle the model sees; none where that is all of it."""
 
     kind: Literal["image"]
     labels: tuple[str, ...]
@@ -24,16 +24,22 @@ class ImageEncoding:
     fit: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    resize: int | None = None
 
     @property
     def channels(self) -> int:
         """1 or 3."""
         return CHANNELS[self.mode]
 
+    @property
+    def stored(self) -> tuple[int, int]:
+        """Height and width of stored images."""
+        return (self.resize, self.resize) if self.resize else (self.height, self.width)
+
     def pixels(self, data: bytes) -> Pixels:
-        """Decode one image file as in training. Raises Unreadable, or ValueError for another size."""
-        pixels = decode(data, self.mode, self.height if self.resized else None, self.fit)
-        if pixels.shape[1:] != (self.height, self.width):
+        """Decode one image file as it is stored for training. Raises Unreadable, or ValueError for another size."""
+        pixels = decode(data, self.mode, self.stored[0] if self.resized else None, self.fit)
+        if pixels.shape[1:] != self.stored:
             high, wide = pixels.shape[1:]
             raise ValueError(f"the image is {wide} x {high} pixels, the model takes {self.width} x {self.height}")
         return pixels

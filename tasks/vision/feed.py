@@ -1,4 +1,4 @@
-"""Encoded parts -> what the Trainer takes: batches of bytes, cut out in one go."""
+"""Encoded parts -> what the Trainer takes: batches of bytes, cut out (or decoded) in one go."""
 
 from dataclasses import dataclass
 

@@ -1,14 +1,16 @@
 """Image files as bytes -> one array of bytes per part: rows x channels x height x width."""
 
 import io
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow.parquet as pq
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
+
+from ..data.image_bytes import cause_of, formats, read_groups
 
 Pixels = npt.NDArray[np.uint8]
 CHANNELS = {"L": 1, "RGB": 3}
@@ -24,13 +26,16 @@ def decode(data: bytes, mode: str, size: int | None, fit: str) -> Pixels:
     `size` is the side of the square that results: `crop` scales the shorter side and cuts the middle, `squash` scales
     both. Raises Unreadable.
     """
+    if not data:
+        raise Unreadable("empty")
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=formats()) as image:
+            if image.width * image.height > (Image.MAX_IMAGE_PIXELS or math.inf):
+                raise Image.DecompressionBombError
             image.load()
-            upright = ImageOps.exif_transpose(image)
-            plain = _eight_bits(upright).convert(mode)
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise Unreadable(type(error).__name__) from None
+            plain = _eight_bits(ImageOps.exif_transpose(image)).convert(mode)
+    except Exception as error:  # decoders raise whatever a byte made them stumble over
+        raise Unreadable(cause_of(error)) from None
     if size is not None and plain.size != (size, size):
         plain = _square(plain, size, fit)
     pixels = np.asarray(plain)
@@ -54,10 +59,8 @@ def _square(image: Image.Image, size: int, fit: str) -> Image.Image:
 
 def read_bytes(path: Path, wanted: set[str]) -> Iterator[tuple[str, bytes]]:
     """Digest and bytes of the wanted images in an images.parquet, in its order, without holding them all."""
-    for batch in pq.ParquetFile(path).iter_batches(batch_size=256, columns=["image", "bytes"]):
-        for name, data in zip(batch.column("image").to_pylist(), batch.column("bytes"), strict=True):
-            if name in wanted:
-                yield name, data.as_py()
+    for names, images in read_groups(path, wanted):
+        yield from zip(names, images, strict=True)
 
 
 def place_of(rows: pd.DataFrame) -> dict[str, list[int]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from configs.literal import complete
 from configs.models import ImageModel
@@ -12,6 +13,7 @@ from configs.schema import Train
 
 from ..data.files import DataError
 from ..data.losses import Criterion
+from .augment import Augment
 from .encoding import ImageEncoding
 from .nets import CONFIG, WEIGHTS, ImageClassifier, build_net
 
@@ -23,7 +25,19 @@ def build_model(section: Train, encoding: ImageEncoding, criterion: Criterion) -
         net = build_net(complete(section.model), encoding)
     except ValueError as error:
         raise DataError(f"train.model: {error}") from None
-    return ImageClassifier(net, encoding, criterion)
+    model = ImageClassifier(net, encoding, criterion)
+    model.augment = build_augment(section, encoding)
+    return model
+
+
+def build_augment(section: Train, encoding: ImageEncoding) -> nn.Module | None:
+    """What changes training images before the net sees them, as the recipe says. Raises DataError."""
+    if not section.augment:
+        return None
+    try:
+        return Augment(section.augment, encoding.stored, (encoding.height, encoding.width))
+    except ValueError as error:
+        raise DataError(f"train.augment: {error}") from None
 
 
 def save_model(model: ImageClassifier, source: ImageModel, folder: Path) -> None:

@@ -33,16 +33,22 @@ class Scored(ModelOutput):
 
 
 class ImageClassifier(nn.Module):
-    """A net behind the normalisation of its pixels; bytes come in, so that batches stay small on their way."""
+    """A net behind the normalisation of its pixels; bytes come in, so that batches stay small on their way.
+
+    In training `augment`, where there is one, changes them first; of what is larger than the net's size it sees the
+    middle.
+    """
 
     accepts_loss_kwargs = True
     fresh: frozenset[str] = frozenset()
+    augment: nn.Module | None
     mean: Tensor
     std: Tensor
 
     def __init__(self, net: nn.Module, encoding: ImageEncoding, criterion: Criterion) -> None:
         super().__init__()
         self.net, self.criterion = net, criterion
+        self.size, self.augment = (encoding.height, encoding.width), None
         self.register_buffer("mean", torch.tensor(encoding.mean).view(1, -1, 1, 1) * 255, persistent=False)
         self.register_buffer("std", torch.tensor(encoding.std).view(1, -1, 1, 1) * 255, persistent=False)
 
@@ -56,10 +62,18 @@ class ImageClassifier(nn.Module):
         self, pixel_values: Tensor, labels: Tensor | None = None, num_items_in_batch: Tensor | int | None = None
     ) -> Scored:
         """pixel_values: uint8 [rows, channels, height, width]; labels: [rows]; logits are float32 at any precision."""
-        logits = self.net((pixel_values.float() - self.mean) / self.std).float()
+        if self.training and self.augment is not None:
+            pixel_values = self.augment(pixel_values)
+        logits = self.net((middle(pixel_values, self.size).float() - self.mean) / self.std).float()
         if labels is None:
             return Scored(logits=logits)
         return Scored(loss=self.criterion(logits, labels, num_items_in_batch), logits=logits)
+
+
+def middle(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """The middle of images, size (height, width), at the place that torchvision's center_crop takes."""
+    top, left = (round((side - wanted) / 2) for side, wanted in zip(images.shape[-2:], size, strict=True))
+    return images[..., top : top + size[0], left : left + size[1]]
 
 
 def build_net(source: Settings, encoding: ImageEncoding) -> nn.Module:

@@ -1,0 +1,40 @@
+"""Bytes of image files, as cleaning, encoding and prediction read them: where they lie, formats, what is wrong."""
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from PIL import Image, UnidentifiedImageError
+
+FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "AVIF", "JPEG2000", "ICO")
+"""What is tried on the bytes, whatever the file is called; others of Pillow's would start programs or read fonts."""
+
+
+@cache
+def formats() -> tuple[str, ...]:
+    """Those of FORMATS that this Pillow was built with."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+def cause_of(error: Exception) -> str:
+    """A few words on what is wrong with an image, from what its decoder raised."""
+    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+        return "too many pixels"
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image"
+    if isinstance(error, EOFError) or "truncated" in str(error).lower():
+        return "truncated"
+    return "damaged" if isinstance(error, OSError | SyntaxError | ValueError) else f"damaged ({type(error).__name__})"
+
+
+def read_groups(path: Path, digests: set[str]) -> Iterator[tuple[list[str], list[bytes]]]:
+    """Digests and bytes of the wanted images of an images.parquet, in its order, one row group at a time."""
+    file = pq.ParquetFile(path)
+    for number in range(file.num_row_groups):
+        group = file.read_row_group(number)
+        names = group["image"].to_pylist()
+        here = [place for place, name in enumerate(names) if name in digests]
+        if here:
+            yield [names[place] for place in here], group["bytes"].take(here).to_pylist()

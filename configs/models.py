@@ -130,6 +130,46 @@ class Cnn:
         return self
 
 
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Torchvision:
+    """Any classification model of torchvision, with new, published or your own weights, and a new last layer."""
+
+    kind: Literal["torchvision"]
+    """This kind of model."""
+    name: str
+    """Its name in torchvision: resnet18, resnet50, alexnet, efficientnet_b0, vit_b_16, mobilenet_v3_small, …"""
+    weights: str = "none"
+    """Published weights by the name in their enum (DEFAULT, IMAGENET1K_V1, …), or none."""
+    file: str | None = None
+    """Weights of yours in place of `weights` (safetensors, or a PyTorch file without code); a relative path starts at
+    TEMPER_DATA."""
+    partial: bool = False
+    """Whether tensors other than the last layer's may be absent from `file` or of another shape."""
+    head: Literal["linear", "concat_pool"] = "linear"
+    """The new last layer: a linear one, or average and maximum pooling side by side, batch norm, dropout 0.5, 512
+    units, ReLU, batch norm, linear."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Torchvision":
+        if self.weights != "none" and self.file is not None:
+            raise ValueError("weights and file exclude each other")
+        return self
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class CifarResnet:
+    """The residual net for small images of He et al. (2016), section 4.2, with parameter-free shortcuts."""
+
+    kind: Literal["cifar_resnet"]
+    """This kind of model."""
+    depth: Literal[20, 32, 44, 56, 110] = 20
+    """Layers: 6 n + 2 with n blocks per stage."""
+    file: str | None = None
+    """Weights to start from; a relative path starts at TEMPER_DATA."""
+    partial: bool = False
+    """Whether tensors other than the last layer's may be absent from `file` or of another shape."""
+
+
 TextModel = NewModel | LocalModel | HubModel
-ImageModel = Mlp | Cnn
+ImageModel = Mlp | Cnn | Torchvision | CifarResnet
 ModelSource = Annotated[TextModel | ImageModel, Field(discriminator="kind")]

@@ -9,7 +9,7 @@ from .augmentations import Augmentation, ColorJitter
 from .cleaning import Clean
 from .expectations import Validate
 from .fields import STRICT, Positive, Share
-from .models import Cnn, Mlp, ModelSource, TokenizerSource
+from .models import ImageModel, ModelSource, TokenizerSource
 from .optimizers import Adamw, Lbfgs, Optimizer
 from .phases import Phase, Schedule
 from .sources import Source
@@ -237,8 +237,8 @@ class Recipe:
         if patient and _no_validation(self.split):
             raise ValueError("train.patience needs validation rows, but split leaves none")
         pictures = self.encode.kind == "image"
-        if pictures != isinstance(self.train.model, Mlp | Cnn):
-            fitting = "mlp or cnn" if pictures else "new, files or hub"
+        if pictures != isinstance(self.train.model, ImageModel):
+            fitting = "mlp, cnn, torchvision or cifar_resnet" if pictures else "new, files or hub"
             raise ValueError(f"train.model.kind {self.train.model.kind} does not go with encode.kind "
                              f"{self.encode.kind}; use {fitting}")  # fmt: skip
         for name in ("loss", "label_smoothing", "class_weights") if self.encode.kind == "generative" else ():

@@ -49,10 +49,10 @@ def train(out: Output, section: Train, encoded: Artifact) -> None:
     audits = [asdict(audit) for audit in fitted.audits]
     (out.data / "audit.json").write_text(json.dumps(audits, indent=1), encoding="utf-8")
     draw_curves(fitted.history, fitted.step, out.records / "curves.png")
-    out.summary(_describe(domain, fitted, sum(p.numel() for p in model.parameters())))
+    out.summary(_describe(domain, fitted, sum(p.numel() for p in model.parameters()), getattr(model, "loaded", "")))
 
 
-def _describe(domain: "Domain", fitted: "Fitted", parameters: int) -> str:
+def _describe(domain: "Domain", fitted: "Fitted", parameters: int, loaded: str) -> str:
     chosen = next((row for row in fitted.history if row["step"] == fitted.step and "eval_loss" in row), None)
     lines = [
         f"# train: weights of step {fitted.step:,} of {fitted.steps:,}",
@@ -65,6 +65,8 @@ def _describe(domain: "Domain", fitted: "Fitted", parameters: int) -> str:
         )
     else:
         lines.append("- no validation rows: the last weights are kept")
+    if loaded:
+        lines += ["", loaded]
     if len(fitted.audits) > 1:
         lines += ["", "| phase | steps | weights of step | moved | held still |", "|---|---|---:|---:|---:|"]
         lines += [

@@ -143,13 +143,19 @@ def _fit_phase(
     plan: Plan, model: nn.Module, feed: Feed, root: Path, voice: Voice, threads: int | None, offset: int
 ) -> Fitted:
     section = plan.section
+    rows = len(cast(Sized, feed.train))
     root.mkdir(parents=True, exist_ok=True)
     found = newest_intact(root, voice.say)
     chosen = found[1]["threads"] if found else threads
     if chosen:
         torch.set_num_threads(chosen)
     set_seed(section.seed)
-    arguments = training_arguments(section, root, len(cast(Sized, feed.train)), feed.validation is not None)
+    if rows % section.batch_size == 1 and any(isinstance(part, nn.BatchNorm1d) for part in model.modules()):
+        raise DataError(
+            f"{rows} training rows leave a last batch of one row, which batch norm cannot take; set train.batch_size "
+            f"to {section.batch_size + 1}"
+        )
+    arguments = training_arguments(section, root, rows, feed.validation is not None)
     hf_logging.disable_progress_bar()
     callbacks = [Reporter(voice.report, voice.progress, section)]
     if section.patience is not None:

@@ -48,6 +48,9 @@ def _pin(value: Any, table: dict[str, Any], ask: bool) -> tuple[Any, Any]:
         case models.LocalTokenizer() | models.LocalModel():
             plain.pop("path")
             return value, {**plain, "files": _folder(settings().source(value.path), table)}
+        case models.Torchvision() | models.CifarResnet() if value.file is not None:
+            plain.pop("file")
+            return value, {**plain, "sha256": _sha256(settings().source(value.file), table)}
         case sources.ClassFilesSource():
             found = [[name, _sha256(settings().source(path), table)] for name, path in value.files.items()]
             return value, {**plain, "files": found}

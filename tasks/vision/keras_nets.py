@@ -23,6 +23,7 @@ class KerasNet(nn.Module):
 
     def __init__(self, model: Any) -> None:
         super().__init__()
+        self.classifier_path = HEAD
         self.__dict__["model"] = model  # not a submodule: it would name every parameter twice, by serial numbers
         for layer in model.layers:
             own = nn.Module()

@@ -8,14 +8,16 @@ from safetensors.torch import save_file
 from torch import nn
 
 from configs.literal import complete
-from configs.models import ImageModel
+from configs.models import CifarResnet, ImageModel, Torchvision
 from configs.schema import Train
+from configs.settings import settings
 
 from ..data.files import DataError
 from ..data.losses import Criterion
 from .augment import Augment
 from .encoding import ImageEncoding
 from .nets import CONFIG, WEIGHTS, ImageClassifier, build_net
+from .weights import load_weights, published_weights, read_weights
 
 
 def build_model(section: Train, encoding: ImageEncoding, criterion: Criterion) -> ImageClassifier:
@@ -26,8 +28,30 @@ def build_model(section: Train, encoding: ImageEncoding, criterion: Criterion) -
     except ValueError as error:
         raise DataError(f"train.model: {error}") from None
     model = ImageClassifier(net, encoding, criterion)
+    if isinstance(section.model, Torchvision | CifarResnet):
+        _start_from(section.model, model, encoding)
     model.augment = build_augment(section, encoding)
     return model
+
+
+def _start_from(source: Torchvision | CifarResnet, model: ImageClassifier, encoding: ImageEncoding) -> None:
+    """Load the weights that the recipe names; the model says what became of each tensor."""
+    if source.file is not None:
+        path = settings().source(source.file)
+        tensors, partial = read_weights(path), source.partial
+    elif isinstance(source, Torchvision) and source.weights != "none":
+        path, mean = published_weights(source.name, source.weights)
+        tensors, partial = read_weights(path), False
+        if max(abs(one - other) for one, other in zip(encoding.mean, mean, strict=True)) > 1e-3:
+            raise DataError(
+                f"the weights {source.weights} of {source.name} take pixels of mean {mean}, encode.normalise gives "
+                f"{encoding.mean}; set encode.normalise: imagenet"
+            )
+    else:
+        return
+    loaded = load_weights(model.net, tensors, model.head, partial, path.name)
+    model.fresh = frozenset(f"net.{name}" for name in loaded.fresh)
+    model.loaded = loaded.describe(path.name)
 
 
 def build_augment(section: Train, encoding: ImageEncoding) -> nn.Module | None:
@@ -41,6 +65,7 @@ def build_augment(section: Train, encoding: ImageEncoding) -> nn.Module | None:
 
 
 def save_model(model: ImageClassifier, source: ImageModel, folder: Path) -> None:
-    """Write config.json (the recipe's `train.model`) and model.safetensors (the net's weights and buffers)."""
-    (folder / CONFIG).write_text(json.dumps(complete(source), indent=1, sort_keys=True), encoding="utf-8")
+    """Write config.json (the structure in the recipe's `train.model`) and model.safetensors (weights and buffers)."""
+    structure = {name: value for name, value in complete(source).items() if name not in ("weights", "file", "partial")}
+    (folder / CONFIG).write_text(json.dumps(structure, indent=1, sort_keys=True), encoding="utf-8")
     save_file({name: value.contiguous().cpu() for name, value in model.net.state_dict().items()}, folder / WEIGHTS)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from transformers.utils import ModelOutput
 
 from ..data.losses import Criterion
-from . import keras_nets
+from . import backbones, keras_nets
 from .encoding import ImageEncoding
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -41,6 +41,7 @@ class ImageClassifier(nn.Module):
 
     accepts_loss_kwargs = True
     fresh: frozenset[str] = frozenset()
+    loaded: str = ""
     augment: nn.Module | None
     mean: Tensor
     std: Tensor
@@ -55,8 +56,7 @@ class ImageClassifier(nn.Module):
     @property
     def head(self) -> str:
         """Name below the net of the layer that yields the logits."""
-        linear: list[str] = [name for name, module in self.net.named_modules() if isinstance(module, nn.Linear)]
-        return linear[-1] if linear else keras_nets.HEAD
+        return str(self.net.classifier_path)
 
     def forward(
         self, pixel_values: Tensor, labels: Tensor | None = None, num_items_in_batch: Tensor | int | None = None
@@ -80,7 +80,7 @@ def build_net(source: Settings, encoding: ImageEncoding) -> nn.Module:
     """The net with new weights from torch's random state: normalised pixels in, logits out. Raises ValueError."""
     shape = (encoding.channels, encoding.height, encoding.width)
     net = NETS[source["kind"]](source, shape, len(encoding.labels))
-    if source["initial"] == "keras" and source.get("framework") != "keras":  # which draws its own
+    if source.get("initial") == "keras" and source.get("framework") != "keras":  # which draws its own
         for module in net.modules():
             if isinstance(module, nn.Linear | nn.Conv2d):
                 nn.init.xavier_uniform_(module.weight)
@@ -100,7 +100,13 @@ def _mlp(source: Settings, shape: tuple[int, int, int], classes: int) -> nn.Modu
         layers += [nn.Dropout(source["dropout"])] if source["dropout"] else []
         inputs = units
     layers += [nn.LayerNorm(inputs)] if source["layer_norm"] else []
-    return nn.Sequential(*layers, nn.Linear(inputs, classes))
+    return _classifier(layers, inputs, classes)
+
+
+def _classifier(layers: list[nn.Module], inputs: int, classes: int) -> nn.Module:
+    net = nn.Sequential(*layers, nn.Linear(inputs, classes))
+    net.classifier_path = str(len(layers))  # type: ignore[assignment]
+    return net
 
 
 def _cnn(source: Settings, shape: tuple[int, int, int], classes: int) -> nn.Module:
@@ -117,7 +123,7 @@ def _cnn(source: Settings, shape: tuple[int, int, int], classes: int) -> nn.Modu
     for number, units in enumerate(source["dense"]):
         layers += [nn.Linear(inputs, units), nn.ReLU(), *([nn.Dropout(source["dropout"])] if number == 0 else [])]
         inputs = units
-    return nn.Sequential(*layers, nn.Linear(inputs, classes))
+    return _classifier(layers, inputs, classes)
 
 
 def _after_convolutions(source: Settings, shape: tuple[int, int, int]) -> tuple[int, int, int]:
@@ -134,7 +140,13 @@ def _after_convolutions(source: Settings, shape: tuple[int, int, int]) -> tuple[
     return source["channels"][-1], height, width
 
 
-NETS: dict[str, Callable[[Settings, tuple[int, int, int], int], nn.Module]] = {"mlp": _mlp, "cnn": _cnn}
+NETS: dict[str, Callable[[Settings, tuple[int, int, int], int], nn.Module]] = {
+    "mlp": _mlp,
+    "cnn": _cnn,
+    "torchvision": backbones.build_torchvision,
+    "cifar_resnet": backbones.build_cifar_resnet,
+}
+"""By `kind`; each net says as `classifier_path` which of its modules yields the logits."""
 
 
 def load_model(folder: Path, encoding: ImageEncoding) -> ImageClassifier:

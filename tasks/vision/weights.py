@@ -1,0 +1,123 @@
+"""A weights file -> tensors in a net, with an account of every one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+from urllib.parse import urlsplit
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from ..artifact import digest_file
+from ..data.files import DataError, check_file
+
+NESTED = ("state_dict", "model_state_dict", "model")
+"""Keys under which training scripts keep the weights beside other things."""
+COUNTER = "num_batches_tracked"
+"""A batch norm's counter, which old files lack and which nothing here reads."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Names below the net. reshaped: in the file with another shape. missing: not in it. left: in the file, but not in
+    the net."""
+
+    loaded: tuple[str, ...]
+    reshaped: tuple[str, ...]
+    missing: tuple[str, ...]
+    left: tuple[str, ...]
+
+    @property
+    def fresh(self) -> frozenset[str]:
+        """What starts new."""
+        return frozenset((*self.reshaped, *self.missing))
+
+    def describe(self, where: str) -> str:
+        """One markdown line per fate, every tensor by name except those that were loaded."""
+        lines = [f"- {len(self.loaded)} tensors loaded from {where}"]
+        for fate, names in (("new", self.missing), ("new, since of another shape there", self.reshaped),
+                            ("left over there", self.left)):  # fmt: skip
+            lines += [f"- {fate}: {', '.join(names)}"] if names else []
+        return "\n".join(lines)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Tensors by name, without the wrapper that multi-GPU training puts before each (`module.`).
+
+    A PyTorch file is read without running any code in it. Raises DataError.
+    """
+    check_file(path)
+    try:
+        found: Any = (
+            load_file(path)
+            if path.suffix == ".safetensors"
+            else torch.load(path, map_location="cpu", weights_only=True)
+        )
+    except UnpicklingError:
+        raise DataError(f"{path}: holds more than tensors, or is no weights file; only tensors are read") from None
+    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
+        raise DataError(f"{path}: not a whole weights file ({str(error).splitlines()[0]})") from None
+    for key in NESTED:
+        if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
+            found = found[key]
+    tensors = found if isinstance(found, Mapping) else {}
+    tensors = {str(name): value for name, value in tensors.items() if isinstance(value, Tensor)}
+    if not tensors:
+        raise DataError(f"{path}: holds no tensors by name")
+    return {name.removeprefix("module."): value for name, value in tensors.items()}
+
+
+def load_weights(net: nn.Module, tensors: Mapping[str, Tensor], head: str, partial: bool, where: str) -> Loaded:
+    """Copy what fits into the net, except for its classification layer `head`, which stays new.
+
+    Raises DataError where nothing fits, or where another tensor is missing or of another shape and `partial` is false.
+    """
+    own = net.state_dict()
+    body = [name for name in own if not name.startswith(f"{head}.")]
+    fitting = [name for name in body if name in tensors and tensors[name].shape == own[name].shape]
+    reshaped = tuple(name for name in body if name in tensors and name not in fitting)
+    missing = tuple(name for name in body if name not in tensors and not name.endswith(COUNTER))
+    if not [name for name in fitting if not name.endswith(COUNTER)]:
+        raise DataError(f"{where}: none of its {len(tensors)} tensors fits this model, such as {next(iter(tensors))}")
+    if (reshaped or missing) and not partial:
+        said = [f"{len(missing)} of the model's tensors are not in it, such as {missing[0]}"] if missing else []
+        if reshaped:
+            name = reshaped[0]
+            said.append(f"{name} is {list(tensors[name].shape)} there, {list(own[name].shape)} here")
+        raise DataError(f"{where}: {'; '.join(said)}; take the model it is of, or set train.model.partial: true")
+    net.load_state_dict({name: tensors[name] for name in fitting}, strict=False)
+    new = tuple(name for name in own if name.startswith(f"{head}.") and not name.endswith(COUNTER))
+    left = tuple(name for name in tensors if name not in own and not name.endswith(COUNTER))
+    return Loaded(tuple(fitting), reshaped, (*missing, *new), left)
+
+
+def published_weights(name: str, weights: str) -> tuple[Path, tuple[float, ...]]:
+    """The file with a torchvision model's published weights, fetched once, and the mean of the pixels they take.
+
+    Kept where PyTorch keeps such files (TORCH_HOME). The file's name ends in the first digits of its sha256, which it
+    must have. Raises DataError.
+    """
+    import torchvision
+
+    enum = torchvision.models.get_model_weights(name)
+    if weights not in enum.__members__:
+        raise DataError(f"train.model.weights: {name} has {', '.join(enum.__members__)}, not {weights}")
+    entry = enum[weights]
+    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(entry.url).path).name
+    digits = path.stem.rpartition("-")[2]
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.hub.download_url_to_file(entry.url, str(path), hash_prefix=digits)
+        except (OSError, RuntimeError) as error:
+            raise DataError(
+                f"the weights {weights} of {name} cannot be had from {entry.url} ({error}); set train.model.weights: "
+                "none, or train.model.file to a copy"
+            ) from None
+    if not digest_file(path).startswith(digits):
+        raise DataError(f"{path}: other bytes than were published; remove it, and it is fetched again")
+    return path, tuple(entry.transforms().mean)

@@ -36,8 +36,8 @@ class Row:
         return self.state != "dropped" or STAGES.index(stage) <= STAGES.index(self.stage)
 
 
-def follow(recipe: "Recipe", stages: "dict[str, Artifact]", at: int) -> dict[str, Any]:
-    """The facts of the raw row at this position (from 0) in each stage that it reached; `end` says where it is now."""
+def row_at(stages: "dict[str, Artifact]", at: int) -> Row:
+    """The raw row at this position (from 0), with where it ended."""
     from tasks.data.ledger import read_ledger
     from tasks.data.rows import read_rows
 
@@ -46,12 +46,17 @@ def follow(recipe: "Recipe", stages: "dict[str, Artifact]", at: int) -> dict[str
     raw = {str(name): _plain(value) for name, value in rows.iloc[at].dropna().items()}
     contents = rows.set_index("id")["text" if "text" in rows else "file" if "file" in rows else "image"]
     state, stage, reason = (str(ledger[name]) for name in ("state", "stage", "reason"))
-    row = Row(raw.pop("id"), raw, state, stage, reason, contents)
+    return Row(raw.pop("id"), raw, state, stage, reason, contents)
+
+
+def follow(recipe: "Recipe", stages: "dict[str, Artifact]", at: int) -> dict[str, Any]:
+    """The facts of the raw row at this position (from 0) in each stage that it reached; `end` says where it is now."""
+    row = row_at(stages, at)
     way: dict[str, Any] = {"id": row.id, "number": at + 1, "end": {"state": row.state}}
     if row.state == "dropped":
         way["end"] |= {"stage": row.stage, "reason": row.reason}
     way["source"] = _source(stages["download"])
-    way["raw"] = raw | _image(stages["download"], raw.get("image"))
+    way["raw"] = row.raw | _image(stages["download"], row.raw.get("image"))
     if row.reached("validate"):
         way["validate"] = _checks(stages["validate"], row)
     if row.reached("clean"):
@@ -59,7 +64,7 @@ def follow(recipe: "Recipe", stages: "dict[str, Artifact]", at: int) -> dict[str
     if row.reached("split"):
         way["split"] = _placed(recipe, stages, row)
     if row.state != "dropped":
-        way["encode"] = _encoded(stages["encode"], row)
+        way["encode"] = encoded_facts(stages["encode"], row)
         way["answer"] = _answer(recipe, row, way["clean"]["text"])
     return way
 
@@ -171,7 +176,8 @@ def _why(section: Any, here: "pd.DataFrame") -> str:
     return f"{'its group' if grouped else 'it'} hashes to {place:.4f} ({bounds})"
 
 
-def _encoded(encoded: "Artifact", row: Row) -> dict[str, Any]:
+def encoded_facts(encoded: "Artifact", row: Row) -> dict[str, Any]:
+    """Tokens, ids, labels and class of a row that is in a part; of an image the size and class."""
     if encoded.manifest()["section"]["kind"] == "image":
         encoding = json.loads(encoded.file("encoding.json").read_text(encoding="utf-8"))
         pixels = f"{encoding['width']} x {encoding['height']}, mode {encoding['mode']}"
@@ -211,12 +217,9 @@ def _answer(recipe: "Recipe", row: Row, text: str | None) -> dict[str, Any]:
                     "from": "the report on the test rows"}  # fmt: skip
     if "train" not in cached:
         return {}
-    from tasks.learn.domains import open_domain
-    from tasks.learn.scoring import contents_of, load_predictor
+    from tasks.learn.scoring import score_row
 
     folder = cached["train"].file("config.json").parent
-    domain = open_domain(folder)
-    here = pd.DataFrame({domain.content: [text if domain.content == "text" else row.raw["image"]]})
-    contents = contents_of(domain, here, cached["clean"].file(IMAGES))
-    found = load_predictor(domain, folder).predict(contents, 1, lambda done, of: None).probabilities[0]
+    here = pd.DataFrame([{"text": text, "image": row.raw.get("image")}])
+    domain, _, found = score_row(folder, here, cached["clean"].file(IMAGES))
     return {"predicted": domain.labels[found.argmax()], "p": float(found.max()), "from": "the trained model"}

@@ -31,6 +31,6 @@ def evaluate(out: Output, section: Evaluate, model: Artifact, encoded: Artifact,
         domain, folder, test, contents, parts["test"], section, lambda done, of: out.progress(done, of, "scoring")
     )
     scored.facts["baselines"] = compare(section, scored, read_rows(splits.file("train.parquet")), parts)
-    save(scored, out.data, out.records)
+    save(scored, section, out.data, out.records)
     out.counts = {"in": len(test), "out": len(test), "dropped": 0}
     out.summary(describe(scored, section.worst))

@@ -27,9 +27,9 @@ LIBRARIES = ("torch", "transformers", "accelerate", "safetensors", "numpy")
 )
 def train(out: Output, section: Train, encoded: Artifact) -> None:
     """Train, or resume what a killed run left, and keep the checkpoint with the best validation score."""
+    from .learn.curves import draw_curves
     from .learn.domains import open_domain
     from .learn.fit import Voice, fit
-    from .learn.pictures import draw_curves
 
     domain = open_domain(encoded.file("encoding.json").parent)
     parts = {name: domain.read(encoded.file(f"{name}.parquet")) for name in ("train", "validation")}

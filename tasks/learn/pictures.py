@@ -1,62 +1,166 @@
-"""Pictures for people: training curves, confusion matrix, reliability diagram (PNG)."""
+"""Pictures of a model's answers for people (PNG): confusion matrix, reliability diagram, mistakes, single rows."""
 
+import math
+import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, get_font
 
-from .metrics import Ids
+from ..data.lettering import columns, drawable, lettering, shorten
+from .metrics import Floats, Ids
 
 DPI = 90
+WIDEST = 18
+"""Columns of a label that are drawn."""
+MOST_CLASSES = 100
+"""Classes in a confusion matrix; of more, those with the most mistakes."""
+COUNTED = 30
+"""Classes up to which a confusion matrix has its counts written in."""
+MOST_BARS = 20
+"""Classes that each get a bar; of more, the likeliest ones and the true one do."""
+LINES, LINE = 24, 52
+"""Lines of a text that are drawn, and columns of one."""
+RIGHT, WRONG, OTHER = "#009e73", "#d55e00", "#9a9a9a"
+"""Of Okabe and Ito's palette, which colour-blind people can tell apart."""
 
 
-def drawable(labels: Sequence[str]) -> list[str]:
-    """Labels that matplotlib's font can draw, those that it cannot as code points (U+96F6)."""
-    known = get_font(findfont(FontProperties())).get_charmap()
-    return [
-        label if all(ord(letter) in known for letter in label) else " ".join(f"U+{ord(letter):04X}" for letter in label)
-        for label in labels
-    ]
+@dataclass(frozen=True)
+class Answer:
+    """One row as it is looked at: its id, what the model saw (a text, or uint8 [height, width] or [height, width, 3]),
+    the true class id, and the probabilities [classes]."""
 
+    id: str
+    seen: str | npt.NDArray[np.uint8]
+    truth: int
+    probabilities: Floats
 
-def draw_curves(history: Sequence[dict[str, float]], chosen: int, path: Path) -> None:
-    """Training and validation loss, and validation accuracy, by step; the chosen step is marked."""
-    figure = Figure(figsize=(8, 3.2), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    for axes, names in ((left, ("loss", "eval_loss")), (right, ("eval_accuracy", "eval_macro_f1"))):
-        for name in names:
-            points = [(row["step"], row[name]) for row in history if name in row]
-            if points:
-                axes.plot(*zip(*points, strict=True), marker=".", label=name.replace("_", " "))
-        axes.axvline(chosen, color="grey", linestyle=":", label=f"kept: step {chosen}")
-        axes.set_xlabel("optimiser step")
-        axes.legend()
-    figure.savefig(path, dpi=DPI, metadata={"Software": None})
+    @property
+    def found(self) -> int:
+        """The predicted class id."""
+        return int(self.probabilities.argmax())
+
+    def bars(self) -> list[int]:
+        """Class ids that get a bar: all in their order, or of many the likeliest first and the true one last."""
+        count = len(self.probabilities)
+        if count <= MOST_BARS:
+            return list(range(count))
+        likely = np.argsort(-self.probabilities, kind="stable")[: MOST_BARS // 2].tolist()
+        return likely if self.truth in likely else [*likely, self.truth]
 
 
 def draw_confusion(counts: Ids, labels: Sequence[str], path: Path) -> None:
-    """Rows are true classes, columns predicted ones."""
-    labels, size = drawable(labels), 2.4 + 0.5 * len(labels)
-    figure = Figure(figsize=(size + 0.6, size), layout="constrained")
-    axes = figure.subplots()
-    axes.imshow(counts, cmap="Blues")
-    axes.set_xticks(range(len(labels)), labels, rotation=90 if max(map(len, labels)) > 5 else 0)
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("true")
-    for row in range(len(labels)):
-        for column in range(len(labels)):
-            dark = counts[row, column] > counts.max() / 2
-            axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", color="w" if dark else "k")
-    figure.savefig(path, dpi=DPI, metadata={"Software": None})
+    """Rows are true classes, columns predicted ones; colours are shares of the row, numbers are rows of data."""
+    classes, title = list(range(len(labels))), ""
+    if len(labels) > MOST_CLASSES:
+        wrong = counts.sum(0) + counts.sum(1) - 2 * np.diag(counts)
+        classes = sorted(np.argsort(-wrong, kind="stable")[:MOST_CLASSES].tolist())
+        title = f"the {MOST_CLASSES} of {len(labels):,} classes with the most mistakes"
+    shown = counts[np.ix_(classes, classes)]
+    shares = shown / np.maximum(counts.sum(1)[classes], 1)[:, None]
+    side = 0.5 if len(shown) <= COUNTED else 0.16
+    with lettering(labels):
+        names = [drawable(shorten(labels[one], WIDEST)) for one in classes]
+        room = 0.6 + 0.08 * max(map(columns, names)) + side * len(shown)
+        figure = Figure(figsize=(max(room, 2.8), max(room, 2.8)), layout="constrained")
+        axes = figure.subplots()
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        size = 10 if len(shown) <= COUNTED else 7
+        turned = 90 if max(map(columns, names)) > (5 if size == 10 else 2) else 0
+        axes.set_xticks(range(len(names)), names, rotation=turned, fontsize=size)
+        axes.set_yticks(range(len(names)), names, fontsize=size)
+        axes.set(xlabel="predicted", ylabel="true", title=title)
+        if len(shown) <= COUNTED:
+            _write_counts(axes, shown, shares)
+        figure.savefig(path, dpi=DPI, metadata={"Software": None})
+
+
+def _write_counts(axes: Any, counts: Ids, shares: Floats) -> None:
+    size = min(9.0, 40 / len(f"{counts.max():,}"))
+    for row, column in np.argwhere(counts):
+        colour = "w" if shares[row, column] > 0.5 else "k"
+        axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", color=colour, fontsize=size)
 
 
 def draw_calibration(bins: Sequence[tuple[float, float, int]], error: float, path: Path) -> None:
-    """Accuracy against mean confidence, per bin."""
+    """Accuracy against mean confidence, per bin; the area of a point is its share of the rows."""
     figure = Figure(figsize=(3.4, 3.2), layout="constrained")
     axes = figure.subplots()
+    confidence, right, rows = (np.array(column) for column in zip(*bins, strict=True))
     axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
-    axes.plot([b[0] for b in bins], [b[1] for b in bins], marker="o")
-    axes.set(xlabel="confidence", ylabel="accuracy", title=f"calibration error {error:.3f}", xlim=(0, 1), ylim=(0, 1))
+    axes.plot(confidence, right, linewidth=0.8)
+    axes.scatter(confidence, right, s=8 + 160 * rows / rows.sum())
+    axes.set(xlabel="confidence", ylabel="accuracy", title=f"calibration error {error:.3f}")
+    axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))  # so that the points at 0 and 1 are whole
     figure.savefig(path, dpi=DPI, metadata={"Software": None})
+
+
+def draw_grid(answers: Sequence[Answer], labels: Sequence[str], path: Path) -> None:
+    """Images side by side, each under its true class, the predicted one and the probability of that."""
+    across = min(len(answers), 5)
+    down = math.ceil(len(answers) / across)
+    with lettering(labels):
+        figure = Figure(figsize=(1.9 * across, 2.3 * down), layout="constrained")
+        places = np.atleast_1d(figure.subplots(down, across)).ravel()
+        for axes, answer in zip(places, answers, strict=False):
+            true, found = (drawable(shorten(labels[one], WIDEST)) for one in (answer.truth, answer.found))
+            arrow = " → " if columns(true + found) < WIDEST else "\n→ "
+            _show(axes, answer)
+            axes.set_title(f"{true}{arrow}{found}  {answer.probabilities.max():.3f}", fontsize=9)
+            axes.text(0.5, -0.03, answer.id, fontsize=6, ha="center", va="top", transform=axes.transAxes)
+        for axes in places[len(answers) :]:
+            axes.axis("off")
+        figure.savefig(path, dpi=DPI, metadata={"Software": None})
+
+
+def draw_answers(answers: Sequence[Answer], labels: Sequence[str], path: Path) -> None:
+    """Each row (an image, or a text) with a bar chart of its classes' probabilities: the true one's in green, a wrong
+    answer's in red."""
+    texts = [answer.seen for answer in answers if isinstance(answer.seen, str)]
+    across = 1 if texts or len(answers) == 1 else 2
+    down, bars = math.ceil(len(answers) / across), max(len(answer.bars()) for answer in answers)
+    widths = (4.6, 3.6) if texts else (2.6, 3.0)
+    with lettering([*labels, *texts]):
+        size = (across * sum(widths), down * max(2.6, 0.8 + 0.2 * bars))
+        figure = Figure(figsize=size, layout="constrained")
+        places = np.reshape(figure.subplots(down, 2 * across, width_ratios=widths * across), (-1, 2))
+        for (picture, chart), answer in zip(places, answers, strict=False):
+            _show(picture, answer)
+            picture.set_title(f"true: {drawable(shorten(labels[answer.truth], WIDEST))}", fontsize=10)
+            picture.text(0.5, -0.03, answer.id, fontsize=7, ha="center", va="top", transform=picture.transAxes)
+            _draw_bars(chart, answer, labels)
+        for axes in places[len(answers) :].ravel():
+            axes.axis("off")
+        figure.savefig(path, dpi=DPI, metadata={"Software": None})
+
+
+def _show(axes: Any, answer: Answer) -> None:
+    """An image, or a text in lines of its own."""
+    axes.set(xticks=[], yticks=[])
+    if not isinstance(answer.seen, str):
+        axes.imshow(answer.seen, cmap="gray", vmin=0, vmax=255)
+        return
+    text = drawable(" ".join(answer.seen.split()))
+    lines = textwrap.wrap(text, max(1, LINE * len(text) // max(1, columns(text)))) or [""]
+    shown = lines if len(lines) <= LINES else [*lines[: LINES - 1], "…"]
+    axes.text(0.02, 0.97, "\n".join(shown), fontsize=8, ha="left", va="top", transform=axes.transAxes)
+
+
+def _draw_bars(axes: Any, answer: Answer, labels: Sequence[str]) -> None:
+    classes = answer.bars()
+    values = answer.probabilities[classes]
+    colours = [RIGHT if one == answer.truth else WRONG if one == answer.found else OTHER for one in classes]
+    axes.barh(range(len(classes)), values, color=colours)
+    axes.set_yticks(range(len(classes)), [drawable(shorten(labels[one], WIDEST)) for one in classes], fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.18)
+    axes.set_xticks([0, 0.5, 1])
+    for place, value in enumerate(values):
+        axes.text(value + 0.015, place, f"{value:.3f}", va="center", fontsize=7)
+    left = len(labels) - len(classes)
+    rest = f"; {left:,} others share {1 - values.sum():.3f}" if left else ""
+    axes.set_title(f"predicted: {drawable(shorten(labels[answer.found], WIDEST))}{rest}", fontsize=10)

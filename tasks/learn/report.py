@@ -18,11 +18,13 @@ from ..data.files import DataError
 from ..data.predictions import Predictions
 from . import metrics
 from .domains import Domain, Part
-from .pictures import draw_calibration, draw_confusion
-from .scoring import BASELINES, baseline, load_predictor, odd_inputs
+from .pictures import Answer, draw_answers, draw_calibration, draw_confusion, draw_grid
+from .scoring import BASELINES, as_seen, baseline, load_predictor, odd_inputs
 
 SAMPLES = 16
 """Rows whose answers the registered model must repeat."""
+LOOKED_AT = 6
+"""Rows drawn at random to be looked at."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def compare(
     return found
 
 
-def save(scored: Scored, data: Path, records: Path) -> None:
+def save(scored: Scored, section: Evaluate, data: Path, records: Path) -> None:
     """Write report.json and predictions.parquet (data), sample rows and pictures (records)."""
     rows, probabilities, labels = scored.rows, scored.answers.probabilities, scored.domain.labels
     (data / "report.json").write_text(json.dumps(scored.facts, indent=1, sort_keys=True), encoding="utf-8")
@@ -110,6 +112,25 @@ def save(scored: Scored, data: Path, records: Path) -> None:
     draw_confusion(metrics.confusion(scored.truth, scored.found, len(labels)), labels, records / "confusion.png")
     error, bins = metrics.calibration(scored.truth, probabilities)
     draw_calibration(bins, error, records / "calibration.png")
+    chosen = np.random.default_rng(section.seed).permutation(len(rows))[:LOOKED_AT]
+    draw_answers(_answers(scored, chosen), labels, records / "random_rows.png")
+    wrong = worst_mistakes(scored, section.worst)
+    if len(wrong) and scored.domain.content == "image":
+        draw_grid(_answers(scored, wrong), labels, records / "mistakes.png")
+
+
+def _answers(scored: Scored, chosen: metrics.Ids) -> list[Answer]:
+    ids, probabilities = scored.rows["id"], scored.answers.probabilities
+    return [
+        Answer(ids.iloc[i], as_seen(scored.domain, scored.contents[i]), int(scored.truth[i]), probabilities[i])
+        for i in chosen
+    ]
+
+
+def worst_mistakes(scored: Scored, count: int) -> metrics.Ids:
+    """Positions of the wrong answers that the model was surest of, the surest first."""
+    wrong = np.flatnonzero(scored.found != scored.truth)
+    return wrong[np.argsort(-scored.answers.probabilities.max(1)[wrong], kind="stable")][:count]
 
 
 def _plain(content: Any) -> str:
@@ -151,11 +172,9 @@ def not_better_than(facts: dict[str, Any]) -> list[str]:
 
 def _mistakes(scored: Scored, count: int) -> list[str]:
     labels, confidence = scored.domain.labels, scored.answers.probabilities.max(1)
-    wrong = np.flatnonzero(scored.found != scored.truth)
     shown = scored.rows["file" if "file" in scored.rows and scored.domain.content == "image" else scored.domain.content]
-    chosen = wrong[np.argsort(-confidence[wrong], kind="stable")][:count]
     return [
         f"| {scored.rows['id'].iloc[i]} | {labels[scored.truth[i]]} | {labels[scored.found[i]]} | {confidence[i]:.3f} "
         f"| {' '.join(str(shown.iloc[i])[:160].replace('|', ' ').split())} |"
-        for i in chosen
+        for i in worst_mistakes(scored, count)
     ]

@@ -13,8 +13,8 @@ from ..text import predictor as text_predictor
 from ..vision import baselines as image_baselines
 from ..vision import images
 from ..vision import predictor as image_predictor
-from .domains import Domain, Images, Part, Texts
-from .metrics import Ids
+from .domains import Domain, Images, Part, Texts, open_domain
+from .metrics import Floats, Ids
 
 BASELINES = {"text": ("majority", "tfidf"), "image": ("majority", "centroid")}
 """What a model is compared with where the recipe is silent."""
@@ -40,6 +40,25 @@ def contents_of(domain: Domain, rows: pd.DataFrame, path: Path | None) -> list[A
     assert path is not None
     found = dict(images.read_bytes(path, set(rows["image"])))
     return [found[name] for name in rows["image"]]
+
+
+def as_seen(domain: Domain, content: Any) -> Any:
+    """What the model sees of one content, for a person: the text, or pixels [height, width] or [height, width, 3]."""
+    if not isinstance(domain, Images):
+        return content
+    pixels = domain.encoding.pixels(content)
+    return pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
+
+
+def score_row(folder: Path, row: pd.DataFrame, images: Path | None) -> tuple[Domain, Any, Floats]:
+    """The domain of a model folder, the content of a table's only row, and its probabilities [classes]."""
+    domain = open_domain(folder)
+    content = contents_of(domain, row, images)
+    return (
+        domain,
+        content[0],
+        load_predictor(domain, folder).predict(content, 1, lambda done, of: None).probabilities[0],
+    )
 
 
 def odd_inputs(domain: Domain, contents: Sequence[Any], part: Any) -> Ids:

@@ -5,6 +5,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -218,10 +219,12 @@ def open_viewer(path: Path) -> str:
     program = {"darwin": "open", "win32": "explorer"}.get(sys.platform, "xdg-open")
     if (found := shutil.which(program)) is None:
         return f"no viewer: {program} is not installed"
-    viewer = subprocess.Popen([found, str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    try:
-        error = viewer.communicate(timeout=PATIENCE)[1]
-    except subprocess.TimeoutExpired:  # it is open
-        return ""
-    said = (error.strip().splitlines() or [f"exit code {viewer.returncode}"])[0]
-    return f"{program} failed: {said}" if viewer.returncode and program != "explorer" else ""  # which always returns 1
+    with tempfile.TemporaryFile("w+", errors="replace") as said:
+        viewer = subprocess.Popen([found, str(path)], stdout=said, stderr=said, start_new_session=True)
+        try:
+            code = viewer.wait(PATIENCE)
+        except subprocess.TimeoutExpired:  # it is open, and stays so
+            return ""
+        said.seek(0)
+        why = said.readline().strip() or f"exit code {code}"
+    return f"{program} failed: {why}" if code and program != "explorer" else ""  # which always returns 1

@@ -8,7 +8,8 @@ import numpy.typing as npt
 FEWEST = 4
 """Validations from which on a course can be told from noise."""
 RISE = 0.1
-"""Share by which the validation loss must stand above its lowest point (and by 0.01 at least) to count as risen."""
+"""Share by which each of the last validation losses (up to three, two at least) must stand above the lowest one, and
+by 0.01 at least, to count as risen."""
 STILL = 0.05
 """Share that the validation loss must lose in the last quarter of the steps to count as falling still."""
 LEARNED = 0.1
@@ -30,7 +31,7 @@ def diagnose(history: Sequence[dict[str, float]]) -> str:
         )
     steps, losses = validation.T
     low = int(losses.argmin())
-    late = float(np.median(losses[low + 1 :][-3:])) if len(losses) - low > 2 else float(losses[low])
+    late = float(losses[low + 1 :][-3:].min()) if len(losses) - low > 2 else float(losses[low])  # one alone is noise
     before, after = (float(value) for value in _smooth(train, [steps[low], steps[-1]]))
     if late > losses[low] * (1 + RISE) and late > losses[low] + 0.01:
         rose = f"since step {steps[low]:,.0f} the validation loss rose from {losses[low]:.3f} to {late:.3f}"

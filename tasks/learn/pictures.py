@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from ..data.lettering import columns, drawable, lettering, shorten
+from ..data.lettering import ELLIPSIS, columns, drawable, lettering, shorten
 from .metrics import Floats, Ids
 
 DPI = 90
@@ -23,8 +23,11 @@ COUNTED = 30
 """Classes up to which a confusion matrix has its counts written in."""
 MOST_BARS = 20
 """Classes that each get a bar; of more, the likeliest ones and the true one do."""
-LINES, LINE = 24, 52
+FEWEST_BARS = 4
+"""Bars that a chart has room for at least, so that few are slim."""
+LINES, LINE = 24, 62
 """Lines of a text that are drawn, and columns of one."""
+NO_FONT = "No installed font has the letters of this text; pip install 'temper[cjk]' brings Chinese, Japanese, Korean."
 RIGHT, WRONG, OTHER = "#009e73", "#d55e00", "#9a9a9a"
 """Of Okabe and Ito's palette, which colour-blind people can tell apart."""
 
@@ -53,6 +56,11 @@ class Answer:
         return likely if self.truth in likely else [*likely, self.truth]
 
 
+def named(label: str) -> str:
+    """A label as it is drawn: what the fonts in use lack as code points, and not too wide."""
+    return shorten(drawable(label), WIDEST)
+
+
 def draw_confusion(counts: Ids, labels: Sequence[str], path: Path) -> None:
     """Rows are true classes, columns predicted ones; colours are shares of the row, numbers are rows of data."""
     classes, title = list(range(len(labels))), ""
@@ -64,8 +72,8 @@ def draw_confusion(counts: Ids, labels: Sequence[str], path: Path) -> None:
     shares = shown / np.maximum(counts.sum(1)[classes], 1)[:, None]
     side = 0.5 if len(shown) <= COUNTED else 0.16
     with lettering(labels):
-        names = [drawable(shorten(labels[one], WIDEST)) for one in classes]
-        room = 0.6 + 0.08 * max(map(columns, names)) + side * len(shown)
+        names = [named(labels[one]) for one in classes]
+        room = 0.9 + 0.1 * max(map(columns, names)) + side * len(shown)
         figure = Figure(figsize=(max(room, 2.8), max(room, 2.8)), layout="constrained")
         axes = figure.subplots()
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -107,7 +115,7 @@ def draw_grid(answers: Sequence[Answer], labels: Sequence[str], path: Path) -> N
         figure = Figure(figsize=(1.9 * across, 2.3 * down), layout="constrained")
         places = np.atleast_1d(figure.subplots(down, across)).ravel()
         for axes, answer in zip(places, answers, strict=False):
-            true, found = (drawable(shorten(labels[one], WIDEST)) for one in (answer.truth, answer.found))
+            true, found = (named(labels[one]) for one in (answer.truth, answer.found))
             arrow = " → " if columns(true + found) < WIDEST else "\n→ "
             _show(axes, answer)
             axes.set_title(f"{true}{arrow}{found}  {answer.probabilities.max():.3f}", fontsize=9)
@@ -125,12 +133,13 @@ def draw_answers(answers: Sequence[Answer], labels: Sequence[str], path: Path) -
     down, bars = math.ceil(len(answers) / across), max(len(answer.bars()) for answer in answers)
     widths = (4.6, 3.6) if texts else (2.6, 3.0)
     with lettering([*labels, *texts]):
-        size = (across * sum(widths), down * max(2.6, 0.8 + 0.2 * bars))
+        lines = max((len(_lines(text)) for text in texts), default=0)
+        size = (across * sum(widths), down * max(1.5 if texts else 2.6, 0.8 + 0.2 * bars, 0.9 + 0.14 * lines))
         figure = Figure(figsize=size, layout="constrained")
         places = np.reshape(figure.subplots(down, 2 * across, width_ratios=widths * across), (-1, 2))
         for (picture, chart), answer in zip(places, answers, strict=False):
             _show(picture, answer)
-            picture.set_title(f"true: {drawable(shorten(labels[answer.truth], WIDEST))}", fontsize=10)
+            picture.set_title(f"true: {named(labels[answer.truth])}", fontsize=10)
             picture.text(0.5, -0.03, answer.id, fontsize=7, ha="center", va="top", transform=picture.transAxes)
             _draw_bars(chart, answer, labels)
         for axes in places[len(answers) :].ravel():
@@ -141,13 +150,21 @@ def draw_answers(answers: Sequence[Answer], labels: Sequence[str], path: Path) -
 def _show(axes: Any, answer: Answer) -> None:
     """An image, or a text in lines of its own."""
     axes.set(xticks=[], yticks=[])
-    if not isinstance(answer.seen, str):
+    if isinstance(answer.seen, str):
+        text = "\n".join(_lines(answer.seen))
+        axes.text(0.02, 0.97, text, fontsize=8, va="top", transform=axes.transAxes).set_in_layout(False)
+    else:
         axes.imshow(answer.seen, cmap="gray", vmin=0, vmax=255)
-        return
-    text = drawable(" ".join(answer.seen.split()))
-    lines = textwrap.wrap(text, max(1, LINE * len(text) // max(1, columns(text)))) or [""]
-    shown = lines if len(lines) <= LINES else [*lines[: LINES - 1], "…"]
-    axes.text(0.02, 0.97, "\n".join(shown), fontsize=8, ha="left", va="top", transform=axes.transAxes)
+
+
+def _lines(text: str) -> list[str]:
+    """A text in lines of about LINE columns, LINES at most."""
+    plain = " ".join(text.split())
+    shown = drawable(plain)
+    if len(shown) > 3 * len(plain):  # code points mostly, which nobody reads by the hundred
+        shown = NO_FONT
+    lines = textwrap.wrap(shown, max(1, LINE * len(shown) // max(1, columns(shown))))
+    return lines if len(lines) <= LINES else [*lines[: LINES - 1], ELLIPSIS]
 
 
 def _draw_bars(axes: Any, answer: Answer, labels: Sequence[str]) -> None:
@@ -155,12 +172,12 @@ def _draw_bars(axes: Any, answer: Answer, labels: Sequence[str]) -> None:
     values = answer.probabilities[classes]
     colours = [RIGHT if one == answer.truth else WRONG if one == answer.found else OTHER for one in classes]
     axes.barh(range(len(classes)), values, color=colours)
-    axes.set_yticks(range(len(classes)), [drawable(shorten(labels[one], WIDEST)) for one in classes], fontsize=8)
-    axes.invert_yaxis()
-    axes.set_xlim(0, 1.18)
+    axes.set_yticks(range(len(classes)), [named(labels[one]) for one in classes], fontsize=8)
+    spare = max(0, FEWEST_BARS - len(classes)) / 2
+    axes.set(xlim=(0, 1.18), ylim=(len(classes) - 0.5 + spare, -0.5 - spare))
     axes.set_xticks([0, 0.5, 1])
     for place, value in enumerate(values):
         axes.text(value + 0.015, place, f"{value:.3f}", va="center", fontsize=7)
-    left = len(labels) - len(classes)
-    rest = f"; {left:,} others share {1 - values.sum():.3f}" if left else ""
-    axes.set_title(f"predicted: {drawable(shorten(labels[answer.found], WIDEST))}{rest}", fontsize=10)
+    axes.set_title(f"predicted: {named(labels[answer.found])}", fontsize=10)
+    if left := len(labels) - len(classes):
+        axes.set_xlabel(f"{left:,} other classes share {1 - values.sum():.3f}", fontsize=8)

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 
 from tasks.data import lettering as letters
-from tasks.data.lettering import columns, drawable, lettering, shorten
+from tasks.data.lettering import columns, drawable, lettering, shorten, spell
 from tasks.learn.curves import draw_curves
 from tasks.learn.pictures import (
     COUNTED,
@@ -112,7 +112,7 @@ def draw_all(labels: list[str], folder: Path) -> list[bytes]:
 def test_without_a_font_labels_are_code_points(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Warnings are errors here, among them matplotlib's of a missing glyph."""
     with lettering(CHINESE):
-        assert [drawable(label) for label in ("零", "ants", "一x", "零亿")] == [
+        assert drawable(["零", "ants", "一x", "零亿"]) == [
             "U+96F6", "ants", "U+4E00x", "U+96F6 U+4EBF",
         ]  # fmt: skip
     draw_all(CHINESE, tmp_path)
@@ -130,9 +130,9 @@ def test_the_guard_against_missing_glyphs_can_fail(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("planted")
 def test_a_packaged_font_is_found_and_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with lettering(CHINESE):
-        assert drawable("零 ants 亿") == "零 ants 亿"
-        assert drawable("龜") == "U+9F9C", "which the planted font lacks"
-    assert drawable("零") == "U+96F6", "outside everything is as it was"
+        assert spell("零 ants 亿") == "零 ants 亿"
+        assert spell("龜") == "U+9F9C", "which the planted font lacks"
+    assert spell("零") == "U+96F6", "outside everything is as it was"
     drawn = draw_all(CHINESE, tmp_path)
     assert not caplog.records and "planted_font" not in sys.modules
     letters._font_of.cache_clear()
@@ -154,7 +154,7 @@ def test_a_text_in_a_script_without_a_font_is_not_drawn_as_code_points(tmp_path:
 @pytest.mark.usefixtures("planted")
 def test_a_font_that_has_only_some_of_the_letters_is_not_taken() -> None:
     with lettering([*CHINESE, "龜"]):
-        assert drawable("零") == "U+96F6"
+        assert spell("零") == "U+96F6"
 
 
 def test_what_matplotlibs_font_has_needs_no_search(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,7 +163,7 @@ def test_what_matplotlibs_font_has_needs_no_search(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(letters, "_font_of", search)
     with lettering(["αβγ", "жизнь", "naïve →"]):
-        assert drawable("αβγ") == "αβγ"
+        assert spell("αβγ") == "αβγ"
 
 
 def test_labels_may_hold_anything(tmp_path: Path) -> None:

@@ -29,8 +29,13 @@ def lettering(texts: Iterable[str]) -> Iterator[None]:
         yield
 
 
-def drawable(text: str) -> str:
-    """The text as the fonts in use can draw it (see `lettering`): letters that they lack as code points (U+96F6)."""
+def drawable(labels: Iterable[str]) -> list[str]:
+    """Labels as the fonts in use can draw them (see `lettering`): letters that they lack are code points (U+96F6)."""
+    return [spell(label) for label in labels]
+
+
+def spell(text: str) -> str:
+    """A text as the fonts in use can draw it, in the same way."""
     known = _known()
     runs = groupby(text, lambda letter: ord(letter) in known)
     return "".join("".join(run) if have else " ".join(f"U+{ord(letter):04X}" for letter in run) for have, run in runs)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from ..data.lettering import ELLIPSIS, columns, drawable, lettering, shorten
+from ..data.lettering import ELLIPSIS, columns, lettering, shorten, spell
 from .metrics import Floats, Ids
 
 DPI = 90
@@ -58,7 +58,7 @@ class Answer:
 
 def named(label: str) -> str:
     """A label as it is drawn: what the fonts in use lack as code points, and not too wide."""
-    return shorten(drawable(label), WIDEST)
+    return shorten(spell(label), WIDEST)
 
 
 def draw_confusion(counts: Ids, labels: Sequence[str], path: Path) -> None:
@@ -160,7 +160,7 @@ def _show(axes: Any, answer: Answer) -> None:
 def _lines(text: str) -> list[str]:
     """A text in lines of about LINE columns, LINES at most."""
     plain = " ".join(text.split())
-    shown = drawable(plain)
+    shown = spell(plain)
     if len(shown) > 3 * len(plain):  # code points mostly, which nobody reads by the hundred
         shown = NO_FONT
     lines = textwrap.wrap(shown, max(1, LINE * len(shown) // max(1, columns(shown))))

@@ -48,11 +48,14 @@ def train(out: Output, section: Train, encoded: Artifact) -> None:
     (out.records / "history.json").write_text(json.dumps(fitted.history, indent=1), encoding="utf-8")
     audits = [asdict(audit) for audit in fitted.audits]
     (out.data / "audit.json").write_text(json.dumps(audits, indent=1), encoding="utf-8")
-    draw_curves(fitted.history, fitted.step, out.records / "curves.png")
+    later = [audit.start for audit in fitted.audits[1:]]
+    draw_curves(fitted.history, fitted.step, out.records / "curves.png", later)
     out.summary(_describe(domain, fitted, sum(p.numel() for p in model.parameters()), getattr(model, "loaded", "")))
 
 
 def _describe(domain: "Domain", fitted: "Fitted", parameters: int, loaded: str) -> str:
+    from .learn.fitting import diagnose
+
     chosen = next((row for row in fitted.history if row["step"] == fitted.step and "eval_loss" in row), None)
     lines = [
         f"# train: weights of step {fitted.step:,} of {fitted.steps:,}",
@@ -65,6 +68,7 @@ def _describe(domain: "Domain", fitted: "Fitted", parameters: int, loaded: str) 
         )
     else:
         lines.append("- no validation rows: the last weights are kept")
+    lines.append(f"- {diagnose(fitted.history)}")
     if loaded:
         lines += ["", loaded]
     if len(fitted.audits) > 1:

@@ -168,7 +168,7 @@ def test_what_matplotlibs_font_has_needs_no_search(monkeypatch: pytest.MonkeyPat
 
 def test_labels_may_hold_anything(tmp_path: Path) -> None:
     """A $ that is no formula, a line break, emptiness, a paragraph, an emoji."""
-    draw_all(["$a_", "b$x$", "two\nlines", "", "long " * 30, "\U0001f40c", "\x07"], tmp_path)
+    draw_all(["$a_", r"b$\frac{$", "two\nlines", "", "long " * 30, "\U0001f40c", "\x07"], tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -259,10 +259,10 @@ def test_calibration_and_curves(tmp_path: Path, figures: list[Any]) -> None:
     draw_calibration([(1.0, 1.0, 5)], 0.0, tmp_path / "x.png")
     history: list[dict[str, float]] = [{"step": n, "loss": 10.0**-n} for n in range(4)]
     history += [{"step": 3, "eval_loss": 0.5, "eval_accuracy": 0.5, "eval_macro_f1": 0.4}]
-    draw_curves(history, 3, tmp_path / "x.png")
+    draw_curves(history, 3, tmp_path / "x.png", [1, 2])
     draw_curves([], 0, tmp_path / "x.png")
     losses, scores = figures[2].axes
-    named = ["training loss", "validation loss", "kept: step 3"]
+    named = ["training loss", "validation loss", "kept: step 3", "next phase"]
     assert [text.get_text() for text in losses.get_legend().get_texts()] == named and losses.get_yscale() == "log"
     assert scores.get_yscale() == "linear" and len(figures) == 4
 

@@ -12,6 +12,7 @@ from configs.models import ImageModel, TextModel
 from configs.schema import Train
 
 from ..data.files import DataError
+from ..data.lettering import drawable, lettering
 from ..data.losses import Criterion, balanced
 from ..text import encoding as text_encoding
 from ..text import feed as text_feed
@@ -26,7 +27,6 @@ from ..vision.sheets import draw_augmented
 from .fit import Feed
 from .metrics import Ids
 from .phases import Layout
-from .pictures import drawable
 
 
 class Part(Protocol):
@@ -200,5 +200,6 @@ class Images:
 
     def draw_inputs(self, model: Any, train: Any, section: Train, folder: Path) -> None:
         if model.augment is not None:
-            names, path = drawable(self.labels), folder / "augmented.png"
-            draw_augmented(train, model.augment, model.size, names, path, seed=section.seed)
+            with lettering(self.labels):
+                names, path = drawable(self.labels), folder / "augmented.png"
+                draw_augmented(train, model.augment, model.size, names, path, seed=section.seed)

@@ -1,4 +1,4 @@
-"""Other tools' switches, set where the environment is silent: no telemetry, one log, patience at start."""
+"""Other tools' switches, set where the environment is silent: no telemetry, one log, patience at start and in turn."""
 
 import os
 
@@ -16,6 +16,7 @@ QUIET = {
     "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
     "TOKENIZERS_PARALLELISM": "true",
     "GIT_PYTHON_REFRESH": "quiet",
+    "OMP_WAIT_POLICY": "PASSIVE",  # torch's threads else wait by spinning: with busy neighbours, four times as long
 }
 """Defaults for other tools' switches (no telemetry, one log), set only where the environment is silent."""
 

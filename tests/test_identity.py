@@ -262,8 +262,8 @@ def defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[s
 def reachable(kind: Any, seen: dict[type, None] | None = None) -> list[type]:
     """Every dataclass that a recipe can hold."""
     seen = {} if seen is None else seen
-    if is_dataclass(kind) and kind not in seen:
-        seen[kind] = None  # type: ignore[index]
+    if isinstance(kind, type) and is_dataclass(kind) and kind not in seen:
+        seen[kind] = None
         for hint in get_type_hints(kind, include_extras=True).values():
             reachable(hint, seen)
     for part in get_args(kind):

@@ -11,22 +11,34 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from test_image_cleaning import bad, good
 from torch import Tensor, nn
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
 from configs import augmentations as steps
+from configs.cleaning import Clean
+from configs.expectations import Validate
 from configs.models import Cnn
 from configs.optimizers import Adam
 from configs.schema import ImageEncode, Train
+from configs.sources import ImagesSource
+from configs.splitting import HashSplit
+from tasks.clean import clean
 from tasks.data.files import DataError
 from tasks.data.image_store import ImageStore
 from tasks.data.intake import Intake
+from tasks.data.ledger import read_ledger
 from tasks.data.losses import Criterion
+from tasks.data.rows import read_rows
+from tasks.download import download
+from tasks.encode import encode
 from tasks.learn.checkpoints import checkpoints
 from tasks.learn.domains import Images, open_domain
 from tasks.learn.fit import Fitted, Voice, fit
 from tasks.learn.scoring import odd_inputs
+from tasks.split import split
+from tasks.validate import validate
 from tasks.vision import augment as augmenting
 from tasks.vision import rows as encoding_rows
 from tasks.vision.augment import Augment
@@ -390,3 +402,31 @@ def test_a_sheet_shows_originals_and_versions(tmp_path: Path) -> None:
     domain.draw_inputs(model, found["train"], how, tmp_path)
     assert (tmp_path / "augmented.png").read_bytes() == first, "seeded"
     domain.draw_inputs(domain.model(training(), found["train"]), found["train"], how, tmp_path / "none")
+
+
+def test_twenty_bad_files_end_in_the_ledger_wherever_met(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through download, validate, clean, split and encode; without cleaning, encode drops them itself."""
+    broken, whole = bad(), good()
+    assert len(broken) == 20
+    monkeypatch.setenv("TEMPER_DATA", str(tmp_path))
+    for number, (name, data) in enumerate((whole | {name: data for name, (data, _) in broken.items()}).items()):
+        path = tmp_path / "photos" / ("ants" if number % 2 else "bees") / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    raw = download.perform(ImagesSource(kind="images", path="photos"), {}).result
+    checked = validate.perform(Validate(min_rows=1), {"raw": raw}).result
+    for chosen, stage in ((Clean(max_dropped=1), "clean"), (Clean(steps=(), max_dropped=1), "encode")):
+        rows = clean.perform(chosen, {"checked": checked}).result
+        splits = split.perform(
+            HashSplit(near_copies="keep", train=0.6, validation=0.2, test=0.2), {"rows": rows}
+        ).result
+        done = encode.perform(ImageEncode(kind="image", size=16), {"splits": splits}).result
+        ledger = read_ledger(done.file("ledger.parquet"))
+        names = read_rows(raw.file("rows.parquet")).set_index("id")["file"].map(lambda file: Path(file).name)
+        gone = ledger[ledger["state"] == "dropped"].set_index("id")
+        found = dict(zip(names[gone.index], gone["reason"], strict=True))
+        expected = {name: f"unreadable: {cause}" for name, (_, cause) in broken.items()}
+        if stage == "encode":
+            del expected["second frame.gif"]  # whose first frame, all that is looked at, is whole
+        assert found == expected and set(gone["stage"]) == {stage}
+        assert len(ledger) == len(broken) + len(whole) == (ledger["state"] != "dropped").sum() + len(found)

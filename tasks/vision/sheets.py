@@ -18,11 +18,12 @@ ORIGINALS, VERSIONS = 8, 5
 def draw_augmented(
     part: Part, augment: nn.Module, size: tuple[int, int], names: Sequence[str], path: Path, *, seed: int
 ) -> None:  # fmt: skip
-    """Some training images, spread over the part: each as validation would show it, then as training shows it.
+    """Some training images, spread over the classes: each as validation would show it, then as training shows it.
 
     `names`: of the classes, as they can be drawn. Torch's random state is left as it was.
     """
-    chosen = np.unique(np.linspace(0, len(part) - 1, min(ORIGINALS, len(part))).astype(np.int64)).tolist()
+    places = np.linspace(0, len(part) - 1, min(ORIGINALS, len(part))).astype(np.int64)
+    chosen = np.argsort(part.class_ids, kind="stable")[places].tolist()
     images = torch.from_numpy(np.array(part.pixels[chosen]))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -11,7 +11,7 @@ import typer
 from .failures import failures
 
 if TYPE_CHECKING:
-    from .comparison import Variant
+    from .starts import Variant
 
 WORDS = "RECIPE [KEY=VALUE]..."
 COMPARED = ("download", "validate", "clean", "split", "encode", "train", "evaluate")
@@ -81,7 +81,7 @@ def read_variants(words: list[str], changes: list[str], starts: str | None) -> "
     """The comparison's name and its recipes. Raises RecipeError where there is nothing to compare."""
     from configs.load import RecipeError, load_recipe
 
-    from .comparison import Variant
+    from .starts import Variant
 
     given = _group(words)
     if starts is None:
@@ -125,8 +125,7 @@ def _start(path: Path, changes: list[str], starts: str) -> "list[Variant]":
     """A variant per start."""
     from configs.load import RecipeError, load_recipe
 
-    from .comparison import Variant
-    from .starts import STARTS, starting
+    from .starts import STARTS, Variant, starting
 
     named = [name.strip() for name in starts.split(",")]
     if odd := [name for name in named if name not in STARTS]:

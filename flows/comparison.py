@@ -26,13 +26,7 @@ from tasks.store.identity import key_of
 from tasks.train import train
 from tasks.validate import validate
 
-
-@dataclass(frozen=True)
-class Variant:
-    """One recipe of a comparison and what it is called there."""
-
-    name: str
-    recipe: Recipe
+from .starts import Variant
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,31 @@
-"""The ways in which one recipe may start, for `temper compare --starts`: a recipe in, overrides out."""
+"""What `temper compare` compares: a recipe under a name, and the ways in which one recipe may start."""
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
-if TYPE_CHECKING:
-    from configs.schema import Recipe
+from configs.literal import complete
+from configs.load import RecipeError
+from configs.schema import Recipe
 
 STARTS = ("pretrained", "scratch", "head")
 
 
-def starting(recipe: "Recipe", start: str) -> list[str]:
+@dataclass(frozen=True)
+class Variant:
+    """One recipe of a comparison and what it is called there."""
+
+    name: str
+    recipe: Recipe
+
+
+def starting(recipe: Recipe, start: str) -> list[str]:
     """Overrides that make a recipe with pretrained weights start in one of STARTS. Raises RecipeError, DataError.
 
     pretrained: as it stands. scratch: the same net with new weights, trained as a whole. head: the weights are kept
     and the head alone is trained. All three train for the same number of epochs in all.
     """
-    from configs.literal import complete
-    from configs.load import RecipeError
-
     train = complete(recipe.train)
     if not _pretrained(train["model"]):
         raise RecipeError(f"--starts: the recipe {recipe.name} starts from new weights (train.model.kind "
@@ -57,7 +64,7 @@ def _pretrained(model: Mapping[str, Any]) -> bool:
     return model["kind"] in ("files", "hub") or weights
 
 
-def _new_model(recipe: "Recipe") -> dict[str, Any]:
+def _new_model(recipe: Recipe) -> dict[str, Any]:
     from tasks.artifact import StageError
     from tasks.store.pins import Unpinned, pin
     from tasks.text.scratch import new_model

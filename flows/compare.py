@@ -13,7 +13,6 @@ from .failures import failures
 if TYPE_CHECKING:
     from .starts import Variant
 
-WORDS = "RECIPE [KEY=VALUE]..."
 COMPARED = ("download", "validate", "clean", "split", "encode", "train", "evaluate")
 VERDICTS = {"helped": "green", "hurt": "red", "undecided": "yellow"}
 
@@ -22,9 +21,9 @@ def command(
     words: Annotated[
         list[str],
         typer.Argument(
-            metavar=f"{WORDS} [{WORDS}]...",
-            help="Recipes, the first being the one that the others are held against; changes behind a recipe are its "
-            "own, so that one recipe can stand here twice.",
+            metavar="RECIPE [KEY=VALUE]...",
+            help="Two or more recipes, the first being the one that the others are held against. Changes behind a "
+            "recipe are its own, so that one recipe can stand here twice.",
         ),
     ],
     starts: Annotated[

@@ -231,9 +231,8 @@ def test_starts_of_a_pretrained_text_model(harness: None, heard: list[Event], tm
 
 
 def test_other_test_rows_are_refused_before_anything_is_trained(harness: None, heard: list[Event]) -> None:
-    for change, said in (("split.seed=7", "split"), ("split.test=0.2", "split")):
-        with pytest.raises(StageError, match=f"a paired test needs the same rows. The recipes differ in {said};"):
-            run(variants(RECIPE, RECIPE, change))
+    with pytest.raises(StageError, match=r"a paired test needs the same rows\. The recipes differ in split;"):
+        run(variants(RECIPE, RECIPE, "split.seed=7"))
     assert not [event for event in heard if event.stage == "train"]
 
 

@@ -148,7 +148,10 @@ def _measured(sides: Sequence[Side]) -> tuple[str, str]:
 def _curve(axes: Axes, side: Side, column: str, look: tuple[str, str]) -> None:
     """The mean over the seeds that reached a step, and the range of these; `look` is the name and the colour."""
     name, colour = look
-    points = pd.DataFrame([row for history in side.histories for row in history]).dropna(subset=[column])
+    rows = [row for history in side.histories for row in history]
+    points = pd.DataFrame(
+        rows, columns=["step", column], dtype=float
+    ).dropna()  # a short training may have logged nothing
     by_step = points.groupby("step")[column].agg(["mean", "min", "max"])
     axes.plot(by_step.index, by_step["mean"], marker=".", color=colour, label=name)
     axes.fill_between(by_step.index, by_step["min"], by_step["max"], color=colour, alpha=0.15, linewidth=0)

@@ -1,0 +1,176 @@
+"""temper compare: which of several recipes, or of several starts of one, is better on the same test rows."""
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import unquote, urlsplit
+
+import typer
+
+from .failures import failures
+
+if TYPE_CHECKING:
+    from .starts import Variant
+
+COMPARED = ("download", "validate", "clean", "split", "encode", "train", "evaluate")
+VERDICTS = {"helped": "green", "hurt": "red", "undecided": "yellow"}
+
+
+def command(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RECIPE [KEY=VALUE]...",
+            help="Two or more recipes, the first being the one that the others are held against. Changes behind a "
+            "recipe are its own, so that one recipe can stand here twice.",
+        ),
+    ],
+    starts: Annotated[
+        str | None,
+        typer.Option(
+            "--starts",
+            metavar="START,START...",
+            help="Compare starts of one recipe instead, the first against the others: `pretrained` (as the recipe "
+            "stands), `scratch` (the same net with new weights), `head` (its weights kept, the head alone trained).",
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=2, help="Trainings of each, seeds train.seed, +1, ….")] = 5,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A change to every recipe; repeatable.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
+) -> None:
+    """Train recipes over several seeds on the same split and tell, by a paired test, which is better.
+
+    `temper compare configs/mnist_mlp.yaml configs/mnist_cnn.yaml` says whether the second helped.
+
+    `temper compare my.yaml my.yaml train.learning_rate=1e-3 --seeds 3` says whether that rate helped.
+
+    `temper compare my.yaml --starts pretrained,scratch,head` says whether the pretrained weights helped or hurt.
+
+    The verdict is `helped`, `hurt` or `undecided`, on test accuracy. Helped and hurt need two things: a confidence
+    interval (evaluate.confidence) of the difference without 0, which counts the luck of seeds and of test rows, and
+    an exact sign-flip test over the rows. More than one pair is corrected for. The recipes must have the same labels
+    and test rows. With split.by: group the groups are the units, not the rows.
+
+    Trainings are the cached ones of `temper run`: what is there is not trained again, a killed comparison goes on
+    where it was, and a second call trains nothing. No model is registered and no alias moves. The report and a chart
+    go to MLflow, as a run whose children are the trainings, and to Prefect.
+    """
+    with failures():
+        named, variants = read_variants(words, changes or [], starts)
+        os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
+        from tasks.store.events import heard_by
+
+        from .services import prefect_api
+        from .telling import Teller
+
+        with Teller() as teller, heard_by(teller.hear), prefect_api():
+            from .comparison import compare
+
+            found = compare(named, variants, seeds, first_is_new=starts is not None)
+    if as_json:
+        print(json.dumps(found | {"stages": teller.stages}, ensure_ascii=False, indent=1))
+    else:
+        _show(found)
+
+
+def read_variants(words: list[str], changes: list[str], starts: str | None) -> "tuple[str, list[Variant]]":
+    """The comparison's name and its recipes. Raises RecipeError where there is nothing to compare."""
+    from configs.load import RecipeError, load_recipe
+
+    from .starts import Variant
+
+    given = _group(words)
+    if starts is None:
+        if len(given) < 2:
+            raise RecipeError("one recipe is nothing to compare: give two or more, or one with --starts")
+        found = [(load_recipe(path, [*changes, *own]), own) for path, own in given]
+        names = [" ".join([recipe.name, *own]) for recipe, own in found]
+        names = [f"{name} ({names[:at].count(name) + 1})" if names.count(name) > 1 else name for at, name in
+                 enumerate(names)]  # fmt: skip
+        variants = [Variant(name, recipe) for name, (recipe, _) in zip(names, found, strict=True)]
+    else:
+        if len(given) > 1:
+            raise RecipeError("--starts compares the starts of one recipe; give one")
+        path, own = given[0]
+        variants = _start(path, [*changes, *own], starts)
+    _require_different(variants)
+    first = variants[0].recipe.name
+    return f"compare-{first}" if starts else f"compare-{'-'.join(_plain(variants))}", variants
+
+
+def _plain(variants: "list[Variant]") -> list[str]:
+    return list(dict.fromkeys(variant.recipe.name for variant in variants))
+
+
+def _group(words: list[str]) -> list[tuple[Path, list[str]]]:
+    """Recipes with the overrides that follow each."""
+    from configs.load import RecipeError
+
+    found: list[tuple[Path, list[str]]] = []
+    for word in words:
+        if "=" not in word or Path(word).is_file():
+            found.append((Path(word), []))
+        elif found:
+            found[-1][1].append(word)
+        else:
+            raise RecipeError(f"`{word}` stands before any recipe; changes follow theirs, and --set changes all")
+    return found
+
+
+def _start(path: Path, changes: list[str], starts: str) -> "list[Variant]":
+    """A variant per start."""
+    from configs.load import RecipeError, load_recipe
+
+    from .starts import STARTS, Variant, starting
+
+    named = [name.strip() for name in starts.split(",")]
+    if odd := [name for name in named if name not in STARTS]:
+        raise RecipeError(f"--starts {starts}: {odd[0]!r} is no start; take of {', '.join(STARTS)}")
+    if len(named) < 2 or len(set(named)) < len(named):
+        raise RecipeError(f"--starts {starts}: name two or more, each once, of {', '.join(STARTS)}")
+    recipe = load_recipe(path, changes)
+    return [Variant(name, load_recipe(path, [*changes, *starting(recipe, name)])) for name in named]
+
+
+def _require_different(variants: "list[Variant]") -> None:
+    from configs.literal import complete
+    from configs.load import RecipeError
+
+    seen: dict[str, str] = {}
+    for variant in variants:
+        sections = json.dumps([complete(getattr(variant.recipe, name)) for name in COMPARED], sort_keys=True)
+        if sections in seen:
+            raise RecipeError(f"{seen[sections]} and {variant.name} are the same training; there is nothing to compare")
+        seen[sections] = variant.name
+
+
+def _show(found: dict[str, Any]) -> None:
+    """Accuracies, a line per pair with its verdict, and where to look."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from tasks.learn.comparison import sentence
+
+    out = Console(highlight=False)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("recipe", overflow="fold")
+    for name in ("test accuracy", f"{found['confidence']:.0%} interval", "SD over seeds", "trainings"):
+        table.add_column(name, justify="right")
+    for one in found["recipes"]:
+        mean, low, high = (f"{one['accuracy'][name]:.4f}" for name in ("mean", "low", "high"))
+        table.add_row(Text(one["name"]), mean, f"{low} – {high}", f"{one['spread']:.4f}", str(len(one["trainings"])))
+    out.print()
+    out.print(table)
+    out.print()
+    for pair in found["pairs"]:
+        out.print(Text(sentence(pair), VERDICTS[pair["verdict"]]), soft_wrap=True)
+    units = "" if found["groups"] == found["rows"] else f" in {found['groups']:,} groups"
+    out.print(f"\n{found['rows']:,} test rows{units}; {found['cached']} trainings cached, {found['trained']} done")
+    place = urlsplit(found["artifacts"])
+    if place.scheme == "file":
+        out.print(f"Chart:   {unquote(place.path)}/comparison.png", soft_wrap=True)
+    out.print(f"MLflow:  mlflow server --backend-store-uri {found['tracking_uri']}", soft_wrap=True)

@@ -1,0 +1,187 @@
+"""compare: two or more recipes come in, trained over several seeds; who is better on the same test rows goes out."""
+
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from configs.literal import complete
+from configs.schema import Recipe
+from configs.settings import settings
+from tasks.artifact import Artifact, StageError
+from tasks.cached import flow_links, publish
+from tasks.clean import clean
+from tasks.download import download
+from tasks.encode import encode
+from tasks.evaluate import evaluate
+from tasks.split import split
+from tasks.store import disk
+from tasks.store.events import Event, tell
+from tasks.store.identity import key_of
+from tasks.train import train
+from tasks.validate import validate
+
+from .starts import Variant
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One training of a variant: its seed, the model and the report of its test."""
+
+    variant: str
+    recipe: Recipe
+    model: Artifact
+    report: Artifact
+
+
+@flow(name="compare", flow_run_name="{name}", persist_result=False)
+def compare(name: str, variants: list[Variant], seeds: int, first_is_new: bool) -> dict[str, Any]:
+    """Train each variant with `seeds` seeds on one split and report the paired tests; registers no model.
+
+    With `first_is_new` the first variant is judged against the others, else they against it. Returns the report as
+    of learn/comparison.py, with the MLflow runs. Raises StageError where the test rows are not the same.
+    """
+    rows = [prepare(variant.recipe) for variant in variants]
+    require_same_test([variant.name for variant in variants], [variant.recipe for variant in variants], rows)
+    todo = [(variant, reseeded(variant.recipe, number), *made) for number in range(seeds) for variant, made in
+            zip(variants, rows, strict=True)]  # fmt: skip
+    cached = sum(is_trained(recipe, encoded) for _, recipe, _, encoded in todo)
+    tell(Event("compare", "note", f"{len(variants)} recipes x {seeds} seeds = {len(todo)} trainings: {cached} cached, "
+                                  f"{len(todo) - cached} to do"))  # fmt: skip
+    trained = []
+    for number, (variant, recipe, splits, encoded) in enumerate(todo, 1):
+        said = f"training {number} of {len(todo)}: {variant.name}, seed {recipe.train.seed}"
+        tell(Event("compare", "note", said))
+        model, scored = assess(variant.name, recipe, encoded, splits)
+        trained.append(Trained(variant.name, recipe, model, scored))
+    found: dict[str, Any] = report(name, trained, rows[0], first_is_new, flow_links())
+    return found | {"trained": len(todo) - cached, "cached": cached}
+
+
+def prepare(recipe: Recipe) -> tuple[Artifact, Artifact]:
+    """The split rows and the encoded rows of a recipe."""
+    raw = download(recipe.download)
+    checked = validate(recipe.validate, raw)
+    rows = clean(recipe.clean, checked)
+    splits = split(recipe.split, rows)
+    return splits, encode(recipe.encode, splits)
+
+
+@flow(name="assess", flow_run_name="{variant} seed {recipe.train.seed}", persist_result=False)
+def assess(variant: str, recipe: Recipe, encoded: Artifact, splits: Artifact) -> tuple[Artifact, Artifact]:
+    """One training of a variant and its test; a flow of its own, so that the MLflow run joins its recipe's."""
+    model = train(recipe.train, encoded)
+    return model, evaluate(recipe.evaluate, model, encoded, splits)
+
+
+def reseeded(recipe: Recipe, number: int) -> Recipe:
+    """The recipe with the seed of its training raised by `number`."""
+    return replace(recipe, train=replace(recipe.train, seed=recipe.train.seed + number))
+
+
+def is_trained(recipe: Recipe, encoded: Artifact) -> bool:
+    """Whether the training is in the store, intact."""
+    _, identified = train.identify(recipe.train, {"encoded": encoded}, ask=True)
+    try:
+        return disk.find(settings().store, train.name, key_of(identified)) is not None
+    except ValueError:
+        return False
+
+
+def require_same_test(
+    names: Sequence[str], recipes: Sequence[Recipe], rows: Sequence[tuple[Artifact, Artifact]]
+) -> None:
+    """Raise StageError unless all recipes have the same labels and are scored on the same rows."""
+    labels, parts, tested = [_labels(made) for made in rows], [_part(made) for made in rows], [*map(_tested, rows)]
+    for name, recipe, its_labels, part, ids in zip(names, recipes, labels, parts, tested, strict=True):
+        if its_labels != labels[0]:
+            odd = ", ".join(sorted(set(its_labels) ^ set(labels[0])))
+            raise StageError(f"{names[0]} and {name} have other labels ({odd}), so their answers cannot be compared")
+        if part != parts[0] or ids != tested[0]:
+            raise StageError(
+                f"{names[0]} is tested on {len(tested[0]):,} rows (split {parts[0][:8]}), {name} on {len(ids):,} "
+                f"(split {part[:8]}), {len(tested[0] & ids):,} of them in both; a paired test needs the same rows. "
+                f"{_what_differs(recipes[0], recipe)}"
+            )
+
+
+def _labels(made: tuple[Artifact, Artifact]) -> list[str]:
+    found: list[str] = json.loads(made[0].file("labels.json").read_text(encoding="utf-8"))
+    return sorted(found)
+
+
+def _part(made: tuple[Artifact, Artifact]) -> str:
+    return str(made[0].manifest()["files"]["data/test.parquet"]["sha256"])
+
+
+def _tested(made: tuple[Artifact, Artifact]) -> frozenset[str]:
+    """Ids of the test rows that `encode` left."""
+    from tasks.data.ledger import read_ledger
+
+    ledger = read_ledger(made[1].file("ledger.parquet"))
+    return frozenset(ledger.loc[ledger["state"] == "test", "id"])
+
+
+def _what_differs(first: Recipe, other: Recipe) -> str:
+    stages = [name for name in ("download", "validate", "clean", "split", "encode") if
+              complete(getattr(first, name)) != complete(getattr(other, name))]  # fmt: skip
+    return f"The recipes differ in {', '.join(stages)}; make these alike" if stages else "The sources changed meanwhile"
+
+
+@task(name="report", cache_policy=NO_CACHE, persist_result=False)
+def report(
+    name: str, trained: list[Trained], rows: tuple[Artifact, Artifact], first_is_new: bool, links: dict[str, str]
+) -> dict[str, Any]:
+    """Put the trainings side by side: the numbers, which go to Prefect and MLflow too, as a page and a chart."""
+    from tasks.learn.comparison import describe, draw, weigh
+    from tasks.tracking.comparison import Training, log_comparison, log_trainings
+
+    confidence, recipe = trained[0].recipe.evaluate.confidence, trained[0].recipe
+    ids, groups = _units(rows, by_group=getattr(recipe.split, "by", "row") == "group")
+    sides = _sides(trained, ids)
+    found = weigh(sides, groups, confidence, first_is_new=first_is_new)
+    trainings = [Training(one.recipe.name, one.model, one.report) for one in trained]
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        (folder / "summary.md").write_text(describe(found) + "\n", encoding="utf-8")
+        draw(sides, found, folder / "comparison.png")
+        publish("compare", folder)
+        children = log_trainings(trainings, links)
+        mlflow = log_comparison(name, found, trainings, children, folder)
+    runs = {(one.variant, one.recipe.train.seed): child for one, child in zip(trained, children, strict=True)}
+    for side in found["recipes"]:
+        for training in side["trainings"]:
+            training["mlflow_run_id"] = runs[side["name"], training["seed"]]
+    return found | {"mlflow_run_id": mlflow["run_id"], "artifacts": mlflow["artifacts"],
+                    "tracking_uri": settings().tracking}  # fmt: skip
+
+
+def _units(rows: tuple[Artifact, Artifact], *, by_group: bool) -> Any:
+    """Ids of the tested rows, and the number of each one's group (of each row, where there are none)."""
+    import pandas as pd
+
+    from tasks.data.rows import read_rows
+
+    table = read_rows(rows[0].file("test.parquet"))
+    table = table[table["id"].isin(_tested(rows))]
+    units = table["group"].fillna(table["id"]) if by_group else table["id"]
+    return pd.Index(table["id"]), pd.factorize(units)[0]
+
+
+def _sides(trained: list[Trained], ids: Any) -> list[Any]:
+    import numpy as np
+
+    from tasks.learn.comparison import Side, read_right
+
+    sides = []
+    for name in dict.fromkeys(one.variant for one in trained):
+        own = [one for one in trained if one.variant == name]
+        right = np.stack([read_right(one.report.file("predictions.parquet"), ids) for one in own])
+        histories = [json.loads((one.model.records / "history.json").read_text(encoding="utf-8")) for one in own]
+        sides.append(Side(name, tuple(one.recipe.train.seed for one in own), right, tuple(histories)))
+    return sides

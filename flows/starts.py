@@ -1,0 +1,76 @@
+"""What `temper compare` compares: a recipe under a name, and the ways in which one recipe may start."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from configs.literal import complete
+from configs.load import RecipeError
+from configs.schema import Recipe
+
+STARTS = ("pretrained", "scratch", "head")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One recipe of a comparison and what it is called there."""
+
+    name: str
+    recipe: Recipe
+
+
+def starting(recipe: Recipe, start: str) -> list[str]:
+    """Overrides that make a recipe with pretrained weights start in one of STARTS. Raises RecipeError, DataError.
+
+    pretrained: as it stands. scratch: the same net with new weights, trained as a whole. head: the weights are kept
+    and the head alone is trained. All three train for the same number of epochs in all.
+    """
+    train = complete(recipe.train)
+    if not _pretrained(train["model"]):
+        raise RecipeError(f"--starts: the recipe {recipe.name} starts from new weights (train.model.kind "
+                          f"{train['model']['kind']}), so there is no pretrained start to compare")  # fmt: skip
+    if start == "head" and recipe.encode.kind == "generative":
+        raise RecipeError("--starts: a generative model has no head of its own; leave `head` out")
+    new = _new_model(recipe) if start == "scratch" and train["model"]["kind"] in ("files", "hub") else None
+    return overrides(start, train, new)
+
+
+def overrides(start: str, train: Mapping[str, Any], new: Mapping[str, Any] | None) -> list[str]:
+    """The same from the plain values of `train`; `new` is the text model with new weights that scratch takes."""
+    phases: list[dict[str, Any]] = train["phases"]
+    total = sum(phase["epochs"] for phase in phases) if phases else train["epochs"]
+    if start == "head":
+        return [_phase(phases[0] if phases else {}, "head", total), "train.epochs=1"]
+    if start == "pretrained":
+        return []
+    if new is not None:
+        changes = [f"train.model={json.dumps(new)}"]
+    else:
+        changes = ["train.model.weights=none"] if train["model"].get("weights") not in (None, "none") else []
+        changes += ["train.model.file=null"] if train["model"].get("file") is not None else []
+    return changes + ([_phase(phases[-1], "all", total)] if phases else [])
+
+
+def _phase(like: Mapping[str, Any], trainable: str, epochs: int) -> str:
+    """One phase with the rates and the optimiser of another."""
+    other = ("trainable", "freeze", "epochs", "rates", "pretrained_rate")
+    kept = {name: value for name, value in like.items() if value is not None and name not in other}
+    return f"train.phases={json.dumps([{'trainable': trainable, 'epochs': epochs, **kept}])}"
+
+
+def _pretrained(model: Mapping[str, Any]) -> bool:
+    weights = model.get("weights") not in (None, "none") or model.get("file") is not None
+    return model["kind"] in ("files", "hub") or weights
+
+
+def _new_model(recipe: Recipe) -> dict[str, Any]:
+    from tasks.artifact import StageError
+    from tasks.store.pins import Unpinned, pin
+    from tasks.text.scratch import new_model
+
+    try:
+        source, _ = pin(recipe.train.model, ask=True)
+    except Unpinned as error:
+        raise StageError(str(error)) from None
+    return new_model(source)  # type: ignore[arg-type]

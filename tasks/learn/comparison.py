@@ -1,0 +1,166 @@
+"""What the trainings of several recipes answered to the same test rows -> a report: numbers, a page, a chart."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from textwrap import fill
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..data.files import DataError
+from ..data.lettering import drawable, lettering
+from . import paired
+from .metrics import Ids
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+"""Of Okabe and Ito's palette, which colour-blind people can tell apart."""
+DPI = 110
+History = list[dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One recipe: its name, and per training the seed, which test rows it answered rightly, and its history."""
+
+    name: str
+    seeds: tuple[int, ...]
+    right: paired.Right
+    histories: tuple[History, ...]
+
+
+def read_right(predictions: Path, ids: pd.Index) -> paired.Right:
+    """Per row of `ids`, whether the predictions of `evaluate` are right. Raises DataError for other rows."""
+    table = pd.read_parquet(predictions, columns=["id", "label", "predicted"]).set_index("id")
+    if len(table) != len(ids) or not table.index.is_unique or not ids.isin(table.index).all():
+        raise DataError(f"{predictions}: predictions for other test rows than the split has; run again with --verify")
+    found: paired.Right = (table["label"] == table["predicted"]).loc[ids].to_numpy(bool)
+    return found
+
+
+def weigh(sides: Sequence[Side], groups: Ids, confidence: float, *, first_is_new: bool) -> dict[str, Any]:
+    """Each side's accuracy, and its pair with the first side (see paired.compare).
+
+    groups: [rows]. With `first_is_new` the first is judged against each of the others, else each of them against it.
+    """
+    first, *others = sides
+    named = [(first, other) if first_is_new else (other, first) for other in others]
+    pairs = paired.compare([(new.right, old.right) for new, old in named], groups, confidence)
+    return {
+        "rows": len(groups),
+        "groups": len(np.unique(groups)),
+        "confidence": confidence,
+        "recipes": [
+            {
+                "name": side.name,
+                "accuracy": asdict(paired.accuracy(side.right, groups, confidence)),
+                "spread": float(side.right.mean(1).std(ddof=1)),
+                "trainings": [{"seed": seed, "accuracy": float(right.mean())} for seed, right in
+                              zip(side.seeds, side.right, strict=True)],
+            }
+            for side in sides
+        ],
+        "pairs": [{"recipe": new.name, "against": old.name, **asdict(pair)} for (new, old), pair in
+                  zip(named, pairs, strict=True)],
+    }  # fmt: skip
+
+
+def sentence(pair: dict[str, Any]) -> str:
+    """One pair in one line."""
+    difference = pair["difference"]
+    return (f"{pair['recipe']} against {pair['against']}: {pair['verdict']} ({difference['mean']:+.4f} "
+            f"[{difference['low']:+.4f}, {difference['high']:+.4f}], {p_value(pair['p_holm'])})")  # fmt: skip
+
+
+def p_value(p: float) -> str:
+    """As it is usually printed."""
+    return "p < 0.0001" if p < 1e-4 else f"p = {p:.4f}"
+
+
+def describe(found: dict[str, Any]) -> str:
+    """The report as markdown."""
+    percent, trainings = f"{found['confidence']:.0%}", len(found["recipes"][0]["trainings"])
+    lines = [f"# compare: {'; '.join(sentence(pair) for pair in found['pairs'])}", ""]
+    lines += [f"| recipe | accuracy | {percent} interval | SD over seeds | by seed |", "|---|---:|---|---:|---|"]
+    for one in found["recipes"]:
+        each = ", ".join(f"{training['seed']}: {training['accuracy']:.4f}" for training in one["trainings"])
+        accuracy = one["accuracy"]
+        lines.append(f"| {_cell(one['name'])} | {accuracy['mean']:.4f} | {accuracy['low']:.4f} – {accuracy['high']:.4f}"
+                     f" | {one['spread']:.4f} | {each} |")  # fmt: skip
+    lines += ["", "| recipe | against | difference | interval | p | p (Holm) | rows better / worse | verdict |"]
+    lines += ["|---|---|---:|---|---:|---:|---:|---|"]
+    for pair in found["pairs"]:
+        difference = pair["difference"]
+        lines.append(
+            f"| {_cell(pair['recipe'])} | {_cell(pair['against'])} | {difference['mean']:+.4f} | "
+            f"{difference['low']:+.4f} – {difference['high']:+.4f} | {pair['p']:.4g} | {pair['p_holm']:.4g} | "
+            f"{pair['gained']:,} / {pair['lost']:,} | **{pair['verdict']}** |"
+        )
+    several = f" The {len(found['pairs'])} intervals of differences are Bonferroni's." if found["pairs"][1:] else ""
+    units = "" if found["groups"] == found["rows"] else f" in {found['groups']:,} groups, which are the units,"
+    return "\n".join([
+        *lines, "",
+        f"{trainings} trainings of each recipe, on the same split, scored on the same {found['rows']:,} test "
+        f"rows{units} with accuracy. Intervals are for other seeds and other rows; p is of an exact sign-flip test of "
+        f"these trainings.{several} `helped` and `hurt` need an interval without 0 and p (Holm) of at most "
+        f"{1 - found['confidence']:.2g}; `undecided` does not say that there is no difference.",
+    ])  # fmt: skip
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def draw(sides: Sequence[Side], found: dict[str, Any], path: Path) -> None:
+    """Accuracy per seed with mean and interval, and the learning curves (PNG)."""
+    with lettering([side.name for side in sides]):
+        _draw(sides, found, path)
+
+
+def _draw(sides: Sequence[Side], found: dict[str, Any], path: Path) -> None:
+    names = [_wrapped(name) for name in drawable([side.name for side in sides])]
+    figure = Figure(figsize=(10, 2.6 + 0.4 * len(sides)), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    column, measured = _measured(sides)
+    for place, (side, one) in enumerate(zip(sides, found["recipes"], strict=True)):
+        colour, accuracy = COLOURS[place % len(COLOURS)], one["accuracy"]
+        each = side.right.mean(1)
+        left.scatter(each, np.full(len(each), place - 0.18), s=16, color=colour, alpha=0.6, linewidths=0)
+        reach = [[accuracy["mean"] - accuracy["low"]], [accuracy["high"] - accuracy["mean"]]]
+        left.errorbar(accuracy["mean"], place, xerr=reach, fmt="o", color=colour, capsize=4)
+        _curve(right, side, column, (names[place], colour))
+    left.set_yticks(range(len(sides)), names, parse_math=False)
+    left.set(ylim=(len(sides) - 0.5, -0.5), xlabel="test accuracy")
+    left.set_title(f"mean and {found['confidence']:.0%} interval; each seed a dot above", fontsize=10)
+    left.grid(axis="x", alpha=0.3)
+    right.set(xlabel="optimiser step")
+    right.set_title(f"{measured}: mean and range over seeds", fontsize=10)
+    right.grid(alpha=0.3)
+    for text in right.legend(fontsize=8).get_texts():
+        text.set_parse_math(False)
+    figure.savefig(path, dpi=DPI, metadata={"Software": None})
+
+
+def _measured(sides: Sequence[Side]) -> tuple[str, str]:
+    """The curve that every side has: validation accuracy, or else the training loss."""
+    validated = all(any("eval_accuracy" in row for row in history) for side in sides for history in side.histories)
+    return ("eval_accuracy", "validation accuracy") if validated else ("loss", "training loss")
+
+
+def _curve(axes: Axes, side: Side, column: str, look: tuple[str, str]) -> None:
+    """The mean over the seeds that reached a step, and the range of these; `look` is the name and the colour."""
+    name, colour = look
+    rows = [row for history in side.histories for row in history]
+    points = pd.DataFrame(
+        rows, columns=["step", column], dtype=float
+    ).dropna()  # a short training may have logged nothing
+    by_step = points.groupby("step")[column].agg(["mean", "min", "max"])
+    axes.plot(by_step.index, by_step["mean"], marker=".", color=colour, label=name)
+    axes.fill_between(by_step.index, by_step["min"], by_step["max"], color=colour, alpha=0.15, linewidth=0)
+
+
+def _wrapped(name: str) -> str:
+    return fill(name, 26, max_lines=3, placeholder=" …")

@@ -1,0 +1,48 @@
+"""A pretrained text model's configuration -> `train.model` of the same net with new weights."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoConfig
+
+from configs.models import HubModel, LocalModel
+from configs.settings import settings
+
+from ..data import hub
+from ..data.files import DataError
+
+KEPT_BY_TRAINING = ("architectures", "dtype", "id2label", "label2id", "transformers_version", "problem_type",
+                    "model_type", "_name_or_path", "use_cache")  # fmt: skip
+"""What a configuration says of its file or its task and not of the net."""
+
+
+def new_model(source: LocalModel | HubModel) -> dict[str, Any]:
+    """`train.model` of kind `new` as a recipe states it; the revision of a source on the Hub is a commit.
+
+    Raises DataError where there is no configuration, or where a recipe has no words for what is in it.
+    """
+    if isinstance(source, LocalModel):
+        folder, name = settings().source(source.path), source.path
+    else:
+        folder, name = hub.fetch(source.repo, source.revision, "model", ("config.json",)), source.repo
+    family, values = _values(folder, name)
+    usual = AutoConfig.for_model(family).to_dict()
+    own = {
+        key: value
+        for key, value in values.items()
+        if key in usual and value != usual[key] and key not in KEPT_BY_TRAINING and not key.endswith("_token_id")
+    }
+    odd = [key for key, value in own.items() if not isinstance(value, int | float | str)]
+    if odd:
+        raise DataError(f"{name}: config.json has {odd[0]}: {own[odd[0]]!r}, which `train.model.config` cannot state, "
+                        "so this net cannot be built with new weights; leave `scratch` out of --starts")  # fmt: skip
+    return {"kind": "new", "family": family, "config": own | {"vocab_size": values["vocab_size"]}}
+
+
+def _values(folder: Path, name: str) -> tuple[str, dict[str, Any]]:
+    try:
+        family = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]
+        return str(family), AutoConfig.from_pretrained(folder, local_files_only=True).to_dict()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{name}: no config.json that transformers can read ({str(error).splitlines()[0]})") from None

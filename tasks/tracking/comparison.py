@@ -1,0 +1,118 @@
+"""A comparison in MLflow: one parent run with the report, and the runs of its trainings as children."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Param, ViewType
+
+from configs.settings import settings
+
+from ..artifact import Artifact, canonical, digest_text, lineage
+from . import data, runs
+
+KEY = "temper.comparison_key"
+PARENT = "mlflow.parentRunId"
+NOTE = "mlflow.note.content"
+"""Tag whose markdown MLflow shows on a run's page."""
+LONGEST = 5000
+"""Letters of a tag's value."""
+SCORES = ("accuracy", "macro_f1", "log_loss", "calibration_error")
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training of a comparison: its recipe's name, what it made, and how that was scored."""
+
+    recipe: str
+    model: Artifact
+    report: Artifact
+
+
+def log_trainings(trainings: Sequence[Training], links: Mapping[str, str]) -> list[str]:
+    """Ids of the trainings' runs, in order, each complete and with its test scores.
+
+    A run is made where this tracking store has none. Scoring is an opening of the test split and recorded as such.
+    """
+    client, found = runs.client(), []
+    for one in trainings:
+        run_id = runs.complete_run(client, one.model, {"temper.recipe": one.recipe, **links})
+        facts = json.loads(one.report.file("report.json").read_text(encoding="utf-8"))
+        runs.log_values(client, run_id, {f"test.{name}": float(facts[name]) for name in SCORES})
+        data.open_test_split(client, run_id, lineage(one.report))
+        found.append(run_id)
+    return found
+
+
+def log_comparison(
+    name: str, found: Mapping[str, Any], trainings: Sequence[Training], children: Sequence[str], folder: Path
+) -> dict[str, str]:
+    """Id of the parent run (the one of the same comparison, where there is one) and the address of its artifacts.
+
+    found: the report (see learn/comparison.py). The parent lies in the experiment of the first training's recipe. A
+    run has one parent in MLflow, so a training that belongs to an earlier comparison stays there; the parent's
+    trainings.json names every run.
+    """
+    client = runs.client()
+    pairs = [[pair["recipe"], pair["against"]] for pair in found["pairs"]]
+    made = [[one.model.key, one.report.key] for one in trainings]
+    key = digest_text(canonical([name, found["confidence"], pairs, made]))
+    where = runs.experiment(client, trainings[0].recipe)
+    known = client.search_runs([where], f"tags.`{KEY}` = '{key}'", ViewType.ACTIVE_ONLY, 1)
+    if known:
+        run_id = str(known[0].info.run_id)
+    else:
+        tags = {KEY: key, "mlflow.source.name": "temper"}
+        run_id = str(client.create_run(where, tags=tags, run_name=name).info.run_id)
+    client.log_batch(run_id, params=_params(found))
+    runs.log_values(client, run_id, _metrics(found))
+    for pair in found["pairs"]:
+        client.set_tag(run_id, f"temper.verdict.{_named(pair)}", pair["verdict"])
+    client.set_tag(run_id, NOTE, (folder / "summary.md").read_text(encoding="utf-8")[:LONGEST])
+    client.log_artifacts(run_id, str(folder))
+    client.log_dict(run_id, dict(found), "comparison.json")
+    listed = [{"recipe": one.recipe, "key": one.model.key, "run_id": child} for one, child in
+              zip(trainings, children, strict=True)]  # fmt: skip
+    client.log_dict(run_id, {"trainings": listed, "tracking_uri": settings().tracking}, "trainings.json")
+    for child in children:
+        adopt(client, run_id, child)
+    client.set_terminated(run_id, "FINISHED")
+    return {"run_id": run_id, "artifacts": str(client.get_run(run_id).info.artifact_uri)}
+
+
+def adopt(client: MlflowClient, parent: str, child: str) -> None:
+    """Make a run the parent of another, unless that has one."""
+    if PARENT not in client.get_run(child).data.tags:
+        client.set_tag(child, PARENT, parent)
+
+
+def _params(found: Mapping[str, Any]) -> list[Param]:
+    seeds = {one["name"]: [training["seed"] for training in one["trainings"]] for one in found["recipes"]}
+    values = {"rows": found["rows"], "groups": found["groups"], "confidence": found["confidence"]}
+    values |= {f"seeds.{_fit(name)}": ", ".join(map(str, each)) for name, each in seeds.items()}
+    return [Param(name, str(value)) for name, value in values.items()]
+
+
+def _metrics(found: Mapping[str, Any]) -> dict[str, float]:
+    values: dict[str, float] = {}
+    for one in found["recipes"]:
+        values |= {f"test.{part}.{_fit(one['name'])}": one["accuracy"][at] for part, at in
+                   (("accuracy", "mean"), ("accuracy_low", "low"), ("accuracy_high", "high"))}  # fmt: skip
+        values[f"test.accuracy_spread.{_fit(one['name'])}"] = one["spread"]
+    for pair in found["pairs"]:
+        values |= {f"difference.{part}.{_named(pair)}": pair["difference"][part] for part in ("mean", "low", "high")}
+        values[f"p_holm.{_named(pair)}"] = pair["p_holm"]
+    return values
+
+
+def _named(pair: Mapping[str, Any]) -> str:
+    return f"{_fit(pair['recipe'])} against {_fit(pair['against'])}"
+
+
+def _fit(name: str) -> str:
+    """A name that MLflow takes in a parameter's, metric's or tag's name."""
+    return re.sub(r"[^\w. -]", "_", name)[:100]

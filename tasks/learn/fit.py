@@ -4,6 +4,7 @@ import math
 import shutil
 from collections.abc import Callable, Sized
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
@@ -153,7 +154,7 @@ def _fit_phase(
     if rows % section.batch_size == 1 and any(isinstance(part, nn.BatchNorm1d) for part in model.modules()):
         raise DataError(
             f"{rows} training rows leave a last batch of one row, which batch norm cannot take; set train.batch_size "
-            f"to {section.batch_size + 1}"
+            f"to {next(size for size in count(section.batch_size + 1) if rows % size != 1)}"
         )
     arguments = training_arguments(section, root, rows, feed.validation is not None)
     hf_logging.disable_progress_bar()

@@ -1,5 +1,7 @@
 """A weights file -> tensors in a net, with an account of every one."""
 
+import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,13 @@ from ..data.files import DataError, check_file
 
 NESTED = ("state_dict", "model_state_dict", "model")
 """Keys under which training scripts keep the weights beside other things."""
+WRAPPERS = re.compile(r"(^|\.)(?:module|_orig_mod)\.")
+"""What DataParallel and torch.compile put before names, at the front or further in."""
+OLDER = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
+"""DenseNet's published files name layers as torchvision once did."""
+AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
+"""Classifiers that GoogLeNet and Inception have for training alone, and which are left out here."""
+ENDINGS = (".safetensors", ".pt", ".pth", ".th", ".bin")
 COUNTER = "num_batches_tracked"
 """A batch norm's counter, which old files lack and which nothing here reads."""
 
@@ -46,19 +55,26 @@ class Loaded:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Tensors by name, without the wrapper that multi-GPU training puts before each (`module.`).
+    """Tensors by name, without the wrappers of multi-GPU training (`module.`).
 
     A PyTorch file is read without running any code in it. Raises DataError.
     """
     check_file(path)
+    if path.suffix not in ENDINGS:
+        raise DataError(f"{path}: not a weights file by its name, which should end in one of {', '.join(ENDINGS)}")
     try:
-        found: Any = (
-            load_file(path)
-            if path.suffix == ".safetensors"
-            else torch.load(path, map_location="cpu", weights_only=True)
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of an unusual version of pickle, which the error tells
+            found: Any = (
+                load_file(path)
+                if path.suffix == ".safetensors"
+                else torch.load(path, map_location="cpu", weights_only=True)
+            )
     except UnpicklingError:
-        raise DataError(f"{path}: holds more than tensors, or is no weights file; only tensors are read") from None
+        raise DataError(
+            f"{path}: holds more than tensors, or is damaged; none of it was run. Where it was made, save the net's "
+            "state_dict(), best as safetensors"
+        ) from None
     except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
         raise DataError(f"{path}: not a whole weights file ({str(error).splitlines()[0]})") from None
     for key in NESTED:
@@ -68,7 +84,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     tensors = {str(name): value for name, value in tensors.items() if isinstance(value, Tensor)}
     if not tensors:
         raise DataError(f"{path}: holds no tensors by name")
-    return {name.removeprefix("module."): value for name, value in tensors.items()}
+    return {OLDER.sub(r"\1\2", WRAPPERS.sub(r"\1", name)): value for name, value in tensors.items()}
 
 
 def load_weights(net: nn.Module, tensors: Mapping[str, Tensor], head: str, partial: bool, where: str) -> Loaded:
@@ -91,7 +107,9 @@ def load_weights(net: nn.Module, tensors: Mapping[str, Tensor], head: str, parti
         raise DataError(f"{where}: {'; '.join(said)}; take the model it is of, or set train.model.partial: true")
     net.load_state_dict({name: tensors[name] for name in fitting}, strict=False)
     new = tuple(name for name in own if name.startswith(f"{head}.") and not name.endswith(COUNTER))
-    left = tuple(name for name in tensors if name not in own and not name.endswith(COUNTER))
+    left = tuple(
+        name for name in tensors if name not in own and not name.endswith(COUNTER) and not name.startswith(AUXILIARY)
+    )
     return Loaded(tuple(fitting), reshaped, (*missing, *new), left)
 
 

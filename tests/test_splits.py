@@ -19,8 +19,8 @@ from configs.sources import ClassFilesSource, EmbeddedSource
 from configs.splitting import GivenSplit, HashSplit, Split, TimeSplit
 from tasks.data import copies, near
 from tasks.data.cleaning import clean_rows
-from tasks.data.files import DataError
 from tasks.data.copies import Copies
+from tasks.data.files import DataError
 from tasks.data.leakage import near_copies, reasons
 from tasks.data.lookalikes import representatives
 from tasks.data.near import jaccard, shingle

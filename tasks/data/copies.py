@@ -14,7 +14,7 @@ from .files import DataError
 from .near import Candidates, Floats, Ints, find_candidates, same_shingles, shingle
 
 CROWD = 32
-"""Of a copy, so many held-out texts of a bucket are looked at for the most similar one; beyond that any one is enough."""
+"""Of a copy so many held-out texts of a bucket are looked at for the most similar one; beyond that any is enough."""
 PAIRS = 2_000_000
 """Pairs that are listed at once: bounds the memory."""
 MOST = 300_000_000
@@ -28,10 +28,10 @@ class Copies:
 
     def __init__(self, texts: pd.Series, similarity: float) -> None:
         shingles = shingle(texts)
-        first = same_shingles(shingles)
-        self.distinct, self.of = np.unique(first, return_inverse=True)
-        """First text of each set of shingles, and the set of each text."""
-        self.candidates: Candidates = find_candidates(shingles.take(self.distinct), similarity)
+        self.first = same_shingles(shingles)
+        """Per text the first one of the same shingles, which stands for all of them below."""
+        distinct = self.first == np.arange(len(texts))
+        self.candidates: Candidates = find_candidates(shingles, similarity, distinct)
         self.compared = 0
 
     def first_kept(self) -> Ints:
@@ -43,41 +43,41 @@ class Copies:
         Raises DataError where too many texts resemble one another.
         """
         rows, buckets = self.candidates.rows, self.candidates.buckets
-        stands = np.arange(len(self.distinct))
+        stands = np.arange(len(self.first))
         while len(rows):
             starts, sizes = _runs(buckets)
             firsts = rows[starts]
             settled = (np.bincount(firsts, minlength=len(stands)) == np.bincount(rows, minlength=len(stands)))[firsts]
             later = np.repeat(settled, sizes)
             later[starts] = False
-            first, second, index = self._near(np.repeat(firsts, sizes)[later], rows[later])
+            first, second, _ = self._near(np.repeat(firsts, sizes)[later], rows[later])
             np.minimum.at(stands, second, first)
             open_ = stands[rows] == rows
             open_[starts[settled]] = False
             rows, buckets = _crowded(rows[open_], buckets[open_])
-        return self.distinct[stands[self.of]]
+        return stands[self.first]
 
     def nearest(self, held: Mask, seeking: Mask) -> pd.DataFrame:
         """Of each seeking text that nearly equals a held one the most similar held one, in a crowd one that is similar
         enough; masks over the texts. Columns row, other, similarity. Raises DataError as `first_kept` does."""
-        place = np.full(len(self.distinct), len(held))
-        np.minimum.at(place, self.of[held], np.flatnonzero(held))  # the first held text of each set
+        place = np.full(len(self.first), len(held))
+        np.minimum.at(place, self.first[held], np.flatnonzero(held))  # the first held text of the same shingles
         has, seeks = place < len(held), np.zeros(len(place), bool)
-        seeks[self.of[seeking]] = True
+        seeks[self.first[seeking]] = True
         equal = np.flatnonzero(has & seeks)
         found = [(equal, equal, np.ones(len(equal)))]
         found += self._search(has, seeks & ~has)
         seeker, other, index = (np.concatenate(parts) for parts in zip(*found, strict=True))
         order = np.lexsort((place[other], -index, seeker))
         best = order[np.flatnonzero(np.diff(seeker[order], prepend=-1))]
-        at = np.full(len(self.distinct), -1)
+        at = np.full(len(self.first), -1)
         at[seeker[best]] = best
-        row = np.flatnonzero(seeking & (at[self.of] >= 0))
-        mine = at[self.of[row]]
+        row = np.flatnonzero(seeking & (at[self.first] >= 0))
+        mine = at[self.first[row]]
         return pd.DataFrame({"row": row, "other": place[other[mine]], "similarity": index[mine]})
 
     def _search(self, held: Mask, seeks: Mask) -> Iterator[tuple[Ints, Ints, Floats]]:
-        """Pairs (seeking, held) of sets, each seeking one with the held ones of its buckets, until it is settled."""
+        """Pairs (seeking, held) of texts, each seeking one with the held ones of its buckets, until it is settled."""
         some = held[self.candidates.rows]
         owners, buckets = self.candidates.rows[some], self.candidates.buckets[some]
         count = np.bincount(buckets, minlength=int(self.candidates.buckets.max(initial=0)) + 1)
@@ -100,8 +100,8 @@ class Copies:
 
     def _near(self, first: Ints, second: Ints) -> tuple[Ints, Ints, Floats]:
         """Those of the pairs that are similar enough, each once, with their index."""
-        codes = np.unique(first * len(self.distinct) + second)
-        first, second = np.divmod(codes, len(self.distinct))
+        codes = np.unique(first * len(self.first) + second)
+        first, second = np.divmod(codes, len(self.first))
         self.compared += len(codes)
         if self.compared > MOST:
             raise DataError(

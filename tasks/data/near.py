@@ -23,6 +23,9 @@ ROWS = 4_096
 """Signatures that rensa hands over as Python numbers at once."""
 BLOCK = 2**23
 """Letters, shingles or bytes that are worked on at once: bounds the memory however long the texts are."""
+ROW_BITS = 16
+"""Of the 64 bits of a number that holds a text's place in a block and a hash."""
+MIX = np.uint64(0x9E3779B97F4A7C15)
 DEVIATIONS = 4.0
 """Standard errors by which the agreement of two signatures may fall short of the threshold."""
 
@@ -76,22 +79,26 @@ class Candidates:
 
 
 def shingle(texts: pd.Series) -> Shingles:
-    """Distinct shingle hashes of each text (none may be missing), sorted within the text."""
+    """Distinct shingle hashes (of 48 bits) of each text (none may be missing), sorted within the text."""
     lengths = texts.str.len().to_numpy(np.int64)
-    blocks = [_shingle_block(texts.iloc[here]) for here in blocks_of(lengths)]
-    counts = np.concatenate([block.sizes for block in blocks] or [np.zeros(0, np.int64)])
-    hashes = np.concatenate([block.hashes for block in blocks] or [np.zeros(0, np.uint64)])
-    return Shingles(hashes, np.concatenate([[0], np.cumsum(counts)]))
+    hashes = np.empty(int(np.maximum(lengths, SHINGLE).sum()), np.uint64)  # as many as there can be
+    counts, filled = np.zeros(len(texts), np.int64), 0
+    for here in blocks_of(np.maximum(lengths, BLOCK >> ROW_BITS)):
+        found, counts[here] = _shingle_block(texts.iloc[here])
+        hashes[filled : filled + len(found)] = found
+        filled += len(found)
+    return Shingles(hashes[:filled], np.concatenate([[0], np.cumsum(counts)]))
 
 
-def blocks_of(weights: Ints) -> Iterator[slice]:
-    """Slices of consecutive items that weigh about BLOCK together, one item at least."""
-    at = np.flatnonzero(np.diff(np.cumsum(weights) // BLOCK, prepend=-1))
+def blocks_of(weights: Ints, limit: int | None = None) -> Iterator[slice]:
+    """Slices of consecutive items that weigh about BLOCK (or `limit`) together, one item at least."""
+    at = np.flatnonzero(np.diff(np.cumsum(weights) // (limit or BLOCK), prepend=-1))
     for start, stop in pairwise([*at, len(weights)]):
         yield slice(int(start), int(stop))
 
 
-def _shingle_block(texts: pd.Series) -> Shingles:
+def _shingle_block(texts: pd.Series) -> tuple[Hashes, Ints]:
+    """The hashes of up to 2 to the power of ROW_BITS texts, and how many each has."""
     plain = texts.str.casefold().str.replace(r"\s+", " ", regex=True).str.strip().str.pad(SHINGLE, "right", "\x01")
     lengths = plain.str.len().to_numpy(np.int64)
     letters = np.frombuffer("".join(plain).encode("utf-32-le", "surrogatepass"), np.uint32)
@@ -101,31 +108,39 @@ def _shingle_block(texts: pd.Series) -> Shingles:
         hashed ^= letters[step : step + windows]
         hashed *= np.uint64(0x100000001B3)
         hashed ^= hashed >> np.uint64(29)
-    rows = np.repeat(np.arange(len(lengths)), lengths)[:windows]
-    ends = np.cumsum(lengths)
-    inside = np.arange(windows) + SHINGLE <= ends[rows]
-    rows, hashed = rows[inside], hashed[inside]
-    order = np.lexsort((hashed, rows))
-    rows, hashed = rows[order], hashed[order]
-    new = np.ones(len(rows), bool)
-    new[1:] = (rows[1:] != rows[:-1]) | (hashed[1:] != hashed[:-1])
-    counts = np.bincount(rows[new], minlength=len(lengths))
-    return Shingles(hashed[new], np.concatenate([[0], np.cumsum(counts)]))
+    rows = np.repeat(np.arange(len(lengths)), lengths)
+    inside = rows[:windows] == rows[SHINGLE - 1 :][:windows]
+    ranked = np.sort(_joined(rows[:windows][inside], hashed[inside]))
+    ranked = ranked[np.concatenate([[True], ranked[1:] != ranked[:-1]])[: len(ranked)]]
+    return ranked << np.uint64(ROW_BITS), np.bincount(_row_of(ranked), minlength=len(lengths))
+
+
+def _joined(rows: Ints, hashes: Hashes) -> Hashes:
+    """One number, the row in front, so that sorting it sorts both; the last ROW_BITS bits of the hash are lost."""
+    return rows.astype(np.uint64) << np.uint64(64 - ROW_BITS) | hashes >> np.uint64(ROW_BITS)
+
+
+def _row_of(joined: Hashes) -> Ints:
+    return (joined >> np.uint64(64 - ROW_BITS)).astype(np.int64)
 
 
 def same_shingles(shingles: Shingles) -> Ints:
     """Per text the first text that has the same shingles."""
-    starts = shingles.offsets[:-1]
-    mixed = (shingles.hashes ^ (shingles.hashes >> np.uint64(32))) * np.uint64(0x9E3779B97F4A7C15)
-    sums = [np.add.reduceat(hashes, starts) if len(starts) else hashes for hashes in (shingles.hashes, mixed)]
-    table = pd.DataFrame({"one": sums[0], "other": sums[1], "size": shingles.sizes, "at": np.arange(len(starts))})
+    count = len(shingles.sizes)
+    sums = np.zeros((2, count), np.uint64)
+    for here in blocks_of(shingles.sizes):
+        start = shingles.offsets[here.start : here.stop + 1]
+        hashes = shingles.hashes[start[0] : start[-1]]
+        for number, mixed in enumerate((hashes, (hashes ^ (hashes >> np.uint64(32))) * MIX)):
+            sums[number, here] = np.add.reduceat(mixed, start[:-1] - start[0])
+    table = pd.DataFrame({"one": sums[0], "other": sums[1], "size": shingles.sizes, "at": np.arange(count)})
     return table.groupby(["one", "other", "size"], sort=False)["at"].transform("first").to_numpy(np.int64)
 
 
-def find_candidates(shingles: Shingles, similarity: float) -> Candidates:
-    """Texts that share a band of their signatures with another one; their numbers are those in `shingles`."""
+def find_candidates(shingles: Shingles, similarity: float, among: npt.NDArray[np.bool_]) -> Candidates:
+    """Texts that share a band of their signatures with another one, both among those of the mask."""
     bands = _bands(similarity)
-    suspects = np.flatnonzero(_sharing(shingles, bands))
+    suspects = np.flatnonzero(_sharing(shingles, bands) & among)
     keys = np.empty((bands, len(suspects)), np.uint64)
     low = np.zeros((len(shingles.sizes), PERMUTATIONS), np.uint8)  # pages that are never written take no memory
     for start in range(0, len(suspects), ROWS):
@@ -168,7 +183,7 @@ def _number_of(digests: npt.NDArray[np.uint32]) -> Hashes:
     """One number per row of a band."""
     mixed = np.zeros(len(digests), np.uint64)
     for column in digests.T.astype(np.uint64):
-        mixed = (mixed ^ column) * np.uint64(0x9E3779B97F4A7C15)
+        mixed = (mixed ^ column) * MIX
         mixed ^= mixed >> np.uint64(31)
     return mixed
 
@@ -186,7 +201,7 @@ def _different(rows: Ints, sizes: Ints) -> tuple[Ints, Ints]:
     """The entries (text, bucket) without buckets of the same texts as an earlier one: near texts share many bands."""
     if not len(sizes):
         return rows, rows
-    mixed = (rows.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (rows.astype(np.uint64) + np.uint64(1)) * MIX
     mixed = (mixed ^ (mixed >> np.uint64(31))) * np.uint64(0xBF58476D1CE4E5B9)
     sums = np.add.reduceat(mixed, np.cumsum(sizes) - sizes)
     new = np.zeros(len(sizes), bool)
@@ -196,14 +211,11 @@ def _different(rows: Ints, sizes: Ints) -> tuple[Ints, Ints]:
 
 def jaccard(shingles: Shingles, first: Ints, second: Ints) -> Floats:
     """The exact Jaccard index of pairs of texts."""
-    index = np.zeros(len(first))
-    for here in blocks_of(shingles.sizes[first] + shingles.sizes[second]):
-        left, right = shingles.take(first[here]), shingles.take(second[here])
-        pair = [np.repeat(np.arange(len(side.sizes)), side.sizes) for side in (left, right)]
-        hashes = [side.hashes + at.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)  # apart from those of other pairs
-                  for side, at in zip((left, right), pair, strict=True)]  # fmt: skip
-        order = np.argsort(np.concatenate(hashes))
-        ranked, of = np.concatenate(hashes)[order], np.concatenate(pair)[order]
-        common = np.bincount(of[1:][ranked[1:] == ranked[:-1]], minlength=len(left.sizes))
-        index[here] = common / (left.sizes + right.sizes - common)
+    index, sizes = np.zeros(len(first)), shingles.sizes
+    for here in blocks_of(np.maximum(sizes[first] + sizes[second], BLOCK >> ROW_BITS)):
+        sides = [shingles.take(first[here]), shingles.take(second[here])]
+        pairs = [_joined(np.repeat(np.arange(len(side.sizes)), side.sizes), side.hashes) for side in sides]
+        ranked = np.sort(np.concatenate(pairs))
+        common = np.bincount(_row_of(ranked[1:][ranked[1:] == ranked[:-1]]), minlength=len(first[here]))
+        index[here] = common / (sizes[first[here]] + sizes[second[here]] - common)
     return index

@@ -11,7 +11,7 @@ from .fields import STRICT, Positive, Share
 from .models import Cnn, Mlp, ModelSource, TokenizerSource
 from .optimizers import Adamw, Optimizer
 from .sources import Source
-from .splitting import HashSplit, Split
+from .splitting import HashSplit, Split, require_fit
 
 HF_PRESET: dict[str, Any] = {
     "schedule": "linear",
@@ -200,6 +200,8 @@ class Recipe:
             fitting = "mlp or cnn" if pictures else "new, files or hub"
             raise ValueError(f"train.model.kind {self.train.model.kind} does not go with encode.kind "
                              f"{self.encode.kind}; use {fitting}")  # fmt: skip
+        self.clean.require_fit(pictures=pictures)
+        require_fit(self.split, pictures=pictures)
         for name in ("loss", "label_smoothing") if not pictures else ():
             if getattr(self.train, name) != getattr(Train, name, None):
                 raise ValueError(f"train.{name} is read only with encode.kind: image")

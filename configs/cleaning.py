@@ -145,6 +145,15 @@ class Clean:
             return value
         return [{"kind": step} if isinstance(step, str) else step for step in value]
 
+    def require_fit(self, *, pictures: bool) -> None:
+        """Raise ValueError where a step for texts is to clean images, or the other way about."""
+        odd, has = (TextStep, "images") if pictures else (ImageStep, "texts")
+        kinds = [step.kind for step in self.steps or () if isinstance(step, odd)]
+        if kinds:
+            wanted = "texts" if pictures else "images"
+            raise ValueError(f"clean.steps has {', '.join(kinds)}, for {wanted}, but the recipe is about {has}; "
+                             "take it out")  # fmt: skip
+
     @property
     def packages(self) -> tuple[str, ...]:
         """Packages of the extra `clean` that the steps need."""

@@ -13,7 +13,7 @@ from .models import ImageModel, ModelSource, TokenizerSource
 from .optimizers import Adamw, Lbfgs, Optimizer
 from .phases import Phase, Schedule
 from .sources import Source
-from .splitting import HashSplit, Split
+from .splitting import HashSplit, Split, require_fit
 
 Loss = Literal["cross_entropy", "nll", "bce", "softmax_bce", "mse", "euclidean", "cosine"]
 HF_PRESET: dict[str, Any] = {
@@ -241,6 +241,8 @@ class Recipe:
             fitting = "mlp, cnn, torchvision or cifar_resnet" if pictures else "new, files or hub"
             raise ValueError(f"train.model.kind {self.train.model.kind} does not go with encode.kind "
                              f"{self.encode.kind}; use {fitting}")  # fmt: skip
+        self.clean.require_fit(pictures=pictures)
+        require_fit(self.split, pictures=pictures)
         for name in ("loss", "label_smoothing", "class_weights") if self.encode.kind == "generative" else ():
             if getattr(self.train, name) != getattr(Train, name, None):
                 raise ValueError(f"train.{name} is not read with encode.kind: generative")

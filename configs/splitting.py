@@ -90,3 +90,11 @@ class GivenSplit:
 
 
 Split = HashSplit | TimeSplit | GivenSplit
+
+
+def require_fit(split: Split, *, pictures: bool) -> None:
+    """Raise ValueError where a split reads what images do not have."""
+    if pictures and split.kind == "time":
+        raise ValueError("split.kind time goes by a column of a table, which images do not have; use hash or given")
+    if pictures and split.similarity != type(split).similarity:
+        raise ValueError("split.similarity is read only for texts: copies of images are those of equal bytes")

@@ -16,7 +16,8 @@ BATCH = 512
 def command(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="NAME (its champion), NAME@alias or NAME/version.")],
     what: Annotated[
-        str, typer.Argument(metavar="TEXT|FILE", help="A text; a CSV, TSV, JSONL or Parquet file of texts; an image.")
+        str,
+        typer.Argument(metavar="TEXT|FILE", help="A text; a CSV, TSV, JSONL, Parquet or Arrow file; an image."),
     ],
     column: Annotated[str, typer.Option("--column", help="Column of the file that holds the texts.")] = "text",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write CSV here instead of to stdout.")] = None,
@@ -55,14 +56,15 @@ def _read(what: str, column: str) -> tuple[list[str], Any]:
     from configs.load import RecipeError
 
     path = Path(what)
-    looks_like_file = path.suffix.lower() in (".csv", ".tsv", ".jsonl", ".parquet") and " " not in what
+    from tasks.data.tables import ENDINGS, read_table
+
+    looks_like_file = path.suffix.lower() in ENDINGS and " " not in what
     if not (looks_like_file or (len(what) < 256 and path.is_file())):
         if not what.strip():
             raise RecipeError("the text is empty; give a text or a file")
         return [what], None
     from configs.sources import FileSource
     from tasks.data.files import DataError
-    from tasks.data.tables import read_table
 
     table = read_table(path, FileSource(kind="file", path=what))
     if column not in table.columns:

@@ -125,7 +125,7 @@ def _short(value: Any) -> str:
 
 def _clean_lines(facts: dict[str, Any], end: dict[str, Any]) -> list[str]:
     first = f"text: {_short(facts['text'])}" if facts["changed"] else "unchanged"
-    lines = [end["reason"] if end.get("stage") == "clean" else first]
+    lines = [end["reason"], first] if end.get("stage") == "clean" else [first]
     lines += [f"repeats or contradicts {other['id']}: {_short(other['content'])}" for other in facts["repeats"]]
     return lines + ([f"listed by {', '.join(facts['listed by'])}"] if facts["listed by"] else [])
 

@@ -126,13 +126,16 @@ def _checks(validate: "Artifact", row: Row) -> dict[str, Any]:
 
 
 def _cleaned(clean: "Artifact", row: Row) -> dict[str, Any]:
-    """The text as it was left (none for images, and for dropped rows, whose text is not kept)."""
+    """The text as it was left, of a dropped row as it was dropped (none for images, and where it is missing)."""
+    import pandas as pd
+
     from tasks.data.rows import read_rows
 
     rows = read_rows(clean.file("rows.parquet"))
     kept = rows[rows["id"] == row.id]
-    text = str(kept["text"].iloc[0]) if len(kept) and "text" in kept else None
-    tables = sorted(path for path in clean.records.glob("*.parquet") if path.stem != "partners")
+    left = kept.to_dict("records") or _records(clean, "dropped.parquet", row)
+    text = next((str(line["text"]) for line in left if not pd.isna(line.get("text"))), None)
+    tables = sorted(path for path in clean.records.glob("*.parquet") if path.stem not in ("partners", "dropped"))
     return {
         "text": text,
         "changed": text is not None and text != row.text,

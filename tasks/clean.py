@@ -42,12 +42,13 @@ def clean(out: Output, section: Clean, checked: Artifact) -> None:
 
 
 def _record(out: Output, cleaned: "Cleaned") -> None:
-    """Counts per step; what steps list; and which row each dropped one repeats or contradicts (id, other)."""
+    """Counts per step; what steps list; of dropped rows the texts and which row each repeats or contradicts."""
     from .data.cleaned import counted
 
     (out.records / "steps.json").write_text(json.dumps(counted(cleaned), indent=1), encoding="utf-8")
     partners = cleaned.dropped[["id", "other"]].dropna()
     partners.to_parquet(out.records / "partners.parquet", index=False)
+    cleaned.dropped[["id", "text"]].to_parquet(out.records / "dropped.parquet", index=False)
     for done in cleaned.done:
         if done.listed is not None:
             done.listed.to_parquet(out.records / f"{done.step}.parquet", index=False)

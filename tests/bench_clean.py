@@ -1,9 +1,11 @@
-"""Rows per second and memory of every cleaning step: `python tests/bench_clean.py [step …]`.
+"""Rows per second, growth and memory of every cleaning step: `python tests/bench_clean.py [step …]`.
 
-Each step runs alone in a process of its own on texts pieced together from the embedded reviews (about 100 characters;
-a tenth with tags, entities, addresses, names or control characters), or on small JPEG images. Memory is the peak of
-the process above what it held, rows included, when the step began (Linux only). Slower steps are measured at 1e5
-rows.
+Each step runs alone in a process of its own on made-up texts of about a hundred characters (a tenth with tags,
+entities, addresses, names or control characters), or on small JPEG images. Their words follow Zipf's law, the commonest
+being those of the embedded reviews, and lean to one of two labels. The worst cases of near_duplicates are measured
+besides: texts pieced together from few sentences, and one template filled in a million times. Time is the processor's
+(the steps use one thread), so that other work on the machine does not count; growth is that for ten times the rows.
+Memory is the peak of the process above what it held, rows included, when the step began (Linux only).
 """
 
 import hashlib
@@ -31,10 +33,13 @@ from configs.sources import EmbeddedSource  # noqa: E402
 from tasks.data.cleaning import CHANGES, DROPS, clean_rows  # noqa: E402
 from tasks.data.sources import load_rows  # noqa: E402
 
-SMALL, LARGE, IMAGES = 100_000, 1_000_000, 20_000
-COLUMNS = ["unicode", "html", "control", "urls", "mentions", "whitespace", "lowercase", "length", "missing",
-           "contradictions", "duplicates"]  # fmt: skip
-ROWS = ["near_duplicates", "ftfy", "replace", "stop_words", "language", "label_errors"]
+SMALL, PICTURED = 100_000, 5_000
+TEXTS = ["unicode", "html", "control", "urls", "mentions", "whitespace", "lowercase", "length", "missing",
+         "contradictions", "duplicates", "ftfy", "replace", "stop_words", "language", "label_errors",
+         "near_duplicates"]  # fmt: skip
+WORST = ("near_duplicates", ("overlapping", "template"))
+WORDS = 200_000
+ENDS = ("a", "e", "i", "o", "u", "ay", "er", "in", "on")
 PICTURES = ["unreadable", "mode", "size", "perceptual_duplicates"]
 VALUES = {
     "whitespace": {"how": "squeeze"}, "replace": {"pattern": r"\d+", "by": "0"}, "stop_words": {"language": "en"},
@@ -51,22 +56,61 @@ DIRT = [
 ]
 
 
-def texts(count: int) -> pd.DataFrame:
-    """Rows of texts, one in twenty an exact copy of another."""
+def reviews() -> list[str]:
+    """Words of the embedded reviews, one after the other."""
+    return " ".join(load_rows(EmbeddedSource(kind="embedded"), Path())["text"]).split()
+
+
+def natural(count: int) -> tuple[list[str], np.ndarray]:
+    """Texts of words that follow Zipf's law with Mandelbrot's shift, and their labels, a twentieth of them wrong."""
     rng = np.random.default_rng(0)
-    reviews = load_rows(EmbeddedSource(kind="embedded"), Path())
-    words = np.array(" ".join(reviews["text"]).split(), dtype=object)
-    places = rng.integers(0, len(words) - 20, count)
-    made = [" ".join(words[at : at + 9]) + " " + " ".join(words[other : other + 9])
-            for at, other in zip(places, rng.permutation(places), strict=True)]  # fmt: skip
+    known = pd.Series(reviews()).value_counts(sort=True).index.tolist()
+    syllables = np.array(
+        [a + b for a in "bcdfghklmnprstvwz" for b in ("a", "e", "i", "o", "u", "ay", "er", "in", "on")]
+    )
+    made = ["".join(part) for part in syllables[rng.integers(0, len(syllables), (WORDS, 4))]]
+    words = np.array([*known, *made][:WORDS], dtype=object)
+    chances = np.cumsum(1 / (np.arange(WORDS) + 2.7))
+    lengths = np.clip(rng.lognormal(2.75, 0.4, count).astype(int), 3, 80)
+    drawn = np.searchsorted(chances, rng.random(lengths.sum()) * chances[-1])
+    ends = np.cumsum(lengths)
+    leaning = np.where(np.arange(WORDS) > 50, rng.normal(size=WORDS), 0)  # the commonest words tell nothing
+    score = np.add.reduceat(leaning[drawn], ends - lengths) + rng.normal(size=count)
+    texts = [" ".join(words[drawn[end - size : end]]) for end, size in zip(ends, lengths, strict=True)]
+    return texts, np.where((score < 0) ^ (rng.random(count) < 0.05), "neg", "pos")
+
+
+def texts(count: int) -> pd.DataFrame:
+    """Natural texts, one in ten with dirt, one in twenty an exact copy of another."""
+    rng = np.random.default_rng(1)
+    made, labels = natural(count)
     for at in rng.choice(count, count // 10, replace=False):
         made[at] += " " + DIRT[at % len(DIRT)]
     for at in rng.choice(count, count // 20, replace=False):
         made[at] = made[at // 2]
-    labels = np.where(rng.random(count) < 0.5, "neg", "pos")
-    return pd.DataFrame(
-        {"id": [f"{n:x}-0" for n in range(count)], "text": made, "label": labels, "split": None}
-    ).astype("str")
+    return table(made, labels)
+
+
+def overlapping(count: int) -> pd.DataFrame:
+    """Texts of twice nine words in a row of the embedded reviews, so that each shares its halves with many."""
+    rng = np.random.default_rng(0)
+    words = np.array(reviews(), dtype=object)
+    places = rng.integers(0, len(words) - 20, count)
+    halves = [" ".join(words[at : at + 9]) for at in range(len(words) - 20)]
+    made = [f"{halves[at]} {halves[other]}" for at, other in zip(places, rng.permutation(places), strict=True)]
+    return table(made, np.full(count, "one"))
+
+
+def template(count: int) -> pd.DataFrame:
+    """One message with another number each time."""
+    made = [f"Dear customer, your order {n} has left our house today and will arrive soon." for n in range(count)]
+    return table(made, np.full(count, "one"))
+
+
+def table(made: list[str], labels: np.ndarray) -> pd.DataFrame:
+    """Rows of these texts."""
+    ids = [f"{n:x}-0" for n in range(len(made))]
+    return pd.DataFrame({"id": ids, "text": made, "label": labels, "split": None}).astype("str")
 
 
 def pictures(count: int, path: Path) -> pd.DataFrame:
@@ -99,42 +143,55 @@ def measure(kind: str, folder: Path) -> None:
     step = TypeAdapter(Step).validate_python({"kind": kind, **VALUES.get(kind, {})})
     rows = pd.read_parquet(folder / "rows.parquet")
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak of reading
-    before, start = memory("VmRSS"), time.perf_counter()
+    before, start = memory("VmRSS"), time.process_time()
     cleaned = clean_rows(rows, Clean(steps=(step,)), folder / "images.parquet" if kind in PICTURES else None)
-    done, seconds, peak = cleaned.done[0], time.perf_counter() - start, memory("VmHWM") - before
+    done, seconds, peak = cleaned.done[0], time.process_time() - start, memory("VmHWM") - before
     print(json.dumps({"seconds": seconds, "peak": peak, "changed": done.changed, "dropped": done.dropped}))
 
 
 def main(chosen: list[str]) -> None:
     """Print the table."""
-    known = {name.__dataclass_fields__["kind"].type.__args__[0] for name in (*CHANGES, *DROPS)}
-    plan = [(kind, count) for kind in COLUMNS for count in (SMALL, LARGE)]
-    plan += [(kind, SMALL) for kind in ROWS] + [(kind, IMAGES) for kind in PICTURES]
-    print("| step | rows | seconds | rows/s | peak MiB | changed | dropped |\n|---|---:|---:|---:|---:|---:|---:|")
+    known = {kind.__dataclass_fields__["kind"].type.__args__[0] for kind in (*CHANGES, *DROPS)}
+    assert known == set(TEXTS), "every step for texts is measured"
+    plan = [(kind, "texts", SMALL) for kind in TEXTS]
+    plan += [(WORST[0], name, SMALL) for name in WORST[1]] + [(kind, "pictures", PICTURED) for kind in PICTURES]
+    print("| step | rows | rows/s | growth | peak MiB | changed | dropped |\n|---|---:|---:|---:|---:|---:|---:|")
     with tempfile.TemporaryDirectory() as temporary:
-        for kind, count in plan:
-            if (not chosen or kind in chosen) and (kind in known or kind in PICTURES):
-                folder = made(Path(temporary), count)
-                command = [sys.executable, __file__, "--one", kind, str(folder)]
-                done = subprocess.run(command, check=True, capture_output=True, text=True)
-                print(line(kind, count, json.loads(done.stdout.splitlines()[-1])), flush=True)
+        for kind, name, count in plan:
+            if not chosen or kind in chosen:
+                both = [run(kind, made(Path(temporary), name, size)) for size in (count, 10 * count)]
+                print(line(kind if name in ("texts", "pictures") else f"{kind}, {name}", count, both), flush=True)
 
 
-def made(folder: Path, count: int) -> Path:
+def run(kind: str, folder: Path) -> dict[str, float]:
+    """What `measure` tells from a process of its own."""
+    command = [sys.executable, __file__, "--one", kind, str(folder)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def made(folder: Path, name: str, count: int) -> Path:
     """The folder with so many rows, made once."""
-    folder = folder / str(count)
+    folder = folder / f"{name}-{count}"
     if not folder.exists():
         folder.mkdir()
-        rows = pictures(count, folder / "images.parquet") if count == IMAGES else texts(count)
+        if name == "pictures":
+            rows = pictures(count, folder / "images.parquet")
+        else:
+            rows = {"texts": texts, "overlapping": overlapping, "template": template}[name](count)
         rows.to_parquet(folder / "rows.parquet")
     return folder
 
 
-def line(kind: str, count: int, got: dict[str, float]) -> str:
-    """A line of the table."""
-    rate = count / got["seconds"]
-    return (f"| {kind} | {count:,} | {got['seconds']:.2f} | {rate:,.0f} | {got['peak']:,.0f} | {got['changed']:,} "
-            f"| {got['dropped']:,} |")  # fmt: skip
+def line(kind: str, count: int, both: list[dict[str, float]]) -> str:
+    """A line of the table; each cell but the growth holds both sizes."""
+    rates = [f"{size / got['seconds']:,.0f}" for size, got in zip((count, 10 * count), both, strict=True)]
+    growth = both[1]["seconds"] / both[0]["seconds"]
+    cells = [f"{count:,}, {10 * count:,}", ", ".join(rates), f"{growth:.1f}"]
+    cells += [", ".join(f"{got['peak']:,.0f}" for got in both)]
+    cells += [f"{both[1][name]:,}" for name in ("changed", "dropped")]
+    return f"| {kind} | {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":

@@ -356,7 +356,18 @@ def test_a_package_enters_the_key_of_the_recipes_that_need_it_alone() -> None:
         ("label_errors", {}, "cleanlab"), ("perceptual_duplicates", {}, "imagehash"),
     ):  # fmt: skip
         assert optional & libraries(step(kind, **values)) == {package}
-    assert versions({"no_such_package"}) == {}
+
+
+def test_a_version_that_cannot_be_told_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An absent package is in the key as such; one without a known distribution would change unnoticed."""
+    assert versions({"no_such_package", "json", "pandas.core"}) == {
+        "no_such_package": "not installed",
+        "pandas": pd.__version__,
+    }
+    (tmp_path / "undistributed.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(LookupError, match="no version is known of the package undistributed"):
+        versions({"undistributed"})
 
 
 @pytest.mark.parametrize(

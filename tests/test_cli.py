@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import typer
 
@@ -105,9 +106,12 @@ def test_predict_names_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixtu
     from flows import predict
 
     (tmp_path / "rows.csv").write_text("title,label\na,pos\n", encoding="utf-8")
+    pd.DataFrame({"title": ["a"]}).to_feather(tmp_path / "rows.arrow")
     for what, code, message in (
         (str(tmp_path / "rows.csv"), 2, "no column 'text'"),
+        (str(tmp_path / "rows.arrow"), 2, "no column 'text'"),
         (str(tmp_path / "absent.csv"), 1, "no such file"),
+        (str(tmp_path / "absent.arrow"), 1, "no such file"),
         ("  ", 2, "empty"),
         ("Some text.", 1, "cannot be loaded"),
     ):

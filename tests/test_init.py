@@ -217,8 +217,17 @@ def test_a_file_in_another_encoding_is_read_with_a_note(tmp_path: Path) -> None:
     recipe, text, notes = starter(tmp_path / "a.csv")
     assert recipe.download.encoding == "cp1252"  # type: ignore[union-attr]
     assert "a guess, since it is not UTF-8" in text
-    assert "read as cp1252, so look at the accents" in notes[0]
+    assert "encoding detected as cp1252, so look at the accents" in notes[0]
     assert load_rows(recipe.download, tmp_path)["text"].str.contains("café").all()
+
+
+@pytest.mark.parametrize(("encoding", "text"), [("gb18030", "这家酒店的服务非常好"), ("cp1251", "Очень хороший отель")])
+def test_an_encoding_is_detected_rather_than_taken_for_cp1252(tmp_path: Path, encoding: str, text: str) -> None:
+    rows().assign(text=lambda t: t["text"] + f" {text}").to_csv(tmp_path / "a.csv", index=False, encoding=encoding)
+    recipe, _, notes = starter(tmp_path / "a.csv")
+    assert recipe.download.encoding == encoding  # type: ignore[union-attr]
+    assert f"encoding detected as {encoding}" in notes[0]
+    assert load_rows(recipe.download, tmp_path)["text"].str.contains(text).all()
 
 
 def test_names_that_yaml_would_misread_come_back_as_they_are(tmp_path: Path) -> None:
@@ -319,7 +328,7 @@ def test_a_file_that_cannot_be_used_is_named_with_the_mend(tmp_path: Path, name:
         ("a.json", b'[{"text": "a"}]', "one object per line"),
         ("a.parquet", b"text,label\n", "not a Parquet file"),
         ("a.csv", b"text,label\na,b,c\n", r"a\.csv:2"),
-        ("a.csv", b"\xff\xfe\x81,\n", "not cp1252"),
+        ("a.csv", b"\xff\xfe\x00,\n", "no encoding fits every byte"),
     ],
 )
 def test_a_file_that_is_no_table_is_named(tmp_path: Path, name: str, content: bytes, message: str) -> None:

@@ -111,6 +111,10 @@ WRONG: dict[str, tuple[bytes | list[Change], str]] = {
         [("epochs: 5", "epochs: 5\n  phases: [{trainable: head}]")],
         "epochs is read only without phases",
     ),
+    "a step for images on texts": (
+        [("split:\n", "clean:\n  steps: [whitespace, size]\n\nsplit:\n")],
+        "{file}:8: clean.steps has size, for images, but the recipe is about texts",
+    ),
     "words for other labels": (
         [("max_length: 64", "label_words: {neg: bad, good: good}")],
         "{file}:15: encode.label_words names ['good', 'neg'], validate.labels ['neg', 'pos']",
@@ -120,6 +124,24 @@ COMMANDS = ("a misspelt key", "a word for a number", "truth for a number", "a mi
             "a key that stands twice", "an anchor", "no YAML", "no UTF-8", "a list", "nothing", "brackets without end",
             "patience without validation")  # fmt: skip
 """Those that are also tried with the real command."""
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("clean.steps=[near_duplicates, html]", "has near_duplicates, html, for texts"),
+        ("clean.steps=[unreadable, lowercase]", "clean.steps has lowercase, for texts, but the recipe is about images"),
+        ("split={kind: time, test_from: 2020-01-01}", "which images do not have"),
+        ("split.similarity=0.9", "split.similarity is read only for texts"),
+    ],
+)
+def test_what_is_for_texts_is_refused_for_images(override: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        load_recipe(Path(__file__).parent.parent / "configs" / "digits_demo.yaml", [override])
+    load_recipe(
+        Path(__file__).parent.parent / "configs" / "digits_demo.yaml",
+        ["clean.steps=[unreadable, duplicates]", "split.similarity=0.8"],
+    )
 
 
 def write(path: Path, case: bytes | list[Change]) -> Path:

@@ -17,11 +17,13 @@ from pydantic import ValidationError
 from configs.cleaning import Clean
 from configs.sources import ClassFilesSource, EmbeddedSource
 from configs.splitting import GivenSplit, HashSplit, Split, TimeSplit
-from tasks.data import near
+from tasks.data import copies, near
 from tasks.data.cleaning import clean_rows
+from tasks.data.copies import Copies
 from tasks.data.files import DataError
 from tasks.data.leakage import near_copies, reasons
-from tasks.data.near import jaccard, near_pairs, representatives, shingle
+from tasks.data.lookalikes import representatives
+from tasks.data.near import jaccard, shingle
 from tasks.data.rows import with_ids
 from tasks.data.sources import load_rows
 from tasks.data.splitting import split_rows
@@ -73,47 +75,118 @@ def test_the_index_is_that_of_the_plain_definition(texts: list[str]) -> None:
     assert found.tolist() == [plain_index(texts[a], texts[b]) for a, b in zip(first, second, strict=True)]
 
 
-@pytest.mark.parametrize("similarity", [0.5, 0.7, 0.8, 0.9, 1.0])
-def test_pairs_are_those_of_a_comparison_of_all_with_all(similarity: float) -> None:
+def near_texts() -> list[str]:
+    """Texts of which many nearly equal others, some the very same, and some of one template."""
     rng = random.Random(0)
-    texts = [" ".join(rng.choices(WORDS, k=rng.randint(3, 30))) for _ in range(300)]
-    texts += [edited(text, rng.randint(1, 8), rng) for text in texts]
-    found = near_pairs(pd.Series(texts), similarity)
-    truth = {(a, b): plain_index(texts[a], texts[b]) for a, b in combinations(range(len(texts)), 2)}
-    expected = {pair for pair, index in truth.items() if index >= similarity}
-    pairs = set(zip(found["first"], found["second"], strict=True))
-    assert pairs <= expected
-    assert len(pairs) >= 0.99 * len(expected)
-    assert found["similarity"].tolist() == [truth[pair] for pair in zip(found["first"], found["second"], strict=True)]
+    texts = [" ".join(rng.choices(WORDS, k=rng.randint(3, 30))) for _ in range(200)]
+    texts += [edited(text, rng.randint(1, 8), rng) for text in texts for _ in range(2)]
+    template = " ".join(WORDS[:20])
+    texts += [f"{template} {rng.choice(WORDS)} {rng.choice(WORDS)}" for _ in range(100)]
+    texts += [text.upper() for text in rng.sample(texts, 50)]
+    rng.shuffle(texts)
+    return texts
+
+
+SIMILARITIES = pytest.mark.parametrize("similarity", [0.5, 0.7, 0.8, 0.9, 1.0])
+
+
+@SIMILARITIES
+def test_the_first_kept_are_those_of_a_comparison_of_all_with_all(similarity: float) -> None:
+    texts = near_texts()
+    stands = Copies(pd.Series(texts), similarity).first_kept().tolist()
+    kept: list[int] = []
+    for at, text in enumerate(texts):
+        if not any(plain_index(text, texts[other]) >= similarity for other in kept):
+            kept.append(at)
+    assert [at for at, by in enumerate(stands) if at == by] == kept
+    assert all(by in kept and by <= at for at, by in enumerate(stands))
+    assert all(plain_index(texts[at], texts[by]) >= similarity for at, by in enumerate(stands))
+
+
+@SIMILARITIES
+@pytest.mark.parametrize("crowd", [1, 32, 10**9])
+def test_leaks_are_those_of_a_comparison_of_all_with_all(
+    similarity: float, crowd: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is missed in a crowd; only which copy is named may differ there."""
+    monkeypatch.setattr(copies, "CROWD", crowd)
+    monkeypatch.setattr(copies, "PAIRS", 500)
+    texts, rng = near_texts(), random.Random(1)
+    parts = rng.choices(["train", "validation", "test"], k=len(texts))
+    table = rows(texts)
+    assert table["id"].is_unique
+    found = near_copies(table, pd.Series(parts), HashSplit(similarity=similarity)).set_index("id")
+    leaking: dict[str, float] = {}
+    for held_out, lower in (("test", ("train", "validation")), ("validation", ("train",))):
+        held = [at for at, part in enumerate(parts) if part == held_out and table["id"][at] not in leaking]
+        best = {table["id"][at]: max(plain_index(texts[at], texts[other]) for other in held)
+                for at, part in enumerate(parts) if part in lower and table["id"][at] not in leaking}  # fmt: skip
+        leaking |= {row: index for row, index in best.items() if index >= similarity}
+    assert set(found.index) == set(leaking)
+    text = table.set_index("id")["text"]
+    for row, line in found.iterrows():
+        assert line["similarity"] == plain_index(text[row], text[line["other"]]) >= similarity
+        assert line["similarity"] == leaking[str(row)] or crowd == 1
 
 
 def test_planted_copies_are_found_and_different_reviews_are_not() -> None:
     """Of copies with 1, 2 and 4 edited letters in the embedded reviews; no pair among the reviews themselves."""
     rng, texts = random.Random(1), reviews()
-    assert len(near_pairs(pd.Series(texts), 0.8)) == 0
+    assert Copies(pd.Series(texts), 0.8).first_kept().tolist() == list(range(len(texts)))
     long = [text for text in texts if len(text) >= 60]
     for edits, recall in ((1, 1.0), (2, 0.9), (4, 0.5)):
-        copies = [edited(text, edits, rng) for text in long]
-        pairs = near_pairs(pd.Series(long + copies), 0.8)
-        hit = {(a, b) for a, b in zip(pairs["first"], pairs["second"], strict=True)}
-        assert hit <= {(at, at + len(long)) for at in range(len(long))}
-        assert len(hit) >= recall * len(long)
+        stands = Copies(pd.Series(long + [edited(text, edits, rng) for text in long]), 0.8).first_kept()
+        copied, by = np.arange(len(long), 2 * len(long)), stands[len(long) :]
+        assert (stands[: len(long)] == np.arange(len(long))).all()
+        assert (by[by != copied] == copied[by != copied] - len(long)).all()
+        assert (by != copied).mean() >= recall
 
 
-def test_a_crowd_of_equal_texts_is_one_group() -> None:
-    pairs = near_pairs(pd.Series(["the same text for everybody here"] * 1000 + ["another one altogether"]), 0.8)
-    assert set(representatives(1001, pairs)[:1000]) == {0}
-    assert len(pairs) < 40_000
+def test_a_crowd_of_equal_texts_is_compared_with_nothing() -> None:
+    texts = ["the same text for everybody here"] * 1000 + ["another one altogether"]
+    search = Copies(pd.Series(texts), 0.8)
+    assert search.first_kept().tolist() == [0] * 1000 + [1000] and search.compared == 0
+    held = np.arange(1001) == 500
+    found = search.nearest(held, ~held)
+    assert found["row"].tolist() == [at for at in range(1000) if at != 500] and set(found["other"]) == {500}
 
 
-def test_a_text_is_stood_for_by_the_first_kept_one() -> None:
+def test_a_template_takes_few_comparisons() -> None:
+    """Of 2,000 messages that differ in a number, each with the first; all with all would be two millions."""
+    texts = pd.Series([f"dear customer, your order number {n} has left our house and will arrive" for n in range(2000)])
+    search = Copies(texts, 0.8)
+    assert search.first_kept().tolist() == [0] * 2000 and search.compared < 4000
+    held = np.arange(2000) % 10 == 0
+    assert len(search.nearest(held, ~held)) == 1800 and search.compared < 4000 + 1800 * 200
+
+
+def test_too_many_texts_that_resemble_one_another_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copies, "MOST", 1000)
+    texts = pd.Series([f"dear customer, your order number {n} has left our house and will arrive" for n in range(2000)])
+    held = np.arange(2000) % 10 == 0
+    for search in (lambda: Copies(texts, 0.8).first_kept(), lambda: Copies(texts, 0.8).nearest(held, ~held)):
+        with pytest.raises(DataError, match=r"more than 1,000 pairs .* `replace`, raise `similarity`"):
+            search()
+
+
+def test_an_image_is_stood_for_by_the_first_kept_one() -> None:
     pairs = pd.DataFrame({"first": [0, 1, 2], "second": [1, 2, 3]})
     assert representatives(4, pairs).tolist() == [0, 0, 2, 2]
 
 
-def test_no_texts_no_pairs() -> None:
+def test_no_texts_no_copies() -> None:
     for texts in ([], ["one"], ["one", "two and three"], ["", " "]):
-        assert len(near_pairs(pd.Series(texts, dtype="str"), 0.8)) == (1 if texts == ["", " "] else 0)
+        search = Copies(pd.Series(texts, dtype="str"), 0.8)
+        assert search.first_kept().tolist() == ([0, 0] if texts == ["", " "] else list(range(len(texts))))
+        held = np.arange(len(texts)) == 0
+        assert len(search.nearest(held, ~held)) == (texts == ["", " "])
+
+
+def test_long_texts_are_worked_on_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = pd.Series([*near_texts(), " ".join(WORDS) * 3, " ".join(WORDS) * 3 + "x"])
+    whole = Copies(texts, 0.8).first_kept().tolist()
+    monkeypatch.setattr(near, "BLOCK", 2000)
+    assert Copies(texts, 0.8).first_kept().tolist() == whole and whole[-1] == len(texts) - 2
 
 
 def parts_of(table: pd.DataFrame, section: Split) -> dict[str, str]:

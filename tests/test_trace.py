@@ -105,6 +105,21 @@ def test_a_dropped_row_ends_where_it_was_dropped(recipe: Path, capsys: pytest.Ca
     assert traced(recipe, "64", capsys)["clean"]["repeats"] == [partner]
 
 
+def test_a_row_that_clean_dropped_shows_the_text_that_was_dropped(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from flows import trace
+
+    with (tmp_path / "data" / "rows.csv").open("a", encoding="utf-8") as table:
+        table.write("the <b>same</b> again,good\nThe &amp;,\n")
+    copy, unlabelled = traced(recipe, "67", capsys)["clean"], traced(recipe, "68", capsys)
+    assert copy["text"] == "the same again" and copy["changed"] and copy["repeats"]
+    assert unlabelled["clean"]["text"] == "The &" and unlabelled["end"]["reason"] == "missing label"
+    trace.command(recipe, "68", [], False)
+    shown = capsys.readouterr().out
+    assert "clean     missing label" in shown and "text: 'The &'" in shown
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [

@@ -32,7 +32,8 @@ class Done:
 
 @dataclass(frozen=True)
 class Cleaned:
-    """Rows that are left; dropped rows: id, reason, other (id of the row repeated or contradicted); a line per step."""
+    """Rows that are left; dropped rows: id, reason, other (id of the row repeated or contradicted), text (as the steps
+    before had left it; null for images); a line per step."""
 
     rows: pd.DataFrame
     dropped: pd.DataFrame

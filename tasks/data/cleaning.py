@@ -28,7 +28,7 @@ IMAGES = (
     steps.Duplicates(kind="duplicates"),
 )
 """What is done to images where the recipe is silent."""
-LOST = {"id": "str", "reason": "str", "other": "str"}
+LOST = {"id": "str", "reason": "str", "other": "str", "text": "str"}
 
 
 def clean_rows(rows: pd.DataFrame, section: steps.Clean, images: Path | None = None) -> Cleaned:
@@ -92,7 +92,7 @@ def _drop(rows: pd.DataFrame, step: Any, seen: pd.DataFrame) -> tuple[pd.DataFra
     content = shown.get("file", shown[repeats.content(rows)]).fillna("")
     losses = tuple(zip(shown["reason"], shown["id"], content, strict=True))
     facts = {"dropped": len(gone), "losses": losses, "listed": found.listed, "note": found.note}
-    return rows[stays], gone[list(LOST)].astype(LOST), facts
+    return rows[stays], gone.reindex(columns=list(LOST)).astype(LOST), facts
 
 
 def missing(rows: pd.DataFrame, step: steps.Missing) -> Drops:

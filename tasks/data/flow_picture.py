@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from .ledger import DROPPED, PARTS, STAGES, flow_of_rows
+from .lettering import spell
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -79,17 +80,13 @@ def _branches(ledger: pd.DataFrame) -> dict[str, list[tuple[str, int, float]]]:
     found: dict[str, list[tuple[str, int, float]]] = {}
     counted = pd.DataFrame({"stage": gone["stage"], "reason": named}).value_counts().reset_index()
     for stage, reason, count in counted.itertuples(index=False):
-        found.setdefault(str(stage), []).append((_drawable(str(reason)), int(count), int(count) / len(ledger)))
+        found.setdefault(str(stage), []).append((_named(str(reason)), int(count), int(count) / len(ledger)))
     return found
 
 
-def _drawable(reason: str) -> str:
-    """Not too wide, and letters that matplotlib's font lacks as code points (a reason may hold a column's name)."""
-    from matplotlib.font_manager import FontProperties, findfont, get_font
-
-    known = get_font(findfont(FontProperties())).get_charmap()
-    short = reason if len(reason) <= WIDEST else reason[: WIDEST - 1] + "…"
-    return "".join(letter if ord(letter) in known else f"U+{ord(letter):04X}" for letter in short)
+def _named(reason: str) -> str:
+    """Not too wide, and in letters that can be drawn (a reason may hold a column's name)."""
+    return spell(reason if len(reason) <= WIDEST else reason[: WIDEST - 1] + "…")
 
 
 def _percent(share: float) -> str:

@@ -9,7 +9,6 @@ import pandas as pd
 from configs import cleaning as steps
 
 from .drops import Drops, reason_where
-from .near import representatives
 from .repeats import best_first
 
 Hashes = npt.NDArray[np.uint64]
@@ -28,6 +27,16 @@ def perceptual_duplicates(rows: pd.DataFrame, step: steps.PerceptualDuplicates, 
     repeated = (others != judged["id"]).reindex(rows.index, fill_value=False)
     reasons = ("unreadable: " + cause).astype("str").fillna(reason_where(repeated, "looks like another image"))
     return Drops(reasons, others.reindex(rows.index))
+
+
+def representatives(count: int, pairs: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Per position the earlier one that stands for it, or itself: taken in order, an image is stood for by the first
+    kept one that it looks like. `pairs` (first < second) are sorted."""
+    stands = np.arange(count)
+    for first, second in zip(pairs["first"].tolist(), pairs["second"].tolist(), strict=True):
+        if stands[first] == first and stands[second] == second:
+            stands[second] = first
+    return stands
 
 
 def alike(hashes: Hashes, distance: int) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from configs.starter import Facts
 
 from .cleaning import clean_rows
 from .columns import SPLITS, take_columns
-from .files import DataError, check_encoding, check_file
+from .files import DataError, check_encoding, check_file, detect_encoding
 from .ledger import PARTS
 from .rows import with_ids
 from .splitting import split_rows
@@ -60,9 +60,8 @@ def read_unknown(path: Path) -> tuple[pd.DataFrame, FileSource, list[str]]:
         try:
             check_encoding(path, encoding)
         except DataError as error:
-            encoding = "cp1252"
-            check_encoding(path, encoding)
-            notes.append(f"{str(error).partition(';')[0]}; read as cp1252, so look at the accents")
+            encoding = detect_encoding(path)
+            notes.append(f"{str(error).partition(';')[0]}; encoding detected as {encoding}, so look at the accents")
     form: Format | None = None if known else kind  # type: ignore[assignment]
     source = FileSource(kind="file", path=str(path), format=form, encoding=encoding)
     if kind in ("csv", "tsv"):

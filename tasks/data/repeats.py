@@ -4,9 +4,9 @@ import pandas as pd
 
 from configs import cleaning as steps
 
+from .copies import Copies
 from .drops import Drops, drop_where
 from .files import DataError
-from .near import near_pairs, representatives
 
 SPLIT_ORDER = {"test": 0, "validation": 1, "train": 2}
 """Of equal rows in several given splits the one is kept that must not be lost: test before training."""
@@ -61,7 +61,7 @@ def duplicates(rows: pd.DataFrame, step: steps.Duplicates) -> Drops:
 def near_duplicates(rows: pd.DataFrame, step: steps.NearDuplicates) -> Drops:
     """Texts that nearly equal one that is kept, whatever the label of either."""
     ordered = best_first(rows[rows["text"].notna()])
-    stands = representatives(len(ordered), near_pairs(ordered["text"], step.similarity))
+    stands = Copies(ordered["text"], step.similarity).first_kept()
     kept = pd.Series(ordered["id"].to_numpy()[stands], index=ordered.index, dtype="str")
     return drop_where(
         (kept != ordered["id"]).reindex(rows.index, fill_value=False), "near-duplicate", kept.reindex(rows.index)

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 
 import pandas as pd
 import pyarrow as pa
@@ -13,12 +13,12 @@ from configs.text_steps import UNSPACED
 
 from .drops import Drops, reason_where
 from .files import DataError
+from .languages import NO_LANGUAGE, tell_languages
 from .optional import package
 from .texts import SPACE, change_where
 
-UNDECIDED = -1e38
-"""Scores below it are py3langid's mark of a text in which it knows no feature."""
-NO_LANGUAGE = "zxx"
+PIECES = 2**17
+"""Different words, and what stands between them, that are remembered at once."""
 
 
 @cache
@@ -29,7 +29,7 @@ def _word() -> re.Pattern[str]:
     """
     marks = "".join(c for c in map(chr, range(2**16)) if unicodedata.category(c)[0] == "M")
     part = rf"[\w{marks}\u200c\u200d]+"
-    return re.compile(rf"({part}(?:['’]{part})*)[^\S\n]*")
+    return re.compile(rf"({part}(?:['’]{part})*[^\S\n]*)")
 
 
 def drop_stop_words(column: pd.Series, step: steps.StopWords) -> pd.Series:
@@ -37,10 +37,11 @@ def drop_stop_words(column: pd.Series, step: steps.StopWords) -> pd.Series:
     listed = {word.casefold().replace("’", "'") for word in (*step.words, *_stop_list(step))}
     word = _word()
 
-    def keep(found: re.Match[str]) -> str:
-        return "" if found[1].casefold().replace("’", "'") in listed else found[0]
+    @lru_cache(PIECES)
+    def keep(piece: str) -> str:
+        return "" if piece.rstrip().casefold().replace("’", "'") in listed else piece
 
-    return change_where(column, column.notna(), lambda text: word.sub(keep, text))
+    return change_where(column, column.notna(), lambda text: "".join(map(keep, word.split(text))))
 
 
 def _stop_list(step: steps.StopWords) -> set[str]:
@@ -76,7 +77,6 @@ def language(rows: pd.DataFrame, step: steps.Language) -> Drops:
     if unknown:
         raise DataError(f"py3langid knows no {', '.join(unknown)}; it knows {', '.join(sorted(identifier.labels))}")
     asked = rows.loc[_count(rows["text"], r"\pL") >= max(step.min_chars, 1), "text"]
-    told = [name if score > UNDECIDED else NO_LANGUAGE for name, score in map(identifier.classify, asked)]
-    found = pd.Series(told, index=asked.index, dtype="str")
+    found = tell_languages(asked, identifier)
     other = found[~found.isin([*step.keep, NO_LANGUAGE])]
     return Drops(("language: " + other).reindex(rows.index))

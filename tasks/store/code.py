@@ -2,6 +2,8 @@
 
 import ast
 import importlib.metadata
+import importlib.util
+import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -16,6 +18,7 @@ OUTSIDE = ("configs", "tasks.cached", "tasks.artifact", "tasks.store")
 """Not part of any closure: recipe values are in the key already, the cache has FORMAT."""
 SHOWING = {"matplotlib", "rich", "mlflow", "prefect", "pydantic", "typer", "yaml", "grimp"}
 """Libraries that shape what is shown or configured, not the bytes of an artifact."""
+ABSENT = "not installed"
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "great_expectations": "great-expectations", "PIL": "pillow"}
 
 
@@ -45,13 +48,23 @@ def closure(module: str) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def versions(libraries: set[str]) -> dict[str, str]:
-    """Installed versions of third-party top-level packages; the standard library and SHOWING left out."""
+    """Installed versions of third-party top-level packages; the standard library and SHOWING left out.
+
+    An absent package has the version ABSENT: the stage that needs it will say so. Raises LookupError for one that
+    can be imported, but of which no version is known.
+    """
     found = {}
-    for library in sorted({name.partition(".")[0] for name in libraries} - SHOWING):
+    names = {name.partition(".")[0] for name in libraries} - SHOWING
+    for library in sorted(names - sys.stdlib_module_names):  # of these, Python's version is in the key
         try:
             found[library] = importlib.metadata.version(DISTRIBUTIONS.get(library, library))
-        except importlib.metadata.PackageNotFoundError:  # standard library: Python's version is in the key
-            continue
+        except importlib.metadata.PackageNotFoundError:
+            if importlib.util.find_spec(library) is not None:
+                raise LookupError(
+                    f"no version is known of the package {library}, on which a stage's output depends; "
+                    "name its distribution in DISTRIBUTIONS (tasks/store/code.py)"
+                ) from None
+            found[library] = ABSENT
     return found
 
 

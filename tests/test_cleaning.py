@@ -263,6 +263,7 @@ def found_again(listed: set[str], wrong: set[str]) -> tuple[float, float]:
     return len(listed & wrong) / len(wrong), len(listed & wrong) / max(len(listed), 1)
 
 
+@pytest.mark.faults
 def test_flipped_labels_are_listed_and_only_dropped_on_request() -> None:
     """On texts whose label two of a dozen words tell."""
     rng = random.Random(0)

@@ -158,6 +158,7 @@ def run(found: Any, seeds: int = 2, first_is_new: bool = False) -> dict[str, Any
     return result
 
 
+@pytest.mark.faults
 def test_two_rates_from_recipes_to_verdict(harness: None, heard: list[Event]) -> None:
     """Four trainings, then none; one parent run in MLflow with four children; nothing registered."""
     from tasks.tracking.runs import client
@@ -197,6 +198,7 @@ def test_two_rates_from_recipes_to_verdict(harness: None, heard: list[Event]) ->
     assert api.search_registered_models() == []
 
 
+@pytest.mark.faults
 def test_prefect_shows_the_trainings_and_the_report(harness: None, heard: list[Event]) -> None:
     from prefect.client.orchestration import get_client
 
@@ -209,6 +211,7 @@ def test_prefect_shows_the_trainings_and_the_report(harness: None, heard: list[E
     assert "data:image/png;base64" in pages[-1]
 
 
+@pytest.mark.faults
 def test_a_training_has_one_parent(harness: None, heard: list[Event]) -> None:
     """The second comparison lists the trainings that belong to the first, and leaves them there."""
     from tasks.tracking.runs import client
@@ -221,6 +224,7 @@ def test_a_training_has_one_parent(harness: None, heard: list[Event]) -> None:
     assert second["mlflow_run_id"] != first["mlflow_run_id"]
 
 
+@pytest.mark.faults
 def test_starts_of_a_pretrained_text_model(harness: None, heard: list[Event], tmp_path: Path) -> None:
     local_model(tmp_path / "data" / "start", "gpt2", GPT2)
     found = run(variants(RECIPE, "train.model={kind: files, path: start}", starts="pretrained,scratch"), 2, True)
@@ -230,12 +234,14 @@ def test_starts_of_a_pretrained_text_model(harness: None, heard: list[Event], tm
     assert found["pairs"][0]["difference"]["mean"] == pytest.approx(means[0] - means[1])
 
 
+@pytest.mark.faults
 def test_other_test_rows_are_refused_before_anything_is_trained(harness: None, heard: list[Event]) -> None:
     with pytest.raises(StageError, match=r"a paired test needs the same rows\. The recipes differ in split;"):
         run(variants(RECIPE, RECIPE, "split.seed=7"))
     assert not [event for event in heard if event.stage == "train"]
 
 
+@pytest.mark.faults
 def test_other_labels_are_refused(harness: None, heard: list[Event], tmp_path: Path) -> None:
     table = pd.read_csv(ROOT / "tasks" / "data" / "demo" / "reviews.csv")
     table.assign(label=table["label"].replace({"pos": "good"})).to_csv(tmp_path / "data" / "good.csv", index=False)
@@ -283,6 +289,7 @@ def test_groups_are_the_units_where_the_split_is_by_group(tmp_path: Path) -> Non
     assert _units(made, by_group=False)[1].tolist() == [0, 1, 2, 3]
 
 
+@pytest.mark.faults
 def test_one_json_document_on_stdout(
     harness: None, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

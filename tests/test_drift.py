@@ -162,5 +162,6 @@ LARGE = pytest.mark.faults
     [("reviews", 100), ("polarity", 300), *(pytest.param(*case, marks=LARGE) for case in
                                             (("reviews", 670), ("polarity", 100), ("polarity", 10_662)))],
 )  # fmt: skip
+@pytest.mark.faults
 def test_resamples_are_rarely_flagged(name: str, size: int) -> None:
     assert false_alarms(name, size, 200) <= 4

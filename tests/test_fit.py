@@ -318,6 +318,7 @@ def test_f10_a_damaged_best_checkpoint_is_not_ended_with(tmp_path: Path) -> None
     assert not checkpoints(calm.root), "even when training had ended"
 
 
+@pytest.mark.faults
 def test_early_stopping_survives_a_resume(tmp_path: Path) -> None:
     how = section(**LEVEL, patience=2)
     calm = train(tmp_path / "calm", how)

@@ -215,6 +215,7 @@ def test_the_cache_the_tracking_and_the_schema_change_nothing(copy: Path) -> Non
     assert changed(copy, {path: text + "\nPLANTED = 1\n" for path, text in texts.items()}) == [set()]
 
 
+@pytest.mark.faults
 def test_a_new_import_brings_its_code_and_library_along(copy: Path) -> None:
     path = "tasks/data/cleaning.py"
     text = sources(copy, path)[path]

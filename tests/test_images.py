@@ -277,6 +277,7 @@ def trained(root: Path, how: Train, kill: int | None = None) -> tuple[dict[str, 
 CHANGES = tuple(step for step in ALL if step.kind != "color_jitter")
 
 
+@pytest.mark.faults
 def test_a_killed_training_goes_on_with_the_same_images(tmp_path: Path) -> None:
     how = training(augment=CHANGES)
     calm, fitted = trained(tmp_path / "calm", how)

@@ -1,6 +1,6 @@
 # make demo, make test: each sets everything up first, once.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint faults bench all lock screenshots clean
+.PHONY: help setup demo test lint faults long bench all lock screenshots clean
 SHELL := /bin/bash
 PY := .venv/bin/python
 READY := .venv/.ready
@@ -17,8 +17,9 @@ help:
 	@echo "make test         set up, then run the tests"
 	@echo "make lint         ruff, ruff format, mypy --strict, import-linter"
 	@echo "make faults       faults that Temper survives, at length"
+	@echo "make long         simulations of many minutes"
 	@echo "make bench        benchmarks: ratios, both sides in one run"
-	@echo "make all          lint, test, faults, bench"
+	@echo "make all          lint, test, faults, long, bench"
 	@echo "make lock         resolve requirements.lock anew from pyproject.toml"
 	@echo "make screenshots  the README's pictures, from a running demo"
 
@@ -40,7 +41,7 @@ demo: setup
 	@.venv/bin/temper run configs/reviews_demo.yaml
 
 test: setup
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not faults"
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not faults and not long"
 
 lint: setup
 	@.venv/bin/ruff check .
@@ -54,7 +55,10 @@ faults: setup
 bench: setup
 	@for file in tests/bench_*.py; do echo "== $$file"; $(PY) $$file || exit 1; done
 
-all: lint test faults bench
+long: setup
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m long
+
+all: lint test faults long bench
 
 lock:
 	@.venv/bin/uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --extra dev pyproject.toml -o requirements.lock

@@ -119,6 +119,7 @@ def test_emoji_directions_and_scripts_are_unharmed(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", LISTS)
+@pytest.mark.faults
 def test_long_texts_and_nulls_go_through_every_step(kind: str) -> None:
     long = ("Ein langer Text, <b>fett</b> &amp; @wer http://t.co/x 😀 शब्द\x00 " * 20_000)[: 2**20]
     hard = ["<" * 2**20, "&" * 2**20, "<a " * 2**18, "http://" * 2**17, "@" * 2**20, "(" * 2**20, "<!--" * 2**18]
@@ -136,6 +137,7 @@ nasty = st.lists(st.sampled_from(LETTERS) | st.sampled_from(PIECES), max_size=14
 @pytest.mark.parametrize("kind", [kind for kind in LISTS if kind != "html"])
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(text=nasty | st.text(max_size=20))
+@pytest.mark.faults
 def test_a_step_taken_twice_changes_nothing_more(kind: str, text: str) -> None:
     for values in LISTS[kind]:
         once = changed([text], kind, **values)
@@ -162,6 +164,7 @@ chosen = st.lists(
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(nasty | st.none(), st.sampled_from(["neg", "pos", " ", None])), max_size=12), chosen)
+@pytest.mark.faults
 def test_rows_are_conserved_by_any_steps(pairs: list[tuple[str | None, str | None]], chosen: list[object]) -> None:
     rows = table([text for text, _ in pairs], [label for _, label in pairs])
     found = cleaned(rows, *chosen)
@@ -230,6 +233,7 @@ def test_length_counts_characters_or_words() -> None:
     assert reasons(rows, step("length", min=1, max=3, unit="words")) == {"": "too short", "a b\u3000c d": "too long"}
 
 
+@pytest.mark.faults
 def test_other_languages_leave_and_what_cannot_be_told_stays() -> None:
     german, english = "Das Zimmer war sehr klein und leider auch laut", "the room was small and the street was loud"
     rows = table(
@@ -423,6 +427,7 @@ def stage(tmp_path: Path, lines: list[str], section: Clean) -> Path:
     return clean.perform(section, {"checked": checked}).result.path
 
 
+@pytest.mark.faults
 def test_the_stage_counts_shows_and_keeps_what_it_did(tmp_path: Path) -> None:
     lines = [f"<b>text</b> {n},{'pos' if n % 2 else 'neg'}" for n in range(30)]
     section = Clean(steps=("html", "duplicates", step("contradictions")))  # type: ignore[arg-type]

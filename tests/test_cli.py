@@ -94,6 +94,7 @@ def test_bad_data_end_in_a_message_and_code_1(
     assert not list(home.rglob("*.partial")), "something half-written is left"
 
 
+@pytest.mark.faults
 def test_a_failed_stage_ends_the_flow_with_code_1(tmp_path: Path) -> None:
     """Through Prefect as well: the message once, and no traceback."""
     (tmp_path / "data" / "rows.csv").write_bytes(b"")
@@ -102,6 +103,7 @@ def test_a_failed_stage_ends_the_flow_with_code_1(tmp_path: Path) -> None:
     assert "the file is empty" in done.stderr
 
 
+@pytest.mark.faults
 def test_predict_names_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from flows import predict
 

@@ -95,6 +95,7 @@ texts = st.lists(st.tuples(st.sampled_from(["a", "b", " a", "", "c d", "ä"]), s
 
 @given(texts)
 @settings(max_examples=60, deadline=None)
+@pytest.mark.faults
 def test_rows_are_conserved(pairs: list[tuple[str, str]]) -> None:
     rows = table(*[(text or None, label or None, None) for text, label in pairs])
     cleaned = clean_rows(rows, Clean(max_dropped=1.0))

@@ -134,6 +134,7 @@ def damages(directory: Path, saved: dict[str, bytes], random: Random) -> Iterato
 
 
 @pytest.mark.timeout(60)
+@pytest.mark.faults
 def test_no_damage_is_ever_served() -> None:
     made = build("k", contents())
     directory, saved = made.path, read_all(made.path)
@@ -419,6 +420,7 @@ class FaultyDisk:
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EACCES])
+@pytest.mark.faults
 def test_a_disk_that_fails_at_any_point_costs_nothing_that_was_there(number: int) -> None:
     old, clean, points = build("old", contents(1)), build("clean", contents()).digest, 0
     for at in itertools.count(1):

@@ -494,6 +494,7 @@ def alarms(name: str, seed: int) -> list[str]:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.faults
 def test_a_planted_fault_is_found(fault: str) -> None:
     if fault.startswith("label map"):
         assert found_fault("polarity", fault, 0)

@@ -248,6 +248,7 @@ def damaged_and_resumed(root: Path, how: str, name: str, prepared: Path, whole: 
 
 
 @pytest.mark.parametrize(("how", "name"), [("flipped", WEIGHTS), ("truncated", "optimizer.pt"), ("emptied", "")])
+@pytest.mark.faults
 def test_f10_a_damaged_checkpoint_is_not_resumed_from(
     how: str, name: str, tmp_path: Path, prepared: Path, whole: Run
 ) -> None:
@@ -298,6 +299,7 @@ def test_f10_a_stray_aside_folder_is_written_over(tmp_path: Path, prepared: Path
 LEVEL = {"learning_rate": 1e-9, "metric": "accuracy", "epochs": 4}
 
 
+@pytest.mark.faults
 def test_f10_a_damaged_best_checkpoint_is_not_ended_with(tmp_path: Path) -> None:
     """The newest is intact, but the weights that training would end with are not: all is trained anew."""
     how = section(**{**LEVEL, "epochs": 2})
@@ -334,6 +336,7 @@ def test_early_stopping_survives_a_resume(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("case", ["worse from the start", "all the same", "ever better"])
+@pytest.mark.faults
 def test_the_model_ends_with_the_best_weights(case: str, tmp_path: Path) -> None:
     """Validation rows of the other class, a rate of nothing, or rows of the same class."""
     other = {"worse from the start": (1,), "all the same": (0, 1), "ever better": (0,)}[case]
@@ -384,6 +387,7 @@ def test_a_loss_that_is_no_number_stops_before_a_checkpoint(cause: str, tmp_path
     assert not checkpoints(tmp_path)
 
 
+@pytest.mark.faults
 def test_without_validation_rows_the_last_weights_are_kept(tmp_path: Path) -> None:
     feed = Feed(FEED.train, None, FEED.collate, FEED.class_ids)
     calm = train(tmp_path / "calm", feed=feed)

@@ -74,6 +74,7 @@ def test_only_the_learning_rate_retrains(heard: list[Event]) -> None:
     assert changes["train"] == ("section.learning_rate: 0.001 → 0.0005",)
 
 
+@pytest.mark.faults
 def test_another_split_seed_reruns_from_split_on(heard: list[Event]) -> None:
     perform(recipe(), heard)
     statuses = perform(recipe("split.seed=1"), heard)
@@ -107,6 +108,7 @@ def test_a_new_test_row_does_not_retrain(heard: list[Event], tmp_path: Path) -> 
     assert statuses["evaluate"] == "run"
 
 
+@pytest.mark.faults
 def test_encoder_classification(heard: list[Event], tmp_path: Path) -> None:
     words = sorted(set(" ".join(pd.read_csv(ROOT / "tasks/data/demo/reviews.csv")["text"]).lower().split()))
     folder = tmp_path / "data" / "vocab"
@@ -126,6 +128,7 @@ def test_encoder_classification(heard: list[Event], tmp_path: Path) -> None:
     assert statuses["train"] == statuses["evaluate"] == "run"
 
 
+@pytest.mark.faults
 def test_the_model_loads_elsewhere_and_takes_texts_and_tables(
     harness: None, heard: list[Event], place: Path, tmp_path: Path
 ) -> None:

@@ -337,6 +337,7 @@ def test_a_file_that_is_no_table_is_named(tmp_path: Path, name: str, content: by
         read_unknown(tmp_path / name)
 
 
+@pytest.mark.faults
 def test_mistakes_end_the_command_with_code_2_and_write_nothing(tmp_path: Path) -> None:
     assert (
         "nosuch.csv: no such file, here or below TEMPER_DATA"
@@ -356,6 +357,7 @@ def test_a_recipe_is_named_after_its_file(stem: str, name: str) -> None:
     assert slug(stem) == name
 
 
+@pytest.mark.faults
 def test_public_sets_are_understood(datasets: Path, tmp_path: Path) -> None:
     found = {}
     for place in (

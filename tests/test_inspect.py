@@ -66,6 +66,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str, code: int, recipe: 
     return " ".join(capsys.readouterr().err.split())
 
 
+@pytest.mark.faults
 def test_a_row_of_each_part_by_number_id_and_file(
     digits: dict[str, Artifact], trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -168,6 +168,7 @@ def test_a_mistake_is_named_with_its_place(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.faults
 def test_the_command_ends_at_once_with_code_2_and_makes_nothing(tmp_path: Path, home: Path, name: str) -> None:
     case, message = WRONG[name]
     file = write(tmp_path / "wrong.yaml", case)

@@ -153,6 +153,7 @@ class Naive(nn.Module):
 
 
 @pytest.mark.parametrize("kind", ["generative", "classifier"])
+@pytest.mark.faults
 def test_f16_the_gradient_does_not_depend_on_the_micro_batch(kind: str, tmp_path: Path) -> None:
     """13 rows: groups of 8 and 5, as 8x1, 4x2, 2x4 (its last micro-batch has one row) and 1x8."""
     make, encoding = (writer, WRITER) if kind == "generative" else (reader, READER)
@@ -184,6 +185,7 @@ def test_the_effective_batch_is_the_mean_over_its_targets(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("kind", ["generative", "classifier"])
+@pytest.mark.faults
 def test_gradient_checkpointing_changes_no_gradient(kind: str, tmp_path: Path) -> None:
     make, encoding = (writer, WRITER) if kind == "generative" else (reader, READER)
     steps = []

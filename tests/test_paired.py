@@ -81,7 +81,7 @@ def test_a_planted_difference_is_found(trainings: int, least: float) -> None:
     assert found["verdict"] == found["helped"], "never the wrong way round"
 
 
-@pytest.mark.faults
+@pytest.mark.long
 @pytest.mark.parametrize("trainings", [2, 3, 5, 10])
 @pytest.mark.parametrize(("rows", "accuracy"), [(100, 0.97), (200, 0.8), (1000, 0.9)])
 @pytest.mark.parametrize("seed", [0.0, 0.1, 0.3])
@@ -92,7 +92,7 @@ def test_level_at_length(trainings: int, rows: int, accuracy: float, seed: float
     assert found["verdict"] <= at_most(ALPHA, 1000), found
 
 
-@pytest.mark.faults
+@pytest.mark.long
 @pytest.mark.parametrize(("trainings", "accuracy", "least"), [(3, 0.93, 0.75), (5, 0.93, 0.95), (3, 0.95, 0.97)])
 def test_power_at_length(trainings: int, accuracy: float, least: float) -> None:
     found = rates(1000, (trainings, 1000), (0.9, accuracy), seed=0.05, own=0.5)

@@ -188,6 +188,7 @@ def test_labels_are_shortened_by_columns(text: str, width: int, short: str) -> N
 
 @pytest.mark.parametrize("classes", [1, 2, 15, COUNTED, COUNTED + 1, 3 * MOST_CLASSES])
 @pytest.mark.parametrize("name", ["{}", "一个很长的类别名称 {}"])
+@pytest.mark.faults
 def test_a_confusion_matrix_is_readable(tmp_path: Path, figures: list[Any], classes: int, name: str) -> None:
     """No label covers another or is cut off, and the picture stays below 2,000 pixels a side."""
     counts = np.eye(classes, dtype=np.int64) * 1234

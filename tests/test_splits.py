@@ -91,6 +91,7 @@ SIMILARITIES = pytest.mark.parametrize("similarity", [0.5, 0.7, 0.8, 0.9, 1.0])
 
 
 @SIMILARITIES
+@pytest.mark.faults
 def test_the_first_kept_are_those_of_a_comparison_of_all_with_all(similarity: float) -> None:
     texts = near_texts()
     stands = Copies(pd.Series(texts), similarity).first_kept().tolist()
@@ -105,6 +106,7 @@ def test_the_first_kept_are_those_of_a_comparison_of_all_with_all(similarity: fl
 
 @SIMILARITIES
 @pytest.mark.parametrize("crowd", [1, 32, 10**9])
+@pytest.mark.faults
 def test_leaks_are_those_of_a_comparison_of_all_with_all(
     similarity: float, crowd: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -227,6 +227,7 @@ def test_a_stage_killed_at_any_time_leaves_nothing_torn_and_the_next_run_complet
     assert killed >= 5 and partials >= 3, f"of {rounds} only {killed} were killed, {partials} in mid-write"
 
 
+@pytest.mark.faults
 def test_a_stage_killed_before_any_fsync_or_rename_leaves_nothing_torn(forker: Forker) -> None:
     """The named crash points: the body's twelve renames, then every step of the commit."""
     digest, points, visible = clean_digest(forker, 7), 0, 0

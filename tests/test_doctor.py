@@ -15,6 +15,8 @@ import pytest
 from flows import doctor
 from flows.doctor import Finding
 
+pytestmark = pytest.mark.faults
+
 
 def by_name(findings: Iterator[Finding]) -> dict[str, Finding]:
     return {finding.what: finding for finding in findings}

@@ -14,6 +14,8 @@ from hub_server import Child, Failed, Hub
 from configs.sources import HubSource
 from tasks.store import pins
 
+pytestmark = pytest.mark.faults
+
 CSV = {
     "train.csv": b"text,label\ngood,1\nbad,0\n",
     "validation.csv": b"text,label\nfine,1\n",

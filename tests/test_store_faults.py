@@ -39,6 +39,8 @@ from tasks.artifact import MANIFEST, Artifact, content_digest, describe_files
 from tasks.store import disk
 from tasks.store.output import Output
 
+pytestmark = pytest.mark.faults
+
 SEED = 20261121
 
 

@@ -145,16 +145,23 @@ class Clean:
             return value
         return [{"kind": step} if isinstance(step, str) else step for step in value]
 
-    def require_fit(self, *, pictures: bool) -> None:
-        """Raise ValueError where a step for texts is to clean images, or the other way about."""
-        odd, has = (TextStep, "images") if pictures else (ImageStep, "texts")
-        kinds = [step.kind for step in self.steps or () if isinstance(step, odd)]
-        if kinds:
-            wanted = "texts" if pictures else "images"
-            raise ValueError(f"clean.steps has {', '.join(kinds)}, for {wanted}, but the recipe is about {has}; "
-                             "take it out")  # fmt: skip
+    def require_fit(self, content: str) -> None:
+        """Raise ValueError where a step is for other rows than of texts, dialogues (`messages`) or images."""
+        kinds = {step.kind: wanted(step) for step in self.steps or ()}
+        odd = {kind: wants for kind, wants in kinds.items() if wants not in (None, content)}
+        if odd:
+            raise ValueError(f"clean.steps has {', '.join(odd)}, for {_PLURAL[min(odd.values())]}, but the recipe is "
+                             f"about {_PLURAL[content]}; take it out")  # fmt: skip
 
     @property
     def packages(self) -> tuple[str, ...]:
         """Packages of the extra `clean` that the steps need."""
         return tuple(sorted({name for step in self.steps or () for name in getattr(step, "needs", ())}))
+
+
+_PLURAL = {"text": "texts", "messages": "dialogues", "image": "images"}
+
+
+def wanted(step: Any) -> str | None:
+    """The content that a step is for; None where any will do."""
+    return "text" if isinstance(step, TextStep) else "image" if isinstance(step, ImageStep) else None

@@ -42,7 +42,21 @@ class HubTokenizer:
     """Branch, tag or commit; the commit it stands for is what counts."""
 
 
-TokenizerSource = Annotated[TrainedTokenizer | LocalTokenizer | HubTokenizer, Field(discriminator="kind")]
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class RegisteredTokenizer:
+    """The tokenizer of a model in the MLflow registry."""
+
+    kind: Literal["registered"]
+    """This kind of tokenizer."""
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+    """The model's name in the registry."""
+    version: str = "champion"
+    """Its version's number, or an alias; the files it stands for are what counts."""
+
+
+TokenizerSource = Annotated[
+    TrainedTokenizer | LocalTokenizer | HubTokenizer | RegisteredTokenizer, Field(discriminator="kind")
+]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -77,6 +91,18 @@ class HubModel:
     """Model, as owner/name."""
     revision: str = "main"
     """Branch, tag or commit; the commit it stands for is what counts."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class RegisteredModel:
+    """A model in the MLflow registry, trained on from there."""
+
+    kind: Literal["registered"]
+    """This kind of model."""
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+    """Its name in the registry."""
+    version: str = "champion"
+    """Its version's number, or an alias; the files it stands for are what counts."""
 
 
 Initial = Literal["torch", "keras"]
@@ -170,6 +196,6 @@ class CifarResnet:
     """Whether tensors other than the last layer's may be absent from `file` or of another shape."""
 
 
-TextModel = NewModel | LocalModel | HubModel
+TextModel = NewModel | LocalModel | HubModel | RegisteredModel
 ImageModel = Mlp | Cnn | Torchvision | CifarResnet
 ModelSource = Annotated[TextModel | ImageModel, Field(discriminator="kind")]

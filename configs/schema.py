@@ -7,12 +7,14 @@ from pydantic.dataclasses import dataclass
 
 from .augmentations import Augmentation, ColorJitter
 from .cleaning import Clean
+from .encodings import CLASSES, READS, Encode
 from .expectations import Validate
 from .fields import STRICT, Positive, Share
-from .models import ImageModel, ModelSource, TokenizerSource
+from .models import ImageModel, ModelSource
 from .optimizers import Adamw, Lbfgs, Optimizer
 from .phases import Phase, Schedule
-from .sources import Source
+from .scores import SCORES, Score
+from .sources import Source, holds
 from .splitting import HashSplit, Split, require_fit
 
 Loss = Literal["cross_entropy", "nll", "bce", "softmax_bce", "mse", "euclidean", "cosine"]
@@ -22,82 +24,6 @@ HF_PRESET: dict[str, Any] = {
     "clip": 1.0,
 }
 """What transformers' TrainingArguments would use where a recipe is silent."""
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class GenerativeEncode:
-    """tokens(text) + [end of text] + [label word's first token]; only the last is supervised."""
-
-    kind: Literal["generative"]
-    """This kind of encoding."""
-    tokenizer: TokenizerSource
-    """Where the tokenizer comes from."""
-    max_length: Annotated[int, Field(ge=3)] = 32
-    """Longest row in tokens; of a longer one the last tokens are kept."""
-    padding: Literal["longest", "max_length"] = "longest"
-    """Pad each batch to its longest row, or every row to max_length."""
-    pad_token_id: Annotated[int, Field(ge=0)] | None = None
-    """Filler id of pads (masked by length, never by id); when absent the tokenizer's pad, else its end of text."""
-    label_words: dict[str, str] | None = None
-    """Label to the word the model writes; when absent the label itself."""
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class ClassifierEncode:
-    """The tokenizer's own form for one text ([CLS] text [SEP]); the label is a class id."""
-
-    kind: Literal["classifier"]
-    """This kind of encoding."""
-    tokenizer: TokenizerSource
-    """Where the tokenizer comes from."""
-    max_length: Annotated[int, Field(ge=3)] = 512
-    """Longest row in tokens, special tokens included; of a longer text the first tokens are kept."""
-    padding: Literal["longest", "max_length"] = "longest"
-    """Pad each batch to its longest row, or every row to max_length."""
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class Pixels:
-    """Constants that pixels of 0 to 1 are normalised with, per channel."""
-
-    mean: tuple[float, ...]
-    """Subtracted."""
-    std: tuple[Annotated[float, Field(gt=0)], ...]
-    """Divided by."""
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class ImageEncode:
-    """Images decoded once, or kept as files; the label is a class id."""
-
-    kind: Literal["image"]
-    """This kind of encoding."""
-    mode: Literal["L", "RGB"] = "RGB"
-    """Grey (one channel) or colour (three)."""
-    size: Positive | None = None
-    """Side of the square that the model sees, in pixels; when absent, images stay as they are and must be equal."""
-    fit: Literal["crop", "squash"] = "crop"
-    """`crop` scales the shorter side and cuts the middle; `squash` scales both sides."""
-    resize: Positive | None = None
-    """Side of the square that is stored, in pixels; the model sees its middle, or what train.augment cuts out of it.
-    When absent, `size`."""
-    keep: Literal["auto", "array", "files"] = "auto"
-    """`array`: decoded once into bytes; `files`: as they are, decoded anew for each batch, where decoded images would
-    fill the disk; `auto`: an array of up to 8 GiB, else files."""
-    normalise: Literal["train", "imagenet", "none"] | Pixels = "train"
-    """Constants: of the training images, ImageNet's, none (pixels 0 to 1), or given ones."""
-
-    @model_validator(mode="after")
-    def _fitting(self) -> "ImageEncode":
-        channels = {"L": 1, "RGB": 3}[self.mode]
-        if self.normalise == "imagenet" and channels != 3:
-            raise ValueError("normalise: imagenet needs mode RGB")
-        given = self.normalise
-        if isinstance(given, Pixels) and {len(given.mean), len(given.std)} != {channels}:
-            raise ValueError(f"normalise: mode {self.mode} needs {channels} value(s) in mean and in std")
-        if self.resize is not None and (self.size is None or self.resize < self.size):
-            raise ValueError(f"resize {self.resize} needs a size that is not larger, got {self.size or 'none'}")
-        return self
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -188,9 +114,13 @@ class Evaluate:
     """Resamples behind each interval."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     """Coverage of the intervals."""
-    baselines: tuple[Literal["majority", "tfidf", "centroid"], ...] | None = None
+    baselines: tuple[Literal["majority", "tfidf", "centroid", "nearest"], ...] | None = None
     """What the model is compared with: the commonest label; TF-IDF with logistic regression (texts); the nearest
-    class mean (images). When absent, those that fit."""
+    class mean (images); the answer to the most similar history (dialogues). When absent, those that fit."""
+    max_new_tokens: Positive = 256
+    """Longest turn or target that the model writes, in tokens (dialogues, seq2seq)."""
+    written: Positive | None = None
+    """Test rows for which the model writes, drawn by the seed; when absent all (dialogues, seq2seq)."""
     worst: Annotated[int, Field(ge=0)] = 10
     """How many of the most confident mistakes are shown."""
     seed: int = 0
@@ -203,11 +133,11 @@ class Register:
 
     model: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
     """Name in the MLflow registry."""
-    metric: Literal["accuracy", "macro_f1"] = "accuracy"
-    """The test metric on which champion and challenger meet."""
-    thresholds: dict[Literal["accuracy", "macro_f1"], Share] = Field(default_factory=dict)
-    """Test metrics that a champion must reach."""
-    tolerance: Share = 0.0
+    metric: Score = "accuracy"
+    """The test score on which champion and challenger meet."""
+    thresholds: dict[Score, float] = Field(default_factory=dict)
+    """Test scores that a champion must reach; of those that are better when lower, must not exceed."""
+    tolerance: Annotated[float, Field(ge=0)] = 0.0
     """How much worse than the champion's stored score is still not worse."""
 
 
@@ -221,7 +151,7 @@ class Recipe:
     validate: Validate = Validate()
     clean: Clean = Clean()
     split: Annotated[Split, Field(discriminator="kind")] = HashSplit()
-    encode: Annotated[GenerativeEncode | ClassifierEncode | ImageEncode, Field(discriminator="kind")]
+    encode: Encode
     train: Train
     evaluate: Evaluate = Evaluate()
     register: Register
@@ -236,16 +166,29 @@ class Recipe:
         patient = self.train.patience is not None or any(phase.patience is not None for phase in self.train.phases)
         if patient and _no_validation(self.split):
             raise ValueError("train.patience needs validation rows, but split leaves none")
-        pictures = self.encode.kind == "image"
+        kind, pictures = self.encode.kind, self.encode.kind == "image"
+        content, truth = READS[kind]
+        has, aim = holds(self.download)
+        if has != content or (truth is not None and aim != truth):
+            raise ValueError(f"encode.kind {kind} reads {_said(content, truth)}, but download gives {_said(has, aim)}")
         if pictures != isinstance(self.train.model, ImageModel):
-            fitting = "mlp, cnn, torchvision or cifar_resnet" if pictures else "new, files or hub"
-            raise ValueError(f"train.model.kind {self.train.model.kind} does not go with encode.kind "
-                             f"{self.encode.kind}; use {fitting}")  # fmt: skip
-        self.clean.require_fit(pictures=pictures)
-        require_fit(self.split, pictures=pictures)
-        for name in ("loss", "label_smoothing", "class_weights") if self.encode.kind == "generative" else ():
+            fitting = "mlp, cnn, torchvision or cifar_resnet" if pictures else "new, files, hub or registered"
+            raise ValueError(f"train.model.kind {self.train.model.kind} does not go with encode.kind {kind}; "
+                             f"use {fitting}")  # fmt: skip
+        self.clean.require_fit(content)
+        require_fit(self.split, content)
+        for name in () if kind in ("classifier", "image") else ("loss", "label_smoothing", "class_weights"):
             if getattr(self.train, name) != getattr(Train, name, None):
-                raise ValueError(f"train.{name} is not read with encode.kind: generative")
+                raise ValueError(f"train.{name} is not read with encode.kind: {kind}")
+        for name in () if kind in ("dialogue", "seq2seq") else ("max_new_tokens", "written"):
+            if getattr(self.evaluate, name) != getattr(Evaluate, name, None):
+                raise ValueError(f"evaluate.{name} is not read with encode.kind: {kind}")
+        for name in (self.register.metric, *self.register.thresholds):
+            if name not in SCORES[kind]:
+                raise ValueError(f"register has {name}, but models of encode.kind {kind} are judged by "
+                                 f"{', '.join(SCORES[kind])}")  # fmt: skip
+        if kind not in CLASSES and self.train.metric == "macro_f1":
+            raise ValueError(f"train.metric macro_f1 needs classes, which encode.kind {kind} has not; use loss")
         if self.train.augment and not pictures:
             raise ValueError("train.augment is read only with encode.kind: image")
         if getattr(self.encode, "mode", None) == "L" and any(
@@ -256,6 +199,11 @@ class Recipe:
         if words is not None and labels is not None and set(words) != set(labels):
             raise ValueError(f"encode.label_words names {sorted(words)}, validate.labels {sorted(labels)}")
         return self
+
+
+def _said(content: str, aim: str | None) -> str:
+    named = {"text": "texts", "messages": "dialogues", "image": "images"}[content]
+    return named if aim is None or content == "messages" else f"{named} with a {aim} (download.columns)"
 
 
 def _no_validation(split: Split) -> bool:

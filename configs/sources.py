@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
@@ -15,7 +15,7 @@ Paths = str | Annotated[tuple[str, ...], Field(min_length=1)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Address = Annotated[str, Field(pattern=r"^https?://")]
 Name = Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$")]
-OWN = ("id", "text", "image", "file", "label", "split", "group", "time")
+OWN = ("id", "text", "messages", "image", "file", "label", "target", "split", "group", "time")
 """Columns that Temper names itself; a kept column is called otherwise."""
 SECRETS = re.compile(r"(hf_|gh[pousr]_|github_pat_|glpat-|sk-|xox[abp]-|eyJ|AKIA)\w{12}")
 """Beginnings of well-known tokens: written into a recipe by mistake, they are refused and not repeated."""
@@ -27,8 +27,12 @@ class Columns:
 
     text: str = "text"
     """Column with the text."""
-    label: str = "label"
-    """Column with the label."""
+    messages: str | None = None
+    """Column with a dialogue, in place of a text: a list of messages in OpenAI's or ShareGPT's form, or its JSON."""
+    label: str | None = "label"
+    """Column with the label; null where rows have no classes, as it is with `messages` or `target`."""
+    target: str | None = None
+    """Column with what is to be foretold in place of a label: a text (seq2seq) or a number (regression)."""
     split: str | None = None
     """Column that names the given split (train, validation or test)."""
     group: str | None = None
@@ -42,8 +46,21 @@ class Columns:
     label_names: tuple[str, ...] = ()
     """Names of integer labels 0, 1, …; Hub data sets that carry their own names need none."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_label(cls, values: Any) -> Any:
+        given = getattr(values, "kwargs", values)
+        if isinstance(given, dict) and (given.get("messages") or given.get("target")):
+            return {"label": None, **given}
+        return values
+
     @model_validator(mode="after")
     def _coherent(self) -> "Columns":
+        if self.label is not None and (other := self.messages or self.target):
+            raise ValueError(f"label {self.label!r} and {'messages' if self.messages else 'target'} {other!r} exclude "
+                             "each other; leave one out")  # fmt: skip
+        if self.messages is not None and self.target is not None:
+            raise ValueError("messages and target exclude each other: of a dialogue the model's own turns are foretold")
         if self.time_format is not None and self.time is None:
             raise ValueError("time_format is read only with `time`, the column that it describes")
         if self.time_format not in (None, "s", "ms"):
@@ -61,8 +78,9 @@ class EmbeddedSource:
 
     kind: Literal["embedded"]
     """This kind of source."""
-    name: Literal["reviews", "digits"] = "reviews"
-    """Which set: 670 reviews written for Temper, or scikit-learn's 1,797 digits of 8 x 8 pixels."""
+    name: Literal["reviews", "digits", "hotel_dialogues"] = "reviews"
+    """Which set: 670 reviews written for Temper, scikit-learn's 1,797 digits of 8 x 8 pixels, or a few dozen dialogues
+    of a hotel assistant with its searches."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -194,6 +212,40 @@ class TorchvisionSource:
     """Folder with its files (the MNIST family: four idx files, gzipped or not), so that nothing is downloaded."""
 
 
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class CrosswozSource:
+    """Dialogues about hotels, cut out of CrossWOZ's files, with the searches that the assistant made."""
+
+    kind: Literal["crosswoz"]
+    """This kind of source."""
+    train: Paths
+    """CrossWOZ's file or files (.json, or .json.zip) whose dialogues are for training; relative paths start at
+    TEMPER_DATA."""
+    test: Paths
+    """The file or files whose dialogues are test rows."""
+    hotels: str
+    """CrossWOZ's hotel_db.json, on which searches are run."""
+
+
+Content = Literal["text", "messages", "image"]
+Aim = Literal["label", "target"] | None
+
+
+def holds(source: "Source") -> tuple[Content, Aim]:
+    """What a source's rows are about, and what of them is foretold; None: they have neither label nor target."""
+    match source:
+        case ImagesSource() | TorchvisionSource() | EmbeddedSource(name="digits"):
+            return "image", "label"
+        case CrosswozSource() | EmbeddedSource(name="hotel_dialogues"):
+            return "messages", None
+        case HubSource() | FileSource() | UrlSource():
+            columns = source.columns
+            aim: Aim = "target" if columns.target else "label" if columns.label else None
+            return "messages" if columns.messages else "text", aim
+        case _:
+            return "text", "label"
+
+
 def refuse_secrets(url: str, token: str | None) -> None:
     """Raise ValueError, without repeating it, where a recipe holds a password or token."""
     if "@" in urlsplit(url).netloc:
@@ -224,6 +276,13 @@ def _check_pattern(pattern: str, split_folders: bool) -> None:
 
 
 Source = Annotated[
-    EmbeddedSource | HubSource | FileSource | ClassFilesSource | UrlSource | ImagesSource | TorchvisionSource,
+    EmbeddedSource
+    | HubSource
+    | FileSource
+    | ClassFilesSource
+    | UrlSource
+    | ImagesSource
+    | TorchvisionSource
+    | CrosswozSource,
     Field(discriminator="kind"),
 ]

@@ -81,8 +81,11 @@ class GivenSplit:
 
     kind: Literal["given"]
     """This kind of split."""
-    validation: Literal["given", "none"] = "given"
-    """Whether the source has a validation part."""
+    validation: Literal["given", "none"] | Annotated[float, Field(gt=0, lt=1)] = "given"
+    """Whether the source has a validation part; a share where it has none and one is to be cut out of its training
+    rows by hash, of rows or, where the source has groups, of groups."""
+    seed: int = 0
+    """Enters that hash."""
     near_copies: NearCopies = "report"
     """As in kind hash: what leaks between the given parts is measured and said; `drop` mends it."""
     similarity: Similarity = 0.8
@@ -92,8 +95,9 @@ class GivenSplit:
 Split = HashSplit | TimeSplit | GivenSplit
 
 
-def require_fit(split: Split, *, pictures: bool) -> None:
+def require_fit(split: Split, content: str) -> None:
     """Raise ValueError where a split reads what images do not have."""
+    pictures = content == "image"
     if pictures and split.kind == "time":
         raise ValueError("split.kind time goes by a column of a table, which images do not have; use hash or given")
     if pictures and split.similarity != type(split).similarity:

@@ -4,7 +4,7 @@ import typer
 
 from configs.environment import quiet_tools
 
-from . import compare, data, doctor, init, inspect, mask, pin, plan, predict, run, trace
+from . import chat, compare, data, doctor, init, inspect, mask, pin, plan, predict, run, trace
 
 HELP = """Temper turns one YAML recipe into a registered model.
 
@@ -15,7 +15,7 @@ TEMPER_ARTIFACTS (the cache, default .artifacts), TEMPER_THREADS, MLFLOW_TRACKIN
 
 Exit codes: 0 done, 1 a stage failed, 2 the recipe or the usage is wrong.
 """
-MODULES = (run, compare, plan, data, trace, inspect, mask, predict, init, pin, doctor)
+MODULES = (run, compare, plan, data, trace, inspect, mask, predict, chat, init, pin, doctor)
 
 
 def main() -> None:

@@ -78,6 +78,7 @@ def command(
 
 def read_variants(words: list[str], changes: list[str], starts: str | None) -> "tuple[str, list[Variant]]":
     """The comparison's name and its recipes. Raises RecipeError where there is nothing to compare."""
+    from configs.encodings import CLASSES
     from configs.load import RecipeError, load_recipe
 
     from .starts import Variant
@@ -87,6 +88,10 @@ def read_variants(words: list[str], changes: list[str], starts: str | None) -> "
         if len(given) < 2:
             raise RecipeError("one recipe is nothing to compare: give two or more, or one with --starts")
         found = [(load_recipe(path, [*changes, *own]), own) for path, own in given]
+        for (path, _), (loaded, _) in zip(given, found, strict=True):
+            if loaded.encode.kind not in CLASSES:
+                raise RecipeError(f"{path}: compare counts right answers, and encode.kind {loaded.encode.kind} has no "
+                                  "classes; compare its scores in MLflow")  # fmt: skip
         names = [" ".join([recipe.name, *own]) for recipe, own in found]
         names = [f"{name} ({names[:at].count(name) + 1})" if names.count(name) > 1 else name for at, name in
                  enumerate(names)]  # fmt: skip

@@ -79,11 +79,15 @@ def command(
     Looks at cached results alone and runs nothing: `temper run RECIPE` comes first. Rows of every part can be shown.
     The picture lies in inspected/ below TEMPER_HOME; `temper trace RECIPE ROW` shows the row's whole way.
     """
+    from configs.encodings import CLASSES
     from configs.load import RecipeError, load_recipe
 
     with failures():
         row, overrides = _sort_out(rest or [])
         loaded = load_recipe(recipe, overrides)
+        if loaded.encode.kind not in CLASSES:
+            raise RecipeError(f"{recipe}: encode.kind {loaded.encode.kind} has no classes to draw bars for; `temper "
+                              "trace` shows a row with what the model wrote")  # fmt: skip
         if row is not None and (wrong or seed is not None):
             raise RecipeError(f"{'--wrong' if wrong else '--seed'} draws a row at random; leave it out, or {row!r}")
         if out is not None and out.suffix.lower() != ".png":

@@ -44,37 +44,43 @@ def _show(encoded: "Artifact", rows: int) -> None:
 
     from rich.console import Console
 
-    from tasks.text.encoding import load_encoding
     from tasks.text.parts import read_part
     from tasks.text.tokenizer import load_tokenizer
 
     console = Console(highlight=False)
-    encoding = load_encoding(encoded.file("encoding.json"))
-    tokenizer = load_tokenizer(encoded.file("tokenizer.json").parent, encoding.special)
+    encoding = json.loads(encoded.file("encoding.json").read_text(encoding="utf-8"))
+    tokenizer = load_tokenizer(encoded.file("tokenizer.json").parent, encoding["special"])
+    dialogue = encoding["kind"] == "dialogue"
     part = read_part(encoded.file("train.parquet"))
     for row in range(min(rows, len(part))):
         start, stop = part.encoded.offsets[row], part.encoded.offsets[row + 1]
         ids, labels = part.encoded.ids[start:stop].tolist(), part.encoded.labels[start:stop].tolist()
-        line = colour_pieces(tokenizer.decode([[token] for token in ids]), labels)
-        line.append(f"  → {encoding.labels[part.class_ids[row]]}", "bold")
+        line = colour_pieces(tokenizer.decode([[token] for token in ids]), labels, by_turn=dialogue)
+        if encoding["labels"]:
+            line.append(f"  → {encoding['labels'][part.class_ids[row]]}", "bold")
         cut = int(part.encoded.cut[row])
         console.print(f"[dim]{part.ids[row]}  {len(ids)} tokens{f', {cut} cut' if cut else ''}[/]")
         console.print(line, soft_wrap=False)
         console.print()
     certificate = json.loads(encoded.file("certificate.json").read_text(encoding="utf-8"))["train"]
     console.print(
-        f"{certificate['rows']:,} training rows, {certificate['supervised']:,} supervised of {certificate['tokens']:,} "
-        f"tokens, {certificate['cut_rows']:,} rows cut; the mask certificate "
+        f"{certificate['rows']:,} training {'sequences' if dialogue else 'rows'}, {certificate['supervised']:,} supervised of {certificate['tokens']:,} "
+        f"tokens, {certificate['cut_rows']:,} of them cut; the mask certificate "
         f"{'holds' if certificate['holds'] else 'is BROKEN'} ({len(certificate['violations'])} checks)"
     )
 
 
-def colour_pieces(pieces: list[str], labels: list[int]) -> "Text":
-    """Decoded tokens, supervised ones on green, the others dim."""
+def colour_pieces(pieces: list[str], labels: list[int], *, by_turn: bool = False) -> "Text":
+    """Decoded tokens, supervised ones on green, the others dim; by turn: a new line wherever supervision begins or
+    ends."""
     from rich.text import Text
 
     line = Text()
+    before = None
     for piece, label in zip(pieces, labels, strict=True):
+        if by_turn and before is not None and (label >= 0) != before:
+            line.append("\n")
+        before = label >= 0
         shown = piece.replace("\n", "⏎").replace(" ", "·") or "∅"
         line.append(shown, "black on green" if label >= 0 else "dim")
         line.append("│", "grey30")

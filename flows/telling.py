@@ -1,5 +1,6 @@
 """What a person at the terminal sees of a run: a line a stage, a bar while one works, a summary at the end."""
 
+import math
 import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -15,6 +16,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+
+from configs.scores import sign
 
 if TYPE_CHECKING:
     from tasks.artifact import Version
@@ -80,17 +83,20 @@ class Teller:
         out = Console(highlight=False)
         facts = version.report
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for name, side in (("", "left"), ("test accuracy", "right"), ("interval", "right"), ("macro-F1", "right")):
-            table.add_column(name, justify=side)  # type: ignore[arg-type]
-        low, high = facts["accuracy_interval"]
-        table.add_row(
-            "[bold]this model[/]", f"{facts['accuracy']:.4f}", f"{low:.4f} – {high:.4f}", f"{facts['macro_f1']:.4f}"
-        )
+        first, *others = facts["shown"]
+        table.add_column("")
+        for name in (f"test {first.replace('_', ' ')}", "interval", *(name.replace("_", " ") for name in others)):
+            table.add_column(name, justify="right")
+        low, high = facts["intervals"][first]
+        cells = [f"{facts['scores'].get(name, math.nan):.4f}" for name in facts["shown"]]
+        table.add_row("[bold]this model[/]", cells[0], f"{low:.4f} – {high:.4f}", *cells[1:])
         for name, values in facts["baselines"].items():
-            table.add_row(name, f"{values['accuracy']:.4f}", "", f"{values['macro_f1']:.4f}")
+            cells = [f"{values[score]:.4f}" if score in values else "" for score in facts["shown"]]
+            table.add_row(name, cells[0], "", *cells[1:])
         out.print()
         out.print(table)
-        beaten = [name for name, v in facts["baselines"].items() if v["accuracy"] >= facts["accuracy"]]
+        own = sign(first) * facts["scores"].get(first, math.nan)
+        beaten = [name for name, v in facts["baselines"].items() if first in v and sign(first) * v[first] >= own]
         if beaten:
             out.print(f"[yellow]The model is not better than the baseline {' and '.join(beaten)}.[/]")
         if version.openings > 1:
@@ -101,5 +107,6 @@ class Teller:
         out.print(f"\nMLflow:  mlflow server --backend-store-uri {place}", soft_wrap=True)
         out.print("Prefect: prefect server start", soft_wrap=True)
         alias = f"@{version.aliases[0]}" if version.aliases else f"/{version.version}"
-        what = "IMAGE.png" if facts.get("content") == "image" else '"I would buy this again tomorrow."'
-        out.print(f"Try:     temper predict {version.name}{alias} {what}", soft_wrap=True)
+        what = "IMAGE.png" if facts["content"] == "image" else '"I would buy this again tomorrow."'
+        line = f"chat {version.name}{alias}" if facts["kind"] == "dialogue" else f"predict {version.name}{alias} {what}"
+        out.print(f"Try:     temper {line}", soft_wrap=True)

@@ -112,10 +112,17 @@ def _show(way: dict[str, Any]) -> None:
     if "encode" in way:
         say("encode", *_encode_lines(way["encode"]))
         answer = way["answer"]
-        say("answer", f"{answer['predicted']} with p {answer['p']:.4f}, from {answer['from']}" if answer
-            else "the model is not trained yet")  # fmt: skip
+        say("answer", *_answer_lines(answer))
     end = way["end"]
     say("end", f"dropped in {end['stage']}: {end['reason']}" if "reason" in end else end["state"])
+
+
+def _answer_lines(answer: dict[str, Any]) -> list[str]:
+    if "written" in answer:
+        return [_short(one) for one in answer["written"]] + [answer["from"]]
+    if answer:
+        return [f"{answer['predicted']} with p {answer['p']:.4f}, from {answer['from']}"]
+    return ["the model is not trained yet"]
 
 
 def _short(value: Any) -> str:
@@ -138,4 +145,5 @@ def _encode_lines(facts: dict[str, Any]) -> "list[str | Text]":
     if "pixels" in facts:
         return [f"{facts['pixels']}  → {facts['class']}"]
     count = f"{len(facts['ids'])} tokens, {facts['cut']} cut" if facts["cut"] else f"{len(facts['ids'])} tokens"
-    return [colour_pieces(facts["tokens"], facts["labels"]) + Text(f"  → {facts['class']}", "bold"), count]
+    pieces = colour_pieces(facts["tokens"], facts["labels"], by_turn=facts["dialogue"])
+    return [pieces + Text(f"  → {facts['class']}" if facts["class"] else "", "bold"), count]

@@ -163,7 +163,7 @@ def _placed(recipe: "Recipe", stages: "dict[str, Artifact]", row: Row) -> dict[s
 
 def _why(section: Any, here: "pd.DataFrame") -> str:
     from configs.splitting import GivenSplit, TimeSplit
-    from tasks.data.repeats import content
+    from tasks.data.rows import content
     from tasks.data.splitting import positions
 
     if isinstance(section, GivenSplit):
@@ -185,12 +185,11 @@ def encoded_facts(encoded: "Artifact", row: Row) -> dict[str, Any]:
         encoding = json.loads(encoded.file("encoding.json").read_text(encoding="utf-8"))
         pixels = f"{encoding['width']} x {encoding['height']}, mode {encoding['mode']}"
         return {"pixels": pixels, "class": row.raw["label"]}
-    from tasks.text.encoding import load_encoding
     from tasks.text.parts import read_part
     from tasks.text.tokenizer import load_tokenizer
 
-    encoding = load_encoding(encoded.file("encoding.json"))
-    tokenizer = load_tokenizer(encoded.file("tokenizer.json").parent, encoding.special)
+    encoding = json.loads(encoded.file("encoding.json").read_text(encoding="utf-8"))
+    tokenizer = load_tokenizer(encoded.file("tokenizer.json").parent, encoding["special"])
     rows = read_part(encoded.file(f"{row.state}.parquet"))
     at = rows.ids.index(row.id)
     start, stop = rows.encoded.offsets[at], rows.encoded.offsets[at + 1]
@@ -200,7 +199,8 @@ def encoded_facts(encoded: "Artifact", row: Row) -> dict[str, Any]:
         "ids": ids,
         "labels": rows.encoded.labels[start:stop].tolist(),
         "cut": int(rows.encoded.cut[at]),
-        "class": encoding.labels[rows.class_ids[at]],
+        "class": encoding["labels"][rows.class_ids[at]] if encoding["labels"] else "",
+        "dialogue": encoding["kind"] == "dialogue",
     }
 
 
@@ -209,16 +209,21 @@ def _answer(recipe: "Recipe", row: Row, text: str | None) -> dict[str, Any]:
     import pandas as pd
     import pyarrow.parquet as pq
 
+    from configs.encodings import CLASSES
+
     from .plan import plan
 
     cached = plan(recipe, ask=False)[2]
     if "evaluate" in cached:
         answers = pq.read_table(cached["evaluate"].file("predictions.parquet")).to_pandas()
         mine = answers[answers["id"] == row.id]
+        if "written" in mine:
+            told = "from the report on the test rows" if len(mine) else "answers are kept of test rows alone"
+            return {"written": mine["written"].tolist(), "from": told}
         if len(mine):
             return {"predicted": str(mine["predicted"].iloc[0]), "p": float(max(mine["probabilities"].iloc[0])),
                     "from": "the report on the test rows"}  # fmt: skip
-    if "train" not in cached:
+    if "train" not in cached or recipe.encode.kind not in CLASSES:
         return {}
     from tasks.learn.scoring import score_row
 

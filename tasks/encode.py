@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from configs.schema import ClassifierEncode, GenerativeEncode, ImageEncode
+from configs.encodings import READS, ClassifierEncode, DialogueEncode, Encode, GenerativeEncode, ImageEncode
 
 from .artifact import Artifact
 from .cached import cached_task
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .text.tokenizer import TextTokenizer
 
 EXAMPLES = 3
+LIBRARIES = {"image": ("pillow",), "dialogue": ("tokenizers", "transformers", "jinja2")}
 
 
 @cached_task(
@@ -27,10 +28,10 @@ EXAMPLES = 3
             "train.parquet", "validation.parquet", "test.parquet", "images.parquet", "labels.json", "ledger.parquet",
         )
     },
-    libraries=lambda section: ("pillow",) if section.kind == "image" else ("tokenizers", "transformers"),
+    libraries=lambda section: LIBRARIES.get(section.kind, ("tokenizers", "transformers")),
 )  # fmt: skip
-def encode(out: Output, section: GenerativeEncode | ClassifierEncode | ImageEncode, splits: Artifact) -> None:
-    """Tokenise and mask texts and certify every row, or decode images. Raises DataError, MaskError."""
+def encode(out: Output, section: Encode, splits: Artifact) -> None:
+    """Tokenise and mask texts or dialogues and certify every row, or decode images. Raises DataError, MaskError."""
     import pandas as pd
 
     from .data.flow_picture import describe_flow, draw_flow
@@ -39,14 +40,16 @@ def encode(out: Output, section: GenerativeEncode | ClassifierEncode | ImageEnco
 
     tables = {part: read_rows(splits.file(f"{part}.parquet")) for part in PARTS}
     labels = json.loads(splits.file("labels.json").read_text(encoding="utf-8"))
-    content = "image" if section.kind == "image" else "text"
-    if content not in tables["train"]:
-        raise DataError(f"encode.kind {section.kind} needs rows with {'an' if content == 'image' else 'a'} {content}")
-    if section.kind == "image":
-        ids, dropped, about = _encode_images(out, section, tables, splits.file("images.parquet"), labels)
-    else:
-        ids, dropped, about = _encode_texts(out, section, tables, labels)
-    kept = pd.Series([row for part in PARTS for row in ids[part]], dtype="str")
+    if READS[section.kind][0] not in tables["train"]:
+        raise DataError(f"encode.kind {section.kind} needs rows with {READS[section.kind][0]}")
+    match section:
+        case ImageEncode():
+            ids, dropped, about = _encode_images(out, section, tables, splits.file("images.parquet"), labels)
+        case DialogueEncode():
+            ids, dropped, about = _encode_dialogues(out, section, tables)
+        case GenerativeEncode() | ClassifierEncode():
+            ids, dropped, about = _encode_texts(out, section, tables, labels)
+    kept = pd.Series([row for part in PARTS for row in dict.fromkeys(ids[part])], dtype="str")
     ledger = out.rows("encode", read_ledger(splits.file("ledger.parquet")), kept, dropped)
     out.summary(f"{about}\n\n{describe_flow(ledger)}")
     draw_flow(ledger, out.records / "rows.png")
@@ -79,6 +82,24 @@ def _encode_texts(out: Output, section: GenerativeEncode | ClassifierEncode, tab
     (out.data / "certificate.json").write_text(json.dumps(certificates, indent=1), encoding="utf-8")
     about = _describe(encoding, tokenizer, parts["train"], certificates)
     return {name: part.ids for name, part in parts.items()}, pd.concat(dropped, ignore_index=True), about
+
+
+def _encode_dialogues(out: Output, section: DialogueEncode, tables: Tables) -> Kept:
+    import pandas as pd
+
+    from .text.dialogue_rows import describe, encode_part, make_encoding
+    from .text.parts import write_part
+
+    encoding, tokenizer = make_encoding(section, tables["train"], out.data)
+    ids, dropped, certificates = {}, [], {}
+    for name, table in tables.items():
+        made = encode_part(encoding, tokenizer, table)
+        made.certificate.require(name)
+        write_part(made.part, out.data / f"{name}.parquet")
+        ids[name], certificates[name] = made.part.ids, made.certificate.as_dict()
+        dropped.append(made.dropped)
+    (out.data / "certificate.json").write_text(json.dumps(certificates, indent=1), encoding="utf-8")
+    return ids, pd.concat(dropped, ignore_index=True), describe(encoding, tokenizer, certificates)
 
 
 def _encode_images(out: Output, section: ImageEncode, tables: Tables, images: Path, labels: list[str]) -> Kept:

@@ -1,5 +1,8 @@
 """evaluate: a trained model and the raw test rows come in; a report that a person can judge goes out."""
 
+import json
+from pathlib import Path
+
 from configs.schema import Evaluate
 
 from .artifact import Artifact
@@ -16,13 +19,20 @@ from .store.output import Output
     libraries=("torch", "transformers", "numpy", "scikit-learn"),
 )
 def evaluate(out: Output, section: Evaluate, model: Artifact, encoded: Artifact, splits: Artifact) -> None:
-    """Score the saved model once on the test rows, from their raw contents. Raises StageError."""
+    """Score the saved model once on the test rows, from their raw contents. Raises StageError, DataError."""
+    folder = model.file("config.json").parent
+    kind = json.loads((folder / "encoding.json").read_text(encoding="utf-8"))["kind"]
+    count, summary = (_dialogues if kind == "dialogue" else _classes)(out, section, folder, encoded, splits)
+    out.counts = {"in": count, "out": count, "dropped": 0}
+    out.summary(summary)
+
+
+def _classes(out: Output, section: Evaluate, folder: Path, encoded: Artifact, splits: Artifact) -> tuple[int, str]:
     from .data.rows import read_rows
     from .learn.domains import open_domain
     from .learn.report import compare, describe, save, score
     from .learn.scoring import contents_of
 
-    folder = model.file("config.json").parent
     domain = open_domain(folder)
     parts = {name: domain.read(encoded.file(f"{name}.parquet")) for name in ("train", "test")}
     test = read_rows(splits.file("test.parquet")).set_index("id").loc[parts["test"].ids].reset_index()
@@ -32,5 +42,16 @@ def evaluate(out: Output, section: Evaluate, model: Artifact, encoded: Artifact,
     )
     scored.facts["baselines"] = compare(section, scored, read_rows(splits.file("train.parquet")), parts)
     save(scored, section, out.data, out.records)
-    out.counts = {"in": len(test), "out": len(test), "dropped": 0}
-    out.summary(describe(scored, section.worst))
+    return len(test), describe(scored, section.worst)
+
+
+def _dialogues(out: Output, section: Evaluate, folder: Path, encoded: Artifact, splits: Artifact) -> tuple[int, str]:
+    from .data.rows import read_rows
+    from .learn.dialogue_report import describe, judge, save
+    from .text.parts import read_part
+
+    train, test = (read_rows(splits.file(f"{part}.parquet")) for part in ("train", "test"))
+    kept = test[test["id"].isin(read_part(encoded.file("test.parquet")).ids)]
+    judged = judge(folder, train, kept, section, lambda done, of: out.progress(done, of, "writing"))
+    save(judged, section, out.data, out.records)
+    return len(kept), describe(judged)

@@ -1,18 +1,13 @@
 """register: a model and its report come in; a version in the registry goes out, with an alias if it earned one."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from configs.literal import complete
 from configs.schema import Register
 
 from .artifact import Artifact, Version, lineage
 from .cached import recorded_task
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-SCORES = ("accuracy", "macro_f1", "log_loss", "calibration_error")
 
 
 @recorded_task
@@ -24,7 +19,7 @@ def register(links: dict[str, str], section: Register, model: Artifact, report: 
     from .tracking import lookup
 
     facts = json.loads(report.file("report.json").read_text(encoding="utf-8"))
-    scores = {name: float(facts[name]) for name in SCORES}
+    scores: dict[str, float] = facts["scores"]
     known = lookup.registered(section.model, model.digest, scores)
     found = known is not None
     if known is None:
@@ -45,32 +40,19 @@ def register(links: dict[str, str], section: Register, model: Artifact, report: 
 def _register(
     links: dict[str, str], section: Register, model: Artifact, report: Artifact, facts: dict[str, Any]
 ) -> dict[str, Any]:
-    from .tracking import data, models, promotion, registry, runs
+    from .tracking import data, models, promotion, proof, registry, runs
 
-    client, stages = runs.client(), lineage(report)
-    scores = {name: float(facts[name]) for name in SCORES}
+    client, stages, scores = runs.client(), lineage(report), facts["scores"]
     samples = json.loads((report.records / "samples.json").read_text(encoding="utf-8"))
     run_id = runs.complete_run(client, model, links)
     version = models.find_version(client, section.model, model.digest)
     if version is None:
-        example = _example(samples[:2])
-        version = models.log_version(client, section.model, run_id, model, example, facts["labels"])
+        version = models.log_version(client, section.model, run_id, model, samples[:2], facts)
     registry.log_records(client, run_id, stages, {"register": complete(section)}, facts, scores)
     data.log_data(client, run_id, stages)
     openings = data.open_test_split(client, run_id, stages)
-    models.prove(f"models:/{section.model}/{version.version}", samples)
+    proof.prove(f"models:/{section.model}/{version.version}", facts["kind"], samples)
     with registry.deciding(section.model):
         verdict = promotion.decide(scores, section, promotion.champion_tags(client, section.model))
         registry.settle(client, version, verdict, scores, stages, openings)
     return registry.state(client, version, verdict.text)
-
-
-def _example(samples: list[dict[str, Any]]) -> "pd.DataFrame":
-    """Sample rows as a caller would give them: texts, or the bytes of image files."""
-    import base64
-
-    import pandas as pd
-
-    if "image" in samples[0]:
-        return pd.DataFrame({"image": [base64.b64decode(sample["image"]) for sample in samples]})
-    return pd.DataFrame({"text": [sample["text"] for sample in samples]})

@@ -21,7 +21,7 @@ LIBRARIES = ("torch", "transformers", "accelerate", "safetensors", "numpy")
 
 
 @cached_task(
-    opens={"encoded": ("train.*", "validation.*", "tokenizer.json", "encoding.json")},
+    opens={"encoded": ("train.*", "validation.*", "tokenizer.json", "encoding.json", "hotels.jsonl")},
     libraries=lambda section: (*LIBRARIES, *(("keras",) if getattr(section.model, "framework", "") == "keras" else ())),
     curves=True,
 )
@@ -59,13 +59,13 @@ def _describe(domain: "Domain", fitted: "Fitted", parameters: int, loaded: str) 
     chosen = next((row for row in fitted.history if row["step"] == fitted.step and "eval_loss" in row), None)
     lines = [
         f"# train: weights of step {fitted.step:,} of {fitted.steps:,}",
-        f"- {parameters:,} parameters, {domain.kind}, labels {', '.join(domain.labels)}",
+        f"- {parameters:,} parameters, {domain.kind}"
+        + (f", labels {', '.join(domain.labels)}" if domain.labels else ""),
     ]
     if chosen:
-        lines.append(
-            f"- validation: loss {chosen['eval_loss']:.4f}, accuracy {chosen['eval_accuracy']:.4f}, "
-            f"macro-F1 {chosen['eval_macro_f1']:.4f}"
-        )
+        told = {"loss": "eval_loss", "accuracy": "eval_accuracy", "macro-F1": "eval_macro_f1"}
+        scores = ", ".join(f"{name} {chosen[key]:.4f}" for name, key in told.items() if key in chosen)
+        lines.append(f"- validation: {scores}")
     else:
         lines.append("- no validation rows: the last weights are kept")
     lines.append(f"- {diagnose(fitted.history)}")

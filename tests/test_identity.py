@@ -15,7 +15,7 @@ import pytest
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from configs import cleaning, literal, models, schema, splitting
+from configs import cleaning, encodings, literal, models, schema, splitting
 from configs.fields import STRICT
 from configs.optimizers import Adamw
 from configs.settings import settings
@@ -281,7 +281,7 @@ SECTIONS = [
     cleaning.Clean(),
     splitting.HashSplit(seed=7),
     splitting.GivenSplit(kind="given"),
-    schema.GenerativeEncode(kind="generative", tokenizer=models.TrainedTokenizer(kind="train")),
+    encodings.GenerativeEncode(kind="generative", tokenizer=models.TrainedTokenizer(kind="train")),
     TRAIN,
     schema.Evaluate(),
     schema.Register(model="m"),

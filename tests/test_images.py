@@ -21,7 +21,8 @@ from configs.cleaning import Clean
 from configs.expectations import Validate
 from configs.models import Cnn
 from configs.optimizers import Adam
-from configs.schema import ImageEncode, Train
+from configs.encodings import ImageEncode
+from configs.schema import Train
 from configs.sources import ImagesSource
 from configs.splitting import HashSplit
 from tasks.clean import clean

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from configs import models, sources, splitting
 from configs.load import load_recipe, parse
-from configs.schema import GenerativeEncode, Recipe
+from configs.encodings import GenerativeEncode
+from configs.schema import Recipe
 from configs.starter import _flow, label_words
 from flows.init import prepare, slug
 from tasks.data.cleaning import clean_rows

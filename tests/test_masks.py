@@ -16,7 +16,7 @@ from plain_t1 import IGNORED, plain_t1
 
 import tasks.text.certificate as certificate_module
 from configs.models import LocalTokenizer, TrainedTokenizer
-from configs.schema import ClassifierEncode, GenerativeEncode
+from configs.encodings import ClassifierEncode, GenerativeEncode
 from configs.sources import ClassFilesSource, EmbeddedSource
 from tasks.data.files import DataError
 from tasks.data.ledger import conserve

@@ -75,4 +75,4 @@ def test_flipped_weights_keep_the_alias(harness: None, heard: list[Event]) -> No
     version, _ = run(recipe(), heard)
     samples = [{"text": "Good as gold.", "probabilities": [0.123, 0.877]}]
     with pytest.raises(StageError, match="differ by"):
-        models.prove(version.uri, samples)
+        proof.prove(version.uri, "generative", samples)

@@ -14,7 +14,8 @@ from torch import nn
 from configs.load import RecipeError, load_recipe
 from configs.models import Cnn, Mlp
 from configs.optimizers import Adam
-from configs.schema import ImageEncode, Train
+from configs.encodings import ImageEncode
+from configs.schema import Train
 from tasks.data.files import DataError
 from tasks.data.image_sets import png
 from tasks.data.image_store import ImageStore
@@ -277,7 +278,7 @@ def test_digits_go_all_the_way_to_a_report(tmp_path: Path) -> None:
     recipe = load_recipe(ROOT / "configs" / "digits_demo.yaml", ["train.epochs=1", "train.eval_steps=40"])
     outcomes = perform_until(recipe, "evaluate")
     report = json.loads(outcomes["evaluate"].result.file("report.json").read_text(encoding="utf-8"))
-    assert report["accuracy"] > 0.6 and report["content"] == "image"
+    assert report["scores"]["accuracy"] > 0.6 and report["content"] == "image"
     assert set(report["baselines"]) == {"majority", "centroid"}
     assert all(outcome.status == "cached" for outcome in perform_until(recipe, "evaluate").values())
 

@@ -13,6 +13,7 @@ from . import image_checks, label_errors, lookalikes, markup, repeats, texts, wo
 from .cleaned import EXAMPLES, Cleaned, Done
 from .drops import Drops, reason_where
 from .files import DataError
+from .rows import aim, content
 
 TEXTS = (
     steps.Unicode(kind="unicode"),
@@ -22,12 +23,18 @@ TEXTS = (
     steps.Duplicates(kind="duplicates"),
 )
 """What is done to texts where the recipe is silent."""
+DIALOGUES = (
+    steps.Missing(kind="missing"),
+    steps.Duplicates(kind="duplicates"),
+)
+"""What is done to dialogues where the recipe is silent."""
 IMAGES = (
     steps.Unreadable(kind="unreadable"),
     steps.Missing(kind="missing"),
     steps.Duplicates(kind="duplicates"),
 )
 """What is done to images where the recipe is silent."""
+USUAL = {"text": TEXTS, "messages": DIALOGUES, "image": IMAGES}
 LOST = {"id": "str", "reason": "str", "other": "str", "text": "str"}
 
 
@@ -38,7 +45,7 @@ def clean_rows(rows: pd.DataFrame, section: steps.Clean, images: Path | None = N
     """
     chosen = section.steps
     if chosen is None:
-        chosen = IMAGES if repeats.content(rows) == "image" else TEXTS
+        chosen = USUAL[content(rows)]
     _require_fit(rows, chosen)
     seen = pd.DataFrame()
     if images is not None and any(isinstance(step, steps.ImageStep) for step in chosen):
@@ -68,11 +75,10 @@ def require_rest(cleaned: Cleaned, section: steps.Clean) -> None:
 
 
 def _require_fit(rows: pd.DataFrame, chosen: tuple[Any, ...]) -> None:
-    has, other = ("images", steps.TextStep) if repeats.content(rows) == "image" else ("texts", steps.ImageStep)
-    odd = [step.kind for step in chosen if isinstance(step, other)]
-    if odd:
-        wants = "texts" if has == "images" else "images"
-        raise DataError(f"`clean.steps` has {', '.join(odd)}, for {wants}, but the rows have {has}; take it out")
+    try:
+        steps.Clean(steps=tuple(chosen)).require_fit(content(rows))
+    except ValueError as error:
+        raise DataError(str(error)) from None
 
 
 def _change(rows: pd.DataFrame, step: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -89,17 +95,17 @@ def _drop(rows: pd.DataFrame, step: Any, seen: pd.DataFrame) -> tuple[pd.DataFra
     others = pd.Series(index=rows.index, dtype="str") if found.others is None else found.others
     gone = rows[~stays].assign(reason=found.reasons[~stays], other=others[~stays])
     shown = gone.groupby("reason").head(EXAMPLES)
-    content = shown.get("file", shown[repeats.content(rows)]).fillna("")
-    losses = tuple(zip(shown["reason"], shown["id"], content, strict=True))
+    seen_as = shown.get("file", shown[content(rows)]).fillna("")
+    losses = tuple(zip(shown["reason"], shown["id"], seen_as, strict=True))
     facts = {"dropped": len(gone), "losses": losses, "listed": found.listed, "note": found.note}
     return rows[stays], gone.reindex(columns=list(LOST)).astype(LOST), facts
 
 
 def missing(rows: pd.DataFrame, step: steps.Missing) -> Drops:
-    """Rows without content or label."""
-    content = repeats.content(rows)
-    reasons = reason_where(_absent(rows["label"]), "missing label")
-    return Drops(reasons.mask(_absent(rows[content]), f"missing {content}"))
+    """Rows without content or label (or target)."""
+    what, told = content(rows), aim(rows)
+    reasons = reason_where(_absent(rows[told]), f"missing {told}")
+    return Drops(reasons.mask(_absent(rows[what]), f"missing {what}"))
 
 
 def _absent(column: pd.Series) -> pd.Series:

@@ -10,6 +10,8 @@ import pandas as pd
 from configs.sources import Columns
 
 from .files import DataError
+from .messages import dump_messages, read_messages
+from .rows import UNLABELLED
 
 SPLITS = {"train": "train", "validation": "validation", "valid": "validation", "val": "validation",
           "dev": "validation", "test": "test"}  # fmt: skip
@@ -26,25 +28,30 @@ def take_columns(
 ) -> pd.DataFrame:
     """Pick and rename the columns, with labels, groups and splits as names; what a person should know goes to `notes`.
 
+    Dialogues come out as canonical JSON; rows without classes have the label UNLABELLED.
+
     Without `typed` the table is of a format that knows only words, and kept columns that spell numbers become such.
 
     Raises DataError for an absent column, an unknown label or split, and a time whose form is not told.
     """
     notes = [] if notes is None else notes
     _check_names(table, columns, where)
+    what = "messages" if columns.messages else "text"
     picked: dict[str, Any] = {
-        "text": _words(table[columns.text]),
-        "label": _named(_words(table[columns.label]), columns, where),
+        what: _dialogues(table[columns.messages], where) if columns.messages else _words(table[columns.text]),
+        "label": UNLABELLED if columns.label is None else _named(_words(table[columns.label]), columns, where),
     }
     picked["split"] = split_names(_words(table[columns.split])) if columns.split else None
-    types = {"text": "str", "label": "str", "split": "str"}
+    types = {what: "str", "label": "str", "split": "str"}
+    if columns.target is not None:
+        picked["target"], types["target"] = _words(table[columns.target]), "str"
     if columns.group is not None:
         picked["group"], types["group"] = _words(table[columns.group]), "str"
     if columns.time is not None:
         picked["time"] = read_moments(table[columns.time], columns, where, notes)
     for name in columns.keep:
         picked[name] = as_kept(table[name], typed=typed)
-    rows = pd.DataFrame(picked).astype(types)
+    rows = pd.DataFrame(picked, index=table.index).astype(types)
     if columns.keep:
         kept = ", ".join(f"{name} ({rows[name].dtype})" for name in columns.keep)
         notes.append(f"kept columns: {kept}")
@@ -53,7 +60,8 @@ def take_columns(
 
 def _check_names(table: pd.DataFrame, columns: Columns, where: str) -> None:
     names = list(table.columns)
-    roles = [(role, getattr(columns, role)) for role in ("text", "label", "split", "group", "time")]
+    named = ("messages" if columns.messages else "text", "label", "target", "split", "group", "time")
+    roles = [(role, getattr(columns, role)) for role in named]
     for role, name in [*roles, *(("keep", name) for name in columns.keep)]:
         if name is not None and names.count(name) > 1:
             raise DataError(f"{where}: two columns are called {name!r}; rename one of them")
@@ -63,6 +71,29 @@ def _check_names(table: pd.DataFrame, columns: Columns, where: str) -> None:
             raise DataError(
                 f"{where}: no column {name!r} for `columns.{role}`; the columns are {list(map(str, names))}{hint}"
             )
+
+
+def _dialogues(column: pd.Series, where: str) -> pd.Series:
+    """Dialogues in their canonical form; null stays null. Raises DataError naming the row."""
+    found = []
+    for number, value in enumerate(column, 1):
+        if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
+            found.append(None)
+            continue
+        try:
+            found.append(dump_messages(read_messages(_plain_lists(value))))
+        except DataError as error:
+            raise DataError(f"{where}: row {number}: {error}") from None
+    return pd.Series(found, index=column.index, dtype="str")
+
+
+def _plain_lists(value: Any) -> Any:
+    """Arrays as Parquet gives them are lists; the fields that Arrow adds to every message of a list, null, go."""
+    if isinstance(value, np.ndarray | list | tuple):
+        return [_plain_lists(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _plain_lists(one) for name, one in value.items() if one is not None}
+    return value
 
 
 def _words(column: pd.Series) -> pd.Series:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from .repeats import content
+from .rows import content
 
 Word = Literal["stable", "shifted", "drifted"]
 SHIFTED, DRIFTED = 0.1, 0.25

@@ -8,7 +8,7 @@ import pandas as pd
 from configs.expectations import Rule, Severity, Validate
 
 from . import suites
-from .repeats import content
+from .rows import aim, content, unlabelled
 from .verdicts import SHOWN, Verdict, asked_for, found_in, rows_under, shown
 
 __all__ = ["Verdict", "check_rows", "label_set", "rows_under"]
@@ -88,16 +88,19 @@ def _short_rules(rows: pd.DataFrame, section: Validate) -> list[Asked]:
     """The short notation as GX expectations."""
     from great_expectations import expectations as gxe
 
-    what, present = content(rows), 1 - section.max_missing
+    what, told, present = content(rows), aim(rows), 1 - section.max_missing
     labels = list(section.labels or label_set(rows, section))
     asked: list[tuple[Rule | None, str, Any]] = [
         (None, "min_rows", gxe.ExpectTableRowCountToBeBetween(min_value=section.min_rows)),
         (None, "", gxe.ExpectTableColumnsToMatchSet(column_set=["id", what, "label", "split"], exact_match=False)),
         ("missing", "max_missing", gxe.ExpectColumnValuesToNotBeNull(column=what, mostly=present)),
-        ("missing", "max_missing", gxe.ExpectColumnValuesToNotBeNull(column="label", mostly=present)),
-        (None, "labels", gxe.ExpectColumnUniqueValueCountToBeBetween(column="label", min_value=2)),
-        ("labels", "labels", gxe.ExpectColumnValuesToBeInSet(column="label", value_set=labels)),
+        ("missing", "max_missing", gxe.ExpectColumnValuesToNotBeNull(column=told, mostly=present)),
     ]
+    if section.labels or not unlabelled(rows):
+        asked += [
+            (None, "labels", gxe.ExpectColumnUniqueValueCountToBeBetween(column="label", min_value=2)),
+            ("labels", "labels", gxe.ExpectColumnValuesToBeInSet(column="label", value_set=labels)),
+        ]
     if section.labels:  # labels that are merely found may leave with their rows
         whole: Rule | None = "labels" if section.severity_of("labels") == "warn" else None
         asked.append((whole, "labels", gxe.ExpectColumnDistinctValuesToContainSet(column="label", value_set=labels)))
@@ -126,7 +129,7 @@ def _types(rows: pd.DataFrame) -> list[Verdict]:
     asked = {name: str(rows[name].dtype) for name in ("id", content(rows), "label", "split") if name in rows}
     odd = {name: kind for name, kind in asked.items() if kind not in ("str", "string", "object")}
     name = "expect_column_values_to_be_of_type"
-    return [Verdict(name, "id, text or image, label, split: str", str(odd or "str"), not odd, name=name)]
+    return [Verdict(name, "id, content, label, split: str", str(odd or "str"), not odd, name=name)]
 
 
 def _leaving(gone: int, count: int, section: Validate) -> Verdict:

@@ -10,6 +10,10 @@ from pathlib import Path
 from configs.settings import settings
 from configs.sources import EmbeddedSource
 
+from .errors import DataError
+
+__all__ = ["DataError", "check_encoding", "check_file", "detect_encoding", "embedded_file", "find_files",
+           "text_encoding"]  # fmt: skip
 DEMO = Path(__file__).parent / "demo"
 MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
          codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip
@@ -23,10 +27,6 @@ COMMON = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", 
 """Encodings among which one is guessed: with rare ones as candidates, short Russian passes for Mac Greek."""
 FEW = 32
 """So few bytes beyond ASCII are no ground for statistics."""
-
-
-class DataError(ValueError):
-    """Data that cannot be used; the message says what, where and how to mend it."""
 
 
 def check_file(path: Path) -> None:
@@ -157,4 +157,4 @@ def embedded_file(source: EmbeddedSource) -> Path:
         package = find_spec("sklearn")
         assert package is not None and package.submodule_search_locations
         return Path(package.submodule_search_locations[0]) / "datasets" / "data" / "digits.csv.gz"
-    return DEMO / f"{source.name}.csv"
+    return DEMO / (f"{source.name}.csv" if source.name == "reviews" else f"{source.name}.jsonl")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from configs.expectations import Validate
 
-from .repeats import content
+from .rows import content
 from .verdicts import Verdict
 
 SAMPLE = 5_000

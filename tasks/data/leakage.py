@@ -8,7 +8,8 @@ import pandas as pd
 from configs.splitting import Split
 
 from .copies import Copies, Mask
-from .repeats import content
+from .messages import load_messages, transcript
+from .rows import content
 
 
 def near_copies(rows: pd.DataFrame, parts: pd.Series, section: Split) -> pd.DataFrame:
@@ -39,8 +40,12 @@ def near_copies(rows: pd.DataFrame, parts: pd.Series, section: Split) -> pd.Data
 
 def _nearest(rows: pd.DataFrame, similarity: float) -> Callable[[Mask, Mask], pd.DataFrame]:
     """From which rows are held out and which must not copy them: rows, the held-out row of each, and their index."""
-    if content(rows) == "text":
+    what = content(rows)
+    if what == "text":
         return Copies(rows["text"], similarity).nearest
+    if what == "messages":
+        spoken = [transcript(load_messages(messages)) for messages in rows["messages"]]
+        return Copies(pd.Series(spoken, index=rows.index, dtype="str"), similarity).nearest
 
     def same_image(held: Mask, seeking: Mask) -> pd.DataFrame:
         at = pd.Series(np.arange(len(rows)), index=rows["image"].to_numpy())

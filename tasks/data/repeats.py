@@ -7,14 +7,10 @@ from configs import cleaning as steps
 from .copies import Copies
 from .drops import Drops, drop_where
 from .files import DataError
+from .rows import aim, content
 
 SPLIT_ORDER = {"test": 0, "validation": 1, "train": 2}
 """Of equal rows in several given splits the one is kept that must not be lost: test before training."""
-
-
-def content(rows: pd.DataFrame) -> str:
-    """The column that holds what a row is about."""
-    return "image" if "image" in rows else "text"
 
 
 def best_first(rows: pd.DataFrame) -> pd.DataFrame:
@@ -24,36 +20,38 @@ def best_first(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def contradictions(rows: pd.DataFrame, step: steps.Contradictions) -> Drops:
-    """The same text under different labels. Raises DataError where the step says `fail`."""
-    shared = rows.groupby(content(rows))["label"].transform("nunique") > 1
+    """The same text under different labels (or targets). Raises DataError where the step says `fail`."""
+    what, told = content(rows), aim(rows)
+    shared = rows.groupby(what)[told].transform("nunique") > 1
     if step.action == "fail" and shared.any():
         first = rows[shared].iloc[0]
-        others = rows.loc[rows[content(rows)] == first[content(rows)], "label"].dropna().unique()
+        others = rows.loc[rows[what] == first[what], told].dropna().unique()
         raise DataError(
-            f"{int(shared.sum())} rows share a {content(rows)} with a row of another label, such as {first['id']} "
-            f"({str(first[content(rows)])[:80]!r}: {', '.join(map(str, others))}); correct them or set `action`"
+            f"{int(shared.sum())} rows share a {what} with a row of another {told}, such as {first['id']} "
+            f"({str(first[what])[:80]!r}: {', '.join(map(str, others))}); correct them or set `action`"
         )
     other = _contradicting(rows[shared]).reindex(rows.index)
     if step.action == "majority":
-        votes = rows.groupby([content(rows), "label"])["id"].transform("size")
-        most = votes.groupby(rows[content(rows)]).transform("max")
-        winners = rows["label"].where(votes == most).groupby(rows[content(rows)]).transform("nunique")
+        votes = rows.groupby([what, told])["id"].transform("size")
+        most = votes.groupby(rows[what]).transform("max")
+        winners = rows[told].where(votes == most).groupby(rows[what]).transform("nunique")
         shared &= ~((votes == most) & (winners == 1))
-    return drop_where(shared, "contradictory label", other)
+    return drop_where(shared, f"contradictory {told}", other)
 
 
 def _contradicting(rows: pd.DataFrame) -> pd.Series:
     """Per row the first row of the same content and another label."""
-    first = rows.groupby(content(rows))[["id", "label"]].transform("first")
-    differs = rows["label"] != first["label"]
-    second = rows["id"].where(differs).groupby(rows[content(rows)]).transform("first")
+    what, told = content(rows), aim(rows)
+    first = rows.groupby(what)[["id", told]].transform("first")
+    differs = rows[told] != first[told]
+    second = rows["id"].where(differs).groupby(rows[what]).transform("first")
     return first["id"].where(differs, second)
 
 
 def duplicates(rows: pd.DataFrame, step: steps.Duplicates) -> Drops:
     """All but one of equal rows."""
     ordered = best_first(rows)
-    same = [content(rows), "label"]
+    same = [content(rows), aim(rows)]
     kept = ordered.groupby(same, dropna=False)["id"].transform("first")
     return drop_where(ordered.duplicated(same).reindex(rows.index), "duplicate", kept.reindex(rows.index))
 

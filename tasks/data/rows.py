@@ -10,30 +10,50 @@ import pyarrow.parquet as pq
 CORE = {
     "id": pa.string(),
     "text": pa.string(),
+    "messages": pa.string(),
     "image": pa.string(),
     "file": pa.string(),
     "label": pa.string(),
+    "target": pa.string(),
     "split": pa.string(),
     "group": pa.string(),
     "time": pa.timestamp("us"),
 }
-"""Columns that Temper knows, in order. A row has a `text` or an `image` (sha256 of its bytes, which lie in
-images.parquet); `file`, `group` and `time` are there where the source has them; columns that a recipe keeps follow."""
+"""Columns that Temper knows, in order. A row has a `text`, `messages` (a dialogue, as JSON) or an `image` (sha256 of its
+bytes, which lie in images.parquet); `target`, `file`, `group` and `time` are there where the source has them; columns
+that a recipe keeps follow."""
+UNLABELLED = "all"
+"""The label of every row of a source without classes: one class, so that shares by class are shares of all rows."""
+
+
+def content(rows: pd.DataFrame) -> str:
+    """The column that holds what a row is about."""
+    return next(name for name in ("image", "messages", "text") if name in rows)
+
+
+def aim(rows: pd.DataFrame) -> str:
+    """The column that holds what is to be foretold of a row."""
+    return "target" if "target" in rows else "label"
+
+
+def unlabelled(rows: pd.DataFrame) -> bool:
+    """Whether the rows have no classes."""
+    return bool((rows["label"] == UNLABELLED).all())
 
 
 def with_ids(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows (text or image, label, split, …; missing values are null) with an `id` in front.
 
-    The id is the first 16 hex digits of the sha256 of text (or image) and label, a dash, and the number of the
-    occurrence of that content, from 0: it stays when other rows are added behind.
+    The id is the first 16 hex digits of the sha256 of content and label (or target), a dash, and the number of the
+    occurrence of those, from 0: it stays when other rows are added behind.
     """
-    columns = ["image" if "image" in rows else "text", "label"]
+    columns = [content(rows), aim(rows)]
     marked = rows[columns].notna().to_numpy()
-    content = [
+    digests = [
         hashlib.sha256(f"{t if a else ''}\x1f{label if b else ''}\x1f{a}{b}".encode()).hexdigest()[:16]
-        for t, label, (a, b) in zip(rows[columns[0]], rows["label"], marked, strict=True)
+        for t, label, (a, b) in zip(rows[columns[0]], rows[columns[1]], marked, strict=True)
     ]
-    hashes = pd.Series(content, index=rows.index, dtype="str")
+    hashes = pd.Series(digests, index=rows.index, dtype="str")
     count = hashes.groupby(hashes).cumcount().astype("str")
     named = rows.assign(id=hashes + "-" + count)
     known = [name for name in CORE if name in named.columns]

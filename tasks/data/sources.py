@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -14,6 +15,7 @@ from configs.settings import settings
 from configs.sources import (
     ClassFilesSource,
     Columns,
+    CrosswozSource,
     EmbeddedSource,
     FileSource,
     HubSource,
@@ -25,10 +27,14 @@ from configs.sources import (
 
 from . import archives, fetch, hub
 from .columns import split_names, take_columns
+from .crosswoz import convert, read_crosswoz
 from .files import DataError, check_encoding, check_file, detect_encoding, embedded_file, find_files, text_encoding
+from .hotels import load_hotels
 from .image_files import image_place, read_images
 from .image_sets import read_digits, read_image_set
 from .intake import Intake, recipe_name
+from .messages import dump_messages
+from .rows import UNLABELLED
 from .tables import ENDINGS, UNTYPED, format_of, join_tables, read_table
 
 
@@ -40,7 +46,7 @@ def load_rows(source: Source, scratch: Path) -> pd.DataFrame:
 def read_source(source: Source, intake: Intake) -> pd.DataFrame:
     """Read a source; a Hub data set's revision must be a commit by now.
 
-    Returns columns text (or image and file), label, split, and group, time and kept ones where the source has them.
+    Returns columns text (or messages, or image and file), label (or target), split, and group, time and kept ones where the source has them.
     What a person should know, and where each byte came from, is left in `intake`. Raises DataError.
     """
     match source:
@@ -57,6 +63,8 @@ def read_source(source: Source, intake: Intake) -> pd.DataFrame:
             rows = read_hub(source, intake)
         case ImagesSource():
             rows = read_images(source, _image_place(source, intake), intake)
+        case CrosswozSource():
+            rows = read_hotel_dialogues(source, intake)
         case TorchvisionSource():
             intake.where = f"torchvision {source.name}" + (f" in {source.path}" if source.path else "")
             rows = read_image_set(source, intake)
@@ -71,7 +79,8 @@ def read_embedded(source: EmbeddedSource, intake: Intake) -> pd.DataFrame:
     intake.used(path, path.name)
     if source.name == "digits":
         return read_digits(path, intake)
-    return take_columns(read_table(path, FileSource(kind="file", path=""), "reviews.csv"), Columns(), path.name)
+    columns = Columns(messages="messages") if source.name == "hotel_dialogues" else Columns()
+    return take_columns(read_table(path, FileSource(kind="file", path=""), path.name), columns, path.name)
 
 
 def read_files(source: FileSource, intake: Intake) -> pd.DataFrame:
@@ -158,6 +167,24 @@ def _image_place(source: ImagesSource, intake: Intake) -> Path:
     return place
 
 
+def read_hotel_dialogues(source: CrosswozSource, intake: Intake) -> pd.DataFrame:
+    """Hotel runs of CrossWOZ's dialogues; runs of one dialogue are a group. What falls away is counted in a note."""
+    table_path = settings().source(source.hotels)
+    hotels = load_hotels(table_path)
+    intake.used(table_path)
+    parts, fates = [], Counter[str]()
+    for split, paths in (("train", source.train), ("test", source.test)):
+        for path in find_files(paths):
+            intake.used(path)
+            runs, fate = convert(read_crosswoz(path), hotels)
+            fates += fate
+            found = {"messages": [dump_messages(run.messages) for run in runs], "group": [run.dialogue for run in runs]}
+            parts.append(pd.DataFrame({**found, "label": UNLABELLED, "split": split}))
+    intake.where = "CrossWOZ: " + ", ".join(recipe_name(Path(name)) for name in (str(source.train), str(source.test)))
+    intake.note("messages: " + ", ".join(f"{fate} {count:,}" for fate, count in fates.most_common()))
+    return pd.concat(parts, ignore_index=True).astype(dict.fromkeys(("messages", "group", "label", "split"), "str"))
+
+
 def read_class_files(source: ClassFilesSource, intake: Intake) -> pd.DataFrame:
     """One file per label, one text a line; a blank line is a row without text."""
     parts = []
@@ -195,7 +222,7 @@ def read_hub(source: HubSource, intake: Intake) -> pd.DataFrame:
     parts = []
     for split, part in loaded.items():
         columns = source.columns
-        feature, table = part.features.get(columns.label), part.to_pandas()
+        feature, table = part.features.get(columns.label or ""), part.to_pandas()
         if isinstance(feature, datasets.ClassLabel):
             table[columns.label] = table[columns.label].where(table[columns.label] != -1)  # the Hub's "no label"
             columns = replace(columns, label_names=columns.label_names or tuple(feature.names))

@@ -11,7 +11,7 @@ from configs.splitting import GivenSplit, HashSplit, Split, TimeSplit
 
 from .files import DataError
 from .ledger import PARTS
-from .repeats import content
+from .rows import content
 
 
 def split_rows(rows: pd.DataFrame, section: Split) -> pd.Series:
@@ -19,7 +19,7 @@ def split_rows(rows: pd.DataFrame, section: Split) -> pd.Series:
     `require_parts` does."""
     match section:
         case GivenSplit():
-            parts = _given(rows)
+            parts = _given(rows, section)
         case TimeSplit():
             parts = _timed(rows, section)
         case HashSplit():
@@ -44,7 +44,7 @@ def require_parts(parts: pd.Series, section: Split) -> None:
 def _mend(section: Split) -> str:
     match section:
         case GivenSplit():
-            return "the source lacks it (split.validation: none, or split.kind: hash)"
+            return "the source lacks it (split.validation: none, or a share of the training rows; or split.kind: hash)"
         case TimeSplit():
             return "move split.test_from or split.validation_from"
         case HashSplit(by="group"):
@@ -66,13 +66,19 @@ def _column(rows: pd.DataFrame, name: str, kind: str) -> pd.Series:
     return rows[name]
 
 
-def _given(rows: pd.DataFrame) -> pd.Series:
+def _given(rows: pd.DataFrame, section: GivenSplit) -> pd.Series:
     missing = int(rows["split"].isna().sum())
     if missing:
         raise DataError(
             f"{missing} of {len(rows)} rows have no given split; set `columns.split` or use split.kind: hash"
         )
-    return rows["split"]
+    if isinstance(section.validation, str):
+        return rows["split"]
+    if (rows["split"] == "validation").any():
+        raise DataError("the source has validation rows of its own; set split.validation: given")
+    keys = _column(rows, "group", "group") if "group" in rows else rows[content(rows)]
+    cut = (rows["split"] == "train") & (positions(keys, section.seed) < section.validation)
+    return rows["split"].mask(cut, "validation")
 
 
 def _timed(rows: pd.DataFrame, section: TimeSplit) -> pd.Series:

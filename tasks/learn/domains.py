@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -18,6 +19,8 @@ from ..text import encoding as text_encoding
 from ..text import feed as text_feed
 from ..text import models as text_models
 from ..text import parts as text_parts
+from ..text.dialogue import DialogueEncoding, load_dialogue_encoding
+from ..text.dialogue_rows import HOTELS
 from ..text.tokenizer import TextTokenizer, load_tokenizer
 from ..vision import encoding as image_encoding
 from ..vision import feed as image_feed
@@ -97,6 +100,9 @@ def open_domain(folder: Path) -> Domain:
     kind = json.loads(path.read_text(encoding="utf-8"))["kind"]
     if kind == "image":
         return Images(image_encoding.load_encoding(path))
+    if kind == "dialogue":
+        talk = load_dialogue_encoding(path)
+        return Dialogues(talk, load_tokenizer(folder, talk.special))
     encoding = text_encoding.load_encoding(path)
     return Texts(encoding, load_tokenizer(folder, encoding.special))
 
@@ -135,7 +141,7 @@ class Texts:
         inner = [f"{base}{name}" for name, _ in model.base_model.named_children()]
         outer = [name for name, _ in model.named_children() if name != model.base_model_prefix]
         last = [module for name, module in model.named_modules() if isinstance(module, nn.Linear) and base not in name]
-        output = model.get_output_embeddings() if self.kind == "generative" else last[-1] if last else None
+        output = model.get_output_embeddings() if self.kind != "classifier" else last[-1] if last else None
         return Layout(
             {name: name.removeprefix(base) for name in names},
             (*inner, *outer),
@@ -154,6 +160,26 @@ class Texts:
 
     def draw_inputs(self, model: Any, train: Part, section: Train, folder: Path) -> None:
         pass
+
+
+@dataclass(frozen=True)
+class Dialogues(Texts):
+    """Dialogues as token ids; an encoded row is one of its sequences."""
+
+    encoding: DialogueEncoding  # type: ignore[assignment]
+    content = "messages"
+
+    @property
+    def preprocessing(self) -> tuple[str, ...]:  # type: ignore[override]
+        return (*Texts.preprocessing, *((HOTELS,) if self.encoding.tools else ()))
+
+    def feed(self, parts: Mapping[str, Any]) -> Feed:
+        encoding = self.encoding
+        rows, collate = text_feed.Rows, text_feed.collate_rows(encoding)
+        if encoding.packing:
+            rows, collate = partial(text_feed.Packs, width=encoding.max_length), text_feed.collate_packs(encoding)
+        train, validation = (rows(parts[name]) for name in ("train", "validation"))
+        return Feed(train, validation if len(validation) else None, collate, truth="tokens")
 
 
 @dataclass(frozen=True)

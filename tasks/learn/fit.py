@@ -26,17 +26,18 @@ from configs.schema import Train
 from ..data.files import DataError
 from .checkpoints import ASIDE, certify, check, check_best, newest_intact, publish
 from .phases import Audit, Layout, Plan, changes, fingerprint, float32_output, hold_still, plan_phases
-from .trainer import KEPT_LOGS, CertifiedTrainer, Report, Reporter
+from .trainer import KEPT_LOGS, CertifiedTrainer, Report, Reporter, Truth
 
 
 @dataclass(frozen=True)
 class Feed:
-    """What is trained on: rows by number, and the function that makes a batch of them."""
+    """What is trained on: rows by number, the function that makes a batch of them, and what is foretold."""
 
     train: "Dataset[Any]"
     validation: "Dataset[Any] | None"
     collate: Callable[[Any], dict[str, torch.Tensor]]
     class_ids: tuple[int, ...] = ()
+    truth: Truth = "classes"
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,7 @@ def _fit_phase(
         callbacks.append(EarlyStoppingCallback(section.patience))
     trainer = CertifiedTrainer(
         class_ids=feed.class_ids,
+        truth=feed.truth,
         section=section,
         rates=plan.rates,
         model=model,

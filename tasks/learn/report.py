@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.schema import Evaluate
+from configs.scores import sign
 
 from ..data.files import DataError
 from ..data.predictions import Predictions
@@ -53,7 +54,7 @@ def score(
     if len(odd):
         raise DataError(f"row {rows['id'].iloc[odd[0]]} is encoded otherwise at inference than in training")
     answers = load_predictor(domain, folder).predict(contents, section.batch_size, progress)
-    facts = measure(part.class_ids, answers, domain.labels, section) | {"content": domain.content}
+    facts = measure(part.class_ids, answers, domain.labels, section) | {"content": domain.content, "kind": domain.kind}
     return Scored(rows, contents, part.class_ids, answers, domain, facts)
 
 
@@ -62,14 +63,21 @@ def measure(truth: metrics.Ids, answers: Predictions, labels: tuple[str, ...], s
     classes, found = len(labels), answers.probabilities.argmax(1)
     counts = metrics.confusion(truth, found, classes)
     options: dict[str, Any] = {"resamples": section.bootstrap, "confidence": section.confidence, "seed": section.seed}
-    return {
-        "rows": len(truth),
+    scores = {
         "accuracy": metrics.accuracy(counts),
-        "accuracy_interval": metrics.bootstrap(truth, found, classes, metric=metrics.accuracy, **options),
         "macro_f1": metrics.macro_f1(counts),
-        "macro_f1_interval": metrics.bootstrap(truth, found, classes, metric=metrics.macro_f1, **options),
         "log_loss": metrics.log_loss(truth, answers.probabilities),
         "calibration_error": metrics.calibration(truth, answers.probabilities)[0],
+    }
+    intervals = {
+        "accuracy": metrics.bootstrap(truth, found, classes, metric=metrics.accuracy, **options),
+        "macro_f1": metrics.bootstrap(truth, found, classes, metric=metrics.macro_f1, **options),
+    }
+    return {
+        "rows": len(truth),
+        "scores": scores,
+        "intervals": intervals,
+        "shown": ["accuracy", "macro_f1"],
         "greedy_token_is_a_label": float(answers.on_label.mean()),
         "confidence": section.confidence,
         "confusion": counts.tolist(),
@@ -105,7 +113,7 @@ def save(scored: Scored, section: Evaluate, data: Path, records: Path) -> None:
     pq.write_table(pa.table(columns), data / "predictions.parquet", compression="zstd")
     content = [_plain(one) for one in scored.contents[:SAMPLES]]
     samples = rows.head(SAMPLES)[["id"]].assign(
-        **{scored.domain.content: content}, probabilities=probabilities[:SAMPLES].tolist()
+        **{scored.domain.content: content}, answer=probabilities[:SAMPLES].tolist()
     )
     text = json.dumps(samples.to_dict("records"), ensure_ascii=False, indent=1)
     (records / "samples.json").write_text(text, encoding="utf-8")
@@ -141,20 +149,20 @@ def _plain(content: Any) -> str:
 def describe(scored: Scored, worst: int) -> str:
     """The report as markdown."""
     facts = scored.facts
-    low, high = facts["accuracy_interval"]
-    f_low, f_high = facts["macro_f1_interval"]
+    scores, (low, high) = facts["scores"], facts["intervals"]["accuracy"]
+    f_low, f_high = facts["intervals"]["macro_f1"]
     lines = [
-        f"# evaluate: accuracy {facts['accuracy']:.4f} [{low:.4f}, {high:.4f}] on {facts['rows']:,} test rows",
+        f"# evaluate: accuracy {scores['accuracy']:.4f} [{low:.4f}, {high:.4f}] on {facts['rows']:,} test rows",
         "",
         "| | accuracy | macro-F1 |",
         "|---|---:|---:|",
-        f"| this model | {facts['accuracy']:.4f} [{low:.4f}, {high:.4f}] "
-        f"| {facts['macro_f1']:.4f} [{f_low:.4f}, {f_high:.4f}] |",
+        f"| this model | {scores['accuracy']:.4f} [{low:.4f}, {high:.4f}] "
+        f"| {scores['macro_f1']:.4f} [{f_low:.4f}, {f_high:.4f}] |",
     ]
     for name, values in facts["baselines"].items():
         lines.append(f"| {name} | {values['accuracy']:.4f} | {values['macro_f1']:.4f} |")
     lines += ["", f"Intervals: {facts['confidence']:.0%} bootstrap over test rows.", ""]
-    lines.append(f"- log loss {facts['log_loss']:.4f}, calibration error {facts['calibration_error']:.4f}")
+    lines.append(f"- log loss {scores['log_loss']:.4f}, calibration error {scores['calibration_error']:.4f}")
     if scored.domain.kind == "generative":
         lines.append(f"- the likeliest token is a label word in {facts['greedy_token_is_a_label']:.1%} of rows")
     if better := not_better_than(facts):
@@ -166,8 +174,10 @@ def describe(scored: Scored, worst: int) -> str:
 
 
 def not_better_than(facts: dict[str, Any]) -> list[str]:
-    """Baselines that the model does not beat on accuracy."""
-    return [name for name, values in facts["baselines"].items() if values["accuracy"] >= facts["accuracy"]]
+    """Baselines that the model does not beat on the first score shown."""
+    first = facts["shown"][0]
+    own = sign(first) * facts["scores"][first]
+    return [name for name, values in facts["baselines"].items() if sign(first) * values[first] >= own]
 
 
 def _mistakes(scored: Scored, count: int) -> list[str]:

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -14,10 +14,12 @@ from configs.schema import Train
 
 from ..text.segments import IGNORE_INDEX
 from . import checkpoints
-from .metrics import accuracy, confusion, macro_f1
+from .metrics import Ids, accuracy, confusion, macro_f1
 from .optimizers import Lbfgs, make_optimizer, step_factor
 
 Report = Callable[[int, Mapping[str, float]], None]
+Truth = Literal["classes", "tokens", "numbers"]
+"""What labels are: a class id per row (or per row's one supervised token), tokens of a vocabulary, or numbers."""
 KEPT_LOGS = ("loss", "grad_norm", "learning_rate", "eval_loss", "eval_accuracy", "eval_macro_f1")
 """What goes into the curves; speeds and clock times do not, so that histories of equal runs are equal."""
 
@@ -26,11 +28,12 @@ class CertifiedTrainer(Trainer):
     """Writes checkpoints aside and certifies them; validates with the scores of the classes alone."""
 
     def __init__(
-        self, *, section: Train, rates: Mapping[str, float], class_ids: tuple[int, ...], **options: Any
+        self, *, section: Train, rates: Mapping[str, float], class_ids: tuple[int, ...], truth: Truth, **options: Any
     ) -> None:
         super().__init__(**options)
-        self.section, self.rates = section, rates
+        self.section, self.rates, self.truth = section, rates, truth
         self.class_ids = torch.tensor(class_ids) if class_ids else None
+        self.shifts = getattr(self.model, "shifts_labels", True)
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """The recipe's optimiser."""
@@ -91,7 +94,8 @@ class CertifiedTrainer(Trainer):
     def evaluate(
         self, eval_dataset: Any = None, ignore_keys: list[str] | None = None, metric_key_prefix: str = "eval"
     ) -> dict[str, float]:
-        """Loss per target, accuracy and macro-F1 over validation rows, with dropout off."""
+        """Loss per target over validation rows, with dropout off; of classes accuracy and macro-F1 too, of tokens the
+        share of those that are the likeliest one."""
         model, total, truth, found = self.model.eval(), 0.0, [], []
         for batch in self.get_eval_dataloader(eval_dataset):
             with torch.inference_mode(), self.compute_loss_context_manager():
@@ -100,20 +104,25 @@ class CertifiedTrainer(Trainer):
             scores = output.logits if self.class_ids is None else output.logits[:, self.class_ids]
             truth.append(self._targets(batch["labels"]).numpy())
             found.append(scores.argmax(1).cpu().numpy())
-        classes = scores.shape[1]
-        counts = confusion(np.concatenate(truth), np.concatenate(found), classes)
-        metrics = {"loss": total / counts.sum(), "accuracy": accuracy(counts), "macro_f1": macro_f1(counts)}
+        metrics = self._metrics(total, np.concatenate(truth), np.concatenate(found), scores.shape[1])
         named = {f"{metric_key_prefix}_{name}": float(value) for name, value in metrics.items()}
         self.log(dict(named))
         self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, named)
         return named
+
+    def _metrics(self, total: float, truth: Ids, found: Ids, classes: int) -> dict[str, float]:
+        if self.truth == "classes":
+            counts = confusion(truth, found, classes)
+            return {"loss": total / counts.sum(), "accuracy": accuracy(counts), "macro_f1": macro_f1(counts)}
+        hits = {"accuracy": float((truth == found).mean())} if self.truth == "tokens" else {}
+        return {"loss": total / len(truth), **hits}
 
     def _targets(self, labels: Tensor) -> Tensor:
         """Class ids of the supervised targets in a batch, in the order of the logits."""
         labels = labels.cpu()
         if labels.dim() == 1:
             return labels
-        shifted = labels[:, 1:]
+        shifted = labels[:, 1:] if self.shifts else labels
         tokens = shifted[shifted != IGNORE_INDEX]
         return tokens if self.class_ids is None else (tokens[:, None] == self.class_ids).int().argmax(1)
 

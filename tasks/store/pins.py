@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from configs import models, sources
+from configs import encodings, models, sources
 from configs.literal import literal
 from configs.settings import settings
 
@@ -48,6 +48,23 @@ def _pin(value: Any, table: dict[str, Any], ask: bool) -> tuple[Any, Any]:
         case models.LocalTokenizer() | models.LocalModel():
             plain.pop("path")
             return value, {**plain, "files": _folder(settings().source(value.path), table)}
+        case models.RegisteredTokenizer() | models.RegisteredModel():
+            from ..tracking.models import model_folder
+
+            folder = model_folder(value.name, value.version)
+            kind = models.LocalModel if isinstance(value, models.RegisteredModel) else models.LocalTokenizer
+            return kind(kind="files", path=str(folder)), {"kind": "registered", "files": _folder(folder, table)}
+        case sources.CrosswozSource():
+            from ..data.files import find_files
+
+            found = {name: [_sha256(path, table) for path in find_files(getattr(value, name))]
+                     for name in ("train", "test", "hotels")}  # fmt: skip
+            return value, {"kind": value.kind, **found}
+        case encodings.HotelTable() if value.path is not None:
+            return value, {"kind": value.kind, "sha256": _sha256(settings().source(value.path), table)}
+        case encodings.DialogueEncode() if value.template not in encodings.TEMPLATES:
+            section, plain = _pin_fields(value, plain, table, ask)
+            return section, {**plain, "template": _sha256(settings().source(value.template), table)}
         case models.Torchvision() | models.CifarResnet() if value.file is not None:
             plain.pop("file")
             return value, {**plain, "sha256": _sha256(settings().source(value.file), table)}
@@ -66,6 +83,10 @@ def _pin(value: Any, table: dict[str, Any], ask: bool) -> tuple[Any, Any]:
             from ..data.files import embedded_file
 
             return value, {**plain, "sha256": _sha256(embedded_file(value), table)}
+    return _pin_fields(value, plain, table, ask)
+
+
+def _pin_fields(value: Any, plain: Any, table: dict[str, Any], ask: bool) -> tuple[Any, Any]:
     if not is_dataclass(value):
         return value, plain
     changed = {}

@@ -16,7 +16,9 @@ from configs.settings import settings
 from ..data import hub
 from ..data.files import DataError
 from ..data.losses import Criterion
+from .dialogue import DialogueEncoding
 from .encoding import Encoding
+from .packing import packs
 from .segments import IGNORE_INDEX
 from .tokenizer import TextTokenizer
 
@@ -41,13 +43,18 @@ class SupervisedTokens(nn.Module):
     def forward(
         self,
         input_ids: Tensor,
-        attention_mask: Tensor,
         labels: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
         num_items_in_batch: Tensor | int | None = None,
     ) -> Scored:
-        """input_ids, attention_mask, labels: [batch, length], labels unshifted; logits: [supervised, vocabulary]."""
+        """input_ids, attention_mask, labels: [batch, length], labels unshifted; logits: [supervised, vocabulary].
+
+        Several sequences in a row have position_ids [batch, length] that begin anew, in place of a mask.
+        """
         model: Any = self
-        hidden = model.base_model(input_ids=input_ids, attention_mask=attention_mask, use_cache=False)[0]
+        how = {"attention_mask": attention_mask} if position_ids is None else {"position_ids": position_ids}
+        hidden = model.base_model(input_ids=input_ids, **how, use_cache=False)[0]
         targets = labels[:, 1:]
         kept = targets != IGNORE_INDEX
         logits = model.get_output_embeddings()(hidden[:, :-1][kept])
@@ -72,10 +79,12 @@ class SupervisedRows(nn.Module):
         return Scored(loss=self.criterion(logits, labels, num_items_in_batch), logits=logits)
 
 
-def build_model(source: ModelSource, encoding: Encoding, tokenizer: TextTokenizer, seed: int) -> PreTrainedModel:
+def build_model(
+    source: ModelSource, encoding: Encoding | DialogueEncoding, tokenizer: TextTokenizer, seed: int
+) -> PreTrainedModel:
     """Build or load the model that training starts from, new weights seeded. Raises DataError."""
     torch.manual_seed(seed)
-    generative = encoding.kind == "generative"
+    generative = encoding.kind != "classifier"
     auto = AutoModelForCausalLM if generative else AutoModelForSequenceClassification
     labels = {} if generative else _label_maps(encoding)
     match source:
@@ -92,6 +101,9 @@ def build_model(source: ModelSource, encoding: Encoding, tokenizer: TextTokenize
     _check_sizes(model, encoding, tokenizer)
     if generative:
         _check_writer(model)
+    if isinstance(encoding, DialogueEncoding) and encoding.packing and not packs(model):
+        raise DataError(f"train.model: {type(model).__name__} lets packed sequences see one another; encode.packing: "
+                        "false")  # fmt: skip
     model.config.pad_token_id = encoding.pad_id
     model.config._name_or_path = ""
     return supervise(model, generative)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from configs.schema import ClassifierEncode, GenerativeEncode
+from configs.encodings import ClassifierEncode, GenerativeEncode
 
 from ..data.files import DataError
 from ..data.ledger import dropped_rows

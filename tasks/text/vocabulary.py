@@ -1,11 +1,12 @@
 """A recipe's tokenizer source -> TextTokenizer: learnt here, read from files, or fetched from the Hub."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-from configs.models import HubTokenizer, LocalTokenizer, TokenizerSource, TrainedTokenizer
+from configs.models import HubTokenizer, LocalTokenizer, RegisteredTokenizer, TokenizerSource, TrainedTokenizer
 from configs.settings import settings
 
 from ..data import hub
@@ -22,26 +23,31 @@ ROLES = {
 """Names under which vocabularies keep their special tokens, where nothing else says."""
 
 
-def make_tokenizer(source: TokenizerSource, texts: list[str]) -> TextTokenizer:
+def make_tokenizer(source: TokenizerSource, texts: list[str], added: Sequence[str] = ()) -> TextTokenizer:
     """The tokenizer of a recipe; `texts` are the training texts, the only ones anything is learnt from.
 
+    added: special tokens that it gets where it lacks them; a model's embedding grows by them, and they are trained.
     Raises DataError where files are absent or not those of a fast tokenizer.
     """
     match source:
         case TrainedTokenizer():
-            return _by_names(learn_bpe(texts, source.vocab_size))
+            return _by_names(learn_bpe(texts, source.vocab_size, added))
         case LocalTokenizer():
-            return read_folder(settings().source(source.path), lowercase=source.lowercase)
+            found = read_folder(settings().source(source.path), lowercase=source.lowercase)
         case HubTokenizer():
-            return _from_transformers(hub.fetch(source.repo, source.revision, "model", hub.TOKENIZER_FILES))
+            found = _from_transformers(hub.fetch(source.repo, source.revision, "model", hub.TOKENIZER_FILES))
+        case RegisteredTokenizer():
+            raise DataError("a registered tokenizer must be pinned to its files before it is read")
+    found.backend.add_special_tokens([token for token in added if token not in found.special_ids])
+    return plain_tokenizer(found.backend, found.special)
 
 
-def learn_bpe(texts: list[str], size: int) -> Tokenizer:
+def learn_bpe(texts: list[str], size: int, added: Sequence[str] = ()) -> Tokenizer:
     """A byte-level BPE as GPT-2's (Radford et al. 2019): every text is representable and comes back exactly."""
     tokenizer = _byte_level(models.BPE())
     trainer = trainers.BpeTrainer(
         vocab_size=size,
-        special_tokens=[END, PAD],
+        special_tokens=[END, PAD, *added],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )

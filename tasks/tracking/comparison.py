@@ -21,7 +21,6 @@ NOTE = "mlflow.note.content"
 """Tag whose markdown MLflow shows on a run's page."""
 LONGEST = 5000
 """Letters of a tag's value."""
-SCORES = ("accuracy", "macro_f1", "log_loss", "calibration_error")
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ def log_trainings(trainings: Sequence[Training], links: Mapping[str, str]) -> li
     for one in trainings:
         run_id = runs.complete_run(client, one.model, {"temper.recipe": one.recipe, **links})
         facts = json.loads(one.report.file("report.json").read_text(encoding="utf-8"))
-        runs.log_values(client, run_id, {f"test.{name}": float(facts[name]) for name in SCORES})
+        runs.log_values(client, run_id, {f"test.{name}": value for name, value in facts["scores"].items()})
         data.open_test_split(client, run_id, lineage(one.report))
         found.append(run_id)
     return found

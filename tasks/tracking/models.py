@@ -1,11 +1,9 @@
-"""A trained model -> a version in the MLflow registry that carries its code, proven in a process of its own."""
+"""A trained model -> a version in the MLflow registry that carries its code."""
 
 import importlib.metadata
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -17,39 +15,28 @@ import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, Schema
+from mlflow.models import Model
 
 from configs.settings import HOME, settings
 
 from ..artifact import Artifact, StageError
+from . import runs
+from .signatures import example, signature
 
 DIGEST = "temper.model_digest"
 REQUIRED = ("mlflow", "torch", "transformers", "safetensors", "numpy", "pandas")
-SERVING = {"text": "tasks.text.predictor", "image": "tasks.vision.predictor"}
-"""Per content the module that predicts, and travels with the model."""
-FURTHER = {"text": ("tokenizers",), "image": ("pillow", "pyarrow")}
+SERVING = {
+    "generative": "tasks.text.predictor",
+    "classifier": "tasks.text.predictor",
+    "image": "tasks.vision.predictor",
+    "dialogue": "tasks.text.chat",
+    "seq2seq": "tasks.text.rewriter",
+    "regression": "tasks.text.regressor",
+    "masked": "tasks.text.filler",
+}
+"""Per kind of encoding the module that predicts, and travels with the model."""
+FURTHER = {"text": ("tokenizers",), "messages": ("tokenizers", "jinja2"), "image": ("pillow", "pyarrow")}
 """What else such a model needs."""
-TOLERANCE = 1e-5
-"""Largest difference of a probability between here and the fresh process (batch shapes differ)."""
-
-FRESH = """
-import json, sys
-class Absent:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("tasks", "flows", "configs"):
-            raise ImportError(f"{name}: the model must not need Temper's working tree")
-sys.meta_path.insert(0, Absent())
-import mlflow
-mlflow.set_tracking_uri(sys.argv[1]); mlflow.set_registry_uri(sys.argv[1])
-given = json.load(sys.stdin)
-if sys.argv[3] == "image":
-    import base64, pandas
-    given = pandas.DataFrame({"image": [base64.b64decode(one) for one in given]})
-answers = mlflow.pyfunc.load_model(sys.argv[2]).predict(given)
-columns = [name for name in answers.columns if name.startswith("probability of ")]
-print("ANSWERS" + json.dumps(answers[columns].to_numpy().tolist()))
-"""
 
 
 def _connect() -> None:
@@ -72,10 +59,37 @@ def load_model(name: str, content: str) -> Any:
     except (MlflowException, OSError) as error:
         reason = str(error).splitlines()[0]
         raise StageError(f"{address} cannot be loaded from {settings().tracking}: {reason}") from None
-    takes = "image" if "image" in model.metadata.signature.inputs.input_names() else "text"
+    named = model.metadata.signature.inputs.input_names()
+    takes = next((name for name in ("image", "messages") if name in named), "text")
     if takes != content:
-        raise StageError(f"{address} takes {takes}s; give it {'an image file' if takes == 'image' else 'a text'}")
+        mend = {"image": "give it an image file", "text": "give it a text", "messages": "use `temper chat`"}[takes]
+        raise StageError(f"{address} takes {takes}{'' if takes == 'messages' else 's'}; {mend}")
     return model
+
+
+def model_folder(name: str, version: str) -> Path:
+    """The files of a registered version (a number, or an alias), as training wrote them.
+
+    Raises StageError where there is no such version, or its files are not there.
+    """
+    client, place = runs.client(), settings().store / "registered"
+    try:
+        known = (
+            client.get_model_version(name, version)
+            if version.isdigit()
+            else client.get_model_version_by_alias(name, version)
+        )
+        _connect()
+        digest = known.tags.get(DIGEST, f"{name}-{known.version}")
+        root = Path(
+            mlflow.artifacts.download_artifacts(f"models:/{name}/{known.version}", dst_path=str(place / digest))
+        )
+    except (MlflowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise StageError(f"the registered model {name} {version} cannot be had from {settings().tracking}: {reason}; "
+                         "run the recipe that makes it") from None  # fmt: skip
+    model = Model.load(str(root))
+    return root / str(model.flavors["python_function"]["artifacts"]["model"]["path"])
 
 
 def answer(model: Any, contents: Any) -> pd.DataFrame:
@@ -102,25 +116,25 @@ def _has_files(client: MlflowClient, version: ModelVersion) -> bool:
 
 
 def log_version(
-    client: MlflowClient, name: str, run_id: str, model: Artifact, example: pd.DataFrame, labels: list[str]
+    client: MlflowClient, name: str, run_id: str, model: Artifact, samples: list[dict[str, Any]], facts: dict[str, Any]
 ) -> ModelVersion:
     """Log the model with its own code, signature, example and pinned requirements, and register it.
 
-    `example`: rows with a column `text`, or `image` with the bytes of files.
+    `samples`: rows as the report keeps them, for the example; `facts`: the report's, with kind, content and labels.
     """
     _connect()
-    content = str(example.columns[0])
+    content, serving = str(facts["content"]), SERVING[facts["kind"]]
     package = f"temper_model_{model.digest[:16]}"
     with tempfile.TemporaryDirectory() as scratch, mlflow.start_run(run_id=run_id):
-        code = carry_code(Path(scratch), package, SERVING[content])
+        code = carry_code(Path(scratch), package, serving)
         logged = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(Path(__file__).with_name("served.py")),
             artifacts={"model": str(model.file("config.json").parent)},
             code_paths=[str(code)],
-            model_config={"package": package, "predictor": SERVING[content]},
-            signature=_signature(content, labels),
-            input_example=example,
+            model_config={"package": package, "predictor": serving},
+            signature=signature(facts),
+            input_example=example(content, samples),
             pip_requirements=requirements(content, model.file("config.json")),
         )
     try:
@@ -138,14 +152,6 @@ def requirements(content: str, config: Path) -> list[str]:
     source = json.loads(config.read_text(encoding="utf-8"))
     own = [name for name in ("keras", "torchvision") if name in (source.get("framework"), source.get("kind"))]
     return [f"{name}=={importlib.metadata.version(name)}" for name in (*REQUIRED, *FURTHER[content], *own)]
-
-
-def _signature(content: str, labels: list[str]) -> ModelSignature:
-    """Texts: one unnamed string column, so that lists pass as well as tables. Images: a column of bytes."""
-    outputs = [ColSpec("string", "label"), ColSpec("double", "probability")]
-    outputs += [ColSpec("double", f"probability of {label}") for label in labels]
-    given = ColSpec("string") if content == "text" else ColSpec("binary", content)
-    return ModelSignature(Schema([given]), Schema(outputs))
 
 
 def carry_code(folder: Path, package: str, serving: str) -> Path:
@@ -170,28 +176,3 @@ def carry_code(folder: Path, package: str, serving: str) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source.with_suffix(".py"), target.with_suffix(".py"))
     return root
-
-
-def prove(uri: str, samples: list[dict[str, Any]]) -> float:
-    """Load the logged model in a fresh process without this repository; the largest difference from the report.
-
-    Raises StageError where it does not load or answers otherwise.
-    """
-    content = "image" if samples and "image" in samples[0] else "text"
-    quiet = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "MLFLOW_RUN_ID")}
-    with tempfile.TemporaryDirectory() as elsewhere:
-        process = subprocess.run(
-            [sys.executable, "-c", FRESH, settings().tracking, uri, content],
-            input=json.dumps([sample[content] for sample in samples]),
-            capture_output=True, text=True, cwd=elsewhere, env=quiet, check=False,
-        )  # fmt: skip
-    line = next((line for line in process.stdout.splitlines() if line.startswith("ANSWERS")), None)
-    if process.returncode or line is None:
-        tail = process.stderr.strip().splitlines()[-1:]
-        raise StageError(f"the logged model does not load in a fresh process: {''.join(tail)}; no alias was moved")
-    answers = json.loads(line.removeprefix("ANSWERS"))
-    pairs = zip(answers, (sample["probabilities"] for sample in samples), strict=True)
-    apart = max(abs(a - b) for row, expected in pairs for a, b in zip(row, expected, strict=True))
-    if not apart <= TOLERANCE:
-        raise StageError(f"the logged model's answers differ by {apart:.2g} from the report's; no alias was moved")
-    return float(apart)

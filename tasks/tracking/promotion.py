@@ -8,6 +8,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from configs.schema import Register
+from configs.scores import sign
 
 CHAMPION, CANDIDATE = "champion", "candidate"
 SCORE = "temper.test."
@@ -27,11 +28,14 @@ def decide(scores: Mapping[str, float], section: Register, champion: Mapping[str
     odd = [name for name, value in scores.items() if not math.isfinite(value)]
     if odd:
         return Verdict(CANDIDATE, f"kept back: {odd[0]} is not a number")
-    for name, least in section.thresholds.items():
-        if name not in scores or scores[name] < least:
+    for name, bound in section.thresholds.items():
+        if name not in scores or sign(name) * scores[name] < sign(name) * bound:
+            side = "below" if sign(name) > 0 else "above"
             return Verdict(
-                CANDIDATE, f"kept back: {name} {scores.get(name, math.nan):.4f} is below the threshold {least}"
+                CANDIDATE, f"kept back: {name} {scores.get(name, math.nan):.4f} is {side} the threshold {bound}"
             )
+    if section.metric not in scores:
+        return Verdict(CANDIDATE, f"kept back: the test rows gave no {section.metric}")
     new = scores[section.metric]
     if champion is None:
         return Verdict(CHAMPION, f"promoted: the first champion, {section.metric} {new:.4f}")
@@ -39,7 +43,7 @@ def decide(scores: Mapping[str, float], section: Register, champion: Mapping[str
         old = float(champion[SCORE + section.metric])
     except (KeyError, ValueError):
         return Verdict(CANDIDATE, f"kept back: the champion has no stored {section.metric}")
-    if not new >= old - section.tolerance:
+    if not sign(section.metric) * new >= sign(section.metric) * old - section.tolerance:
         return Verdict(CANDIDATE, f"kept back: {section.metric} {new:.4f} against the champion's {old:.4f}")
     return Verdict(CHAMPION, f"promoted: {section.metric} {new:.4f}, not worse than the champion's {old:.4f}")
 

@@ -12,6 +12,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Param, RunTag
 from mlflow.entities.model_registry import ModelVersion
 
+from configs.encodings import READS
 from configs.settings import settings
 
 from ..artifact import Artifact
@@ -80,8 +81,7 @@ def settle(
 ) -> None:
     """Write scores and digests, move the alias, and the verdict last: a version without one is not settled."""
     note_scores(client, version, scores)
-    images = "encode" in stages and stages["encode"].manifest()["section"]["kind"] == "image"
-    content = "image" if images else "text"
+    content = READS[stages["encode"].manifest()["section"]["kind"]][0] if "encode" in stages else "text"
     client.set_model_version_tag(version.name, version.version, OPENINGS, str(openings))
     for stage, artifact in stages.items():
         client.set_model_version_tag(version.name, version.version, f"temper.digest.{stage}", artifact.digest)
@@ -99,7 +99,8 @@ def note_scores(client: MlflowClient, version: ModelVersion, scores: Mapping[str
 
 def _description(verdict: Verdict, scores: Mapping[str, float], openings: int, content: str) -> str:
     measured = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
-    takes = "images, in a column `image`" if content == "image" else "texts, or a table with a `text` column"
+    takes = {"image": "images, in a column `image`", "text": "texts, or a table with a `text` column",
+             "messages": "a dialogue, as {`messages`: […]} (MLflow's chat signature)"}[content]  # fmt: skip
     opened = f"{openings} model{'s have' if openings != 1 else ' has'} been scored on this test split so far"
     return f"Test rows: {measured} ({opened}).\n\nVerdict: {verdict.text}.\n\nTakes {takes}."
 

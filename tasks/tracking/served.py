@@ -1,4 +1,4 @@
-"""The registered model as MLflow loads it (models from code): texts or images in, labels and probabilities out.
+"""The registered model as MLflow loads it (models from code): texts, images or a dialogue in, its answers out.
 
 This file travels with the model and finds everything else in the package that travels with it.
 """
@@ -12,8 +12,8 @@ import pandas as pd
 
 
 class ServedModel(mlflow.pyfunc.PythonModel):
-    """Takes a text, a list of texts, or a DataFrame with a `text` column; or images, as bytes, base64 or paths, in a
-    list or in a column `image`."""
+    """Takes a text, a list of texts, or a DataFrame with a `text` column; images, as bytes, base64 or paths, in a list
+    or in a column `image`; or a dialogue, as {"messages": [...]}."""
 
     def load_context(self, context: Any) -> None:
         """Load the model folder with the code that was logged beside it."""
@@ -22,10 +22,13 @@ class ServedModel(mlflow.pyfunc.PythonModel):
         self.predictor = predictor.Predictor.load(Path(context.artifacts["model"]))
 
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-        """A DataFrame: label, probability, `probability of X`. Raises ValueError for a table without the column.
+        """A DataFrame: label, probability, `probability of X`; of a dialogue a completion as OpenAI's interface has it.
+        Raises ValueError for a table without the column.
 
         Without type hints, which MLflow would take for the signature.
         """
+        if self.predictor.content == "messages":
+            return self.predictor.complete(model_input)
         return self.predictor.frame(_contents(model_input, self.predictor.content))
 
 

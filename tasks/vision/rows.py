@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from configs.schema import ImageEncode
-from configs.schema import Pixels as Constants
+from configs.encodings import ImageEncode
+from configs.encodings import Pixels as Constants
 
 from ..data.files import DataError
 from ..data.image_bytes import read_groups

@@ -1,0 +1,199 @@
+"""How rows become model input: `encode` in a recipe."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+from pydantic.dataclasses import dataclass
+
+from .fields import STRICT, Positive
+from .models import TokenizerSource
+
+Padding = Literal["longest", "max_length"]
+TEMPLATES = ("auto", "own", "chatml")
+"""Values of a dialogue's `template` that are no files."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class GenerativeEncode:
+    """tokens(text) + [end of text] + [label word's first token]; only the last is supervised."""
+
+    kind: Literal["generative"]
+    """This kind of encoding."""
+    tokenizer: TokenizerSource
+    """Where the tokenizer comes from."""
+    max_length: Annotated[int, Field(ge=3)] = 32
+    """Longest row in tokens; of a longer one the last tokens are kept."""
+    padding: Padding = "longest"
+    """Pad each batch to its longest row, or every row to max_length."""
+    pad_token_id: Annotated[int, Field(ge=0)] | None = None
+    """Filler id of pads (masked by length, never by id); when absent the tokenizer's pad, else its end of text."""
+    label_words: dict[str, str] | None = None
+    """Label to the word the model writes; when absent the label itself."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ClassifierEncode:
+    """The tokenizer's own form for one text ([CLS] text [SEP]); the label is a class id."""
+
+    kind: Literal["classifier"]
+    """This kind of encoding."""
+    tokenizer: TokenizerSource
+    """Where the tokenizer comes from."""
+    max_length: Annotated[int, Field(ge=3)] = 512
+    """Longest row in tokens, special tokens included; of a longer text the first tokens are kept."""
+    padding: Padding = "longest"
+    """Pad each batch to its longest row, or every row to max_length."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Pixels:
+    """Constants that pixels of 0 to 1 are normalised with, per channel."""
+
+    mean: tuple[float, ...]
+    """Subtracted."""
+    std: tuple[Annotated[float, Field(gt=0)], ...]
+    """Divided by."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ImageEncode:
+    """Images decoded once, or kept as files; the label is a class id."""
+
+    kind: Literal["image"]
+    """This kind of encoding."""
+    mode: Literal["L", "RGB"] = "RGB"
+    """Grey (one channel) or colour (three)."""
+    size: Positive | None = None
+    """Side of the square that the model sees, in pixels; when absent, images stay as they are and must be equal."""
+    fit: Literal["crop", "squash"] = "crop"
+    """`crop` scales the shorter side and cuts the middle; `squash` scales both sides."""
+    resize: Positive | None = None
+    """Side of the square that is stored, in pixels; the model sees its middle, or what train.augment cuts out of it.
+    When absent, `size`."""
+    keep: Literal["auto", "array", "files"] = "auto"
+    """`array`: decoded once into bytes; `files`: as they are, decoded anew for each batch, where decoded images would
+    fill the disk; `auto`: an array of up to 8 GiB, else files."""
+    normalise: Literal["train", "imagenet", "none"] | Pixels = "train"
+    """Constants: of the training images, ImageNet's, none (pixels 0 to 1), or given ones."""
+
+    @model_validator(mode="after")
+    def _fitting(self) -> "ImageEncode":
+        channels = {"L": 1, "RGB": 3}[self.mode]
+        if self.normalise == "imagenet" and channels != 3:
+            raise ValueError("normalise: imagenet needs mode RGB")
+        given = self.normalise
+        if isinstance(given, Pixels) and {len(given.mean), len(given.std)} != {channels}:
+            raise ValueError(f"normalise: mode {self.mode} needs {channels} value(s) in mean and in std")
+        if self.resize is not None and (self.size is None or self.resize < self.size):
+            raise ValueError(f"resize {self.resize} needs a size that is not larger, got {self.size or 'none'}")
+        return self
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class HotelTable:
+    """The tool `search_hotels` on a table of hotels, which travels with the model."""
+
+    kind: Literal["hotels"]
+    """This kind of tool."""
+    path: str | None = None
+    """CrossWOZ's hotel_db.json or a table in JSON lines; a relative path starts at TEMPER_DATA. When absent, the
+    table that comes with Temper."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class DialogueEncode:
+    """Dialogues through a chat template; supervised is what the model writes, its end-of-turn token included."""
+
+    kind: Literal["dialogue"]
+    """This kind of encoding."""
+    tokenizer: TokenizerSource
+    """Where the tokenizer comes from."""
+    template: str = "auto"
+    """`own`: the tokenizer's chat template; `chatml`: the built-in one; `auto`: its own where it has one; else a file
+    with a Jinja template, whose relative path starts at TEMPER_DATA."""
+    max_length: Annotated[int, Field(ge=8)] = 1024
+    """Longest row in tokens; of a longer dialogue the oldest turns go, the system turn stays."""
+    padding: Padding = "longest"
+    """Pad each batch to its longest row, or every row to max_length."""
+    packing: bool = False
+    """Lay several dialogues into one row of up to max_length tokens, none of which sees another."""
+    system: str | None = None
+    """System turn of dialogues that have none."""
+    tools: HotelTable | None = None
+    """What the model may call; the template tells it how."""
+    train_on: Annotated[tuple[Literal["assistant", "call"], ...], Field(min_length=1)] = ("assistant", "call")
+    """Which of the model's own turns carry loss: replies, calls of tools."""
+    turns: Literal["all", "last"] = "all"
+    """All of these turns of a dialogue, or the last one."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Seq2SeqEncode:
+    """The text is read by an encoder, the target is written by a decoder (T5 family)."""
+
+    kind: Literal["seq2seq"]
+    """This kind of encoding."""
+    tokenizer: TokenizerSource
+    """Where the tokenizer comes from."""
+    prefix: str = ""
+    """Stands before each text, such as "translate English to German: "."""
+    max_length: Annotated[int, Field(ge=3)] = 256
+    """Longest text in tokens, its end token included; of a longer one the first tokens are kept."""
+    max_target: Annotated[int, Field(ge=2)] = 128
+    """Longest target in tokens, its end token included; rows with a longer one are dropped."""
+    padding: Padding = "longest"
+    """Pad each batch to its longest row, or every row to max_length."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class RegressionEncode:
+    """The tokenizer's own form for one text; the target is a number, normalised by the training rows."""
+
+    kind: Literal["regression"]
+    """This kind of encoding."""
+    tokenizer: TokenizerSource
+    """Where the tokenizer comes from."""
+    max_length: Annotated[int, Field(ge=3)] = 512
+    """Longest row in tokens, special tokens included; of a longer text the first tokens are kept."""
+    padding: Padding = "longest"
+    """Pad each batch to its longest row, or every row to max_length."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class MaskedEncode:
+    """Some tokens of a text are hidden and foretold (BERT's masked language modelling)."""
+
+    kind: Literal["masked"]
+    """This kind of encoding."""
+    tokenizer: TokenizerSource
+    """Where the tokenizer comes from; it needs a mask token."""
+    max_length: Annotated[int, Field(ge=3)] = 512
+    """Longest row in tokens, special tokens included; of a longer text the first tokens are kept."""
+    padding: Padding = "longest"
+    """Pad each batch to its longest row, or every row to max_length."""
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    """Share of the tokens that are foretold: of these 80 % become the mask, 10 % another token, 10 % stay."""
+
+
+Encode = Annotated[
+    GenerativeEncode
+    | ClassifierEncode
+    | DialogueEncode
+    | Seq2SeqEncode
+    | RegressionEncode
+    | MaskedEncode
+    | ImageEncode,
+    Field(discriminator="kind"),
+]
+READS: dict[str, tuple[str, str | None]] = {
+    "generative": ("text", "label"),
+    "classifier": ("text", "label"),
+    "dialogue": ("messages", None),
+    "seq2seq": ("text", "target"),
+    "regression": ("text", "target"),
+    "masked": ("text", None),
+    "image": ("image", "label"),
+}
+"""Per kind the content that it reads of a row, and what it needs as truth."""
+CLASSES = ("generative", "classifier", "image")
+"""Kinds of encoding that foretell one of a few labels."""

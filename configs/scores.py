@@ -1,0 +1,28 @@
+"""Test scores by the kind of encoding, and which of them are better when lower."""
+
+from typing import Literal
+
+Score = Literal[
+    "accuracy", "macro_f1", "slot_f1", "search_exact", "call_recall", "call_precision", "end_of_turn", "reply_bleu",
+    "reply_rouge_l", "exact", "bleu", "rouge_l", "rmse", "mae", "r2", "spearman", "loss", "perplexity",
+]  # fmt: skip
+_CLASSES: tuple[Score, ...] = ("accuracy", "macro_f1")
+SCORES: dict[str, tuple[Score, ...]] = {
+    "generative": _CLASSES,
+    "classifier": _CLASSES,
+    "image": _CLASSES,
+    "dialogue": (
+        "slot_f1", "search_exact", "call_recall", "call_precision", "end_of_turn", "reply_bleu", "reply_rouge_l", "loss",
+    ),
+    "seq2seq": ("exact", "bleu", "rouge_l", "loss"),
+    "regression": ("rmse", "mae", "r2", "spearman"),
+    "masked": ("perplexity", "accuracy", "loss"),
+}
+"""What a model of each kind is judged by."""
+LOWER = ("rmse", "mae", "loss", "perplexity", "log_loss", "calibration_error")
+"""Scores of which less is better."""
+
+
+def sign(score: str) -> int:
+    """1 where more is better, -1 where less is."""
+    return -1 if score in LOWER else 1

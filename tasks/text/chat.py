@@ -1,0 +1,176 @@
+"""A saved dialogue model -> its next turn; the same code in evaluate, in the terminal, and where the model is served."""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from transformers import AutoModelForCausalLM
+from transformers.utils import logging as hf_logging
+
+from ..data.errors import DataError
+from ..data.hotels import Hotels, load_hotels
+from ..data.messages import Message, read_messages
+from .dialogue import DialogueEncoding, load_dialogue_encoding, prompt
+from .encoding import FILE
+from .generation import generate, stream
+from .replies import read_reply
+from .tokenizer import TextTokenizer, load_tokenizer
+from .writer import Sampling
+
+HOTELS = "hotels.jsonl"
+LONGEST = 256
+"""Tokens of a turn where nothing else is said."""
+UNKNOWN = ("n", "stop", "frequency_penalty", "presence_penalty", "tools", "top_k")
+"""Wishes of OpenAI's interface that are refused: what they would change would not happen."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A turn that the model wrote, and whether it ended it itself."""
+
+    message: Message
+    ended: bool
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Dialogues in, the model's next turn out; `hotels` is the table of its tool."""
+
+    encoding: DialogueEncoding
+    tokenizer: TextTokenizer
+    model: Any
+    hotels: Hotels | None
+    content = "messages"
+
+    @classmethod
+    def load(cls, folder: Path, device: str | None = None) -> "Predictor":
+        """Read tokenizer.json, encoding.json, hotels.jsonl, config.json and model.safetensors."""
+        encoding = load_dialogue_encoding(folder / FILE)
+        hf_logging.disable_progress_bar()
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, use_safetensors=True, local_files_only=True
+        )
+        place = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        hotels = load_hotels(folder / HOTELS) if encoding.tools else None
+        return cls(encoding, load_tokenizer(folder, encoding.special), model.to(place).eval(), hotels)
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """Names of what it can call."""
+        return tuple(str(tool["function"]["name"]) for tool in self.encoding.tools)
+
+    def prompt(self, messages: Sequence[Message], longest: int = LONGEST) -> list[int]:
+        """The ids that the model is given, with room for `longest` more tokens, half of the length at most."""
+        return prompt(self.encoding, self.tokenizer, messages, min(longest, self.encoding.max_length // 2))
+
+    def write(
+        self, dialogues: Sequence[Sequence[Message]], batch_size: int = 8, longest: int = LONGEST,
+        sampling: Sampling | None = None, progress: Callable[[int, int], None] = lambda done, of: None,
+    ) -> list[Written]:  # fmt: skip
+        """The next turn of each dialogue. Raises DataError where a last turn is too long for the model."""
+        made = generate(
+            self.model,
+            [self.prompt(messages, longest) for messages in dialogues],
+            end_ids=self.encoding.end_ids,
+            max_new_tokens=longest,
+            batch_size=batch_size,
+            pad_id=self.encoding.pad_id,
+            sampling=sampling,
+            progress=progress,
+        )
+        texts = self.tokenizer.decode(made.ids)
+        return [
+            Written(read_reply(text, self.tools), bool(ended)) for text, ended in zip(texts, made.ended, strict=True)
+        ]
+
+    def stream(self, messages: Sequence[Message], longest: int = LONGEST) -> Iterator[str]:
+        """The next turn's text, piece by piece; a piece ends where a character does."""
+        ids: list[int] = []
+        told = ""
+        for token in stream(
+            self.model,
+            self.prompt(messages, longest),
+            end_ids=self.encoding.end_ids,
+            max_new_tokens=longest,
+            pad_id=self.encoding.pad_id,
+        ):
+            ids.append(token)
+            text = self.tokenizer.decode([ids])[0]
+            if not text.endswith("\ufffd"):
+                yield text[len(told) :]
+                told = text
+
+    def may_be_call(self, text: str) -> bool:
+        """Whether what is written so far may become a call, so that it should not be shown as a reply yet."""
+        begun = text.lstrip()
+        return not begun or begun[0] in "<[{`" or any(name.startswith(begun[: len(name)]) for name in self.tools)
+
+    def read(self, text: str) -> Message:
+        """A written turn's text as a message."""
+        return read_reply(text, self.tools)
+
+    def answers(self, call: Message) -> list[Message]:
+        """What a turn's calls give: tool messages; what a call does wrong is told to the model."""
+        return [self._answer(one["function"]) for one in call.get("tool_calls", ())]
+
+    def _answer(self, function: dict[str, Any]) -> Message:
+        try:
+            if self.hotels is None:
+                raise DataError(f"there is no tool {function['name']}")
+            found: Any = self.hotels.search(function["arguments"])
+        except DataError as error:
+            found = {"error": str(error)}
+        return {"role": "tool", "name": function["name"], "content": json.dumps(found, ensure_ascii=False)}
+
+    def complete(self, model_input: Any) -> Any:
+        """OpenAI's chat completion of {"messages": …}, or of each row of a table. Raises ValueError."""
+        rows = model_input.to_dict("records") if isinstance(model_input, pd.DataFrame) else [model_input]
+        done = [self._complete(row) for row in rows]
+        return done[0] if len(done) == 1 else done
+
+    def _complete(self, asked: dict[str, Any]) -> dict[str, Any]:
+        given = {name: value for name, value in asked.items() if _there(value)}
+        if refused := [name for name in UNKNOWN if name in given and (name, given[name]) != ("n", 1)]:
+            raise ValueError(f"this model does not take {refused[0]!r}; leave it out")
+        if "messages" not in given:
+            raise ValueError("a request needs `messages`, a list of {role, content}")
+        messages = read_messages(_plain(given["messages"]))
+        heat = float(given.get("temperature", 0))
+        sampling = Sampling(heat, float(given.get("top_p", 1))) if heat else None
+        (written,) = self.write([messages], longest=int(given.get("max_tokens", LONGEST)), sampling=sampling)
+        calls = written.message.get("tool_calls", ())
+        reason = "length" if not written.ended else "tool_calls" if calls else "stop"
+        choice = {"index": 0, "message": spoken(written.message), "finish_reason": reason}
+        return {"id": f"chatcmpl-{uuid.uuid4().hex}", "object": "chat.completion", "created": int(time.time()),
+                "model": "temper", "choices": [choice]}  # fmt: skip
+
+
+def spoken(message: Message) -> Message:
+    """A message as OpenAI's interface has it: every call with an id, its arguments as JSON text."""
+    calls = [
+        {
+            "id": f"call-{number}",
+            "type": "function",
+            "function": {**call["function"], "arguments": json.dumps(call["function"]["arguments"], ensure_ascii=False)},
+        }
+        for number, call in enumerate(message.get("tool_calls", ()))
+    ]
+    kept = {name: message[name] for name in ("role", "content", "name") if name in message}
+    return kept | ({"tool_calls": calls} if calls else {})
+
+
+def _there(value: Any) -> bool:
+    return isinstance(value, list | tuple | dict) or not pd.isna(value)
+
+
+def _plain(value: Any) -> Any:
+    """What MLflow made of JSON, without the fields that it filled with nothing."""
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items() if one is not None}
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) or hasattr(value, "tolist") else value

@@ -1,0 +1,117 @@
+"""Split dialogues -> encoded parts: sequences of the recipe's chat template, masked and certified."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from configs.encodings import TEMPLATES, DialogueEncode
+from configs.models import HubTokenizer, LocalTokenizer, TokenizerSource
+from configs.settings import settings
+
+from ..data import hub
+from ..data.files import DataError
+from ..data.hotels import load_hotels, tool_schema
+from ..data.ledger import dropped_rows
+from ..data.messages import load_messages, transcript
+from .dialogue import DialogueEncoding, encode_dialogues
+from .dialogue_certificate import DialogueCertificate, certify_dialogues
+from .dialogue_encoding import make_dialogue_encoding
+from .parts import Part
+from .templates import CHATML, Template, read_template
+from .tokenizer import TextTokenizer
+from .vocabulary import make_tokenizer
+
+HOTELS = "hotels.jsonl"
+"""The table on which the model's calls run, beside the tokenizer."""
+CHATML_TOKENS = ("<|im_start|>", "<|im_end|>")
+
+
+@dataclass(frozen=True)
+class EncodedPart:
+    """One part: its sequences by row id, the dropped rows with reasons, and the certificate."""
+
+    part: Part
+    dropped: pd.DataFrame
+    certificate: DialogueCertificate
+
+
+def make_encoding(section: DialogueEncode, train: pd.DataFrame, folder: Path) -> tuple[DialogueEncoding, TextTokenizer]:
+    """The tokenizer, learnt from training dialogues where the recipe says so, and the encoding; both are saved in
+    `folder`, with the table of a tool. Raises DataError."""
+    spoken = [transcript(load_messages(messages)) for messages in train["messages"]]
+    template = _template(section)
+    added = CHATML_TOKENS if template.source == CHATML else ()
+    tokenizer = make_tokenizer(section.tokenizer, spoken, added)
+    tools: list[dict[str, Any]] = []
+    if section.tools is not None:
+        path = None if section.tools.path is None else settings().source(section.tools.path)
+        load_hotels(path).save(folder / HOTELS)
+        tools = [tool_schema()]
+    encoding = make_dialogue_encoding(
+        template,
+        tokenizer,
+        tools,
+        system=section.system,
+        train_on=section.train_on,
+        turns=section.turns,
+        max_length=section.max_length,
+        padding=section.padding,
+        packing=section.packing,
+    )
+    tokenizer.save(folder)
+    encoding.save(folder)
+    return encoding, tokenizer
+
+
+def _template(section: DialogueEncode) -> Template:
+    """The template that a recipe names. Raises DataError where the tokenizer has none of its own."""
+    if section.template not in TEMPLATES:
+        return Template(settings().source(section.template).read_text(encoding="utf-8"), {})
+    own = None if section.template == "chatml" else _own_template(section.tokenizer)
+    if own is None and section.template == "own":
+        raise DataError("encode.template: own, but the tokenizer has no chat template; use chatml or a file")
+    return own or Template(CHATML, {})
+
+
+def _own_template(source: TokenizerSource) -> Template | None:
+    match source:
+        case LocalTokenizer():
+            return read_template(settings().source(source.path))
+        case HubTokenizer():
+            return read_template(hub.fetch(source.repo, source.revision, "model", hub.TOKENIZER_FILES))
+    return None
+
+
+def encode_part(encoding: DialogueEncoding, tokenizer: TextTokenizer, rows: pd.DataFrame) -> EncodedPart:
+    """Encode dialogues (id, messages); those that give no sequence fall away. Raises DataError naming the row."""
+    dialogues = [load_messages(messages) for messages in rows["messages"]]
+    ids = rows["id"].tolist()
+    made = encode_dialogues(encoding, tokenizer, dialogues)
+    certificate = certify_dialogues(encoding, tokenizer, made, ids, dialogues)
+    gone = [dropped_rows(rows.iloc[[number]], reason) for number, reason in sorted(made.dropped.items())]
+    sequences = [ids[number] for number in made.origin]
+    part = Part(sequences, np.zeros(len(sequences), np.int64), made.encoded)
+    return EncodedPart(part, pd.concat([dropped_rows(rows.head(0), ""), *gone], ignore_index=True), certificate)
+
+
+def describe(encoding: DialogueEncoding, tokenizer: TextTokenizer, certificates: Mapping[str, dict[str, Any]]) -> str:
+    """What was encoded, as Markdown."""
+    ends = json.dumps(tokenizer.decode([[token] for token in encoding.end_ids]), ensure_ascii=False)
+    lines = [
+        "# encode (dialogue): the mask certificate holds",
+        f"Vocabulary {tokenizer.size:,}, at most {encoding.max_length} tokens a sequence"
+        + (", packed" if encoding.packing else "")
+        + f"; a turn ends with one of {ends}.",
+        "",
+        "| part | dialogues | sequences | tokens | supervised | turns trained | of these calls | turns cut off | trained "
+        "turns lost |",
+        "|---|" + "---:|" * 8,
+    ]
+    names = ("dialogues", "rows", "tokens", "supervised", "turns", "calls", "turns_removed", "lost")
+    lines += [f"| {part} | {' | '.join(f'{c[name]:,}' for name in names)} |" for part, c in certificates.items()]
+    return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Packages of the extra `clean`: a name comes in, the imported module goes out."""
+"""Packages of the extras `clean` and `chat`: a name comes in, the imported module goes out."""
 
 from importlib import import_module
 from types import ModuleType
@@ -12,11 +12,19 @@ def package(name: str, step: str) -> ModuleType:
     Imported by name, so that a key holds the version of such a package only where the recipe's steps need it
     (`Clean.packages`): installing one changes no key of the others.
     """
+    return _imported(name, f"`clean.steps` has {step}, which needs", "clean")
+
+
+def scorer(name: str) -> ModuleType:
+    """A module that scores written texts. Raises DataError naming the extra where it is not installed."""
+    return _imported(name, "scoring written texts needs", "chat")
+
+
+def _imported(name: str, need: str, extra: str) -> ModuleType:
+    top = name.partition(".")[0]
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] != name.partition(".")[0]:
+        if error.name is None or error.name.partition(".")[0] != top:
             raise
-        raise DataError(
-            f"`clean.steps` has {step}, which needs the package {name.partition('.')[0]}: pip install 'temper[clean]'"
-        ) from None
+        raise DataError(f"{need} the package {top}: pip install 'temper[{extra}]'") from None

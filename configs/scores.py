@@ -12,8 +12,15 @@ SCORES: dict[str, tuple[Score, ...]] = {
     "classifier": _CLASSES,
     "image": _CLASSES,
     "dialogue": (
-        "slot_f1", "search_exact", "call_recall", "call_precision", "end_of_turn", "reply_bleu", "reply_rouge_l", "loss",
-    ),
+        "slot_f1",
+        "search_exact",
+        "call_recall",
+        "call_precision",
+        "end_of_turn",
+        "reply_bleu",
+        "reply_rouge_l",
+        "loss",
+    ),  # fmt: skip
     "seq2seq": ("exact", "bleu", "rouge_l", "loss"),
     "regression": ("rmse", "mae", "r2", "spearman"),
     "masked": ("perplexity", "accuracy", "loss"),

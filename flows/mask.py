@@ -64,8 +64,8 @@ def _show(encoded: "Artifact", rows: int) -> None:
         console.print()
     certificate = json.loads(encoded.file("certificate.json").read_text(encoding="utf-8"))["train"]
     console.print(
-        f"{certificate['rows']:,} training {'sequences' if dialogue else 'rows'}, {certificate['supervised']:,} supervised of {certificate['tokens']:,} "
-        f"tokens, {certificate['cut_rows']:,} of them cut; the mask certificate "
+        f"{certificate['rows']:,} training {'sequences' if dialogue else 'rows'}, {certificate['supervised']:,} "
+        f"supervised of {certificate['tokens']:,} tokens, {certificate['cut_rows']:,} of them cut; the mask certificate "
         f"{'holds' if certificate['holds'] else 'is BROKEN'} ({len(certificate['violations'])} checks)"
     )
 

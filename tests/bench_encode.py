@@ -20,8 +20,8 @@ import pandas as pd  # noqa: E402
 from plain_t1 import plain_t1  # noqa: E402
 from transformers import GPT2Tokenizer, PreTrainedTokenizerFast  # noqa: E402
 
-from configs.models import LocalTokenizer  # noqa: E402
 from configs.encodings import GenerativeEncode  # noqa: E402
+from configs.models import LocalTokenizer  # noqa: E402
 from configs.sources import ClassFilesSource, EmbeddedSource  # noqa: E402
 from tasks.data.rows import with_ids  # noqa: E402
 from tasks.data.sources import load_rows  # noqa: E402

@@ -18,10 +18,10 @@ from torchvision.transforms.v2 import functional
 
 from configs import augmentations as steps
 from configs.cleaning import Clean
+from configs.encodings import ImageEncode
 from configs.expectations import Validate
 from configs.models import Cnn
 from configs.optimizers import Adam
-from configs.encodings import ImageEncode
 from configs.schema import Train
 from configs.sources import ImagesSource
 from configs.splitting import HashSplit

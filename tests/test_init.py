@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs import models, sources, splitting
-from configs.load import load_recipe, parse
 from configs.encodings import GenerativeEncode
+from configs.load import load_recipe, parse
 from configs.schema import Recipe
 from configs.starter import _flow, label_words
 from flows.init import prepare, slug

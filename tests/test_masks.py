@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from plain_t1 import IGNORED, plain_t1
 
 import tasks.text.certificate as certificate_module
-from configs.models import LocalTokenizer, TrainedTokenizer
 from configs.encodings import ClassifierEncode, GenerativeEncode
+from configs.models import LocalTokenizer, TrainedTokenizer
 from configs.sources import ClassFilesSource, EmbeddedSource
 from tasks.data.files import DataError
 from tasks.data.ledger import conserve

@@ -70,9 +70,9 @@ def test_drift_since_the_version_before_is_told(harness: None, heard: list[Event
 
 
 def test_flipped_weights_keep_the_alias(harness: None, heard: list[Event]) -> None:
-    from tasks.tracking import models
+    from tasks.tracking import proof
 
     version, _ = run(recipe(), heard)
-    samples = [{"text": "Good as gold.", "probabilities": [0.123, 0.877]}]
+    samples = [{"text": "Good as gold.", "answer": [0.123, 0.877]}]
     with pytest.raises(StageError, match="differ by"):
         proof.prove(version.uri, "generative", samples)

@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 from torch import nn
 
+from configs.encodings import ImageEncode
 from configs.load import RecipeError, load_recipe
 from configs.models import Cnn, Mlp
 from configs.optimizers import Adam
-from configs.encodings import ImageEncode
 from configs.schema import Train
 from tasks.data.files import DataError
 from tasks.data.image_sets import png

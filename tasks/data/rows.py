@@ -19,9 +19,9 @@ CORE = {
     "group": pa.string(),
     "time": pa.timestamp("us"),
 }
-"""Columns that Temper knows, in order. A row has a `text`, `messages` (a dialogue, as JSON) or an `image` (sha256 of its
-bytes, which lie in images.parquet); `target`, `file`, `group` and `time` are there where the source has them; columns
-that a recipe keeps follow."""
+"""Columns that Temper knows, in order. A row has a `text`, `messages` (a dialogue, as JSON) or an `image` (sha256 of
+its bytes, which lie in images.parquet); `target`, `file`, `group` and `time` are there where the source has them;
+columns that a recipe keeps follow."""
 UNLABELLED = "all"
 """The label of every row of a source without classes: one class, so that shares by class are shares of all rows."""
 

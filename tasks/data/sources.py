@@ -46,8 +46,9 @@ def load_rows(source: Source, scratch: Path) -> pd.DataFrame:
 def read_source(source: Source, intake: Intake) -> pd.DataFrame:
     """Read a source; a Hub data set's revision must be a commit by now.
 
-    Returns columns text (or messages, or image and file), label (or target), split, and group, time and kept ones where the source has them.
-    What a person should know, and where each byte came from, is left in `intake`. Raises DataError.
+    Returns columns text (or messages, or image and file), label, target, split, and group, time and kept ones where
+    the source has them. What a person should know, and where each byte came from, is left in `intake`.
+    Raises DataError.
     """
     match source:
         case EmbeddedSource():

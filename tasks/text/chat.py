@@ -1,4 +1,4 @@
-"""A saved dialogue model -> its next turn; the same code in evaluate, in the terminal, and where the model is served."""
+"""A saved dialogue model -> its next turn; the same code in evaluate, in the terminal and where it is served."""
 
 import json
 import time
@@ -153,14 +153,10 @@ class Predictor:
 
 def spoken(message: Message) -> Message:
     """A message as OpenAI's interface has it: every call with an id, its arguments as JSON text."""
-    calls = [
-        {
-            "id": f"call-{number}",
-            "type": "function",
-            "function": {**call["function"], "arguments": json.dumps(call["function"]["arguments"], ensure_ascii=False)},
-        }
-        for number, call in enumerate(message.get("tool_calls", ()))
-    ]
+    calls = []
+    for number, call in enumerate(message.get("tool_calls", ())):
+        named = {**call["function"], "arguments": json.dumps(call["function"]["arguments"], ensure_ascii=False)}
+        calls.append({"id": f"call-{number}", "type": "function", "function": named})
     kept = {name: message[name] for name in ("role", "content", "name") if name in message}
     return kept | ({"tool_calls": calls} if calls else {})
 

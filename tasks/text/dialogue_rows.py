@@ -108,8 +108,8 @@ def describe(encoding: DialogueEncoding, tokenizer: TextTokenizer, certificates:
         + (", packed" if encoding.packing else "")
         + f"; a turn ends with one of {ends}.",
         "",
-        "| part | dialogues | sequences | tokens | supervised | turns trained | of these calls | turns cut off | trained "
-        "turns lost |",
+        "| part | dialogues | sequences | tokens | supervised | turns trained | of these calls | turns cut off "
+        "| trained turns lost |",
         "|---|" + "---:|" * 8,
     ]
     names = ("dialogues", "rows", "tokens", "supervised", "turns", "calls", "turns_removed", "lost")

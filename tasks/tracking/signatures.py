@@ -26,8 +26,11 @@ def example(content: str, samples: list[dict[str, Any]]) -> Any:
 
 
 def signature(facts: dict[str, Any]) -> ModelSignature:
-    """What a model takes and gives, from a report's kind, content and labels. Texts: one unnamed string column, so that lists pass as well as tables. Images: a column of bytes. Dialogues:
-    MLflow's own chat signature."""
+    """What a model takes and gives, from a report's kind, content and labels.
+
+    Texts: one unnamed string column, so that lists pass as well as tables. Images: a column of bytes. Dialogues:
+    MLflow's own chat signature.
+    """
     if facts["content"] == "messages":
         return ModelSignature(CHAT_MODEL_INPUT_SCHEMA, CHAT_MODEL_OUTPUT_SCHEMA)
     outputs = [ColSpec("string", "label"), ColSpec("double", "probability")]

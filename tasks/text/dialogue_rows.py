@@ -15,7 +15,7 @@ from configs.settings import settings
 
 from ..data import hub
 from ..data.files import DataError
-from ..data.hotels import load_hotels, tool_schema
+from ..data.hotels import demo_hotels, read_hotels, tool_schema
 from ..data.ledger import dropped_rows
 from ..data.messages import load_messages, transcript
 from .dialogue import DialogueEncoding, encode_dialogues
@@ -49,8 +49,10 @@ def make_encoding(section: DialogueEncode, train: pd.DataFrame, folder: Path) ->
     tokenizer = make_tokenizer(section.tokenizer, spoken, added)
     tools: list[dict[str, Any]] = []
     if section.tools is not None:
-        path = None if section.tools.path is None else settings().source(section.tools.path)
-        load_hotels(path).save(folder / HOTELS)
+        path = section.tools.path
+        hotels = demo_hotels() if path is None else read_hotels(settings().source(path))
+        lines = [json.dumps(hotel.record(), ensure_ascii=False) for hotel in hotels.hotels]
+        (folder / HOTELS).write_text("\n".join(lines) + "\n", encoding="utf-8")
         tools = [tool_schema()]
     encoding = make_dialogue_encoding(
         template,

@@ -9,7 +9,8 @@ from .augmentations import Augmentation, ColorJitter
 from .cleaning import Clean
 from .expectations import Validate
 from .fields import STRICT, Positive, Share
-from .models import ImageModel, ModelSource, TokenizerSource
+from .lora import Lora
+from .models import ImageModel, ModelSource, NewModel, TokenizerSource
 from .optimizers import Adamw, Lbfgs, Optimizer
 from .phases import Phase, Schedule
 from .sources import Source
@@ -106,6 +107,8 @@ class Train:
 
     model: ModelSource
     """What training starts from."""
+    lora: Lora | None = None
+    """Train small matrices beside the frozen weights (texts; extra `lora`); none trains the weights themselves."""
     preset: Literal["temper", "hf"] = "temper"
     """`hf` fills silent fields with transformers' own defaults (linear to 0, clip 1.0)."""
     learning_rate: Annotated[float, Field(gt=0)] = 2e-5
@@ -169,6 +172,8 @@ class Train:
     def _coherent(self) -> "Train":
         if self.phases and self.epochs != 1:
             raise ValueError("epochs is read only without phases; give each phase its own")
+        if self.lora is not None and self.lora.base != "float32" and isinstance(self.model, NewModel):
+            raise ValueError(f"lora.base {self.lora.base} is of weights that are loaded; model.kind new has none")
         lbfgs = any(isinstance(one, Lbfgs) for one in (self.optimizer, *(phase.optimizer for phase in self.phases)))
         if lbfgs and (self.accumulation > 1 or self.clip or self.precision != "float32"):
             raise ValueError(
@@ -241,6 +246,8 @@ class Recipe:
             fitting = "mlp, cnn, torchvision or cifar_resnet" if pictures else "new, files or hub"
             raise ValueError(f"train.model.kind {self.train.model.kind} does not go with encode.kind "
                              f"{self.encode.kind}; use {fitting}")  # fmt: skip
+        if self.train.lora is not None and pictures:
+            raise ValueError("train.lora is read only with texts; leave it out with encode.kind: image")
         self.clean.require_fit(pictures=pictures)
         require_fit(self.split, pictures=pictures)
         for name in ("loss", "label_smoothing", "class_weights") if self.encode.kind == "generative" else ():

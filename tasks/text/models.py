@@ -19,6 +19,7 @@ from ..data.losses import Criterion
 from .dialogue import DialogueEncoding
 from .encoding import Encoding
 from .packing import packs
+from .quantized import loading_options
 from .segments import IGNORE_INDEX
 from .tokenizer import TextTokenizer
 
@@ -80,9 +81,14 @@ class SupervisedRows(nn.Module):
 
 
 def build_model(
-    source: ModelSource, encoding: Encoding | DialogueEncoding, tokenizer: TextTokenizer, seed: int
+    source: ModelSource,
+    encoding: Encoding | DialogueEncoding,
+    tokenizer: TextTokenizer,
+    seed: int,
+    base: str = "float32",
 ) -> PreTrainedModel:
-    """Build or load the model that training starts from, new weights seeded. Raises DataError."""
+    """Build or load the model that training starts from, new weights seeded; `base`: precision of those that are
+    loaded. An embedding that is too small for the encoding's new tokens grows. Raises DataError."""
     torch.manual_seed(seed)
     generative = encoding.kind != "classifier"
     auto = AutoModelForCausalLM if generative else AutoModelForSequenceClassification
@@ -95,9 +101,10 @@ def build_model(
             except ValueError as error:
                 raise DataError(f"train.model {source.family}: {str(error).splitlines()[0]}") from None
         case LocalModel():
-            model = _load(auto, settings().source(source.path), labels)
+            model = _load(auto, settings().source(source.path), labels, base)
         case HubModel():
-            model = _load(auto, hub.fetch(source.repo, source.revision, "model", hub.MODEL_FILES), labels)
+            model = _load(auto, hub.fetch(source.repo, source.revision, "model", hub.MODEL_FILES), labels, base)
+    _grow(model, encoding, tokenizer)
     _check_sizes(model, encoding, tokenizer)
     if generative:
         _check_writer(model)
@@ -134,10 +141,11 @@ def _new_config(source: NewModel, encoding: Encoding, tokenizer: TextTokenizer, 
     return AutoConfig.for_model(source.family, **{"vocab_size": tokenizer.size, **ids, **labels, **source.config})
 
 
-def _load(auto: Any, folder: Path, labels: dict[str, Any]) -> PreTrainedModel:
+def _load(auto: Any, folder: Path, labels: dict[str, Any], base: str) -> PreTrainedModel:
     """Load safetensors weights; a classifier's head that is absent or of another size is a new one."""
     if not any(folder.glob("*.safetensors")):
         raise DataError(f"{folder}: no safetensors weights; Temper loads no other format")
+    options = labels | loading_options(base)
     try:
         model, found = auto.from_pretrained(
             folder,
@@ -147,7 +155,7 @@ def _load(auto: Any, folder: Path, labels: dict[str, Any]) -> PreTrainedModel:
             local_files_only=True,
             trust_remote_code=False,
             ignore_mismatched_sizes=bool(labels),
-            **labels,
+            **options,
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise DataError(
@@ -160,6 +168,14 @@ def _load(auto: Any, folder: Path, labels: dict[str, Any]) -> PreTrainedModel:
     if lost:
         raise DataError(f"{folder.name}: {len(lost)} weights are absent or of another size, such as {min(lost)}")
     return cast(PreTrainedModel, model)
+
+
+def _grow(model: PreTrainedModel, encoding: Encoding, tokenizer: TextTokenizer) -> None:
+    """Give new tokens rows in the embedding and a writer's head, near the mean of the old ones (Hewitt, 2021)."""
+    entries = model.get_input_embeddings().weight.shape[0]
+    lacking = set(range(entries, tokenizer.size))
+    if lacking and lacking <= set(encoding.new_tokens):
+        model.resize_token_embeddings(tokenizer.size)
 
 
 def _check_sizes(model: PreTrainedModel, encoding: Encoding, tokenizer: TextTokenizer) -> None:
@@ -180,7 +196,7 @@ def _check_writer(model: PreTrainedModel) -> None:
 
     The first would show the answer (BERT as a writer), the second make SupervisedTokens another model (Cohere).
     """
-    probe = torch.tensor([[2, 3, 4, 5], [2, 3, 4, 6]])
+    probe = torch.tensor([[2, 3, 4, 5], [2, 3, 4, 6]], device=model.device)
     hidden = model.eval().base_model(input_ids=probe, use_cache=False)[0]
     if not torch.allclose(hidden[0, :3], hidden[1, :3], rtol=1e-4, atol=1e-5):
         raise DataError(f"train.model: {type(model).__name__} lets a token see later ones, so it cannot write")

@@ -11,10 +11,12 @@ FILE = "tokenizer.json"
 
 @dataclass(frozen=True)
 class TextTokenizer:
-    """A fast tokenizer and the ids of its special tokens: eos, pad, cls, sep, where it has them."""
+    """A fast tokenizer and the ids of its special tokens: eos, pad, cls, sep, where it has them; of those that a recipe
+    added the ids in `added`."""
 
     backend: Tokenizer
     special: Mapping[str, int]
+    added: tuple[int, ...] = ()
 
     def ids(self, texts: list[str]) -> list[list[int]]:
         """Token ids of each text: no special tokens added, and none made of what a text says."""

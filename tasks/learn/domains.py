@@ -189,7 +189,8 @@ class Dialogues(Texts):
 
     def feed(self, parts: Mapping[str, Any]) -> Feed:
         encoding = self.encoding
-        rows, collate = text_feed.Rows, text_feed.collate_rows(encoding)
+        rows: Any = text_feed.Rows
+        collate: Any = text_feed.collate_rows(encoding)
         if encoding.packing:
             rows, collate = partial(text_feed.Packs, width=encoding.max_length), text_feed.collate_packs(encoding)
         train, validation = (rows(parts[name]) for name in ("train", "validation"))

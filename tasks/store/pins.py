@@ -57,9 +57,9 @@ def _pin(value: Any, table: dict[str, Any], ask: bool) -> tuple[Any, Any]:
         case sources.CrosswozSource():
             from ..data.files import find_files
 
-            found = {name: [_sha256(path, table) for path in find_files(getattr(value, name))]
+            sums = {name: [_sha256(path, table) for path in find_files(getattr(value, name))]
                      for name in ("train", "test", "hotels")}  # fmt: skip
-            return value, {"kind": value.kind, **found}
+            return value, {"kind": value.kind, **sums}
         case encodings.HotelTable() if value.path is not None:
             return value, {"kind": value.kind, "sha256": _sha256(settings().source(value.path), table)}
         case encodings.DialogueEncode() if value.template not in encodings.TEMPLATES:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..data.files import DataError
+from ..data.errors import DataError
 from .templates import Message, Template
 
 Kind = Literal["assistant", "call"]

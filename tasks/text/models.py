@@ -23,6 +23,8 @@ from .quantized import loading_options
 from .segments import IGNORE_INDEX
 from .tokenizer import TextTokenizer
 
+AnyEncoding = Encoding | DialogueEncoding
+
 
 @dataclass
 class Scored(ModelOutput):
@@ -82,7 +84,7 @@ class SupervisedRows(nn.Module):
 
 def build_model(
     source: ModelSource,
-    encoding: Encoding | DialogueEncoding,
+    encoding: AnyEncoding,
     tokenizer: TextTokenizer,
     seed: int,
     base: str = "float32",
@@ -123,12 +125,12 @@ def supervise(model: PreTrainedModel, generative: bool) -> PreTrainedModel:
     return model
 
 
-def _label_maps(encoding: Encoding) -> dict[str, Any]:
+def _label_maps(encoding: AnyEncoding) -> dict[str, Any]:
     names = dict(enumerate(encoding.labels))
     return {"num_labels": len(names), "id2label": names, "label2id": {name: i for i, name in names.items()}}
 
 
-def _new_config(source: NewModel, encoding: Encoding, tokenizer: TextTokenizer, labels: dict[str, Any]) -> Any:
+def _new_config(source: NewModel, encoding: AnyEncoding, tokenizer: TextTokenizer, labels: dict[str, Any]) -> Any:
     try:
         plain = AutoConfig.for_model(source.family)
     except ValueError:
@@ -170,7 +172,7 @@ def _load(auto: Any, folder: Path, labels: dict[str, Any], base: str) -> PreTrai
     return cast(PreTrainedModel, model)
 
 
-def _grow(model: PreTrainedModel, encoding: Encoding, tokenizer: TextTokenizer) -> None:
+def _grow(model: PreTrainedModel, encoding: AnyEncoding, tokenizer: TextTokenizer) -> None:
     """Give new tokens rows in the embedding and a writer's head, near the mean of the old ones (Hewitt, 2021)."""
     entries = model.get_input_embeddings().weight.shape[0]
     lacking = set(range(entries, tokenizer.size))
@@ -178,7 +180,7 @@ def _grow(model: PreTrainedModel, encoding: Encoding, tokenizer: TextTokenizer) 
         model.resize_token_embeddings(tokenizer.size)
 
 
-def _check_sizes(model: PreTrainedModel, encoding: Encoding, tokenizer: TextTokenizer) -> None:
+def _check_sizes(model: PreTrainedModel, encoding: AnyEncoding, tokenizer: TextTokenizer) -> None:
     entries = model.get_input_embeddings().weight.shape[0]
     if tokenizer.size > entries:
         raise DataError(f"the tokenizer has {tokenizer.size} tokens, the model's embedding only {entries}")

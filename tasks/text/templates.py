@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..data.files import DataError
+from ..data.errors import DataError
 
 Message = dict[str, Any]
 ROLES = ("bos_token", "eos_token", "unk_token", "pad_token")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..data.files import DataError
+from ..data.errors import DataError
 from .endings import Ending, kind_of
 from .templates import Message, Template
 

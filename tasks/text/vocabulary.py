@@ -41,7 +41,7 @@ def make_tokenizer(source: TokenizerSource, texts: list[str], added: Sequence[st
             raise DataError("a registered tokenizer must be pinned to its files before it is read")
     lacking = [token for token in added if token not in found.special_ids]
     found.backend.add_special_tokens(lacking)
-    new = tuple(int(found.backend.token_to_id(token)) for token in lacking)
+    new = tuple(found.backend.get_vocab(with_added_tokens=True)[token] for token in lacking)
     return replace(plain_tokenizer(found.backend, found.special), added=new)
 
 

@@ -9,7 +9,7 @@ from .augmentations import Augmentation, ColorJitter
 from .cleaning import Clean
 from .expectations import Validate
 from .fields import STRICT, Positive, Share
-from .models import ImageModel, ModelSource, TokenizerSource
+from .models import CifarResnet, ImageModel, ModelSource, TokenizerSource, Torchvision
 from .optimizers import Adamw, Lbfgs, Optimizer
 from .phases import Phase, Schedule
 from .sources import Source
@@ -241,6 +241,8 @@ class Recipe:
             fitting = "mlp, cnn, torchvision or cifar_resnet" if pictures else "new, files or hub"
             raise ValueError(f"train.model.kind {self.train.model.kind} does not go with encode.kind "
                              f"{self.encode.kind}; use {fitting}")  # fmt: skip
+        if isinstance(self.train.model, Torchvision | CifarResnet):
+            self.train.model.require_fit(self.encode)
         self.clean.require_fit(pictures=pictures)
         require_fit(self.split, pictures=pictures)
         for name in ("loss", "label_smoothing", "class_weights") if self.encode.kind == "generative" else ():

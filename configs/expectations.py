@@ -59,8 +59,9 @@ class Validate:
     """What breaking a rule means; when absent `fail`, for imbalance and splits `warn`.
 
     `turns` is what a dialogue must be: roles in turn, results behind calls, known arguments, no empty turn, one that
-    the model learns from. With `quarantine` (labels, chars, nuls, missing, turns) every row that breaks the rule leaves; a class without rows still
-    stops the run. With `labels: warn` it does not, and further labels join the label set, behind the named ones.
+    the model learns from. With `quarantine` (labels, chars, nuls, missing, turns) every row that breaks the rule
+    leaves; a class without rows still stops the run. With `labels: warn` it does not, and further labels join the
+    label set, behind the named ones.
     """
     expectations: tuple[Expectation, ...] = ()
     """Further expectations of Great Expectations. A text of white space alone counts as missing."""

@@ -7,11 +7,11 @@ from pydantic.dataclasses import dataclass
 
 from .augmentations import Augmentation, ColorJitter
 from .cleaning import Clean
-from .encodings import CLASSES, READS, Encode
+from .encodings import CLASSES, READS, Encode, ImageEncode
 from .expectations import Validate
 from .fields import STRICT, Positive, Share
 from .lora import Lora
-from .models import ImageModel, ModelSource, NewModel
+from .models import CifarResnet, ImageModel, ModelSource, NewModel, Torchvision
 from .optimizers import Adamw, Lbfgs, Optimizer
 from .phases import Phase, Schedule
 from .scores import SCORES, Score
@@ -182,6 +182,8 @@ class Recipe:
                              f"use {fitting}")  # fmt: skip
         if self.train.lora is not None and pictures:
             raise ValueError("train.lora is read only with texts; leave it out with encode.kind: image")
+        if isinstance(self.train.model, Torchvision | CifarResnet) and isinstance(self.encode, ImageEncode):
+            self.train.model.require_fit(self.encode)
         self.clean.require_fit(content)
         require_fit(self.split, content)
         for name in () if kind in ("classifier", "image") else ("loss", "label_smoothing", "class_weights"):

@@ -179,11 +179,8 @@ def read_hotel_dialogues(source: CrosswozSource, intake: Intake) -> pd.DataFrame
             intake.used(path)
             runs, fate = convert(read_crosswoz(path), hotels)
             fates += fate
-            found = {
-                "messages": [dump_messages(run.messages) for run in runs],
-                "group": [run.dialogue_id for run in runs],
-            }
-            parts.append(pd.DataFrame({**found, "label": UNLABELLED, "split": split}))
+            told = [(dump_messages(run.messages), run.dialogue_id) for run in runs]
+            parts.append(pd.DataFrame(told, columns=["messages", "group"]).assign(label=UNLABELLED, split=split))
     intake.where = "CrossWOZ: " + ", ".join(recipe_name(Path(name)) for name in (str(source.train), str(source.test)))
     intake.note("messages: " + ", ".join(f"{fate} {count:,}" for fate, count in fates.most_common()))
     return pd.concat(parts, ignore_index=True).astype(dict.fromkeys(("messages", "group", "label", "split"), "str"))

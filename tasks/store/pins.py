@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from configs import encodings, models, sources
+from configs import encodings, models, sources, weights
 from configs.literal import literal
 from configs.settings import settings
 
@@ -68,6 +68,9 @@ def _pin(value: Any, table: dict[str, Any], ask: bool) -> tuple[Any, Any]:
         case models.Torchvision() | models.CifarResnet() if value.file is not None:
             plain.pop("file")
             return value, {**plain, "sha256": _sha256(settings().source(value.file), table)}
+        case models.Torchvision() if value.weights != "none":
+            best = weights.published(value.name, value.weights)
+            return replace(value, weights=best.enum), {**plain, "weights": [best.enum, best.file]}
         case sources.ClassFilesSource():
             found = [[name, _sha256(settings().source(path), table)] for name, path in value.files.items()]
             return value, {**plain, "files": found}

@@ -32,6 +32,7 @@ from tasks.text.tokenizer import TextTokenizer
 
 TOKENIZERS = {name: tokenizer_of(family) for name, family in FAMILIES.items()}
 UNROLLED = {"qwen3", "mistral"}
+"""Families that write earlier turns otherwise once others follow."""
 
 
 def say(role: str, content: str, **more: Any) -> Message:
@@ -264,6 +265,24 @@ def test_planted_faults_of_the_mask_are_caught_by_name(name: str, fault: str) ->
     assert broken.violations[check] == ["row0"]
     with pytest.raises(MaskError, match="train: 1 rows break the mask check"):
         broken.require("train")
+
+
+@pytest.mark.parametrize("name", sorted(UNROLLED))
+@pytest.mark.parametrize("fault", ["shifted right", "shifted left", "system turn supervised", "nothing supervised"])
+def test_planted_faults_are_caught_where_a_dialogue_is_several_sequences(name: str, fault: str) -> None:
+    encoding = encoding_of(name)
+    encoded = encode_dialogues(encoding, TOKENIZERS[name], [DIALOGUE])
+    assert len(encoded.trained) > 1
+    change, check = FAULTS[fault]
+    assert certificate_of(name, encoding, [DIALOGUE], planted(encoded, change)).violations[check] == ["row0"]
+
+
+def test_a_shortened_dialogue_without_its_system_turn_is_caught() -> None:
+    for name in sorted(set(FAMILIES) - UNROLLED - {"phi"}):
+        encoding = encoding_of(name)
+        encoded = encode_dialogues(encoding, TOKENIZERS[name], [DIALOGUE[5:]])
+        claimed = replace(encoded, starts=np.array([5]), trained=[(6, 8, 10)])
+        assert "the text is not the dialogue's" in certificate_of(name, encoding, [DIALOGUE], claimed).violations
 
 
 def test_pads_masked_by_id_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,6 +62,7 @@ def certify_dialogues(
         result.turns += len(trained)
         result.calls += sum(is_call(dialogue[turn]) for turn in trained)
         result.turns_removed += max(start - (dialogue[0]["role"] == "system"), 0)
+    result.violations = {check: list(dict.fromkeys(rows)) for check, rows in result.violations.items()}
     return result
 
 

@@ -40,6 +40,11 @@ class TextTokenizer:
         added = self.backend.get_added_tokens_decoder()
         return {token.content: number for number, token in added.items() if token.special}
 
+    @property
+    def unknown(self) -> str | None:
+        """The text of the token for letters outside the vocabulary, where there are any."""
+        return getattr(self.backend.model, "unk_token", None)
+
     def decode(self, rows: list[list[int]]) -> list[str]:
         """The texts of rows of ids, special tokens included."""
         return list(self.backend.decode_batch(rows, skip_special_tokens=False))

@@ -13,6 +13,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, 
 
 import tasks.text.dialogue_certificate as certificate_module
 from tasks.data.files import DataError
+from tasks.data.messages import Message
 from tasks.text.certificate import MaskError
 from tasks.text.collation import pad_rows
 from tasks.text.dialogue import (
@@ -28,7 +29,7 @@ from tasks.text.dialogue_certificate import DialogueCertificate, certify_dialogu
 from tasks.text.dialogue_encoding import make_dialogue_encoding
 from tasks.text.packing import pad_packed
 from tasks.text.segments import IGNORE_INDEX
-from tasks.text.templates import Message, Template
+from tasks.text.templates import Template
 from tasks.text.tokenizer import TextTokenizer, plain_tokenizer
 from tasks.text.vocabulary import learn_bpe
 

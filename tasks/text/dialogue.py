@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..data.errors import DataError
+from ..data.messages import Message
 from .encoding import FILE
 from .endings import Ending, Kind, kind_of
 from .segments import Encoded, Segment, encode_segments
 from .spellings import Spellings, find_spellings
-from .templates import Message, Template
+from .templates import Template
 from .tokenizer import TextTokenizer
 from .turns import Conversation, Rendered, Script, compose
 

@@ -8,14 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..data.messages import Message, is_call
 from .certificate import CHUNK, Certificate
 from .collation import pad_rows
 from .dialogue import DialogueEncoding, EncodedDialogues
-from .endings import is_call
 from .packing import pack_rows, pad_packed
 from .segments import IGNORE_INDEX
 from .substitution import Expected, expect
-from .templates import Message
 from .tokenizer import TextTokenizer
 
 

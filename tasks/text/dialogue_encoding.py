@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Literal, TypedDict, Unpack
 
 from ..data.errors import DataError
+from ..data.messages import Message
 from .dialogue import DialogueEncoding
 from .endings import Ending, Kind, find_endings
-from .templates import CHATML, Message, Template
+from .templates import CHATML, Template
 from .tokenizer import TextTokenizer
 
 SYSTEM, USER = "Vardim", "Quoz"

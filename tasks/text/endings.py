@@ -7,7 +7,8 @@ from functools import cached_property
 from typing import Any, Literal
 
 from ..data.errors import DataError
-from .templates import Message, Template
+from ..data.messages import Message, is_call
+from .templates import Template
 
 Kind = Literal["assistant", "call"]
 """What the model writes: a reply (as `train_on: assistant` names it) or a call of a tool."""
@@ -26,11 +27,6 @@ class Ending:
     token: str
     tail: str
     follows: bool
-
-
-def is_call(message: Message) -> bool:
-    """Whether a turn is the model's call of a tool."""
-    return message["role"] == "assistant" and bool(message.get("tool_calls"))
 
 
 def kind_of(message: Message) -> Kind | None:

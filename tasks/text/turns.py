@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..data.errors import DataError
+from ..data.messages import Message
 from .endings import Ending, kind_of
-from .templates import Message, Template
+from .templates import Template
 
 BETWEEN = "\n\n"
 """Between a system text and the first user turn that has to carry it."""

@@ -1,4 +1,4 @@
-"""From dialogues to a chat: the recipe's stages, the served model, prompts that are the same in training and serving."""
+"""From dialogues to a chat: the recipe's stages, the served model, the same prompts in training and serving."""
 
 import json
 import os

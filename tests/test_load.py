@@ -71,8 +71,8 @@ WRONG: dict[str, tuple[bytes | list[Change], str]] = {
     "a missing key": ([("    family: gpt2\n", "")], "{file}:17: `train.model.family` is missing; add it"),
     "an unknown kind": (
         [("kind: embedded", "kind: embeded")],
-        "{file}:3: `download.kind`: expected one of embedded, hub, file, class_files, url, images, torchvision, crosswoz, "
-        "got 'embeded'; did you",
+        "{file}:3: `download.kind`: expected one of embedded, hub, file, class_files, url, images, torchvision, "
+        "crosswoz, got 'embeded'; did you",
     ),
     "no kind": ([("    kind: train\n", "")], "{file}:12: `encode.tokenizer` needs a `kind`, one of train, files, hub"),
     "an unknown choice": ([("epochs: 5", "schedule: linar")], "got 'linar'; did you mean `linear`?"),

@@ -22,7 +22,7 @@ from PIL import Image
 from configs import cleaning as steps
 from configs.cleaning import Clean
 from configs.expectations import Validate
-from configs.sources import ImagesSource
+from configs.image_sources import ImagesSource
 from tasks.clean import clean
 from tasks.data import image_bytes, image_checks
 from tasks.data.cleaned import Cleaned, describe

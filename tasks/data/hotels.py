@@ -144,7 +144,9 @@ def _hotel(entry: Any, place: str, number: int) -> Hotel:
     if odd := [name for name in _names() if name not in entry] + [name for name in entry if name not in _names()]:
         raise DataError(f"{place}: {odd[0]!r} is missing or unknown; the fields are {', '.join(_names())}")
     texts = [name for name in ("name", "type", "address", "subway", "phone") if not isinstance(entry[name], str)]
-    numbers = [name for name in ("price", "rating") if not _is_number(entry[name]) and (name, entry[name]) != ("price", None)]
+    numbers = [
+        name for name in ("price", "rating") if not _is_number(entry[name]) and (name, entry[name]) != ("price", None)
+    ]
     if texts or numbers or not isinstance(entry["hotel_id"], int):
         name = [*texts, *numbers, "hotel_id"][0]
         raise DataError(f"{place}: {name} is {kind_of(entry[name])} ({entry[name]!r}); mend it in the table")

@@ -142,8 +142,20 @@ class Register:
     """The test score on which champion and challenger meet."""
     thresholds: dict[Score, float] = Field(default_factory=dict)
     """Test scores that a champion must reach; of those that are better when lower, must not exceed."""
+    rule: Literal["better", "not_worse"] = "better"
+    """What a paired test on the same test rows must say of it against the champion."""
     tolerance: Annotated[float, Field(ge=0)] = 0.0
-    """How much worse than the champion's stored score is still not worse."""
+    """How much worse than the champion is still not worse (rule not_worse), in the unit of `metric`."""
+    slices: dict[str, Positive] = Field(default_factory=dict)
+    """Columns (`label`, `group`, or one that download keeps) in no value of which the model may be worse than the
+    champion by more than chance, each with the smallest number of test rows at which a value is judged."""
+
+    @model_validator(mode="after")
+    def _coherent(self) -> "Register":
+        if (self.rule == "not_worse") != (self.tolerance > 0):
+            said = "needs a tolerance above 0" if self.rule == "not_worse" else "reads no tolerance"
+            raise ValueError(f"rule {self.rule} {said}; say `rule: not_worse` with a tolerance, or leave both out")
+        return self
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -196,6 +208,11 @@ class Recipe:
             if name not in SCORES[kind]:
                 raise ValueError(f"register has {name}, but models of encode.kind {kind} are judged by "
                                  f"{', '.join(SCORES[kind])}")  # fmt: skip
+        columns = getattr(self.download, "columns", None)
+        sliced = ("label", "group", *(columns.keep if columns is not None else ()))
+        if odd := [name for name in self.register.slices if name not in sliced]:
+            raise ValueError(f"register.slices has {odd[0]!r}, but the rows keep {', '.join(sliced)}; "
+                             "name it in download.columns.keep")  # fmt: skip
         if kind not in CLASSES and self.train.metric == "macro_f1":
             raise ValueError(f"train.metric macro_f1 needs classes, which encode.kind {kind} has not; use loss")
         if self.train.augment and not pictures:

@@ -4,7 +4,23 @@ import typer
 
 from configs.environment import quiet_tools
 
-from . import chat, compare, data, doctor, init, inspect, mask, pin, plan, predict, run, trace
+from . import (
+    chat,
+    compare,
+    data,
+    doctor,
+    history,
+    init,
+    inspect,
+    mask,
+    pin,
+    plan,
+    predict,
+    promote,
+    rollback,
+    run,
+    trace,
+)
 
 HELP = """Temper turns one YAML recipe into a registered model.
 
@@ -15,7 +31,8 @@ TEMPER_ARTIFACTS (the cache, default .artifacts), TEMPER_THREADS, MLFLOW_TRACKIN
 
 Exit codes: 0 done, 1 a stage failed or Ctrl-C, 2 the recipe or the usage is wrong, 143 stopped by SIGTERM.
 """
-MODULES = (run, compare, plan, data, trace, inspect, mask, predict, chat, init, pin, doctor)
+MODULES = (run, compare, plan, data, trace, inspect, mask, predict, chat, history, promote, rollback, init, pin,
+           doctor)  # fmt: skip
 
 
 def main() -> None:

@@ -14,13 +14,16 @@ from .cached import recorded_task
 def register(links: dict[str, str], section: Register, model: Artifact, report: Artifact) -> Version:
     """Register the model once per digest, prove it in a fresh process, decide on its alias.
 
-    A model that is registered already is found again and its aliases are left alone. Raises StageError.
+    A model that is registered already is found again and its aliases are left alone, but for one that its test rows
+    left undecided: on other test rows it is judged again. Raises StageError.
     """
     from .tracking import lookup
 
     facts = json.loads(report.file("report.json").read_text(encoding="utf-8"))
     scores: dict[str, float] = facts["scores"]
     known = lookup.registered(section.model, model.digest, scores)
+    if known is not None and known["undecided_on"] not in (None, report.digest):
+        known = None
     found = known is not None
     if known is None:
         known = _register(links, section, model, report, facts)
@@ -40,7 +43,7 @@ def register(links: dict[str, str], section: Register, model: Artifact, report: 
 def _register(
     links: dict[str, str], section: Register, model: Artifact, report: Artifact, facts: dict[str, Any]
 ) -> dict[str, Any]:
-    from .tracking import data, models, promotion, proof, registry, runs
+    from .tracking import data, evidence, models, proof, registry, runs
 
     client, stages, scores = runs.client(), lineage(report), facts["scores"]
     samples = json.loads((report.records / "samples.json").read_text(encoding="utf-8"))
@@ -49,10 +52,12 @@ def _register(
     if version is None:
         version = models.log_version(client, section.model, run_id, model, samples[:2], facts)
     registry.log_records(client, run_id, stages, {"register": complete(section)}, facts, scores)
+    evidence.log_rows(client, run_id, stages)
     data.log_data(client, run_id, stages)
     openings = data.open_test_split(client, run_id, stages)
+    proof.require_described(client, version)
     proof.prove(f"models:/{section.model}/{version.version}", facts["kind"], samples)
     with registry.deciding(section.model):
-        verdict = promotion.decide(scores, section, promotion.champion_tags(client, section.model))
-        registry.settle(client, version, verdict, scores, stages, openings)
+        verdict, found = evidence.judge(client, section, version, stages=stages, facts=facts)
+        registry.settle(client, version, verdict, found, scores=scores, stages=stages, openings=openings)
     return registry.state(client, version, verdict.text)

@@ -59,7 +59,7 @@ def estimate(
     undefined do not count.
     """
     table = np.stack(statistics, axis=-1).astype(float)
-    sums = table if groups is None else _by_group(table, groups)
+    sums = table if groups is None else sum_by_group(table, groups)
     value = float(metric(sums.sum(0)))
     if np.isnan(value):
         return Estimate(None, None)
@@ -79,7 +79,8 @@ def divide(numerator: Floats, denominator: Floats) -> Floats:
     return np.where(empty, np.nan, numerator / np.where(empty, 1, denominator))
 
 
-def _by_group(table: Floats, groups: Sequence[str]) -> Floats:
+def sum_by_group(table: Floats, groups: Sequence[str]) -> Floats:
+    """Sums of rows [rows, k] over groups, [groups, k]."""
     _, numbers = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
     sums = np.zeros((int(numbers.max(initial=-1)) + 1, table.shape[1]))
     np.add.at(sums, numbers, table)

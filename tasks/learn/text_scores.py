@@ -9,7 +9,7 @@ import numpy as np
 from ..data.optional import scorer
 from ..text.baselines import UNSPACED, WORD
 from .metrics import Floats
-from .resampling import Resampling, estimate, ratio
+from .resampling import Metric, Resampling, estimate, ratio
 
 BleuTokens = Literal["13a", "zh", "char"]
 ORDER = 4
@@ -40,6 +40,13 @@ def score_texts(
         "bleu_tokenizer": tokens,
         **estimate([rouge_l(expected, written), ones], ratio, how, groups).facts("rouge_l"),
     }
+
+
+def text_statistics(score: str, expected: Sequence[str], written: Sequence[str]) -> tuple[list[Any], Metric] | None:
+    """What `bleu` or `rouge_l` is a function of: columns of a value per text, and the metric of their sums."""
+    if score == "bleu":
+        return list(bleu_statistics(expected, written, bleu_tokens(expected)).T), bleu
+    return ([rouge_l(expected, written), np.ones(len(expected))], ratio) if score == "rouge_l" else None
 
 
 def bleu_tokens(texts: Sequence[str]) -> BleuTokens:

@@ -11,7 +11,7 @@ import numpy as np
 from ..data.messages import Message
 from .metrics import Floats
 from .resampling import Metric, Resampling, divide, estimate, ratio
-from .text_scores import score_texts
+from .text_scores import score_texts, text_statistics
 
 Slot = tuple[str, str, str]
 """Tool, slot, value."""
@@ -42,23 +42,51 @@ def score_turns(turns: Sequence[Turn], how: Resampling) -> dict[str, Any]:
     reply_exact, reply_bleu, reply_rouge_l: of the replies' texts (see `score_texts`), a call in place of one being an
     empty text. Also counts. Raises DataError without the extra `chat`.
     """
+    due, called = _called(turns)
+    facts: dict[str, Any] = {"dialogues": len({turn.dialogue for turn in turns}), "turns": len(turns)}
+    facts |= {"calls_due": sum(due), "calls_written": sum(called), "ended": sum(turn.ended for turn in turns)}
+    groups = [turn.dialogue for turn in turns]
+    for name, (columns, metric) in _statistics(turns).items():
+        facts |= estimate([np.asarray(column, float) for column in columns], metric, how, groups).facts(name)
+    return facts | {f"reply_{name}": value for name, value in _replies(turns, how).items()}
+
+
+def turn_statistics(turns: Sequence[Turn], score: str) -> tuple[list[Any], Metric] | None:
+    """What a score of `score_turns` is a function of: columns of a value per turn, and the metric of their sums.
+
+    A turn that has no part in it counts 0. None for a score that is no such function. Raises DataError without the
+    extra `chat`.
+    """
+    if not score.startswith("reply_"):
+        return _statistics(turns).get(score)
+    replies = np.array([not turn.expected.get("tool_calls") for turn in turns])
+    found = text_statistics(score.removeprefix("reply_"), *_reply_texts(turns))
+    if found is None:
+        return None
+    columns, metric = found
+    spread = np.zeros((len(columns), len(turns)))
+    spread[:, replies] = np.stack([np.asarray(column, float) for column in columns])
+    return list(spread), metric
+
+
+def _called(turns: Sequence[Turn]) -> tuple[list[bool], list[bool]]:
+    """Whether a call is due, and whether one is written."""
     due, called = ([bool(message.get("tool_calls")) for message in side] for side in _sides(turns))
+    return due, called
+
+
+def _statistics(turns: Sequence[Turn]) -> dict[str, tuple[list[Any], Metric]]:
+    due, called = _called(turns)
     expected, written = ([slots(message) for message in side] for side in _sides(turns))
     exact = [a and _calls(turn.expected) == _calls(turn.written) for a, turn in zip(due, turns, strict=True)]
     found = [len(a & b) for a, b in zip(expected, written, strict=True)]
-    table: dict[str, tuple[list[Any], Metric]] = {
+    return {
         "slot_f1": ([found, [*map(len, expected)], [*map(len, written)]], f1),
         "search_exact": ([exact, due], ratio),
         "call_recall": ([np.logical_and(due, called), due], ratio),
         "call_precision": ([np.logical_and(due, called), called], ratio),
         "end_of_turn": ([[turn.ended for turn in turns], np.ones(len(turns))], ratio),
     }
-    groups = [turn.dialogue for turn in turns]
-    facts: dict[str, Any] = {"dialogues": len(set(groups)), "turns": len(turns)}
-    facts |= {"calls_due": sum(due), "calls_written": sum(called), "ended": sum(turn.ended for turn in turns)}
-    for name, (columns, metric) in table.items():
-        facts |= estimate([np.asarray(column, float) for column in columns], metric, how, groups).facts(name)
-    return facts | {f"reply_{name}": value for name, value in _replies(turns, how).items()}
 
 
 def _sides(turns: Sequence[Turn]) -> tuple[list[Message], list[Message]]:
@@ -66,11 +94,15 @@ def _sides(turns: Sequence[Turn]) -> tuple[list[Message], list[Message]]:
 
 
 def _replies(turns: Sequence[Turn], how: Resampling) -> dict[str, Any]:
+    replies = [turn.dialogue for turn in turns if not turn.expected.get("tool_calls")]
+    return score_texts(*_reply_texts(turns), how, replies)
+
+
+def _reply_texts(turns: Sequence[Turn]) -> tuple[list[str], list[str]]:
+    """Due and written texts of the turns in which a reply is due."""
     replies = [turn for turn in turns if not turn.expected.get("tool_calls")]
     written = ["" if turn.written.get("tool_calls") else turn.written["content"] for turn in replies]
-    return score_texts(
-        [turn.expected["content"] for turn in replies], written, how, [turn.dialogue for turn in replies]
-    )
+    return [turn.expected["content"] for turn in replies], written
 
 
 def slots(message: Message) -> frozenset[Slot]:

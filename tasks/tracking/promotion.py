@@ -1,58 +1,130 @@
-"""Which alias a version gets: thresholds, and the champion's stored score. Fails closed."""
+"""Which alias a version gets: its test scores, thresholds and the evidence against the champion. Fails closed."""
 
+import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-
-from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
+from dataclasses import asdict, dataclass, is_dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 from configs.schema import Register
 from configs.scores import sign
 
+if TYPE_CHECKING:  # scipy is not loaded to look a version up
+    from ..learn.challenge import Contest, Slice
+
 CHAMPION, CANDIDATE = "champion", "candidate"
 SCORE = "temper.test."
 """Prefix of a version's tags that keep its test metrics."""
+Decided = Literal["promoted", "kept", "undecided"]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of a challenger against the champion, scored on the same test rows.
+
+    champion: its version. source: where its predictions are from. obstacle: why the two cannot be compared, where they
+    cannot. changed: rows fixed and broken, with examples (see learn/outcomes.py).
+    """
+
+    champion: str
+    source: str = ""
+    obstacle: str | None = None
+    contest: "Contest | None" = None
+    slices: "tuple[Slice, ...]" = ()
+    changed: Mapping[str, Any] | None = None
+
+    def record(self) -> dict[str, Any]:
+        """As JSON."""
+        found: dict[str, Any] = json.loads(json.dumps(self, default=_plain, ensure_ascii=False))
+        return found
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The alias and why."""
+    """What was decided and why; more: about how many further test rows would decide."""
 
-    alias: str
-    text: str
+    decided: Decided
+    reason: str
+    more: int | None = None
+
+    @property
+    def alias(self) -> str:
+        """The alias that the version gets."""
+        return CHAMPION if self.decided == "promoted" else CANDIDATE
+
+    @property
+    def text(self) -> str:
+        """In one line."""
+        more = f" (about {self.more:,} more test rows needed)" if self.more else ""
+        return f"{self.decided}{more}: {self.reason}"
 
 
-def decide(scores: Mapping[str, float], section: Register, champion: Mapping[str, str] | None) -> Verdict:
-    """Compare test metrics with thresholds and with the champion's tags; what cannot be compared is not promoted."""
+def refuse(scores: Mapping[str, float], section: Register) -> Verdict | None:
+    """A verdict that needs no champion: scores that are no numbers or missing, and thresholds; None where all hold."""
     odd = [name for name, value in scores.items() if not math.isfinite(value)]
     if odd:
-        return Verdict(CANDIDATE, f"kept back: {odd[0]} is not a number")
+        return Verdict("kept", f"{odd[0]} is not a number")
     for name, bound in section.thresholds.items():
-        if name not in scores or sign(name) * scores[name] < sign(name) * bound:
+        if name not in scores or not sign(name) * scores[name] >= sign(name) * bound:
             side = "below" if sign(name) > 0 else "above"
-            return Verdict(
-                CANDIDATE, f"kept back: {name} {scores.get(name, math.nan):.4f} is {side} the threshold {bound}"
-            )
+            return Verdict("kept", f"{name} {scores.get(name, math.nan):.4f} is {side} the threshold {bound}")
     if section.metric not in scores:
-        return Verdict(CANDIDATE, f"kept back: the test rows gave no {section.metric}")
-    new = scores[section.metric]
-    if champion is None:
-        return Verdict(CHAMPION, f"promoted: the first champion, {section.metric} {new:.4f}")
-    try:
-        old = float(champion[SCORE + section.metric])
-    except (KeyError, ValueError):
-        return Verdict(CANDIDATE, f"kept back: the champion has no stored {section.metric}")
-    if not sign(section.metric) * new >= sign(section.metric) * old - section.tolerance:
-        return Verdict(CANDIDATE, f"kept back: {section.metric} {new:.4f} against the champion's {old:.4f}")
-    return Verdict(CHAMPION, f"promoted: {section.metric} {new:.4f}, not worse than the champion's {old:.4f}")
+        return Verdict("kept", f"the test rows gave no {section.metric}")
+    return None
 
 
-def champion_tags(client: MlflowClient, name: str) -> dict[str, str] | None:
-    """Tags of the current champion; None where the model has none."""
-    try:
-        return dict(client.get_model_version_by_alias(name, CHAMPION).tags)
-    except MlflowException as error:
-        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            return None
-        raise
+def decide(scores: Mapping[str, float], section: Register, evidence: Evidence | None) -> Verdict:
+    """The verdict on a challenger; `evidence` is None where the model has no champion yet."""
+    refused = refuse(scores, section)
+    if refused is not None:
+        return refused
+    if evidence is None:
+        return Verdict("promoted", f"the first champion, {section.metric} {scores[section.metric]:.4f}")
+    if evidence.obstacle is not None or evidence.contest is None:
+        why = evidence.obstacle or "nothing is known of the champion"
+        return Verdict("undecided", f"not comparable with version {evidence.champion}: {why}")
+    fought, told = evidence.contest, _told(section.metric, evidence)
+    if not math.isclose(fought.challenger, scores[section.metric], rel_tol=1e-6, abs_tol=1e-9):
+        return Verdict("undecided", f"the predictions give {section.metric} {fought.challenger:.4f}, the report "
+                                    f"{scores[section.metric]:.4f}; run again with --verify")  # fmt: skip
+    if fought.finding == "worse":
+        return Verdict("kept", f"worse: {told}")
+    if regressed := [one for one in evidence.slices if one.regressed]:
+        return Verdict("kept", f"worse where {_slices(regressed)}; in all {told}")
+    if fought.finding == "undecided":
+        return Verdict("undecided", told, fought.more)
+    if fought.finding == "better" or section.rule == "not_worse":
+        by = f" by more than {section.tolerance:g}" if fought.finding == "not worse" else ""
+        return Verdict("promoted", f"{fought.finding}{by}: {told}")
+    return Verdict("undecided", f"the rule better has no answer in {fought.finding!r}: {told}")
+
+
+def _told(metric: str, evidence: Evidence) -> str:
+    """The contest in a line."""
+    fought = evidence.contest
+    assert fought is not None
+    difference = fought.difference
+    p = "" if fought.p is None else ", p < 0.0001" if fought.p < 1e-4 else f", p = {fought.p:.4f}"
+    rows = "" if evidence.changed is None else (
+        f"; {evidence.changed['fixed']:,} rows fixed, {evidence.changed['broken']:,} broken"
+    )  # fmt: skip
+    return (
+        f"{metric} {fought.challenger:.4f} against {fought.champion:.4f} of version {evidence.champion} on "
+        f"{fought.rows:,} rows ({fought.test}: better by {difference.mean:+.4f} [{difference.low:+.4f}, "
+        f"{difference.high:+.4f}]{p}){rows}"
+    )
+
+
+def _slices(regressed: "list[Slice]") -> str:
+    found = []
+    for one in regressed:
+        assert one.contest is not None
+        found.append(f"{one.column} is {one.value} ({one.contest.challenger:.4f} against {one.contest.champion:.4f}, "
+                     f"{one.rows} rows)")  # fmt: skip
+    return ", ".join(found)
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return value.item() if hasattr(value, "item") else str(value)

@@ -2,31 +2,25 @@
 
 import json
 import math
-import os
-import subprocess
-import sys
-import tempfile
 from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model
 
 from configs.encodings import READS
-from configs.settings import settings
 
 from ..artifact import StageError
+from .fresh import run_fresh
 
+REPORT = "report.json"
 TOLERANCE = 1e-5
 """Largest difference of a probability between here and the fresh process (batch shapes differ)."""
 
 FRESH = """
-import json, sys
-class Absent:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("tasks", "flows", "configs"):
-            raise ImportError(f"{name}: the model must not need Temper's working tree")
-sys.meta_path.insert(0, Absent())
-import mlflow
-mlflow.set_tracking_uri(sys.argv[1]); mlflow.set_registry_uri(sys.argv[1])
 content, given = sys.argv[3], json.load(sys.stdin)
-model = mlflow.pyfunc.load_model(sys.argv[2])
 if content == "messages":
     told = [model.predict({"messages": one})["choices"][0]["message"] for one in given]
 else:
@@ -40,19 +34,29 @@ print("ANSWERS" + json.dumps(told))
 """
 
 
+def require_described(client: MlflowClient, version: ModelVersion) -> None:
+    """Raise StageError unless the registered version has a signature and its run has the report."""
+    place = f"{version.name} version {version.version}"
+    try:
+        files = client.get_model_version_download_uri(version.name, version.version)
+        local = unquote(urlsplit(files).path) if files.startswith("file://") else files  # Model.load takes no file://
+        found = Model.load(local).signature
+        kept = {item.path for item in client.list_artifacts(str(version.run_id))} if version.run_id else set()
+    except (MlflowException, OSError) as error:
+        raise StageError(f"{place} cannot be read: {str(error).splitlines()[0]}; no alias was moved") from None
+    if found is None or found.inputs is None or found.outputs is None:
+        raise StageError(f"{place} has no signature, so nobody could say what it takes; no alias was moved")
+    if REPORT not in kept:
+        raise StageError(f"{place} has no {REPORT} in its run, so nobody could say how good it is; no alias was moved")
+
+
 def prove(uri: str, kind: str, samples: list[dict[str, Any]]) -> float:
     """Load the logged model in a fresh process without this repository; the largest difference from the report.
 
     Raises StageError where it does not load or answers otherwise.
     """
     content = READS[kind][0]
-    quiet = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "MLFLOW_RUN_ID")}
-    with tempfile.TemporaryDirectory() as elsewhere:
-        process = subprocess.run(
-            [sys.executable, "-c", FRESH, settings().tracking, uri, content],
-            input=json.dumps([sample[content] for sample in samples]),
-            capture_output=True, text=True, cwd=elsewhere, env=quiet, check=False,
-        )  # fmt: skip
+    process = run_fresh(FRESH, uri, content, given=json.dumps([sample[content] for sample in samples]))
     line = next((line for line in process.stdout.splitlines() if line.startswith("ANSWERS")), None)
     if process.returncode or line is None:
         tail = process.stderr.strip().splitlines()[-1:]
@@ -65,7 +69,9 @@ def prove(uri: str, kind: str, samples: list[dict[str, Any]]) -> float:
 
 
 def _apart(answer: Any, expected: Any) -> float:
-    """The largest difference of numbers; infinite where anything else differs."""
+    """The largest difference of numbers; infinite where anything else differs, or is not a number."""
+    if isinstance(answer, float) and math.isnan(answer):
+        return math.inf
     if isinstance(expected, list) and isinstance(answer, list) and len(answer) == len(expected):
         return max((_apart(a, b) for a, b in zip(answer, expected, strict=True)), default=0.0)
     if isinstance(expected, float) and isinstance(answer, int | float):

@@ -17,11 +17,13 @@ from configs.settings import settings
 
 from ..artifact import Artifact
 from ..store.lock import locked
-from . import models, runs
-from .promotion import CHAMPION, SCORE, Verdict
+from . import decisions, models, runs
+from .promotion import CHAMPION, SCORE, Evidence, Verdict
 from .runs import flat
 
 VERDICT = "temper.verdict"
+DIGEST = "temper.digest."
+"""Prefix of a version's tags that hold the digests of what it was made of, by stage."""
 OPENINGS = "temper.test_openings"
 """Tag of a version: how many models had been scored on its test rows when it was registered, itself included."""
 ORDER = ("download", "validate", "clean", "split", "encode", "train", "evaluate")
@@ -75,18 +77,28 @@ def settle(
     client: MlflowClient,
     version: ModelVersion,
     verdict: Verdict,
+    evidence: Evidence | None,
+    *,
     scores: Mapping[str, float],
     stages: Mapping[str, Artifact],
     openings: int,
 ) -> None:
-    """Write scores and digests, move the alias, and the verdict last: a version without one is not settled."""
+    """Write scores, digests and the decision, move the alias, and the verdict last: a version without one is not
+    settled. Raises StageError where the champion is no longer the one that the evidence is about."""
     note_scores(client, version, scores)
     content = READS[stages["encode"].manifest()["section"]["kind"]][0] if "encode" in stages else "text"
     client.set_model_version_tag(version.name, version.version, OPENINGS, str(openings))
     for stage, artifact in stages.items():
-        client.set_model_version_tag(version.name, version.version, f"temper.digest.{stage}", artifact.digest)
+        client.set_model_version_tag(version.name, version.version, f"{DIGEST}{stage}", artifact.digest)
     client.update_model_version(version.name, version.version, _description(verdict, scores, openings, content))
-    client.set_registered_model_alias(version.name, verdict.alias, version.version)
+    before = evidence.champion if evidence is not None else None
+    after = str(version.version) if verdict.decided == "promoted" else before
+    made = decisions.entry("register", str(version.version), before=before, after=after, decided=verdict.decided,
+                           why=verdict.reason)  # fmt: skip
+    rests_on = evidence.record() if evidence is not None else None
+    told = {"verdict": verdict.text, "more": verdict.more, "scores": dict(scores), "evidence": rests_on}
+    decisions.keep(client, version, made, told)
+    decisions.apply(client, version.name, made)
     client.set_model_version_tag(version.name, version.version, VERDICT, verdict.text)
 
 
@@ -116,7 +128,8 @@ def settled(name: str, digest: str, scores: dict[str, float]) -> dict[str, Any] 
 
 
 def state(client: MlflowClient, version: ModelVersion, verdict: str) -> dict[str, Any]:
-    """A version as it stands now: version, run_id, aliases (champion first), verdict, openings."""
+    """A version as it stands now: version, run_id, aliases (champion first), verdict, openings; undecided_on: digest of
+    the report that did not decide, else None."""
     now = client.get_model_version(version.name, version.version)
     aliases = sorted(now.aliases, key=lambda alias: (alias != CHAMPION, alias))
     return {
@@ -125,4 +138,7 @@ def state(client: MlflowClient, version: ModelVersion, verdict: str) -> dict[str
         "aliases": aliases,
         "verdict": verdict,
         "openings": int(now.tags.get(OPENINGS, 0)),
+        "undecided_on": (
+            now.tags.get(f"{DIGEST}evaluate") if now.tags.get(decisions.DECISION) == "undecided" else None
+        ),
     }

@@ -1,0 +1,62 @@
+"""temper history: a registered model's versions, and every decision about its champion."""
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from .failures import failures
+
+ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="The model's name in the registry.")]
+
+
+def command(
+    model: ModelName,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
+) -> None:
+    """Show a model's versions (aliases, verdict, test scores) and what was decided, by whom, why and when.
+
+    The evidence behind each verdict (the paired test, slices, rows fixed and broken) lies in the version's MLflow run
+    as decisions/….json.
+    """
+    with failures():
+        from tasks.tracking.aliases import history
+
+        found = history(model)
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, indent=1))
+    else:
+        show(found)
+
+
+def show(found: dict[str, Any]) -> None:
+    """Two tables: versions and decisions, the newest last."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    out = Console(highlight=False)
+    versions = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("version", "aliases", "test scores", "made (UTC)", "verdict"):
+        versions.add_column(name, overflow="fold")
+    for one in found["versions"]:
+        aliases = " ".join(f"@{alias}" for alias in one["aliases"])
+        scores = "\n".join(f"{name} {value:.4f}" for name, value in one["scores"].items())
+        made = datetime.fromtimestamp(one["created"], UTC).strftime("%Y-%m-%d %H:%M")
+        versions.add_row(one["version"], aliases, scores, made, Text(one["verdict"] or "not settled"))
+    out.print(versions)
+    out.print()
+    log = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("when (UTC)", "version", "decided", "champion", "by", "why"):
+        log.add_column(name, overflow="fold")
+    for one in found["decisions"]:
+        log.add_row(one["at"][:16].replace("T", " "), one["version"], one["decided"], moved(one), Text(one["who"]),
+                    Text(one["why"]))  # fmt: skip
+    out.print(log)
+
+
+def moved(decision: dict[str, Any]) -> str:
+    """What became of the champion."""
+    before, after = decision["before"] or "none", decision["after"] or "none"
+    return f"{before} → {after}" if before != after else f"{after} stays"

@@ -1,0 +1,29 @@
+"""temper promote: a person makes a version champion, and says why."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from .failures import failures
+from .history import ModelName
+
+
+def command(
+    model: ModelName,
+    version: Annotated[int, typer.Argument(metavar="VERSION", min=1, help="Its number, as `temper history` shows it.")],
+    why: Annotated[str, typer.Option("--why", help="The reason, which is recorded.")],
+) -> None:
+    """Make a version champion by hand, against or without a verdict; who, why and when are recorded.
+
+    A comparison or a threshold can be overruled. A version whose scores are no numbers, that has no report or
+    signature, or that answers otherwise than its report in a fresh process, cannot be promoted. `temper rollback` takes it
+    back.
+    """
+    from rich.console import Console
+
+    with failures(), Console(file=sys.stderr).status(f"proving version {version} in a fresh process"):
+        from tasks.tracking.aliases import promote
+
+        made = promote(model, str(version), why)
+    Console(highlight=False).print(f"[bold]{model}[/]: champion {made.before or 'none'} → {made.after}, by {made.who}")

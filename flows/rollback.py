@@ -1,0 +1,25 @@
+"""temper rollback: the previous champion is champion again."""
+
+from typing import Annotated
+
+import typer
+
+from .failures import failures
+from .history import ModelName
+
+
+def command(
+    model: ModelName,
+    why: Annotated[str, typer.Option("--why", help="The reason, which is recorded.")] = "no reason given",
+) -> None:
+    """Take the last promotion back: the version that was champion before is champion again. It is recorded.
+
+    Called again it goes one further back. A later run that finds the same model registered moves no alias.
+    """
+    from rich.console import Console
+
+    with failures():
+        from tasks.tracking.aliases import rollback
+
+        made = rollback(model, why)
+    Console(highlight=False).print(f"[bold]{model}[/]: champion {made.before} → {made.after}, by {made.who}")

@@ -1,0 +1,131 @@
+"""By hand: a person moves the champion, with a reason, or takes the last move back; and what happened so far."""
+
+import json
+import math
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from ..artifact import StageError
+from . import decisions, proof, registry, runs
+from .decisions import ABSENT, Entry, champion
+from .promotion import SCORE
+
+
+def promote(name: str, version: str, why: str) -> Entry:
+    """Make a version champion against or without a verdict.
+
+    What a person may overrule is a comparison or a threshold; not scores that are no numbers, a missing report or
+    signature, or answers in a fresh process that are not the report's. Raises StageError.
+    """
+    if not why.strip():
+        raise StageError("a promotion by hand needs a reason: --why TEXT")
+    client = runs.client()
+    wanted = _version(client, name, version)
+    proof.require_described(client, wanted)
+    with tempfile.TemporaryDirectory() as scratch:
+        facts = _read(client, wanted, proof.REPORT, scratch)
+        odd = [score for score, value in facts["scores"].items() if not math.isfinite(value)]
+        if odd:
+            raise StageError(f"{name} version {version}: its {odd[0]} is not a number; no alias was moved")
+        proof.prove(f"models:/{name}/{wanted.version}", facts["kind"], _read(client, wanted, _samples(client, wanted),
+                                                                             scratch))  # fmt: skip
+    with registry.deciding(name):
+        before = _current(client, name)
+        if before == str(wanted.version):
+            raise StageError(f"version {version} is the champion of {name} already")
+        made = decisions.entry("promote", str(wanted.version), before=before, after=str(wanted.version),
+                               decided="promoted by hand", why=why)  # fmt: skip
+        return _carry_out(client, name, made)
+
+
+def rollback(name: str, why: str) -> Entry:
+    """Make the previous champion champion again, in one step. Raises StageError where there was none.
+
+    A deleted version is passed over; one that cannot be read any more stops the rollback. It was proven when it became
+    champion, so that this takes no more than a moment.
+    """
+    client = runs.client()
+    with registry.deciding(name):
+        log, before = decisions.entries(client, name), _current(client, name)
+        if before is None:
+            raise StageError(f"{name} has no champion to take back")
+        for after in reversed(decisions.succession(log, before)[:-1]):
+            if after != before and _exists(client, name, after):
+                break
+        else:
+            raise StageError(f"version {before} is the first champion of {name}; there is none before to go back to")
+        proof.require_described(client, _version(client, name, after))
+        made = decisions.entry("rollback", before, before=before, after=after, decided="rolled back", why=why)
+        return _carry_out(client, name, made)
+
+
+def _carry_out(client: MlflowClient, name: str, made: Entry) -> Entry:
+    decisions.keep(client, client.get_model_version(name, made.version), made)
+    decisions.apply(client, name, made)
+    return made
+
+
+def history(name: str) -> dict[str, Any]:
+    """Versions (aliases, verdict, scores, run, when made) and decisions of a model, oldest first. Raises StageError."""
+    client = runs.client()
+    log = decisions.entries(client, name)
+    known = client.search_model_versions(f"name = '{name}'")
+    versions = [client.get_model_version(name, one.version) for one in sorted(known, key=lambda one: int(one.version))]
+    return {
+        "model": name,
+        "champion": _current(client, name),
+        "versions": [
+            {
+                "version": str(one.version),
+                "aliases": sorted(one.aliases),
+                "verdict": one.tags.get(registry.VERDICT),
+                "decision": one.tags.get(decisions.DECISION),
+                "scores": {tag.removeprefix(SCORE): float(value) for tag, value in one.tags.items()
+                           if tag.startswith(SCORE)},
+                "run_id": one.run_id,
+                "created": one.creation_timestamp // 1000,
+            }
+            for one in versions
+        ],
+        "decisions": [asdict(one) for one in log],
+    }  # fmt: skip
+
+
+def _current(client: MlflowClient, name: str) -> str | None:
+    found = champion(client, name)
+    return None if found is None else str(found.version)
+
+
+def _version(client: MlflowClient, name: str, version: str) -> ModelVersion:
+    try:
+        return client.get_model_version(name, version)
+    except MlflowException as error:
+        if error.error_code in ABSENT:
+            raise StageError(f"{name} has no version {version}; `temper history {name}` lists them") from None
+        raise
+
+
+def _exists(client: MlflowClient, name: str, version: str) -> bool:
+    """Whether a version was not deleted since."""
+    return version in {str(one.version) for one in client.search_model_versions(f"name = '{name}'")}
+
+
+def _samples(client: MlflowClient, version: ModelVersion) -> str:
+    """Path of the report's sample rows in a run, below the folder of `evaluate`, whose number depends on the recipe."""
+    folders = [item.path for item in client.list_artifacts(str(version.run_id)) if item.path.endswith("-evaluate")]
+    return f"{folders[0] if folders else 'evaluate'}/samples.json"
+
+
+def _read(client: MlflowClient, version: ModelVersion, path: str, scratch: str) -> Any:
+    try:
+        found = client.download_artifacts(str(version.run_id), path, scratch)
+        return json.loads(Path(found).read_text(encoding="utf-8"))
+    except (MlflowException, OSError, ValueError) as error:
+        raise StageError(f"{version.name} version {version.version}: {path} in its run cannot be read "
+                         f"({type(error).__name__}); no alias was moved") from None  # fmt: skip

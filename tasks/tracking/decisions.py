@@ -1,0 +1,137 @@
+"""What was decided about a model's champion, by whom, why and when: a log in the registry, in the order it happened."""
+
+import getpass
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from ..artifact import StageError
+from .promotion import CANDIDATE, CHAMPION
+
+ENTRY = "temper.decision."
+"""Prefix of the registered model's tags that hold the log; the rest is the moment, so that they sort."""
+DECISION = "temper.decision"
+"""Tag of a version: the last that was decided about it, in a word or two."""
+ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+"""MLflow's codes for an alias, version or model that is not there."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One decision: about which version, the champion before and after (versions), in words, by whom, when (UTC)."""
+
+    action: Literal["register", "promote", "rollback"]
+    version: str
+    before: str | None
+    after: str | None
+    decided: str
+    why: str
+    who: str
+    at: str
+
+    @property
+    def moment(self) -> str:
+        """When, as names of tags and files can hold it."""
+        return re.sub(r"\D", "", self.at.partition("+")[0])
+
+
+def champion(client: MlflowClient, name: str) -> ModelVersion | None:
+    """The current champion; None where the model has none."""
+    try:
+        return client.get_model_version_by_alias(name, CHAMPION)
+    except MlflowException as error:
+        if error.error_code in ABSENT:
+            return None
+        raise
+
+
+def entry(
+    action: Literal["register", "promote", "rollback"], version: str, *, before: str | None, after: str | None,
+    decided: str, why: str,
+) -> Entry:  # fmt: skip
+    """A decision made now by the user of this process."""
+    at = datetime.now(UTC).isoformat(timespec="microseconds")
+    return Entry(action, version, before, after, decided, why, _user(), at)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return f"user {os.getuid()}"
+
+
+def keep(client: MlflowClient, about: ModelVersion, made: Entry, further: Mapping[str, Any] | None = None) -> None:
+    """Put a decision, and what it rests on, into the run of the version that it is about."""
+    if about.run_id:
+        document = {**asdict(made), **(further or {})}
+        client.log_dict(str(about.run_id), document, f"decisions/{about.name}-{about.version}-{made.moment}.json")
+
+
+def apply(client: MlflowClient, name: str, made: Entry) -> None:
+    """Move the alias as the decision says, then write it down.
+
+    The alias first: a log that tells of a move which was cut off would lead a rollback astray, while one that lacks a
+    move is mended by the next entry, which says what it found. Raises StageError where another process has moved the
+    champion since the decision was made.
+    """
+    now = champion(client, name)
+    found = None if now is None else str(now.version)
+    if found != made.before:
+        raise StageError(f"the champion of {name} is version {found}, and was {made.before} when this was decided; "
+                         "nothing was moved, run it again")  # fmt: skip
+    if made.after is not None and made.after != made.before:
+        client.set_registered_model_alias(name, CHAMPION, made.after)
+        if CANDIDATE in client.get_model_version(name, made.after).aliases:
+            client.delete_registered_model_alias(name, CANDIDATE)
+    elif made.decided in ("kept", "undecided"):
+        client.set_registered_model_alias(name, CANDIDATE, made.version)
+    client.set_registered_model_tag(name, ENTRY + made.moment, json.dumps(asdict(made), ensure_ascii=False))
+    client.set_model_version_tag(name, made.version, DECISION, made.decided)
+
+
+def entries(client: MlflowClient, name: str) -> list[Entry]:
+    """The log, oldest first. Raises StageError where there is no such model, or an entry cannot be read."""
+    try:
+        tags: dict[str, Any] = client.get_registered_model(name).tags
+    except MlflowException as error:
+        if error.error_code in ABSENT:
+            raise StageError(f"there is no registered model {name!r}; `temper run` registers one") from None
+        raise
+    found = []
+    for key in sorted(key for key in tags if key.startswith(ENTRY)):
+        try:
+            found.append(Entry(**json.loads(tags[key])))
+        except (ValueError, TypeError) as error:
+            raise StageError(f"the tag {key} of {name} is no decision ({error}); delete it in MLflow") from None
+    return found
+
+
+def succession(log: Sequence[Entry], current: str | None) -> list[str]:
+    """Versions that were champion and are not taken back, the current one last.
+
+    A promotion puts one on top, a rollback takes one off. Where an entry, or the registry now, has another champion
+    than the one on top, somebody moved the alias outside Temper, which counts as a promotion.
+    """
+    stack: list[str] = []
+    for one in log:
+        _meet(stack, one.before)
+        if one.action == "rollback":
+            while stack and stack[-1] != one.after:
+                stack.pop()
+        _meet(stack, one.after)
+    _meet(stack, current)
+    return stack
+
+
+def _meet(stack: list[str], champion: str | None) -> None:
+    if champion is not None and stack[-1:] != [champion]:
+        stack.append(champion)

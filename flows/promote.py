@@ -16,9 +16,9 @@ def command(
 ) -> None:
     """Make a version champion by hand, against or without a verdict; who, why and when are recorded.
 
-    A comparison or a threshold can be overruled. A version whose scores are no numbers, that has no report or
-    signature, or that answers otherwise than its report in a fresh process, cannot be promoted. `temper rollback` takes it
-    back.
+    A comparison or a threshold can be overruled. What cannot be promoted: a version whose scores are no numbers, that
+    has no report or signature, or that answers otherwise than its report in a fresh process. `temper rollback` takes a
+    promotion back.
     """
     from rich.console import Console
 

@@ -1,5 +1,6 @@
 """The champion moves by decisions alone, one at a time, each written down; a rollback takes the last one back."""
 
+import math
 import threading
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, Schema
 
 from tasks.artifact import StageError
-from tasks.tracking import aliases, decisions, registry, runs
+from tasks.tracking import aliases, decisions, proof, registry, runs
 from tasks.tracking.models import DIGEST
 
 pytestmark = pytest.mark.faults
@@ -90,7 +91,8 @@ def test_rollback_stops_at_a_version_that_cannot_be_read(client: MlflowClient) -
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"), [("signature", "has no signature"), ("report", r"has no report\.json"), ("why", "needs a reason")]
+    ("fault", "said"),
+    [("signature", "has no signature"), ("report", r"has no report\.json"), ("why", "needs a reason")],
 )
 def test_a_person_cannot_promote_what_nobody_can_judge(client: MlflowClient, fault: str, said: str) -> None:
     name = f"without-{fault}"
@@ -117,6 +119,14 @@ def test_a_model_that_does_not_answer_cannot_be_promoted(client: MlflowClient) -
     with pytest.raises(StageError, match="does not load in a fresh process"):
         aliases.promote("dumb", second, "I know better")
     assert digest(client, "dumb") == "digest 1"
+
+
+@pytest.mark.parametrize("answer", [[0.1, math.nan], [math.nan, 0.9], [[0.1], [math.nan]]])
+def test_an_answer_that_is_no_number_is_not_the_reports(answer: list[object]) -> None:
+    """Wherever it stands: Python's max passes over a NaN that is not the first."""
+    expected = [[0.1], [0.9]] if isinstance(answer[0], list) else [0.1, 0.9]
+    assert proof.difference(answer, expected) == math.inf
+    assert proof.difference(expected, expected) == 0
 
 
 def test_a_decision_about_another_champion_moves_nothing(client: MlflowClient) -> None:

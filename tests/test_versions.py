@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from tiny import ROOT, recipe, run
 
+from configs.load import load_recipe
 from tasks.artifact import StageError, Version
 from tasks.store.events import Event
 
@@ -91,6 +92,23 @@ def test_positions(rows: pd.DataFrame, known: int) -> list[int]:
     from tasks.data.splitting import positions
 
     return [at for at, place in enumerate(positions(rows["text"].astype("str"), 0)) if at >= known and place < 0.1]
+
+
+def test_an_image_model_answers_again_as_in_its_test(harness: None, heard: list[Event]) -> None:
+    from flows.spine import perform_until
+    from tasks.data.rows import read_rows
+    from tasks.tracking.evidence import rescore
+    from tasks.vision.images import read_bytes
+
+    small = ["train.epochs=1", "train.phases=[]", "evaluate.bootstrap=100", "register.thresholds={}"]
+    loaded = load_recipe(ROOT / "configs" / "digits_demo.yaml", small)
+    version, _ = run(loaded, heard)
+    made = perform_until(loaded, "evaluate")
+    kept = pd.read_parquet(made["evaluate"].result.file("predictions.parquet"))
+    rows = read_rows(made["split"].result.file("test.parquet")).set_index("id").loc[kept["id"]]
+    images = dict(read_bytes(made["split"].result.file("images.parquet"), set(rows["image"])))
+    told = rescore(version.uri, [images[name] for name in rows["image"]], images=True)
+    assert told["label"].tolist() == kept["predicted"].tolist()
 
 
 def test_one_training_is_registered_under_two_names(harness: None, heard: list[Event]) -> None:

@@ -62,18 +62,18 @@ def prove(uri: str, kind: str, samples: list[dict[str, Any]]) -> float:
         tail = process.stderr.strip().splitlines()[-1:]
         raise StageError(f"the logged model does not load in a fresh process: {''.join(tail)}; no alias was moved")
     answers = json.loads(line.removeprefix("ANSWERS"))
-    apart = max(_apart(answer, sample["answer"]) for answer, sample in zip(answers, samples, strict=True))
+    apart = max(difference(answer, sample["answer"]) for answer, sample in zip(answers, samples, strict=True))
     if not apart <= TOLERANCE:
         raise StageError(f"the logged model's answers differ by {apart:.2g} from the report's; no alias was moved")
     return float(apart)
 
 
-def _apart(answer: Any, expected: Any) -> float:
+def difference(answer: Any, expected: Any) -> float:
     """The largest difference of numbers; infinite where anything else differs, or is not a number."""
     if isinstance(answer, float) and math.isnan(answer):
         return math.inf
     if isinstance(expected, list) and isinstance(answer, list) and len(answer) == len(expected):
-        return max((_apart(a, b) for a, b in zip(answer, expected, strict=True)), default=0.0)
+        return max((difference(a, b) for a, b in zip(answer, expected, strict=True)), default=0.0)
     if isinstance(expected, float) and isinstance(answer, int | float):
         return abs(answer - expected)
     return 0.0 if answer == expected else math.inf

@@ -198,6 +198,11 @@ class Recipe:
             self.train.model.require_fit(self.encode)
         self.clean.require_fit(content)
         require_fit(self.split, content)
+        columns = getattr(self.download, "columns", None)
+        sliced = ("label", "group", *(columns.keep if columns is not None else ()))
+        if odd := [name for name in self.register.slices if name not in sliced]:
+            raise ValueError(f"register.slices has {odd[0]!r}, but the rows keep {', '.join(sliced)}; "
+                             "name it in download.columns.keep")  # fmt: skip
         for name in () if kind in ("classifier", "image") else ("loss", "label_smoothing", "class_weights"):
             if getattr(self.train, name) != getattr(Train, name, None):
                 raise ValueError(f"train.{name} is not read with encode.kind: {kind}")
@@ -208,11 +213,6 @@ class Recipe:
             if name not in SCORES[kind]:
                 raise ValueError(f"register has {name}, but models of encode.kind {kind} are judged by "
                                  f"{', '.join(SCORES[kind])}")  # fmt: skip
-        columns = getattr(self.download, "columns", None)
-        sliced = ("label", "group", *(columns.keep if columns is not None else ()))
-        if odd := [name for name in self.register.slices if name not in sliced]:
-            raise ValueError(f"register.slices has {odd[0]!r}, but the rows keep {', '.join(sliced)}; "
-                             "name it in download.columns.keep")  # fmt: skip
         if kind not in CLASSES and self.train.metric == "macro_f1":
             raise ValueError(f"train.metric macro_f1 needs classes, which encode.kind {kind} has not; use loss")
         if self.train.augment and not pictures:

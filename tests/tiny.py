@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
 from configs.load import load_recipe
 from configs.schema import Recipe
 from tasks.artifact import Version
@@ -20,6 +23,15 @@ TINY = [
 
 def recipe(*changes: str) -> Recipe:
     return load_recipe(ROOT / "configs" / "reviews_demo.yaml", [*TINY, *changes])
+
+
+def planted(rows: int, seed: int = 0) -> pd.DataFrame:
+    """Texts of random words, of which the last tells the label: a model learns it or does not."""
+    draw = np.random.default_rng(seed)
+    words = ["".join(draw.choice(list("abcdefghijklmnoprstu"), 5)) for _ in range(400)]
+    labels = draw.choice(["neg", "pos"], rows)
+    texts = [" ".join([*draw.choice(words, 9), "bad" if label == "neg" else "good"]) for label in labels]
+    return pd.DataFrame({"text": texts, "label": labels})
 
 
 def run(loaded: Recipe, heard: list[Event]) -> tuple[Version, dict[str, str]]:

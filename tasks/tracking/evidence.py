@@ -28,8 +28,9 @@ PREDICTIONS = "predictions"
 """Folder of a run with the model's predictions, a file per test split, named by its digest."""
 FITTED = "rows/fitted.parquet"
 """File of a run: ids and parts of the rows that the model was fitted on (train) or chosen by (validation)."""
-AGAIN = (*CLASSES, "seq2seq", "regression")
-"""Kinds of which a registered model can be asked again for what `evaluate` asked it."""
+AGAIN = (*CLASSES, "regression")
+"""Kinds of which a registered model can be asked again for what `evaluate` asked it; what writes has other limits there,
+and of a dialogue it is given the true history."""
 RESCORE = """
 import pandas
 rows = pandas.read_parquet(sys.argv[3])

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -19,6 +20,23 @@ class TextTokenizer:
     def ids(self, texts: list[str]) -> list[list[int]]:
         """Token ids of each text: no special tokens added, and none made of what a text says."""
         return [encoding.ids for encoding in self.backend.encode_batch_fast(texts, add_special_tokens=False)]
+
+    def marked_ids(self, texts: list[str]) -> list[list[int]]:
+        """Token ids of texts that a chat template wrote: special tokens spelt in them are those tokens."""
+        return [encoding.ids for encoding in self._marking.encode_batch_fast(texts, add_special_tokens=False)]
+
+    @cached_property
+    def _marking(self) -> Tokenizer:
+        """A second backend, since a switch on the first would race between threads that serve."""
+        other = Tokenizer.from_str(self.backend.to_str())
+        other.encode_special_tokens = False
+        return other
+
+    @cached_property
+    def special_ids(self) -> dict[str, int]:
+        """Text -> id of every special token of the vocabulary, whatever its role."""
+        added = self.backend.get_added_tokens_decoder()
+        return {token.content: number for number, token in added.items() if token.special}
 
     def decode(self, rows: list[list[int]]) -> list[str]:
         """The texts of rows of ids, special tokens included."""

@@ -1,0 +1,102 @@
+"""A chat template, a tokenizer and tools -> DialogueEncoding; what the template cannot do is said at once."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal, TypedDict, Unpack
+
+from ..data.files import DataError
+from .dialogue import DialogueEncoding
+from .endings import Ending, Kind, find_endings
+from .templates import CHATML, Message, Template
+from .tokenizer import TextTokenizer
+
+SYSTEM, USER = "Vardim", "Quoz"
+"""Words of the probes."""
+
+
+class Options(TypedDict, total=False):
+    """Fields of DialogueEncoding that a recipe sets."""
+
+    system: str | None
+    train_on: tuple[Kind, ...]
+    turns: Literal["all", "last"]
+    max_length: int
+    padding: Literal["longest", "max_length"]
+    packing: bool
+    pad_id: int
+
+
+def make_dialogue_encoding(
+    template: Template, tokenizer: TextTokenizer, tools: Sequence[Message] = (), **options: Unpack[Options]
+) -> DialogueEncoding:
+    """Learn by probes how the template ends turns and takes system turns and tools. Raises DataError."""
+    specials = tuple(tokenizer.special_ids)
+    if template.source == CHATML:
+        _need_chatml(specials)
+    template = replace(template, texts=_texts(tokenizer) | template.texts)
+    endings = find_endings(template, tools, specials, template.texts.get("eos_token"))
+    takes_system = _takes_system(template, tools)
+    if tools:
+        _need_tools(template, tools, endings, takes_system)
+    special = tokenizer.special
+    chosen: Options = {
+        "system": None, "train_on": ("assistant", "call"), "turns": "all", "max_length": 1024, "padding": "longest",
+        "packing": False, "pad_id": special.get("pad", special.get("eos", 0)), **options,
+    }  # fmt: skip
+    return DialogueEncoding(
+        template=template.source,
+        texts=template.texts,
+        specials=specials,
+        endings=endings,
+        tools=tuple(tools),
+        system_in_user=not takes_system,
+        end_ids=_end_ids(tokenizer, endings),
+        special=dict(special),
+        **chosen,
+    )
+
+
+def _texts(tokenizer: TextTokenizer) -> dict[str, str]:
+    """The special tokens by the names that templates use."""
+    by_id = {number: text for text, number in tokenizer.special_ids.items()}
+    return {f"{role}_token": by_id[number] for role, number in tokenizer.special.items() if number in by_id}
+
+
+def _need_chatml(specials: Sequence[str]) -> None:
+    lacking = [token for token in ("<|im_start|>", "<|im_end|>") if token not in specials]
+    if lacking:
+        raise DataError(
+            f"the built-in chat template needs the special token {lacking[0]}, which this tokenizer has not; "
+            "add it to the tokenizer or give a template of the model's own"
+        )
+
+
+def _need_tools(template: Template, tools: Sequence[Message], endings: dict[str, Ending], system: bool) -> None:
+    turns = [{"role": "system", "content": SYSTEM}] * system + [{"role": "user", "content": USER}]
+    text = template.render(turns, tools, generation=True)
+    lacking = [name for tool in tools if (name := tool["function"]["name"]) not in text]
+    if lacking:
+        raise DataError(
+            f"the chat template does not write the tool {lacking[0]!r}; take the model's template for tools, or chatml"
+        )
+    if "call" not in endings:
+        raise DataError("the chat template does not write tool calls; take the model's template for tools, or chatml")
+
+
+def _takes_system(template: Template, tools: Sequence[Message]) -> bool:
+    """Whether a system turn is written; where it is refused or left out, the first user turn carries it."""
+    turns = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": USER}]
+    try:
+        return SYSTEM in template.render(turns, tools, generation=True)
+    except DataError:  # Gemma's way of having no system turn
+        return False
+
+
+def _end_ids(tokenizer: TextTokenizer, endings: dict[str, Ending]) -> tuple[int, ...]:
+    """The ids that end a turn, and the tokenizer's own eos behind them, which models may write as well."""
+    tokens = tokenizer.marked_ids([ending.token for ending in endings.values()])
+    odd = next((ending.token for ending, ids in zip(endings.values(), tokens, strict=True) if len(ids) != 1), None)
+    if odd is not None:
+        raise DataError(f"the end of a turn, {odd!r}, is not one token of the tokenizer; add it as a special token")
+    eos = [tokenizer.special["eos"]] if "eos" in tokenizer.special else []
+    return tuple(dict.fromkeys([*(ids[0] for ids in tokens), *eos]))

@@ -20,7 +20,7 @@ SCORES: dict[str, tuple[Score, ...]] = {
         "reply_bleu",
         "reply_rouge_l",
         "loss",
-    ),  # fmt: skip
+    ),
     "seq2seq": ("exact", "bleu", "rouge_l", "loss"),
     "regression": ("rmse", "mae", "r2", "spearman"),
     "masked": ("perplexity", "accuracy", "loss"),

@@ -65,8 +65,8 @@ def _show(encoded: "Artifact", rows: int) -> None:
     certificate = json.loads(encoded.file("certificate.json").read_text(encoding="utf-8"))["train"]
     console.print(
         f"{certificate['rows']:,} training {'sequences' if dialogue else 'rows'}, {certificate['supervised']:,} "
-        f"supervised of {certificate['tokens']:,} tokens, {certificate['cut_rows']:,} of them cut; the mask certificate "
-        f"{'holds' if certificate['holds'] else 'is BROKEN'} ({len(certificate['violations'])} checks)"
+        f"supervised of {certificate['tokens']:,} tokens, {certificate['cut_rows']:,} of them cut; the mask "
+        f"certificate {'holds' if certificate['holds'] else 'is BROKEN'} ({len(certificate['violations'])} checks)"
     )
 
 

@@ -1,7 +1,6 @@
 """Files as they are found: absent, empty or in another encoding is said with place and mend."""
 
 import codecs
-import difflib
 import glob
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -10,11 +9,10 @@ from pathlib import Path
 from configs.settings import settings
 from configs.sources import EmbeddedSource
 
-from .errors import DataError
+from .errors import DEMO, DataError, check_file
 
-__all__ = ["DataError", "check_encoding", "check_file", "detect_encoding", "embedded_file", "find_files",
+__all__ = ["DEMO", "DataError", "check_encoding", "check_file", "detect_encoding", "embedded_file", "find_files",
            "text_encoding"]  # fmt: skip
-DEMO = Path(__file__).parent / "demo"
 MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
          codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip
 """Byte-order marks; those of UTF-32 begin like those of UTF-16, so they come first."""
@@ -27,16 +25,6 @@ COMMON = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", 
 """Encodings among which one is guessed: with rare ones as candidates, short Russian passes for Mac Greek."""
 FEW = 32
 """So few bytes beyond ASCII are no ground for statistics."""
-
-
-def check_file(path: Path) -> None:
-    """Raise DataError unless the file is there and has a byte."""
-    if not path.is_file():
-        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*")], 1, 0.5)
-        hint = f"did you mean {near[0]}?" if near else "relative paths start at the setting TEMPER_DATA"
-        raise DataError(f"{path}: no such file; {hint}")
-    if path.stat().st_size == 0:
-        raise DataError(f"{path}: the file is empty; it must hold rows")
 
 
 def find_files(paths: str | Sequence[str]) -> list[Path]:

@@ -29,7 +29,7 @@ from . import archives, fetch, hub
 from .columns import split_names, take_columns
 from .crosswoz import convert, read_crosswoz
 from .files import DataError, check_encoding, check_file, detect_encoding, embedded_file, find_files, text_encoding
-from .hotels import load_hotels
+from .hotels import read_hotels
 from .image_files import image_place, read_images
 from .image_sets import read_digits, read_image_set
 from .intake import Intake, recipe_name
@@ -171,7 +171,7 @@ def _image_place(source: ImagesSource, intake: Intake) -> Path:
 def read_hotel_dialogues(source: CrosswozSource, intake: Intake) -> pd.DataFrame:
     """Hotel runs of CrossWOZ's dialogues; runs of one dialogue are a group. What falls away is counted in a note."""
     table_path = settings().source(source.hotels)
-    hotels = load_hotels(table_path)
+    hotels = read_hotels(table_path)
     intake.used(table_path)
     parts, fates = [], Counter[str]()
     for split, paths in (("train", source.train), ("test", source.test)):
@@ -179,7 +179,7 @@ def read_hotel_dialogues(source: CrosswozSource, intake: Intake) -> pd.DataFrame
             intake.used(path)
             runs, fate = convert(read_crosswoz(path), hotels)
             fates += fate
-            found = {"messages": [dump_messages(run.messages) for run in runs], "group": [run.dialogue for run in runs]}
+            found = {"messages": [dump_messages(run.messages) for run in runs], "group": [run.dialogue_id for run in runs]}
             parts.append(pd.DataFrame({**found, "label": UNLABELLED, "split": split}))
     intake.where = "CrossWOZ: " + ", ".join(recipe_name(Path(name)) for name in (str(source.train), str(source.test)))
     intake.note("messages: " + ", ".join(f"{fate} {count:,}" for fate, count in fates.most_common()))

@@ -94,22 +94,23 @@ def _columns(
 
 
 def _given(message: Message) -> list[tuple[Kind, str]]:
-    pieces = _pieces(message, message)
+    pieces = _pieces(message, None)
     return [
         (kind, f"{text[:LONGEST]} … ({len(text):,} letters)" if len(text) > LONGEST else text) for kind, text in pieces
     ]
 
 
-def _pieces(message: Message, beside: Message) -> list[tuple[Kind, str]]:
-    """What a turn says: its text, then the tools that it calls, then their slots."""
+def _pieces(message: Message, beside: Message | None) -> list[tuple[Kind, str]]:
+    """What a turn says: its text, then the tools that it calls, then their slots, marked where a turn stands beside."""
     pieces: list[tuple[Kind, str]] = [("text", message["content"])] if message["content"] else []
-    others = slots(beside)
     calls = [call["function"]["name"] for call in message.get("tool_calls") or ()]
     pieces += [("tool", name) for name in calls]
+    others = slots(beside) if beside else frozenset()
     many = len(set(calls)) > 1
     for slot in sorted(slots(message)):
         tool, name, value = slot
-        pieces.append(("same" if slot in others else "other", f"{f'{tool}: ' if many else ''}{name} = {value}"))
+        kind: Kind = "text" if beside is None else "same" if slot in others else "other"
+        pieces.append((kind, f"{f'{tool}: ' if many else ''}{name} = {value}"))
     return pieces or [("fault", EMPTY)]
 
 

@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM
 from transformers.utils import logging as hf_logging
 
 from ..data.errors import DataError
-from ..data.hotels import Hotels, load_hotels
+from ..data.hotels import Hotels, read_hotels
 from ..data.messages import Message, read_messages
 from .dialogue import DialogueEncoding, load_dialogue_encoding, prompt
 from .encoding import FILE
@@ -57,7 +57,7 @@ class Predictor:
             folder, dtype=torch.float32, use_safetensors=True, local_files_only=True
         )
         place = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        hotels = load_hotels(folder / HOTELS) if encoding.tools else None
+        hotels = read_hotels(folder / HOTELS) if encoding.tools else None
         return cls(encoding, load_tokenizer(folder, encoding.special), model.to(place).eval(), hotels)
 
     @property

@@ -1,6 +1,7 @@
 """Split dialogues -> encoded parts: sequences of the recipe's chat template, masked and certified."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +11,14 @@ import numpy as np
 import pandas as pd
 
 from configs.encodings import TEMPLATES, DialogueEncode
-from configs.models import HubTokenizer, LocalTokenizer, TokenizerSource
+from configs.models import HubTokenizer, LocalTokenizer, TokenizerSource, TrainedTokenizer
 from configs.settings import settings
 
 from ..data import hub
 from ..data.files import DataError
-from ..data.hotels import load_hotels, tool_schema
+from ..data.hotels import demo_hotels, read_hotels, tool_schema
 from ..data.ledger import dropped_rows
-from ..data.messages import load_messages, transcript
+from ..data.messages import Message, load_messages
 from .dialogue import DialogueEncoding, encode_dialogues
 from .dialogue_certificate import DialogueCertificate, certify_dialogues
 from .dialogue_encoding import make_dialogue_encoding
@@ -43,15 +44,18 @@ class EncodedPart:
 def make_encoding(section: DialogueEncode, train: pd.DataFrame, folder: Path) -> tuple[DialogueEncoding, TextTokenizer]:
     """The tokenizer, learnt from training dialogues where the recipe says so, and the encoding; both are saved in
     `folder`, with the table of a tool. Raises DataError."""
-    spoken = [transcript(load_messages(messages)) for messages in train["messages"]]
     template = _template(section)
     added = CHATML_TOKENS if template.source == CHATML else ()
-    tokenizer = make_tokenizer(section.tokenizer, spoken, added)
     tools: list[dict[str, Any]] = []
     if section.tools is not None:
-        path = None if section.tools.path is None else settings().source(section.tools.path)
-        load_hotels(path).save(folder / HOTELS)
+        path = section.tools.path
+        hotels = demo_hotels() if path is None else read_hotels(settings().source(path))
+        lines = [json.dumps(hotel.record(), ensure_ascii=False) for hotel in hotels.hotels]
+        (folder / HOTELS).write_text("\n".join(lines) + "\n", encoding="utf-8")
         tools = [tool_schema()]
+    learnt = isinstance(section.tokenizer, TrainedTokenizer)
+    texts = [_plain(template, load_messages(one), tools) for one in train["messages"]] if learnt else []
+    tokenizer = make_tokenizer(section.tokenizer, texts, added)
     encoding = make_dialogue_encoding(
         template,
         tokenizer,
@@ -66,6 +70,11 @@ def make_encoding(section: DialogueEncode, train: pd.DataFrame, folder: Path) ->
     tokenizer.save(folder)
     encoding.save(folder)
     return encoding, tokenizer
+
+
+def _plain(template: Template, messages: list[Message], tools: list[dict[str, Any]]) -> str:
+    """What the template writes of a dialogue, the tools included, without the special tokens of the built-in one."""
+    return re.sub("|".join(map(re.escape, CHATML_TOKENS)), "\n", template.render(messages, tools))
 
 
 def _template(section: DialogueEncode) -> Template:

@@ -39,7 +39,8 @@ def train(out: Output, section: Train, encoded: Artifact) -> None:
     model = domain.model(section, parts["train"])
     layout = domain.layout(model)
     voice = Voice(out.report, out.progress, out.say)
-    fitted = fit(section, model, domain.feed(parts), out.beside / "checkpoints", voice, settings().threads, layout)
+    feed = domain.feed(parts, section.seed)
+    fitted = fit(section, model, feed, out.beside / "checkpoints", voice, settings().threads, layout)
     out.resumed = fitted.resumed_at is not None
     domain.save(model, section, out.data)
     domain.draw_inputs(model, parts["train"], section, out.records)

@@ -74,8 +74,8 @@ class Domain(Protocol):
     def layout(self, model: Any) -> Layout:
         """The model's parts as its users name them."""
 
-    def feed(self, parts: Mapping[str, Part]) -> Feed:
-        """What the Trainer takes."""
+    def feed(self, parts: Mapping[str, Part], seed: int = 0) -> Feed:
+        """What the Trainer takes; seed: of what is drawn anew in each epoch."""
 
     def save(self, model: Any, section: Train, folder: Path) -> None:
         """Write the trained model."""
@@ -103,8 +103,9 @@ def open_domain(folder: Path) -> Domain:
     if kind == "dialogue":
         talk = load_dialogue_encoding(path)
         return Dialogues(talk, load_tokenizer(folder, talk.special))
-    encoding = text_encoding.load_encoding(path)
-    return Texts(encoding, load_tokenizer(folder, encoding.special))
+    from .text_domains import open_text_domain
+
+    return open_text_domain(folder, kind)
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,8 @@ class Texts:
         inner = [f"{base}{name}" for name, _ in model.base_model.named_children()]
         outer = [name for name, _ in model.named_children() if name != model.base_model_prefix]
         last = [module for name, module in model.named_modules() if isinstance(module, nn.Linear) and base not in name]
-        output = model.get_output_embeddings() if self.kind != "classifier" else last[-1] if last else None
+        classes = self.kind in ("classifier", "regression")
+        output = (last[-1] if last else None) if classes else model.get_output_embeddings()
         return Layout(
             {name: name.removeprefix(base) for name in names},
             (*inner, *outer),
@@ -150,7 +152,7 @@ class Texts:
             output,
         )
 
-    def feed(self, parts: Mapping[str, Any]) -> Feed:
+    def feed(self, parts: Mapping[str, Any], seed: int = 0) -> Feed:
         train, validation = (text_feed.Rows(parts[name]) for name in ("train", "validation"))
         collate = text_feed.collate_rows(self.encoding)
         return Feed(train, validation if len(validation) else None, collate, self.encoding.label_ids)
@@ -173,7 +175,7 @@ class Dialogues(Texts):
     def preprocessing(self) -> tuple[str, ...]:  # type: ignore[override]
         return (*Texts.preprocessing, *((HOTELS,) if self.encoding.tools else ()))
 
-    def feed(self, parts: Mapping[str, Any]) -> Feed:
+    def feed(self, parts: Mapping[str, Any], seed: int = 0) -> Feed:
         encoding = self.encoding
         rows, collate = text_feed.Rows, text_feed.collate_rows(encoding)
         if encoding.packing:
@@ -217,7 +219,7 @@ class Images:
             linear[-1] if linear else None,
         )
 
-    def feed(self, parts: Mapping[str, Any]) -> Feed:
+    def feed(self, parts: Mapping[str, Any], seed: int = 0) -> Feed:
         train, validation = (image_feed.Rows(parts[name]) for name in ("train", "validation"))
         return Feed(train, validation if len(validation) else None, image_feed.collate)
 

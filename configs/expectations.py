@@ -8,11 +8,11 @@ from pydantic.dataclasses import dataclass
 from .fields import STRICT, Positive, Share
 
 Severity = Literal["fail", "quarantine", "warn"]
-Rule = Literal["labels", "chars", "nuls", "missing", "duplicates", "imbalance", "splits"]
+Rule = Literal["labels", "chars", "nuls", "missing", "turns", "duplicates", "imbalance", "splits"]
 
 USUAL: dict[Rule, Severity] = {"imbalance": "warn", "splits": "warn"}
 """Severities of the rules that do not stop a run unless the recipe says so."""
-OF_ROWS: tuple[Rule, ...] = ("labels", "chars", "nuls", "missing")
+OF_ROWS: tuple[Rule, ...] = ("labels", "chars", "nuls", "missing", "turns")
 """Rules that single rows break; the others speak of all rows together."""
 
 
@@ -53,11 +53,15 @@ class Validate:
     """Most rows of the commonest label for one row of the rarest."""
     max_split_shift: Share = 0.1
     """Largest difference of a label's share between two given splits, beyond what chance explains."""
+    tools: dict[str, tuple[str, ...]] | None = None
+    """Tools that dialogues may call, with the arguments each takes; when absent any will do."""
     severity: dict[Rule, Severity] = Field(default_factory=dict)
     """What breaking a rule means; when absent `fail`, for imbalance and splits `warn`.
 
-    With `quarantine` (labels, chars, nuls, missing) every row that breaks the rule leaves; a class without rows still
-    stops the run. With `labels: warn` it does not, and further labels join the label set, behind the named ones.
+    `turns` is what a dialogue must be: roles in turn, results behind calls, known arguments, no empty turn, one that
+    the model learns from. With `quarantine` (labels, chars, nuls, missing, turns) every row that breaks the rule
+    leaves; a class without rows still stops the run. With `labels: warn` it does not, and further labels join the
+    label set, behind the named ones.
     """
     expectations: tuple[Expectation, ...] = ()
     """Further expectations of Great Expectations. A text of white space alone counts as missing."""

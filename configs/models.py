@@ -1,11 +1,12 @@
 """Tokenizers and models that a recipe starts from, pinned before they enter a key."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from .fields import STRICT, Positive, Repo, Share
+from .weights import require_fit, require_known
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -170,16 +171,24 @@ class Torchvision:
     """Weights of yours in place of `weights` (safetensors, or a PyTorch file without code); a relative path starts at
     TEMPER_DATA."""
     partial: bool = False
-    """Whether tensors other than the last layer's may be absent from `file` or of another shape."""
+    """Whether tensors other than the last layer's may be absent from `file`, of another shape, or left over in it."""
     head: Literal["linear", "concat_pool"] = "linear"
     """The new last layer: a linear one, or average and maximum pooling side by side, batch norm, dropout 0.5, 512
     units, ReLU, batch norm, linear."""
 
     @model_validator(mode="after")
-    def _one_source(self) -> "Torchvision":
+    def _known(self) -> "Torchvision":
+        require_known(self.name, self.weights)
         if self.weights != "none" and self.file is not None:
             raise ValueError("weights and file exclude each other")
+        _require_file(self)
         return self
+
+    def require_fit(self, encode: Any) -> None:
+        """Raise ValueError where a recipe's images are not what the model, or its published weights, take."""
+        _require_colour(encode)
+        if self.weights != "none":
+            require_fit(self.name, self.weights, encode)
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -193,7 +202,27 @@ class CifarResnet:
     file: str | None = None
     """Weights to start from; a relative path starts at TEMPER_DATA."""
     partial: bool = False
-    """Whether tensors other than the last layer's may be absent from `file` or of another shape."""
+    """Whether tensors other than the last layer's may be absent from `file`, of another shape, or left over in it."""
+
+    @model_validator(mode="after")
+    def _coherent(self) -> "CifarResnet":
+        _require_file(self)
+        return self
+
+    def require_fit(self, encode: Any) -> None:
+        """Raise ValueError where a recipe's images are not what the model takes."""
+        _require_colour(encode)
+
+
+def _require_file(model: "Torchvision | CifarResnet") -> None:
+    if model.partial and model.file is None:
+        raise ValueError("partial is read only with `file`")
+
+
+def _require_colour(encode: Any) -> None:
+    if encode.mode != "RGB":
+        raise ValueError(f"encode.mode {encode.mode} gives one channel and this model takes three: set encode.mode: "
+                         "RGB (grey images get three equal channels)")  # fmt: skip
 
 
 TextModel = NewModel | LocalModel | HubModel | RegisteredModel

@@ -7,10 +7,11 @@ from pydantic.dataclasses import dataclass
 
 from .augmentations import Augmentation, ColorJitter
 from .cleaning import Clean
-from .encodings import CLASSES, READS, Encode
+from .encodings import CLASSES, READS, Encode, ImageEncode
 from .expectations import Validate
 from .fields import STRICT, Positive, Share
-from .models import ImageModel, ModelSource
+from .lora import Lora
+from .models import CifarResnet, ImageModel, ModelSource, NewModel, Torchvision
 from .optimizers import Adamw, Lbfgs, Optimizer
 from .phases import Phase, Schedule
 from .scores import BASELINES, SCORES, Score
@@ -32,6 +33,8 @@ class Train:
 
     model: ModelSource
     """What training starts from."""
+    lora: Lora | None = None
+    """Train small matrices beside the frozen weights (texts; extra `lora`); none trains the weights themselves."""
     preset: Literal["temper", "hf"] = "temper"
     """`hf` fills silent fields with transformers' own defaults (linear to 0, clip 1.0)."""
     learning_rate: Annotated[float, Field(gt=0)] = 2e-5
@@ -95,6 +98,8 @@ class Train:
     def _coherent(self) -> "Train":
         if self.phases and self.epochs != 1:
             raise ValueError("epochs is read only without phases; give each phase its own")
+        if self.lora is not None and self.lora.base != "float32" and isinstance(self.model, NewModel):
+            raise ValueError(f"lora.base {self.lora.base} is of weights that are loaded; model.kind new has none")
         lbfgs = any(isinstance(one, Lbfgs) for one in (self.optimizer, *(phase.optimizer for phase in self.phases)))
         if lbfgs and (self.accumulation > 1 or self.clip or self.precision != "float32"):
             raise ValueError(
@@ -176,6 +181,10 @@ class Recipe:
             fitting = "mlp, cnn, torchvision or cifar_resnet" if pictures else "new, files, hub or registered"
             raise ValueError(f"train.model.kind {self.train.model.kind} does not go with encode.kind {kind}; "
                              f"use {fitting}")  # fmt: skip
+        if self.train.lora is not None and pictures:
+            raise ValueError("train.lora is read only with texts; leave it out with encode.kind: image")
+        if isinstance(self.train.model, Torchvision | CifarResnet) and isinstance(self.encode, ImageEncode):
+            self.train.model.require_fit(self.encode)
         self.clean.require_fit(content)
         require_fit(self.split, content)
         for name in () if kind in ("classifier", "image") else ("loss", "label_smoothing", "class_weights"):

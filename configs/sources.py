@@ -1,24 +1,19 @@
 """Where rows come from: `download` in a recipe, pinned before it enters a key."""
 
-import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from .fields import STRICT, Repo
+from .image_sources import ImagesSource, TorchvisionSource
+from .secrets import Address, Name, Sha256, refuse_secrets
 
 Format = Literal["csv", "tsv", "jsonl", "parquet", "arrow"]
 Paths = str | Annotated[tuple[str, ...], Field(min_length=1)]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Address = Annotated[str, Field(pattern=r"^https?://")]
-Name = Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$")]
 OWN = ("id", "text", "messages", "image", "file", "label", "target", "split", "group", "time")
 """Columns that Temper names itself; a kept column is called otherwise."""
-SECRETS = re.compile(r"(hf_|gh[pousr]_|github_pat_|glpat-|sk-|xox[abp]-|eyJ|AKIA)\w{12}")
-"""Beginnings of well-known tokens: written into a recipe by mistake, they are refused and not repeated."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -165,54 +160,6 @@ class UrlSource:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class ImagesSource:
-    """Image files in a folder or a zip or tar archive, labelled by their folder or by a pattern on their path."""
-
-    kind: Literal["images"]
-    """This kind of source."""
-    path: str | None = None
-    """The folder or archive; a relative path starts at TEMPER_DATA."""
-    url: Address | None = None
-    """Address of an archive, in place of `path`."""
-    sha256: Sha256 | None = None
-    """Checksum that the archive at `url` must have."""
-    token: Name | None = None
-    """Environment variable, or else Prefect Secret block, with a bearer token for that host; never the token itself."""
-    pattern: str | None = None
-    """Regular expression, searched in each path inside, with the group `label` and maybe `split` and `group`;
-    when absent, the label is the name of the folder in which a file lies."""
-    split_folders: bool = False
-    """Whether a folder called train, val or test gives the split of all files below it."""
-    label_names: dict[str, str] = Field(default_factory=dict)
-    """Label as found to label as used; where there is any, every label found must be among them."""
-
-    @model_validator(mode="after")
-    def _coherent(self) -> "ImagesSource":
-        if (self.path is None) == (self.url is None):
-            raise ValueError("give either `path` or `url`")
-        if (self.url is None) != (self.sha256 is None):
-            raise ValueError("`url` and `sha256` are given together")
-        if self.token is not None and self.url is None:
-            raise ValueError("token is read only with `url`")
-        if self.pattern is not None:
-            _check_pattern(self.pattern, self.split_folders)
-        refuse_secrets(self.url or "", self.token)
-        return self
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class TorchvisionSource:
-    """An image data set that torchvision knows, with its own mirrors, checksums and split."""
-
-    kind: Literal["torchvision"]
-    """This kind of source."""
-    name: Literal["MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CIFAR100", "SVHN", "USPS"]
-    """Which data set."""
-    path: str | None = None
-    """Folder with its files (the MNIST family: four idx files, gzipped or not), so that nothing is downloaded."""
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
 class CrosswozSource:
     """Dialogues about hotels, cut out of CrossWOZ's files, with the searches that the assistant made."""
 
@@ -246,33 +193,12 @@ def holds(source: "Source") -> tuple[Content, Aim]:
             return "text", "label"
 
 
-def refuse_secrets(url: str, token: str | None) -> None:
-    """Raise ValueError, without repeating it, where a recipe holds a password or token."""
-    if "@" in urlsplit(url).netloc:
-        raise ValueError("url holds a name or password; put a token into the environment and its name into `token`")
-    if token is not None and SECRETS.match(token):
-        raise ValueError("token looks like a secret itself; give the name of the environment variable that holds it")
-
-
 def _check_time_format(form: str) -> None:
     try:
         datetime.strptime("", form)
     except ValueError as error:
         if "%" not in form or "directive" in str(error) or "stray" in str(error):
             raise ValueError(f"time_format {form!r} is none; write it as for strptime, or s or ms") from None
-
-
-def _check_pattern(pattern: str, split_folders: bool) -> None:
-    try:
-        groups = re.compile(pattern).groupindex
-    except re.error as error:
-        raise ValueError(f"pattern is no regular expression: {error}") from None
-    if odd := sorted(groups.keys() - {"label", "split", "group"}):
-        raise ValueError(f"pattern has a group {odd[0]!r}; those that are read are label, split and group")
-    if "label" not in groups:
-        raise ValueError("pattern needs a group for the label, such as (?P<label>[^/]+)")
-    if split_folders and "split" in groups:
-        raise ValueError("split_folders and a group `split` in pattern exclude each other")
 
 
 Source = Annotated[

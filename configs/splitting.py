@@ -84,8 +84,6 @@ class GivenSplit:
     validation: Literal["given", "none"] | Annotated[float, Field(gt=0, lt=1)] = "given"
     """Whether the source has a validation part; a share where it has none and one is to be cut out of its training
     rows by hash, of rows or, where the source has groups, of groups."""
-    seed: int = 0
-    """Enters that hash."""
     near_copies: NearCopies = "report"
     """As in kind hash: what leaks between the given parts is measured and said; `drop` mends it."""
     similarity: Similarity = 0.8

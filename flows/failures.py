@@ -1,15 +1,28 @@
 """Failures as a person should meet them: what, where, how to mend; the exit code; no traceback."""
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 import typer
+
+STOPPED = "stopped; what was finished is kept, and a training goes on from its last checkpoint at the next run"
+TERMINATED = 128 + signal.SIGTERM
+"""What a shell makes of a process that SIGTERM ended."""
+
+
+class Terminated(BaseException):
+    """SIGTERM, raised where the work stands, so that all that is open is closed on the way out."""
 
 
 @contextmanager
 def failures() -> Iterator[None]:
-    """Turn expected errors into a message on stderr and an exit code: 2 for recipe or usage, 1 for a stage."""
+    """Turn expected errors into a message on stderr and an exit code: 2 for recipe or usage, 1 for a stage.
+
+    SIGTERM ends the work like Ctrl-C, with the exit code 143.
+    """
     from pydantic import ValidationError
 
     from configs.load import RecipeError
@@ -19,7 +32,8 @@ def failures() -> Iterator[None]:
     from .services import ServiceError
 
     try:
-        yield
+        with _terminable():
+            yield
     except RecipeError as error:
         _say(str(error))
         raise typer.Exit(2) from None
@@ -34,8 +48,25 @@ def failures() -> Iterator[None]:
         _say(f"{error.filename or ''}: {error.strerror or error}".removeprefix(": "))
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        _say("stopped; what was finished is kept, and a training goes on from its last checkpoint at the next run")
+        _say(STOPPED)
         raise typer.Exit(1) from None
+    except Terminated:
+        _say(STOPPED)
+        raise typer.Exit(TERMINATED) from None
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM raise Terminated inside; in a flow Prefect takes note of it first, and then sends it on."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _say(text: str) -> None:

@@ -63,10 +63,11 @@ def _show(encoded: "Artifact", rows: int) -> None:
         console.print(line, soft_wrap=False)
         console.print()
     certificate = json.loads(encoded.file("certificate.json").read_text(encoding="utf-8"))["train"]
+    checks = f" ({len(certificate['violations'])} checks)" if certificate["violations"] else ""
     console.print(
         f"{certificate['rows']:,} training {'sequences' if dialogue else 'rows'}, {certificate['supervised']:,} "
         f"supervised of {certificate['tokens']:,} tokens, {certificate['cut_rows']:,} of them cut; the mask "
-        f"certificate {'holds' if certificate['holds'] else 'is BROKEN'} ({len(certificate['violations'])} checks)"
+        f"certificate {'holds' if certificate['holds'] else 'is BROKEN'}{checks}"
     )
 
 

@@ -13,14 +13,28 @@ from contextlib import contextmanager
 PATIENCE = 120.0
 """Seconds that a temporary server may take to start."""
 
+GRACE = 5.0
+"""Seconds within which a server that is told to end does so by itself."""
+
 SERVER = """
-import os, sys, threading
-threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+import contextlib, os, signal, sys, threading, time
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
 import uvicorn
-uvicorn.run("prefect.server.api.server:create_app", factory=True, host="127.0.0.1", port=int(sys.argv[1]),
-            log_level="error", lifespan="on")
+server = uvicorn.Server(uvicorn.Config("prefect.server.api.server:create_app", factory=True, host="127.0.0.1",
+                                       port=int(sys.argv[1]), log_level="error", lifespan="on"))
+server.capture_signals = contextlib.nullcontext
+def end_with_stdin():
+    sys.stdin.read()
+    server.should_exit = True
+    time.sleep(float(sys.argv[2]))
+    os._exit(0)
+threading.Thread(target=end_with_stdin, daemon=True).start()
+server.run()
+os._exit(0)
 """
-"""Ends when its standard input does, so that a killed run leaves no server behind."""
+"""Ends when its standard input does, so that a killed run leaves no server behind, and at no signal but SIGKILL: Ctrl-C
+and many supervisors signal the whole group, and a run whose server has gone first asks it again for minutes."""
 
 
 class ServiceError(RuntimeError):
@@ -48,12 +62,7 @@ def prefect_api() -> Iterator[str]:
             yield url
     finally:
         _drain()
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        _end(process)
 
 
 def start_server() -> tuple[subprocess.Popen[bytes], str]:
@@ -61,10 +70,20 @@ def start_server() -> tuple[subprocess.Popen[bytes], str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-c", SERVER, str(port)]
+    command = [sys.executable, "-c", SERVER, str(port), str(GRACE)]
     quiet = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
     process = subprocess.Popen(command, stdin=subprocess.PIPE, env={**os.environ, **quiet})
     return process, f"http://127.0.0.1:{port}/api"
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        process.wait(2 * GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _drain() -> None:

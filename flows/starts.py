@@ -49,6 +49,7 @@ def overrides(start: str, train: Mapping[str, Any], new: Mapping[str, Any] | Non
     else:
         changes = ["train.model.weights=none"] if train["model"].get("weights") not in (None, "none") else []
         changes += ["train.model.file=null"] if train["model"].get("file") is not None else []
+        changes += ["train.model.partial=false"] if train["model"].get("partial") else []
     return changes + ([_phase(phases[-1], "all", total)] if phases else [])
 
 

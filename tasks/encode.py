@@ -24,7 +24,7 @@ from .store.output import Output
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .text.models import TextEncoding
+    from .text.models import AnyEncoding
     from .text.parts import Part
     from .text.tokenizer import TextTokenizer
 
@@ -89,7 +89,7 @@ def _encode_aims(out: Output, section: Seq2SeqEncode | RegressionEncode | Masked
     return _encode_parts(out, form, encoding, tokenizer, tables)
 
 
-def _encode_parts(out: Output, form: Any, encoding: "TextEncoding", tokenizer: "TextTokenizer", tables: Tables) -> Kept:
+def _encode_parts(out: Output, form: Any, encoding: "AnyEncoding", tokenizer: "TextTokenizer", tables: Tables) -> Kept:
     """Every part encoded, certified and written by one of the modules with encode_part and certify_part."""
     import pandas as pd
 
@@ -147,7 +147,7 @@ def _encode_images(out: Output, section: ImageEncode, tables: Tables, images: Pa
 
 
 def _describe(
-    encoding: "TextEncoding", tokenizer: "TextTokenizer", train: "Part", certificates: dict[str, dict[str, Any]]
+    encoding: "AnyEncoding", tokenizer: "TextTokenizer", train: "Part", certificates: dict[str, dict[str, Any]]
 ) -> str:
     from .text.looks import sample
 

@@ -17,12 +17,20 @@ if TYPE_CHECKING:
     from .learn.fit import Fitted
 
 LIBRARIES = ("torch", "transformers", "accelerate", "safetensors", "numpy")
-"""What every training's result depends on; Keras's layers add their own."""
+"""What every training's result depends on."""
+
+
+def libraries(section: Train) -> tuple[str, ...]:
+    """What a training's result depends on besides the code: Keras's layers, LoRA and a quantised base add their own."""
+    keras = getattr(section.model, "framework", "") == "keras"
+    quantized = section.lora is not None and section.lora.base != "float32"
+    added = {"keras": keras, "peft": section.lora is not None, "bitsandbytes": quantized}
+    return (*LIBRARIES, *(name for name, needed in added.items() if needed))
 
 
 @cached_task(
     opens={"encoded": ("train.*", "validation.*", "tokenizer.json", "encoding.json", "hotels.jsonl")},
-    libraries=lambda section: (*LIBRARIES, *(("keras",) if getattr(section.model, "framework", "") == "keras" else ())),
+    libraries=libraries,
     curves=True,
 )
 def train(out: Output, section: Train, encoded: Artifact) -> None:
@@ -42,6 +50,8 @@ def train(out: Output, section: Train, encoded: Artifact) -> None:
     feed = domain.feed(parts, section.seed)
     fitted = fit(section, model, feed, out.beside / "checkpoints", voice, settings().threads, layout)
     out.resumed = fitted.resumed_at is not None
+    counted = getattr(model, "num_parameters", None)  # 4-bit weights are two to a byte
+    parameters = counted() if counted else sum(value.numel() for value in model.parameters())
     domain.save(model, section, out.data)
     domain.draw_inputs(model, parts["train"], section, out.records)
     for name in domain.preprocessing:
@@ -51,10 +61,11 @@ def train(out: Output, section: Train, encoded: Artifact) -> None:
     (out.data / "audit.json").write_text(json.dumps(audits, indent=1), encoding="utf-8")
     later = [audit.start for audit in fitted.audits[1:]]
     draw_curves(fitted.history, fitted.step, out.records / "curves.png", later)
-    out.summary(_describe(domain, fitted, sum(p.numel() for p in model.parameters()), getattr(model, "loaded", "")))
+    notes = [note for name in ("loaded", "adapted") if (note := getattr(model, name, ""))]
+    out.summary(_describe(domain, fitted, parameters, notes))
 
 
-def _describe(domain: "Domain", fitted: "Fitted", parameters: int, loaded: str) -> str:
+def _describe(domain: "Domain", fitted: "Fitted", parameters: int, notes: list[str]) -> str:
     from .learn.fitting import diagnose
 
     chosen = next((row for row in fitted.history if row["step"] == fitted.step and "eval_loss" in row), None)
@@ -70,8 +81,8 @@ def _describe(domain: "Domain", fitted: "Fitted", parameters: int, loaded: str) 
     else:
         lines.append("- no validation rows: the last weights are kept")
     lines.append(f"- {diagnose(fitted.history)}")
-    if loaded:
-        lines += ["", loaded]
+    for note in notes:
+        lines += ["", note]
     if len(fitted.audits) > 1:
         lines += ["", "| phase | steps | weights of step | moved | held still |", "|---|---|---:|---:|---:|"]
         lines += [

@@ -1,7 +1,8 @@
 """Rows per second, growth and memory of every cleaning step: `python tests/bench_clean.py [step …]`.
 
 Each step runs alone in a process of its own on made-up texts of about a hundred characters (a tenth with tags,
-entities, addresses, names or control characters), or on small JPEG images. Their words follow Zipf's law, the commonest
+entities, addresses, names or control characters), or on small JPEG images (5,000, or TEMPER_BENCH_PICTURES, and ten
+times as many). Their words follow Zipf's law, the commonest
 being those of the embedded reviews, and lean to one of two labels. The worst cases of near_duplicates are measured
 besides: texts pieced together from few sentences, and one template filled in a million times. Time is the processor's
 (the steps use one thread), so that other work on the machine does not count; growth is that for ten times the rows.
@@ -33,7 +34,7 @@ from configs.sources import EmbeddedSource  # noqa: E402
 from tasks.data.cleaning import CHANGES, DROPS, clean_rows  # noqa: E402
 from tasks.data.sources import load_rows  # noqa: E402
 
-SMALL, PICTURED = 100_000, 5_000
+SMALL, PICTURED = 100_000, int(os.environ.get("TEMPER_BENCH_PICTURES", "5000"))
 TEXTS = ["unicode", "html", "control", "urls", "mentions", "whitespace", "lowercase", "length", "missing",
          "contradictions", "duplicates", "ftfy", "replace", "stop_words", "language", "label_errors",
          "near_duplicates"]  # fmt: skip

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from tokenizers import AddedToken
 
-from tasks.text.templates import CHATML, Message, Template
+from tasks.data.messages import Message
+from tasks.text.templates import CHATML, Template
 from tasks.text.tokenizer import TextTokenizer, plain_tokenizer
 from tasks.text.vocabulary import learn_bpe
 

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from hub_server import Hub, sha256
 
-from configs.sources import FileSource, ImagesSource, UrlSource
+from configs.image_sources import ImagesSource
+from configs.sources import FileSource, UrlSource
 from tasks.data import archives, fetch
 from tasks.data.archives import read_members, unpack
 from tasks.data.files import DataError

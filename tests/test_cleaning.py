@@ -406,7 +406,7 @@ def test_an_unknown_stop_list_is_named() -> None:
 
 
 def test_steps_for_images_do_not_fit_texts() -> None:
-    with pytest.raises(DataError, match=r"has mode, size, for images, but the rows have texts"):
+    with pytest.raises(DataError, match=r"has mode, size, for images, but the recipe is about texts"):
         cleaned(table(["a"]), step("mode"), step("size"))
 
 

@@ -46,6 +46,8 @@ def variants(*words: str, starts: str | None = None) -> Any:
          ["train.model.weights=none"]),
         ("scratch", {**TRAIN, "model": {"kind": "cifar_resnet", "weights": "none", "file": "a.th"}},
          ["train.model.file=null"]),
+        ("scratch", {**TRAIN, "model": {"kind": "cifar_resnet", "file": "a.th", "partial": True}},
+         ["train.model.file=null", "train.model.partial=false"]),
         (
             "scratch",
             {"epochs": 1, "phases": [HEAD, ALL], "model": {"kind": "cifar_resnet", "file": "a.th"}},

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from chat_families import FAMILIES, TOOL, tokenizer_of
+from chat_families import FAMILIES, TEXTS, TOOL, tokenizer_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 import tasks.text.dialogue_certificate as certificate_module
 from tasks.data.files import DataError
+from tasks.data.messages import Message
 from tasks.text.certificate import MaskError
 from tasks.text.collation import pad_rows
 from tasks.text.dialogue import (
@@ -27,11 +29,13 @@ from tasks.text.dialogue_certificate import DialogueCertificate, certify_dialogu
 from tasks.text.dialogue_encoding import make_dialogue_encoding
 from tasks.text.packing import pad_packed
 from tasks.text.segments import IGNORE_INDEX
-from tasks.text.templates import Message, Template
-from tasks.text.tokenizer import TextTokenizer
+from tasks.text.templates import Template
+from tasks.text.tokenizer import TextTokenizer, plain_tokenizer
+from tasks.text.vocabulary import learn_bpe
 
 TOKENIZERS = {name: tokenizer_of(family) for name, family in FAMILIES.items()}
 UNROLLED = {"qwen3", "mistral"}
+"""Families that write earlier turns otherwise once others follow."""
 
 
 def say(role: str, content: str, **more: Any) -> Message:
@@ -127,6 +131,17 @@ def test_what_is_supervised_is_the_turn_and_its_end() -> None:
     assert written["chatml"][0].startswith('<tool_call>\n{"name": "search_hotels", "arguments": {"name": "西湖 \\"x')
 
 
+def test_thinking_is_trained_where_it_is_written_and_cut_out_of_what_is_given() -> None:
+    thought = "<think>\nhm\n</think>\n\n"
+    dialogue = [{**turn, "content": thought + turn["content"]} if n == 4 else turn for n, turn in enumerate(DIALOGUE)]
+    encoding = encoding_of("qwen3")
+    encoded = encode_dialogues(encoding, TOKENIZERS["qwen3"], [dialogue])
+    certificate_of("qwen3", encoding, [dialogue], encoded).require("train")
+    texts = TOKENIZERS["qwen3"].decode([ids_of(encoded, n) for n in range(len(encoded.trained))])
+    assert [thought + "How about" in text for text in texts] == [turns == (4,) for turns in encoded.trained]
+    assert supervised_texts("qwen3", encoding, dialogue)[1] == thought + "How about 湖滨?<|im_end|>"
+
+
 def test_switches_choose_turns() -> None:
     chosen = {
         (("assistant", "call"), "all"): WRITTEN,
@@ -183,6 +198,41 @@ def test_a_system_text_of_the_recipe_is_given_where_a_dialogue_has_none() -> Non
         texts = TOKENIZERS[name].decode([ids_of(encoded, n) for n in range(len(encoded.trained))])
         assert ["Be brief." in text for text in texts] == [origin == 0 for origin in encoded.origin]
         certificate_of(name, encoding, [DIALOGUE[1:], DIALOGUE], encoded).require("train")
+
+
+def with_stripping_tokens() -> TextTokenizer:
+    """Special tokens that swallow the white space behind them, as Phi's do."""
+    backend = learn_bpe(TEXTS, 420)
+    backend.add_special_tokens([AddedToken(text, rstrip=True) for text in FAMILIES["chatml"].special])
+    return plain_tokenizer(backend, {"eos": backend.token_to_id("<|im_end|>")})
+
+
+def with_metaspace() -> TextTokenizer:
+    """White space kept as a sign before words, as in SentencePiece: one is put before a text and taken off again."""
+    backend = Tokenizer(models.BPE(unk_token="<unk>"))
+    backend.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
+    backend.decoder = decoders.Metaspace(prepend_scheme="first")
+    letters = sorted(set("".join(map(str, [DIALOGUE, TOOL])) + "<|im_start|>\n"))
+    backend.train_from_iterator(
+        TEXTS, trainers.BpeTrainer(vocab_size=600, initial_alphabet=letters, special_tokens=["<unk>"])
+    )
+    backend.add_special_tokens([AddedToken(text) for text in FAMILIES["chatml"].special])
+    return plain_tokenizer(backend, {"eos": backend.token_to_id("<|im_end|>")})
+
+
+@pytest.mark.parametrize("build", [with_stripping_tokens, with_metaspace])
+def test_tokenizers_that_do_not_give_white_space_back_are_certified_without_it(build: Any) -> None:
+    tokenizer = build()
+    encoding = make_dialogue_encoding(FAMILIES["chatml"].template, tokenizer, [TOOL], max_length=4096)
+    encoded = encode_dialogues(encoding, tokenizer, [DIALOGUE])
+    (text,) = tokenizer.decode([ids_of(encoded, 0)])
+    assert text != encoding.script.render(encoding.composed(DIALOGUE, 0, len(DIALOGUE))[0])[: len(text)]
+    certify_dialogues(encoding, tokenizer, encoded, ["row0"], [DIALOGUE]).require("train")
+    for change, check in (FAULTS["shifted right"], FAULTS["call unsupervised"], FAULTS["system turn supervised"]):
+        broken = certify_dialogues(encoding, tokenizer, planted(encoded, change), ["row0"], [DIALOGUE]).violations
+        assert broken[check] == ["row0"]
+    begin = runs_of(encoded, 0)[1][0]
+    assert prompt(encoding, tokenizer, DIALOGUE[:4]) == ids_of(encoded, 0)[:begin]
 
 
 def test_an_encoding_comes_back_from_its_file(tmp_path: Path) -> None:
@@ -264,6 +314,24 @@ def test_planted_faults_of_the_mask_are_caught_by_name(name: str, fault: str) ->
     assert broken.violations[check] == ["row0"]
     with pytest.raises(MaskError, match="train: 1 rows break the mask check"):
         broken.require("train")
+
+
+@pytest.mark.parametrize("name", sorted(UNROLLED))
+@pytest.mark.parametrize("fault", ["shifted right", "shifted left", "system turn supervised", "nothing supervised"])
+def test_planted_faults_are_caught_where_a_dialogue_is_several_sequences(name: str, fault: str) -> None:
+    encoding = encoding_of(name)
+    encoded = encode_dialogues(encoding, TOKENIZERS[name], [DIALOGUE])
+    assert len(encoded.trained) > 1
+    change, check = FAULTS[fault]
+    assert certificate_of(name, encoding, [DIALOGUE], planted(encoded, change)).violations[check] == ["row0"]
+
+
+def test_a_shortened_dialogue_without_its_system_turn_is_caught() -> None:
+    for name in sorted(set(FAMILIES) - UNROLLED - {"phi"}):
+        encoding = encoding_of(name)
+        encoded = encode_dialogues(encoding, TOKENIZERS[name], [DIALOGUE[5:]])
+        claimed = replace(encoded, starts=np.array([5]), trained=[(6, 8, 10)])
+        assert "the text is not the dialogue's" in certificate_of(name, encoding, [DIALOGUE], claimed).violations
 
 
 def test_pads_masked_by_id_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:

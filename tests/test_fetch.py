@@ -62,7 +62,7 @@ def test_a_file_is_fetched_once(hub: Hub, folder: Path) -> None:
 
 
 def test_other_bytes_are_refused_and_nothing_is_kept(hub: Hub, folder: Path) -> None:
-    with pytest.raises(DataError, match=f"sha256 is {sha256(DATA)}, the recipe says {'0' * 64}; nothing was kept"):
+    with pytest.raises(DataError, match=f"sha256 is {sha256(DATA)}, not {'0' * 64} as it should be; nothing was kept"):
         download_file(hub.url + "/a.csv", "0" * 64, folder, allow_private=True)
     assert not list(folder.iterdir())
     hub.fault("GET", body=lambda data: data[:-1] + b"!")

@@ -22,7 +22,7 @@ from PIL import Image
 from configs import cleaning as steps
 from configs.cleaning import Clean
 from configs.expectations import Validate
-from configs.sources import ImagesSource
+from configs.image_sources import ImagesSource
 from tasks.clean import clean
 from tasks.data import image_bytes, image_checks
 from tasks.data.cleaned import Cleaned, describe
@@ -200,7 +200,7 @@ def test_pairs_are_those_of_a_comparison_of_all_with_all(
 
 def test_steps_for_texts_do_not_fit_images_and_the_others_do(tmp_path: Path) -> None:
     rows, path = stored(tmp_path, good())
-    with pytest.raises(DataError, match="has lowercase, length, for texts, but the rows have images"):
+    with pytest.raises(DataError, match="has lowercase, length, for texts, but the recipe is about images"):
         cleaned(rows, path, steps.Lowercase(kind="lowercase"), steps.Length(kind="length"))
     twice = pd.concat(
         [rows, rows.head(1).assign(label="ant", id="x-0"), rows.head(2).assign(id=["y-0", "z-0"])], ignore_index=True

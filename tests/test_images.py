@@ -20,10 +20,10 @@ from configs import augmentations as steps
 from configs.cleaning import Clean
 from configs.encodings import ImageEncode
 from configs.expectations import Validate
+from configs.image_sources import ImagesSource
 from configs.models import Cnn
 from configs.optimizers import Adam
 from configs.schema import Train
-from configs.sources import ImagesSource
 from configs.splitting import HashSplit
 from tasks.clean import clean
 from tasks.data.files import DataError

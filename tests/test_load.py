@@ -71,8 +71,8 @@ WRONG: dict[str, tuple[bytes | list[Change], str]] = {
     "a missing key": ([("    family: gpt2\n", "")], "{file}:17: `train.model.family` is missing; add it"),
     "an unknown kind": (
         [("kind: embedded", "kind: embeded")],
-        "{file}:3: `download.kind`: expected one of embedded, hub, file, class_files, url, images, torchvision, got "
-        "'embeded'; did you",
+        "{file}:3: `download.kind`: expected one of embedded, hub, file, class_files, url, images, torchvision, "
+        "crosswoz, got 'embeded'; did you",
     ),
     "no kind": ([("    kind: train\n", "")], "{file}:12: `encode.tokenizer` needs a `kind`, one of train, files, hub"),
     "an unknown choice": ([("epochs: 5", "schedule: linar")], "got 'linar'; did you mean `linear`?"),
@@ -207,7 +207,7 @@ def test_every_mistake_is_named_not_only_the_first(tmp_path: Path) -> None:
         ("train.epochs.x=3", "override `train.epochs.x=3`: `epochs` is a value, not a section"),
         ("train=3", "override `train=3`: `train`: expected keys below it, got 3"),
         ("evaluate.baselines=[x]", "override `evaluate.baselines=[x]`: `evaluate.baselines.0`: expected 'majority'"),
-        ("register.thresholds={acuracy: 0.5}", "`register.thresholds.acuracy`: expected 'accuracy' or 'macro_f1'"),
+        ("register.thresholds={acuracy: 0.5}", "or 'perplexity', got 'acuracy'; did you mean `accuracy`?"),
         ("train.patience=0", "override `train.patience=0`: `train.patience`: expected greater than or equal to 1"),
         ("split.train=0.5", "override `split.train=0.5`: `split`: train + validation + test must be 1"),
         ("split.kind=given", "{file}:9: `split.seed` is not a key of kind `given`"),

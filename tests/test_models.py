@@ -134,6 +134,7 @@ def gradients(model: Any, encoding: Encoding, root: Path, **changes: Any) -> lis
         section=section(**changes),
         rates={name: 1e-3 for name, _ in model.named_parameters()},
         class_ids=encoding.label_ids,
+        truth="classes",
         model=model,
         args=training_arguments(section(**changes), root, len(rows), False),
         train_dataset=rows,

@@ -87,7 +87,7 @@ def test_every_sequence_lies_in_one_row_and_no_row_is_too_long(lengths: list[int
     assert sorted(n for row in rows for n in row) == list(range(len(lengths)))
     totals = [int(sizes[row].sum()) for row in rows]
     assert all(total <= 50 for total in totals) and rows == pack_rows(sizes, 50)
-    assert len(rows) <= 11 / 9 * -(-sum(lengths) // 50) * 2 + 1
+    assert len(rows) <= 2 * sum(lengths) / 50 + 1
     if lengths:
         batch = pad_packed(sequences([*lengths, 1]), [*rows, [len(lengths)]], 0)
         assert (batch["position_ids"] == 0).sum() >= len(lengths) + 1

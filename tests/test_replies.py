@@ -5,11 +5,11 @@ from chat_families import FAMILIES, TOOL, tokenizer_of
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.data.messages import Message
 from tasks.text.dialogue import encode_dialogues
 from tasks.text.dialogue_encoding import make_dialogue_encoding
 from tasks.text.replies import MALFORMED, read_reply
 from tasks.text.segments import IGNORE_INDEX
-from tasks.text.templates import Message
 
 TOOLS = ["search_hotels", "book"]
 

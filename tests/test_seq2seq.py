@@ -198,8 +198,8 @@ def test_a_decoder_that_sees_what_it_foretells_is_refused(monkeypatch: pytest.Mo
 
 def test_positions_of_targets_are_checked() -> None:
     assert build_model(aims.new("bart", **BART), ENCODING, TOKENIZER, 0)
+    wide = replace(ENCODING, max_target=50)
     with pytest.raises(DataError, match=r"encode\.max_target 50 is above the model's 40 positions"):
-        wide = replace(ENCODING, max_target=50)
         build_model(aims.new("bart", **BART), wide, TOKENIZER, 0)
 
 

@@ -13,9 +13,10 @@ from pydantic import ValidationError
 from configs.models import LocalTokenizer
 from configs.sources import ClassFilesSource, Columns, EmbeddedSource, FileSource, HubSource, UrlSource
 from tasks.data.files import DataError
+from tasks.data.hub_rows import record_hub
 from tasks.data.intake import Intake
 from tasks.data.rows import with_ids, write_rows
-from tasks.data.sources import load_rows, read_source, record_hub
+from tasks.data.sources import load_rows, read_source
 from tasks.store import pins
 
 WHOLE = [["a film", "good", None], ["no film", "bad", None]]

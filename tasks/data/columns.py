@@ -75,7 +75,7 @@ def _check_names(table: pd.DataFrame, columns: Columns, where: str) -> None:
 
 def _dialogues(column: pd.Series, where: str) -> pd.Series:
     """Dialogues in their canonical form; null stays null. Raises DataError naming the row."""
-    found = []
+    found: list[str | None] = []
     for number, value in enumerate(column, 1):
         if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
             found.append(None)

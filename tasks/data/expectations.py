@@ -8,6 +8,9 @@ import pandas as pd
 from configs.expectations import Rule, Severity, Validate
 
 from . import suites
+from .dialogue_checks import COLUMNS, dialogue_expectations, facts
+from .errors import DataError
+from .messages import load_messages
 from .rows import aim, content, unlabelled
 from .verdicts import SHOWN, Verdict, asked_for, found_in, rows_under, shown
 
@@ -45,6 +48,8 @@ def check_rows(rows: pd.DataFrame, section: Validate) -> tuple[list[Verdict], st
     seen = rows
     if content(rows) == "text":
         seen = rows.assign(text=rows["text"].where(rows["text"].str.strip() != ""))
+    elif content(rows) == "messages":
+        seen = _with_turns(rows, section)
     further = _further(seen, section)
     asked = dict(enumerate([*_short_rules(seen, section), *further]))
     first = {number: one for number, one in asked.items() if one.severity == "quarantine"}
@@ -57,6 +62,15 @@ def check_rows(rows: pd.DataFrame, section: Validate) -> tuple[list[Verdict], st
     if first:
         told.append(_leaving(len(gone), len(rows), section))
     return told, suites.docs_page([done[number][1] for number in asked])
+
+
+def _with_turns(rows: pd.DataFrame, section: Validate) -> pd.DataFrame:
+    """Rows with what their dialogues are (see dialogue_checks.facts) as columns; those of rows without one are null."""
+    if taken := [name for name in COLUMNS if name in rows]:
+        raise DataError(f"the kept column {taken[0]!r} is called as a column that dialogues are checked by; rename it")
+    there = rows["messages"].notna()
+    told = facts(map(load_messages, rows.loc[there, "messages"]), section.tools)
+    return rows.join(told.set_index(rows.index[there]))
 
 
 def _ask(rows: pd.DataFrame, asked: dict[int, Asked]) -> dict[int, tuple[Verdict, Any]]:
@@ -109,6 +123,8 @@ def _short_rules(rows: pd.DataFrame, section: Validate) -> list[Asked]:
         lengths = gxe.ExpectColumnValueLengthsToBeBetween(column="text", min_value=low, max_value=high)
         asked.append(("chars", "min_chars and max_chars", lengths))
         asked.append(("nuls", "", gxe.ExpectColumnValuesToNotMatchRegex(column="text", regex=r"\x00")))
+    if what == "messages":
+        asked += [("turns", "tools", one) for one in dialogue_expectations()]
     if rows[what].notna().any():
         unique = 1 - section.max_duplicates
         shares = gxe.ExpectColumnProportionOfUniqueValuesToBeBetween(column=what, min_value=unique)

@@ -33,13 +33,13 @@ class Terms:
 def download_file(
     url: str, sha256: str, folder: Path, *, allow_private: bool = False, terms: Terms | None = None
 ) -> Path:
-    """Download `url` into `folder` under its checksum; a file that is there already is used.
+    """Download `url` into `folder` under its checksum (`sha256`, or its first digits); a file that is there is used.
 
     Raises DataError for a blocked address, an answer that does not get better, too many bytes, or other bytes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     target, part = folder / sha256, folder / f"{sha256}.part"
-    if target.is_file() and _sha256(target) == sha256:
+    if target.is_file() and _sha256(target).startswith(sha256):
         return target
     for attempt in range(ATTEMPTS):
         try:
@@ -55,9 +55,9 @@ def download_file(
                 raise DataError(f"{shown(url)}: {(said.splitlines() or [type(error).__name__])[0]}") from None
             time.sleep(FIRST_WAIT * 2**attempt)
     found = _sha256(part)
-    if found != sha256:
+    if not found.startswith(sha256):
         part.unlink()
-        raise DataError(f"{shown(url)}: sha256 is {found}, the recipe says {sha256}; nothing was kept")
+        raise DataError(f"{shown(url)}: sha256 is {found}, not {sha256} as it should be; nothing was kept")
     part.rename(target)
     return target
 

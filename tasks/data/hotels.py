@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from .files import DEMO, DataError, check_file
+from .errors import DEMO, DataError, check_file
 from .ranges import read_range
 from .turns import SEARCH, kind_of, parse_json
 

@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from configs.image_sources import ImagesSource
 from configs.settings import settings
-from configs.sources import ImagesSource
 
 from .archives import is_archive, read_members
 from .columns import SPLITS, split_names

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from configs.image_sources import TorchvisionSource
 from configs.settings import settings
-from configs.sources import TorchvisionSource
 
 from .files import DataError, check_file
 from .image_store import ImageStore

@@ -44,7 +44,7 @@ def _nearest(rows: pd.DataFrame, similarity: float) -> Callable[[Mask, Mask], pd
     if what == "text":
         return Copies(rows["text"], similarity).nearest
     if what == "messages":
-        spoken = [transcript(load_messages(messages)) for messages in rows["messages"]]
+        spoken = [transcript(load_messages(messages), results=False) for messages in rows["messages"]]
         return Copies(pd.Series(spoken, index=rows.index, dtype="str"), similarity).nearest
 
     def same_image(held: Mask, seeking: Mask) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from .files import DataError
+from .errors import DataError
 from .turns import Message, kind_of, parse_json, read_turn, settle_results
 
 __all__ = ["Message", "dump_messages", "is_call", "load_messages", "read_messages", "transcript"]

@@ -4,7 +4,7 @@ import math
 import re
 from typing import Any
 
-from .files import DataError
+from .errors import DataError
 
 NUMBER = r"[$€£¥￥]?\s*(\d+(?:\.\d+)?)\s*(?:元|分|块|yuan|rmb|cny|eur|euros?|usd|dollars?|stars?|[$€£])?"
 BETWEEN = re.compile(rf"(?:between\s+|from\s+)?{NUMBER}\s*(?:-|–|—|~|～|至|到|to|and)\s*{NUMBER}")

@@ -3,14 +3,13 @@
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any
 from urllib.parse import urlsplit
 
 import pandas as pd
 
+from configs.image_sources import ImagesSource, TorchvisionSource
 from configs.settings import settings
 from configs.sources import (
     ClassFilesSource,
@@ -19,17 +18,16 @@ from configs.sources import (
     EmbeddedSource,
     FileSource,
     HubSource,
-    ImagesSource,
     Source,
-    TorchvisionSource,
     UrlSource,
 )
 
-from . import archives, fetch, hub
-from .columns import split_names, take_columns
+from . import archives, fetch
+from .columns import take_columns
 from .crosswoz import convert, read_crosswoz
 from .files import DataError, check_encoding, check_file, detect_encoding, embedded_file, find_files, text_encoding
 from .hotels import read_hotels
+from .hub_rows import read_hub
 from .image_files import image_place, read_images
 from .image_sets import read_digits, read_image_set
 from .intake import Intake, recipe_name
@@ -179,8 +177,8 @@ def read_hotel_dialogues(source: CrosswozSource, intake: Intake) -> pd.DataFrame
             intake.used(path)
             runs, fate = convert(read_crosswoz(path), hotels)
             fates += fate
-            found = {"messages": [dump_messages(run.messages) for run in runs], "group": [run.dialogue_id for run in runs]}
-            parts.append(pd.DataFrame({**found, "label": UNLABELLED, "split": split}))
+            told = [(dump_messages(run.messages), run.dialogue_id) for run in runs]
+            parts.append(pd.DataFrame(told, columns=["messages", "group"]).assign(label=UNLABELLED, split=split))
     intake.where = "CrossWOZ: " + ", ".join(recipe_name(Path(name)) for name in (str(source.train), str(source.test)))
     intake.note("messages: " + ", ".join(f"{fate} {count:,}" for fate, count in fates.most_common()))
     return pd.concat(parts, ignore_index=True).astype(dict.fromkeys(("messages", "group", "label", "split"), "str"))
@@ -203,74 +201,3 @@ def read_class_files(source: ClassFilesSource, intake: Intake) -> pd.DataFrame:
         lines = pd.Series(text.removesuffix("\n").split("\n"), dtype="str").str.removesuffix("\r")
         parts.append(pd.DataFrame({"text": lines.where(lines != ""), "label": label, "split": None}))
     return pd.concat(parts, ignore_index=True).astype({"text": "str", "label": "str", "split": "str"})
-
-
-def read_hub(source: HubSource, intake: Intake) -> pd.DataFrame:
-    """Fetch a data set at its commit and read every split; integer classes become their names."""
-    import datasets
-
-    folder = hub.fetch(source.repo, source.revision, "dataset", hub.DATA_FILES)
-    cache = str(intake.scratch / "datasets")
-    try:
-        record_hub(source, folder, intake)
-        check_card(folder / "README.md")
-        builder = datasets.load_dataset_builder(str(folder), source.subset, cache_dir=cache)
-        words = {"keep_default_na": False, "na_values": [""]} if hasattr(builder.config, "keep_default_na") else {}
-        loaded = datasets.load_dataset(str(folder), source.subset, cache_dir=cache, **words)
-    except (ValueError, FileNotFoundError, datasets.exceptions.DatasetsError) as error:
-        reason = str(error.__cause__ or error).strip().split("\n")[0][:300]
-        raise DataError(f"{source.repo}@{source.revision[:8]}: {reason}") from None
-    parts = []
-    for split, part in loaded.items():
-        columns = source.columns
-        feature, table = part.features.get(columns.label or ""), part.to_pandas()
-        if isinstance(feature, datasets.ClassLabel):
-            table[columns.label] = table[columns.label].where(table[columns.label] != -1)  # the Hub's "no label"
-            columns = replace(columns, label_names=columns.label_names or tuple(feature.names))
-        rows = take_columns(table, columns, f"{source.repo} ({split})", notes=intake.notes)
-        if columns.split is None:
-            rows["split"] = split_names(pd.Series([str(split)] * len(rows), dtype="str"))
-        parts.append(rows)
-    return pd.concat(parts, ignore_index=True)
-
-
-def record_hub(source: HubSource, folder: Path, intake: Intake) -> None:
-    """Where the files are from, and the licence that the data set's card names."""
-    intake.where = f"{source.repo}@{source.revision}"
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        intake.used(path, path.relative_to(folder).as_posix())
-    if licence := read_card(folder / "README.md").get("license"):
-        says = licence if isinstance(licence, str) else ", ".join(map(str, licence))
-        intake.licence = {"file": "README.md", "says": says[:200]}
-
-
-def read_card(card: Path) -> dict[str, Any]:
-    """What a data set's README.md says of it at its head; empty where there is none. Raises DataError for no YAML."""
-    import yaml
-    from huggingface_hub import DatasetCard
-
-    try:
-        told: dict[str, Any] = DatasetCard.load(card).data.to_dict() if card.is_file() else {}
-    except (ValueError, yaml.YAMLError) as error:
-        raise DataError(f"its README.md begins with what is not YAML ({str(error).splitlines()[0]})") from None
-    return told
-
-
-def check_card(card: Path) -> None:
-    """Raise DataError where a data set's card names files outside the data set: `datasets` would read them.
-
-    An address there reaches any server, a path any file of this machine.
-    """
-    for config in [entry for entry in read_card(card).get("configs") or [] if isinstance(entry, dict)]:
-        for place in _strings([config.get("data_files"), config.get("data_dir")]):
-            outside = place.startswith(("/", "~")) or ".." in PurePosixPath(place).parts
-            if outside or urlsplit(place).scheme or "://" in place or "::" in place:
-                raise DataError(f"its README.md names {place!r}, which is not a file of the data set")
-
-
-def _strings(part: Any) -> Iterator[str]:
-    if isinstance(part, str):
-        yield part
-    elif isinstance(part, dict | list):
-        for one in part.values() if isinstance(part, dict) else part:
-            yield from _strings(one)

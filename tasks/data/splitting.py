@@ -77,7 +77,7 @@ def _given(rows: pd.DataFrame, section: GivenSplit) -> pd.Series:
     if (rows["split"] == "validation").any():
         raise DataError("the source has validation rows of its own; set split.validation: given")
     keys = _column(rows, "group", "group") if "group" in rows else rows[content(rows)]
-    cut = (rows["split"] == "train") & (positions(keys, section.seed) < section.validation)
+    cut = (rows["split"] == "train") & (positions(keys, 0) < section.validation)
     return rows["split"].mask(cut, "validation")
 
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from .files import DataError
+from .errors import DataError
 
 Message = dict[str, Any]
 SEARCH = "search_hotels"

@@ -60,7 +60,7 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
     found = score_turns(turns, how)
     losses = losses_by_kind(predictor, list(every.values()), section.batch_size)
     scores = {name: found[name] for name in SCORES["dialogue"] if found.get(name) is not None}
-    facts = {
+    facts: dict[str, Any] = {
         "kind": "dialogue",
         "content": "messages",
         "labels": [],

@@ -17,6 +17,8 @@ from ..data.lettering import drawable, lettering
 from ..data.losses import Criterion, balanced
 from ..text import encoding as text_encoding
 from ..text import feed as text_feed
+from ..text import lora as text_lora
+from ..text import merging as text_merging
 from ..text import models as text_models
 from ..text import parts as text_parts
 from ..text.dialogue import DialogueEncoding, load_dialogue_encoding
@@ -130,10 +132,19 @@ class Texts:
 
     def model(self, section: Train, train: Any) -> Any:
         source = cast(TextModel, section.model)
-        model = text_models.build_model(source, self.encoding, self.tokenizer, section.seed)
+        lora = section.lora
+        base = lora.base if lora else "float32"
+        model = text_models.build_model(source, self.encoding, self.tokenizer, section.seed, base)
         if self.kind == "classifier":
             model.criterion = criterion(section, train.class_ids, len(self.labels))
+        if lora is not None:
+            heads = text_lora.new_modules(model) if self.kind in text_models.WHOLE_ROWS else ()
+            text_lora.add_lora(model, lora, self._probe(model), heads=heads, tokens=self.encoding.new_tokens)
         return model
+
+    def _probe(self, model: Any) -> dict[str, Any]:
+        length, tokens = min(16, self.encoding.max_length), self.encoding.new_tokens
+        return text_lora.probe_batch(model, length, writer=self.kind not in text_models.WHOLE_ROWS, tokens=tokens)
 
     def layout(self, model: Any) -> Layout:
         """Names without the base model's prefix; the head is what is not part of the base model."""
@@ -142,8 +153,7 @@ class Texts:
         inner = [f"{base}{name}" for name, _ in model.base_model.named_children()]
         outer = [name for name, _ in model.named_children() if name != model.base_model_prefix]
         last = [module for name, module in model.named_modules() if isinstance(module, nn.Linear) and base not in name]
-        classes = self.kind in ("classifier", "regression")
-        output = (last[-1] if last else None) if classes else model.get_output_embeddings()
+        output = (last[-1] if last else None) if self.kind in text_models.WHOLE_ROWS else model.get_output_embeddings()
         return Layout(
             {name: name.removeprefix(base) for name in names},
             (*inner, *outer),
@@ -158,7 +168,10 @@ class Texts:
         return Feed(train, validation if len(validation) else None, collate, self.encoding.label_ids)
 
     def save(self, model: Any, section: Train, folder: Path) -> None:
-        model.save_pretrained(folder)
+        if section.lora is None:
+            model.save_pretrained(folder)
+        else:
+            text_merging.export_merged(model, folder, self._probe(model), section.lora.base)
 
     def draw_inputs(self, model: Any, train: Part, section: Train, folder: Path) -> None:
         pass
@@ -177,7 +190,8 @@ class Dialogues(Texts):
 
     def feed(self, parts: Mapping[str, Any], seed: int = 0) -> Feed:
         encoding = self.encoding
-        rows, collate = text_feed.Rows, text_feed.collate_rows(encoding)
+        rows: Any = text_feed.Rows
+        collate: Any = text_feed.collate_rows(encoding)
         if encoding.packing:
             rows, collate = partial(text_feed.Packs, width=encoding.max_length), text_feed.collate_packs(encoding)
         train, validation = (rows(parts[name]) for name in ("train", "validation"))

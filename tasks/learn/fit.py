@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from safetensors.torch import load_model, save_model
 from torch import nn
 from torch.utils.data import Dataset
 from transformers import (
@@ -27,6 +26,7 @@ from ..data.files import DataError
 from .checkpoints import ASIDE, certify, check, check_best, newest_intact, publish
 from .phases import Audit, Layout, Plan, changes, fingerprint, float32_output, hold_still, plan_phases
 from .trainer import KEPT_LOGS, CertifiedTrainer, Report, Reporter, Truth
+from .weights import load_weights, save_weights
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def fit(
         held = hold_still(model, plan.trained)
         ended = _ended(folder, voice) if len(plans) > 1 else None
         if ended is not None:
-            load_model(model, folder / END / "model.safetensors", device=str(next(model.parameters()).device))
+            load_weights(model, folder / END)
             now = Fitted(ended["history"], ended["step"], ended["steps"], ended["steps"])
         else:
             voice_here = Voice(
@@ -94,7 +94,8 @@ def fit(
                 voice.say,
             )
             now = _fit_phase(plan, model, feed, folder, voice_here, threads, offset)
-        moved, still = changes(before, fingerprint(model), held | set(layout.shown) - plan.trained)
+        frozen = {name for name, _ in model.named_parameters()} - plan.trained
+        moved, still = changes(before, fingerprint(model), held | frozen)
         audit = Audit(offset + 1, offset + now.steps, offset + now.step, moved, still)
         if len(plans) > 1 and ended is None:
             _end(folder, model, now)
@@ -128,7 +129,7 @@ def _end(folder: Path, model: nn.Module, fitted: Fitted) -> None:
     aside = folder / ASIDE
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
-    save_model(model, aside / "model.safetensors")
+    save_weights(model, aside)
     certify(aside, {"history": fitted.history, "step": fitted.step, "steps": fitted.steps})
     publish(aside, folder / END)
 
@@ -184,7 +185,7 @@ def _fit_phase(
         trainer.train(resume_from_checkpoint=str(found[0]) if found else None)
     step = trainer.state.best_global_step or trainer.state.global_step
     if stopped or step != trainer.state.global_step:
-        load_model(model, check_best(root, step) / "model.safetensors", device=str(next(model.parameters()).device))
+        load_weights(model, check_best(root, step))
     return Fitted(
         _history(trainer.state.log_history), step, trainer.state.global_step, found[1]["step"] if found else None
     )

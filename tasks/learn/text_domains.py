@@ -23,8 +23,8 @@ class Rewrites(Texts):
     encoding: Seq2SeqEncoding  # type: ignore[assignment]
 
     def layout(self, model: Any) -> Layout:
-        """As of any text; where encoder and decoder have no model around them (T5), the head is the output layer, unless
-        its weights are the embedding's."""
+        """As of any text; where encoder and decoder have no model around them (T5), the head is the output layer,
+        unless its weights are the embedding's."""
         if model.base_model is not model:
             return super().layout(model)
         output = model.get_output_embeddings()

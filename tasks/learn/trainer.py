@@ -13,7 +13,7 @@ from transformers import Trainer, TrainerCallback
 from configs.schema import Train
 
 from ..text.segments import IGNORE_INDEX
-from . import checkpoints
+from . import checkpoints, weights
 from .metrics import Ids, accuracy, confusion, macro_f1
 from .optimizers import Lbfgs, make_optimizer, step_factor
 
@@ -72,6 +72,20 @@ class CertifiedTrainer(Trainer):
 
         lbfgs.closure = again
         return cast(Tensor, super().training_step(model, inputs, num_items_in_batch))
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        if weights.adapters(self.model) is None:
+            super()._save(output_dir, state_dict)
+            return
+        folder = Path(output_dir or self.args.output_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        weights.save_weights(self.model, folder)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        if weights.adapters(self.model) is None:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+        else:
+            weights.load_weights(self.model, Path(resume_from_checkpoint))
 
     def _get_output_dir(self, trial: Any) -> str:
         return str(Path(self.args.output_dir) / checkpoints.ASIDE)

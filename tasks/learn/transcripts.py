@@ -9,7 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from .turn_scores import Message, Turn, slots
+from ..data.messages import Message
+from .turn_scores import Turn, slots
 
 LONGEST = 600
 """Letters of a given turn, such as records that a search found, that are shown."""

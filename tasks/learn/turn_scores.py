@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from ..data.messages import Message
 from .metrics import Floats
 from .resampling import Metric, Resampling, divide, estimate, ratio
 from .text_scores import score_texts
 
-Message = dict[str, Any]
-"""A canonical message: role, content, and for a call tool_calls."""
 Slot = tuple[str, str, str]
 """Tool, slot, value."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from configs import encodings, models, sources
+from configs import encodings, image_sources, models, sources, weights
 from configs.literal import literal
 from configs.settings import settings
 
@@ -57,9 +57,9 @@ def _pin(value: Any, table: dict[str, Any], ask: bool) -> tuple[Any, Any]:
         case sources.CrosswozSource():
             from ..data.files import find_files
 
-            found = {name: [_sha256(path, table) for path in find_files(getattr(value, name))]
+            sums = {name: [_sha256(path, table) for path in find_files(getattr(value, name))]
                      for name in ("train", "test", "hotels")}  # fmt: skip
-            return value, {"kind": value.kind, **found}
+            return value, {"kind": value.kind, **sums}
         case encodings.HotelTable() if value.path is not None:
             return value, {"kind": value.kind, "sha256": _sha256(settings().source(value.path), table)}
         case encodings.DialogueEncode() if value.template not in encodings.TEMPLATES:
@@ -68,6 +68,9 @@ def _pin(value: Any, table: dict[str, Any], ask: bool) -> tuple[Any, Any]:
         case models.Torchvision() | models.CifarResnet() if value.file is not None:
             plain.pop("file")
             return value, {**plain, "sha256": _sha256(settings().source(value.file), table)}
+        case models.Torchvision() if value.weights != "none":
+            best = weights.published(value.name, value.weights)
+            return replace(value, weights=best.enum), {**plain, "weights": [best.enum, best.file]}
         case sources.ClassFilesSource():
             found = [[name, _sha256(settings().source(path), table)] for name, path in value.files.items()]
             return value, {**plain, "files": found}
@@ -75,9 +78,9 @@ def _pin(value: Any, table: dict[str, Any], ask: bool) -> tuple[Any, Any]:
             del plain["url"]
             plain.pop("token", None)
             return value, {**plain, "format": value.format or Path(urlsplit(value.url).path).suffix.lower()}
-        case sources.ImagesSource():
+        case image_sources.ImagesSource():
             return value, _images(value, plain, table)
-        case sources.TorchvisionSource():
+        case image_sources.TorchvisionSource():
             return value, _image_set(value, plain, table)
         case sources.EmbeddedSource():
             from ..data.files import embedded_file
@@ -129,7 +132,7 @@ def _tables(value: sources.FileSource, table: dict[str, Any]) -> dict[str, Any]:
     return {"format": found[0][0], "sha256": found[0][1]} if len(found) == 1 else {"files": found}
 
 
-def _images(value: sources.ImagesSource, plain: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
+def _images(value: image_sources.ImagesSource, plain: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
     """Bytes for places; of a folder one digest over the paths inside and the sha256 of each file."""
     from ..data.image_files import image_place
 
@@ -154,7 +157,7 @@ def _tree(folder: Path, table: dict[str, Any]) -> str:
     return str(known["sha256"])
 
 
-def _image_set(value: sources.TorchvisionSource, plain: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
+def _image_set(value: image_sources.TorchvisionSource, plain: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
     """torchvision's own checksums stand for what it downloads; of a folder the files that are read count."""
     if plain.pop("path", None) is None:
         return plain

@@ -130,7 +130,7 @@ class Predictor:
 
     def complete(self, model_input: Any) -> Any:
         """OpenAI's chat completion of {"messages": …}, or of each row of a table. Raises ValueError."""
-        rows = model_input.to_dict("records") if isinstance(model_input, pd.DataFrame) else [model_input]
+        rows: list[Any] = model_input.to_dict("records") if isinstance(model_input, pd.DataFrame) else [model_input]
         done = [self._complete(row) for row in rows]
         return done[0] if len(done) == 1 else done
 

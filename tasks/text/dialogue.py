@@ -12,12 +12,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..data.files import DataError
+from ..data.errors import DataError
+from ..data.messages import Message
 from .encoding import FILE
 from .endings import Ending, Kind, kind_of
 from .segments import Encoded, Segment, encode_segments
 from .spellings import Spellings, find_spellings
-from .templates import Message, Template
+from .templates import Template
 from .tokenizer import TextTokenizer
 from .turns import Conversation, Rendered, Script, compose
 
@@ -32,7 +33,7 @@ class DialogueEncoding:
     template: Jinja source, which reads `texts` (bos_token …). tools: JSON schemas. system: for dialogues without one.
     endings: how a reply and a call end; end_ids: the ids at which generation stops. specials: texts that content must
     not turn into tokens. train_on: the kinds of turns that are supervised, the last of them alone with turns="last".
-    packing: several sequences to a row of max_length.
+    packing: several sequences to a row of max_length. new_tokens: ids that the tokenizer got from the recipe.
     """
 
     template: str
@@ -50,6 +51,7 @@ class DialogueEncoding:
     end_ids: tuple[int, ...]
     special: dict[str, int]
     packing: bool = False
+    new_tokens: tuple[int, ...] = ()
     kind: Literal["dialogue"] = "dialogue"
     labels: tuple[str, ...] = ()
     label_ids: tuple[int, ...] = ()
@@ -78,7 +80,7 @@ def load_dialogue_encoding(path: Path) -> DialogueEncoding:
     """Read encoding.json."""
     saved = json.loads(path.read_text(encoding="utf-8"))
     saved["endings"] = {kind: Ending(**ending) for kind, ending in saved["endings"].items()}
-    tuples = ("specials", "tools", "train_on", "end_ids", "labels", "label_ids")
+    tuples = ("specials", "tools", "train_on", "end_ids", "new_tokens", "labels", "label_ids")
     return DialogueEncoding(**{**saved, **{name: tuple(saved[name]) for name in tuples}})
 
 

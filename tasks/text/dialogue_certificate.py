@@ -8,14 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..data.messages import Message, is_call
 from .certificate import CHUNK, Certificate
 from .collation import pad_rows
 from .dialogue import DialogueEncoding, EncodedDialogues
-from .endings import is_call
 from .packing import pack_rows, pad_packed
 from .segments import IGNORE_INDEX
 from .substitution import Expected, expect
-from .templates import Message
 from .tokenizer import TextTokenizer
 
 
@@ -62,6 +61,7 @@ def certify_dialogues(
         result.turns += len(trained)
         result.calls += sum(is_call(dialogue[turn]) for turn in trained)
         result.turns_removed += max(start - (dialogue[0]["role"] == "system"), 0)
+    result.violations = {check: list(dict.fromkeys(rows)) for check, rows in result.violations.items()}
     return result
 
 
@@ -99,22 +99,23 @@ def _broken(
     marked = found.labels != IGNORE_INDEX
     runs = _runs(marked)
     whole, *texts = tokenizer.decode([found.ids[:length].tolist(), *(found.ids[a:b].tolist() for a, b in runs)])
-    exact = whole == expected.text or tokenizer.decode(tokenizer.marked_ids([expected.text])) == [expected.text]
+    wanted_text, *wanted = _given_back(tokenizer, [expected.text, *expected.runs], whole)
+    if [wanted_text, *wanted] != [expected.text, *expected.runs]:
+        whole, *texts = map(_squeezed, [whole, *texts])
     special = tokenizer.special_ids
-    known = set(special.values())
+    control = {number for text, number in special.items() if text != tokenizer.unknown}
     checks = {
         "no supervised token": not marked[1:].any(),
         "attention is not the row's length": not np.array_equal(found.attention, np.arange(len(marked)) < length),
         "a pad is supervised": bool(marked[length:].any()),
         "label ids differ from input ids": bool((marked & (found.labels != found.ids)).any()),
         "supervised runs are not the trained turns": len(runs) != len(expected.runs),
-        "a supervised run is not what the model writes": [_plain(text, exact) for text in texts]
-        != [_plain(run, exact) for run in expected.runs],
+        "a supervised run is not what the model writes": texts != wanted,
         "an end-of-turn token is not supervised": any(found.ids[b - 1] not in encoding.end_ids for _, b in runs),
         "an end-of-turn token is not attended": any(not found.attention[b - 1] for _, b in runs),
-        "the text is not the dialogue's": _plain(whole, exact) != _plain(expected.text, exact),
-        "content became a special token": [n for n in found.ids[:length].tolist() if n in known]
-        != [special[token] for token in expected.specials],
+        "the text is not the dialogue's": whole != wanted_text,
+        "content became a special token": [n for n in found.ids[:length].tolist() if n in control]
+        != [special[token] for token in expected.specials if special[token] in control],
     }
     return {name for name, broken in checks.items() if broken}
 
@@ -125,6 +126,13 @@ def _runs(marked: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(int(begin), int(end)) for begin, end in edges.reshape(-1, 2)]
 
 
-def _plain(text: str, exact: bool) -> str:
-    """The text as it is compared: without white space where the tokenizer does not give it back."""
-    return text if exact else "".join(text.split())
+def _given_back(tokenizer: TextTokenizer, texts: list[str], whole: str) -> list[str]:
+    """The texts as the tokenizer gives them back; without white space where that is not as they were."""
+    if whole == texts[0]:
+        return texts
+    back = tokenizer.decode(tokenizer.marked_ids(texts))
+    return texts if back == texts else [_squeezed(text) for text in back]
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split())

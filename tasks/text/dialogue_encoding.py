@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, TypedDict, Unpack
 
-from ..data.files import DataError
+from ..data.errors import DataError
+from ..data.messages import Message
 from .dialogue import DialogueEncoding
 from .endings import Ending, Kind, find_endings
-from .templates import CHATML, Message, Template
+from .templates import CHATML, Template
 from .tokenizer import TextTokenizer
 
 SYSTEM, USER = "Vardim", "Quoz"
@@ -24,6 +25,7 @@ class Options(TypedDict, total=False):
     padding: Literal["longest", "max_length"]
     packing: bool
     pad_id: int
+    new_tokens: tuple[int, ...]
 
 
 def make_dialogue_encoding(

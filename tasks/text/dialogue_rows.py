@@ -66,6 +66,7 @@ def make_encoding(section: DialogueEncode, train: pd.DataFrame, folder: Path) ->
         max_length=section.max_length,
         padding=section.padding,
         packing=section.packing,
+        new_tokens=tokenizer.added,
     )
     tokenizer.save(folder)
     encoding.save(folder)

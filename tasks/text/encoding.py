@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 from .segments import Encoded, Segment, encode_segments
 from .tokenizer import TextTokenizer
@@ -28,6 +28,8 @@ class Encoding:
     max_length: int
     padding: Literal["longest", "max_length"]
     pad_id: int
+    new_tokens: ClassVar[tuple[int, ...]] = ()
+    """Ids that the tokenizer did not bring along, whose embeddings are therefore new: none in rows of this form."""
 
     @property
     def keep(self) -> Literal["first", "last"]:

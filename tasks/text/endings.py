@@ -3,10 +3,12 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
-from ..data.files import DataError
-from .templates import Message, Template
+from ..data.errors import DataError
+from ..data.messages import Message, is_call
+from .templates import Template
 
 Kind = Literal["assistant", "call"]
 """What the model writes: a reply (as `train_on: assistant` names it) or a call of a tool."""
@@ -27,11 +29,6 @@ class Ending:
     follows: bool
 
 
-def is_call(message: Message) -> bool:
-    """Whether a turn is the model's call of a tool."""
-    return message["role"] == "assistant" and bool(message.get("tool_calls"))
-
-
 def kind_of(message: Message) -> Kind | None:
     """What the model writes with this turn; None for a turn that it is given."""
     if message["role"] != "assistant":
@@ -49,47 +46,60 @@ def find_endings(
     template: Template, tools: Sequence[Message], specials: Sequence[str], eos: str | None
 ) -> dict[str, Ending]:
     """How replies end, and calls where the template writes them. Raises DataError where no token ends a turn."""
+    prober = _Prober(template, tools, specials, eos)
     asked = {"role": "user", "content": USER}
     reply = {"role": "assistant", "content": WRITTEN}
-    found = {"assistant": _ending(template, tools, [asked, reply], [asked], specials, eos)}
     name = str(tools[0]["function"]["name"]) if tools else "probe"
     call = probe_call(name, {"probe": WRITTEN})
     records = {"role": "tool", "name": name, "tool_call_id": "call00000", "content": RECORDS}
-    if not _writes(template, tools, [asked, call]):
-        return found
-    known = None if found["assistant"].follows else found["assistant"].token
-    return found | {"call": _ending(template, tools, [asked, call], [records], specials, eos, known)}
-
-
-def _writes(template: Template, tools: Sequence[Message], turns: list[Message]) -> bool:
-    try:
-        return WRITTEN in template.render(turns, tools)
-    except DataError:  # a template without calls may refuse their turns; a dialogue with one is refused later
-        return False
-
-
-def _ending(
-    template: Template, tools: Sequence[Message], turns: list[Message], after: list[Message],
-    specials: Sequence[str], eos: str | None, known: str | None = None,
-) -> Ending:  # fmt: skip
-    """The end of the last of `turns`; `known` is the token that ends replies, which ends calls too if they have it."""
-    whole = template.render(turns, tools)
-    if WRITTEN not in whole:
+    if not prober.writes([asked, reply]):
         raise DataError("the chat template does not write what the assistant says; take the model's own template")
-    behind = whole.rindex(WRITTEN) + len(WRITTEN)
-    spelt = list(_any(specials).finditer(whole, behind))
-    chosen = next((token for token in spelt if known is None or token.group() == known), None)
-    if chosen is None and spelt and not whole[spelt[-1].end() :].strip():
-        chosen = spelt[-1]
-    if chosen is not None:
-        return Ending(chosen.group(), whole[chosen.end() :], False)
-    longer = template.render([*turns, *after], tools)
-    opening = _any(specials).match(longer, len(whole)) if longer.startswith(whole) else None
-    if opening is None and eos is None:
-        raise DataError("the chat template writes no special token behind a turn and the tokenizer has no eos")
-    return Ending(opening.group() if opening else str(eos), "", True)
+    found = {"assistant": prober.ending([asked, reply], asked)}
+    if prober.writes([asked, call]):
+        found["call"] = prober.ending([asked, call], records, found["assistant"])
+    return found
 
 
-def _any(specials: Sequence[str]) -> re.Pattern[str]:
-    longest_first = sorted(specials, key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
+@dataclass(frozen=True)
+class _Prober:
+    """A template and what is known of its tokens."""
+
+    template: Template
+    tools: Sequence[Message]
+    specials: Sequence[str]
+    eos: str | None
+
+    def writes(self, turns: list[Message]) -> bool:
+        """Whether the last turn's own word is in the text."""
+        try:
+            return WRITTEN in self.template.render(turns, self.tools)
+        except DataError:
+            if not is_call(turns[-1]):
+                raise
+            return False  # a dialogue with a call is refused later, by name
+
+    def ending(self, turns: list[Message], after: Message, reply: Ending | None = None) -> Ending:
+        """The end of the last of `turns`; the token that ends replies ends calls too, where it stands behind them."""
+        whole = self.template.render(turns, self.tools)
+        behind = whole.rindex(WRITTEN) + len(WRITTEN)
+        spelt = list(self._special.finditer(whole, behind))
+        chosen = next((token for token in spelt if reply is None or token.group() == reply.token), None)
+        if chosen is None and spelt and not whole[spelt[-1].end() :].strip():
+            chosen = spelt[-1]
+        return self._following(turns, after) if chosen is None else Ending(chosen[0], whole[chosen.end() :], False)
+
+    def _following(self, turns: list[Message], after: Message) -> Ending:
+        """The token that opens the turn behind, where none ends this one."""
+        whole, longer = (self.template.render(rows, self.tools) for rows in (turns, [*turns, after]))
+        opening = self._special.match(longer, len(whole)) if longer.startswith(whole) else None
+        if opening is None and self.eos is None:
+            raise DataError(
+                "the chat template writes no special token behind a turn and the tokenizer has no eos, so that a model "
+                "could not learn to stop; take the model's own template"
+            )
+        return Ending(opening[0] if opening else str(self.eos), "", True)
+
+    @cached_property
+    def _special(self) -> re.Pattern[str]:
+        longest_first = sorted(self.specials, key=len, reverse=True)
+        return re.compile("|".join(map(re.escape, longest_first)) or "(?!)")

@@ -24,6 +24,7 @@ from ..data.losses import Criterion
 from .dialogue import DialogueEncoding
 from .encoding import Encoding
 from .packing import packs
+from .quantized import loading_options
 from .segments import IGNORE_INDEX
 from .seq2seq_encoding import Seq2SeqEncoding
 from .supervision import (
@@ -35,6 +36,8 @@ from .supervision import (
     check_rewriter,
 )
 from .tokenizer import TextTokenizer
+
+AnyEncoding = Encoding | DialogueEncoding | Seq2SeqEncoding
 
 
 class SupervisedTokens(nn.Module):
@@ -94,11 +97,19 @@ FORMS: dict[str, tuple[Any, type[nn.Module]]] = {
     "masked": (AutoModelForMaskedLM, SupervisedMasks),
 }
 """Per kind of encoding the class that transformers loads, and the forward that training uses."""
-TextEncoding = Encoding | DialogueEncoding | Seq2SeqEncoding
+WHOLE_ROWS = ("classifier", "regression")
+"""Kinds that foretell something of a row and not its tokens, by a head of their own."""
 
 
-def build_model(source: ModelSource, encoding: TextEncoding, tokenizer: TextTokenizer, seed: int) -> PreTrainedModel:
-    """Build or load the model that training starts from, new weights seeded. Raises DataError."""
+def build_model(
+    source: ModelSource,
+    encoding: AnyEncoding,
+    tokenizer: TextTokenizer,
+    seed: int,
+    base: str = "float32",
+) -> PreTrainedModel:
+    """Build or load the model that training starts from, new weights seeded; `base`: precision of those that are
+    loaded. An embedding that is too small for the encoding's new tokens grows. Raises DataError."""
     torch.manual_seed(seed)
     auto, mixin = FORMS[encoding.kind]
     labels = _head(encoding)
@@ -110,9 +121,10 @@ def build_model(source: ModelSource, encoding: TextEncoding, tokenizer: TextToke
             except ValueError as error:
                 raise DataError(f"train.model {source.family}: {str(error).splitlines()[0]}") from None
         case LocalModel():
-            model = _load(auto, settings().source(source.path), labels)
+            model = _load(auto, settings().source(source.path), labels, base)
         case HubModel():
-            model = _load(auto, hub.fetch(source.repo, source.revision, "model", hub.MODEL_FILES), labels)
+            model = _load(auto, hub.fetch(source.repo, source.revision, "model", hub.MODEL_FILES), labels, base)
+    _grow(model, encoding, tokenizer)
     _check_sizes(model, encoding, tokenizer)
     if mixin is SupervisedTokens:
         _check_writer(model)
@@ -140,7 +152,7 @@ def take_forward(model: PreTrainedModel, mixin: type[nn.Module]) -> PreTrainedMo
     return model
 
 
-def _head(encoding: TextEncoding) -> dict[str, Any]:
+def _head(encoding: AnyEncoding) -> dict[str, Any]:
     """What the configuration says of a head that is new for these rows; empty for heads over the vocabulary."""
     if encoding.kind == "regression":
         return {"num_labels": 1, "problem_type": "regression"}
@@ -150,7 +162,7 @@ def _head(encoding: TextEncoding) -> dict[str, Any]:
     return {"num_labels": len(names), "id2label": names, "label2id": {name: i for i, name in names.items()}}
 
 
-def _new_config(source: NewModel, encoding: TextEncoding, tokenizer: TextTokenizer, labels: dict[str, Any]) -> Any:
+def _new_config(source: NewModel, encoding: AnyEncoding, tokenizer: TextTokenizer, labels: dict[str, Any]) -> Any:
     try:
         plain = AutoConfig.for_model(source.family)
     except ValueError:
@@ -165,10 +177,11 @@ def _new_config(source: NewModel, encoding: TextEncoding, tokenizer: TextTokeniz
     return AutoConfig.for_model(source.family, **{"vocab_size": tokenizer.size, **ids, **labels, **source.config})
 
 
-def _load(auto: Any, folder: Path, labels: dict[str, Any]) -> PreTrainedModel:
+def _load(auto: Any, folder: Path, labels: dict[str, Any], base: str) -> PreTrainedModel:
     """Load safetensors weights; a classifier's head that is absent or of another size is a new one."""
     if not any(folder.glob("*.safetensors")):
         raise DataError(f"{folder}: no safetensors weights; Temper loads no other format")
+    options = labels | loading_options(base)
     try:
         model, found = auto.from_pretrained(
             folder,
@@ -178,7 +191,7 @@ def _load(auto: Any, folder: Path, labels: dict[str, Any]) -> PreTrainedModel:
             local_files_only=True,
             trust_remote_code=False,
             ignore_mismatched_sizes=bool(labels),
-            **labels,
+            **options,
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise DataError(
@@ -193,7 +206,15 @@ def _load(auto: Any, folder: Path, labels: dict[str, Any]) -> PreTrainedModel:
     return cast(PreTrainedModel, model)
 
 
-def _check_sizes(model: PreTrainedModel, encoding: TextEncoding, tokenizer: TextTokenizer) -> None:
+def _grow(model: PreTrainedModel, encoding: AnyEncoding, tokenizer: TextTokenizer) -> None:
+    """Give new tokens rows in the embedding and a writer's head, near the mean of the old ones (Hewitt, 2021)."""
+    entries = model.get_input_embeddings().weight.shape[0]
+    lacking = set(range(entries, tokenizer.size))
+    if lacking and lacking <= set(encoding.new_tokens):
+        model.resize_token_embeddings(tokenizer.size)
+
+
+def _check_sizes(model: PreTrainedModel, encoding: AnyEncoding, tokenizer: TextTokenizer) -> None:
     entries = model.get_input_embeddings().weight.shape[0]
     if tokenizer.size > entries:
         raise DataError(f"the tokenizer has {tokenizer.size} tokens, the model's embedding only {entries}")
@@ -212,7 +233,7 @@ def _check_writer(model: PreTrainedModel) -> None:
 
     The first would show the answer (BERT as a writer), the second make SupervisedTokens another model (Cohere).
     """
-    probe = torch.tensor([[2, 3, 4, 5], [2, 3, 4, 6]])
+    probe = torch.tensor([[2, 3, 4, 5], [2, 3, 4, 6]], device=model.device)
     hidden = model.eval().base_model(input_ids=probe, use_cache=False)[0]
     if not torch.allclose(hidden[0, :3], hidden[1, :3], rtol=1e-4, atol=1e-5):
         raise DataError(f"train.model: {type(model).__name__} lets a token see later ones, so it cannot write")

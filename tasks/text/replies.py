@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .templates import Message
+from ..data.messages import Message
 
 MARKERS = re.compile(r"</?tool_calls?>|\[/?TOOL_CALLS\]|<\|/?tool_call\|>|<\|python_tag\|>|<｜tool▁[^｜]*｜>|\[ARGS\]")
 """What templates write around calls: Hermes and Qwen, Mistral, Phi, Llama, DeepSeek."""

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,7 @@ class Seq2SeqEncoding:
     kind: Literal["seq2seq"] = "seq2seq"
     labels: tuple[str, ...] = ()
     label_ids: tuple[int, ...] = ()
+    new_tokens: ClassVar[tuple[int, ...]] = ()
 
     def encode(self, tokenizer: TextTokenizer, texts: Sequence[str]) -> Encoded:
         """What the encoder reads: prefix, text, end; the end of a long text is cut off."""

@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from ..data.messages import Message, is_call
 from .dialogue import DialogueEncoding
-from .endings import is_call
-from .templates import Message
 
 ONE, OTHER = "Awex", "Mubiz"
 """Words put in place of a turn's content: no letter in common at either end."""

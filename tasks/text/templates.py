@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from ..data.files import DataError
+from ..data.errors import DataError
+from ..data.messages import Message
 
-Message = dict[str, Any]
 ROLES = ("bos_token", "eos_token", "unk_token", "pad_token")
 """Names under which a template reads the texts of special tokens."""
 CHATML = """\

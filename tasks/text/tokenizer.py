@@ -12,10 +12,12 @@ FILE = "tokenizer.json"
 
 @dataclass(frozen=True)
 class TextTokenizer:
-    """A fast tokenizer and the ids of its special tokens: eos, pad, cls, sep, where it has them."""
+    """A fast tokenizer and the ids of its special tokens: eos, pad, cls, sep, where it has them; of those that a recipe
+    added the ids in `added`."""
 
     backend: Tokenizer
     special: Mapping[str, int]
+    added: tuple[int, ...] = ()
 
     def ids(self, texts: list[str]) -> list[list[int]]:
         """Token ids of each text: no special tokens added, and none made of what a text says."""
@@ -37,6 +39,11 @@ class TextTokenizer:
         """Text -> id of every special token of the vocabulary, whatever its role."""
         added = self.backend.get_added_tokens_decoder()
         return {token.content: number for number, token in added.items() if token.special}
+
+    @property
+    def unknown(self) -> str | None:
+        """The text of the token for letters outside the vocabulary, where there are any."""
+        return getattr(self.backend.model, "unk_token", None)
 
     def decode(self, rows: list[list[int]]) -> list[str]:
         """The texts of rows of ids, special tokens included."""

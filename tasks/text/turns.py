@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..data.files import DataError
+from ..data.errors import DataError
+from ..data.messages import Message
 from .endings import Ending, kind_of
-from .templates import Message, Template
+from .templates import Template
 
 BETWEEN = "\n\n"
 """Between a system text and the first user turn that has to carry it."""

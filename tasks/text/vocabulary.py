@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -40,8 +41,10 @@ def make_tokenizer(source: TokenizerSource, texts: list[str], added: Sequence[st
             found = _from_transformers(hub.fetch(source.repo, source.revision, "model", hub.TOKENIZER_FILES))
         case RegisteredTokenizer():
             raise DataError("a registered tokenizer must be pinned to its files before it is read")
-    found.backend.add_special_tokens([token for token in added if token not in found.special_ids])
-    return plain_tokenizer(found.backend, found.special)
+    lacking = [token for token in added if token not in found.special_ids]
+    found.backend.add_special_tokens(lacking)
+    new = tuple(found.backend.get_vocab(with_added_tokens=True)[token] for token in lacking)
+    return replace(plain_tokenizer(found.backend, found.special), added=new)
 
 
 def learn_bpe(texts: list[str], size: int, added: Sequence[str] = ()) -> Tokenizer:

@@ -3,12 +3,15 @@
 Travels with registered models, so it knows nothing of recipes.
 """
 
-from collections.abc import Mapping
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional
 
 Shape = tuple[int, int, int]
@@ -20,16 +23,13 @@ def build_torchvision(source: Mapping[str, Any], shape: Shape, classes: int) -> 
     import torchvision
 
     name = source["name"]
-    known = torchvision.models.list_models(module=torchvision.models)
-    if name not in known:
-        near = get_close_matches(name, known, 3, 0.5)
-        hint = f"; did you mean {', '.join(near)}?" if near else ""
-        raise ValueError(f"torchvision has no classification model {name!r}{hint}")
     if shape[0] != 3:
         raise ValueError(f"{name} takes colour images: set encode.mode: RGB (grey ones get three equal channels)")
-    plain = {"aux_logits": False, "init_weights": True} if name in ("googlenet", "inception_v3") else {}
-    net: nn.Module = torchvision.models.get_model(name, weights=None, **plain)
-    check_size(net, shape, name)
+    with _sizes(shape, name):
+        net: nn.Module = torchvision.models.get_model(name, weights=None, **_options(name, shape))
+        _try(net, shape)
+    if name.startswith("mnasnet"):  # its own loading asks for a mark of version, which safetensors cannot hold
+        net._load_from_state_dict = partial(nn.Module._load_from_state_dict, net)  # type: ignore[method-assign]
     path, last = classifier(net)
     if source.get("head") == "concat_pool":
         path = path.partition(".")[0]
@@ -41,6 +41,17 @@ def build_torchvision(source: Mapping[str, Any], shape: Shape, classes: int) -> 
         set_module(net, path, nn.Conv2d(last.in_channels, classes, 1))
     net.classifier_path = path  # type: ignore[assignment]
     return net
+
+
+def _options(name: str, shape: Shape) -> dict[str, Any]:
+    """What torchvision must be told for a model to take such images, and published weights as they were trained."""
+    if name.startswith("vit"):
+        return {"image_size": shape[1]}
+    if name.startswith("maxvit"):
+        return {"input_size": shape[1:]}
+    if name in ("googlenet", "inception_v3"):  # trained on pixels of -1 to 1; ImageNet's constants come in
+        return {"aux_logits": False, "transform_input": True, "init_weights": True}
+    return {}
 
 
 def classifier(net: nn.Module) -> tuple[str, Any]:
@@ -56,19 +67,29 @@ def set_module(net: nn.Module, path: str, module: nn.Module) -> None:
     setattr(net.get_submodule(above), name, module)
 
 
-@torch.no_grad()
-def check_size(net: nn.Module, shape: Shape, name: str) -> None:
-    """Send one black image through. Raises ValueError saying which size the net has no use for."""
-    training = net.training
+@contextmanager
+def _sizes(shape: Shape, name: str) -> Iterator[None]:
+    """Raise ValueError, saying which size it has no use for, where a net fails inside."""
     try:
-        net.eval()(torch.zeros(1, *shape))
+        yield
     except (RuntimeError, AssertionError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(
             f"{name} cannot take images of {shape[2]} x {shape[1]} pixels ({reason}); set encode.size, for most models "
             "to 224"
         ) from None
-    net.train(training)
+
+
+@torch.no_grad()
+def _try(net: nn.Module, shape: Shape) -> None:
+    """Run a net on shapes alone (torch's meta device), which costs next to nothing; it stays as it is."""
+    values = dict(chain(net.named_parameters(), net.named_buffers()))
+    training = net.training
+    try:
+        nothing = {name: value.to("meta") for name, value in values.items()}
+        functional_call(net.eval(), nothing, (torch.zeros(1, *shape, device="meta"),))
+    finally:
+        net.train(training)
 
 
 class ConcatPool(nn.Module):
@@ -88,7 +109,6 @@ def concat_head(features: int, classes: int) -> nn.Module:
     )  # fmt: skip
 
 
-@torch.no_grad()
 def _pool_twice(net: nn.Module, shape: Shape, name: str) -> int:
     """Put a ConcatPool in the place of `avgpool`; its number of features. Raises ValueError where there is none."""
     pool = getattr(net, "avgpool", None)
@@ -96,9 +116,8 @@ def _pool_twice(net: nn.Module, shape: Shape, name: str) -> int:
         raise ValueError(f"{name} has no pooling of feature maps to replace; take head: linear")
     seen: list[int] = []
     hook = pool.register_forward_hook(lambda module, given, made: seen.append(given[0].shape[1]))
-    net.eval()(torch.zeros(1, *shape))
+    _try(net, shape)
     hook.remove()
-    net.train()
     net.avgpool = ConcatPool()
     return 2 * seen[0]
 

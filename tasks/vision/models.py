@@ -29,24 +29,19 @@ def build_model(section: Train, encoding: ImageEncoding, criterion: Criterion) -
         raise DataError(f"train.model: {error}") from None
     model = ImageClassifier(net, encoding, criterion)
     if isinstance(section.model, Torchvision | CifarResnet):
-        _start_from(section.model, model, encoding)
+        _start_from(section.model, model)
     model.augment = build_augment(section, encoding)
     return model
 
 
-def _start_from(source: Torchvision | CifarResnet, model: ImageClassifier, encoding: ImageEncoding) -> None:
+def _start_from(source: Torchvision | CifarResnet, model: ImageClassifier) -> None:
     """Load the weights that the recipe names; the model says what became of each tensor."""
     if source.file is not None:
         path = settings().source(source.file)
         tensors, partial = read_weights(path), source.partial
     elif isinstance(source, Torchvision) and source.weights != "none":
-        path, mean = published_weights(source.name, source.weights)
+        path = published_weights(source.name, source.weights)
         tensors, partial = read_weights(path), False
-        if max(abs(one - other) for one, other in zip(encoding.mean, mean, strict=True)) > 1e-3:
-            raise DataError(
-                f"the weights {source.weights} of {source.name} take pixels of mean {mean}, encode.normalise gives "
-                f"{encoding.mean}; set encode.normalise: imagenet"
-            )
     else:
         return
     loaded = load_weights(model.net, tensors, model.head, partial, path.name)

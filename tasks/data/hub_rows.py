@@ -1,0 +1,87 @@
+"""A data set of the Hub -> rows: its splits, its classes' names, its licence; what its card must not name."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+import pandas as pd
+
+from configs.sources import HubSource
+
+from . import hub
+from .columns import split_names, take_columns
+from .errors import DataError
+from .intake import Intake
+
+
+def read_hub(source: HubSource, intake: Intake) -> pd.DataFrame:
+    """Fetch a data set at its commit and read every split; integer classes become their names."""
+    import datasets
+
+    folder = hub.fetch(source.repo, source.revision, "dataset", hub.DATA_FILES)
+    cache = str(intake.scratch / "datasets")
+    try:
+        record_hub(source, folder, intake)
+        check_card(folder / "README.md")
+        builder = datasets.load_dataset_builder(str(folder), source.subset, cache_dir=cache)
+        words = {"keep_default_na": False, "na_values": [""]} if hasattr(builder.config, "keep_default_na") else {}
+        loaded = datasets.load_dataset(str(folder), source.subset, cache_dir=cache, **words)
+    except (ValueError, FileNotFoundError, datasets.exceptions.DatasetsError) as error:
+        reason = str(error.__cause__ or error).strip().split("\n")[0][:300]
+        raise DataError(f"{source.repo}@{source.revision[:8]}: {reason}") from None
+    parts = []
+    for split, part in loaded.items():
+        columns = source.columns
+        feature, table = part.features.get(columns.label or ""), part.to_pandas()
+        if isinstance(feature, datasets.ClassLabel):
+            table[columns.label] = table[columns.label].where(table[columns.label] != -1)  # the Hub's "no label"
+            columns = replace(columns, label_names=columns.label_names or tuple(feature.names))
+        rows = take_columns(table, columns, f"{source.repo} ({split})", notes=intake.notes)
+        if columns.split is None:
+            rows["split"] = split_names(pd.Series([str(split)] * len(rows), dtype="str"))
+        parts.append(rows)
+    return pd.concat(parts, ignore_index=True)
+
+
+def record_hub(source: HubSource, folder: Path, intake: Intake) -> None:
+    """Where the files are from, and the licence that the data set's card names."""
+    intake.where = f"{source.repo}@{source.revision}"
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        intake.used(path, path.relative_to(folder).as_posix())
+    if licence := read_card(folder / "README.md").get("license"):
+        says = licence if isinstance(licence, str) else ", ".join(map(str, licence))
+        intake.licence = {"file": "README.md", "says": says[:200]}
+
+
+def read_card(card: Path) -> dict[str, Any]:
+    """What a data set's README.md says of it at its head; empty where there is none. Raises DataError for no YAML."""
+    import yaml
+    from huggingface_hub import DatasetCard
+
+    try:
+        told: dict[str, Any] = DatasetCard.load(card).data.to_dict() if card.is_file() else {}
+    except (ValueError, yaml.YAMLError) as error:
+        raise DataError(f"its README.md begins with what is not YAML ({str(error).splitlines()[0]})") from None
+    return told
+
+
+def check_card(card: Path) -> None:
+    """Raise DataError where a data set's card names files outside the data set: `datasets` would read them.
+
+    An address there reaches any server, a path any file of this machine.
+    """
+    for config in [entry for entry in read_card(card).get("configs") or [] if isinstance(entry, dict)]:
+        for place in _strings([config.get("data_files"), config.get("data_dir")]):
+            outside = place.startswith(("/", "~")) or ".." in PurePosixPath(place).parts
+            if outside or urlsplit(place).scheme or "://" in place or "::" in place:
+                raise DataError(f"its README.md names {place!r}, which is not a file of the data set")
+
+
+def _strings(part: Any) -> Iterator[str]:
+    if isinstance(part, str):
+        yield part
+    elif isinstance(part, dict | list):
+        for one in part.values() if isinstance(part, dict) else part:
+            yield from _strings(one)

@@ -13,6 +13,7 @@ from transformers import T5Config, T5ForConditionalGeneration
 
 from configs.encodings import Seq2SeqEncode
 from configs.load import RecipeError, load_recipe
+from configs.lora import Lora
 from configs.models import LocalModel
 from tasks.data.files import DataError
 from tasks.learn.text_domains import Rewrites, open_text_domain
@@ -254,6 +255,13 @@ def test_it_learns_to_write_and_writes_the_same_in_any_batch(tmp_path: Path) -> 
     assert predictor.frame([]).columns.tolist() == ["written"]
     with pytest.raises(ValueError, match="each row needs a text, got None"):
         predictor.frame([None])  # type: ignore[list-item]
+
+
+def test_adapters_train_and_are_merged(tmp_path: Path) -> None:
+    pytest.importorskip("peft", reason="the adapters' library is not installed")
+    saved(tmp_path, epochs=1, lora=Lora(rank=4))
+    assert (tmp_path / "adapter" / "adapter_config.json").is_file()
+    assert len(rewriter.Predictor.load(tmp_path).frame(ROWS["text"][:2].tolist())) == 2
 
 
 RECIPE = """

@@ -45,9 +45,9 @@ class FixedRows(Dataset[tuple[Part, int, int]]):
 
 
 class ChangingRows(FixedRows):
-    """Rows of one part of which each epoch hides others; Accelerate's loader says which one it is."""
+    """Rows of one part of which each epoch hides other tokens; the trainer says which epoch begins."""
 
-    def set_epoch(self, epoch: int) -> None:
+    def begin_epoch(self, epoch: int) -> None:
         """Epochs count from 0."""
         self.epoch = epoch
 

@@ -14,7 +14,7 @@ from configs.settings import settings
 from ..artifact import StageError
 
 TOLERANCE = 1e-5
-"""Largest difference of a probability between here and the fresh process (batch shapes differ)."""
+"""Largest difference of a number between here and the fresh process (batch shapes differ), by its size if above 1."""
 
 FRESH = """
 import json, sys
@@ -69,5 +69,5 @@ def _apart(answer: Any, expected: Any) -> float:
     if isinstance(expected, list) and isinstance(answer, list) and len(answer) == len(expected):
         return max((_apart(a, b) for a, b in zip(answer, expected, strict=True)), default=0.0)
     if isinstance(expected, float) and isinstance(answer, int | float):
-        return abs(answer - expected)
+        return abs(answer - expected) / max(1.0, abs(expected))
     return 0.0 if answer == expected else math.inf

@@ -102,7 +102,8 @@ def _show(answers: Any) -> None:
     console, first = Console(highlight=False), answers.iloc[0]
     if "label" not in first:  # a written text, a number, a filled gap with its probability
         main, *others = first.items()
-        console.print(str(main[1]), style="bold", markup=False)
+        told = main[1] if isinstance(main[1], str) else f"{main[1]:.6g}"
+        console.print(told, style="bold", markup=False)
         for name, value in others:
             console.print(f"  {name:<16} {value:7.4f}")
         return

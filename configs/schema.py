@@ -14,7 +14,7 @@ from .lora import Lora
 from .models import CifarResnet, ImageModel, ModelSource, NewModel, Torchvision
 from .optimizers import Adamw, Lbfgs, Optimizer
 from .phases import Phase, Schedule
-from .scores import SCORES, Score
+from .scores import BASELINES, SCORES, Score
 from .sources import Source, holds
 from .splitting import HashSplit, Split, require_fit
 
@@ -119,9 +119,10 @@ class Evaluate:
     """Resamples behind each interval."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     """Coverage of the intervals."""
-    baselines: tuple[Literal["majority", "tfidf", "centroid", "nearest"], ...] | None = None
-    """What the model is compared with: the commonest label; TF-IDF with logistic regression (texts); the nearest
-    class mean (images); the answer to the most similar history (dialogues). When absent, those that fit."""
+    baselines: tuple[Literal["majority", "tfidf", "centroid", "nearest", "mean"], ...] | None = None
+    """What the model is compared with: the commonest label or token; TF-IDF with logistic or ridge regression (texts);
+    the nearest class mean (images); the answer to the most similar history or text (dialogues, seq2seq); the mean
+    (regression). When absent, those that fit."""
     max_new_tokens: Positive = 256
     """Longest turn or target that the model writes, in tokens (dialogues, seq2seq)."""
     written: Positive | None = None
@@ -213,8 +214,15 @@ class Recipe:
             if name not in SCORES[kind]:
                 raise ValueError(f"register has {name}, but models of encode.kind {kind} are judged by "
                                  f"{', '.join(SCORES[kind])}")  # fmt: skip
-        if kind not in CLASSES and self.train.metric == "macro_f1":
-            raise ValueError(f"train.metric macro_f1 needs classes, which encode.kind {kind} has not; use loss")
+        if (kind not in CLASSES and self.train.metric == "macro_f1") or (
+            kind == "regression" and self.train.metric == "accuracy"
+        ):
+            raise ValueError(f"train.metric {self.train.metric} needs {'classes' if kind != 'regression' else 'right'} "
+                             f"answers, which encode.kind {kind} has not; use loss")  # fmt: skip
+        for baseline in self.evaluate.baselines or ():
+            if baseline not in BASELINES.get(kind, (baseline,)):
+                raise ValueError(f"evaluate.baselines: {baseline} is none for encode.kind {kind}; take of "
+                                 f"{', '.join(BASELINES[kind])}")  # fmt: skip
         if self.train.augment and not pictures:
             raise ValueError("train.augment is read only with encode.kind: image")
         if getattr(self.encode, "mode", None) == "L" and any(

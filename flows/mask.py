@@ -21,7 +21,7 @@ def command(
     """Show training rows as decoded tokens: supervised ones (they carry loss) on green, given ones dim.
 
     Runs the stages up to `encode` where they are not cached, and nothing behind. For an encoder with a class head
-    the label is the class id behind the arrow.
+    the label is the class id behind the arrow, or a number; of a masked row the truth stands behind each hidden token.
     """
     from configs.load import RecipeError, load_recipe
 
@@ -44,22 +44,22 @@ def _show(encoded: "Artifact", rows: int) -> None:
 
     from rich.console import Console
 
+    from tasks.text.looks import look_at, open_looks
     from tasks.text.parts import read_part
     from tasks.text.tokenizer import load_tokenizer
 
     console = Console(highlight=False)
     encoding = json.loads(encoded.file("encoding.json").read_text(encoding="utf-8"))
     tokenizer = load_tokenizer(encoded.file("tokenizer.json").parent, encoding["special"])
-    dialogue = encoding["kind"] == "dialogue"
+    form, dialogue = open_looks(encoded.file("encoding.json").parent)
     part = read_part(encoded.file("train.parquet"))
     for row in range(min(rows, len(part))):
-        start, stop = part.encoded.offsets[row], part.encoded.offsets[row + 1]
-        ids, labels = part.encoded.ids[start:stop].tolist(), part.encoded.labels[start:stop].tolist()
-        line = colour_pieces(tokenizer.decode([[token] for token in ids]), labels, by_turn=dialogue)
-        if encoding["labels"]:
-            line.append(f"  → {encoding['labels'][part.class_ids[row]]}", "bold")
+        look = look_at(form, tokenizer, part, row)
+        line = colour_pieces(look.pieces, look.labels, by_turn=dialogue)
+        if look.answer:
+            line.append(f"  → {look.answer}", "bold")
         cut = int(part.encoded.cut[row])
-        console.print(f"[dim]{part.ids[row]}  {len(ids)} tokens{f', {cut} cut' if cut else ''}[/]")
+        console.print(f"[dim]{part.ids[row]}  {len(look.ids)} tokens{f', {cut} cut' if cut else ''}[/]")
         console.print(line, soft_wrap=False)
         console.print()
     certificate = json.loads(encoded.file("certificate.json").read_text(encoding="utf-8"))["train"]

@@ -22,7 +22,8 @@ def command(
     column: Annotated[str, typer.Option("--column", help="Column of the file that holds the texts.")] = "text",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write CSV here instead of to stdout.")] = None,
 ) -> None:
-    """Predict with a registered model: label and probabilities of a text or image; of a file of texts, a CSV row each.
+    """Predict with a registered model: label and probabilities of a text or image, a number, a written text, the word
+    for a [MASK] in a text; of a file of texts, a CSV row each.
 
     The model is loaded as anybody would load it, with mlflow.pyfunc.load_model, and carries its own preprocessing.
     """
@@ -99,6 +100,13 @@ def _show(answers: Any) -> None:
     from rich.console import Console
 
     console, first = Console(highlight=False), answers.iloc[0]
+    if "label" not in first:  # a written text, a number, a filled gap with its probability
+        main, *others = first.items()
+        told = main[1] if isinstance(main[1], str) else f"{main[1]:.6g}"
+        console.print(told, style="bold", markup=False)
+        for name, value in others:
+            console.print(f"  {name:<16} {value:7.4f}")
+        return
     console.print(f"[bold]{first['label']}[/]")
     for name, value in first.items():
         if str(name).startswith("probability of "):

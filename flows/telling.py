@@ -87,7 +87,7 @@ class Teller:
         table.add_column("")
         for name in (f"test {first.replace('_', ' ')}", "interval", *(name.replace("_", " ") for name in others)):
             table.add_column(name, justify="right")
-        low, high = facts["intervals"][first]
+        low, high = facts["intervals"].get(first, (math.nan, math.nan))
         cells = [f"{facts['scores'].get(name, math.nan):.4f}" for name in facts["shown"]]
         table.add_row("[bold]this model[/]", cells[0], f"{low:.4f} – {high:.4f}", *cells[1:])
         for name, values in facts["baselines"].items():
@@ -107,6 +107,7 @@ class Teller:
         out.print(f"\nMLflow:  mlflow server --backend-store-uri {place}", soft_wrap=True)
         out.print("Prefect: prefect server start", soft_wrap=True)
         alias = f"@{version.aliases[0]}" if version.aliases else f"/{version.version}"
-        what = "IMAGE.png" if facts["content"] == "image" else '"I would buy this again tomorrow."'
+        asked = {"image": "IMAGE.png", "masked": '"I would [MASK] this again tomorrow."'}
+        what = asked.get(facts["kind"], '"I would buy this again tomorrow."')
         line = f"chat {version.name}{alias}" if facts["kind"] == "dialogue" else f"predict {version.name}{alias} {what}"
         out.print(f"Try:     temper {line}", soft_wrap=True)

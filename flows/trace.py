@@ -120,6 +120,8 @@ def _show(way: dict[str, Any]) -> None:
 def _answer_lines(answer: dict[str, Any]) -> list[str]:
     if "written" in answer:
         return [_short(one) for one in answer["written"]] + [answer["from"]]
+    if "told" in answer:
+        return [*(f"{name}: {_short(value)}" for name, value in answer["told"].items()), f"from {answer['from']}"]
     if answer:
         return [f"{answer['predicted']} with p {answer['p']:.4f}, from {answer['from']}"]
     return ["the model is not trained yet"]

@@ -185,22 +185,23 @@ def encoded_facts(encoded: "Artifact", row: Row) -> dict[str, Any]:
         encoding = json.loads(encoded.file("encoding.json").read_text(encoding="utf-8"))
         pixels = f"{encoding['width']} x {encoding['height']}, mode {encoding['mode']}"
         return {"pixels": pixels, "class": row.raw["label"]}
+    from tasks.text.looks import look_at, open_looks
     from tasks.text.parts import read_part
     from tasks.text.tokenizer import load_tokenizer
 
     encoding = json.loads(encoded.file("encoding.json").read_text(encoding="utf-8"))
     tokenizer = load_tokenizer(encoded.file("tokenizer.json").parent, encoding["special"])
+    form, dialogue = open_looks(encoded.file("encoding.json").parent)
     rows = read_part(encoded.file(f"{row.state}.parquet"))
     at = rows.ids.index(row.id)
-    start, stop = rows.encoded.offsets[at], rows.encoded.offsets[at + 1]
-    ids = rows.encoded.ids[start:stop].tolist()
+    look = look_at(form, tokenizer, rows, at)
     return {
-        "tokens": tokenizer.decode([[token] for token in ids]),
-        "ids": ids,
-        "labels": rows.encoded.labels[start:stop].tolist(),
+        "tokens": look.pieces,
+        "ids": look.ids,
+        "labels": look.labels,
         "cut": int(rows.encoded.cut[at]),
-        "class": encoding["labels"][rows.class_ids[at]] if encoding["labels"] else "",
-        "dialogue": encoding["kind"] == "dialogue",
+        "class": look.answer,
+        "dialogue": dialogue,
     }
 
 
@@ -217,17 +218,24 @@ def _answer(recipe: "Recipe", row: Row, text: str | None) -> dict[str, Any]:
     if "evaluate" in cached:
         answers = pq.read_table(cached["evaluate"].file("predictions.parquet")).to_pandas()
         mine = answers[answers["id"] == row.id]
-        if "written" in mine:
+        if recipe.encode.kind == "dialogue":
             told = "from the report on the test rows" if len(mine) else "answers are kept of test rows alone"
             return {"written": mine["written"].tolist(), "from": told}
+        if len(mine) and recipe.encode.kind not in CLASSES:
+            columns = {str(name): _plain(value) for name, value in mine.iloc[0].items() if name != "id"}
+            return {"told": columns, "from": "the report on the test rows"}
         if len(mine):
             return {"predicted": str(mine["predicted"].iloc[0]), "p": float(max(mine["probabilities"].iloc[0])),
                     "from": "the report on the test rows"}  # fmt: skip
-    if "train" not in cached or recipe.encode.kind not in CLASSES:
+    if "train" not in cached or recipe.encode.kind == "dialogue":
         return {}
-    from tasks.learn.scoring import score_row
+    from tasks.learn.scoring import answer_text, score_row
 
     folder = cached["train"].file("config.json").parent
+    if recipe.encode.kind == "masked":
+        return {"told": {}, "from": "the trained model, which answers to texts with a gap: see `temper predict`"}
+    if recipe.encode.kind not in CLASSES:
+        return {"told": answer_text(folder, recipe.encode.kind, str(text)), "from": "the trained model"}
     here = pd.DataFrame([{"text": text, "image": row.raw.get("image")}])
     domain, _, found = score_row(folder, here, cached["clean"].file(IMAGES))
     return {"predicted": domain.labels[found.argmax()], "p": float(found.max()), "from": "the trained model"}

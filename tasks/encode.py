@@ -4,7 +4,17 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from configs.encodings import READS, ClassifierEncode, DialogueEncode, Encode, GenerativeEncode, ImageEncode
+from configs.encodings import (
+    READS,
+    ClassifierEncode,
+    DialogueEncode,
+    Encode,
+    GenerativeEncode,
+    ImageEncode,
+    MaskedEncode,
+    RegressionEncode,
+    Seq2SeqEncode,
+)
 
 from .artifact import Artifact
 from .cached import cached_task
@@ -14,12 +24,13 @@ from .store.output import Output
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .text.encoding import Encoding
+    from .text.models import AnyEncoding
     from .text.parts import Part
     from .text.tokenizer import TextTokenizer
 
 EXAMPLES = 3
-LIBRARIES = {"image": ("pillow",), "dialogue": ("tokenizers", "transformers", "jinja2")}
+TOKENS = ("tokenizers", "transformers")
+LIBRARIES = {"image": ("pillow",), "dialogue": (*TOKENS, "jinja2"), "masked": (*TOKENS, "numpy")}
 
 
 @cached_task(
@@ -28,7 +39,7 @@ LIBRARIES = {"image": ("pillow",), "dialogue": ("tokenizers", "transformers", "j
             "train.parquet", "validation.parquet", "test.parquet", "images.parquet", "labels.json", "ledger.parquet",
         )
     },
-    libraries=lambda section: LIBRARIES.get(section.kind, ("tokenizers", "transformers")),
+    libraries=lambda section: LIBRARIES.get(section.kind, TOKENS),
 )  # fmt: skip
 def encode(out: Output, section: Encode, splits: Artifact) -> None:
     """Tokenise and mask texts or dialogues and certify every row, or decode images. Raises DataError, MaskError."""
@@ -49,6 +60,8 @@ def encode(out: Output, section: Encode, splits: Artifact) -> None:
             ids, dropped, about = _encode_dialogues(out, section, tables)
         case GenerativeEncode() | ClassifierEncode():
             ids, dropped, about = _encode_texts(out, section, tables, labels)
+        case Seq2SeqEncode() | RegressionEncode() | MaskedEncode():
+            ids, dropped, about = _encode_aims(out, section, tables)
     kept = pd.Series([row for part in PARTS for row in dict.fromkeys(ids[part])], dtype="str")
     ledger = out.rows("encode", read_ledger(splits.file("ledger.parquet")), kept, dropped)
     out.summary(f"{about}\n\n{describe_flow(ledger)}")
@@ -61,18 +74,33 @@ Kept = tuple[dict[str, list[str]], "pd.DataFrame", str]
 
 
 def _encode_texts(out: Output, section: GenerativeEncode | ClassifierEncode, tables: Tables, labels: list[str]) -> Kept:
-    import pandas as pd
-
-    from .text.parts import write_part
-    from .text.rows import certify_part, encode_part, make_encoding
+    from .text import rows
     from .text.vocabulary import make_tokenizer
 
     tokenizer = make_tokenizer(section.tokenizer, tables["train"]["text"].tolist())
-    encoding = make_encoding(section, tokenizer, labels)
+    return _encode_parts(out, rows, rows.make_encoding(section, tokenizer, labels), tokenizer, tables)
+
+
+def _encode_aims(out: Output, section: Seq2SeqEncode | RegressionEncode | MaskedEncode, tables: Tables) -> Kept:
+    from .text import masked_rows, regression_rows, seq2seq_rows
+
+    form: Any = {"seq2seq": seq2seq_rows, "regression": regression_rows, "masked": masked_rows}[section.kind]
+    encoding, tokenizer = form.make_encoding(section, tables["train"])
+    return _encode_parts(out, form, encoding, tokenizer, tables)
+
+
+def _encode_parts(out: Output, form: Any, encoding: "AnyEncoding", tokenizer: "TextTokenizer", tables: Tables) -> Kept:
+    """Every part encoded, certified and written by one of the modules with encode_part and certify_part."""
+    import pandas as pd
+
+    from .text.parts import write_part
+
     parts, dropped, certificates = {}, [], {}
     for name, table in tables.items():
-        part, gone = encode_part(encoding, tokenizer, table)
-        certificate = certify_part(encoding, tokenizer, part, table)
+        part, gone = form.encode_part(encoding, tokenizer, table)
+        if name == "train" and not len(part):
+            raise DataError(f"no training row is left to encode: {', '.join(sorted(set(gone['reason'])))}")
+        certificate = form.certify_part(encoding, tokenizer, part, table)
         certificate.require(name)
         write_part(part, out.data / f"{name}.parquet")
         parts[name], certificates[name] = part, certificate.as_dict()
@@ -119,8 +147,10 @@ def _encode_images(out: Output, section: ImageEncode, tables: Tables, images: Pa
 
 
 def _describe(
-    encoding: "Encoding", tokenizer: "TextTokenizer", train: "Part", certificates: dict[str, dict[str, Any]]
+    encoding: "AnyEncoding", tokenizer: "TextTokenizer", train: "Part", certificates: dict[str, dict[str, Any]]
 ) -> str:
+    from .text.looks import sample
+
     lines = [
         f"# encode ({encoding.kind}): the mask certificate holds",
         f"Vocabulary {tokenizer.size:,}, at most {encoding.max_length} tokens a row.",
@@ -134,12 +164,3 @@ def _describe(
     return "\n".join(
         lines + [f"1. {sample(encoding, tokenizer, train, row)}" for row in range(min(EXAMPLES, len(train)))]
     )
-
-
-def sample(encoding: "Encoding", tokenizer: "TextTokenizer", part: "Part", row: int) -> str:
-    """One row as decoded pieces, supervised ones in bold, the class behind."""
-    start, stop = part.encoded.offsets[row], part.encoded.offsets[row + 1]
-    ids, labels = part.encoded.ids[start:stop].tolist(), part.encoded.labels[start:stop].tolist()
-    pieces = tokenizer.decode([[token] for token in ids])
-    marked = [f"**`{p}`**" if label >= 0 else f"`{p}`" for p, label in zip(pieces, labels, strict=True)]
-    return " ".join(marked).replace("\n", "\\n") + f" → {encoding.labels[part.class_ids[row]]}"

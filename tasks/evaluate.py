@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from configs.encodings import CLASSES
 from configs.schema import Evaluate
 
 from .artifact import Artifact
@@ -22,7 +23,8 @@ def evaluate(out: Output, section: Evaluate, model: Artifact, encoded: Artifact,
     """Score the saved model once on the test rows, from their raw contents. Raises StageError, DataError."""
     folder = model.file("config.json").parent
     kind = json.loads((folder / "encoding.json").read_text(encoding="utf-8"))["kind"]
-    count, summary = (_dialogues if kind == "dialogue" else _classes)(out, section, folder, encoded, splits)
+    told = _classes if kind in CLASSES else _dialogues if kind == "dialogue" else _aims
+    count, summary = told(out, section, folder, encoded, splits)
     out.counts = {"in": count, "out": count, "dropped": 0}
     out.summary(summary)
 
@@ -55,3 +57,29 @@ def _dialogues(out: Output, section: Evaluate, folder: Path, encoded: Artifact, 
     judged = judge(folder, train, kept, section, lambda done, of: out.progress(done, of, "writing"))
     save(judged, section, out.data, out.records)
     return len(kept), describe(judged)
+
+
+def _aims(out: Output, section: Evaluate, folder: Path, encoded: Artifact, splits: Artifact) -> tuple[int, str]:
+    """Models that rewrite texts, foretell a number or foretell hidden tokens."""
+    from .data.files import DataError
+    from .data.rows import read_rows
+    from .learn import masked_report, regression_report, seq2seq_report
+    from .learn.domains import open_domain
+    from .learn.judged import describe, save
+    from .learn.scoring import odd_inputs
+
+    domain = open_domain(folder)
+    parts = {name: domain.read(encoded.file(f"{name}.parquet")) for name in ("train", "test")}
+    tables = {name: read_rows(splits.file(f"{name}.parquet")).set_index("id").loc[part.ids].reset_index()
+              for name, part in parts.items()}  # fmt: skip
+    odd = odd_inputs(domain, tables["test"]["text"].tolist(), parts["test"])
+    if len(odd):
+        raise DataError(f"row {tables['test']['id'].iloc[odd[0]]} is encoded otherwise at inference than in training")
+    judge = {"seq2seq": seq2seq_report, "regression": regression_report, "masked": masked_report}[domain.kind].judge
+    judged = judge(folder, tables["train"], tables["test"], section, lambda done, of: out.progress(done, of, "scoring"))
+    save(judged, out.data, out.records)
+    if domain.kind == "regression":
+        from .learn.number_pictures import draw_numbers
+
+        draw_numbers(judged.answers["true"].to_numpy(), judged.answers["value"].to_numpy(), out.records / "numbers.png")
+    return len(tables["test"]), describe(judged, f"{domain.kind}, {len(tables['test']):,} test rows")

@@ -47,7 +47,8 @@ def train(out: Output, section: Train, encoded: Artifact) -> None:
     model = domain.model(section, parts["train"])
     layout = domain.layout(model)
     voice = Voice(out.report, out.progress, out.say)
-    fitted = fit(section, model, domain.feed(parts), out.beside / "checkpoints", voice, settings().threads, layout)
+    feed = domain.feed(parts, section.seed)
+    fitted = fit(section, model, feed, out.beside / "checkpoints", voice, settings().threads, layout)
     out.resumed = fitted.resumed_at is not None
     counted = getattr(model, "num_parameters", None)  # 4-bit weights are two to a byte
     parameters = counted() if counted else sum(value.numel() for value in model.parameters())

@@ -80,6 +80,7 @@ def varied(dialogues: list[list[Message]], count: int) -> list[list[Message]]:
     return made
 
 
+@pytest.mark.faults
 def test_training_and_serving_give_the_same_prompt_ids_on_1000_dialogues(
     stages: dict[str, Artifact], predictor: Predictor
 ) -> None:
@@ -121,6 +122,14 @@ def test_a_stream_writes_what_a_request_gets(predictor: Predictor) -> None:
 def test_a_bad_request_is_told_what_is_wrong(predictor: Predictor, request_: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         predictor.complete(request_)
+
+
+def test_a_history_without_room_for_an_answer_is_an_empty_turn_of_the_evaluation(predictor: Predictor) -> None:
+    short: list[Message] = [{"role": "user", "content": "hi"}]
+    long: list[Message] = [{"role": "user", "content": "long " * 3000}]
+    first, second, third = predictor.write([short, long, short], longest=4)
+    assert not second.fits and not second.ended and second.message == {"role": "assistant", "content": ""}
+    assert first.fits and first == third
 
 
 def test_a_search_runs_on_the_table_and_its_mistakes_go_back_to_the_model(predictor: Predictor) -> None:

@@ -406,6 +406,7 @@ def test_a_sheet_shows_originals_and_versions(tmp_path: Path) -> None:
     domain.draw_inputs(domain.model(training(), found["train"]), found["train"], how, tmp_path / "none")
 
 
+@pytest.mark.faults
 def test_twenty_bad_files_end_in_the_ledger_wherever_met(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Through download, validate, clean, split and encode; without cleaning, encode drops them itself."""
     broken, whole = bad(), good()

@@ -79,6 +79,7 @@ def test_languages_are_those_that_are_told_one_by_one(monkeypatch: pytest.Monkey
     assert tell_languages(pd.Series(["Das Zimmer war klein, but now I write English"]), identifier).tolist() == ["de"]
 
 
+@pytest.mark.faults
 def test_label_errors_are_found_from_a_sample_that_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """No model sees more than its characters, each label is learnt all the same, and flipped labels are found."""
     rng, read = random.Random(0), []

@@ -69,7 +69,8 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
         "scores": scores | {f"loss_{kind}" if kind != "all" else "loss": value for kind, value in losses.items()},
         "intervals": {name: found[f"{name}_interval"] for name in scores if found.get(f"{name}_interval")},
         "shown": [name for name in ("slot_f1", "search_exact", "reply_bleu", "reply_rouge_l") if name in scores],
-        "counts": {name: found[name] for name in ("dialogues", "turns", "calls_due", "calls_written", "ended")},
+        "counts": {name: found[name] for name in ("dialogues", "turns", "calls_due", "calls_written", "ended")}
+        | {"too_long": sum(not one.fits for one in made)},
         "baselines": {},
     }
     if section.baselines is None or "nearest" in section.baselines:
@@ -171,6 +172,7 @@ def describe(judged: Judged) -> str:
         others = [f"{one[name]:.4f}" if name in one else "" for one in facts["baselines"].values()]
         lines.append(f"| {name.replace('_', ' ')} | {value:.4f} | {between} | {' | '.join(others)} |")
     lines += ["", f"Searches due {counts['calls_due']:,}, written {counts['calls_written']:,}; ended by the model "
-              f"{counts['ended']:,} of {counts['turns']:,}. Intervals: {facts['confidence']:.0%} bootstrap over "
+              f"{counts['ended']:,} of {counts['turns']:,}; histories too long for it {counts['too_long']:,}, "
+              f"each counted as an empty turn. Intervals: {facts['confidence']:.0%} bootstrap over "
               "dialogues. Transcripts: transcripts.html."]  # fmt: skip
     return "\n".join(lines)

@@ -76,8 +76,8 @@ class Domain(Protocol):
     def layout(self, model: Any) -> Layout:
         """The model's parts as its users name them."""
 
-    def feed(self, parts: Mapping[str, Part]) -> Feed:
-        """What the Trainer takes."""
+    def feed(self, parts: Mapping[str, Part], seed: int = 0) -> Feed:
+        """What the Trainer takes; seed: of what is drawn anew in each epoch."""
 
     def save(self, model: Any, section: Train, folder: Path) -> None:
         """Write the trained model."""
@@ -105,8 +105,9 @@ def open_domain(folder: Path) -> Domain:
     if kind == "dialogue":
         talk = load_dialogue_encoding(path)
         return Dialogues(talk, load_tokenizer(folder, talk.special))
-    encoding = text_encoding.load_encoding(path)
-    return Texts(encoding, load_tokenizer(folder, encoding.special))
+    from .text_domains import open_text_domain
+
+    return open_text_domain(folder, kind)
 
 
 @dataclass(frozen=True)
@@ -137,13 +138,13 @@ class Texts:
         if self.kind == "classifier":
             model.criterion = criterion(section, train.class_ids, len(self.labels))
         if lora is not None:
-            heads = text_lora.new_modules(model) if self.kind == "classifier" else ()
+            heads = text_lora.new_modules(model) if self.kind in text_models.WHOLE_ROWS else ()
             text_lora.add_lora(model, lora, self._probe(model), heads=heads, tokens=self.encoding.new_tokens)
         return model
 
     def _probe(self, model: Any) -> dict[str, Any]:
         length, tokens = min(16, self.encoding.max_length), self.encoding.new_tokens
-        return text_lora.probe_batch(model, length, writer=self.kind in ("generative", "dialogue"), tokens=tokens)
+        return text_lora.probe_batch(model, length, writer=self.kind not in text_models.WHOLE_ROWS, tokens=tokens)
 
     def layout(self, model: Any) -> Layout:
         """Names without the base model's prefix; the head is what is not part of the base model."""
@@ -152,7 +153,7 @@ class Texts:
         inner = [f"{base}{name}" for name, _ in model.base_model.named_children()]
         outer = [name for name, _ in model.named_children() if name != model.base_model_prefix]
         last = [module for name, module in model.named_modules() if isinstance(module, nn.Linear) and base not in name]
-        output = model.get_output_embeddings() if self.kind != "classifier" else last[-1] if last else None
+        output = (last[-1] if last else None) if self.kind in text_models.WHOLE_ROWS else model.get_output_embeddings()
         return Layout(
             {name: name.removeprefix(base) for name in names},
             (*inner, *outer),
@@ -161,7 +162,7 @@ class Texts:
             output,
         )
 
-    def feed(self, parts: Mapping[str, Any]) -> Feed:
+    def feed(self, parts: Mapping[str, Any], seed: int = 0) -> Feed:
         train, validation = (text_feed.Rows(parts[name]) for name in ("train", "validation"))
         collate = text_feed.collate_rows(self.encoding)
         return Feed(train, validation if len(validation) else None, collate, self.encoding.label_ids)
@@ -187,7 +188,7 @@ class Dialogues(Texts):
     def preprocessing(self) -> tuple[str, ...]:  # type: ignore[override]
         return (*Texts.preprocessing, *((HOTELS,) if self.encoding.tools else ()))
 
-    def feed(self, parts: Mapping[str, Any]) -> Feed:
+    def feed(self, parts: Mapping[str, Any], seed: int = 0) -> Feed:
         encoding = self.encoding
         rows: Any = text_feed.Rows
         collate: Any = text_feed.collate_rows(encoding)
@@ -232,7 +233,7 @@ class Images:
             linear[-1] if linear else None,
         )
 
-    def feed(self, parts: Mapping[str, Any]) -> Feed:
+    def feed(self, parts: Mapping[str, Any], seed: int = 0) -> Feed:
         train, validation = (image_feed.Rows(parts[name]) for name in ("train", "validation"))
         return Feed(train, validation if len(validation) else None, image_feed.collate)
 

@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 from transformers import (
     EarlyStoppingCallback,
     PrinterCallback,
+    TrainerCallback,
     TrainerState,
     TrainingArguments,
     set_seed,
@@ -25,7 +26,7 @@ from configs.schema import Train
 from ..data.files import DataError
 from .checkpoints import ASIDE, certify, check, check_best, newest_intact, publish
 from .phases import Audit, Layout, Plan, changes, fingerprint, float32_output, hold_still, plan_phases
-from .trainer import KEPT_LOGS, CertifiedTrainer, Report, Reporter, Truth
+from .trainer import KEPT_LOGS, CertifiedTrainer, Epochs, Report, Reporter, Truth
 from .weights import load_weights, save_weights
 
 
@@ -160,7 +161,9 @@ def _fit_phase(
         )
     arguments = training_arguments(section, root, rows, feed.validation is not None)
     hf_logging.disable_progress_bar()
-    callbacks = [Reporter(voice.report, voice.progress, section)]
+    callbacks: list[TrainerCallback] = [Reporter(voice.report, voice.progress, section)]
+    if hasattr(feed.train, "begin_epoch"):
+        callbacks.append(Epochs(feed.train))
     if section.patience is not None:
         callbacks.append(EarlyStoppingCallback(section.patience))
     trainer = CertifiedTrainer(

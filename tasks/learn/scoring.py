@@ -9,12 +9,15 @@ import pandas as pd
 
 from ..data.predictions import Predictions
 from ..text import baselines as text_baselines
+from ..text import filler, regressor, rewriter
 from ..text import predictor as text_predictor
+from ..text.seq2seq_encoding import split_pairs
 from ..vision import baselines as image_baselines
 from ..vision import images
 from ..vision import predictor as image_predictor
 from .domains import Domain, Images, Part, Texts, open_domain
 from .metrics import Floats, Ids
+from .text_domains import Rewrites
 
 BASELINES = {"text": ("majority", "tfidf"), "image": ("majority", "centroid")}
 """What a model is compared with where the recipe is silent."""
@@ -61,8 +64,18 @@ def score_row(folder: Path, row: pd.DataFrame, images: Path | None) -> tuple[Dom
     )
 
 
+def answer_text(folder: Path, kind: str, text: str) -> dict[str, Any]:
+    """What a model folder of a kind without classes answers to a text: the columns of its answer."""
+    serving: Any = {"seq2seq": rewriter, "regression": regressor, "masked": filler}[kind]
+    found: dict[str, Any] = serving.Predictor.load(folder).frame([text]).iloc[0].to_dict()
+    return found
+
+
 def odd_inputs(domain: Domain, contents: Sequence[Any], part: Any) -> Ids:
     """Rows that inference would encode otherwise than training did."""
+    if isinstance(domain, Rewrites):
+        sources, _ = split_pairs(part.encoded, range(len(contents)))
+        return np.flatnonzero(domain.encoding.encode(domain.tokenizer, contents).lengths != sources.lengths)
     if isinstance(domain, Texts):
         tail = 1 if domain.encoding.kind == "generative" else 0
         lengths = domain.encoding.encode(domain.tokenizer, contents).lengths

@@ -141,6 +141,21 @@ class CertifiedTrainer(Trainer):
         return tokens if self.class_ids is None else (tokens[:, None] == self.class_ids).int().argmax(1)
 
 
+class Epochs(TrainerCallback):
+    """Tells rows that change with the epoch which one begins, counted from 0.
+
+    Accelerate's loader would do so by `set_epoch`, but not for what is left of a resumed epoch, and not where several
+    processes share the rows.
+    """
+
+    def __init__(self, rows: Any) -> None:
+        self.rows = rows
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Before the first batch is made; a resumed training stands within its epoch."""
+        self.rows.begin_epoch(int(state.epoch or 0))
+
+
 class Reporter(TrainerCallback):
     """Passes what the Trainer logs to a report, and how far it is to a progress display."""
 

@@ -49,32 +49,47 @@ class Certificate:
                 raise MaskError(f"{part}: {len(ids)} rows break the mask check `{check}`, such as {ids[:SHOWN]}")
 
 
+Batch = dict[str, Matrix]
+Look = Callable[[range], tuple[dict[str, Any], int, int]]
+"""Numbers of rows to which of them break each check (bool [rows]), and how many tokens they have, and supervised."""
+
+
 def certify(
     encoding: Encoding, tokenizer: TextTokenizer, encoded: Encoded, ids: Sequence[str], texts: Sequence[str],
     labels: Sequence[str],
 ) -> Certificate:  # fmt: skip
     """Check every row after truncation and collation. Generative rows carry their label as last token."""
-    result = Certificate(pad_is_eos=encoding.pad_id == encoding.special.get("eos"))
     checks = _generative if encoding.kind == "generative" else _classifier
     width = encoding.max_length if encoding.padding == "max_length" else None
-    for start in range(0, len(ids), CHUNK):
-        rows = range(start, min(start + CHUNK, len(ids)))
+
+    def look(rows: range) -> tuple[dict[str, Any], int, int]:
         batch = pad_rows(encoded, rows, encoding.pad_id, width)
-        lengths = encoded.lengths[start : rows.stop]
-        found = {"attention is not the row's length": _attention(batch, lengths)}
+        lengths = encoded.lengths[rows.start : rows.stop]
+        found = {"attention is not the row's length": attention_odd(batch, lengths)}
         found |= checks(
             encoding, tokenizer, batch, lengths, [texts[row] for row in rows], [labels[row] for row in rows]
         )
+        return found, int(lengths.sum()), int((batch["labels"][:, 1:] != IGNORE_INDEX).sum())
+
+    return gather(Certificate(pad_is_eos=encoding.pad_id == encoding.special.get("eos")), encoded, ids, look)
+
+
+def gather(result: Certificate, encoded: Encoded, ids: Sequence[str], look: Look) -> Certificate:
+    """Fill a certificate from a look at every row, some at a time."""
+    for start in range(0, len(ids), CHUNK):
+        rows = range(start, min(start + CHUNK, len(ids)))
+        found, tokens, supervised = look(rows)
         for check, mask in found.items():
             result.violations.setdefault(check, []).extend(ids[start + int(i)] for i in np.flatnonzero(mask))
         result.rows += len(rows)
-        result.tokens += int(lengths.sum())
-        result.supervised += int((batch["labels"][:, 1:] != IGNORE_INDEX).sum())
+        result.tokens += tokens
+        result.supervised += supervised
     result.cut_rows = int((encoded.cut > 0).sum())
     return result
 
 
-def _attention(batch: dict[str, Matrix], lengths: Any) -> Any:
+def attention_odd(batch: Batch, lengths: Any) -> Any:
+    """Rows whose attention is not their length, or with a label where there is no token."""
     mask = batch["attention_mask"]
     expected = np.arange(mask.shape[1]) < lengths[:, None]
     return (mask != expected).any(1) | ((batch["labels"] != IGNORE_INDEX) & ~expected).any(1)
@@ -104,7 +119,7 @@ def _generative(
         "the label is not the last token": ~marked[rows, last],
         "end of text is missing before the label": (lengths < 2) | (before_last != eos),
         "end of text is not attended": batch["attention_mask"][rows, np.maximum(last - 1, 0)] != 1,
-        "the given text is not the row's": _differ(given, plain, lengths < encoding.max_length, _suffix),
+        "the given text is not the row's": differ(given, plain, lengths < encoding.max_length, _suffix),
     }
 
 
@@ -112,20 +127,27 @@ def _classifier(
     encoding: Encoding, tokenizer: TextTokenizer, batch: dict[str, Matrix], lengths: Any,
     texts: list[str], labels: list[str],
 ) -> dict[str, Any]:  # fmt: skip
-    inputs, last = batch["input_ids"], np.maximum(lengths - 1, 0)
-    rows = np.arange(len(inputs))
+    return {
+        "a token carries a label": (batch["labels"] != IGNORE_INDEX).any(1),
+        "the label is unknown": np.array([label not in encoding.labels for label in labels]),
+    } | framed_checks(encoding, tokenizer, batch["input_ids"], lengths, texts)
+
+
+def framed_checks(
+    encoding: Encoding, tokenizer: TextTokenizer, inputs: Matrix, lengths: Any, texts: list[str]
+) -> dict[str, Any]:
+    """Checks of rows in the tokenizer's own form for one text: class token, text, separator."""
+    rows, last = np.arange(len(inputs)), np.maximum(lengths - 1, 0)
     given = tokenizer.decode([inputs[row, 1 : max(n - 1, 1)].tolist() for row, n in zip(rows, lengths, strict=True)])
     plain = tokenizer.decode(tokenizer.ids(texts))
     return {
-        "a token carries a label": (batch["labels"] != IGNORE_INDEX).any(1),
         "the first token is not the class token": inputs[:, 0] != encoding.special["cls"],
         "the last token is not the separator": inputs[rows, last] != encoding.special["sep"],
-        "the label is unknown": np.array([label not in encoding.labels for label in labels]),
-        "the given text is not the row's": _differ(given, plain, lengths < encoding.max_length, _prefix),
+        "the given text is not the row's": differ(given, plain, lengths < encoding.max_length, begins),
     }
 
 
-def _differ(given: list[str], plain: list[str], whole: Any, fits: Callable[[str, str], bool]) -> Any:
+def differ(given: list[str], plain: list[str], whole: Any, fits: Callable[[str, str], bool]) -> Any:
     """Where a text is not the row's: the whole of it in rows that have room left, else the part that is kept."""
     return np.array([a != b if w else not fits(a, b) for a, b, w in zip(given, plain, whole, strict=True)], bool)
 
@@ -135,5 +157,6 @@ def _suffix(part: str, whole: str) -> bool:
     return whole.endswith(part.lstrip(BROKEN))
 
 
-def _prefix(part: str, whole: str) -> bool:
+def begins(part: str, whole: str) -> bool:
+    """Whether a text begins another, a character torn by a byte-level cut aside."""
     return whole.startswith(part.rstrip(BROKEN).rstrip())

@@ -16,7 +16,7 @@ from transformers.utils import logging as hf_logging
 from ..data.errors import DataError
 from ..data.hotels import Hotels, read_hotels
 from ..data.messages import Message, read_messages
-from .dialogue import DialogueEncoding, load_dialogue_encoding, prompt
+from .dialogue import DialogueEncoding, TooLongError, load_dialogue_encoding, prompt
 from .encoding import FILE
 from .generation import generate, stream
 from .replies import read_reply
@@ -32,10 +32,11 @@ UNKNOWN = ("n", "stop", "frequency_penalty", "presence_penalty", "tools", "top_k
 
 @dataclass(frozen=True)
 class Written:
-    """A turn that the model wrote, and whether it ended it itself."""
+    """A turn that the model wrote, and whether it ended it itself; `fits`: whether there was room for what precedes."""
 
     message: Message
     ended: bool
+    fits: bool = True
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,11 @@ class Predictor:
         self, dialogues: Sequence[Sequence[Message]], batch_size: int = 8, longest: int = LONGEST,
         sampling: Sampling | None = None, progress: Callable[[int, int], None] = lambda done, of: None,
     ) -> list[Written]:  # fmt: skip
-        """The next turn of each dialogue. Raises DataError where a last turn is too long for the model."""
+        """The next turn of each dialogue; an empty one where the turns since the user's last one are too long."""
+        prompts = [self._fitting(messages, longest) for messages in dialogues]
         made = generate(
             self.model,
-            [self.prompt(messages, longest) for messages in dialogues],
+            [ids for ids in prompts if ids is not None],
             end_ids=self.encoding.end_ids,
             max_new_tokens=longest,
             batch_size=batch_size,
@@ -84,10 +86,18 @@ class Predictor:
             sampling=sampling,
             progress=progress,
         )
-        texts = self.tokenizer.decode(made.ids)
-        return [
-            Written(read_reply(text, self.tools), bool(ended)) for text, ended in zip(texts, made.ended, strict=True)
-        ]
+        written = zip(self.tokenizer.decode(made.ids), made.ended, strict=True)
+        silent = Written({"role": "assistant", "content": ""}, ended=False, fits=False)
+        return [silent if ids is None else self._written(*next(written)) for ids in prompts]
+
+    def _fitting(self, messages: Sequence[Message], longest: int) -> list[int] | None:
+        try:
+            return self.prompt(messages, longest)
+        except TooLongError:
+            return None
+
+    def _written(self, text: str, ended: Any) -> Written:
+        return Written(read_reply(text, self.tools), bool(ended))
 
     def stream(self, messages: Sequence[Message], longest: int = LONGEST) -> Iterator[str]:
         """The next turn's text, piece by piece; a piece ends where a character does."""
@@ -143,7 +153,9 @@ class Predictor:
         messages = read_messages(_plain(given["messages"]))
         heat = float(given.get("temperature", 0))
         sampling = Sampling(heat, float(given.get("top_p", 1))) if heat else None
-        (written,) = self.write([messages], longest=int(given.get("max_tokens", LONGEST)), sampling=sampling)
+        longest = int(given.get("max_tokens", LONGEST))
+        self.prompt(messages, longest)  # raises what a caller should know
+        (written,) = self.write([messages], longest=longest, sampling=sampling)
         calls = written.message.get("tool_calls", ())
         reason = "length" if not written.ended else "tool_calls" if calls else "stop"
         choice = {"index": 0, "message": spoken(written.message), "finish_reason": reason}

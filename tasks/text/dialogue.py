@@ -26,6 +26,10 @@ TOO_LONG, NO_TARGET = "too long", "no supervised token"
 UNCUT = 2**31 - 1
 
 
+class TooLongError(DataError):
+    """What precedes a turn leaves no room for it."""
+
+
 @dataclass(frozen=True)
 class DialogueEncoding:
     """Everything that a dialogue needs to become model input, as saved beside the tokenizer.
@@ -149,7 +153,7 @@ def prompt(
 ) -> list[int]:
     """The ids that generation is given: system turn, history and generation prompt, at most max_length - room tokens.
 
-    Oldest turns go first, as in training. Raises DataError where the last user turn alone is longer than that.
+    Oldest turns go first, as in training. Raises TooLongError where the last user turn alone is longer than that.
     """
     writer, budget = _Writer(encoding, tokenizer), encoding.max_length - room
 
@@ -161,7 +165,7 @@ def prompt(
     starts = [0, *_user_turns(messages)]
     place = bisect_left(starts, True, key=lambda start: len(ids(start)) <= budget)
     if place == len(starts):
-        raise DataError(f"the last user turn needs {len(ids(starts[-1]))} tokens, but only {budget} are left for it")
+        raise TooLongError(f"the last user turn needs {len(ids(starts[-1]))} tokens, but only {budget} are left for it")
     return ids(starts[place])
 
 

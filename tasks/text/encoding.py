@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeVar
 
 from .segments import Encoded, Segment, encode_segments
 from .tokenizer import TextTokenizer
@@ -21,7 +21,7 @@ class Encoding:
     special: ids of eos, cls, sep as far as the kind uses them. pad_id fills; attention is by length, never by id.
     """
 
-    kind: Literal["generative", "classifier"]
+    kind: Literal["generative", "classifier", "regression", "masked"]
     labels: tuple[str, ...]
     label_ids: tuple[int, ...]
     special: dict[str, int]
@@ -42,12 +42,12 @@ class Encoding:
 
     @cached_property
     def _head(self) -> tuple[Segment, ...]:
-        return (Segment(None, (self.special["cls"],)),) if self.kind == "classifier" else ()
+        return () if self.kind == "generative" else (Segment(None, (self.special["cls"],)),)
 
     @cached_property
     def _tails(self) -> dict[str | None, tuple[Segment, ...]]:
         """What follows the text, per label; the same objects for every row."""
-        end = Segment(None, (self.special["sep" if self.kind == "classifier" else "eos"],))
+        end = Segment(None, (self.special["eos" if self.kind == "generative" else "sep"],))
         tails: dict[str | None, tuple[Segment, ...]] = dict.fromkeys((None, *self.labels), (end,))
         for label, word in zip(self.labels, self.label_ids, strict=self.kind == "generative"):
             tails[label] = (end, Segment(None, (word,), supervised=True))
@@ -66,8 +66,15 @@ class Encoding:
         (folder / FILE).write_text(text, encoding="utf-8")
 
 
+Form = TypeVar("Form")
+
+
 def load_encoding(path: Path) -> Encoding:
     """Read encoding.json."""
+    return read_encoding(path, Encoding)
+
+
+def read_encoding(path: Path, form: type[Form]) -> Form:
+    """Read encoding.json as the dataclass whose fields it has; its lists were tuples."""
     saved = json.loads(path.read_text(encoding="utf-8"))
-    saved["labels"], saved["label_ids"] = tuple(saved["labels"]), tuple(saved["label_ids"])
-    return Encoding(**saved)
+    return form(**{name: tuple(value) if isinstance(value, list) else value for name, value in saved.items()})

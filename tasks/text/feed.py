@@ -8,10 +8,14 @@ from torch.utils.data import Dataset
 from .collation import pad_rows
 from .dialogue import DialogueEncoding
 from .encoding import Encoding
+from .masked_encoding import FIXED, MaskedEncoding, pad_masked
 from .packing import pack_rows, pad_packed
 from .parts import Part
+from .regression_encoding import RegressionEncoding, pad_numbers
+from .seq2seq_encoding import Seq2SeqEncoding, pad_pairs
 
 Row = tuple[Part, int]
+Collate = Callable[[list[Row]], dict[str, torch.Tensor]]
 
 
 class Rows(Dataset[Row]):
@@ -25,6 +29,27 @@ class Rows(Dataset[Row]):
 
     def __getitem__(self, row: int) -> Row:
         return self.part, row
+
+
+class FixedRows(Dataset[tuple[Part, int, int]]):
+    """Rows of one part whose tokens are hidden once and for all; an item is the part, the row's number, the epoch."""
+
+    def __init__(self, part: Part) -> None:
+        self.part, self.epoch = part, FIXED
+
+    def __len__(self) -> int:
+        return len(self.part)
+
+    def __getitem__(self, row: int) -> tuple[Part, int, int]:
+        return self.part, row, self.epoch
+
+
+class ChangingRows(FixedRows):
+    """Rows of one part of which each epoch hides other tokens; the trainer says which epoch begins."""
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Epochs count from 0."""
+        self.epoch = epoch
 
 
 class Packs(Dataset[tuple[Part, list[int]]]):
@@ -51,7 +76,7 @@ def collate_packs(encoding: DialogueEncoding) -> Callable[[list[tuple[Part, list
     return collate
 
 
-def collate_rows(encoding: Encoding | DialogueEncoding) -> Callable[[list[Row]], dict[str, torch.Tensor]]:
+def collate_rows(encoding: Encoding | DialogueEncoding) -> Collate:
     """A function from rows to a batch: input_ids, attention_mask [batch, length] and labels.
 
     labels: [batch, length], -100 where not supervised (generative), or class ids [batch] (classifier).
@@ -66,5 +91,45 @@ def collate_rows(encoding: Encoding | DialogueEncoding) -> Callable[[list[Row]],
         if encoding.kind == "classifier":
             batch["labels"] = torch.from_numpy(part.class_ids[numbers])
         return batch
+
+    return collate
+
+
+def collate_pairs(encoding: Seq2SeqEncoding) -> Collate:
+    """A function from rows to a batch: input_ids, attention_mask [batch, source length], labels [batch, target
+    length]."""
+
+    def collate(rows: list[Row]) -> dict[str, torch.Tensor]:
+        batch = pad_pairs(encoding, rows[0][0].encoded, [row for _, row in rows])
+        return {name: torch.from_numpy(values) for name, values in batch.items()}
+
+    return collate
+
+
+def collate_numbers(encoding: RegressionEncoding) -> Collate:
+    """A function from rows to a batch: input_ids, attention_mask [batch, length], labels float32 [batch]."""
+
+    def collate(rows: list[Row]) -> dict[str, torch.Tensor]:
+        part = rows[0][0]
+        assert part.values is not None
+        batch = pad_numbers(encoding, part.encoded, part.values, [row for _, row in rows])
+        return {name: torch.from_numpy(values) for name, values in batch.items()}
+
+    return collate
+
+
+def collate_masked(
+    encoding: MaskedEncoding, seed: int
+) -> Callable[[list[tuple[Part, int, int]]], dict[str, torch.Tensor]]:
+    """A function from rows to a batch: input_ids with hidden tokens, attention_mask, labels, all [batch, length].
+
+    Validation rows are hidden alike whatever the seed, so that trainings can be compared.
+    """
+
+    def collate(rows: list[tuple[Part, int, int]]) -> dict[str, torch.Tensor]:
+        part, _, epoch = rows[0]
+        draw = (epoch, 0 if epoch == FIXED else seed)
+        batch = pad_masked(encoding, part.encoded, part.ids, [row for _, row, _ in rows], draw)
+        return {name: torch.from_numpy(values) for name, values in batch.items()}
 
     return collate

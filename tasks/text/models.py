@@ -1,14 +1,19 @@
 """A recipe's model source -> a transformers model that takes a batch with labels and returns .loss and .logits."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification, PreTrainedModel
-from transformers.utils import ModelOutput
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForMaskedLM,
+    AutoModelForSeq2SeqLM,
+    AutoModelForSequenceClassification,
+    PreTrainedModel,
+)
 
 from configs.models import HubModel, LocalModel, ModelSource, NewModel
 from configs.settings import settings
@@ -21,17 +26,18 @@ from .encoding import Encoding
 from .packing import packs
 from .quantized import loading_options
 from .segments import IGNORE_INDEX
+from .seq2seq_encoding import Seq2SeqEncoding
+from .supervision import (
+    Scored,
+    SupervisedMasks,
+    SupervisedNumbers,
+    SupervisedTargets,
+    check_foreteller,
+    check_rewriter,
+)
 from .tokenizer import TextTokenizer
 
-AnyEncoding = Encoding | DialogueEncoding
-
-
-@dataclass
-class Scored(ModelOutput):
-    """loss: scalar, the sum over targets divided by `num_items_in_batch`; logits: [targets, classes or vocabulary]."""
-
-    loss: Tensor | None = None
-    logits: Tensor | None = None
+AnyEncoding = Encoding | DialogueEncoding | Seq2SeqEncoding
 
 
 class SupervisedTokens(nn.Module):
@@ -82,6 +88,19 @@ class SupervisedRows(nn.Module):
         return Scored(loss=self.criterion(logits, labels, num_items_in_batch), logits=logits)
 
 
+FORMS: dict[str, tuple[Any, type[nn.Module]]] = {
+    "generative": (AutoModelForCausalLM, SupervisedTokens),
+    "dialogue": (AutoModelForCausalLM, SupervisedTokens),
+    "classifier": (AutoModelForSequenceClassification, SupervisedRows),
+    "regression": (AutoModelForSequenceClassification, SupervisedNumbers),
+    "seq2seq": (AutoModelForSeq2SeqLM, SupervisedTargets),
+    "masked": (AutoModelForMaskedLM, SupervisedMasks),
+}
+"""Per kind of encoding the class that transformers loads, and the forward that training uses."""
+WHOLE_ROWS = ("classifier", "regression")
+"""Kinds that foretell something of a row and not its tokens, by a head of their own."""
+
+
 def build_model(
     source: ModelSource,
     encoding: AnyEncoding,
@@ -92,9 +111,8 @@ def build_model(
     """Build or load the model that training starts from, new weights seeded; `base`: precision of those that are
     loaded. An embedding that is too small for the encoding's new tokens grows. Raises DataError."""
     torch.manual_seed(seed)
-    generative = encoding.kind != "classifier"
-    auto = AutoModelForCausalLM if generative else AutoModelForSequenceClassification
-    labels = {} if generative else _label_maps(encoding)
+    auto, mixin = FORMS[encoding.kind]
+    labels = _head(encoding)
     match source:
         case NewModel():
             config = _new_config(source, encoding, tokenizer, labels)
@@ -108,24 +126,38 @@ def build_model(
             model = _load(auto, hub.fetch(source.repo, source.revision, "model", hub.MODEL_FILES), labels, base)
     _grow(model, encoding, tokenizer)
     _check_sizes(model, encoding, tokenizer)
-    if generative:
+    if mixin is SupervisedTokens:
         _check_writer(model)
+    if isinstance(encoding, Seq2SeqEncoding):
+        check_rewriter(model)
     if isinstance(encoding, DialogueEncoding) and encoding.packing and not packs(model):
         raise DataError(f"train.model: {type(model).__name__} lets packed sequences see one another; encode.packing: "
                         "false")  # fmt: skip
     model.config.pad_token_id = encoding.pad_id
     model.config._name_or_path = ""
-    return supervise(model, generative)
+    trained = take_forward(model, mixin)
+    if mixin is SupervisedMasks:
+        check_foreteller(trained)
+    return trained
 
 
 def supervise(model: PreTrainedModel, generative: bool) -> PreTrainedModel:
+    """Give a writer or a classifier the forward that training uses."""
+    return take_forward(model, SupervisedTokens if generative else SupervisedRows)
+
+
+def take_forward(model: PreTrainedModel, mixin: type[nn.Module]) -> PreTrainedModel:
     """Give a model the forward that training uses; its class keeps its name, which is saved with it."""
-    mixin = SupervisedTokens if generative else SupervisedRows
     model.__class__ = type(type(model).__name__, (mixin, type(model)), {})
     return model
 
 
-def _label_maps(encoding: AnyEncoding) -> dict[str, Any]:
+def _head(encoding: AnyEncoding) -> dict[str, Any]:
+    """What the configuration says of a head that is new for these rows; empty for heads over the vocabulary."""
+    if encoding.kind == "regression":
+        return {"num_labels": 1, "problem_type": "regression"}
+    if encoding.kind != "classifier":
+        return {}
     names = dict(enumerate(encoding.labels))
     return {"num_labels": len(names), "id2label": names, "label2id": {name: i for i, name in names.items()}}
 
@@ -140,6 +172,8 @@ def _new_config(source: NewModel, encoding: AnyEncoding, tokenizer: TextTokenize
         raise DataError(f"train.model.config.{unknown[0]} is not a field of {type(plain).__name__}")
     own = {role: tokenizer.special[role] for role in ("eos",) if role in tokenizer.special}
     ids = {"eos_token_id": own.get("eos"), "bos_token_id": own.get("eos"), "pad_token_id": encoding.pad_id}
+    if isinstance(encoding, Seq2SeqEncoding):
+        ids["decoder_start_token_id"] = encoding.pad_id  # T5's way
     return AutoConfig.for_model(source.family, **{"vocab_size": tokenizer.size, **ids, **labels, **source.config})
 
 
@@ -188,8 +222,9 @@ def _check_sizes(model: PreTrainedModel, encoding: AnyEncoding, tokenizer: TextT
     for name, module in model.named_modules():
         if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
             positions = module.num_embeddings - module.padding_idx - 1  # RoBERTa counts from behind its pad id
-    if positions is not None and encoding.max_length > positions:
-        raise DataError(f"encode.max_length {encoding.max_length} is above the model's {positions} positions")
+    for name in ("max_length", "max_target"):
+        if positions is not None and (longest := getattr(encoding, name, 0)) > positions:
+            raise DataError(f"encode.{name} {longest} is above the model's {positions} positions")
 
 
 @torch.inference_mode()

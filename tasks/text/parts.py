@@ -19,15 +19,19 @@ SCHEMA = pa.schema(
         ("cut", pa.int32()),
     ]
 )
+VALUE = "value"
+"""Further column of parts whose rows have numbers."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """Encoded rows with their ids and class ids (int64 [rows])."""
+    """Encoded rows with their ids and class ids (int64 [rows]), or in place of these with numbers to foretell (float64
+    [rows])."""
 
     ids: list[str]
     class_ids: npt.NDArray[np.int64]
     encoded: Encoded
+    values: npt.NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -43,7 +47,10 @@ def write_part(part: Part, path: Path) -> None:
         pa.ListArray.from_arrays(offsets, pa.array(part.encoded.labels, pa.int32())),
         pa.array(part.encoded.cut, pa.int32()),
     ]
-    pq.write_table(pa.Table.from_arrays(columns, schema=SCHEMA), path, compression="zstd")
+    table = pa.Table.from_arrays(columns, schema=SCHEMA)
+    if part.values is not None:
+        table = table.append_column(VALUE, pa.array(part.values, pa.float64()))
+    pq.write_table(table, path, compression="zstd")
 
 
 def read_part(path: Path) -> Part:
@@ -56,4 +63,6 @@ def read_part(path: Path) -> Part:
         offsets=np.concatenate([[0], np.cumsum(lists.value_lengths().to_numpy())]).astype(np.int64),
         cut=table.column("cut").to_numpy().astype(np.int32),
     )
-    return Part(table.column("id").to_pylist(), table.column("class_id").to_numpy().astype(np.int64), encoded)
+    classes = table.column("class_id").to_numpy().astype(np.int64)
+    values = table.column(VALUE).to_numpy().astype(np.float64) if VALUE in table.column_names else None
+    return Part(table.column("id").to_pylist(), classes, encoded, values)

@@ -19,14 +19,8 @@ def make_encoding(
     section: GenerativeEncode | ClassifierEncode, tokenizer: TextTokenizer, labels: list[str]
 ) -> Encoding:
     """Fix every id that the encoding needs. Raises DataError for label words that cannot be told apart."""
-    special = tokenizer.special
     needed = ("eos",) if isinstance(section, GenerativeEncode) else ("cls", "sep")
-    lacking = [role for role in needed if role not in special]
-    if lacking:
-        raise DataError(
-            f"encode.kind {section.kind} needs a tokenizer with {' and '.join(lacking)} token; this has none"
-        )
-    pad = special.get("pad", special.get("eos", 0))
+    special, pad = frame_of(section.kind, tokenizer, needed)
     label_ids: tuple[int, ...] = ()
     if isinstance(section, GenerativeEncode):
         label_ids = first_tokens(tokenizer, labels, section.label_words)
@@ -37,11 +31,20 @@ def make_encoding(
         kind=section.kind,
         labels=tuple(labels),
         label_ids=label_ids,
-        special={role: special[role] for role in needed},
+        special=special,
         max_length=section.max_length,
         padding=section.padding,
         pad_id=pad,
     )
+
+
+def frame_of(kind: str, tokenizer: TextTokenizer, needed: tuple[str, ...]) -> tuple[dict[str, int], int]:
+    """The ids of the special tokens that a kind of row needs, and the id of pads. Raises DataError where one lacks."""
+    special = tokenizer.special
+    lacking = [role for role in needed if role not in special]
+    if lacking:
+        raise DataError(f"encode.kind {kind} needs a tokenizer with {' and '.join(lacking)} token; this has none")
+    return {role: special[role] for role in needed}, special.get("pad", special.get("eos", 0))
 
 
 def first_tokens(tokenizer: TextTokenizer, labels: list[str], words: dict[str, str] | None) -> tuple[int, ...]:

@@ -12,7 +12,8 @@ from configs.settings import settings
 
 from ..data import hub
 from ..data.files import DataError
-from .tokenizer import TextTokenizer, plain_tokenizer
+from .encoding import FILE as ENCODING
+from .tokenizer import FILE, TextTokenizer, plain_tokenizer
 
 END, PAD = "<|endoftext|>", "<|pad|>"
 ROLES = {
@@ -20,6 +21,7 @@ ROLES = {
     "pad": (PAD, "[PAD]", "<pad>"),
     "cls": ("[CLS]", "<s>"),
     "sep": ("[SEP]", "</s>"),
+    "mask": ("[MASK]", "<mask>"),
 }
 """Names under which vocabularies keep their special tokens, where nothing else says."""
 
@@ -61,6 +63,8 @@ def learn_bpe(texts: list[str], size: int, added: Sequence[str] = ()) -> Tokeniz
 def read_folder(folder: Path, *, lowercase: bool) -> TextTokenizer:
     """Read tokenizer.json, vocab.json + merges.txt, or vocab.txt."""
     try:
+        if (folder / ENCODING).exists():
+            return _from_temper(folder)
         if (folder / "tokenizer.json").exists():
             return _from_transformers(folder)
         if (folder / "vocab.json").exists() and (folder / "merges.txt").exists():
@@ -101,6 +105,14 @@ def _by_names(tokenizer: Tokenizer) -> TextTokenizer:
         if ids:
             found[role] = ids[0]
     return plain_tokenizer(tokenizer, found)
+
+
+def _from_temper(folder: Path) -> TextTokenizer:
+    """The tokenizer of a model that was trained here, exactly: transformers would build one of the model's family
+    instead, which for a vocabulary learnt here is another."""
+    special = json.loads((folder / ENCODING).read_text(encoding="utf-8"))["special"]
+    found = _by_names(Tokenizer.from_file(str(folder / FILE)))
+    return plain_tokenizer(found.backend, {**found.special, **special})
 
 
 def _from_transformers(folder: Path) -> TextTokenizer:

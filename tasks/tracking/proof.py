@@ -17,7 +17,7 @@ from .fresh import run_fresh
 
 REPORT = "report.json"
 TOLERANCE = 1e-5
-"""Largest difference of a probability between here and the fresh process (batch shapes differ)."""
+"""Largest difference of a number between here and the fresh process (batch shapes differ), by its size if above 1."""
 
 FRESH = """
 content, given = sys.argv[3], json.load(sys.stdin)
@@ -75,5 +75,5 @@ def difference(answer: Any, expected: Any) -> float:
     if isinstance(expected, list) and isinstance(answer, list) and len(answer) == len(expected):
         return max((difference(a, b) for a, b in zip(answer, expected, strict=True)), default=0.0)
     if isinstance(expected, float) and isinstance(answer, int | float):
-        return abs(answer - expected)
+        return abs(answer - expected) / max(1.0, abs(expected))
     return 0.0 if answer == expected else math.inf

@@ -1,0 +1,63 @@
+"""Split rows with numbers -> encoded parts: the tokenizer, the encoding, the rows that fall away, the certificate."""
+
+import numpy as np
+import pandas as pd
+
+from configs.encodings import RegressionEncode
+
+from ..data.files import DataError
+from ..data.ledger import dropped_rows
+from .certificate import Certificate
+from .parts import Part
+from .regression_certificate import certify_numbers
+from .regression_encoding import Floats, RegressionEncoding, read_numbers
+from .rows import frame_of
+from .tokenizer import TextTokenizer
+from .vocabulary import make_tokenizer
+
+NO_NUMBER = "target is no number"
+
+
+def make_encoding(section: RegressionEncode, train: pd.DataFrame) -> tuple[RegressionEncoding, TextTokenizer]:
+    """The tokenizer and the encoding, with the mean and standard deviation of the training rows' numbers.
+
+    Raises DataError where these are no numbers, or all the same.
+    """
+    tokenizer = make_tokenizer(section.tokenizer, train["text"].tolist())
+    special, pad = frame_of(section.kind, tokenizer, ("cls", "sep"))
+    values = _numbers(train)
+    known = values[~np.isnan(values)]
+    if not len(known):
+        raise DataError(f"no target of the {len(train)} training rows is a number, the first is "
+                        f"{train['target'].iloc[0]!r}; name another column in download.columns.target")  # fmt: skip
+    mean, sd = float(known.mean()), float(known.std())
+    if not sd > 1e-12 * max(1.0, abs(mean)) or not np.isfinite(sd):
+        raise DataError(f"the targets of all {len(known)} training rows are {known[0]:g}, or too large; there is "
+                        "nothing to learn")  # fmt: skip
+    encoding = RegressionEncoding(
+        kind=section.kind, labels=(), label_ids=(), special=special, max_length=section.max_length,
+        padding=section.padding, pad_id=pad, mean=mean, sd=sd,
+    )  # fmt: skip
+    return encoding, tokenizer
+
+
+def encode_part(
+    encoding: RegressionEncoding, tokenizer: TextTokenizer, rows: pd.DataFrame
+) -> tuple[Part, pd.DataFrame]:
+    """Encode rows (id, text, target); those whose target is no finite number fall away."""
+    values = _numbers(rows)
+    odd = np.isnan(values)
+    known = rows[~odd]
+    encoded = encoding.encode(tokenizer, known["text"].tolist())
+    part = Part(known["id"].tolist(), np.zeros(len(known), np.int64), encoded, values[~odd])
+    return part, dropped_rows(rows[odd], NO_NUMBER)
+
+
+def certify_part(encoding: RegressionEncoding, tokenizer: TextTokenizer, part: Part, rows: pd.DataFrame) -> Certificate:
+    """The certificate of one part, against the rows it came from."""
+    known = rows.set_index("id").loc[part.ids]
+    return certify_numbers(encoding, tokenizer, part, known["text"].tolist(), known["target"].tolist())
+
+
+def _numbers(rows: pd.DataFrame) -> Floats:
+    return read_numbers(rows["target"].fillna("").tolist())

@@ -4,7 +4,6 @@ import importlib.metadata
 import json
 import shutil
 import tempfile
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,6 @@ FURTHER = {"text": ("tokenizers",), "messages": ("tokenizers", "jinja2"), "image
 def _connect() -> None:
     mlflow.set_tracking_uri(settings().tracking)
     mlflow.set_registry_uri(settings().tracking)
-    warnings.filterwarnings("ignore", message=".*type hints.*", category=UserWarning)  # served.py says why it has none
 
 
 def load_model(name: str, content: str) -> Any:

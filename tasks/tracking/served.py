@@ -21,11 +21,11 @@ class ServedModel(mlflow.pyfunc.PythonModel):
         predictor = importlib.import_module(f"{package}.{context.model_config['predictor']}")
         self.predictor = predictor.Predictor.load(Path(context.artifacts["model"]))
 
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> Any:
         """A DataFrame: label, probability, `probability of X`; of a dialogue a completion as OpenAI's interface has it.
         Raises ValueError for a table without the column.
 
-        Without type hints, which MLflow would take for the signature.
+        The hint is one that MLflow makes nothing of: without any it warns, of others it would make the signature.
         """
         if self.predictor.content == "messages":
             return self.predictor.complete(model_input)

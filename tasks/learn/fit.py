@@ -95,7 +95,7 @@ def fit(
                 voice.say,
             )
             now = _fit_phase(plan, model, feed, folder, voice_here, threads, offset)
-        frozen = {name for name, _ in model.named_parameters()} - plan.trained
+        frozen = {name for name, value in model.named_parameters() if value.dtype not in COUNTS} - plan.trained
         moved, still = changes(before, fingerprint(model), held | frozen)
         audit = Audit(offset + 1, offset + now.steps, offset + now.step, moved, still)
         if len(plans) > 1 and ended is None:
@@ -111,6 +111,8 @@ def fit(
     return done
 
 
+COUNTS = (torch.int32, torch.int64, torch.uint32, torch.uint64)
+"""Types of what no weight is: Keras keeps the state of its random numbers as a parameter."""
 END = "end"
 """Folder of the weights with which a phase ended."""
 

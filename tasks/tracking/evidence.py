@@ -29,8 +29,8 @@ PREDICTIONS = "predictions"
 FITTED = "rows/fitted.parquet"
 """File of a run: ids and parts of the rows that the model was fitted on (train) or chosen by (validation)."""
 AGAIN = (*CLASSES, "regression")
-"""Kinds of which a registered model can be asked again for what `evaluate` asked it; what writes has other limits there,
-and of a dialogue it is given the true history."""
+"""Kinds of which a registered model can be asked again for what `evaluate` asked it; what writes has other limits
+there, and of a dialogue it is given the true history."""
 RESCORE = """
 import pandas
 rows = pandas.read_parquet(sys.argv[3])

@@ -155,6 +155,28 @@ def test_errors_count_the_other_way_round() -> None:
     assert changed(near, far, "regression")["fixed"] > 250
 
 
+def test_tokens_and_texts_are_paired_too() -> None:
+    """By the columns that seq2seq and masked reports keep; what is no function of the rows is refused."""
+    pytest.importorskip("sacrebleu")
+    ids = [f"r{at}" for at in range(80)]
+    texts = pd.DataFrame({"id": ids, "true": ["a long way home"] * 80, "written": ["a long way home"] * 80})
+    short = align(texts, texts.assign(written=[*["a way"] * 40, *texts["written"][40:]]), "seq2seq")
+    for score, full in (("exact", 1), ("bleu", 100), ("rouge_l", 1)):
+        found = contest(*(outcomes(table, "seq2seq", score) for table in (texts, short)), BETTER)
+        assert (found.finding, found.challenger) == ("better", pytest.approx(full)), score
+    draw = np.random.default_rng(0)
+    tokens = pd.DataFrame({"id": ids, "tokens": draw.integers(3, 9, 80)})
+    near, far = (tokens.assign(right=tokens["tokens"] - lost, loss=tokens["tokens"] * mean)
+                 for lost, mean in ((0, 1.0), (1, 1.5)))  # fmt: skip
+    for score, sign in (("perplexity", -1), ("loss", -1), ("accuracy", 1)):
+        found = contest(*(outcomes(table, "masked", score) for table in (near, far)), Rule(HOW, sign=sign))
+        assert found.finding == "better", score
+    with pytest.raises(DataError, match="another tokens"):
+        align(near, far.assign(tokens=1), "masked")
+    with pytest.raises(DataError, match="no paired test of loss for models"):
+        outcomes(texts, "seq2seq", "loss")
+
+
 def test_dialogues_are_the_units_of_their_turns() -> None:
     pytest.importorskip("sacrebleu")
     call = {"role": "assistant", "tool_calls": [{"function": {"name": "search", "arguments": {"area": "north"}}}]}

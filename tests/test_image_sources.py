@@ -422,6 +422,7 @@ def test_a_set_is_downloaded_as_torchvision_does(folder: Path, tmp_path: Path, m
         hub.stop()
 
 
+@pytest.mark.faults
 def test_public_sets(datasets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEMPER_DATA", str(datasets))
     pattern = r"input_(?P<group>\d+)_\d+_(?P<label>\d+)\.jpg"

@@ -293,6 +293,7 @@ def test_a_killed_training_goes_on_with_the_same_images(tmp_path: Path) -> None:
     assert not all(torch.equal(plain[name], calm[name]) for name in calm), "the steps do something"
 
 
+@pytest.mark.faults
 def test_a_lost_random_state_would_be_seen(tmp_path: Path) -> None:
     """Planted: images changed by numbers that no checkpoint carries."""
     how, draws = training(augment=(steps.RandomCrop(kind="random_crop", padding=2),)), torch.Generator()
@@ -390,6 +391,7 @@ def test_constants_are_of_each_training_row_alone(tmp_path: Path) -> None:
     assert encoding.mean == (0.25,) * 3 and encoding.std == pytest.approx((math.sqrt(0.1875),) * 3, abs=1e-6)
 
 
+@pytest.mark.faults
 def test_a_sheet_shows_originals_and_versions(tmp_path: Path) -> None:
     encoding, found, _ = kept(tmp_path, PHOTOS, size=16, resize=20)
     domain, how = Images(encoding), training(augment=ALL)

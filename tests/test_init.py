@@ -73,6 +73,7 @@ def temper(*words: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess
     return done
 
 
+@pytest.mark.faults
 def test_the_command_writes_a_recipe_that_loads_and_names_what_it_saw(tmp_path: Path) -> None:
     rows().to_csv(tmp_path / "data" / "My reviews.csv", index=False)
     done = temper("init", "My reviews.csv", cwd=tmp_path)

@@ -197,6 +197,7 @@ def test_a_viewer_that_fails_is_said_and_not_fatal(
         assert (tmp_path / "asked").read_text().strip() == str(tmp_path / "x.png")
 
 
+@pytest.mark.faults
 def test_a_text_is_shown_with_its_tokens_and_a_dropped_row_is_not(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -128,6 +128,7 @@ def test_the_guard_against_missing_glyphs_can_fail(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("planted")
+@pytest.mark.faults
 def test_a_packaged_font_is_found_and_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with lettering(CHINESE):
         assert spell("零 ants 亿") == "零 ants 亿"

@@ -27,7 +27,7 @@ from tasks.text.regression_certificate import certify_numbers
 from tasks.text.regression_encoding import RegressionEncoding, pad_numbers, read_numbers
 from tasks.text.segments import IGNORE_INDEX
 from tasks.text.tokenizer import TextTokenizer
-from tasks.tracking.proof import _apart
+from tasks.tracking.proof import difference
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "number", "was", "again", "today"]
 
@@ -238,8 +238,8 @@ def test_ridge_beats_the_mean_where_words_tell(made: Made) -> None:
 
 
 def test_answers_of_any_size_are_held_against_their_size() -> None:
-    assert _apart([2_000_000.5], [2_000_000.0]) < 1e-6 < _apart([2_000_100.0], [2_000_000.0])
-    assert _apart([0.2], [0.1]) == pytest.approx(0.1)
+    assert difference([2_000_000.5], [2_000_000.0]) < 1e-6 < difference([2_000_100.0], [2_000_000.0])
+    assert difference([0.2], [0.1]) == pytest.approx(0.1)
 
 
 def test_adapters_train_and_are_merged(made: Made, tmp_path: Path) -> None:

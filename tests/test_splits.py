@@ -154,6 +154,7 @@ def test_a_crowd_of_equal_texts_is_compared_with_nothing() -> None:
     assert found["row"].tolist() == [at for at in range(1000) if at != 500] and set(found["other"]) == {500}
 
 
+@pytest.mark.faults
 def test_a_template_takes_few_comparisons() -> None:
     """Of 2,000 messages that differ in a number, each with the first; all with all would be two millions."""
     texts = pd.Series([f"dear customer, your order number {n} has left our house and will arrive" for n in range(2000)])

@@ -25,6 +25,7 @@ from tasks.text.dialogue import encode_dialogues
 from tasks.text.endings import kind_of
 from tasks.text.segments import IGNORE_INDEX
 
+pytestmark = pytest.mark.faults
 ROOT = Path(__file__).resolve().parent.parent
 TINY = [
     "train.model.config={n_layer: 1, n_head: 2, n_embd: 32, n_positions: 1024}",
@@ -80,7 +81,6 @@ def varied(dialogues: list[list[Message]], count: int) -> list[list[Message]]:
     return made
 
 
-@pytest.mark.faults
 def test_training_and_serving_give_the_same_prompt_ids_on_1000_dialogues(
     stages: dict[str, Artifact], predictor: Predictor
 ) -> None:
@@ -188,7 +188,6 @@ def test_what_does_not_go_with_dialogues_is_refused_at_load(change: str, says: s
         recipe(change)
 
 
-@pytest.mark.faults
 def test_the_registered_model_answers_over_http(
     stages: dict[str, Artifact], harness: None, heard: list[Event], place: Path
 ) -> None:

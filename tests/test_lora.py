@@ -47,6 +47,7 @@ from tasks.train import libraries
 
 peft = pytest.importorskip("peft")
 
+pytestmark = pytest.mark.faults
 WORDS = 40
 LABELS = ("neg", "pos")
 
@@ -166,7 +167,6 @@ def best(fitted: Fitted) -> float:
     ("domain", "base"),
     [("writer", "gpt2"), pytest.param("writer", "llama", marks=pytest.mark.faults), ("reader", "bert")],
 )
-@pytest.mark.faults
 def test_tiny_models_learn_with_their_base_frozen(domain: str, base: str, bases: Any, tmp_path: Path) -> None:
     how = section(bases[base], Lora(rank=8, alpha=16), epochs=12)
     model, fitted, start = train(domain, how, tmp_path)
@@ -223,7 +223,6 @@ def test_a_classifiers_adapter_brings_its_head(bases: Any, tmp_path: Path) -> No
     assert torch.allclose(found, logits(merged, batch), atol=1e-5) and not torch.allclose(found, before, atol=1e-2)
 
 
-@pytest.mark.faults
 def test_the_same_training_writes_the_same_bytes(bases: Any, tmp_path: Path) -> None:
     how = section(bases["gpt2"])
     for name in ("one", "two"):
@@ -326,7 +325,6 @@ def test_a_base_in_fewer_bits_says_what_it_lacks(bases: Any, monkeypatch: pytest
         require_quantization("8bit")
 
 
-@pytest.mark.faults
 @pytest.mark.parametrize("base", ["4bit", "8bit"])
 def test_a_base_in_fewer_bits_learns_and_merges(
     base: str, bases: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -419,7 +417,6 @@ def test_the_audit_catches_a_base_that_moves(bases: Any, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "phases", [(), pytest.param((Phase(trainable="head"), Phase(epochs=1)), marks=pytest.mark.faults)]
 )
-@pytest.mark.faults
 def test_a_killed_training_ends_bit_equal(phases: tuple[Phase, ...], bases: Any, tmp_path: Path) -> None:
     domain, base = ("reader", "bert") if phases else ("writer", "gpt2")
     how = section(bases[base], Lora(dropout=0.2, dora=True), phases=phases, epochs=1 if phases else 2, eval_steps=3)
@@ -448,7 +445,6 @@ def test_weights_of_other_adapters_are_refused(bases: Any, tmp_path: Path) -> No
         load_weights(build("writer", section(bases["gpt2"])), tmp_path)
 
 
-@pytest.mark.faults
 def test_gradient_checkpointing_changes_nothing(bases: Any, tmp_path: Path) -> None:
     runs = [
         train("writer", section(bases["gpt2"], gradient_checkpointing=choice), tmp_path / str(choice), rows=16)

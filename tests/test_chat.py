@@ -220,6 +220,7 @@ def test_the_registered_model_answers_over_http(
         with pytest.raises(urllib.error.HTTPError) as bad:
             ask(port, {"messages": [{"role": "wizard", "content": "x"}]})
         assert bad.value.code == 400
+        bad.value.close()
     finally:
         os.killpg(server.pid, 15)
         server.wait(30)

@@ -32,6 +32,7 @@ from tasks.text.segments import IGNORE_INDEX
 from tasks.text.supervision import SupervisedMasks, check_foreteller
 from tasks.text.vocabulary import make_tokenizer
 
+pytestmark = pytest.mark.faults
 ROWS = aims.table(150)
 TEXTS = ROWS["text"].tolist()
 
@@ -250,7 +251,6 @@ def test_a_classifier_can_start_from_it(tmp_path: Path) -> None:
     assert not torch.equal(new["embeddings.word_embeddings.weight"], found["embeddings.word_embeddings.weight"])
 
 
-@pytest.mark.faults
 def test_a_resumed_training_hides_the_same_tokens(tmp_path: Path) -> None:
     """Stopped within the third epoch: weights are bit-equal to those of a training that ran through."""
 
@@ -278,7 +278,6 @@ def test_a_resumed_training_hides_the_same_tokens(tmp_path: Path) -> None:
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), again.parameters(), strict=True))
 
 
-@pytest.mark.faults
 def test_it_learns_to_fill_gaps(tmp_path: Path) -> None:
     _, done = saved(tmp_path, epochs=40, learning_rate=1e-2, eval_steps=190)
     scores = [row for row in done.history if "eval_loss" in row]
@@ -327,7 +326,6 @@ register: {model: gaps, metric: perplexity}
 """
 
 
-@pytest.mark.faults
 def test_the_stages_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from flows import mask
 

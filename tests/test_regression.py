@@ -29,6 +29,7 @@ from tasks.text.segments import IGNORE_INDEX
 from tasks.text.tokenizer import TextTokenizer
 from tasks.tracking.proof import difference
 
+pytestmark = pytest.mark.faults
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "number", "was", "again", "today"]
 
 
@@ -213,7 +214,6 @@ def saved(made: Made, folder: Path, **changes: Any) -> Any:
     return done
 
 
-@pytest.mark.faults
 def test_it_learns_numbers_in_their_own_unit(made: Made, tmp_path: Path) -> None:
     done = saved(made, tmp_path, epochs=25, learning_rate=1e-2, eval_steps=75)
     scores = [row for row in done.history if "eval_loss" in row]
@@ -270,7 +270,6 @@ register: {model: measured, metric: rmse}
 """
 
 
-@pytest.mark.faults
 def test_the_stages_run_and_what_is_no_number_is_accounted_for(
     tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

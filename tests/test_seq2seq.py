@@ -27,6 +27,7 @@ from tasks.text.seq2seq_certificate import certify_pairs
 from tasks.text.seq2seq_encoding import Seq2SeqEncoding, join_pairs, pad_pairs, split_pairs
 from tasks.text.tokenizer import TextTokenizer
 
+pytestmark = pytest.mark.faults
 ROWS = aims.table()
 BART = {"d_model": 16, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2,
         "decoder_attention_heads": 2, "encoder_ffn_dim": 16, "decoder_ffn_dim": 16,
@@ -241,7 +242,6 @@ def saved(folder: Path, **changes: Any) -> tuple[Any, Rewrites]:
     return done, open_text_domain(folder, "seq2seq")  # type: ignore[return-value]
 
 
-@pytest.mark.faults
 def test_it_learns_to_write_and_writes_the_same_in_any_batch(tmp_path: Path) -> None:
     done, _ = saved(tmp_path, epochs=25, learning_rate=1e-2, eval_steps=125)
     scores = [row for row in done.history if "eval_loss" in row]
@@ -282,7 +282,6 @@ register: {model: rewrites, metric: exact}
 """
 
 
-@pytest.mark.faults
 def test_the_stages_run_and_the_report_names_its_baseline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from flows import mask, trace
 

@@ -1,6 +1,7 @@
 """Test scores by the kind of encoding, and which of them are better when lower."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 Score = Literal[
     "accuracy", "macro_f1", "slot_f1", "search_exact", "call_recall", "call_precision", "end_of_turn", "reply_bleu",
@@ -40,3 +41,13 @@ LOWER = ("rmse", "mae", "loss", "perplexity", "log_loss", "calibration_error")
 def sign(score: str) -> int:
     """1 where more is better, -1 where less is."""
     return -1 if score in LOWER else 1
+
+
+def not_better(facts: Mapping[str, Any]) -> list[str]:
+    """Baselines of a report that its model does not beat on the first score shown."""
+    first = next(iter(facts["shown"]), None)
+    if first is None:
+        return []
+    own = sign(first) * facts["scores"][first]
+    beside = {name: values[first] for name, values in facts["baselines"].items() if first in values}
+    return [name for name, value in beside.items() if sign(first) * value >= own]

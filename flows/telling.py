@@ -17,7 +17,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from configs.scores import sign
+from configs.scores import not_better
 
 if TYPE_CHECKING:
     from tasks.artifact import Version
@@ -95,9 +95,7 @@ class Teller:
             table.add_row(name, cells[0], "", *cells[1:])
         out.print()
         out.print(table)
-        own = sign(first) * facts["scores"].get(first, math.nan)
-        beaten = [name for name, v in facts["baselines"].items() if first in v and sign(first) * v[first] >= own]
-        if beaten:
+        if beaten := not_better(facts):
             out.print(f"[yellow]The model is not better than the baseline {' and '.join(beaten)}.[/]")
         if version.openings > 1:
             out.print(f"{version.openings} models were scored on these test rows: the best of many flatters itself.")

@@ -49,14 +49,18 @@ def _classes(out: Output, section: Evaluate, folder: Path, encoded: Artifact, sp
 
 def _dialogues(out: Output, section: Evaluate, folder: Path, encoded: Artifact, splits: Artifact) -> tuple[int, str]:
     from .data.rows import read_rows
-    from .learn.dialogue_report import describe, judge, save
+    from .learn.dialogue_report import judge, save_transcripts
+    from .learn.judged import describe, save
     from .text.parts import read_part
 
     train, test = (read_rows(splits.file(f"{part}.parquet")) for part in ("train", "test"))
     kept = test[test["id"].isin(read_part(encoded.file("test.parquet")).ids)]
-    judged = judge(folder, train, kept, section, lambda done, of: out.progress(done, of, "writing"))
-    save(judged, section, out.data, out.records)
-    return len(kept), describe(judged)
+    judged, transcripts = judge(folder, train, kept, section, lambda done, of: out.progress(done, of, "writing"))
+    save(judged, out.data, out.records)
+    save_transcripts(transcripts, out.records)
+    counts = judged.facts["counts"]
+    title = f"{counts['turns']:,} turns of {counts['dialogues']:,} test dialogues, each after the true history"
+    return len(kept), describe(judged, title, "dialogues")
 
 
 def _aims(out: Output, section: Evaluate, folder: Path, encoded: Artifact, splits: Artifact) -> tuple[int, str]:

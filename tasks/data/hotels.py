@@ -10,6 +10,8 @@ from .errors import DEMO, DataError, check_file
 from .ranges import read_range
 from .turns import SEARCH, kind_of, parse_json
 
+TABLE = "hotels.jsonl"
+"""File of the table on which a model's calls run, beside its tokenizer."""
 SLOTS = ("name", "type", "price", "rating", "facilities")
 """What a search may ask for."""
 LIMIT = 3

@@ -1,19 +1,16 @@
 """A dialogue model and its test dialogues -> what is known about it: scores with intervals, losses, transcripts."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 
 from configs.schema import Evaluate
-from configs.scores import SCORES
 
 from ..data.messages import Message, load_messages, transcript
 from ..text.baselines import nearest
@@ -22,28 +19,22 @@ from ..text.collation import pad_rows
 from ..text.dialogue import encode_dialogues
 from ..text.endings import kind_of
 from ..text.segments import IGNORE_INDEX
+from .judged import Judged, Progress, chosen_baselines, state
 from .resampling import Resampling
-from .transcripts import markdown, page, sample_transcripts
+from .transcripts import Transcript, markdown, page, sample_transcripts
 from .turn_scores import Turn, score_turns
 
 SAMPLES = 4
 """Dialogues whose first written turn the registered model must repeat."""
 LOOKED_AT = 6
 """Dialogues drawn at random to be looked at."""
-Progress = Callable[[int, int], None]
+SHOWN = ("slot_f1", "search_exact", "reply_bleu", "reply_rouge_l")
+"""Scores that the terminal shows."""
 
 
-@dataclass(frozen=True)
-class Judged:
-    """Test dialogues by id, their turns as the model wrote them, rows of samples, and the facts that follow."""
-
-    dialogues: dict[str, list[Message]]
-    turns: list[Turn]
-    samples: list[dict[str, Any]]
-    facts: dict[str, Any]
-
-
-def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evaluate, progress: Progress) -> Judged:
+def judge(
+    folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evaluate, progress: Progress
+) -> tuple[Judged, list[Transcript]]:
     """Let the model write every turn of the test dialogues after the true history, and score. Raises DataError."""
     predictor = Predictor.load(folder)
     how = Resampling(section.bootstrap, section.confidence, section.seed)
@@ -59,27 +50,18 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
     ]
     found = score_turns(turns, how)
     losses = losses_by_kind(predictor, list(every.values()), section.batch_size)
-    scores = {name: found[name] for name in SCORES["dialogue"] if found.get(name) is not None}
-    facts: dict[str, Any] = {
-        "kind": "dialogue",
-        "content": "messages",
-        "labels": [],
-        "rows": len(dialogues),
-        "confidence": section.confidence,
-        "scores": scores | {f"loss_{kind}" if kind != "all" else "loss": value for kind, value in losses.items()},
-        "intervals": {name: found[f"{name}_interval"] for name in scores if found.get(f"{name}_interval")},
-        "shown": [name for name in ("slot_f1", "search_exact", "reply_bleu", "reply_rouge_l") if name in scores],
-        "counts": {name: found[name] for name in ("dialogues", "turns", "calls_due", "calls_written", "ended")}
-        | {"too_long": sum(not one.fits for one in made)},
-        "baselines": {},
-    }
-    if section.baselines is None or "nearest" in section.baselines:
-        known = [load_messages(messages) for messages in train["messages"]]
-        answers = nearest_turns(known, histories)
-        beside = [replace(turn, written=message, ended=True) for turn, message in zip(turns, answers, strict=True)]
-        values = score_turns(beside, how)
-        facts["baselines"]["nearest"] = {score: values[score] for score in scores if values.get(score) is not None}
-    return Judged(dialogues, turns, _samples(predictor, dialogues), facts)
+    beside = {}
+    if "nearest" in chosen_baselines("dialogue", section):
+        answers = nearest_turns([load_messages(messages) for messages in train["messages"]], histories)
+        copied = [replace(turn, written=message, ended=True) for turn, message in zip(turns, answers, strict=True)]
+        beside["nearest"] = score_turns(copied, how)
+    found["loss"] = losses.pop("all")
+    facts = state("dialogue", len(dialogues), found, section, shown=SHOWN, baselines=beside)
+    facts["scores"] |= {f"loss_{kind}": value for kind, value in losses.items()}
+    counted = ("dialogues", "turns", "calls_due", "calls_written", "ended")
+    facts["counts"] = {name: found[name] for name in counted} | {"too_long": sum(not one.fits for one in made)}
+    shown = sample_transcripts(dialogues, turns, LOOKED_AT, section.seed)
+    return Judged(facts, _answers(turns), _samples(predictor, dialogues), [_counted(facts["counts"])]), shown
 
 
 def written_places(messages: Sequence[Message]) -> list[int]:
@@ -137,42 +119,27 @@ def _samples(predictor: Predictor, dialogues: Mapping[str, Sequence[Message]]) -
     return found
 
 
-def save(judged: Judged, section: Evaluate, data: Path, records: Path) -> None:
-    """Write report.json and predictions.parquet (data), sample rows and transcripts (records)."""
-    (data / "report.json").write_text(json.dumps(judged.facts, indent=1, sort_keys=True), encoding="utf-8")
-    turns = [asdict(turn) for turn in judged.turns]
+def _answers(turns: Sequence[Turn]) -> pd.DataFrame:
+    """A row per turn: true and written message as JSON."""
     columns = {
-        "id": [turn["dialogue"] for turn in turns],
-        "turn": [turn["position"] for turn in turns],
-        "true": [json.dumps(turn["expected"], ensure_ascii=False) for turn in turns],
-        "written": [json.dumps(turn["written"], ensure_ascii=False) for turn in turns],
-        "ended": [turn["ended"] for turn in turns],
+        "id": [turn.dialogue for turn in turns],
+        "turn": [turn.position for turn in turns],
+        "true": [json.dumps(turn.expected, ensure_ascii=False) for turn in turns],
+        "written": [json.dumps(turn.written, ensure_ascii=False) for turn in turns],
+        "ended": [turn.ended for turn in turns],
     }
-    pq.write_table(pa.table(columns), data / "predictions.parquet", compression="zstd")
-    text = json.dumps(judged.samples, ensure_ascii=False, indent=1)
-    (records / "samples.json").write_text(text, encoding="utf-8")
-    shown = sample_transcripts(judged.dialogues, judged.turns, LOOKED_AT, section.seed)
+    return pd.DataFrame(columns)
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return (
+        f"Searches due {counts['calls_due']:,}, written {counts['calls_written']:,}; ended by the model "
+        f"{counts['ended']:,} of {counts['turns']:,}; histories too long for it {counts['too_long']:,}, each counted "
+        "as an empty turn. Transcripts: transcripts.html."
+    )
+
+
+def save_transcripts(shown: Sequence[Transcript], records: Path) -> None:
+    """Write some test dialogues with what the model wrote beside the truth, as a page and as Markdown."""
     (records / "transcripts.html").write_text(page(shown), encoding="utf-8")
     (records / "transcripts.md").write_text(markdown(shown), encoding="utf-8")
-
-
-def describe(judged: Judged) -> str:
-    """The report as Markdown."""
-    facts = judged.facts
-    counts, names = facts["counts"], facts["scores"]
-    lines = [
-        f"# evaluate: {counts['turns']:,} turns of {counts['dialogues']:,} test dialogues, each after the true history",
-        "",
-        f"| | this model | interval | {' | '.join(facts['baselines'])} |",
-        "|---|---:|---:|" + "---:|" * len(facts["baselines"]),
-    ]
-    for name, value in names.items():
-        low, high = facts["intervals"].get(name, (None, None))
-        between = "" if low is None else f"{low:.4f} – {high:.4f}"
-        others = [f"{one[name]:.4f}" if name in one else "" for one in facts["baselines"].values()]
-        lines.append(f"| {name.replace('_', ' ')} | {value:.4f} | {between} | {' | '.join(others)} |")
-    lines += ["", f"Searches due {counts['calls_due']:,}, written {counts['calls_written']:,}; ended by the model "
-              f"{counts['ended']:,} of {counts['turns']:,}; histories too long for it {counts['too_long']:,}, "
-              f"each counted as an empty turn. Intervals: {facts['confidence']:.0%} bootstrap over "
-              "dialogues. Transcripts: transcripts.html."]  # fmt: skip
-    return "\n".join(lines)

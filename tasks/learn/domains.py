@@ -13,6 +13,7 @@ from configs.models import ImageModel, TextModel
 from configs.schema import Train
 
 from ..data.files import DataError
+from ..data.hotels import TABLE
 from ..data.lettering import drawable, lettering
 from ..data.losses import Criterion, balanced
 from ..text import encoding as text_encoding
@@ -22,7 +23,6 @@ from ..text import merging as text_merging
 from ..text import models as text_models
 from ..text import parts as text_parts
 from ..text.dialogue import DialogueEncoding, load_dialogue_encoding
-from ..text.dialogue_rows import HOTELS
 from ..text.tokenizer import TextTokenizer, load_tokenizer
 from ..vision import encoding as image_encoding
 from ..vision import feed as image_feed
@@ -186,7 +186,7 @@ class Dialogues(Texts):
 
     @property
     def preprocessing(self) -> tuple[str, ...]:  # type: ignore[override]
-        return (*Texts.preprocessing, *((HOTELS,) if self.encoding.tools else ()))
+        return (*Texts.preprocessing, *((TABLE,) if self.encoding.tools else ()))
 
     def feed(self, parts: Mapping[str, Any], seed: int = 0) -> Feed:
         encoding = self.encoding

@@ -10,8 +10,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from configs.encodings import READS
 from configs.schema import Evaluate
-from configs.scores import BASELINES, SCORES, sign
+from configs.scores import BASELINES, SCORES, not_better
 
 from ..data.files import DataError
 
@@ -22,8 +23,8 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Judged:
-    """What a model's test gave: facts (JSON-ready), answers (a row per test row, from `id` on), samples (id, text and
-    the answer's columns as a list), examples as Markdown."""
+    """What a model's test gave: facts (JSON-ready), answers (a row per test row or turn, from `id` on), samples (id,
+    content and the answer as the proof compares it), examples as Markdown."""
 
     facts: dict[str, Any]
     answers: pd.DataFrame
@@ -39,7 +40,7 @@ def state(
     scores = {name: found[name] for name in SCORES[kind] if found.get(name) is not None}
     return {
         "kind": kind,
-        "content": "text",
+        "content": READS[kind][0],
         "labels": [],
         "rows": rows,
         "confidence": section.confidence,
@@ -77,8 +78,8 @@ def save(judged: Judged, data: Path, records: Path) -> None:
     (records / "samples.json").write_text(text, encoding="utf-8")
 
 
-def describe(judged: Judged, title: str) -> str:
-    """The report as Markdown."""
+def describe(judged: Judged, title: str, units: str = "test rows") -> str:
+    """The report as Markdown; `units`: what the intervals are over."""
     facts = judged.facts
     lines = [
         f"# evaluate: {title}",
@@ -91,21 +92,10 @@ def describe(judged: Judged, title: str) -> str:
         between = "" if low is None else f"{low:.4f} – {high:.4f}"
         others = [f"{one[name]:.4f}" if name in one else "" for one in facts["baselines"].values()]
         lines.append(f"| {name.replace('_', ' ')} | {' | '.join([f'{value:.4f}', between, *others])} |")
-    lines += ["", f"Intervals: {facts['confidence']:.0%} bootstrap over test rows."]
+    lines += ["", f"Intervals: {facts['confidence']:.0%} bootstrap over {units}."]
     if beaten := not_better(facts):
         lines.append(f"**Not better than the baseline {' and '.join(beaten)}.**")
     return "\n".join([*lines, "", *judged.examples])
-
-
-def not_better(facts: Mapping[str, Any]) -> list[str]:
-    """Baselines that the model does not beat on the first score shown."""
-    first = next(iter(facts["shown"]), None)
-    if first is None:
-        return []
-    own = sign(first) * facts["scores"][first]
-    return [
-        name for name, values in facts["baselines"].items() if first in values and sign(first) * values[first] >= own
-    ]
 
 
 def cell(text: str, longest: int = 160) -> str:

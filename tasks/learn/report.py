@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.schema import Evaluate
-from configs.scores import sign
+from configs.scores import not_better
 
 from ..data.files import DataError
 from ..data.predictions import Predictions
@@ -165,19 +165,12 @@ def describe(scored: Scored, worst: int) -> str:
     lines.append(f"- log loss {scores['log_loss']:.4f}, calibration error {scores['calibration_error']:.4f}")
     if scored.domain.kind == "generative":
         lines.append(f"- the likeliest token is a label word in {facts['greedy_token_is_a_label']:.1%} of rows")
-    if better := not_better_than(facts):
+    if better := not_better(facts):
         lines.append(f"- **not better than the baseline {' and '.join(better)}**")
     mistakes = _mistakes(scored, worst)
     if mistakes:
         lines += ["", "Most confident mistakes:", "", "| row | true | predicted | p | row |", "|---|---|---|---:|---|"]
     return "\n".join(lines + mistakes)
-
-
-def not_better_than(facts: dict[str, Any]) -> list[str]:
-    """Baselines that the model does not beat on the first score shown."""
-    first = facts["shown"][0]
-    own = sign(first) * facts["scores"][first]
-    return [name for name, values in facts["baselines"].items() if sign(first) * values[first] >= own]
 
 
 def _mistakes(scored: Scored, count: int) -> list[str]:

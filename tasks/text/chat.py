@@ -9,21 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 from transformers import AutoModelForCausalLM
-from transformers.utils import logging as hf_logging
 
 from ..data.errors import DataError
-from ..data.hotels import Hotels, read_hotels
+from ..data.hotels import TABLE, Hotels, read_hotels
 from ..data.messages import Message, read_messages
 from .dialogue import DialogueEncoding, TooLongError, load_dialogue_encoding, prompt
 from .encoding import FILE
 from .generation import generate, stream
+from .loading import load_model
 from .replies import read_reply
 from .tokenizer import TextTokenizer, load_tokenizer
 from .writer import Sampling
 
-HOTELS = "hotels.jsonl"
 LONGEST = 256
 """Tokens of a turn where nothing else is said."""
 UNKNOWN = ("n", "stop", "frequency_penalty", "presence_penalty", "tools", "top_k")
@@ -53,13 +51,9 @@ class Predictor:
     def load(cls, folder: Path, device: str | None = None) -> "Predictor":
         """Read tokenizer.json, encoding.json, hotels.jsonl, config.json and model.safetensors."""
         encoding = load_dialogue_encoding(folder / FILE)
-        hf_logging.disable_progress_bar()
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.float32, use_safetensors=True, local_files_only=True
-        )
-        place = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        hotels = read_hotels(folder / HOTELS) if encoding.tools else None
-        return cls(encoding, load_tokenizer(folder, encoding.special), model.to(place).eval(), hotels)
+        model = load_model(AutoModelForCausalLM, folder, device)
+        hotels = read_hotels(folder / TABLE) if encoding.tools else None
+        return cls(encoding, load_tokenizer(folder, encoding.special), model, hotels)
 
     @property
     def tools(self) -> tuple[str, ...]:

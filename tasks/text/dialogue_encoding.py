@@ -8,7 +8,7 @@ from ..data.errors import DataError
 from ..data.messages import Message
 from .dialogue import DialogueEncoding
 from .endings import Ending, Kind, find_endings
-from .templates import CHATML, Template
+from .templates import CHATML, CHATML_TOKENS, Template
 from .tokenizer import TextTokenizer
 
 SYSTEM, USER = "Vardim", "Quoz"
@@ -65,7 +65,7 @@ def _texts(tokenizer: TextTokenizer) -> dict[str, str]:
 
 
 def _need_chatml(specials: Sequence[str]) -> None:
-    lacking = [token for token in ("<|im_start|>", "<|im_end|>") if token not in specials]
+    lacking = [token for token in CHATML_TOKENS if token not in specials]
     if lacking:
         raise DataError(
             f"the built-in chat template needs the special token {lacking[0]}, which this tokenizer has not; "

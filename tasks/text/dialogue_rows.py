@@ -16,20 +16,16 @@ from configs.settings import settings
 
 from ..data import hub
 from ..data.files import DataError
-from ..data.hotels import demo_hotels, read_hotels, tool_schema
+from ..data.hotels import TABLE, demo_hotels, read_hotels, tool_schema
 from ..data.ledger import dropped_rows
 from ..data.messages import Message, load_messages
 from .dialogue import DialogueEncoding, encode_dialogues
 from .dialogue_certificate import DialogueCertificate, certify_dialogues
 from .dialogue_encoding import make_dialogue_encoding
 from .parts import Part
-from .templates import CHATML, Template, read_template
+from .templates import CHATML, CHATML_TOKENS, Template, read_template
 from .tokenizer import TextTokenizer
 from .vocabulary import make_tokenizer
-
-HOTELS = "hotels.jsonl"
-"""The table on which the model's calls run, beside the tokenizer."""
-CHATML_TOKENS = ("<|im_start|>", "<|im_end|>")
 
 
 @dataclass(frozen=True)
@@ -51,7 +47,7 @@ def make_encoding(section: DialogueEncode, train: pd.DataFrame, folder: Path) ->
         path = section.tools.path
         hotels = demo_hotels() if path is None else read_hotels(settings().source(path))
         lines = [json.dumps(hotel.record(), ensure_ascii=False) for hotel in hotels.hotels]
-        (folder / HOTELS).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        (folder / TABLE).write_text("\n".join(lines) + "\n", encoding="utf-8")
         tools = [tool_schema()]
     learnt = isinstance(section.tokenizer, TrainedTokenizer)
     texts = [_plain(template, load_messages(one), tools) for one in train["messages"]] if learnt else []

@@ -11,11 +11,11 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 from transformers import AutoModelForMaskedLM
-from transformers.utils import logging as hf_logging
 
 from .collation import Matrix
 from .encoding import FILE, read_encoding
 from .inputs import require_texts
+from .loading import load_model
 from .masked_encoding import FIXED, MaskedEncoding, pad_masked
 from .segments import IGNORE_INDEX, Encoded
 from .tokenizer import TextTokenizer, load_tokenizer
@@ -48,12 +48,8 @@ class Predictor:
     def load(cls, folder: Path, device: str | None = None) -> "Predictor":
         """Read tokenizer.json, encoding.json, config.json and model.safetensors."""
         encoding = read_encoding(folder / FILE, MaskedEncoding)
-        hf_logging.disable_progress_bar()
-        model = AutoModelForMaskedLM.from_pretrained(
-            folder, dtype=torch.float32, use_safetensors=True, local_files_only=True
-        )
-        place = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        return cls(encoding, load_tokenizer(folder, encoding.special), model.to(place).eval())
+        tokenizer = load_tokenizer(folder, encoding.special)
+        return cls(encoding, tokenizer, load_model(AutoModelForMaskedLM, folder, device))
 
     def frame(self, texts: Sequence[str]) -> pd.DataFrame:
         """Columns filled, and probability: of the chosen tokens, multiplied where a text has several gaps.

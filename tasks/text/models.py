@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
-from torch import Tensor, nn
+from torch import nn
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -20,72 +20,23 @@ from configs.settings import settings
 
 from ..data import hub
 from ..data.files import DataError
-from ..data.losses import Criterion
 from .dialogue import DialogueEncoding
 from .encoding import Encoding
 from .packing import packs
 from .quantized import loading_options
-from .segments import IGNORE_INDEX
 from .seq2seq_encoding import Seq2SeqEncoding
 from .supervision import (
-    Scored,
     SupervisedMasks,
     SupervisedNumbers,
+    SupervisedRows,
     SupervisedTargets,
+    SupervisedTokens,
     check_foreteller,
     check_rewriter,
 )
 from .tokenizer import TextTokenizer
 
 AnyEncoding = Encoding | DialogueEncoding | Seq2SeqEncoding
-
-
-class SupervisedTokens(nn.Module):
-    """Causal language model whose head is computed only where the next token carries a label.
-
-    Same loss and gradients as the head at every position, since the others' loss is masked; the source of the
-    saving is that of "selective" heads in TRL and torchtune.
-    """
-
-    accepts_loss_kwargs = True
-
-    def forward(
-        self,
-        input_ids: Tensor,
-        labels: Tensor,
-        attention_mask: Tensor | None = None,
-        position_ids: Tensor | None = None,
-        num_items_in_batch: Tensor | int | None = None,
-    ) -> Scored:
-        """input_ids, attention_mask, labels: [batch, length], labels unshifted; logits: [supervised, vocabulary].
-
-        Several sequences in a row have position_ids [batch, length] that begin anew, in place of a mask.
-        """
-        model: Any = self
-        how = {"attention_mask": attention_mask} if position_ids is None else {"position_ids": position_ids}
-        hidden = model.base_model(input_ids=input_ids, **how, use_cache=False)[0]
-        targets = labels[:, 1:]
-        kept = targets != IGNORE_INDEX
-        logits = model.get_output_embeddings()(hidden[:, :-1][kept])
-        return Scored(loss=Criterion()(logits, targets[kept], num_items_in_batch), logits=logits)
-
-
-class SupervisedRows(nn.Module):
-    """Sequence classifier whose loss is the sum over rows divided by the rows of the whole effective batch."""
-
-    accepts_loss_kwargs = True
-    criterion = Criterion()
-
-    def forward(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor,
-        labels: Tensor,
-        num_items_in_batch: Tensor | int | None = None,
-    ) -> Scored:
-        """input_ids, attention_mask: [batch, length]; labels: [batch]; logits: [batch, classes]."""
-        logits = super().forward(input_ids=input_ids, attention_mask=attention_mask).logits
-        return Scored(loss=self.criterion(logits, labels, num_items_in_batch), logits=logits)
 
 
 FORMS: dict[str, tuple[Any, type[nn.Module]]] = {

@@ -10,11 +10,12 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
-from transformers.utils import logging as hf_logging
 
 from ..data.predictions import Predictions, from_logits
 from .collation import pad_rows
 from .encoding import FILE, Encoding, load_encoding
+from .inputs import require_texts
+from .loading import load_model
 from .tokenizer import TextTokenizer, load_tokenizer
 
 
@@ -32,19 +33,14 @@ class Predictor:
         """Read tokenizer.json, encoding.json, config.json and model.safetensors."""
         encoding = load_encoding(folder / FILE)
         tokenizer = load_tokenizer(folder, encoding.special)
-        hf_logging.disable_progress_bar()
         auto = AutoModelForCausalLM if encoding.kind == "generative" else AutoModelForSequenceClassification
-        model = auto.from_pretrained(folder, dtype=torch.float32, use_safetensors=True, local_files_only=True)
-        place = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        return cls(encoding, tokenizer, model.to(place).eval())
+        return cls(encoding, tokenizer, load_model(auto, folder, device))
 
     def predict(
         self, texts: Sequence[str], batch_size: int = 32, progress: Callable[[int, int], None] = lambda done, of: None
     ) -> Predictions:
         """Score texts, batched by length. Raises ValueError for what is not a text."""
-        odd = next((text for text in texts if not isinstance(text, str)), None)
-        if odd is not None:
-            raise ValueError(f"each row needs a text, got {odd!r}; drop or fill rows without one")
+        require_texts(texts)
         encoded = self.encoding.encode(self.tokenizer, texts)
         order = np.argsort(encoded.lengths, kind="stable")
         logits = np.empty((len(texts), len(self.encoding.labels)))

@@ -10,11 +10,11 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 from transformers import AutoModelForSequenceClassification
-from transformers.utils import logging as hf_logging
 
 from .collation import pad_rows
 from .encoding import FILE, read_encoding
 from .inputs import require_texts
+from .loading import load_model
 from .regression_encoding import RegressionEncoding
 from .tokenizer import TextTokenizer, load_tokenizer
 
@@ -32,12 +32,8 @@ class Predictor:
     def load(cls, folder: Path, device: str | None = None) -> "Predictor":
         """Read tokenizer.json, encoding.json, config.json and model.safetensors."""
         encoding = read_encoding(folder / FILE, RegressionEncoding)
-        hf_logging.disable_progress_bar()
-        model = AutoModelForSequenceClassification.from_pretrained(
-            folder, dtype=torch.float32, use_safetensors=True, local_files_only=True
-        )
-        place = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        return cls(encoding, load_tokenizer(folder, encoding.special), model.to(place).eval())
+        tokenizer = load_tokenizer(folder, encoding.special)
+        return cls(encoding, tokenizer, load_model(AutoModelForSequenceClassification, folder, device))
 
     @torch.inference_mode()
     def predict(

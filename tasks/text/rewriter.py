@@ -10,11 +10,11 @@ import pandas as pd
 import torch
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForSeq2SeqLM
-from transformers.utils import logging as hf_logging
 
 from .encoding import FILE
 from .generation import Generated, generate
 from .inputs import require_texts
+from .loading import load_model
 from .segments import IGNORE_INDEX
 from .seq2seq_encoding import Seq2SeqEncoding, join_pairs, load_seq2seq_encoding, pad_pairs
 from .tokenizer import TextTokenizer, load_tokenizer
@@ -41,12 +41,8 @@ class Predictor:
     def load(cls, folder: Path, device: str | None = None) -> "Predictor":
         """Read tokenizer.json, encoding.json, config.json and model.safetensors."""
         encoding = load_seq2seq_encoding(folder / FILE)
-        hf_logging.disable_progress_bar()
-        model = AutoModelForSeq2SeqLM.from_pretrained(
-            folder, dtype=torch.float32, use_safetensors=True, local_files_only=True
-        )
-        place = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        return cls(encoding, load_tokenizer(folder, encoding.special), model.to(place).eval())
+        tokenizer = load_tokenizer(folder, encoding.special)
+        return cls(encoding, tokenizer, load_model(AutoModelForSeq2SeqLM, folder, device))
 
     def write(
         self, texts: Sequence[str], batch_size: int = 32, longest: int | None = None,

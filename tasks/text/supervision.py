@@ -1,5 +1,4 @@
-"""What training asks of models that rewrite, foretell a number or foretell hidden tokens: a batch in, loss and logits
-out."""
+"""What training asks of a text model of each kind: a batch in, loss and logits out."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,54 @@ class Scored(ModelOutput):
 
     loss: Tensor | None = None
     logits: Tensor | None = None
+
+
+class SupervisedTokens(nn.Module):
+    """Causal language model whose head is computed only where the next token carries a label.
+
+    Same loss and gradients as the head at every position, since the others' loss is masked; the source of the
+    saving is that of "selective" heads in TRL and torchtune.
+    """
+
+    accepts_loss_kwargs = True
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        labels: Tensor,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Scored:
+        """input_ids, attention_mask, labels: [batch, length], labels unshifted; logits: [supervised, vocabulary].
+
+        Several sequences in a row have position_ids [batch, length] that begin anew, in place of a mask.
+        """
+        model: Any = self
+        how = {"attention_mask": attention_mask} if position_ids is None else {"position_ids": position_ids}
+        hidden = model.base_model(input_ids=input_ids, **how, use_cache=False)[0]
+        targets = labels[:, 1:]
+        kept = targets != IGNORE_INDEX
+        logits = model.get_output_embeddings()(hidden[:, :-1][kept])
+        return Scored(loss=Criterion()(logits, targets[kept], num_items_in_batch), logits=logits)
+
+
+class SupervisedRows(nn.Module):
+    """Sequence classifier whose loss is the sum over rows divided by the rows of the whole effective batch."""
+
+    accepts_loss_kwargs = True
+    criterion: Any = Criterion()
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        labels: Tensor,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Scored:
+        """input_ids, attention_mask: [batch, length]; labels: [batch]; logits: [batch, classes]."""
+        logits = super().forward(input_ids=input_ids, attention_mask=attention_mask).logits
+        return Scored(loss=self.criterion(logits, labels, num_items_in_batch), logits=logits)
 
 
 class SupervisedTargets(nn.Module):
@@ -46,22 +93,16 @@ class SupervisedTargets(nn.Module):
         return Scored(loss=Criterion()(logits, labels[kept], num_items_in_batch), logits=logits)
 
 
-class SupervisedNumbers(nn.Module):
+def squared_error(logits: Tensor, labels: Tensor, items: Tensor | int | None) -> Tensor:
+    """Sum of squared errors of logits [rows, 1] against numbers [rows], divided by `items`, else by the rows."""
+    total = (logits[:, 0].float() - labels.float()).square().sum()
+    return total / (len(labels) if items is None else items)
+
+
+class SupervisedNumbers(SupervisedRows):
     """Sequence classifier with one output; its loss is the squared error against a normalised number."""
 
-    accepts_loss_kwargs = True
-
-    def forward(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor,
-        labels: Tensor,
-        num_items_in_batch: Tensor | int | None = None,
-    ) -> Scored:
-        """input_ids, attention_mask: [batch, length]; labels: float [batch]; logits: [batch, 1]."""
-        logits = super().forward(input_ids=input_ids, attention_mask=attention_mask).logits
-        total = (logits[:, 0].float() - labels.float()).square().sum()
-        return Scored(loss=total / (len(labels) if num_items_in_batch is None else num_items_in_batch), logits=logits)
+    criterion = staticmethod(squared_error)
 
 
 class SupervisedMasks(nn.Module):

@@ -42,7 +42,8 @@ CHATML = """\
 {%- if add_generation_prompt %}
     {{- '<|im_start|>assistant\\n' }}
 {%- endif %}"""
-"""The built-in template, for a tokenizer with <|im_start|> and <|im_end|> and no template of its own."""
+"""The built-in template, for a tokenizer with CHATML_TOKENS and no template of its own."""
+CHATML_TOKENS = ("<|im_start|>", "<|im_end|>")
 CLOCK = """\
 {%- macro strftime_now(format) %}\
 {{- format | replace('%Y', '2024') | replace('%y', '24') | replace('%m', '07') | replace('%d', '26') \

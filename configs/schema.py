@@ -17,6 +17,7 @@ from .phases import Phase, Schedule
 from .scores import BASELINES, SCORES, Score
 from .sources import Source, holds
 from .splitting import HashSplit, Split, require_fit
+from .timetable import Timetable
 
 Loss = Literal["cross_entropy", "nll", "bce", "softmax_bce", "mse", "euclidean", "cosine"]
 HF_PRESET: dict[str, Any] = {
@@ -161,7 +162,7 @@ class Register:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Recipe:
-    """One recipe: eight sections in the order of the pipeline, and a name."""
+    """One recipe: eight sections in the order of the pipeline, a name, and perhaps a schedule."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
     """Names the flow run and the MLflow experiment."""
@@ -173,6 +174,8 @@ class Recipe:
     train: Train
     evaluate: Evaluate = Evaluate()
     register: Register
+    schedule: Timetable | None = None
+    """When it runs by itself, once `temper up` serves it."""
 
     @field_validator("split", mode="before")
     @classmethod

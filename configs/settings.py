@@ -5,6 +5,8 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from .servers import known
+
 HOME = Path(__file__).resolve().parent.parent
 
 
@@ -20,7 +22,7 @@ class Settings(BaseSettings):
     data: Path = Path("data")
     """Where relative source paths start."""
     tracking_uri: str | None = Field(default=None, validation_alias="MLFLOW_TRACKING_URI")
-    """MLflow's tracking store; default the SQLite database mlruns/mlflow.db in home."""
+    """MLflow's tracking store; default the server that `temper up` keeps, else the SQLite database mlruns/mlflow.db."""
     threads: int | None = Field(default=None, ge=1)
     """Threads of a training; default torch's own choice."""
     allow_private_sources: bool = False
@@ -42,7 +44,15 @@ class Settings(BaseSettings):
     @property
     def tracking(self) -> str:
         """Absolute URI of the tracking store."""
-        return self.tracking_uri or f"sqlite:///{self.mlruns / 'mlflow.db'}"
+        if self.tracking_uri:
+            return self.tracking_uri
+        servers = known(self.mlruns)
+        return servers.mlflow if servers else self.database
+
+    @property
+    def database(self) -> str:
+        """URI of MLflow's SQLite database in home."""
+        return f"sqlite:///{self.mlruns / 'mlflow.db'}"
 
     def source(self, path: str) -> Path:
         """A source path of a recipe, absolute."""

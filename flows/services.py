@@ -21,7 +21,7 @@ import contextlib, os, signal, sys, threading, time
 for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, signal.SIG_IGN)
 import uvicorn
-server = uvicorn.Server(uvicorn.Config("prefect.server.api.server:create_app", factory=True, host="127.0.0.1",
+server = uvicorn.Server(uvicorn.Config("flows.prefect_server:app", factory=True, host="127.0.0.1",
                                        port=int(sys.argv[1]), log_level="error", lifespan="on"))
 server.capture_signals = contextlib.nullcontext
 def end_with_stdin():
@@ -43,7 +43,8 @@ class ServiceError(RuntimeError):
 
 @contextmanager
 def prefect_api() -> Iterator[str]:
-    """Address of Prefect's API: the one that is configured, else a server of our own for as long as this lasts.
+    """Address of Prefect's API: the one that is configured, that of `temper up`, else a server for as long as this
+    lasts.
 
     Prefect would start such a server itself, but only after loading it into this process too. Same command, same
     database, loopback only. Raises ServiceError.
@@ -53,9 +54,19 @@ def prefect_api() -> Iterator[str]:
     if configured := PREFECT_API_URL.value():
         yield str(configured)
         return
-    process, url = start_server()
     from prefect.settings import temporary_settings
 
+    from configs.servers import known
+    from configs.settings import settings
+
+    if servers := known(settings().mlruns):
+        with temporary_settings({PREFECT_API_URL: servers.prefect}):
+            try:
+                yield servers.prefect
+            finally:
+                _drain()
+        return
+    process, url = start_server()
     try:
         _wait(process, url)
         with temporary_settings({PREFECT_API_URL: url}):

@@ -9,7 +9,9 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, ViewType
 
-from ..artifact import Artifact, Version
+from configs.settings import settings
+
+from ..artifact import Artifact, Version, read_manifest
 from . import runs
 
 TEST_SPLIT = "temper.test_split"
@@ -80,6 +82,22 @@ def profiles(version: Version) -> tuple[str, dict[str, Any], dict[str, Any]] | N
         before, now = (_profile(client, run_id) for run_id in (str(known.run_id), version.run_id))
         if before is not None and now is not None:
             return str(known.version), before, now
+    return None
+
+
+def rows_before(model: str) -> tuple[str, Artifact] | None:
+    """Number of a model's newest version, and the download that it was made of; None where the store has it no more."""
+    client = runs.client()
+    every = client.search_model_versions(f"name = '{model}'")
+    for known in sorted(every, key=lambda known: -int(known.version)):
+        digest = known.tags.get("temper.digest.download")
+        for manifest in (settings().store / "download").glob("*/manifest.json") if digest else ():
+            try:
+                found = read_manifest(manifest.parent)
+            except ValueError:  # damaged: the next run that meets it says so
+                continue
+            if found["digest"] == digest:
+                return str(known.version), Artifact("download", manifest.parent.name, str(digest))
     return None
 
 

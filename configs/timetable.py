@@ -1,0 +1,52 @@
+"""When a recipe runs by itself: a cron line or an interval, a time zone, a random delay."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+from zoneinfo import available_timezones
+
+from cronsim import CronSim, CronSimError
+from pydantic import Field, field_validator, model_validator
+from pydantic.dataclasses import dataclass
+
+from .fields import STRICT, Positive
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Timetable:
+    """Read by `temper schedule` and `temper up`; no stage reads it."""
+
+    cron: str | None = None
+    """Five fields: minute, hour, day of month, month, day of week."""
+    interval: Positive | None = None
+    """Seconds between the beginnings of two runs."""
+    timezone: str = "UTC"
+    """Whose clock the cron line reads, such as Europe/Zurich."""
+    jitter: Annotated[int, Field(ge=0)] = 0
+    """Each run begins up to so many seconds later, at random, so that not all begin at once."""
+    overrides: tuple[str, ...] = ()
+    """Changes to the recipe in scheduled runs, as section.key=value."""
+
+    @field_validator("cron")
+    @classmethod
+    def _cron(cls, value: str | None) -> str | None:
+        if value is not None:
+            if len(value.split()) != 5:
+                raise ValueError(f"{value!r} is no cron line of five fields, such as '0 3 * * 1' for Mondays at three")
+            try:
+                next(CronSim(value, datetime.now(UTC)))
+            except (CronSimError, StopIteration):
+                raise ValueError(f"{value!r} is no cron line, or names no time at all") from None
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"{value!r} is no time zone; write UTC or one such as Europe/Zurich")
+        return value
+
+    @model_validator(mode="after")
+    def _one(self) -> "Timetable":
+        if (self.cron is None) == (self.interval is None):
+            raise ValueError("give either cron or interval (seconds)")
+        return self

@@ -1,0 +1,150 @@
+"""retrain: a recipe again and again: nothing is done while nothing changed, else its model meets the champion."""
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prefect import flow, get_run_logger, runtime
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from configs.load import load_recipe
+from configs.schema import Recipe
+from configs.settings import settings
+from tasks.artifact import Version
+from tasks.download import download
+from tasks.store.events import Event, heard_by
+from tasks.store.lock import locked
+
+from .finetune import finetune
+from .plan import plan
+
+if TYPE_CHECKING:
+    from tasks.artifact import Artifact
+
+EVENT = "temper.model"
+"""What automations listen to: temper.model.promoted, .kept, .undecided, .unchanged."""
+
+
+@flow(name="retrain", flow_run_name=lambda: f"retrain {Path(runtime.flow_run.parameters['recipe']).stem}",
+      persist_result=False)  # fmt: skip
+def retrain(recipe: str, overrides: list[str] | None = None) -> State[Any]:
+    """Run a recipe if its sources, its sections or its code have changed since the last time.
+
+    Args:
+        recipe: File of the recipe, read when the run begins.
+        overrides: Changes to it, each as section.key=value.
+    """
+    loaded = load_recipe(Path(recipe), overrides or [])
+    say = get_run_logger().info
+    with (
+        heard_by(lambda event: hear(event, say)),
+        alone(loaded.name, lambda: say("another run of it is at work; waiting")),
+    ):
+        delay(loaded)
+        stages, _, cached = plan(loaded, ask=True)
+        if settled := known(loaded, cached):
+            return unchanged(settled, say)
+        say("changed: %s", "; ".join(reasons(stages)))
+        tell_difference(loaded, say)
+        version = finetune(loaded)
+        return judged(loaded, version)
+
+
+@contextmanager
+def alone(name: str, waiting: Any) -> Iterator[None]:
+    """One run of a recipe at a time on this machine, and a mark of this run that lasts as long as its process."""
+    folder = settings().mlruns / "retrain"
+    mark = folder / f"{runtime.flow_run.id}.run"
+    with locked(mark), locked(folder / f"{name}.lock", waiting=waiting):
+        try:
+            yield
+        finally:
+            mark.unlink(missing_ok=True)
+
+
+def delay(recipe: Recipe) -> None:
+    """Wait for the schedule's jitter, if the schedule began this run."""
+    context = flow_run()
+    if recipe.schedule is not None and recipe.schedule.jitter and context.auto_scheduled:
+        time.sleep(random.Random(str(context.id)).uniform(0, recipe.schedule.jitter))
+
+
+def flow_run() -> Any:
+    """The flow run that is running."""
+    from prefect.context import FlowRunContext
+
+    context = FlowRunContext.get()
+    assert context is not None
+    return context.flow_run
+
+
+def known(recipe: Recipe, cached: "dict[str, Artifact]") -> dict[str, Any] | None:
+    """What the registry says of the model, where every stage is cached and the model is settled."""
+    import json
+
+    if "train" not in cached or "evaluate" not in cached:
+        return None
+    from tasks.tracking.registry import settled
+
+    scores = json.loads(cached["evaluate"].file("report.json").read_text(encoding="utf-8"))["scores"]
+    found = settled(recipe.register.model, cached["train"].digest, scores)
+    return None if found is None or found["undecided_on"] not in (None, cached["evaluate"].digest) else found
+
+
+def unchanged(found: dict[str, Any], say: Any) -> State[Any]:
+    """A run that had nothing to do, recorded as such."""
+    verdict = str(found["verdict"]).removeprefix("registered before; then ")
+    text = f"sources, recipe and code are those of version {found['version']} ({verdict})"
+    say(text)
+    create_markdown_artifact(f"# Nothing to do\n\n{text}.", key="retrain-summary")
+    return Completed(name="Unchanged", message=text)
+
+
+def reasons(stages: list[dict[str, Any]]) -> list[str]:
+    """What is new, by stage; stages behind the first that runs only wait for it."""
+    first = next((line for line in stages if line["status"] in ("run", "resumed")), None)
+    if first is None:
+        return ["the model is not registered yet"]
+    return [f"{first['stage']} {change}" for change in first["changed"][:8]] or [f"{first['stage']} was never run"]
+
+
+def tell_difference(recipe: Recipe, say: Any) -> None:
+    """Download, and say how the rows differ from those of the version before, where the store still has them."""
+    from tasks.tracking.data import rows_before
+
+    raw = download(recipe.download)
+    before = rows_before(recipe.register.model)
+    if before is None or before[1].digest == raw.digest:
+        return
+    from tasks.data.difference import difference
+    from tasks.data.rows import read_rows
+
+    found = difference(*(read_rows(one.file("rows.parquet")) for one in (before[1], raw)))
+    say("rows against version %s: %s", before[0], found.text)
+    create_table_artifact(found.lines, key="data-difference", description=f"Against version {before[0]}: {found.text}")
+
+
+def judged(recipe: Recipe, version: Version) -> State[Any]:
+    """The end of a run that registered something: its verdict as the state's name, and an event for automations."""
+    from prefect.events import emit_event
+
+    word = version.verdict.partition(":")[0].partition(" ")[0]
+    payload = {"model": version.name, "version": version.version, "verdict": version.verdict, "recipe": recipe.name}
+    emit_event(f"{EVENT}.{word}", {"prefect.resource.id": f"temper.model.{version.name}"}, payload=payload)
+    get_run_logger().info("%s version %s: %s", version.name, version.version, version.verdict)
+    lines = [f"# {version.name} version {version.version}", "", version.verdict, "", f"Recipe: {recipe.name}."]
+    create_markdown_artifact("\n".join(lines), key="retrain-summary")
+    return Completed(name=word.capitalize(), message=version.verdict)
+
+
+def hear(event: Event, say: Any) -> None:
+    """A stage's events as lines of the run's log."""
+    if event.kind == "finished":
+        say("%s %s in %.1f s", event.stage, {"run": "done"}.get(str(event.status), event.status), event.seconds)
+    elif event.kind in ("note", "failed"):
+        say("%s: %s", event.stage, event.text or "failed")

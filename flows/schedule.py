@@ -1,0 +1,164 @@
+"""temper schedule: recipes with a schedule become Prefect deployments of the flow retrain."""
+
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .failures import failures
+
+if TYPE_CHECKING:
+    from configs.schema import Recipe
+    from configs.timetable import Timetable
+
+POOL = "temper"
+"""Work pool of scheduled recipes unless another is named."""
+ANCHOR = datetime(2020, 1, 1, tzinfo=UTC)
+"""Intervals count from here, so that registering again moves no run."""
+
+Recipes = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="[RECIPE]...", help="Recipes with a schedule; when absent all such recipes in configs/."),
+]
+
+
+def command(
+    recipes: Recipes = None,
+    pool: Annotated[str, typer.Option("--pool", help="The work pool; one of type process is made if missing.")] = POOL,
+    remove: Annotated[bool, typer.Option("--remove", help="Take the recipes off the schedule instead.")] = False,
+) -> None:
+    """Put recipes on the schedule that they name (`schedule:`, cron or interval), as Prefect deployments.
+
+    `temper up` does this for the recipes in configs/ and runs them when their time comes. The deployments are called
+    retrain/NAME; their parameters are the recipe's file and overrides, read when a run begins, and can be changed in
+    Prefect's interface. Needs a Prefect server: the one of `temper up`, or that of PREFECT_API_URL.
+    """
+    from configs.load import RecipeError
+    from configs.settings import settings
+
+    with failures():
+        from prefect.settings import PREFECT_API_URL, temporary_settings
+
+        from configs.servers import known
+
+        servers = known(settings().mlruns)
+        api = PREFECT_API_URL.value() or (servers.prefect if servers else None)
+        if not api:
+            raise RecipeError("no Prefect server: start `temper up` first, or set PREFECT_API_URL")
+        found = [(path, scheduled(path)) for path in recipes] if recipes else in_configs(tell)
+        with temporary_settings({PREFECT_API_URL: str(api)}):
+            for path, recipe in found:
+                if remove:
+                    tell(unregister(recipe.name))
+                else:
+                    tell(register(path, recipe, pool))
+        if not found:
+            tell("no recipe in configs/ has a schedule")
+
+
+def tell(text: str) -> None:
+    """A line for the person at the terminal."""
+    print(text, file=sys.stderr)
+
+
+def scheduled(path: Path) -> "Recipe":
+    """A recipe that must have a schedule. Raises RecipeError."""
+    from configs.load import RecipeError, load_recipe
+
+    recipe = load_recipe(path)
+    if recipe.schedule is None:
+        raise RecipeError(f"{path}: has no schedule; add for example\nschedule:\n  cron: 0 3 * * 1\n  timezone: UTC")
+    load_recipe(path, recipe.schedule.overrides)
+    return recipe
+
+
+def in_configs(say: Any) -> "list[tuple[Path, Recipe]]":
+    """The recipes in configs/ that have a schedule; one that cannot be read is told and left out."""
+    import configs
+    from configs.load import RecipeError, load_recipe
+
+    found = []
+    for path in sorted(Path(configs.__file__).parent.glob("*.yaml")):
+        try:
+            recipe = load_recipe(path)
+        except RecipeError as error:
+            say(f"left out: {error}")
+            continue
+        if recipe.schedule is not None:
+            found.append((path, recipe))
+    return found
+
+
+def register(path: Path, recipe: "Recipe", pool: str) -> str:
+    """Make or renew the deployment of a recipe; what is said of it. For a process pool it runs in this folder."""
+    from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+    from prefect.types.entrypoint import EntrypointType
+
+    from .retrain import retrain
+
+    assert recipe.schedule is not None
+    here = {"command": f"{sys.executable} -m prefect.engine", "working_dir": str(Path.cwd())}
+    deployment: Any = retrain.to_deployment(
+        recipe.name,
+        schedule=timed(recipe.schedule),
+        parameters={"recipe": str(path.absolute()), "overrides": list(recipe.schedule.overrides)},
+        concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE),
+        description=f"Retrains {recipe.register.model} with the recipe {path.name} when its sources, sections or code "
+        "have changed. Parameters: the recipe's file and overrides (section.key=value), read when a run begins.",
+        tags=["temper", recipe.name],
+        work_pool_name=pool,
+        job_variables=here if pool_type(pool) == "process" else {},
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )
+    deployment.apply()
+    return f"{recipe.name}: {described(recipe.schedule)}"
+
+
+def unregister(name: str) -> str:
+    """Delete the deployment of a recipe."""
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectNotFound
+
+    with get_client(sync_client=True) as api:
+        try:
+            api.delete_deployment(api.read_deployment_by_name(f"retrain/{name}").id)
+        except ObjectNotFound:
+            return f"{name}: was not on the schedule"
+    return f"{name}: off the schedule"
+
+
+def pool_type(name: str) -> str:
+    """The type of a work pool; one of type process is made where there is none."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+    from prefect.workers.process import ProcessWorker
+
+    with get_client(sync_client=True) as api:
+        try:
+            return str(api.read_work_pool(name).type)
+        except ObjectNotFound:
+            template = ProcessWorker.get_default_base_job_template()
+            try:
+                api.create_work_pool(WorkPoolCreate(name=name, type="process", base_job_template=template))
+            except ObjectAlreadyExists:
+                return str(api.read_work_pool(name).type)
+            return "process"
+
+
+def timed(table: "Timetable") -> Any:
+    """The schedule as Prefect has it."""
+    from prefect.schedules import Cron, Interval
+
+    if table.cron is not None:
+        return Cron(table.cron, timezone=table.timezone)
+    assert table.interval is not None
+    return Interval(timedelta(seconds=table.interval), anchor_date=ANCHOR, timezone=table.timezone)
+
+
+def described(table: "Timetable") -> str:
+    """The schedule in words."""
+    when = f"cron {table.cron} ({table.timezone})" if table.cron else f"every {timedelta(seconds=table.interval or 0)}"
+    return when + (f", up to {table.jitter} s later" if table.jitter else "")

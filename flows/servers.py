@@ -1,0 +1,148 @@
+"""The two servers of `temper up`: what starts them, on which database, and whether they answer."""
+
+import os
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .doctor import database as look
+from .guarded import Guarded, child_environment
+from .services import ServiceError
+
+PATIENCE = 180.0
+"""Seconds that a server may take until it answers; a database that is migrated takes its time."""
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Where both servers keep what they know: Prefect's settings, MLflow's address."""
+
+    prefect: Mapping[str, str] = field(default_factory=dict)
+    mlflow: str | None = None
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server: its address and health page; command, environment and log where it is one of our own."""
+
+    name: str
+    url: str
+    health: str
+    port: int = 0
+    command: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    log: Path | None = None
+
+
+def databases(address: str | None) -> Stores:
+    """Both on PostgreSQL, or each on its SQLite file, which must be one that the installed package can use.
+
+    Raises ServiceError.
+    """
+    if address:
+        from .postgres import prepare
+
+        return Stores(*prepare(address))
+    from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL
+
+    from configs.settings import settings
+
+    places = {"Prefect": str(PREFECT_API_DATABASE_CONNECTION_URL.value()), "MLflow": settings().database}
+    for owner, url in places.items():
+        if url.startswith("sqlite") and not configured(owner):
+            found = look(owner, Path(url.partition(":///")[2]))
+            if found.state == "broken":
+                raise ServiceError(f"{found.what}: {found.found}; to mend it: {found.mend}")
+    return Stores()
+
+
+def configured(owner: str) -> str | None:
+    """The address of a server that somebody else keeps."""
+    if owner == "Prefect":
+        from prefect.settings import PREFECT_API_URL
+
+        return str(PREFECT_API_URL.value() or "") or None
+    found = os.environ.get("MLFLOW_TRACKING_URI", "")
+    return found.rstrip("/") if found.startswith("http") else None
+
+
+def prefect_server(port: int, stores: Stores) -> Server:
+    """Prefect's server with interface, scheduler and automations; pages of others are refused."""
+    from configs.settings import settings
+
+    if url := configured("Prefect"):
+        return Server("Prefect's server", url, f"{url}/health")
+    url = f"http://127.0.0.1:{port}/api"
+    env = child_environment(
+        PREFECT_API_URL=None,
+        PREFECT_SERVER_API_HOST="127.0.0.1",
+        PREFECT_SERVER_API_PORT=str(port),
+        PREFECT_UI_API_URL=url,
+        PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT="false",
+        TEMPER_DATABASE=None,
+        **stores.prefect,
+    )
+    log = settings().mlruns / "logs" / "prefect.log"
+    return Server("Prefect's server", url, f"{url}/health", port, (sys.executable, "-m", "flows.prefect_server",
+                                                                   str(port)), env, log)  # fmt: skip
+
+
+def mlflow_server(port: int, stores: Stores) -> Server:
+    """MLflow's tracking server and registry; clients write artifacts to their place themselves, as without it."""
+    from configs.settings import settings
+
+    place = settings()
+    if url := configured("MLflow"):
+        return Server("MLflow's server", url, f"{url}/health")
+    url = f"http://127.0.0.1:{port}"
+    env = child_environment(MLFLOW_TRACKING_URI=None, MLFLOW_BACKEND_STORE_URI=stores.mlflow or place.database,
+                            MLFLOW_DEFAULT_ARTIFACT_ROOT=(place.mlruns / "artifacts").as_uri(),
+                            MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false", TEMPER_DATABASE=None)  # fmt: skip
+    command = (sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+               "--no-serve-artifacts")  # fmt: skip
+    return Server("MLflow's server", url, f"{url}/health", port, command, env, place.mlruns / "logs" / "mlflow.log")
+
+
+def require_free(server: Server) -> None:
+    """Nobody may listen where the server is to be. Raises ServiceError."""
+    if not server.command:
+        return
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", server.port))
+        except OSError as error:
+            said = f"{server.name} cannot have port {server.port}: {error.strerror}"
+            if answers(server.health):
+                said += "; a server that this Temper did not start answers there, and is left alone"
+            option = "--prefect-port" if "Prefect" in server.name else "--mlflow-port"
+            raise ServiceError(f"{said}. End it, or choose another port with {option}") from None
+
+
+def answers(health: str) -> bool:
+    """Whether a health page says 200."""
+    try:
+        with urllib.request.urlopen(health, timeout=5) as answer:  # noqa: S310
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def wait(server: Server, process: Guarded | None) -> None:
+    """Until the server answers, and its process lives. Raises ServiceError."""
+    end = time.monotonic() + (PATIENCE if process else 5)
+    while time.monotonic() < end:
+        if process is not None and (code := process.ended()) is not None:
+            raise ServiceError(f"{server.name} ended with code {code}:\n{process.last_words()}")
+        if answers(server.health):
+            return
+        time.sleep(0.2)
+    if process is None:
+        variable = "PREFECT_API_URL" if "Prefect" in server.name else "MLFLOW_TRACKING_URI"
+        raise ServiceError(f"nothing answers at {server.health}; start {server.name}, or unset {variable}")
+    raise ServiceError(f"{server.name} did not answer within {PATIENCE:.0f} s; its log: {server.log}")

@@ -1,0 +1,127 @@
+"""temper up: Prefect's server, MLflow's server and the scheduled recipes, for as long as this command runs."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Annotated
+
+import typer
+
+from .failures import Terminated, failures
+from .guarded import Guarded, child_environment
+from .servers import Server, databases, mlflow_server, prefect_server, require_free, wait
+from .services import ServiceError
+
+PREFECT_PORT, MLFLOW_PORT = 4200, 5000
+GRACE = 25.0
+"""Seconds within which runs end, with a last word to their server."""
+POLLING = "5"
+"""Seconds between two looks of the worker for runs that are due."""
+
+Database = Annotated[
+    str | None,
+    typer.Option("--database", envvar="TEMPER_DATABASE", metavar="URL",
+                 help="postgresql://… for both servers (the variable keeps the password off the command line); default "
+                 "SQLite files."),
+]  # fmt: skip
+
+
+def command(
+    prefect_port: Annotated[int, typer.Option("--prefect-port", help="Port of Prefect's interface.")] = PREFECT_PORT,
+    mlflow_port: Annotated[int, typer.Option("--mlflow-port", help="Port of MLflow's interface.")] = MLFLOW_PORT,
+    database: Database = None,
+    pool: Annotated[str, typer.Option("--pool", help="Work pool whose runs are done here.")] = "temper",
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Runs at once, of different recipes.")] = 1,
+) -> None:
+    """Start both servers and every recipe in configs/ that has a schedule; stop all of it on Ctrl-C.
+
+    Binds to 127.0.0.1. Runs that are started elsewhere with the same home find these servers by themselves. A server
+    that is configured (PREFECT_API_URL, MLFLOW_TRACKING_URI) is used instead of one of its own. Runs whose process is
+    gone are marked as crashed first; of runs that were missed the newest is made up for.
+    """
+    from configs.servers import Servers, announce, claimed
+    from configs.settings import settings
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell started this in the background
+    with failures():
+        place = settings()
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(claimed(place.mlruns))
+            except BlockingIOError:
+                raise ServiceError(f"`temper up` is at work for {place.home} already; end that one first") from None
+            stores = databases(database)
+            servers = [prefect_server(prefect_port, stores), mlflow_server(mlflow_port, stores)]
+            running = start(stack, servers)
+            prefect, mlflow = (server.url for server in servers)
+            announce(place.mlruns, Servers(prefect, mlflow, os.getpid()))
+            tell(f"Prefect:  {prefect.removesuffix('/api')}\nMLflow:   {mlflow}\nArtifacts: {place.store}")
+            schedule(prefect, pool, shared=not servers[0].command)
+            running.append(start_worker(stack, prefect, mlflow, pool=pool, limit=limit))
+            tell("ready; Ctrl-C stops everything")
+            try:
+                stay(running)
+            except (KeyboardInterrupt, Terminated):
+                tell("stopping")
+
+
+def tell(text: str) -> None:
+    """Lines for the person at the terminal."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def start(stack: ExitStack, servers: Sequence[Server]) -> list[Guarded]:
+    """Start what is not configured already, all at once, and wait until each answers. Raises ServiceError."""
+    for server in servers:
+        require_free(server)
+    running = []
+    for server in servers:
+        if server.command:
+            tell(f"starting {server.name}; its log: {server.log}")
+            process = Guarded.start(server.name, server.command, env=server.env, grace=8.0, log=server.log)
+            stack.callback(process.end)
+            running.append(process)
+    for server in servers:
+        wait(server, next((one for one in running if one.name == server.name), None))
+    return running
+
+
+def schedule(prefect: str, pool: str, *, shared: bool) -> None:
+    """Mark what a crash left, put the recipes of configs/ on the schedule, and take off those that have none now."""
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from .orphans import mark_crashed, skip_missed
+    from .schedule import in_configs, pool_type, register
+
+    with temporary_settings({PREFECT_API_URL: prefect}):
+        pool_type(pool)
+        for path, recipe in in_configs(tell):
+            tell(f"scheduled {register(path, recipe, pool)}")
+        with get_client(sync_client=True) as api:
+            mark_crashed(api, tell, shared=shared)
+            skip_missed(api, tell)
+
+
+def start_worker(stack: ExitStack, prefect: str, mlflow: str, *, pool: str, limit: int) -> Guarded:
+    """The process that begins runs when they are due; what they say goes to this terminal."""
+    env = child_environment(PREFECT_API_URL=prefect, MLFLOW_TRACKING_URI=mlflow, PREFECT_WORKER_QUERY_SECONDS=POLLING,
+                            PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL="INFO", PREFECT_LOGGING_COLORS="false",
+                            TEMPER_DATABASE=None)  # fmt: skip
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", "process", "--limit",
+               str(limit), "--name", f"temper on {os.uname().nodename}"]  # fmt: skip
+    worker = Guarded.start("the worker", command, env=env, grace=GRACE)
+    stack.callback(worker.end)
+    return worker
+
+
+def stay(running: Sequence[Guarded]) -> None:
+    """Until a signal comes, or a part ends, which ends the rest. Raises ServiceError."""
+    while True:
+        for part in running:
+            if (code := part.ended()) is not None:
+                raise ServiceError(f"{part.name} ended with code {code}; everything was stopped. {part.last_words()}")
+        time.sleep(0.5)

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+import os
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -49,3 +50,7 @@ async def _make_schemas(address: str) -> None:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+if __name__ == "__main__":
+    prepare(os.environ["TEMPER_DATABASE"])

@@ -1,4 +1,4 @@
-"""temper up, temper schedule and retrain: three runs by themselves, a killed server, foreign ones, nothing left behind."""
+"""temper up, temper schedule, retrain: three runs by themselves, a killed server, foreign ones, nothing left."""
 
 import json
 import os

@@ -1,0 +1,210 @@
+"""Schedules in recipes, the claim on a home, guarded children, orphans, the difference of two states of the data."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from tiny import ROOT
+
+from configs import servers
+from configs.load import RecipeError, load_recipe
+from configs.settings import settings
+from flows.guarded import Guarded, child_environment
+from flows.orphans import held
+from flows.prefect_server import Guard, foreign
+from flows.retrain import reasons
+from tasks.data.difference import difference
+from tasks.data.rows import with_ids
+
+DEMO = ROOT / "configs" / "reviews_demo.yaml"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "said"),
+    [
+        ("{cron: 0 3 * * 8}", "is no cron line"),
+        ("{cron: 0 0 30 2 *}", "names no time at all"),
+        ("{cron: '@daily'}", "five fields"),
+        ("{cron: 0 3 * * 1, timezone: Mars}", "'Mars' is no time zone"),
+        ("{}", "either cron or interval"),
+        ("{cron: 0 3 * * 1, interval: 60}", "either cron or interval"),
+        ("{interval: 0}", "greater than or equal to 1"),
+        ("{interval: 60, jiter: 5}", "jitter"),
+    ],
+)
+def test_a_wrong_schedule_is_said(schedule: str, said: str) -> None:
+    with pytest.raises(RecipeError, match=said):
+        load_recipe(DEMO, [f"schedule={schedule}"])
+
+
+def test_a_schedule_is_in_no_key() -> None:
+    plain, timed = load_recipe(DEMO), load_recipe(DEMO, ["schedule={interval: 60, jitter: 5}"])
+    assert timed.schedule is not None
+    assert timed.schedule.jitter == 5
+    assert [getattr(plain, name) for name in ("download", "train")] == [
+        getattr(timed, name) for name in ("download", "train")
+    ]
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from configs.servers import Servers, announce, claimed
+with claimed(Path(sys.argv[1])):
+    announce(Path(sys.argv[1]), Servers("http://127.0.0.1:1/api", "http://127.0.0.1:2", 0))
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_servers_are_found_while_their_keeper_lives_and_no_longer(home: Path) -> None:
+    folder = settings().mlruns
+    assert settings().tracking.startswith("sqlite")
+    keeper = subprocess.Popen([sys.executable, "-c", HOLDER, str(folder)], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    try:
+        assert keeper.stdout is not None and keeper.stdout.readline() == "held\n"
+        assert settings().tracking == "http://127.0.0.1:2"
+        with pytest.raises(BlockingIOError), servers.claimed(folder):
+            pass
+        assert servers.known(folder) is not None, "a refused claim took the record away"
+    finally:
+        keeper.kill()
+        keeper.wait()
+        keeper.stdout.close()
+    assert (folder / "up.json").exists()  # a killed keeper leaves it, and nobody believes it
+    assert servers.known(folder) is None
+    assert settings().tracking.startswith("sqlite")
+
+
+CHILD = """
+import os, subprocess, sys, time
+grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+print(os.getpid(), grandchild.pid, flush=True)
+time.sleep(600)
+"""
+PARENT = """
+import sys, time
+from pathlib import Path
+from flows.guarded import Guarded, child_environment
+log, code = sys.argv[1:]
+child = Guarded.start("it", [sys.executable, "-c", code], env=child_environment(), grace=1.0, log=Path(log))
+time.sleep(600)
+"""
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_killed_parent_takes_its_children_and_theirs_along(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(log), CHILD], cwd=ROOT)
+    end = time.monotonic() + 60
+    while not (log.exists() and log.read_text().count(" ") == 1 and log.read_text().endswith("\n")):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    pids = [int(word) for word in log.read_text().split()]
+    assert all(map(alive, pids))
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    end = time.monotonic() + 60
+    while any(map(alive, pids)):
+        assert time.monotonic() < end, "a child outlived its killed parent"
+        time.sleep(0.05)
+
+
+def test_a_child_that_ends_is_seen_with_its_code_and_last_words(tmp_path: Path) -> None:
+    code = "print('cannot go on', flush=True); raise SystemExit(7)"
+    child = Guarded.start("it", [sys.executable, "-c", code], env=child_environment(), grace=1.0, log=tmp_path / "log")
+    assert child.process.wait(60) == 7
+    assert child.ended() == 7
+    assert child.last_words() == "cannot go on"
+    child.end()
+
+
+def test_a_child_that_does_not_listen_is_killed(tmp_path: Path) -> None:
+    code = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
+    )
+    child = Guarded.start("it", [sys.executable, "-c", code], env=child_environment(), grace=0.5, log=tmp_path / "log")
+    end = time.monotonic() + 60
+    while child.last_words() != "deaf":
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    child.end()
+    assert child.ended() == 128 + signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    ("headers", "refused"),
+    [
+        ({"host": "127.0.0.1:4200"}, False),
+        ({"host": "localhost"}, False),
+        ({"host": "[::1]:4200", "origin": "http://[::1]:4200"}, False),
+        ({"host": "127.0.0.1:4200", "origin": "http://localhost:4200"}, False),
+        ({"host": "rebound.example:4200"}, True),
+        ({"host": "127.0.0.1.rebound.example"}, True),
+        ({"host": "127.0.0.1:4200", "origin": "https://evil.example"}, True),
+        ({"host": "127.0.0.1:4200", "origin": "null"}, True),
+    ],
+)
+def test_foreign_names_and_pages_are_refused(headers: dict[str, str], refused: bool) -> None:
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    assert bool(foreign(raw)) == refused
+    sent: list[dict[str, Any]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {}
+
+    asyncio.run(Guard(app)({"type": "http", "headers": raw}, receive, send))
+    assert sent[0]["status"] == (403 if refused else 200)
+    sent.clear()
+    asyncio.run(Guard(app)({"type": "websocket", "headers": raw}, receive, send))
+    assert (sent[0]["type"] == "websocket.close") == refused
+
+
+def test_a_mark_is_held_as_long_as_its_process_lives(tmp_path: Path) -> None:
+    from tasks.store.lock import locked
+
+    mark = tmp_path / "one.run"
+    assert not held(mark)
+    with locked(mark):
+        assert held(mark)
+    assert not held(mark)
+
+
+def test_the_difference_of_two_states_counts_rows_and_names_drift() -> None:
+    before = with_ids(pd.DataFrame({"text": [f"text {n}" for n in range(400)], "label": ["a", "b"] * 200}))
+    more = pd.DataFrame({"text": [f"new {n}" for n in range(300)], "label": ["a"] * 300})
+    now = with_ids(pd.concat([before[["text", "label"]].iloc[50:], more], ignore_index=True))
+    found = difference(before, now)
+    assert (found.added, found.removed, found.stayed) == (300, 50, 350)
+    assert "label drifted" in found.text or "label shifted" in found.text
+    same = difference(before, before)
+    assert (same.added, same.removed, same.stayed) == (0, 0, 400)
+    assert same.text.endswith("no drift")
+
+
+def test_what_is_new_is_said_of_the_first_stage_that_runs() -> None:
+    lines = [
+        {"stage": "download", "status": "cached", "changed": []},
+        {"stage": "train", "status": "run", "changed": ["section.epochs 1 -> 2"]},
+        {"stage": "evaluate", "status": "unknown", "changed": ["waits for model"]},
+    ]
+    assert reasons(lines) == ["train section.epochs 1 -> 2"]
+    assert reasons([{"stage": "register", "status": "unknown", "changed": []}]) == ["the model is not registered yet"]

@@ -34,7 +34,8 @@ import great_expectations, pandas
 
 @flow(name="prepare", flow_run_name="{number}", persist_result=False)
 def prepare(number: int, path: str) -> float:
-    recipe = load_recipe(ROOT / "configs" / "reviews_demo.yaml", [*TINY, "download={kind: file, path: " + path + "}"])
+    source = "download={kind: file, path: " + path + "}"
+    recipe = load_recipe(ROOT / "configs" / "reviews_demo.yaml", [*TINY, "validate.min_rows=100", source])
     began = time.monotonic()
     made = stages[0](recipe.download)
     for name, one in zip(STAGES[1:], stages[1:]):
@@ -107,7 +108,7 @@ def on(what: str, folder: Path, runs: int, up: type) -> list[float | str]:
 
     from postgres import cluster
 
-    with nullcontext() if what == "SQLite" else cluster(folder) as address:
+    with nullcontext() if what == "SQLite" else cluster() as address:
         servers = up(folder, *(["--database", address] if address else []))
         servers.start()
         try:

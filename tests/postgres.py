@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,20 +22,23 @@ def programs() -> Path | None:
 
 
 @contextmanager
-def cluster(folder: Path) -> Iterator[str]:
-    """Start one, with a database that a user without further rights owns; its address."""
+def cluster() -> Iterator[str]:
+    """Start one, whose superuser is `temper`; its address. In a folder of its own: pytest keeps its folders to itself,
+    and PostgreSQL refuses to run as root."""
     bins = programs()
     if bins is None:
         pytest.skip("PostgreSQL is not installed (Debian's package postgresql)")
+    with tempfile.TemporaryDirectory(prefix="temper-pg-") as folder:
+        yield from serve(bins, Path(folder))
+
+
+def serve(bins: Path, folder: Path) -> Iterator[str]:
     as_other = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    data = folder / "pg"
+    data, password = folder / "data", folder / "password"
     data.mkdir()
-    (folder / "password").write_text(PASSWORD)
-    if as_other:
-        for path in (data, folder / "password"):
-            shutil.chown(path, "postgres", "postgres")
-        for parent in (folder, *folder.parents)[:-1]:
-            os.chmod(parent, parent.stat().st_mode | 0o011)
+    password.write_text(PASSWORD)
+    for path in (folder, data, password) if as_other else ():
+        shutil.chown(path, "postgres", "postgres")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -42,7 +46,7 @@ def cluster(folder: Path) -> Iterator[str]:
     def call(*words: str) -> None:
         subprocess.run([*as_other, *words], check=True, cwd="/", stdout=subprocess.DEVNULL, timeout=120)
 
-    call(str(bins / "initdb"), "-D", str(data), "-U", "temper", "--pwfile", str(folder / "password"), "-A",
+    call(str(bins / "initdb"), "-D", str(data), "-U", "temper", "--pwfile", str(password), "-A",
          "scram-sha-256", "-E", "UTF8", "--no-sync")  # fmt: skip
     options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories= -c fsync=off"
     call(str(bins / "pg_ctl"), "-D", str(data), "-w", "-l", str(data / "log"), "-o", options, "start")

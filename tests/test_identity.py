@@ -477,3 +477,18 @@ def test_a_source_file_counts_by_its_bytes(tmp_path: Path) -> None:
     assert key("download", replace(section, path=str(data / "copy.csv")), {}) == keys[0]
     (data / "copy.tsv").write_text("text,label\na,b\n")
     assert key("download", replace(section, path="copy.tsv"), {}) != keys[0], "it is read in another way"
+
+
+def test_many_threads_at_once_read_the_code_once() -> None:
+    """In two threads at once CPython 3.11's ast.parse may fail; seen with 16 flow runs in four processes."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from tasks.store import code
+
+    before, misses = code.closure("tasks.split"), code._closure.cache_info().misses
+    code._closure.cache_clear()
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(code.closure, ["tasks.split"] * 8))
+    assert found == [before] * 8
+    assert misses
+    assert code._closure.cache_info().misses == 1

@@ -20,7 +20,7 @@ def test_many_runs_at_once_all_complete(
 ) -> None:
     from contextlib import nullcontext
 
-    with cluster(tmp_path) if postgres else nullcontext() as address:
+    with cluster() if postgres else nullcontext() as address:
         up = Up(tmp_path, *(["--database", address] if postgres else []))
         request.addfinalizer(lambda: up.process and up.process.poll() is None and up.process.kill())
         up.start()
@@ -66,7 +66,7 @@ def test_an_address_that_does_not_work_is_said_without_its_password(address: str
     assert "s3cret" not in str(raised.value)
 
 
-def test_a_wrong_password_is_refused(tmp_path: Path) -> None:
-    with cluster(tmp_path) as address, pytest.raises(ServiceError, match="password authentication failed") as raised:
+def test_a_wrong_password_is_refused() -> None:
+    with cluster() as address, pytest.raises(ServiceError, match="password authentication failed") as raised:
         prepare(address.replace(PASSWORD, "wr0ng-one"))
     assert "wr0ng-one" not in str(raised.value)

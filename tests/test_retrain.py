@@ -208,3 +208,36 @@ def test_what_is_new_is_said_of_the_first_stage_that_runs() -> None:
     ]
     assert reasons(lines) == ["train section.epochs 1 -> 2"]
     assert reasons([{"stage": "register", "status": "unknown", "changed": []}]) == ["the model is not registered yet"]
+
+
+FIRST_USE = """
+import sys
+from tasks.tracking import runs
+print("ready", flush=True)
+sys.stdin.readline()
+found = runs.client()
+run = found.create_run(runs.experiment(found, "first"))
+found.log_param(run.info.run_id, "a", 1)
+print(run.info.run_id, flush=True)
+"""
+
+
+@pytest.mark.faults
+def test_four_first_uses_of_a_fresh_mlflow_database_at_once_all_survive(home: Path) -> None:
+    users = [subprocess.Popen([sys.executable, "-c", FIRST_USE], cwd=ROOT, stdin=subprocess.PIPE, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]  # fmt: skip
+    for user in users:
+        assert user.stdout is not None and user.stdout.readline() == "ready\n"
+    assert not (settings().mlruns / "mlflow.db").exists()
+    for user in users:
+        assert user.stdin is not None
+        user.stdin.write("go\n")
+        user.stdin.flush()
+    told = [user.communicate(timeout=280) for user in users]
+    assert [user.returncode for user in users] == [0] * 4, told
+    from tasks.tracking import runs
+
+    found = runs.client()
+    [experiment] = [one for one in found.search_experiments() if one.name == "first"]
+    made = {run.info.run_id for run in found.search_runs([experiment.experiment_id])}
+    assert made == {said.strip() for said, _ in told}

@@ -4,6 +4,7 @@ import ast
 import importlib.metadata
 import importlib.util
 import sys
+import threading
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -27,12 +28,21 @@ def _graph() -> grimp.ImportGraph:
     return grimp.build_graph("tasks", "configs", include_external_packages=True, cache_dir=None)
 
 
-@cache
 def closure(module: str) -> tuple[dict[str, str], dict[str, str]]:
     """Code digests by module and library versions by name, of all that `module` can reach by imports.
 
-    Imports inside functions count; imports for type checkers alone do too, which errs on the safe side.
+    Imports inside functions count; imports for type checkers alone do too, which errs on the safe side. One thread at
+    a time: in two at once CPython 3.11's `ast.parse` may raise SystemError (python/cpython#106905).
     """
+    with _TURN:
+        return _closure(module)
+
+
+_TURN = threading.Lock()
+
+
+@cache
+def _closure(module: str) -> tuple[dict[str, str], dict[str, str]]:
     graph, seen, libraries, waiting = _graph(), set(), set(), [module]
     while waiting:
         name = waiting.pop()

@@ -18,13 +18,22 @@ def mark_crashed(api: Any, say: Callable[[str], None], *, shared: bool) -> None:
     machine's where the server is `shared`; else it was handed to a worker that is gone.
     """
     for run in _runs(api, OPEN):
-        mark = settings().mlruns / "retrain" / f"{run.id}.run"
+        mark = _mark(run.id)
         if held(mark):
             say(f"{run.name}: still at work in a process that outlived its server; the next run waits for it")
         elif mark.exists() or not shared:
             _crash(api, run)
             mark.unlink(missing_ok=True)
             say(f"{run.name}: its process is gone; marked as crashed, the next run goes on from what it left")
+    for run in _runs(api, OPEN, flow="finetune"):  # inside a run that its worker has marked already
+        if run.parent_task_run_id is not None:
+            above = api.read_flow_run(api.read_task_run(run.parent_task_run_id).flow_run_id)
+            if above.state_type.value not in OPEN:
+                _crash(api, run)
+
+
+def _mark(run_id: Any) -> Path:
+    return settings().mlruns / "retrain" / f"{run_id}.run"
 
 
 def skip_missed(api: Any, say: Callable[[str], None]) -> None:
@@ -53,15 +62,15 @@ def held(mark: Path) -> bool:
     return False
 
 
-def _runs(api: Any, types: Sequence[str], before: datetime | None = None) -> list[Any]:
+def _runs(api: Any, types: Sequence[str], before: datetime | None = None, flow: str = "retrain") -> list[Any]:
     from prefect.client.schemas import filters as by
 
     due = by.FlowRunFilterExpectedStartTime(before_=before) if before else None
     wanted = by.FlowRunFilter(
         state=by.FlowRunFilterState(type=by.FlowRunFilterStateType(any_=list(types))), expected_start_time=due
     )
-    flow = by.FlowFilter(name=by.FlowFilterName(any_=["retrain"]))
-    return list(api.read_flow_runs(flow_filter=flow, flow_run_filter=wanted, limit=200))
+    named = by.FlowFilter(name=by.FlowFilterName(any_=[flow]))
+    return list(api.read_flow_runs(flow_filter=named, flow_run_filter=wanted, limit=200))
 
 
 def _crash(api: Any, run: Any) -> None:

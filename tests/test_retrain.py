@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -241,3 +242,44 @@ def test_four_first_uses_of_a_fresh_mlflow_database_at_once_all_survive(home: Pa
     [experiment] = [one for one in found.search_experiments() if one.name == "first"]
     made = {run.info.run_id for run in found.search_runs([experiment.experiment_id])}
     assert made == {said.strip() for said, _ in told}
+
+
+@pytest.mark.faults
+def test_runs_whose_process_is_gone_are_marked_and_a_living_one_is_left(harness: None, home: Path) -> None:
+    from prefect import flow
+    from prefect.client.orchestration import get_client
+    from prefect.states import Pending, Running, Scheduled
+
+    from flows.orphans import mark_crashed, skip_missed
+    from tasks.store.lock import locked
+
+    @flow(name="retrain")
+    def again() -> None: ...
+
+    folder, said = settings().mlruns / "retrain", []
+    with get_client(sync_client=True) as api:
+        dead, living, elsewhere, submitted = (
+            api.create_flow_run(again, state=state) for state in (Running(), Running(), Running(), Pending())
+        )
+        child = api.create_flow_run(again, state=Running())
+        folder.mkdir(parents=True)
+        (folder / f"{dead.id}.run").touch()
+        (folder / f"{child.id}.run").touch()
+        with locked(folder / f"{living.id}.run"):
+            mark_crashed(api, said.append, shared=True)
+        states = {run.id: api.read_flow_run(run.id).state_type.value for run in (dead, living, elsewhere, submitted)}
+        assert states == {dead.id: "CRASHED", living.id: "RUNNING", elsewhere.id: "RUNNING", submitted.id: "PENDING"}
+        assert sum("marked as crashed" in line for line in said) == 2
+        assert sum("outlived its server" in line for line in said) == 1
+        mark_crashed(api, said.append, shared=False)  # nobody else is at this server
+        assert api.read_flow_run(submitted.id).state_type.value == "CRASHED"
+        assert not list(folder.glob("*.run"))
+
+        flow_id = api.create_flow(again)
+        deployment = api.create_deployment(flow_id, "one", entrypoint="nowhere:again")
+        hours = [datetime.now(UTC) - timedelta(hours=hour) for hour in (3, 2, 1)] + [datetime.now(UTC) + timedelta(1)]
+        due = [api.create_flow_run_from_deployment(deployment, state=Scheduled(scheduled_time=at)) for at in hours]
+        skip_missed(api, said.append)
+        left = {run.id for run in api.read_flow_runs() if run.deployment_id == deployment}
+        assert left == {due[2].id, due[3].id}
+        assert "2 missed runs skipped" in said[-1]

@@ -6,10 +6,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,18 @@ evaluate: {bootstrap: 100}
 register: {model: tiny-trial}
 schedule: {interval: 15}
 """
-PATIENCE = 280.0
+AUTOMATION = """
+import sys
+from prefect.automations import Automation, EventTrigger
+from prefect.blocks.webhook import Webhook
+from prefect.events.actions import CallWebhook
+block = Webhook(url=sys.argv[1]).save("listener")
+trigger = EventTrigger(expect={"temper.model.promoted"}, posture="Reactive", threshold=1)
+payload = "{{ event.payload.model }} {{ event.payload.version }}"
+Automation(name="promoted", trigger=trigger, actions=[CallWebhook(block_document_id=block, payload=payload)]).create()
+"""
+"""As docs/running.md shows it, with a webhook for the notification."""
+PATIENCE = 400.0
 
 
 def free_ports(count: int) -> list[int]:
@@ -50,6 +63,28 @@ def free_ports(count: int) -> list[int]:
     finally:
         for probe in probes:
             probe.close()
+
+
+class Listener(BaseHTTPRequestHandler):
+    """Keeps what is posted to it."""
+
+    def do_POST(self) -> None:
+        self.server.heard.append(self.rfile.read(int(self.headers["content-length"])).decode())
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *words: Any) -> None: ...
+
+
+@pytest.fixture
+def listener() -> Iterator[HTTPServer]:
+    with HTTPServer(("127.0.0.1", 0), Listener) as server:
+        server.heard = []
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
 
 
 class Up:
@@ -149,17 +184,22 @@ def up(tmp_path: Path) -> Iterator[Up]:
 @pytest.mark.faults
 @pytest.mark.servers
 @pytest.mark.timeout(1500)
-def test_a_schedule_runs_by_itself_survives_a_kill_and_leaves_nothing(up: Up) -> None:
+def test_a_schedule_runs_by_itself_survives_a_kill_and_leaves_nothing(up: Up, listener: HTTPServer) -> None:
     recipe = up.folder / "tiny.yaml"
     recipe.write_text(RECIPE)
     grow(up.folder, 600)
     up.start()
+    told = f"http://127.0.0.1:{listener.server_port}"
+    api = {**up.env, "PREFECT_API_URL": f"http://127.0.0.1:{up.prefect}/api"}
+    subprocess.run([sys.executable, "-c", AUTOMATION, told], env=api, cwd=up.folder, check=True)
     assert "every 0:00:15" in up.temper("schedule", str(recipe)).stderr
 
     # the first run trains, the second has nothing to do, the third meets the champion on more rows
     up.wait_for("the first run", lambda: up.states()[:1])
     up.wait_for("the second run", lambda: up.states()[:2])
     assert up.states()[:2] == ["Promoted", "Unchanged"], up.said()
+    up.wait_for("the automation", lambda: listener.heard)
+    assert "tiny-trial 1" in listener.heard[0]
     grow(up.folder, 900)
     up.wait_for("the third run", lambda: [name for name in up.states()[2:] if name != "Unchanged"])
     assert "rows against version 1: 300 came, 0 went, 600 stayed" in up.said()

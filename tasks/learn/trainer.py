@@ -34,7 +34,8 @@ class CertifiedTrainer(Trainer):
     ) -> None:
         super().__init__(**options)
         # asked twice a step, each time a search of the whole path: 6 % of an epoch of MNIST
-        accelerate.optimizer.is_lomo_available = functools.cache(accelerate.optimizer.is_lomo_available)
+        if not hasattr(accelerate.optimizer.is_lomo_available, "cache_info"):
+            accelerate.optimizer.is_lomo_available = functools.cache(accelerate.optimizer.is_lomo_available)
         self.section, self.rates, self.truth = section, rates, truth
         self.class_ids = torch.tensor(class_ids) if class_ids else None
         self.shifts = getattr(self.model, "shifts_labels", True)

@@ -12,7 +12,7 @@ import typer
 
 from .failures import Terminated, failures
 from .guarded import Guarded, child_environment
-from .servers import Server, databases, mlflow_server, prefect_server, require_free, wait
+from .servers import Server, configured, databases, mlflow_server, prefect_server, require_free, wait
 from .services import ServiceError
 
 PREFECT_PORT, MLFLOW_PORT = 4200, 5000
@@ -49,15 +49,18 @@ def command(
     with failures():
         place = settings()
         with ExitStack() as stack:
+            own = not (configured("Prefect") and configured("MLflow"))
             try:
-                stack.enter_context(claimed(place.mlruns))
+                if own:  # workers beside servers elsewhere may share a home
+                    stack.enter_context(claimed(place.mlruns))
             except BlockingIOError:
                 raise ServiceError(f"`temper up` is at work for {place.home} already; end that one first") from None
             stores = databases(database)
             servers = [prefect_server(prefect_port, stores), mlflow_server(mlflow_port, stores)]
             running = start(stack, servers)
             prefect, mlflow = (server.url for server in servers)
-            announce(place.mlruns, Servers(prefect, mlflow, os.getpid()))
+            if own:
+                announce(place.mlruns, Servers(prefect, mlflow, os.getpid()))
             tell(f"Prefect:  {prefect.removesuffix('/api')}\nMLflow:   {mlflow}\nArtifacts: {place.store}")
             schedule(prefect, pool, shared=not servers[0].command)
             running.append(start_worker(stack, prefect, mlflow, pool=pool, limit=limit))

@@ -1,13 +1,23 @@
 """Both servers on one PostgreSQL database, many runs at once there and on SQLite, and wrong addresses."""
 
+import os
+import signal
+import subprocess
+import time
+import urllib.error
+from base64 import b64encode
+from collections.abc import Callable
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 
 import pytest
+import yaml
 from bench_concurrency import measure, told
 from postgres import PASSWORD, cluster
-from test_up import Up, ask
+from test_up import BIN, PATIENCE, ROOT, Up, ask, free_ports
 
 from flows.postgres import prepare
+from flows.servers import answers
 from flows.services import ServiceError
 
 
@@ -18,8 +28,6 @@ from flows.services import ServiceError
 def test_many_runs_at_once_all_complete(
     runs: int, postgres: bool, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    from contextlib import nullcontext
-
     with cluster() if postgres else nullcontext() as address:
         up = Up(tmp_path, *(["--database", address] if postgres else []))
         request.addfinalizer(lambda: up.process and up.process.poll() is None and up.process.kill())
@@ -39,6 +47,70 @@ def test_many_runs_at_once_all_complete(
         written = [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
         leaks = [path for path in [*written, up.log] if PASSWORD.encode() in path.read_bytes()]
         assert leaks == [], "the database's password is written down"
+
+
+@pytest.mark.faults
+@pytest.mark.servers
+@pytest.mark.timeout(900)
+def test_the_services_of_compose_work_together(tmp_path: Path) -> None:
+    """What compose.yaml starts, without containers: names and ports of its network become ones of this machine."""
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    ports = dict(zip(("prefect", "mlflow"), free_ports(2), strict=True))
+    with cluster() as address, ExitStack() as stack:
+
+        def here(text: str) -> str:
+            text = text.replace("${TEMPER_PASSWORD}", PASSWORD).replace("0.0.0.0", "127.0.0.1")
+            text = text.replace("@database:5432/temper", "@" + address.partition("@")[2])
+            for name, port in (("prefect", 4200), ("mlflow", 5000)):
+                for host in (name, "127.0.0.1", "localhost"):
+                    text = text.replace(f"{host}:{port}", f"127.0.0.1:{ports[name]}")
+            return text.replace("/artifacts", str(tmp_path / "artifacts")).replace(
+                "/home/temper", str(tmp_path / "home")
+            )
+
+        def start(name: str) -> subprocess.Popen[bytes]:
+            words = [here(word) for word in services[name]["command"]]
+            words = [str(ports[name]) if word in ("4200", "5000") else word for word in words]
+            env = {**os.environ, "HOME": str(tmp_path), "PREFECT_HOME": str(tmp_path / "prefect"),
+                   **{key: here(value) for key, value in services[name]["environment"].items()}}  # fmt: skip
+            log = stack.enter_context((tmp_path / f"{name}.log").open("wb"))
+            command = [BIN / words[0] if (BIN / words[0]).exists() else words[0], *words[1:]]
+            process = subprocess.Popen(command, env=env, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True)
+            stack.callback(end, process)
+            return process
+
+        assert start("schemas").wait(120) == 0, (tmp_path / "schemas.log").read_text()
+        start("prefect")
+        start("mlflow")
+        for name, page in (("prefect", "api/health"), ("mlflow", "health")):
+            until(lambda: answers(f"http://127.0.0.1:{ports[name]}/{page}"), tmp_path / f"{name}.log")  # noqa: B023
+        worker = start("worker")
+        until(lambda: "Worker 'temper on" in (tmp_path / "worker.log").read_text(), tmp_path / "worker.log")
+        pools = f"http://127.0.0.1:{ports['prefect']}/api/work_pools/filter"
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            ask(pools, {})
+        login = b64encode(f"temper:{PASSWORD}".encode()).decode()
+        assert "temper" in [pool["name"] for pool in ask(pools, {}, Authorization=f"Basic {login}")]
+        assert {"prefect", "mlflow"} <= by_schema(address).keys()
+        worker.terminate()
+        assert worker.wait(90) == 0
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def until(seen: Callable[[], bool], log: Path) -> None:
+    last = time.monotonic() + PATIENCE
+    while not seen():
+        assert time.monotonic() < last, log.read_text()
+        time.sleep(0.5)
 
 
 def by_schema(address: str) -> dict[str, set[str]]:

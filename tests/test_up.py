@@ -11,9 +11,11 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
@@ -249,6 +251,21 @@ def test_servers_refuse_foreign_names_and_pages_and_a_second_temper_up(up: Up) -
                 ask(url, body, **headers)
             assert refused.value.code in (401, 403), (url, headers)
     assert ask(api, {}, Origin=f"http://localhost:{up.prefect}") == []
+    recipe = up.folder / "nightly.yaml"
+    recipe.write_text(
+        RECIPE.replace("{interval: 15}", "{cron: 30 3 * * 1, timezone: Europe/Zurich, overrides: [train.epochs=5]}")
+    )
+    assert "cron 30 3 * * 1 (Europe/Zurich)" in up.temper("schedule", str(recipe)).stderr
+    [first, *_] = up.wait_for("runs by cron", up.runs)
+    assert first["parameters"] == {"recipe": str(recipe), "overrides": ["train.epochs=5"]}
+    local = datetime.fromisoformat(first["expected_start_time"]).astimezone(ZoneInfo("Europe/Zurich"))
+    assert (local.weekday(), local.hour, local.minute) == (0, 3, 30)
+    deployment = ask(f"http://127.0.0.1:{up.prefect}/api/deployments/name/retrain/tiny_trial")
+    form = deployment["parameter_openapi_schema"]["properties"]
+    assert (form["recipe"]["type"], form["recipe"]["description"][:18]) == ("string", "File of the recipe")
+    assert deployment["concurrency_options"]["collision_strategy"] == "ENQUEUE"
+    assert "off the schedule" in up.temper("schedule", "--remove", str(recipe)).stderr
+    assert up.runs() == []
     second = up.temper("up", code=1)
     assert "is at work for" in second.stderr
     other = Up(up.folder / "other") if (up.folder / "other").mkdir() is None else None

@@ -1,5 +1,6 @@
 """retrain: a recipe again and again: nothing is done while nothing changed, else its model meets the champion."""
 
+import json
 import random
 import time
 from collections.abc import Iterator
@@ -27,19 +28,21 @@ if TYPE_CHECKING:
     from tasks.artifact import Artifact
 
 EVENT = "temper.model"
-"""What automations listen to: temper.model.promoted, .kept, .undecided, .unchanged."""
+"""What automations listen to: temper.model.promoted, .kept, .undecided."""
+BEFORE = "registered before; then "
+"""What the registry puts before the verdict on a model that it finds again."""
 
 
 @flow(name="retrain", flow_run_name=lambda: f"retrain {Path(runtime.flow_run.parameters['recipe']).stem}",
       persist_result=False)  # fmt: skip
-def retrain(recipe: str, overrides: list[str] | None = None) -> State[Any]:
+def retrain(recipe: str, overrides: tuple[str, ...] = ()) -> State[Any]:
     """Run a recipe if its sources, its sections or its code have changed since the last time.
 
     Args:
         recipe: File of the recipe, read when the run begins.
         overrides: Changes to it, each as section.key=value.
     """
-    loaded = load_recipe(Path(recipe), overrides or [])
+    loaded = load_recipe(Path(recipe), overrides)
     say = get_run_logger().info
     with (
         heard_by(lambda event: hear(event, say)),
@@ -70,8 +73,13 @@ def alone(name: str, waiting: Any) -> Iterator[None]:
 def delay(recipe: Recipe) -> None:
     """Wait for the schedule's jitter, if the schedule began this run."""
     context = flow_run()
-    if recipe.schedule is not None and recipe.schedule.jitter and context.auto_scheduled:
-        time.sleep(random.Random(str(context.id)).uniform(0, recipe.schedule.jitter))
+    if recipe.schedule is not None and context.auto_scheduled:
+        time.sleep(lateness(str(context.id), recipe.schedule.jitter))
+
+
+def lateness(run_id: str, jitter: int) -> float:
+    """Seconds between 0 and `jitter`, drawn by the run's id."""
+    return random.Random(run_id).uniform(0, jitter)
 
 
 def flow_run() -> Any:
@@ -85,8 +93,6 @@ def flow_run() -> Any:
 
 def known(recipe: Recipe, cached: "dict[str, Artifact]") -> dict[str, Any] | None:
     """What the registry says of the model, where every stage is cached and the model is settled."""
-    import json
-
     if "train" not in cached or "evaluate" not in cached:
         return None
     from tasks.tracking.registry import settled
@@ -98,7 +104,7 @@ def known(recipe: Recipe, cached: "dict[str, Artifact]") -> dict[str, Any] | Non
 
 def unchanged(found: dict[str, Any], say: Any) -> State[Any]:
     """A run that had nothing to do, recorded as such."""
-    verdict = str(found["verdict"]).removeprefix("registered before; then ")
+    verdict = str(found["verdict"]).removeprefix(BEFORE)
     text = f"sources, recipe and code are those of version {found['version']} ({verdict})"
     say(text)
     create_markdown_artifact(f"# Nothing to do\n\n{text}.", key="retrain-summary")
@@ -133,7 +139,7 @@ def judged(recipe: Recipe, version: Version) -> State[Any]:
     """The end of a run that registered something: its verdict as the state's name, and an event for automations."""
     from prefect.events import emit_event
 
-    word = version.verdict.partition(":")[0].partition(" ")[0]
+    word = version.verdict.removeprefix(BEFORE).partition(":")[0].partition(" ")[0]
     payload = {"model": version.name, "version": version.version, "verdict": version.verdict, "recipe": recipe.name}
     emit_event(f"{EVENT}.{word}", {"prefect.resource.id": f"temper.model.{version.name}"}, payload=payload)
     get_run_logger().info("%s version %s: %s", version.name, version.version, version.verdict)

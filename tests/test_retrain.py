@@ -19,7 +19,7 @@ from configs.settings import settings
 from flows.guarded import Guarded, child_environment
 from flows.orphans import held
 from flows.prefect_server import Guard, foreign
-from flows.retrain import reasons
+from flows.retrain import lateness, reasons
 from tasks.data.difference import difference
 from tasks.data.rows import with_ids
 
@@ -177,6 +177,13 @@ def test_foreign_names_and_pages_are_refused(headers: dict[str, str], refused: b
     sent.clear()
     asyncio.run(Guard(app)({"type": "websocket", "headers": raw}, receive, send))
     assert (sent[0]["type"] == "websocket.close") == refused
+
+
+def test_jitter_is_a_delay_of_its_own_for_each_run() -> None:
+    late = [lateness(str(run), 300) for run in range(200)]
+    assert 0 <= min(late) < 30 and 270 < max(late) <= 300
+    assert late == [lateness(str(run), 300) for run in range(200)]
+    assert lateness("any", 0) == 0
 
 
 def test_a_mark_is_held_as_long_as_its_process_lives(tmp_path: Path) -> None:

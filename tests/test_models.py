@@ -23,6 +23,7 @@ from transformers import (
     GPT2LMHeadModel,
     TrainerCallback,
 )
+from transformers.utils import logging as hf_logging
 
 from configs.models import LocalModel, NewModel
 from configs.schema import Train
@@ -240,6 +241,16 @@ def test_new_models_that_cannot_work_are_refused(
 
 def load(folder: Path, encoding: Encoding = WRITER) -> Any:
     return build_model(LocalModel(kind="files", path=str(folder)), encoding, TOKENIZER, 7)
+
+
+def test_reading_weights_draws_no_bar(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    writer().save_pretrained(tmp_path)
+    hf_logging.enable_progress_bar()
+    GPT2LMHeadModel.from_pretrained(tmp_path)
+    assert "Loading weights" in capfd.readouterr().err, "or the bar is called otherwise by now"
+    load(tmp_path)
+    said = capfd.readouterr()
+    assert said.err == "" and said.out == ""
 
 
 def test_local_weights_are_loaded_and_only_a_head_may_be_new(tmp_path: Path) -> None:

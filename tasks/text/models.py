@@ -22,6 +22,7 @@ from ..data import hub
 from ..data.files import DataError
 from .dialogue import DialogueEncoding
 from .encoding import Encoding
+from .loading import read_weights
 from .packing import packs
 from .quantized import loading_options
 from .seq2seq_encoding import Seq2SeqEncoding
@@ -134,15 +135,8 @@ def _load(auto: Any, folder: Path, labels: dict[str, Any], base: str) -> PreTrai
         raise DataError(f"{folder}: no safetensors weights; Temper loads no other format")
     options = labels | loading_options(base)
     try:
-        model, found = auto.from_pretrained(
-            folder,
-            output_loading_info=True,
-            dtype=torch.float32,
-            use_safetensors=True,
-            local_files_only=True,
-            trust_remote_code=False,
-            ignore_mismatched_sizes=bool(labels),
-            **options,
+        model, found = read_weights(
+            auto, folder, output_loading_info=True, ignore_mismatched_sizes=bool(labels), **options
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise DataError(

@@ -93,11 +93,6 @@ def build_model(
     return trained
 
 
-def supervise(model: PreTrainedModel, generative: bool) -> PreTrainedModel:
-    """Give a writer or a classifier the forward that training uses."""
-    return take_forward(model, SupervisedTokens if generative else SupervisedRows)
-
-
 def take_forward(model: PreTrainedModel, mixin: type[nn.Module]) -> PreTrainedModel:
     """Give a model the forward that training uses; its class keeps its name, which is saved with it."""
     model.__class__ = type(type(model).__name__, (mixin, type(model)), {})

@@ -366,7 +366,7 @@ def test_recipes_that_make_no_sense_are_refused(changes: list[str], message: str
 
 
 def test_lora_is_of_texts_alone() -> None:
-    with pytest.raises(RecipeError, match=r"train\.lora is read only with texts"):
+    with pytest.raises(RecipeError, match=r"train\.lora is not read with encode\.kind: image"):
         load_recipe(ROOT / "configs" / "digits_demo.yaml", ["train.lora.rank=8"])
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, field_validator
 from pydantic.dataclasses import dataclass
 
-from .fields import STRICT, Positive, Share
+from .fields import PLURAL, STRICT, Positive, Share
 from .text_steps import (
     Control,
     Ftfy,
@@ -150,16 +150,13 @@ class Clean:
         kinds = {step.kind: wanted(step) for step in self.steps or ()}
         odd = {kind: wants for kind, wants in kinds.items() if wants not in (None, content)}
         if odd:
-            raise ValueError(f"clean.steps has {', '.join(odd)}, for {_PLURAL[min(odd.values())]}, but the recipe is "
-                             f"about {_PLURAL[content]}; take it out")  # fmt: skip
+            raise ValueError(f"clean.steps has {', '.join(odd)}, for {PLURAL[min(odd.values())]}, but the recipe is "
+                             f"about {PLURAL[content]}; take it out")  # fmt: skip
 
     @property
     def packages(self) -> tuple[str, ...]:
         """Packages of the extra `clean` that the steps need."""
         return tuple(sorted({name for step in self.steps or () for name in getattr(step, "needs", ())}))
-
-
-_PLURAL = {"text": "texts", "messages": "dialogues", "image": "images"}
 
 
 def wanted(step: Any) -> str | None:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from .fields import STRICT, Positive
+from .fields import STRICT, Positive, refuse_unread
 from .models import TokenizerSource
 
 Padding = Literal["longest", "max_length"]
@@ -84,6 +84,8 @@ class ImageEncode:
         given = self.normalise
         if isinstance(given, Pixels) and {len(given.mean), len(given.std)} != {channels}:
             raise ValueError(f"normalise: mode {self.mode} needs {channels} value(s) in mean and in std")
+        if self.size is None:
+            refuse_unread(self, ("fit",), "without size")
         if self.resize is not None and (self.size is None or self.resize < self.size):
             raise ValueError(f"resize {self.resize} needs a size that is not larger, got {self.size or 'none'}")
         return self

@@ -1,11 +1,12 @@
 """What must hold of the raw rows: `validate` in a recipe."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from .fields import STRICT, Positive, Share
+from .fields import PLURAL, STRICT, Positive, Share, refuse_unread
 
 Severity = Literal["fail", "quarantine", "warn"]
 Rule = Literal["labels", "chars", "nuls", "missing", "turns", "duplicates", "imbalance", "splits"]
@@ -84,9 +85,26 @@ class Validate:
             raise ValueError("severity.labels: quarantine needs `labels`, else every label found belongs to the set")
         return self
 
+    def require_fit(self, content: str, words: Mapping[str, str] | None) -> None:
+        """Raise ValueError for rules that rows of this content (text, messages, image) have not, and for a label set
+        that is not the one which the encoding has words for."""
+        for wants, names, rules in _OF_CONTENT:
+            if content != wants:
+                refuse_unread(self, names, f"with {PLURAL[content]}", "validate.")
+                for rule in rules:
+                    if rule in self.severity:
+                        raise ValueError(f"validate.severity.{rule} is not read with {PLURAL[content]}; leave it out")
+        if words is not None and self.labels is not None and set(words) != set(self.labels):
+            raise ValueError(f"encode.label_words names {sorted(words)}, validate.labels {sorted(self.labels)}")
+
     def severity_of(self, rule: Rule) -> Severity:
         """What breaking a rule means."""
         return self.severity.get(rule, USUAL.get(rule, "fail"))
 
 
+_OF_CONTENT: tuple[tuple[str, tuple[str, ...], tuple[Rule, ...]], ...] = (
+    ("text", ("min_chars", "max_chars"), ("chars", "nuls")),
+    ("messages", ("tools",), ("turns",)),
+)
+"""Contents with the fields and the rules that are read for them alone."""
 _MENDS: dict[Rule, str] = {"duplicates": "; use warn, and let `clean` drop the copies"}

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from .fields import STRICT, Positive, Repo, Share
+from .fields import STRICT, Positive, Repo, Share, refuse_unread
 from .weights import require_fit, require_known
 
 
@@ -127,6 +127,12 @@ class Mlp:
     """Layer normalisation before the last layer."""
     initial: Initial = "torch"
     """PyTorch's own initial weights, or Keras's (Glorot uniform, biases 0)."""
+
+    @model_validator(mode="after")
+    def _sloping(self) -> "Mlp":
+        if self.activation != "leaky_relu":
+            refuse_unread(self, ("slope",), "without activation: leaky_relu")
+        return self
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from .fields import STRICT, Positive, Share
@@ -51,6 +51,12 @@ class Sgd:
     """Nesterov's momentum."""
     weight_decay: NotNegative = 0.0
     """L2 penalty."""
+
+    @model_validator(mode="after")
+    def _moving(self) -> "Sgd":
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs a momentum above 0")
+        return self
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -28,12 +28,15 @@ SCORES: dict[str, tuple[Score, ...]] = {
 }
 """What a model of each kind is judged by."""
 BASELINES: dict[str, tuple[str, ...]] = {
+    "generative": ("majority", "tfidf"),
+    "classifier": ("majority", "tfidf"),
+    "image": ("majority", "centroid"),
     "dialogue": ("nearest",),
     "seq2seq": ("nearest",),
     "regression": ("mean", "tfidf"),
     "masked": ("majority",),
 }
-"""What models without classes can be compared with, which is what they are compared with where a recipe is silent."""
+"""What models of each kind can be compared with, which is what they are compared with where a recipe is silent."""
 LOWER = ("rmse", "mae", "loss", "perplexity", "log_loss", "calibration_error")
 """Scores of which less is better."""
 

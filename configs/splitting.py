@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from .fields import STRICT, Share
+from .fields import STRICT, Share, refuse_unread
 
 Similarity = Annotated[float, Field(ge=0.5, le=1)]
 NearCopies = Literal["drop", "report", "keep"]
@@ -95,6 +95,8 @@ Split = HashSplit | TimeSplit | GivenSplit
 
 def require_fit(split: Split, content: str) -> None:
     """Raise ValueError where a split reads what images do not have."""
+    if split.near_copies == "keep":
+        refuse_unread(split, ("similarity",), "with near_copies: keep", "split.")
     pictures = content == "image"
     if pictures and split.kind == "time":
         raise ValueError("split.kind time goes by a column of a table, which images do not have; use hash or given")

@@ -22,9 +22,10 @@ from tasks.learn.fit import Feed, Fitted, Voice, fit, training_arguments
 from tasks.learn.optimizers import make_optimizer
 from tasks.text.encoding import Encoding
 from tasks.text.feed import Rows, collate_rows
-from tasks.text.models import supervise
+from tasks.text.models import take_forward
 from tasks.text.parts import Part
 from tasks.text.segments import IGNORE_INDEX, Encoded
+from tasks.text.supervision import SupervisedTokens
 
 ENCODING = Encoding("generative", ("neg", "pos"), (4, 5), {"eos": 0}, 12, "longest", 1)
 TRAIN, VALIDATION = 22, 9
@@ -65,7 +66,7 @@ def tiny() -> Any:
     """Two heads, one layer, dropout 0.1."""
     torch.manual_seed(0)
     config = GPT2Config(vocab_size=40, n_positions=16, n_embd=16, n_layer=1, n_head=2, bos_token_id=0, eos_token_id=0)
-    return supervise(GPT2LMHeadModel(config), True)
+    return take_forward(GPT2LMHeadModel(config), SupervisedTokens)
 
 
 def section(**changes: Any) -> Train:

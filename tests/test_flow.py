@@ -39,6 +39,9 @@ def test_the_mlflow_run_is_complete(harness: None, heard: list[Event]) -> None:
     assert len(found.get_metric_history(version.run_id, "validation.loss")) >= 3
     names = {item.path for item in found.list_artifacts(version.run_id)}
     assert {"1-download", "2-validate", "7-evaluate", "recipe.yaml", "certificate.json", "report.json"} <= names
+    kept = {item.path for folder in ("1-download", "2-validate", "5-encode") for item in
+            found.list_artifacts(version.run_id, folder)}  # fmt: skip
+    assert {"1-download/provenance.json", "2-validate/data_docs.html", "5-encode/rows.png"} <= kept
     assert "prefect.flow_run_id" in data.tags
     held = found.get_model_version("reviews-demo", version.version)
     assert held.tags["temper.test.accuracy"] == repr(version.metrics["accuracy"])

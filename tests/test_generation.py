@@ -28,7 +28,8 @@ from transformers import (
 )
 
 from tasks.text.generation import Generated, generate, stream
-from tasks.text.models import supervise
+from tasks.text.models import take_forward
+from tasks.text.supervision import SupervisedTokens
 from tasks.text.writer import Sampling, Writer
 
 VOCABULARY, POSITIONS, PAD = 50, 48, 0
@@ -270,8 +271,9 @@ def test_what_goes_wrong_in_a_stream_reaches_its_reader() -> None:
 
 
 def test_models_that_cannot_write_are_refused() -> None:
+    supervised = take_forward(build("gpt2"), SupervisedTokens)
     refused = [
-        (supervise(build("gpt2"), True), "forward of training, which needs labels; load .* AutoModelForCausalLM"),
+        (supervised, "forward of training, which needs labels; load .* AutoModelForCausalLM"),
         (build("gpt2").train(), "in training mode"),
         (BertForSequenceClassification(BertConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1,
                                                   intermediate_size=8, vocab_size=50)).eval(), "cannot write"),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from configs import cleaning, literal, models, schema
 from configs.load import RecipeError, load_recipe, parse
 
+CONFIGS = Path(__file__).parent.parent / "configs"
 GOOD = """\
 name: good
 download:
@@ -142,6 +143,45 @@ def test_what_is_for_texts_is_refused_for_images(override: str, message: str) ->
         Path(__file__).parent.parent / "configs" / "digits_demo.yaml",
         ["clean.steps=[unreadable, duplicates]", "split.similarity=0.8"],
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "message"),
+    [
+        (
+            "digits_demo",
+            ["train.gradient_checkpointing=true"],
+            "gradient_checkpointing is not read with",
+        ),
+        ("digits_demo", ["train.step_factor=0.5"], "step_factor is not read without schedule: step"),
+        ("digits_demo", ["train.step_epochs=2"], "step_epochs is not read without schedule: step"),
+        ("mnist_mlp", ["train.model.slope=0.3"], "slope is not read without activation: leaky_relu"),
+        ("mnist_mlp", ["encode.fit=squash"], "fit is not read without size"),
+        ("mnist_mlp", ["train.optimizer={kind: sgd, nesterov: true}"], "nesterov needs a momentum above 0"),
+        (
+            "mnist_mlp",
+            ["evaluate.baselines=[tfidf]"],
+            "tfidf is none for encode.kind image",
+        ),
+        ("reviews_demo", ["evaluate.baselines=[centroid]"], "centroid is none for encode.kind generative; take of maj"),
+        ("reviews_demo", ["split.near_copies=keep", "split.similarity=0.9"], "is not read with near_copies: keep"),
+        ("reviews_demo", ["validate.tools={a: [b]}"], "validate.tools is not read with texts"),
+        ("reviews_demo", ["validate.severity={turns: warn}"], "validate.severity.turns is not read with texts"),
+        ("mnist_mlp", ["validate.max_chars=5"], "validate.max_chars is not read with images"),
+        ("hotel_demo", ["validate.severity={nuls: warn}"], "validate.severity.nuls is not read with dialogues"),
+    ],
+)
+def test_what_nothing_would_read_is_refused(name: str, overrides: list[str], message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        load_recipe(CONFIGS / f"{name}.yaml", overrides)
+
+
+def test_what_is_read_in_one_phase_is_not_refused() -> None:
+    load_recipe(
+        CONFIGS / "digits_demo.yaml", ["train.epochs=1", "train.phases=[{schedule: step}]", "train.step_factor=0.5"]
+    )
+    load_recipe(CONFIGS / "mnist_mlp.yaml", ["train.model.activation=leaky_relu", "train.model.slope=0.3"])
+    load_recipe(CONFIGS / "mnist_mlp.yaml", ["train.optimizer={kind: sgd, nesterov: true, momentum: 0.9}"])
 
 
 def write(path: Path, case: bytes | list[Change]) -> Path:

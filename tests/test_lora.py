@@ -38,7 +38,7 @@ from tasks.learn.phases import plan_phases
 from tasks.text.encoding import Encoding
 from tasks.text.lora import add_lora, probe_batch, scores
 from tasks.text.merging import TOLERANCE, export_merged
-from tasks.text.models import SupervisedTokens, supervise
+from tasks.text.models import SupervisedTokens, take_forward
 from tasks.text.parts import Part
 from tasks.text.quantized import require_quantization
 from tasks.text.segments import IGNORE_INDEX, Encoded
@@ -284,7 +284,7 @@ def test_a_head_whose_bias_would_be_lost_is_refused() -> None:
         PhiConfig(vocab_size=WORDS, hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2)
     )
     torch.nn.init.normal_(model.lm_head.bias)
-    supervise(model, True)
+    take_forward(model, SupervisedTokens)
     batch = probe_batch(model, 12, writer=True)
     with pytest.raises(DataError, match="new adapters change the scores of PhiForCausalLM"):
         add_lora(model, Lora(), batch, heads=(), tokens=(38, 39))
@@ -366,7 +366,7 @@ def test_recipes_that_make_no_sense_are_refused(changes: list[str], message: str
 
 
 def test_lora_is_of_texts_alone() -> None:
-    with pytest.raises(RecipeError, match=r"train\.lora is read only with texts"):
+    with pytest.raises(RecipeError, match=r"train\.lora is not read with encode\.kind: image"):
         load_recipe(ROOT / "configs" / "digits_demo.yaml", ["train.lora.rank=8"])
 
 

@@ -23,6 +23,7 @@ from transformers import (
     GPT2LMHeadModel,
     TrainerCallback,
 )
+from transformers.utils import logging as hf_logging
 
 from configs.models import LocalModel, NewModel
 from configs.schema import Train
@@ -33,9 +34,10 @@ from tasks.learn.trainer import CertifiedTrainer
 from tasks.text.baselines import WORD, tfidf
 from tasks.text.encoding import Encoding
 from tasks.text.feed import Rows, collate_rows
-from tasks.text.models import build_model, supervise
+from tasks.text.models import FORMS, build_model, take_forward
 from tasks.text.parts import Part
 from tasks.text.segments import IGNORE_INDEX, Encoded
+from tasks.text.supervision import SupervisedTokens
 from tasks.text.tokenizer import TextTokenizer
 
 WORDS = 40
@@ -96,7 +98,7 @@ def test_loss_and_gradients_are_those_of_transformers(kind: str) -> None:
     make, encoding = (writer, WRITER) if kind == "generative" else (reader, READER)
     rows = Rows(part(11))
     batch = collate_rows(encoding)([rows[i] for i in range(11)])
-    whole, ours = make(), supervise(make(), kind == "generative")
+    whole, ours = make(), take_forward(make(), FORMS[kind][1])
     theirs = whole(**batch)
     theirs.loss.backward()
     found = ours(**batch)
@@ -158,11 +160,11 @@ class Naive(nn.Module):
 def test_f16_the_gradient_does_not_depend_on_the_micro_batch(kind: str, tmp_path: Path) -> None:
     """13 rows: groups of 8 and 5, as 8x1, 4x2, 2x4 (its last micro-batch has one row) and 1x8."""
     make, encoding = (writer, WRITER) if kind == "generative" else (reader, READER)
-    wanted = gradients(supervise(make(), kind == "generative"), encoding, tmp_path / "8", batch_size=8)
+    wanted = gradients(take_forward(make(), FORMS[kind][1]), encoding, tmp_path / "8", batch_size=8)
     assert len(wanted) == 2, "8 rows, then an incomplete group of 5"
     worst = 0.0
     for size in (1, 2, 4):
-        model = supervise(make(), kind == "generative")
+        model = take_forward(make(), FORMS[kind][1])
         found = gradients(model, encoding, tmp_path / str(size), batch_size=size, accumulation=8 // size)
         worst = max(worst, *(relative(a, b) for a, b in zip(found, wanted, strict=True)))
     print("relative error", worst)
@@ -181,7 +183,9 @@ def test_the_effective_batch_is_the_mean_over_its_targets(tmp_path: Path) -> Non
     whole = writer()
     whole(**collate_rows(WRITER)([rows[i] for i in range(13)])).loss.backward()
     for size in (1, 3):
-        [found] = gradients(supervise(writer(), True), WRITER, tmp_path / str(size), batch_size=size, accumulation=13)
+        [found] = gradients(
+            take_forward(writer(), SupervisedTokens), WRITER, tmp_path / str(size), batch_size=size, accumulation=13
+        )
         assert relative(found, gradient(whole)) <= 1e-4
 
 
@@ -191,7 +195,7 @@ def test_gradient_checkpointing_changes_no_gradient(kind: str, tmp_path: Path) -
     make, encoding = (writer, WRITER) if kind == "generative" else (reader, READER)
     steps = []
     for saving in (False, True):
-        model = supervise(make(), kind == "generative")
+        model = take_forward(make(), FORMS[kind][1])
         root = tmp_path / str(saving)
         steps.append(gradients(model, encoding, root, batch_size=8, gradient_checkpointing=saving))
         assert model.is_gradient_checkpointing is saving
@@ -240,6 +244,16 @@ def test_new_models_that_cannot_work_are_refused(
 
 def load(folder: Path, encoding: Encoding = WRITER) -> Any:
     return build_model(LocalModel(kind="files", path=str(folder)), encoding, TOKENIZER, 7)
+
+
+def test_reading_weights_draws_no_bar(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    writer().save_pretrained(tmp_path)
+    hf_logging.enable_progress_bar()
+    GPT2LMHeadModel.from_pretrained(tmp_path)
+    assert "Loading weights" in capfd.readouterr().err, "or the bar is called otherwise by now"
+    load(tmp_path)
+    said = capfd.readouterr()
+    assert said.err == "" and said.out == ""
 
 
 def test_local_weights_are_loaded_and_only_a_head_may_be_new(tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ from tasks.learn.domains import Images, Texts
 from tasks.learn.fit import Fitted, Voice, fit
 from tasks.learn.phases import Layout, hold_still, plan_phases
 from tasks.text.encoding import Encoding
-from tasks.text.models import supervise
+from tasks.text.models import take_forward
+from tasks.text.supervision import SupervisedRows
 from tasks.vision.encoding import ImageEncoding
 from tasks.vision.models import build_model
 from tasks.vision.nets import ImageClassifier
@@ -95,7 +96,7 @@ def reader() -> Any:
     torch.manual_seed(0)
     config = BertConfig(vocab_size=40, hidden_size=16, num_hidden_layers=3, num_attention_heads=2, intermediate_size=16,
                         max_position_embeddings=16, num_labels=3)  # fmt: skip
-    model = supervise(BertForSequenceClassification(config), False)
+    model = take_forward(BertForSequenceClassification(config), SupervisedRows)
     model.fresh = frozenset({"classifier.weight", "classifier.bias"})
     return model
 

@@ -279,6 +279,19 @@ def several_texts(paths: Any, folder: Path) -> list[str]:
     return load_rows(FileSource(kind="file", path=paths), folder)["text"].tolist()
 
 
+@pytest.mark.parametrize("name", ["a.parquet", "a.feather"])
+def test_a_pandas_frame_is_read_as_its_owner_sees_it(folder: Path, name: str) -> None:
+    """With an index that is a column in all but name, and one that is left from a choice of rows."""
+    frame = pd.DataFrame({"text": ["a film", "no film", "x"], "label": pd.Categorical(["good", "bad", "bad"])})
+    save = {"a.parquet": pd.DataFrame.to_parquet, "a.feather": pd.DataFrame.to_feather}[name]
+    for kept in (frame[:2], frame[:2].set_index("text"), frame[:2].set_axis([7, 7])):
+        if name == "a.parquet" or isinstance(kept.index, pd.RangeIndex):
+            save(kept, folder / name)
+        rows = load_rows(FileSource(kind="file", path=name), folder)
+        assert plain(rows) == [["a film", "good", None], ["no film", "bad", None]]
+        assert rows.index.tolist() == [0, 1]
+
+
 def test_several_files_are_read_in_the_order_of_names_or_of_the_list(several: Path) -> None:
     assert several_texts("part*.csv", several) == ["one", "ten", "two"]
     assert several_texts(("part2.csv", "part1.csv"), several) == ["two", "one"]

@@ -1,5 +1,6 @@
 """Parts that do not leak: near-copies, groups, time, and rows that keep their part when others are added."""
 
+import json
 import random
 from datetime import UTC, datetime
 from functools import cache
@@ -13,10 +14,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from tiny import recipe
 
 from configs.cleaning import Clean
 from configs.sources import ClassFilesSource, EmbeddedSource
 from configs.splitting import GivenSplit, HashSplit, Split, TimeSplit
+from flows.spine import perform_until
 from tasks.data import copies, near
 from tasks.data.cleaning import clean_rows
 from tasks.data.copies import Copies
@@ -24,9 +27,10 @@ from tasks.data.files import DataError
 from tasks.data.leakage import near_copies, reasons
 from tasks.data.lookalikes import representatives
 from tasks.data.near import jaccard, shingle
-from tasks.data.rows import with_ids
+from tasks.data.rows import read_rows, with_ids
 from tasks.data.sources import load_rows
 from tasks.data.splitting import split_rows
+from tasks.store.events import Event, heard_by
 
 WORDS = ["".join(random.Random(n).choices(ascii_lowercase, k=4 + n % 4)) for n in range(400)]
 
@@ -246,6 +250,28 @@ def test_copies_of_test_rows_leave_train_and_validation() -> None:
     )
     assert reasons(found)["reason"].tolist() == ["near-copy of a test row"] * 2 + ["near-copy of a validation row"]
     assert len(near_copies(table, table["split"], GivenSplit(kind="given", near_copies="keep"))) == 0
+
+
+@pytest.mark.parametrize("mended", [False, True])
+def test_leakage_between_given_parts_is_measured_said_and_mended_on_request(mended: bool, tmp_path: Path) -> None:
+    told: list[Event] = []
+    texts = [f"{opinion} and nothing else is to be said of it" for opinion in reviews()[:60]]
+    table = pd.DataFrame({"text": texts, "label": ["neg", "pos"] * 30, "split": ["train"] * 40 + ["test"] * 20})
+    table.loc[[0, 7], "text"] = [f"{texts[50]}!", f"{texts[51]}?"]
+    table.to_csv(tmp_path / "data" / "given.csv", index=False)
+    section = {"kind": "given", "validation": "none"} | ({"near_copies": "drop"} if mended else {})
+    own = ["download={kind: file, path: given.csv, columns: {split: split}}", "validate.min_rows=10"]
+    with heard_by(told.append):
+        split = perform_until(recipe(*own, f"split={json.dumps(section)}"), "split")["split"].result
+    said = [event.text for event in told if event.stage == "split" and event.kind == "note"]
+    summary = (split.records / "summary.md").read_text(encoding="utf-8")
+    assert (
+        "2 dropped" if mended else "2 found and **left in**"
+    ) in summary and "2 train rows copy a test row" in summary
+    assert said == ([] if mended else [
+        "2 rows are near-copies of a held-out row; `split.near_copies: drop` drops them"
+    ])  # fmt: skip
+    assert len(read_rows(split.file("train.parquet"))) == (38 if mended else 40)
 
 
 def test_what_copies_a_row_that_leaves_may_stay() -> None:

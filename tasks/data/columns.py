@@ -81,19 +81,10 @@ def _dialogues(column: pd.Series, where: str) -> pd.Series:
             found.append(None)
             continue
         try:
-            found.append(dump_messages(read_messages(_plain_lists(value))))
+            found.append(dump_messages(read_messages(value)))
         except DataError as error:
             raise DataError(f"{where}: row {number}: {error}") from None
     return pd.Series(found, index=column.index, dtype="str")
-
-
-def _plain_lists(value: Any) -> Any:
-    """Arrays as Parquet gives them are lists; the fields that Arrow adds to every message of a list, null, go."""
-    if isinstance(value, np.ndarray | list | tuple):
-        return [_plain_lists(one) for one in value]
-    if isinstance(value, dict):
-        return {name: _plain_lists(one) for name, one in value.items() if one is not None}
-    return value
 
 
 def _words(column: pd.Series) -> pd.Series:

@@ -152,7 +152,7 @@ def _read_arrow(path: Path, kind: str) -> pd.DataFrame:
 
     try:
         table = pq.read_table(path) if kind == "parquet" else _arrow_table(path, feather)
-        frame: pd.DataFrame = table.to_pandas()
+        frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)  # else a frame's index is no column
     except (pa.ArrowException, OSError) as error:
         name = "a Parquet" if kind == "parquet" else "an Arrow"
         raise DataError(f"{path}: not {name} file ({str(error).splitlines()[0]})") from None

@@ -19,8 +19,9 @@ from ..data.files import DataError
 from ..data.predictions import Predictions
 from . import metrics
 from .domains import Domain, Part
+from .judged import chosen_baselines
 from .pictures import Answer, draw_answers, draw_calibration, draw_confusion, draw_grid
-from .scoring import BASELINES, as_seen, baseline, load_predictor, odd_inputs
+from .scoring import as_seen, baseline, load_predictor, odd_inputs
 
 SAMPLES = 16
 """Rows whose answers the registered model must repeat."""
@@ -90,11 +91,8 @@ def compare(
 ) -> dict[str, dict[str, float]]:
     """The baselines' metrics on the same test rows, each fitted on the training rows alone. Raises DataError."""
     found: dict[str, dict[str, float]] = {}
-    usual = BASELINES[scored.domain.content]
-    for name in section.baselines if section.baselines is not None else usual:
+    for name in chosen_baselines(scored.domain.kind, section):
         answers = baseline(scored.domain, name, train, parts, scored.rows)
-        if answers is None:
-            raise DataError(f"the baseline {name} is none for a {scored.domain.content}; take of {', '.join(usual)}")
         counts = metrics.confusion(scored.truth, answers, len(scored.domain.labels))
         found[name] = {"accuracy": metrics.accuracy(counts), "macro_f1": metrics.macro_f1(counts)}
     return found

@@ -19,9 +19,6 @@ from .domains import Domain, Images, Part, Texts, open_domain
 from .metrics import Floats, Ids
 from .text_domains import Rewrites
 
-BASELINES = {"text": ("majority", "tfidf"), "image": ("majority", "centroid")}
-"""What a model is compared with where the recipe is silent."""
-
 
 class Predictor(Protocol):
     """A loaded model folder: contents (texts, or bytes of image files) in, probabilities out."""
@@ -85,12 +82,8 @@ def odd_inputs(domain: Domain, contents: Sequence[Any], part: Any) -> Ids:
     return np.flatnonzero(differs)
 
 
-def baseline(
-    domain: Domain, name: str, train: pd.DataFrame, parts: Mapping[str, Part], test: pd.DataFrame
-) -> Ids | None:
-    """A baseline's class ids for the test rows, fitted on training rows; None where it does not fit the content."""
-    if name not in BASELINES[domain.content]:
-        return None
+def baseline(domain: Domain, name: str, train: pd.DataFrame, parts: Mapping[str, Part], test: pd.DataFrame) -> Ids:
+    """A baseline's class ids for the test rows, fitted on training rows."""
     if name == "majority":
         return text_baselines.majority(parts["train"].class_ids, len(test))
     if name == "tfidf":

@@ -144,7 +144,7 @@ class Predictor:
             raise ValueError(f"this model does not take {refused[0]!r}; leave it out")
         if "messages" not in given:
             raise ValueError("a request needs `messages`, a list of {role, content}")
-        messages = read_messages(_plain(given["messages"]))
+        messages = read_messages(given["messages"])
         heat = float(given.get("temperature", 0))
         sampling = Sampling(heat, float(given.get("top_p", 1))) if heat else None
         longest = int(given.get("max_tokens", LONGEST))
@@ -169,10 +169,3 @@ def spoken(message: Message) -> Message:
 
 def _there(value: Any) -> bool:
     return isinstance(value, list | tuple | dict) or not pd.isna(value)
-
-
-def _plain(value: Any) -> Any:
-    """What MLflow made of JSON, without the fields that it filled with nothing."""
-    if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items() if one is not None}
-    return [_plain(one) for one in value] if isinstance(value, list | tuple) or hasattr(value, "tolist") else value

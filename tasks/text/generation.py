@@ -39,7 +39,7 @@ def generate(
 
     model: any transformers model that writes (causal, or an encoder with a decoder), in eval mode and with its own
     forward, so loaded by `AutoModelForCausalLM.from_pretrained` or `AutoModelForSeq2SeqLM.from_pretrained`, not as
-    `supervise` leaves it; adapters of peft may be on it. The model's own generation settings (a repetition penalty,
+    `take_forward` leaves it; adapters of peft may be on it. The model's own generation settings (a repetition penalty,
     say) play no part. A prompt's answer does not depend on the others in its batch, up to rounding: in float32 the
     likeliest token is the same but for ties, in half precision two near ones may change places.
     Raises ValueError for a model that cannot write, and for a prompt that is empty or leaves no position free.

@@ -22,6 +22,7 @@ from ..data import hub
 from ..data.files import DataError
 from .dialogue import DialogueEncoding
 from .encoding import Encoding
+from .loading import read_weights
 from .packing import packs
 from .quantized import loading_options
 from .seq2seq_encoding import Seq2SeqEncoding
@@ -92,11 +93,6 @@ def build_model(
     return trained
 
 
-def supervise(model: PreTrainedModel, generative: bool) -> PreTrainedModel:
-    """Give a writer or a classifier the forward that training uses."""
-    return take_forward(model, SupervisedTokens if generative else SupervisedRows)
-
-
 def take_forward(model: PreTrainedModel, mixin: type[nn.Module]) -> PreTrainedModel:
     """Give a model the forward that training uses; its class keeps its name, which is saved with it."""
     model.__class__ = type(type(model).__name__, (mixin, type(model)), {})
@@ -134,15 +130,8 @@ def _load(auto: Any, folder: Path, labels: dict[str, Any], base: str) -> PreTrai
         raise DataError(f"{folder}: no safetensors weights; Temper loads no other format")
     options = labels | loading_options(base)
     try:
-        model, found = auto.from_pretrained(
-            folder,
-            output_loading_info=True,
-            dtype=torch.float32,
-            use_safetensors=True,
-            local_files_only=True,
-            trust_remote_code=False,
-            ignore_mismatched_sizes=bool(labels),
-            **options,
+        model, found = read_weights(
+            auto, folder, output_loading_info=True, ignore_mismatched_sizes=bool(labels), **options
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise DataError(

@@ -27,9 +27,11 @@ def log_data(client: MlflowClient, run_id: str, stages: Mapping[str, Artifact]) 
         return
     source = provenance(stages["download"]) if "download" in stages else {}
     where = str(source.get("where") or source.get("kind") or "unknown")
+    licence = source.get("licence")
+    told = {**source, "licence": f"{licence['says']} ({licence['file']})" if licence else None}
     for name in ("kind", "where", "licence"):
-        if source.get(name):
-            client.set_tag(run_id, f"temper.source.{name}", str(source[name])[:5000])
+        if told.get(name):
+            client.set_tag(run_id, f"temper.source.{name}", str(told[name])[:5000])
     inputs = []
     for part in ("train", "validation", "test"):
         entry = stages["split"].manifest()["files"][f"data/{part}.parquet"]

@@ -1,0 +1,138 @@
+"""How a model is trained: `train` in a recipe."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+from pydantic.dataclasses import dataclass
+
+from .augmentations import Augmentation, ColorJitter
+from .encodings import CLASSES, Encode, ImageEncode
+from .fields import STRICT, Positive, Share, refuse_unread
+from .lora import Lora
+from .models import CifarResnet, ImageModel, ModelSource, NewModel, Torchvision
+from .optimizers import Adamw, Lbfgs, Optimizer
+from .phases import Phase, Schedule
+from .splitting import Split
+
+Loss = Literal["cross_entropy", "nll", "bce", "softmax_bce", "mse", "euclidean", "cosine"]
+HF_PRESET: dict[str, Any] = {
+    "schedule": "linear",
+    "warmup": 0.0,
+    "clip": 1.0,
+}
+"""What transformers' TrainingArguments would use where a recipe is silent."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Train:
+    """Start, mathematics and rhythm of the training. Silent fields mean a constant rate and no clipping."""
+
+    model: ModelSource
+    """What training starts from."""
+    lora: Lora | None = None
+    """Train small matrices beside the frozen weights (texts; extra `lora`); none trains the weights themselves."""
+    preset: Literal["temper", "hf"] = "temper"
+    """`hf` fills silent fields with transformers' own defaults (linear to 0, clip 1.0)."""
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-5
+    """Peak learning rate."""
+    schedule: Schedule = "constant"
+    """Course of the rate after warm-up; linear and cosine end at 0, step multiplies it by step_factor."""
+    step_epochs: Positive = 1
+    """Epochs between two steps of the rate (schedule step)."""
+    step_factor: Share = 0.1
+    """What each step multiplies the rate by (schedule step)."""
+    warmup: Share = 0.0
+    """Share of the optimiser's steps in which the rate rises from 0."""
+    clip: Annotated[float, Field(gt=0)] | None = None
+    """Largest gradient norm; none for no clipping."""
+    optimizer: Optimizer = Adamw()
+    """The optimiser and its own constants."""
+    loss: Loss | Annotated[dict[Loss, Annotated[float, Field(gt=0)]], Field(min_length=1)] = "cross_entropy"
+    """Against one-hot targets, mean over rows: cross_entropy (nll is the same after log-softmax); bce (a sigmoid per
+    class), softmax_bce and mse (of the softmax), each also a mean over classes; euclidean and cosine distance of the
+    softmax. Several with weights are added up."""
+    label_smoothing: Share = 0.0
+    """Share of the target that is spread over all classes."""
+    class_weights: Literal["balanced"] | tuple[Annotated[float, Field(ge=0)], ...] | None = None
+    """Factor on each row's loss by its class, in label order; `balanced` is rows / (classes x rows of the class)."""
+    augment: tuple[Augmentation, ...] = ()
+    """Random changes of training images, in this order."""
+    epochs: Positive = 1
+    """Passes over the training rows (without phases)."""
+    phases: tuple[Phase, ...] = ()
+    """Stretches one after another, each from the best weights of the one before; none for one of everything."""
+    batch_size: Positive = 8
+    """Rows in one forward pass."""
+    accumulation: Positive = 1
+    """Forward passes per optimiser step."""
+    eval_batch_size: Positive = 8
+    """Rows in one forward pass over validation rows."""
+    logging_steps: Positive = 100
+    """Optimiser steps between two points of the training curve."""
+    eval_steps: Positive = 100
+    """Optimiser steps between two validations, each with a checkpoint."""
+    metric: Literal["accuracy", "macro_f1", "loss"] = "accuracy"
+    """The validation score that chooses the checkpoint to register."""
+    patience: Positive | None = None
+    """Stop after so many validations without a better score; none for never."""
+    gradient_checkpointing: bool = False
+    """Trade time for memory."""
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Arithmetic of the forward pass; weights and output layer are float32 either way."""
+    seed: int = 42
+    """Seeds new weights, dropout and the order of rows."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, values: Any) -> Any:
+        given = getattr(values, "kwargs", values)
+        if isinstance(given, dict) and given.get("preset") == "hf":
+            given = {**HF_PRESET, **given}
+        return given
+
+    @model_validator(mode="after")
+    def _coherent(self) -> "Train":
+        if self.phases and self.epochs != 1:
+            raise ValueError("epochs is read only without phases; give each phase its own")
+        if self.lora is not None and self.lora.base != "float32" and isinstance(self.model, NewModel):
+            raise ValueError(f"lora.base {self.lora.base} is of weights that are loaded; model.kind new has none")
+        lbfgs = any(isinstance(one, Lbfgs) for one in (self.optimizer, *(phase.optimizer for phase in self.phases)))
+        if lbfgs and (self.accumulation > 1 or self.clip or self.precision != "float32"):
+            raise ValueError(
+                "lbfgs evaluates a batch several times, so it goes with neither accumulation nor clip nor reduced "
+                "precision"
+            )
+        schedules = {self.schedule, *(phase.schedule for phase in self.phases)}
+        if "step" not in schedules:
+            refuse_unread(self, ("step_epochs", "step_factor"), "without schedule: step")
+        return self
+
+    def require_fit(self, encode: Encode, split: Split) -> None:
+        """Raise ValueError where the rows, as they are encoded and split, are not what the training reads."""
+        patient = self.patience is not None or any(phase.patience is not None for phase in self.phases)
+        if patient and split.validation in (0, "none"):
+            raise ValueError("train.patience needs validation rows, but split leaves none")
+        self._require_model(encode)
+        kind = encode.kind
+        if kind not in ("classifier", "image"):
+            refuse_unread(self, ("loss", "label_smoothing", "class_weights"), f"with encode.kind: {kind}", "train.")
+        if (kind not in CLASSES and self.metric == "macro_f1") or (kind == "regression" and self.metric == "accuracy"):
+            answers = "classes" if kind != "regression" else "right answers"
+            raise ValueError(f"train.metric {self.metric} needs {answers}, which encode.kind {kind} has not; use loss")
+        if kind != "image":
+            refuse_unread(self, ("augment",), f"with encode.kind: {kind}", "train.")
+        if getattr(encode, "mode", None) == "L" and any(
+            step.saturation or step.hue for step in self.augment if isinstance(step, ColorJitter)
+        ):
+            raise ValueError("train.augment: color_jitter's saturation and hue need encode.mode RGB")
+
+    def _require_model(self, encode: Encode) -> None:
+        pictures = isinstance(encode, ImageEncode)
+        if pictures != isinstance(self.model, ImageModel):
+            fitting = "mlp, cnn, torchvision or cifar_resnet" if pictures else "new, files, hub or registered"
+            raise ValueError(f"train.model.kind {self.model.kind} does not go with encode.kind {encode.kind}; "
+                             f"use {fitting}")  # fmt: skip
+        if pictures:
+            refuse_unread(self, ("lora", "gradient_checkpointing"), "with encode.kind: image", "train.")
+        if isinstance(self.model, Torchvision | CifarResnet):
+            self.model.require_fit(encode)

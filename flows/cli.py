@@ -19,6 +19,7 @@ from . import (
     promote,
     rollback,
     run,
+    serve,
     trace,
 )
 
@@ -31,7 +32,7 @@ TEMPER_ARTIFACTS (the cache, default .artifacts), TEMPER_THREADS, MLFLOW_TRACKIN
 
 Exit codes: 0 done, 1 a stage failed or Ctrl-C, 2 the recipe or the usage is wrong, 143 stopped by SIGTERM.
 """
-MODULES = (run, compare, plan, data, trace, inspect, mask, predict, chat, history, promote, rollback, init, pin,
+MODULES = (run, compare, plan, data, trace, inspect, mask, predict, serve, chat, history, promote, rollback, init, pin,
            doctor)  # fmt: skip
 
 

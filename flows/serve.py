@@ -207,8 +207,8 @@ def curl(example: Mapping[str, Any], port: int) -> str:
         body = {"dataframe_split": {"columns": table["columns"], "data": table["data"][:1]}}
     text = json.dumps(body, ensure_ascii=False)
     if len(text) > SHOWN and table and table["columns"] == ["image"]:
-        return ("""(printf '{"dataframe_split": {"columns": ["image"], "data": [["'; base64 < IMAGE.png | tr -d '\\n'; """
-                f"""printf '"]]}}}}') | {asked} -d @-""")  # fmt: skip
+        before, after = json.dumps({"dataframe_split": {"columns": ["image"], "data": [["IMAGE"]]}}).split("IMAGE")
+        return f"(printf '{before}'; base64 < IMAGE.png | tr -d '\\n'; printf '{after}') | {asked} -d @-"
     return f"{asked} -d {shlex.quote(text)}"
 
 

@@ -109,25 +109,20 @@ def _answer(questions: Questions, model: Model, schema: pa.Schema, start: int, s
     reasons = [str(one) if isinstance(one, OSError) else "" for one in given]
     good = [place for place, reason in enumerate(reasons) if not reason]
     try:
-        found = [_asked(questions, model, [given[place] for place in good])] if good else []
+        found = [model.ask(questions.ask([given[place] for place in good]))] if good else []
     except StageError as error:
         found = _one_by_one(questions, model, given, reasons, start)
         good = [place for place, reason in enumerate(reasons) if not reason]
         if len(good) == len(given):  # each by itself passes: it is not the questions
             raise error from None
     named = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(model.columns))
+    if list(named.columns) != list(model.columns) or len(named) != len(good):
+        raise StageError(f"the model gave {len(named)} answers with the columns {list(named.columns)} to {len(good)} "
+                         f"questions and promised {list(model.columns)}")  # fmt: skip
     answers = named.set_index(pd.Index(good)).reindex(range(len(given)))
     if questions.forgiving:
         answers[ERROR] = [reason or None for reason in reasons]
     return pa.Table.from_pandas(answers, schema=schema, preserve_index=False).replace_schema_metadata(None)
-
-
-def _asked(questions: Questions, model: Model, given: list[Any]) -> pd.DataFrame:
-    answers = model.ask(questions.ask(given))
-    if list(answers.columns) != list(model.columns) or len(answers) != len(given):
-        raise StageError(f"the model gave {len(answers)} answers with the columns {list(answers.columns)} to "
-                         f"{len(given)} questions and promised {list(model.columns)}")  # fmt: skip
-    return answers
 
 
 def _one_by_one(
@@ -142,7 +137,7 @@ def _one_by_one(
         if reasons[place]:
             continue
         try:
-            found.append(_asked(questions, model, [one]))
+            found.append(model.ask(questions.ask([one])))
         except StageError as error:
             reason = str(error).removeprefix("row 0: ")
             if not questions.forgiving:

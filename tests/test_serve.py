@@ -174,8 +174,9 @@ class Server:
 def start(model: str, folder: Path) -> Server:
     """Wait for the line that says that it answers."""
     port, log = free_port(), folder / "log"
+    words = [sys.executable, "-m", "flows", "serve", model, "--port", str(port)]
     with log.open("wb") as handle:
-        process = subprocess.Popen([sys.executable, "-m", "flows", "serve", model, "--port", str(port)], cwd=serve_root(),
+        process = subprocess.Popen(words, cwd=serve_root(),
                                    env=dict(os.environ), stderr=handle, start_new_session=True)  # fmt: skip
     end = time.monotonic() + 240
     while "answers at" not in log.read_text(encoding="utf-8"):
@@ -252,7 +253,7 @@ BAD: list[tuple[str, Any, str, str, int, str]] = [
     ("None in a table", {"dataframe_records": [{"text": None}]}, "application/json", "/invocations", 400,
      "each row needs a text, got None"),
     ("None in a list", {"inputs": [None]}, "application/json", "/invocations", 400, "each row needs a text, got None"),
-    ("None among texts", {"inputs": ["x", None]}, "application/json", "/invocations", 400, "each row needs a text, got"),
+    ("None among texts", {"inputs": ["x", None]}, "application/json", "/invocations", 400, "needs a text, got"),
     ("a number in a table", {"dataframe_records": [{"text": 5}]}, "application/json", "/invocations", 400,
      "each row needs a text, got 5"),
     ("a number in a list", {"inputs": [5]}, "application/json", "/invocations", 400, "each row needs a text, got 5"),

@@ -1,5 +1,6 @@
 """temper predict: a registered model's answer to a text or an image, or to every row of a file or folder."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -46,7 +47,7 @@ def command(
             _refuse_for_one(output, as_flow)
             _answer_one(model, what)
         elif as_flow:
-            _run_flow(model, what, output, column)
+            _run_flow(model, questions, output, column)
         elif output is None:
             _stream(model, questions)
         else:
@@ -133,18 +134,24 @@ def _predict(model: str, questions: "Questions", output: Path) -> None:
     _tell(questions, done.rows, done.failed, f" in {output}")
 
 
-def _run_flow(model: str, what: str, output: Path | None, column: str) -> None:
+def _run_flow(model: str, questions: "Questions", output: Path | None, column: str) -> None:
     from configs.load import RecipeError
 
     if output is None:
         raise RecipeError("--flow needs -o: what a recorded run predicts is a file")
+    from tasks.data.predicting import check_output
+
+    check_output(output, questions)
+    os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"  # what fails is said once, by `failures`
     from .services import prefect_api
 
+    _say("recorded as a flow run; its progress is an artifact in Prefect")
     with prefect_api():
         from .prediction import predict
 
-        done = predict(model, str(Path(what).absolute()), str(output.absolute()), column)
-    _say(f"{done['rows']:,} predictions in {output}")
+        done = predict(model, str(Path(questions.where).absolute()), str(output.absolute()), column)
+    kept = f" ({done['kept']:,} rows were answered before)" if done["kept"] else ""
+    _tell(questions, done["rows"], done["failed"], f" in {output}{kept}")
 
 
 def _tell(questions: "Questions", rows: int, failed: int, where: str) -> None:

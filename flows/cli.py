@@ -20,6 +20,7 @@ from . import (
     rollback,
     run,
     schedule,
+    serve,
     trace,
     up,
 )
@@ -33,8 +34,8 @@ TEMPER_ARTIFACTS (the cache, default .artifacts), TEMPER_THREADS, MLFLOW_TRACKIN
 
 Exit codes: 0 done, 1 a stage failed or Ctrl-C, 2 the recipe or the usage is wrong, 143 stopped by SIGTERM.
 """
-MODULES = (run, compare, plan, data, trace, inspect, mask, predict, chat, up, schedule, history, promote, rollback,
-           init, pin, doctor)  # fmt: skip
+MODULES = (run, compare, plan, data, trace, inspect, mask, predict, serve, chat, up, schedule, history, promote,
+           rollback, init, pin, doctor)  # fmt: skip
 
 
 def main() -> None:

@@ -1,99 +1,190 @@
-"""temper predict: a registered model's answer to a text, or to every row of a file."""
+"""temper predict: a registered model's answer to a text or an image, or to every row of a file or folder."""
 
+import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .failures import failures
 
+if TYPE_CHECKING:
+    from tasks.data.predicting import Model
+    from tasks.data.questions import Questions
+    from tasks.tracking.named import Named
+
 IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp")
-BATCH = 512
-"""Rows of a file that are scored between two steps of the progress bar."""
 
 
 def command(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="NAME (its champion), NAME@alias or NAME/version.")],
     what: Annotated[
         str,
-        typer.Argument(metavar="TEXT|FILE", help="A text; a CSV, TSV, JSONL, Parquet or Arrow file; an image."),
+        typer.Argument(
+            metavar="TEXT|FILE|FOLDER",
+            help="A text; a CSV, TSV, JSONL, Parquet or Arrow file; an image; a folder of images.",
+        ),
     ],
     column: Annotated[str, typer.Option("--column", help="Column of the file that holds the texts.")] = "text",
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write CSV here instead of to stdout.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write here, as .csv, .jsonl or .parquet, instead of CSV to stdout."),
+    ] = None,
+    as_flow: Annotated[bool, typer.Option("--flow", help="Record it as a flow run in Prefect; needs -o.")] = False,
 ) -> None:
     """Predict with a registered model: label and probabilities of a text or image, a number, a written text, the word
-    for a [MASK] in a text; of a file of texts, a CSV row each.
+    for a [MASK] in a text; of a file of texts or a folder of images, a row each, beside the file's own columns.
 
-    The model is loaded as anybody would load it, with mlflow.pyfunc.load_model, and carries its own preprocessing.
+    With -o a call that was stopped goes on where it was, as long as model and input are the same. The model is loaded
+    as anybody would load it, with mlflow.pyfunc.load_model, and carries its own preprocessing.
     """
+    with failures():
+        questions = _questions(what, column)
+        if questions is None:
+            _refuse_for_one(output, as_flow)
+            _answer_one(model, what)
+        elif as_flow:
+            _run_flow(model, questions, output, column)
+        elif output is None:
+            _stream(model, questions)
+        else:
+            _predict(model, questions, output)
+
+
+def _questions(what: str, column: str) -> "Questions | None":
+    """The rows of a file or folder; None for a text or an image."""
+    from configs.load import RecipeError
+    from tasks.data.tables import ENDINGS
+
+    path = Path(what)
+    if not what.strip():
+        raise RecipeError("the text is empty; give a text or a file")
+    is_short = len(what) < 256
+    looks_like_file = path.suffix.lower() in ENDINGS and " " not in what
+    if path.suffix.lower() in IMAGES and not (is_short and path.is_dir()):
+        return None
+    if not (looks_like_file or (is_short and path.exists())):
+        return None
+    return open_questions(path, column)
+
+
+def open_questions(path: Path, column: str) -> "Questions":
+    """The texts of a file, or the images of a folder."""
+    from tasks.data.questions import open_folder, open_table
+
+    return open_folder(path) if path.is_dir() else open_table(path, column)
+
+
+def _refuse_for_one(output: Path | None, as_flow: bool) -> None:
+    from configs.load import RecipeError
+
+    if output or as_flow:
+        raise RecipeError(f"{'-o' if output else '--flow'} goes with a file or a folder, not with one text or image")
+
+
+def open_model(name: str, content: str) -> "tuple[Named, Model]":
+    """The version that a name means now, loaded to be asked."""
     from rich.console import Console
 
-    with failures():
-        image = Path(what).suffix.lower() in IMAGES
-        contents, rows = _read_image(Path(what)) if image else _read(what, column)
-        with Console(file=sys.stderr).status(f"loading {model}"):
-            from tasks.tracking.models import answer, load_model
+    with Console(file=sys.stderr).status(f"loading {name}"):
+        from tasks.data.predicting import Model
+        from tasks.tracking.models import answer, load_model
+        from tasks.tracking.named import answers_of, find_named
 
-            loaded = load_model(model, "image" if image else "text")
-        if rows is None:
-            _show(answer(loaded, contents))
-        else:
-            _write(_score(loaded, contents), rows, output)
+        named = find_named(name)
+        loaded = load_model(named.uri, content)
+    return named, Model(lambda given: answer(loaded, given), answers_of(loaded), named.identity())
 
 
-def _read_image(path: Path) -> tuple[Any, None]:
-    """A table with the bytes of one image file."""
+def _answer_one(model: str, what: str) -> None:
     import pandas as pd
 
     from tasks.data.files import check_file
 
-    check_file(path)
-    return pd.DataFrame({"image": [path.read_bytes()]}), None
+    given: Any = [what]
+    if is_image := Path(what).suffix.lower() in IMAGES:
+        check_file(Path(what))
+        given = pd.DataFrame({"image": [Path(what).read_bytes()]})
+    _, loaded = open_model(model, "image" if is_image else "text")
+    _show(loaded.ask(given))
 
 
-def _read(what: str, column: str) -> tuple[list[str], Any]:
-    """The texts, and the file's table (None for a text given by hand)."""
+def _stream(model: str, questions: "Questions") -> None:
+    from tasks.data.predicting import ERROR, predict_stream
+
+    _, loaded = open_model(model, questions.content)
+    failed = 0
+    with _bar() as progress:
+        for number, table in enumerate(predict_stream(questions, loaded, progress)):
+            table.to_csv(sys.stdout, index=False, header=number == 0)
+            failed += int(table[ERROR].notna().sum()) if questions.forgiving else 0
+    _tell(questions, len(questions.rows), failed, "")
+
+
+def _predict(model: str, questions: "Questions", output: Path) -> None:
+    from tasks.data.predicting import check_output, predict_into
+
+    check_output(output, questions)
+    _, loaded = open_model(model, questions.content)
+    with _bar() as progress:
+        done = predict_into(output, questions, loaded, _say, progress)
+    _tell(questions, done.rows, done.failed, f" in {output}")
+
+
+def _run_flow(model: str, questions: "Questions", output: Path | None, column: str) -> None:
     from configs.load import RecipeError
 
-    path = Path(what)
-    from tasks.data.tables import ENDINGS, read_table
+    if output is None:
+        raise RecipeError("--flow needs -o: what a recorded run predicts is a file")
+    from tasks.data.predicting import check_output
 
-    looks_like_file = path.suffix.lower() in ENDINGS and " " not in what
-    if not (looks_like_file or (len(what) < 256 and path.is_file())):
-        if not what.strip():
-            raise RecipeError("the text is empty; give a text or a file")
-        return [what], None
-    from configs.sources import FileSource
-    from tasks.data.files import DataError
+    check_output(output, questions)
+    os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"  # what fails is said once, by `failures`
+    from .services import prefect_api
 
-    table = read_table(path, FileSource(kind="file", path=what))
-    if column not in table.columns:
-        raise RecipeError(f"{what}: no column {column!r} among {list(table.columns)}; name one with --column")
-    missing = table.index[table[column].isna()]
-    if len(missing):
-        raise DataError(f"{what}: {len(missing)} rows have no text, the first is row {missing[0] + 1}; drop them")
-    return table[column].astype(str).tolist(), table
+    _say("recorded as a flow run; its progress is an artifact in Prefect")
+    with prefect_api():
+        from .prediction import predict
+
+        done = predict(model, str(Path(questions.where).absolute()), str(output.absolute()), column)
+    kept = f" ({done['kept']:,} rows were answered before)" if done["kept"] else ""
+    _tell(questions, done["rows"], done["failed"], f" in {output}{kept}")
 
 
-def _score(loaded: Any, texts: list[str]) -> Any:
-    import pandas as pd
+def _tell(questions: "Questions", rows: int, failed: int, where: str) -> None:
+    ignored = getattr(questions, "ignored", 0)
+    told = [f"{rows - failed:,} predictions{where}"]
+    told += [f"{failed:,} files could not be read, as the column `error` says"] if failed else []
+    told += [f"{ignored:,} files were left out: no images by their names"] if ignored else []
+    _say("; ".join(told))
+
+
+def _say(text: str) -> None:
     from rich.console import Console
-    from rich.progress import track
 
-    starts = range(0, len(texts), BATCH)
-    bar = track(starts, "predicting", console=Console(file=sys.stderr), transient=True)
-    return pd.concat([loaded.predict(texts[start : start + BATCH]) for start in bar], ignore_index=True)
+    Console(file=sys.stderr, highlight=False).print(text, markup=False, soft_wrap=True)
 
 
-def _write(answers: Any, rows: Any, output: Path | None) -> None:
-    import pandas as pd
+@contextmanager
+def _bar() -> "Iterator[Callable[[int, int], None]]":
+    """A progress bar on stderr; takes rows done, and of how many."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
-    clash = [name for name in answers.columns if name in rows.columns]
-    answers = answers.rename(columns={name: f"predicted {name}" for name in clash})
-    pd.concat([rows.reset_index(drop=True), answers], axis=1).to_csv(output or sys.stdout, index=False)
-    if output:
-        print(f"{len(answers):,} predictions in {output}", file=sys.stderr)
+    columns = (TextColumn("predicting"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bars:
+        task = bars.add_task("predicting", total=None)
+        yield lambda done, of: bars.update(task, completed=done, total=of)
 
 
 def _show(answers: Any) -> None:

@@ -28,7 +28,7 @@ def temper(*words: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess
 
 def test_help_names_every_command(tmp_path: Path) -> None:
     shown = temper("--help", cwd=tmp_path).stdout
-    for command in ("run", "compare", "plan", "mask", "predict", "init", "pin", "doctor"):
+    for command in ("run", "compare", "plan", "mask", "predict", "serve", "init", "pin", "doctor"):
         assert f" {command} " in shown
 
 

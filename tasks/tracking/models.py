@@ -37,7 +37,8 @@ FURTHER = {"text": ("tokenizers",), "messages": ("tokenizers", "jinja2"), "image
 """What else such a model needs."""
 
 
-def _connect() -> None:
+def connect() -> None:
+    """Point mlflow at the store of the settings."""
     mlflow.set_tracking_uri(settings().tracking)
     mlflow.set_registry_uri(settings().tracking)
 
@@ -50,7 +51,7 @@ def load_model(name: str, content: str) -> Any:
     address = name if name.startswith("models:/") else f"models:/{name}"
     if not set("@/") & set(address.removeprefix("models:/")):
         address += "@champion"
-    _connect()
+    connect()
     try:
         model = mlflow.pyfunc.load_model(address)
     except (MlflowException, OSError) as error:
@@ -76,7 +77,7 @@ def model_folder(name: str, version: str) -> Path:
             if version.isdigit()
             else client.get_model_version_by_alias(name, version)
         )
-        _connect()
+        connect()
         digest = known.tags.get(DIGEST, f"{name}-{known.version}")
         root = Path(
             mlflow.artifacts.download_artifacts(f"models:/{name}/{known.version}", dst_path=str(place / digest))
@@ -119,7 +120,7 @@ def log_version(
 
     `samples`: rows as the report keeps them, for the example; `facts`: the report's, with kind, content and labels.
     """
-    _connect()
+    connect()
     content, serving = str(facts["content"]), SERVING[facts["kind"]]
     package = f"temper_model_{model.digest[:16]}"
     with tempfile.TemporaryDirectory() as scratch, mlflow.start_run(run_id=run_id):

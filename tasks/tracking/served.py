@@ -9,6 +9,8 @@ from typing import Any
 
 import mlflow
 import pandas as pd
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
 
 class ServedModel(mlflow.pyfunc.PythonModel):
@@ -23,13 +25,16 @@ class ServedModel(mlflow.pyfunc.PythonModel):
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> Any:
         """A DataFrame: label, probability, `probability of X`; of a dialogue a completion as OpenAI's interface has it.
-        Raises ValueError for a table without the column.
+        What cannot be answered raises an MlflowException that MLflow's server turns into status 400 and the reason.
 
         The hint is one that MLflow makes nothing of: without any it warns, of others it would make the signature.
         """
-        if self.predictor.content == "messages":
-            return self.predictor.complete(model_input)
-        return self.predictor.frame(_contents(model_input, self.predictor.content))
+        try:
+            if self.predictor.content == "messages":
+                return self.predictor.complete(model_input)
+            return self.predictor.frame(_contents(model_input, self.predictor.content))
+        except ValueError as error:
+            raise MlflowException(str(error), INVALID_PARAMETER_VALUE) from None
 
 
 def _contents(model_input: Any, content: str) -> list[Any]:
@@ -40,7 +45,9 @@ def _contents(model_input: Any, content: str) -> list[Any]:
         if content in model_input.columns:
             return list(model_input[content])
         if named or model_input.shape[1] != 1:
-            raise ValueError(f"the table needs a column `{content}` and has {list(model_input.columns)}")
+            raise ValueError(
+                f"the table needs a column `{content}`, before any other, and has {list(model_input.columns)}"
+            )
         return list(model_input.iloc[:, 0])
     return list(model_input)
 

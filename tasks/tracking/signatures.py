@@ -7,6 +7,7 @@ import pandas as pd
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
 from mlflow.types.llm import CHAT_MODEL_INPUT_SCHEMA, CHAT_MODEL_OUTPUT_SCHEMA
+from mlflow.types.schema import AnyType
 
 OUTPUTS = {
     "seq2seq": [ColSpec("string", "written")],
@@ -28,12 +29,13 @@ def example(content: str, samples: list[dict[str, Any]]) -> Any:
 def signature(facts: dict[str, Any]) -> ModelSignature:
     """What a model takes and gives, from a report's kind, content and labels.
 
-    Texts: one unnamed string column, so that lists pass as well as tables. Images: a column of bytes. Dialogues:
-    MLflow's own chat signature.
+    Texts: one unnamed column, so that lists pass as well as tables, of any type: as a column of strings MLflow's server
+    would make the words "None" and "5" of null and 5 before the model can refuse them. Images: a column of bytes.
+    Dialogues: MLflow's own chat signature.
     """
     if facts["content"] == "messages":
         return ModelSignature(CHAT_MODEL_INPUT_SCHEMA, CHAT_MODEL_OUTPUT_SCHEMA)
     outputs = [ColSpec("string", "label"), ColSpec("double", "probability")]
     outputs += [ColSpec("double", f"probability of {label}") for label in facts["labels"]]
-    given = ColSpec("string") if facts["content"] == "text" else ColSpec("binary", facts["content"])
+    given = ColSpec(AnyType()) if facts["content"] == "text" else ColSpec("binary", facts["content"])
     return ModelSignature(Schema([given]), Schema(OUTPUTS.get(facts["kind"], outputs)))

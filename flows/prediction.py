@@ -1,0 +1,76 @@
+"""predict: a registered model and a file or folder come in, a file of predictions goes out; a flow to be scheduled."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
+
+from tasks.data.predicting import Predicted, check_output, predict_into
+from tasks.data.questions import Questions
+from tasks.tracking.named import Named
+
+from .predict import open_model, open_questions
+
+STEP = 0.01
+"""Share of the rows after which Prefect hears of progress again."""
+LINES = 50
+"""Labels that the page lists."""
+
+
+@flow(name="predict", flow_run_name="{model}", persist_result=False)
+def predict(model: str, file: str, output: str, column: str = "text") -> dict[str, Any]:
+    """Write the model's answers to every row of `file`, or every image of a folder, to `output` (.csv, .jsonl or
+    .parquet).
+
+    Paths are absolute, or relative to where the flow runs. A run that was stopped goes on at the next one with the
+    same model and input. Returns rows, failed, kept, summary, and the model's version.
+    """
+    questions = open_questions(Path(file), column)
+    check_output(Path(output), questions)
+    named, loaded = open_model(model, questions.content)
+    notes: list[str] = []
+    done = predict_into(Path(output), questions, loaded, notes.append, _Progress(f"answers of {named}"))
+    create_markdown_artifact(page(named, questions, done, Path(output), notes), key="predictions",
+                             description=f"{named}: {done.rows:,} rows")  # fmt: skip
+    return {**asdict(done), "model": named.name, "version": named.version, "output": output}
+
+
+class _Progress:
+    """Rows done, as an artifact that is brought up to date at every hundredth."""
+
+    def __init__(self, about: str) -> None:
+        self.id = create_progress_artifact(0.0, key="prediction-progress", description=about)
+        self.told = 0.0
+
+    def __call__(self, done: int, of: int) -> None:
+        share = done / of
+        if share >= self.told + STEP or done == of:
+            assert isinstance(self.id, UUID)
+            update_progress_artifact(self.id, 100 * share)
+            self.told = share
+
+
+def page(named: Named, questions: Questions, done: Predicted, output: Path, notes: list[str]) -> str:
+    """What a person reads of a prediction."""
+    lines = [f"# Predictions of {named}", "", "| | |", "|---|---|", f"| input | `{questions.where}` |",
+             f"| output | `{output}` |", f"| rows | {done.rows:,} |",
+             f"| without an answer | {done.failed:,} |"]  # fmt: skip
+    lines += [f"| answered by earlier runs | {done.kept:,} |"] if done.kept else []
+    if all(isinstance(value, int) for value in done.summary.values()) and done.summary:
+        answered = done.rows - done.failed
+        lines += ["", "| label | rows | share |", "|---|---:|---:|"]
+        shown = list(done.summary.items())[:LINES]
+        lines += [f"| {_cell(label)} | {count:,} | {count / answered:.1%} |" for label, count in shown]
+        lines += [f"| {len(done.summary) - LINES:,} more labels | | |"] if len(done.summary) > LINES else []
+    elif done.summary:
+        lines += ["", "| | mean | least | most |", "|---|---:|---:|---:|"]
+        lines += [f"| {_cell(name)} | {told['mean']:.6g} | {told['min']:.6g} | {told['max']:.6g} |"
+                  for name, told in done.summary.items()]  # fmt: skip
+    return "\n".join([*lines, "", *notes])
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,177 @@
+"""What a registered model is asked: the rows of a table file or the images below a folder, a batch at a time."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pandas as pd
+
+from configs.load import RecipeError
+from configs.sources import FileSource
+
+from ..artifact import canonical, digest_file, digest_text
+from .errors import DataError
+from .image_files import LARGEST, is_left_out, list_folder
+from .tables import format_of, read_table
+
+NAMED = 5
+"""Rows that a refusal names."""
+
+
+class Questions(Protocol):
+    """A source of questions, in an order that does not change."""
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """What the input says of each question: its own columns."""
+
+    @property
+    def content(self) -> str:
+        """What the model must take: text or image."""
+
+    @property
+    def batch(self) -> int:
+        """Questions that are asked at once."""
+
+    @property
+    def forgiving(self) -> bool:
+        """Whether a question that cannot be answered becomes a row with its reason."""
+
+    @property
+    def where(self) -> str:
+        """The input as a person named it."""
+
+    def identity(self) -> dict[str, Any]:
+        """What the answers depend on."""
+
+    def given(self, start: int, stop: int) -> list[Any]:
+        """Questions from `start` to before `stop`; an OSError stands for one that cannot be read."""
+
+    def ask(self, given: list[Any]) -> Any:
+        """The form in which the model takes some of them."""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A column of a table."""
+
+    path: Path
+    rows: pd.DataFrame
+    column: str
+    batch: int = 512
+    content = "text"
+    forgiving = False
+
+    @property
+    def where(self) -> str:
+        """The input as a person named it."""
+        return str(self.path)
+
+    def identity(self) -> dict[str, Any]:
+        """The file's checksum and the column."""
+        return {"input": digest_file(self.path), "column": self.column, "batch": self.batch}
+
+    def given(self, start: int, stop: int) -> list[Any]:
+        """Texts."""
+        return list(self.rows[self.column].iloc[start:stop].astype(str))
+
+    def ask(self, given: list[Any]) -> Any:
+        """A list."""
+        return given
+
+
+@dataclass(frozen=True)
+class Images:
+    """Files below a folder; `ignored`: how many are no images by their names."""
+
+    folder: Path
+    rows: pd.DataFrame
+    ignored: int
+    batch: int = 64
+    content = "image"
+    forgiving = True
+
+    @property
+    def where(self) -> str:
+        """The input as a person named it."""
+        return str(self.folder)
+
+    def identity(self) -> dict[str, Any]:
+        """Names, sizes and times: images are not hashed, of which there may be very many."""
+        stats = [(self.folder / name).stat() for name in self.rows["file"]]
+        told = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in zip(self.rows["file"], stats, strict=True)]
+        return {"input": digest_text(canonical(told)), "batch": self.batch}
+
+    def given(self, start: int, stop: int) -> list[Any]:
+        """Bytes of files."""
+        return [_bytes(self.folder / name) for name in self.rows["file"].iloc[start:stop]]
+
+    def ask(self, given: list[Any]) -> Any:
+        """A table."""
+        return pd.DataFrame({"image": given})
+
+
+def _bytes(path: Path) -> bytes | OSError:
+    try:
+        size = path.stat().st_size
+        return OSError(f"{size:,} bytes, an image has at most {LARGEST:,}") if size > LARGEST else path.read_bytes()
+    except OSError as error:
+        return OSError(f"cannot be read ({error.strerror})")
+
+
+def open_table(path: Path, column: str) -> Texts:
+    """The texts of a file. Raises DataError where it cannot be read or a row has no text, RecipeError where it lacks
+    the column."""
+    rows = read_rows(path)
+    if column not in rows.columns:
+        raise RecipeError(f"{path}: no column {column!r} among {list(rows.columns)}; name one with --column")
+    if twice := sorted({str(name) for name in rows.columns[rows.columns.duplicated()]}):
+        raise DataError(f"{path}: two columns are called {twice[0]!r}; rename one")
+    empty = rows[column].isna().to_numpy().nonzero()[0]
+    if len(empty):
+        named = ", ".join(f"{place + 1:,}" for place in empty[:NAMED]) + (", …" if len(empty) > NAMED else "")
+        raise DataError(f"{path}: {len(empty):,} of {len(rows):,} rows have no text (row {named}); fill or drop them")
+    if not len(rows):
+        raise DataError(f"{path}: no rows")
+    return Texts(path, rows, column)
+
+
+def open_folder(folder: Path) -> Images:
+    """The images below a folder, by their paths. Raises DataError where there is none."""
+    every = list_folder(folder)
+    names = [name for name in every if not is_left_out(name)]
+    if not names:
+        raise DataError(f"{folder}: no image files in it")
+    return Images(folder, pd.DataFrame({"file": names}, dtype="str"), len(every) - len(names))
+
+
+def read_rows(path: Path) -> pd.DataFrame:
+    """A table as `read_table` reads it, but with every value as the file has it.
+
+    pandas would make numbers with a decimal point of whole ones where some are missing. Raises DataError.
+    """
+    how = FileSource(kind="file", path=str(path))
+    rows, kind = read_table(path, how), format_of(str(path), how)
+    if kind == "jsonl":
+        return _exact_json(path)
+    return rows if kind in ("csv", "tsv") else _exact_arrow(path, kind)
+
+
+def _exact_json(path: Path) -> pd.DataFrame:
+    with path.open(encoding="utf-8-sig", newline="\n") as handle:
+        return pd.DataFrame([json.loads(line) for line in handle if line.strip()], dtype=object)
+
+
+def _exact_arrow(path: Path, kind: str) -> pd.DataFrame:
+    import pyarrow as pa
+    import pyarrow.feather as feather
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path) if kind == "parquet" else feather.read_table(path, memory_map=False)
+    except pa.ArrowInvalid:  # Arrow's stream form, as `datasets` writes it
+        with pa.OSFile(str(path)) as source, pa.ipc.open_stream(source) as reader:
+            table = reader.read_all()
+    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype, ignore_metadata=True)
+    return frame

@@ -1,0 +1,143 @@
+"""A registered model by its name: which version is meant, what it answers, what it needs, how it is asked."""
+
+import importlib.metadata
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model
+from packaging.requirements import InvalidRequirement, Requirement
+
+from configs.settings import settings
+
+from ..artifact import StageError
+from .models import DIGEST, connect
+from .promotion import CHAMPION
+
+LIBRARIES = ("torch", "transformers", "numpy", "pandas")
+"""What the last digits of an answer depend on."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """A model's version: `uri` names this very one, whatever its alias points to later."""
+
+    name: str
+    version: str
+    digest: str
+    uri: str
+
+    def identity(self) -> dict[str, Any]:
+        """What its answers depend on, beside the questions."""
+        libraries = {name: importlib.metadata.version(name) for name in LIBRARIES}
+        return {"model": self.name, "version": self.version, "digest": self.digest, "libraries": libraries}
+
+    def __str__(self) -> str:
+        return f"{self.name} version {self.version}" if self.version else self.uri
+
+
+def find_named(asked: str) -> Named:
+    """The version that NAME (its champion), NAME@alias, NAME/version or a models:/ address means.
+
+    Raises StageError where there is none, saying what there is.
+    """
+    connect()
+    told = asked.removeprefix("models:/")
+    name, alias, number = _parts(told)
+    client = mlflow.MlflowClient()
+    try:
+        if asked.startswith("models:/m-") and not (alias or number):
+            return Named(asked, "", told, asked)
+        if number:
+            found = client.get_model_version(name, number)
+        else:
+            found = client.get_model_version_by_alias(name, alias or CHAMPION)
+    except (MlflowException, OSError) as error:
+        address, reason = f"models:/{name}{f'/{number}' if number else f'@{alias or CHAMPION}'}", str(error)
+        raise StageError(f"{address} cannot be loaded from {settings().tracking}: {reason.splitlines()[0]}"
+                         f"{_there_is(client, name)}") from None  # fmt: skip
+    version = str(found.version)
+    return Named(name, version, found.tags.get(DIGEST) or found.source, f"models:/{name}/{version}")
+
+
+def _parts(told: str) -> tuple[str, str, str]:
+    """Name, alias and number; of the last two one is empty at least."""
+    if "@" in told:
+        name, _, alias = told.partition("@")
+        return name, alias, ""
+    name, _, number = told.partition("/")
+    return name, "", number
+
+
+def _there_is(client: Any, name: str) -> str:
+    """The versions and aliases of a model, or the names of models, to choose from."""
+    try:
+        versions = client.search_model_versions(f"name = '{name}'")
+        if versions:
+            numbers = ", ".join(sorted((str(one.version) for one in versions), key=int))
+            aliases = ", ".join(sorted(f"@{alias}" for alias in client.get_registered_model(name).aliases))
+            return f"; there is {name}/{numbers}{f' and {aliases}' if aliases else ''}"
+        known = ", ".join(one.name for one in client.search_registered_models(max_results=8))
+    except (MlflowException, OSError):
+        return ""
+    return f"; there is {known}" if known else "; no model is registered there"
+
+
+def answers_of(model: Any) -> dict[str, str]:
+    """Columns of a loaded model's answers and MLflow's types of them; empty where it does not say."""
+    outputs = model.metadata.get_output_schema()
+    if outputs is None or not outputs.has_input_names():
+        return {}
+    return {str(one.name): str(getattr(one.type, "name", one.type)) for one in outputs.inputs}
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What MLflow's server needs to know of a model: its pinned packages, and a request that it answers."""
+
+    requirements: tuple[str, ...]
+    example: dict[str, Any]
+
+
+def read_packed(named: Named) -> Packed:
+    """Fetch the model's description. Raises StageError where it is not there."""
+
+    def fetch(name: str, folder: str) -> Path:
+        return Path(mlflow.artifacts.download_artifacts(f"{named.uri}/{name}", dst_path=folder))
+
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            example = Model.load(str(fetch("MLmodel", scratch))).saved_input_example_info or {}
+            asked = example.get("serving_input_path")
+            body = json.loads(fetch(asked, scratch).read_text(encoding="utf-8")) if asked else {}
+            lines = fetch("requirements.txt", scratch).read_text(encoding="utf-8").splitlines()
+    except (MlflowException, OSError, ValueError) as error:
+        raise StageError(f"{named}: its files cannot be read from {settings().tracking}: "
+                         f"{str(error).splitlines()[0]}; run the recipe that makes it") from None  # fmt: skip
+    plain = (line.split("#")[0].strip() for line in lines)
+    return Packed(tuple(line for line in plain if line), body)
+
+
+def mismatches(requirements: tuple[str, ...]) -> list[str]:
+    """How the running environment differs from pinned requirements, a line for each package."""
+    found = []
+    for line in requirements:
+        try:
+            wanted = Requirement(line)
+        except InvalidRequirement:
+            found.append(f"{line}: not a requirement that can be compared")
+            continue
+        if wanted.marker is not None and not wanted.marker.evaluate():
+            continue
+        try:
+            here = importlib.metadata.version(wanted.name)
+        except importlib.metadata.PackageNotFoundError:
+            found.append(f"{line}: not installed")
+            continue
+        if not wanted.specifier.contains(here, prereleases=True):
+            found.append(f"{line}: here is {here}")
+    return found

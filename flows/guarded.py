@@ -11,27 +11,29 @@ GUARDIAN = """
 import os, signal, subprocess, sys, threading, time
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, lambda *_: None)
-child = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL, start_new_session=True)
+grace, command = float(sys.argv[1]), sys.argv[2:]
+child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
 def tell(number):
     try:
         os.killpg(child.pid, number)
-    except ProcessLookupError:
-        pass
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
 def end_with_stdin():
-    while sys.stdin.buffer.read(1):
-        pass
+    sys.stdin.buffer.read()
     tell(signal.SIGTERM)
-    try:
-        child.wait(float(sys.argv[1]))
-    except subprocess.TimeoutExpired:
-        pass
+    time.sleep(grace)
     tell(signal.SIGKILL)
 threading.Thread(target=end_with_stdin, daemon=True).start()
 code = child.wait()
+end = time.monotonic() + grace
+while tell(0) and time.monotonic() < end:
+    time.sleep(0.05)
 tell(signal.SIGKILL)
 os._exit(code if code >= 0 else 128 - code)
 """
-"""Signals reach the whole group of a terminal; the guardian lets them pass, for the parent decides what ends first."""
+"""Runs a command in a process group of its own and ends all of it when its standard input does, which it does however
+the one who holds the other end is ended. Signals to a terminal's group pass it by: the parent says what ends first."""
 
 
 @dataclass(frozen=True)

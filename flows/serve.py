@@ -5,12 +5,11 @@ import os
 import shlex
 import shutil
 import socket
-import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .failures import TERMINATED, Terminated, failures
+from .guarded import Guarded, child_environment
 
 if TYPE_CHECKING:
     from tasks.tracking.named import Named, Packed
@@ -30,34 +30,6 @@ SHOWN = 1_500
 """Characters of a request that are printed; a longer one is an image, of which the command that sends it is."""
 LEAKING = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_ACTIVE_MODEL_ID")
 """What a shell may have set for trainings and a server has no use for."""
-
-GUARDIAN = """
-import os, signal, subprocess, sys, threading, time
-grace, command = float(sys.argv[1]), sys.argv[2:]
-child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
-for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-    signal.signal(number, signal.SIG_IGN)
-def tell(number):
-    try:
-        os.killpg(child.pid, number)
-    except (ProcessLookupError, PermissionError):
-        return False
-    return True
-def end_with_stdin():
-    sys.stdin.buffer.read()
-    tell(signal.SIGTERM)
-    time.sleep(grace)
-    tell(signal.SIGKILL)
-threading.Thread(target=end_with_stdin, daemon=True).start()
-code = child.wait()
-end = time.monotonic() + grace
-while tell(0) and time.monotonic() < end:
-    time.sleep(0.05)
-tell(signal.SIGKILL)
-os._exit(code if code >= 0 else 128 - code)
-"""
-"""Runs a command in a process group of its own and ends all of it when its standard input does, which it does however
-the one who holds the other end is ended."""
 
 
 class Env(StrEnum):
@@ -90,7 +62,7 @@ def command(
                 _wait(server, port)
                 _say(f"{named} answers at http://{HOST}:{port}/invocations; Ctrl-C ends it. Try:\n\n"
                      f"{curl(packed.example, port)}\n")  # fmt: skip
-                code = server.wait()
+                code = server.process.wait()
             except (KeyboardInterrupt, Terminated) as stopped:
                 end = 0 if isinstance(stopped, KeyboardInterrupt) else TERMINATED
             else:
@@ -141,36 +113,20 @@ def choose(named: "Named", packed: "Packed", env: Env | None) -> str:
 
 
 @contextmanager
-def serving(uri: str, port: int, env: Env) -> "Iterator[subprocess.Popen[bytes]]":
+def serving(uri: str, port: int, env: Env) -> Iterator[Guarded]:
     """MLflow's scoring server for as long as this lasts, and not longer even if this process is killed."""
     from configs.settings import settings
 
     tracking = settings().tracking
-    given = {name: value for name, value in os.environ.items() if name not in LEAKING}
-    given |= {"PATH": _path(), "MLFLOW_TRACKING_URI": tracking, "MLFLOW_REGISTRY_URI": tracking}
-    server = guarded([sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", uri, "--env-manager", env.value,
-                      "--host", HOST, "--port", str(port), "--workers", "1"], given)  # fmt: skip
+    given = child_environment(**dict.fromkeys(LEAKING), PATH=_path(), MLFLOW_TRACKING_URI=tracking,
+                              MLFLOW_REGISTRY_URI=tracking)  # fmt: skip
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", uri, "--env-manager", env.value,
+               "--host", HOST, "--port", str(port), "--workers", "1"]  # fmt: skip
+    server = Guarded.start("MLflow's server", command, env=given, grace=GRACE)
     try:
         yield server
     finally:
-        _end(server)
-
-
-def guarded(words: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start a command that ends, with all its children, when the standard input of what is returned does."""
-    started = [sys.executable, "-c", GUARDIAN, str(GRACE), *words]
-    return subprocess.Popen(started, stdin=subprocess.PIPE, stdout=sys.stderr.fileno(), env=dict(env),
-                            start_new_session=True)  # fmt: skip
-
-
-def _end(server: subprocess.Popen[bytes]) -> None:
-    assert server.stdin is not None
-    server.stdin.close()
-    try:
-        server.wait(3 * GRACE)
-    except subprocess.TimeoutExpired:
-        server.kill()
-        server.wait()
+        server.end()
 
 
 def _path() -> str:
@@ -178,12 +134,12 @@ def _path() -> str:
     return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 
 
-def _wait(server: subprocess.Popen[bytes], port: int) -> None:
+def _wait(server: Guarded, port: int) -> None:
     """Until the server answers; it may take as long as it lives, since it may be building an environment."""
     from rich.console import Console
 
     with Console(file=sys.stderr).status("starting the server"):
-        while (code := server.poll()) is None:
+        while (code := server.ended()) is None:
             try:
                 with urllib.request.urlopen(f"http://{HOST}:{port}/ping", timeout=5) as answer:
                     if answer.status == 200:

@@ -10,7 +10,7 @@ from .encodings import CLASSES, Encode, ImageEncode
 from .fields import STRICT, Positive, Share, refuse_unread
 from .lora import Lora
 from .models import CifarResnet, ImageModel, ModelSource, NewModel, Torchvision
-from .optimizers import Adamw, Lbfgs, Optimizer
+from .optimizers import Adamw, Lbfgs, Optimizer, Rprop
 from .phases import Phase, Schedule
 from .splitting import Split
 
@@ -96,12 +96,11 @@ class Train:
             raise ValueError("epochs is read only without phases; give each phase its own")
         if self.lora is not None and self.lora.base != "float32" and isinstance(self.model, NewModel):
             raise ValueError(f"lora.base {self.lora.base} is of weights that are loaded; model.kind new has none")
-        lbfgs = any(isinstance(one, Lbfgs) for one in (self.optimizer, *(phase.optimizer for phase in self.phases)))
-        if lbfgs and (self.accumulation > 1 or self.clip or self.precision != "float32"):
-            raise ValueError(
-                "lbfgs evaluates a batch several times, so it goes with neither accumulation nor clip nor reduced "
-                "precision"
-            )
+        whole = [one.kind for one in (self.optimizer, *(phase.optimizer for phase in self.phases))
+                 if isinstance(one, Lbfgs | Rprop)]  # fmt: skip
+        if whole and (self.accumulation > 1 or self.clip or self.precision != "float32"):
+            reason = "evaluates a batch several times" if "lbfgs" in whole else "reads the signs of gradients alone"
+            raise ValueError(f"{whole[0]} {reason}: it goes with neither accumulation nor clip nor reduced precision")
         schedules = {self.schedule, *(phase.schedule for phase in self.phases)}
         if "step" not in schedules:
             refuse_unread(self, ("step_epochs", "step_factor"), "without schedule: step")

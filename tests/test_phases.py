@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertForSequenceClassification
 
 from configs.models import Cnn, NewModel
-from configs.optimizers import Adam, Lbfgs, Sgd
+from configs.optimizers import Adam, Lbfgs, Sgd, Rprop
 from configs.phases import Children, Phase
 from configs.schema import Train
 from tasks.data.files import DataError
@@ -334,6 +334,9 @@ def test_lbfgs_refuses_several_rates(tmp_path: Path) -> None:
         train(tmp_path, section(ALL, optimizer=Lbfgs(kind="lbfgs")))
     with pytest.raises(ValueError, match="neither accumulation nor clip"):
         section(optimizer=Lbfgs(kind="lbfgs"), clip=1.0)
+    for change in ({"clip": 1.0}, {"accumulation": 2}, {"precision": "bfloat16"}):
+        with pytest.raises(ValueError, match="rprop reads the signs of gradients alone"):
+            section(optimizer=Rprop(kind="rprop"), **change)
 
 
 def test_losses_are_torchs() -> None:

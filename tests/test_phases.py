@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertForSequenceClassification
 
 from configs.models import Cnn, NewModel
-from configs.optimizers import Adam, Lbfgs, Sgd, Rprop
+from configs.optimizers import Adam, Lbfgs, Rprop, Sgd
 from configs.phases import Children, Phase
 from configs.schema import Train
 from tasks.data.files import DataError

@@ -1,6 +1,6 @@
 """Both interfaces as a person meets them: servers of one's own, runs of the command, and pages in headless Chromium.
 
-What is looked for lies here once, for tests/test_browser.py, which asserts it, and tests/screenshots.py, which draws it.
+What is looked for lies here once: tests/test_browser.py asserts it, tests/screenshots.py draws it.
 """
 
 import json
@@ -51,7 +51,9 @@ class Place:
     def ask(self, what: str, filtered: dict[str, object]) -> Any:
         """What Prefect's API lists."""
         body = json.dumps(filtered).encode()
-        request = urllib.request.Request(f"{self.prefect}/api/{what}/filter", body, {"content-type": "application/json"})
+        request = urllib.request.Request(
+            f"{self.prefect}/api/{what}/filter", body, {"content-type": "application/json"}
+        )
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
@@ -75,8 +77,8 @@ def servers(home: Path) -> Iterator[Place]:
         for address, (name, *rest) in zip((prefect, mlflow), commands, strict=True):
             host, port = address.removeprefix("http://").split(":")
             with (home / f"{name}.log").open("w") as log:
-                started.append(subprocess.Popen([BIN / name, *rest, "--host", host, "--port", port], env=env, stdout=log,
-                                                stderr=log, start_new_session=True))  # fmt: skip
+                command = [BIN / name, *rest, "--host", host, "--port", port]
+                started.append(subprocess.Popen(command, env=env, stdout=log, stderr=log, start_new_session=True))
         wait(f"{prefect}/api/health")
         wait(f"{mlflow}/health")
         yield Place(prefect, mlflow, env)

@@ -91,6 +91,6 @@ def _measure(monitors: list[Any]) -> dict[str, float]:
 
 
 def _next_step(client: MlflowClient, run_id: str) -> int:
-    """One behind the last measurement of a run that goes on."""
+    """One behind the last measurement of a run that goes on; never 0, of which MLflow gives all values to the model."""
     known = next((name for name in client.get_run(run_id).data.metrics if name.startswith(PREFIX)), None)
-    return 0 if known is None else 1 + max(point.step for point in client.get_metric_history(run_id, known))
+    return 1 if known is None else 1 + max(point.step for point in client.get_metric_history(run_id, known))

@@ -71,10 +71,14 @@ def _log_scores(
 ) -> None:
     """The test scores, in the run and on the logged model beside the dataset that they are of; the baselines' behind
     them."""
-    measured_on = None
-    if version.model_id and "split" in stages:
+    measured_on, source = None, str(version.source)  # a version's own model_id stays empty in a database
+    if source.startswith("models:/m-") and "split" in stages:
         test = inputs.dataset("test", stages)
-        measured_on = {"model_id": version.model_id, "dataset_name": test.name, "dataset_digest": test.digest}
+        measured_on = {
+            "model_id": source.removeprefix("models:/"),
+            "dataset_name": test.name,
+            "dataset_digest": test.digest,
+        }
     scores = {f"test.{name}": value for name, value in facts["scores"].items()}
     runs.log_values(client, str(version.run_id), scores, measured_on)
     values: dict[str, float] = {}

@@ -15,7 +15,7 @@ from mlflow.exceptions import MlflowException
 from configs.literal import complete
 from configs.settings import settings
 
-from ..artifact import Artifact, lineage
+from ..artifact import Artifact, StageError, lineage
 from ..store.lock import locked
 from .descriptions import NOTE, of_experiment, of_training
 from .load import PREFIX, measured
@@ -47,7 +47,7 @@ def client() -> MlflowClient:
         except MlflowException as error:
             shown = place.shown_tracking
             said = str(error).replace(place.tracking, shown)
-            raise MlflowException(f"MLflow's store {shown} cannot be read: {said}") from None
+            raise StageError(f"MLflow's store {shown} cannot be read: {said}; see `temper doctor`") from None
     return found
 
 

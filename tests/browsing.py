@@ -63,10 +63,10 @@ def servers(home: Path) -> Iterator[Place]:
     """A Prefect and an MLflow server on loopback, with databases below `home`; both end with this."""
     prefect, mlflow = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
     (home / "mlruns").mkdir()
-    env = {**os.environ, "HOME": str(home), "PREFECT_HOME": str(home / "prefect"), "TEMPER_HOME": str(home),
+    env = {**{name: value for name, value in os.environ.items() if name != "PREFECT_LOGGING_LEVEL"}, "HOME": str(home), "PREFECT_HOME": str(home / "prefect"), "TEMPER_HOME": str(home),
            "TEMPER_DATA": str(home), "PREFECT_UI_API_URL": f"{prefect}/api", "PREFECT_API_URL": f"{prefect}/api",
            "MLFLOW_TRACKING_URI": mlflow, "DO_NOT_TRACK": "true", "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-           "MLFLOW_DISABLE_TELEMETRY": "true"}  # fmt: skip
+           "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # fmt: skip
     commands = [
         ["prefect", "server", "start"],
         ["mlflow", "server", "--workers", "1", "--backend-store-uri", f"sqlite:///{home}/mlruns/mlflow.db",
@@ -137,11 +137,11 @@ class Prefect:
         """A flow run's page, from the list of runs."""
         self.page.goto(f"{self.place.prefect}/runs")
         self.page.locator(f'a[href$="/runs/flow-run/{run}"]').first.click()
-        self.page.get_by_role("tab", name="Task Runs").wait_for()
+        self.page.locator("li#task-runs").wait_for()
 
     def stages(self) -> dict[str, str]:
         """State by stage, as the tab of task runs shows them."""
-        self.page.get_by_role("tab", name="Task Runs").click()
+        self.page.locator("li#task-runs").click()
         cards = self.page.locator(".state-list-item:visible")
         cards.nth(7).wait_for()
         names = [card.locator("a").last.inner_text().strip() for card in cards.all()]

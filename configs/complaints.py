@@ -103,7 +103,8 @@ def _complaint(item: Any, at: Location) -> str:
     message = message.replace("Input should be", "expected").replace("String should", "should")
     hint = "; put it in quotes" if kind == "string_type" and isinstance(given, (bool, int, float)) else ""
     hint = _nearest(given, re.findall(r"'([^']*)'", message)) if kind == "literal_error" else hint
-    return f"`{key}`: {message}, got {given!r}{hint}"
+    shown = "something else" if item["loc"][-1:] == ("token",) else repr(given)  # a token pasted there by mistake
+    return f"`{key}`: {message}, got {shown}{hint}"
 
 
 def _nearest(word: object, valid: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from .complaints import Location, Places, complaints, dotted
 from .literal import complete
 from .schema import Recipe
+from .secrets import masked
 
 WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
 NUMBERS = (
@@ -24,7 +25,10 @@ DEEPEST = 20
 
 
 class RecipeError(ValueError):
-    """A recipe, an override or a command is wrong; nothing was started."""
+    """A recipe, an override or a command is wrong; nothing was started. What it quotes has no secrets in it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(masked(message))
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:

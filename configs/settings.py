@@ -1,5 +1,6 @@
 """Process settings from the environment: where things lie and how many threads; never part of any key."""
 
+import re
 from pathlib import Path
 
 from pydantic import Field
@@ -28,6 +29,11 @@ class Settings(BaseSettings):
     allow_private_sources: bool = False
     """Let downloads use http and non-public addresses (tests)."""
 
+    system_metrics: bool = True
+    """Log what a training asks of the machine (processor, memory, disk, network, GPU) to MLflow."""
+    mlflow_ui: str | None = None
+    """Address at which a browser reaches MLflow; default the tracking store where that is a server."""
+
     largest_source: int = Field(default=20 * 2**30, gt=0)
     """Bytes that a download, or what an archive unpacks to, may have."""
 
@@ -54,9 +60,25 @@ class Settings(BaseSettings):
         """URI of MLflow's SQLite database in home."""
         return f"sqlite:///{self.mlruns / 'mlflow.db'}"
 
+    @property
+    def shown_tracking(self) -> str:
+        """The tracking store's address as it may be shown."""
+        return without_password(self.tracking)
+
+    @property
+    def mlflow_pages(self) -> str | None:
+        """Address of MLflow's interface, for links; None where only a database is known."""
+        address = self.mlflow_ui or (self.tracking if self.tracking.startswith(("http://", "https://")) else None)
+        return None if address is None else without_password(address).rstrip("/")
+
     def source(self, path: str) -> Path:
         """A source path of a recipe, absolute."""
         return (self.data / path).absolute()
+
+
+def without_password(address: str) -> str:
+    """A server's or database's address as it may be shown: without name, password and query."""
+    return re.sub(r"^([\w+.-]+://)[^/]*@", r"\1", address).partition("?")[0]
 
 
 def settings() -> Settings:

@@ -14,11 +14,11 @@ from configs.literal import complete
 from configs.schema import Recipe
 from configs.settings import settings
 from tasks.artifact import Artifact, StageError
-from tasks.cached import flow_links, publish
 from tasks.clean import clean
 from tasks.download import download
 from tasks.encode import encode
 from tasks.evaluate import evaluate
+from tasks.published import flow_links, publish
 from tasks.split import split
 from tasks.store import disk
 from tasks.store.events import Event, tell
@@ -158,7 +158,7 @@ def report(
         for training in side["trainings"]:
             training["mlflow_run_id"] = runs[side["name"], training["seed"]]
     return found | {"mlflow_run_id": mlflow["run_id"], "artifacts": mlflow["artifacts"],
-                    "tracking_uri": settings().tracking}  # fmt: skip
+                    "tracking_uri": settings().shown_tracking}  # fmt: skip
 
 
 def _units(rows: tuple[Artifact, Artifact], *, by_group: bool) -> Any:

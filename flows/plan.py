@@ -111,5 +111,5 @@ def document(recipe: "Recipe", stages: list[dict[str, Any]]) -> dict[str, Any]:
         "model": {"name": recipe.register.model, "version": None, "aliases": [], "uri": None},
         "metrics": {},
         "mlflow_run_id": None,
-        "tracking_uri": settings().tracking,
+        "tracking_uri": settings().shown_tracking,
     }

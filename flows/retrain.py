@@ -18,6 +18,7 @@ from configs.schema import Recipe
 from configs.settings import settings
 from tasks.artifact import Version
 from tasks.download import download
+from tasks.published import flow_links
 from tasks.store.events import Event, heard_by
 from tasks.store.lock import locked
 
@@ -98,7 +99,7 @@ def known(recipe: Recipe, cached: "dict[str, Artifact]") -> dict[str, Any] | Non
     from tasks.tracking.registry import settled
 
     scores = json.loads(cached["evaluate"].file("report.json").read_text(encoding="utf-8"))["scores"]
-    found = settled(recipe.register.model, cached["train"].digest, scores)
+    found = settled(recipe.register.model, cached["train"].digest, scores, flow_links())
     return None if found is None or found["undecided_on"] not in (None, cached["evaluate"].digest) else found
 
 

@@ -66,5 +66,5 @@ def document(stages: list[dict[str, Any]], version: "Version") -> dict[str, Any]
         "metrics": version.metrics,
         "verdict": version.verdict,
         "mlflow_run_id": version.run_id,
-        "tracking_uri": settings().tracking,
+        "tracking_uri": settings().shown_tracking,
     }

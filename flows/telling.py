@@ -101,9 +101,9 @@ class Teller:
             out.print(f"{version.openings} models were scored on these test rows: the best of many flatters itself.")
         aliases = "".join(f" @{alias}" for alias in version.aliases)
         out.print(f"\n[bold]{version.name}[/] version {version.version}[bold]{aliases}[/]: {version.verdict}")
-        place = settings().tracking
-        out.print(f"\nMLflow:  mlflow server --backend-store-uri {place}", soft_wrap=True)
-        out.print("Prefect: prefect server start", soft_wrap=True)
+        place = version.links.get("run") or f"mlflow server --backend-store-uri {settings().shown_tracking}"
+        out.print(f"\nMLflow:  {place}", soft_wrap=True)
+        out.print(f"Prefect: {version.links.get('flow_run') or 'prefect server start'}", soft_wrap=True)
         alias = f"@{version.aliases[0]}" if version.aliases else f"/{version.version}"
         asked = {"image": "IMAGE.png", "masked": '"I would [MASK] this again tomorrow."'}
         what = asked.get(facts["kind"], '"I would buy this again tomorrow."')

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,11 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Version:
-    """A registered model: where it lies, what was decided, how many models were scored on its test rows so far."""
+    """A registered model: where it lies, what was decided, how many models were scored on its test rows so far.
+
+    links: addresses of MLflow's pages of its run and version, where a browser can reach them. changed: rows that it
+    answers better and worse than the champion that it was held against (see learn/outcomes.py).
+    """
 
     name: str
     version: str
@@ -66,6 +70,8 @@ class Version:
     report: dict[str, Any]
     openings: int
     found: bool = False
+    links: dict[str, str] = field(default_factory=dict)
+    changed: dict[str, Any] | None = None
 
     @property
     def uri(self) -> str:

@@ -1,15 +1,12 @@
-"""@cached_task: how a stage meets the artifact store, Prefect's interface and MLflow's live curves."""
+"""@cached_task: how a stage meets the artifact store, Prefect's tasks and MLflow's live curves."""
 
-import base64
 import inspect
-import json
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
@@ -17,6 +14,7 @@ from configs.literal import complete
 from configs.settings import settings
 
 from .artifact import Artifact, StageError, Version
+from .published import flow_links, in_task, progress, publish, publish_link, publish_rows, publish_version, speaker
 from .store import disk
 from .store.events import Event, Status, tell
 from .store.identity import identity, key_of, what_changed
@@ -86,7 +84,7 @@ class Stage(Generic[P]):
 
     def perform(self, section: Any, inputs: dict[str, Artifact]) -> Outcome[Artifact]:
         """Serve the artifact or make it, one process at a time."""
-        say = _speaker(self.name)
+        say = speaker(self.name)
         pinned, identified = self.identify(section, inputs, ask=True)
         root, key = settings().store, key_of(identified)
         with locked(root / self.name / f"{key}.lock", waiting=lambda: say("another process is at it; waiting")):
@@ -95,11 +93,12 @@ class Stage(Generic[P]):
                 return Outcome(found, "cached")
             changed = tuple(what_changed(root, self.name, identified))
             output = new_output(disk.begin(root, self.name, key))
-            output.say, output.progress, output.secret = say, _progress(self.name), _secret
+            output.say, output.progress, output.secret = say, progress(self.name), _secret
             began = time.monotonic()
             limited = {name: artifact.limited(self.opens[name]) for name, artifact in inputs.items()}
             try:
-                with self._curves(key, section, inputs, output):
+                with self._curves(key, section, inputs, output) as page:
+                    publish_link(self.name, page)
                     self.body(output, pinned, **limited)
             except Exception:
                 records = disk.give_up(root, self.name, key)
@@ -127,7 +126,7 @@ class Stage(Generic[P]):
 
     def _curves(
         self, key: str, section: Any, inputs: Mapping[str, Artifact], output: Output
-    ) -> AbstractContextManager[object]:
+    ) -> AbstractContextManager[str | None]:
         if not self.curves:
             return nullcontext()
         from .tracking.runs import live_run, recipe_params
@@ -166,7 +165,10 @@ def recorded_task(
 
     def call(*args: P.args, **kwargs: P.kwargs) -> Version:
         def perform(section: Any, inputs: dict[str, Artifact]) -> Outcome[Version]:
-            version = body(flow_links(), section, *inputs.values())  # type: ignore[call-arg, arg-type]
+            links = flow_links()
+            version = body(links, section, *inputs.values())  # type: ignore[call-arg, arg-type]
+            if "prefect.flow_run_url" in links:
+                version = replace(version, links=version.links | {"flow_run": links["prefect.flow_run_url"]})
             return Outcome(version, "cached" if version.found else "run")
 
         bound = inspect.signature(body).bind(None, *args, **kwargs).arguments
@@ -194,43 +196,34 @@ def _as_task(name: str, perform: Callable[..., Any], section: Any, inputs: dict[
         result, status, key = outcome.result, outcome.status, ""
         if isinstance(result, Artifact):
             publish(name, result.records)
+            publish_rows(result)
             key = result.key
         else:
-            _publish_version(result)
+            publish_version(result)
         seconds = time.monotonic() - began
         tell(Event(name, "finished", status=status, seconds=seconds, key=key, changed=outcome.changed))
-        return Completed(name="Cached" if status == "cached" else "Completed", data=result)
+        named = "Cached" if status == "cached" else "Completed"
+        return Completed(name=named, message=_account(outcome, seconds), data=result)
 
     as_task = task(name=name, task_run_name=name, cache_policy=NO_CACHE, persist_result=False)(run)
     return as_task(section, inputs, return_state=True).result()
 
 
-def _speaker(name: str) -> Callable[[str], None]:
-    return lambda text: tell(Event(name, "note", text))
-
-
-def _progress(name: str) -> Callable[[int, int, str], None]:
-    """Progress to the terminal, and every two seconds to Prefect."""
-    artifact, last = None, 0.0
-
-    def show(done: int, total: int, text: str) -> None:
-        nonlocal artifact, last
-        tell(Event(name, "progress", text, done, total))
-        if _in_flow() and total and (time.monotonic() - last > 2 or (done >= total and artifact)):
-            from prefect.artifacts import create_progress_artifact, update_progress_artifact
-
-            share, last = 100.0 * done / total, time.monotonic()
-            if artifact is None:
-                artifact = create_progress_artifact(share, key=f"{name}-progress", description=text)
-            else:
-                update_progress_artifact(artifact, share, description=text)
-
-    return show
+def _account(outcome: Outcome[Any], seconds: float) -> str:
+    """In a line, how a stage came to its result."""
+    if not isinstance(outcome.result, Artifact):
+        return str(outcome.result.verdict)
+    if outcome.status == "cached":
+        made = outcome.result.manifest()["made"]
+        when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(made["at"]))
+        return f"served from the store, where {outcome.result.key[:8]} was made in {made['seconds']} s at {when} UTC"
+    changed = f", because of {'; '.join(outcome.changed[:5])}" if outcome.changed else ""
+    return f"{'resumed and ' if outcome.status == 'resumed' else ''}made in {seconds:.1f} s{changed}"
 
 
 def _secret(name: str) -> str:
     """The environment variable of this name, else the Prefect Secret block. Raises StageError; logs nothing."""
-    if os.environ.get(name, "").strip() or not _in_flow():
+    if os.environ.get(name, "").strip() or not in_task():
         return environment_secret(name)
     from prefect.blocks.system import Secret
 
@@ -242,58 +235,6 @@ def _secret(name: str) -> str:
             f"neither an environment variable nor a Prefect Secret block is called {name}; set one of them"
         ) from None
     return checked_secret(name, str(value).strip())
-
-
-def publish(name: str, records: Path) -> None:
-    """Show a stage's summary, pictures and table in Prefect (nothing outside a flow run)."""
-    if not _in_flow():
-        return
-    from prefect.artifacts import create_markdown_artifact, create_table_artifact
-
-    summary, table = records / "summary.md", records / "table.json"
-    if summary.exists():
-        pictures = [
-            f"\n\n![{path.stem}](data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()})"
-            for path in sorted(records.glob("*.png"))
-        ]
-        create_markdown_artifact(summary.read_text(encoding="utf-8") + "".join(pictures), key=f"{name}-summary")
-    if table.exists():
-        create_table_artifact(json.loads(table.read_text(encoding="utf-8")), key=f"{name}-table")
-
-
-def _publish_version(version: Version) -> None:
-    from prefect.artifacts import create_markdown_artifact
-
-    aliases = ", ".join(version.aliases) or "none"
-    lines = [
-        f"# {version.name} version {version.version}",
-        f"- alias: **{aliases}**",
-        f"- verdict: {version.verdict}",
-        f"- models that had been scored on these test rows, this one included: {version.openings}",
-        f"- address: `{version.uri}`",
-        f"- MLflow run: `{version.run_id}` in `{settings().tracking}`",
-    ]
-    create_markdown_artifact("\n".join(lines), key="register-summary")
-
-
-def _in_flow() -> bool:
-    if "prefect" not in sys.modules:
-        return False
-    from prefect.context import TaskRunContext
-
-    return TaskRunContext.get() is not None
-
-
-def flow_links() -> dict[str, str]:
-    """Id, name and recipe of the Prefect flow run that is running; empty outside one."""
-    from prefect.context import FlowRunContext
-
-    context = FlowRunContext.get()
-    if context is None or context.flow_run is None:
-        return {}
-    recipe = (context.parameters or {}).get("recipe")
-    links = {"prefect.flow_run_id": str(context.flow_run.id), "prefect.flow_run_name": context.flow_run.name}
-    return links | ({"temper.recipe": recipe.name} if recipe is not None else {})
 
 
 def _reference(artifact: Artifact) -> dict[str, str]:

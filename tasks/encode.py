@@ -160,7 +160,7 @@ def _describe(
     lines += ["", "| part | rows | tokens | supervised | rows cut |", "|---|---:|---:|---:|---:|"]
     for name, c in certificates.items():
         lines.append(f"| {name} | {c['rows']:,} | {c['tokens']:,} | {c['supervised']:,} | {c['cut_rows']:,} |")
-    lines += ["", "Samples, supervised tokens in bold:", ""]
+    lines += ["", "Samples; ▸ and ◂ stand around the supervised tokens, which alone are trained:", ""]
     return "\n".join(
         lines + [f"1. {sample(encoding, tokenizer, train, row)}" for row in range(min(EXAMPLES, len(train)))]
     )

@@ -21,7 +21,7 @@ def register(links: dict[str, str], section: Register, model: Artifact, report: 
 
     facts = json.loads(report.file("report.json").read_text(encoding="utf-8"))
     scores: dict[str, float] = facts["scores"]
-    known = lookup.registered(section.model, model.digest, scores)
+    known = lookup.registered(section.model, model.digest, scores, links)
     if known is not None and known["undecided_on"] not in (None, report.digest):
         known = None
     found = known is not None
@@ -36,6 +36,8 @@ def register(links: dict[str, str], section: Register, model: Artifact, report: 
         metrics=scores,
         report=facts,
         openings=known["openings"],
+        links=known["links"],
+        changed=known["changed"],
         found=found,
     )
 
@@ -45,13 +47,14 @@ def _register(
 ) -> dict[str, Any]:
     from .tracking import data, evidence, models, proof, registry, runs
 
-    client, stages, scores = runs.client(), lineage(report), facts["scores"]
+    client, stages = runs.client(), lineage(report)
     samples = json.loads((report.records / "samples.json").read_text(encoding="utf-8"))
     run_id = runs.complete_run(client, model, links)
     version = models.find_version(client, section.model, model.digest)
     if version is None:
         version = models.log_version(client, section.model, run_id, model, samples[:2], facts)
-    registry.log_records(client, run_id, stages, {"register": complete(section)}, facts, scores)
+    recipe = links.get("temper.recipe", section.model)
+    registry.log_records(client, version, stages, {"register": complete(section)}, facts, recipe)
     evidence.log_rows(client, run_id, stages)
     data.log_data(client, run_id, stages)
     openings = data.open_test_split(client, run_id, stages)
@@ -59,5 +62,5 @@ def _register(
     proof.prove(f"models:/{section.model}/{version.version}", facts["kind"], samples)
     with registry.deciding(section.model):
         verdict, found = evidence.judge(client, section, version, stages=stages, facts=facts)
-        registry.settle(client, version, verdict, found, scores=scores, stages=stages, openings=openings)
+        registry.settle(client, version, verdict, found, facts=facts, stages=stages, openings=openings, links=links)
     return registry.state(client, version, verdict.text)

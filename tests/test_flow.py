@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from tiny import ROOT, STAGES, changes, perform, recipe, run
 
+from configs.load import load_recipe
 from tasks.artifact import StageError
 from tasks.store.events import Event
 
@@ -30,6 +31,8 @@ def test_the_mlflow_run_is_complete(harness: None, heard: list[Event]) -> None:
     from tasks.tracking.runs import client
 
     version, _ = run(recipe(), heard)
+    from mlflow.data import get_source
+
     found = client()
     data = found.get_run(version.run_id).data
     assert data.params["train.learning_rate"] == "0.001"
@@ -43,12 +46,64 @@ def test_the_mlflow_run_is_complete(harness: None, heard: list[Event]) -> None:
             found.list_artifacts(version.run_id, folder)}  # fmt: skip
     assert {"1-download/provenance.json", "2-validate/data_docs.html", "5-encode/rows.png"} <= kept
     assert "prefect.flow_run_id" in data.tags
+    assert "prefect.flow_run_url" not in data.tags  # this server goes with the test, and its pages with it
     held = found.get_model_version("reviews-demo", version.version)
     assert held.tags["temper.test.accuracy"] == repr(version.metrics["accuracy"])
     inputs = {item.tags[0].value: item.dataset for item in found.get_run(version.run_id).inputs.dataset_inputs}
     assert set(inputs) == {"train", "validation", "test"}
     assert len({dataset.digest for dataset in inputs.values()}) == 3
+    assert inputs["test"].name == "reviews-test" and json.loads(inputs["test"].profile)["num_rows"] == 66
+    assert "text" in {column["name"] for column in json.loads(inputs["test"].schema)["mlflow_colspec"]}
+    assert get_source(inputs["train"]).to_dict()["tags"]["where"] == "comes with Temper (reviews)"
+    model = found.get_logged_model(held.source.removeprefix("models:/"))
+    on = {metric.key: metric.dataset_digest for metric in model.metrics}
+    assert on["test.accuracy"] == inputs["test"].digest
+    assert data.metrics["system/system_memory_usage_percentage"] > 0
     assert data.metrics["test.openings"] == version.openings == 1
+
+
+def test_mlflows_pages_tell_a_stranger_what_is_there(harness: None, heard: list[Event], tmp_path: Path) -> None:
+    from tasks.tracking.descriptions import NOTE
+    from tasks.tracking.runs import client
+
+    version, _ = run(recipe(), heard)
+    found = client()
+    held = found.get_run(version.run_id)
+    for text in (held.data.tags[NOTE], found.get_model_version(version.name, version.version).description):
+        assert "Trained on 539 rows" in text and "66 test rows" in text and "comes with Temper (reviews)" in text
+        assert f"accuracy **{version.metrics['accuracy']:.4f}** [" in text and "Baselines, accuracy: majority" in text
+    assert version.verdict.partition("then ")[2] in held.data.tags[NOTE]
+    assert "`champion` is the version to use" in found.get_registered_model(version.name).description
+    assert "every training of the recipe `reviews_demo`" in found.get_experiment(held.info.experiment_id).tags[NOTE]
+    whole = load_recipe(Path(found.download_artifacts(version.run_id, "recipe.yaml", str(tmp_path))))
+    assert whole == recipe()
+
+
+def test_what_a_person_wrote_stays(harness: None, heard: list[Event]) -> None:
+    from tasks.tracking.descriptions import NOTE
+    from tasks.tracking.runs import client
+
+    version, _ = run(recipe(), heard)
+    found, own = client(), "Ask Ada before you use this."
+    found.update_registered_model(version.name, own)
+    another, _ = run(recipe("train.seed=9"), heard)
+    assert another.version != version.version
+    assert found.get_registered_model(version.name).description == own
+    assert "Trained on 539 rows" in found.get_run(another.run_id).data.tags[NOTE]
+
+
+def test_each_flow_run_that_used_a_training_is_on_its_run(harness: None, heard: list[Event]) -> None:
+    from tasks.tracking.runs import client
+
+    def used() -> set[str]:
+        tags = client().get_run(version.run_id).data.tags
+        return {name for name in tags if name.startswith("prefect.flow_run.")}
+
+    version, _ = run(recipe(), heard)
+    before = used()
+    again, statuses = run(recipe(), heard)
+    assert (again.run_id, statuses["register"]) == (version.run_id, "cached")
+    assert len(used() - before) == 1 and before <= used()
 
 
 def test_prefect_shows_stages_states_and_artifacts(harness: None, heard: list[Event]) -> None:
@@ -67,7 +122,8 @@ def test_prefect_shows_stages_states_and_artifacts(harness: None, heard: list[Ev
         assert {ids["train"], ids["encode"], ids["split"]} <= upstream["evaluate"]
         keys = {a.key for a in api.read_artifacts(limit=200) if a.flow_run_id == newest.id}
     assert {f"{stage}-summary" for stage in STAGES} <= keys
-    assert "validate-table" in keys
+    assert {"validate-table", "clean-rows", "split-rows"} <= keys
+    assert all(t.state.message.startswith("served from the store") for t in tasks if t.name != "register")
 
 
 def test_only_the_learning_rate_retrains(heard: list[Event]) -> None:

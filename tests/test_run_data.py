@@ -8,7 +8,8 @@ from tiny import planted, recipe
 
 from flows.spine import perform_until
 from tasks.tracking import runs
-from tasks.tracking.data import log_data, provenance
+from tasks.tracking.data import log_data
+from tasks.tracking.inputs import provenance
 
 OWN = ("download={kind: file, path: planted.zip}", "validate.min_rows=10")
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from configs.settings import HOME, Settings, settings
 
-NAMES = ("TEMPER_HOME", "TEMPER_ARTIFACTS", "TEMPER_DATA", "TEMPER_THREADS", "MLFLOW_TRACKING_URI")
+NAMES = ("TEMPER_HOME", "TEMPER_ARTIFACTS", "TEMPER_DATA", "TEMPER_THREADS", "TEMPER_MLFLOW_UI", "MLFLOW_TRACKING_URI")
 
 
 @pytest.fixture
@@ -78,3 +78,22 @@ def test_every_setting_says_what_it_is_for():
     for name in Settings.model_fields:
         assert f"    {name}: " in text
         assert text.partition(f"    {name}: ")[2].splitlines()[1].strip().startswith('"""')
+
+
+def test_addresses_are_shown_without_their_passwords(silent, monkeypatch):
+    for given, shown in (
+        ("postgresql://me:p@ss@db.example:5432/runs?sslpassword=x", "postgresql://db.example:5432/runs"),
+        ("https://me:pass@mlflow.example/", "https://mlflow.example/"),
+        ("sqlite:////srv/a@b/mlflow.db", "sqlite:////srv/a@b/mlflow.db"),
+    ):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", given)
+        assert settings().tracking == given
+        assert settings().shown_tracking == shown
+
+
+def test_mlflows_pages_are_where_a_browser_reaches_them(silent, monkeypatch):
+    assert settings().mlflow_pages is None
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:pass@mlflow:5000/")
+    assert settings().mlflow_pages == "http://mlflow:5000"
+    monkeypatch.setenv("TEMPER_MLFLOW_UI", "https://mlflow.example")
+    assert settings().mlflow_pages == "https://mlflow.example"

@@ -49,7 +49,7 @@ def look_at(form: Any, tokenizer: TextTokenizer, part: Part, row: int) -> Look:
 
 
 def sample(encoding: Any, tokenizer: TextTokenizer, part: Part, row: int) -> str:
-    """One row as decoded pieces, supervised ones in bold, the answer behind."""
+    """One row as decoded pieces, supervised ones bold and between marks, the answer behind."""
     look = look_at(encoding if isinstance(encoding, MaskedEncoding) else encoding.labels, tokenizer, part, row)
-    marked = [f"**`{p}`**" if label >= 0 else f"`{p}`" for p, label in zip(look.pieces, look.labels, strict=True)]
+    marked = [f"**▸ `{p}` ◂**" if label >= 0 else f"`{p}`" for p, label in zip(look.pieces, look.labels, strict=True)]
     return " ".join(marked).replace("\n", "\\n") + (f" → {look.answer}" if look.answer else "")

@@ -14,13 +14,10 @@ from configs.settings import settings
 
 from ..artifact import Artifact, canonical, digest_text, lineage
 from . import data, runs
+from .descriptions import LONGEST, NOTE
 
 KEY = "temper.comparison_key"
 PARENT = "mlflow.parentRunId"
-NOTE = "mlflow.note.content"
-"""Tag whose markdown MLflow shows on a run's page."""
-LONGEST = 5000
-"""Letters of a tag's value."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +73,7 @@ def log_comparison(
     client.log_dict(run_id, dict(found), "comparison.json")
     listed = [{"recipe": one.recipe, "key": one.model.key, "run_id": child} for one, child in
               zip(trainings, children, strict=True)]  # fmt: skip
-    client.log_dict(run_id, {"trainings": listed, "tracking_uri": settings().tracking}, "trainings.json")
+    client.log_dict(run_id, {"trainings": listed, "tracking_uri": settings().shown_tracking}, "trainings.json")
     for child in children:
         adopt(client, run_id, child)
     client.set_terminated(run_id, "FINISHED")

@@ -7,50 +7,29 @@ from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, ViewType
+from mlflow.entities import ViewType
 
 from configs.settings import settings
 
 from ..artifact import Artifact, Version, read_manifest
-from . import runs
+from . import inputs, runs
 
 TEST_SPLIT = "temper.test_split"
 """Tag of a run: digest of the test rows on which its model was scored."""
 PROFILE = "2-validate/profile.json"
-DIGITS = 36
-"""MLflow's longest digest."""
 
 
 def log_data(client: MlflowClient, run_id: str, stages: Mapping[str, Artifact]) -> None:
     """Name the parts, with rows, digest and source, as the inputs of a run."""
     if "split" not in stages:
         return
-    source = provenance(stages["download"]) if "download" in stages else {}
-    where = str(source.get("where") or source.get("kind") or "unknown")
+    source = inputs.provenance(stages["download"]) if "download" in stages else {}
     licence = source.get("licence")
     told = {**source, "licence": f"{licence['says']} ({licence['file']})" if licence else None}
     for name in ("kind", "where", "licence"):
         if told.get(name):
             client.set_tag(run_id, f"temper.source.{name}", str(told[name])[:5000])
-    inputs = []
-    for part in ("train", "validation", "test"):
-        entry = stages["split"].manifest()["files"][f"data/{part}.parquet"]
-        dataset = Dataset(
-            name=part,
-            digest=entry["sha256"][:DIGITS],
-            source_type=str(source.get("kind", "temper")),
-            source=json.dumps({"where": where, "split": stages["split"].digest}),
-            profile=json.dumps({"bytes": entry["size"]}),
-        )
-        inputs.append(DatasetInput(dataset, [InputTag("mlflow.data.context", part)]))
-    client.log_inputs(run_id, inputs)
-
-
-def provenance(download: Artifact) -> dict[str, Any]:
-    """What the download stage says of its source: kind, where, when, files, licence."""
-    path = download.records / "provenance.json"
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return found
+    client.log_inputs(run_id, inputs.inputs(stages))
 
 
 def open_test_split(client: MlflowClient, run_id: str, stages: Mapping[str, Artifact]) -> int:

@@ -1,12 +1,12 @@
 """What was decided about a model's champion, by whom, why and when: a log in the registry, in the order it happened."""
 
-import getpass
 import json
-import os
 import re
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 
 from mlflow import MlflowClient
@@ -14,6 +14,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from ..artifact import StageError
+from . import runs
 from .promotion import CANDIDATE, CHAMPION
 
 ENTRY = "temper.decision."
@@ -59,14 +60,7 @@ def entry(
 ) -> Entry:  # fmt: skip
     """A decision made now by the user of this process."""
     at = datetime.now(UTC).isoformat(timespec="microseconds")
-    return Entry(action, version, before, after, decided, why, _user(), at)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return f"user {os.getuid()}"
+    return Entry(action, version, before, after, decided, why, runs.user(), at)
 
 
 def keep(client: MlflowClient, about: ModelVersion, made: Entry, further: Mapping[str, Any] | None = None) -> None:
@@ -74,6 +68,26 @@ def keep(client: MlflowClient, about: ModelVersion, made: Entry, further: Mappin
     if about.run_id:
         document = {**asdict(made), **(further or {})}
         client.log_dict(str(about.run_id), document, f"decisions/{about.name}-{about.version}-{made.moment}.json")
+
+
+def changed(client: MlflowClient, about: ModelVersion) -> dict[str, Any] | None:
+    """Rows that a version answers better and worse than the champion that it was last held against; None where it was
+    held against none, or the record is gone."""
+    if not about.run_id:
+        return None
+    beginning = f"decisions/{about.name}-{about.version}-"
+    try:
+        kept = [item.path for item in client.list_artifacts(str(about.run_id), "decisions")]
+        newest = max((path for path in kept if path.startswith(beginning)), default=None)
+        if newest is None:
+            return None
+        with tempfile.TemporaryDirectory() as scratch:
+            path = client.download_artifacts(str(about.run_id), newest, scratch)
+            told = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (MlflowException, OSError, ValueError):
+        return None
+    found: dict[str, Any] | None = (told.get("evidence") or {}).get("changed")
+    return found
 
 
 def apply(client: MlflowClient, name: str, made: Entry) -> None:

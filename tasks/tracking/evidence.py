@@ -33,13 +33,13 @@ AGAIN = (*CLASSES, "regression")
 there, and of a dialogue it is given the true history."""
 RESCORE = """
 import pandas
-rows = pandas.read_parquet(sys.argv[3])
+rows = pandas.read_parquet(sys.argv[2])
 told = []
 for start in range(0, len(rows), 512):
     given = rows["content"].iloc[start : start + 512]
-    asked = pandas.DataFrame({"image": list(given)}) if sys.argv[5] == "image" else list(given)
+    asked = pandas.DataFrame({"image": list(given)}) if sys.argv[4] == "image" else list(given)
     told.append(model.predict(asked))
-pandas.concat(told, ignore_index=True).to_parquet(sys.argv[4])
+pandas.concat(told, ignore_index=True).to_parquet(sys.argv[3])
 """
 
 

@@ -28,13 +28,13 @@ def cool() -> None:
         _CHILD.pop().kill()
 
 
-def registered(name: str, digest: str, scores: dict[str, float]) -> dict[str, Any] | None:
+def registered(name: str, digest: str, scores: dict[str, float], links: dict[str, str]) -> dict[str, Any] | None:
     """What the registry says of a settled version of this model digest; None where there is none."""
     if _CHILD:
         child = _CHILD[0]
         assert child.stdin is not None and child.stdout is not None
         try:
-            child.stdin.write(json.dumps([name, digest, scores]) + "\n")
+            child.stdin.write(json.dumps([name, digest, scores, links]) + "\n")
             child.stdin.flush()
             answer = json.loads(child.stdout.readline())
         except (OSError, ValueError):  # the process died: ask here, where an error has its own words
@@ -44,7 +44,7 @@ def registered(name: str, digest: str, scores: dict[str, float]) -> dict[str, An
             return found
     from .registry import settled
 
-    return settled(name, digest, scores)
+    return settled(name, digest, scores, links)
 
 
 def _serve() -> None:

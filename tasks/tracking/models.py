@@ -56,7 +56,7 @@ def load_model(name: str, content: str) -> Any:
         model = mlflow.pyfunc.load_model(address)
     except (MlflowException, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise StageError(f"{address} cannot be loaded from {settings().tracking}: {reason}") from None
+        raise StageError(f"{address} cannot be loaded from {settings().shown_tracking}: {reason}") from None
     named = model.metadata.signature.inputs.input_names()
     takes = next((name for name in ("image", "messages") if name in named), "text")
     if takes != content:
@@ -70,7 +70,7 @@ def model_folder(name: str, version: str) -> Path:
 
     Raises StageError where there is no such version, or its files are not there.
     """
-    client, place = runs.client(), settings().store / "registered"
+    client, folder = runs.client(), settings().store / "registered"
     try:
         known = (
             client.get_model_version(name, version)
@@ -80,11 +80,12 @@ def model_folder(name: str, version: str) -> Path:
         connect()
         digest = known.tags.get(DIGEST, f"{name}-{known.version}")
         root = Path(
-            mlflow.artifacts.download_artifacts(f"models:/{name}/{known.version}", dst_path=str(place / digest))
+            mlflow.artifacts.download_artifacts(f"models:/{name}/{known.version}", dst_path=str(folder / digest))
         )
     except (MlflowException, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise StageError(f"the registered model {name} {version} cannot be had from {settings().tracking}: {reason}; "
+        place = settings().shown_tracking
+        raise StageError(f"the registered model {name} {version} cannot be had from {place}: {reason}; "
                          "run the recipe that makes it") from None  # fmt: skip
     model = Model.load(str(root))
     return root / str(model.flavors["python_function"]["artifacts"]["model"]["path"])

@@ -20,7 +20,7 @@ TOLERANCE = 1e-5
 """Largest difference of a number between here and the fresh process (batch shapes differ), by its size if above 1."""
 
 FRESH = """
-content, given = sys.argv[3], json.load(sys.stdin)
+content, given = sys.argv[2], json.load(sys.stdin)
 if content == "messages":
     told = [model.predict({"messages": one})["choices"][0]["message"] for one in given]
 else:

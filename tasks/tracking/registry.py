@@ -12,12 +12,11 @@ from mlflow import MlflowClient
 from mlflow.entities import Param, RunTag
 from mlflow.entities.model_registry import ModelVersion
 
-from configs.encodings import READS
 from configs.settings import settings
 
 from ..artifact import Artifact
 from ..store.lock import locked
-from . import decisions, models, runs
+from . import decisions, descriptions, inputs, models, pages, runs
 from .promotion import CHAMPION, SCORE, Evidence, Verdict
 from .runs import flat
 
@@ -31,39 +30,61 @@ ORDER = ("download", "validate", "clean", "split", "encode", "train", "evaluate"
 
 def log_records(
     client: MlflowClient,
-    run_id: str,
+    version: ModelVersion,
     stages: Mapping[str, Artifact],
     last: Mapping[str, Any],
     facts: Mapping[str, Any],
-    scores: Mapping[str, float],
+    recipe: str,
 ) -> None:
-    """Put every stage's summary and pictures, the recipe, the mask certificate and the report into the run.
+    """Put every stage's summary and pictures, the recipe, the mask certificate and the report into a version's run.
 
     A run belongs to a training, and MLflow's parameters cannot change: where the same training is evaluated or
     registered otherwise later, what differs becomes a tag of the parameter's name.
     """
+    run_id = str(version.run_id)
     sections = {stage: stages[stage].manifest()["section"] for stage in ORDER if stage in stages} | dict(last)
     with tempfile.TemporaryDirectory() as scratch:
         for number, stage in enumerate([stage for stage in ORDER if stage in stages], 1):
             client.log_artifacts(run_id, str(stages[stage].records), f"{number}-{stage}")
-        recipe = Path(scratch) / "recipe.yaml"
-        recipe.write_text(yaml.safe_dump(sections, sort_keys=False, allow_unicode=True), encoding="utf-8")
-        client.log_artifact(run_id, str(recipe))
+        whole = Path(scratch) / "recipe.yaml"
+        text = yaml.safe_dump({"name": recipe, **sections}, sort_keys=False, allow_unicode=True)
+        whole.write_text(
+            f"# The recipe of this run, every value told: temper run recipe.yaml\n{text}", encoding="utf-8"
+        )
+        client.log_artifact(run_id, str(whole))
         certificate = stages["encode"].file("certificate.json") if "encode" in stages else Path()
         if certificate.is_file():  # images have no mask
             client.log_artifact(run_id, str(certificate))
         report = Path(scratch) / "report.json"
         report.write_text(json.dumps(facts, indent=1), encoding="utf-8")
         client.log_artifact(run_id, str(report))
-    values = {f"test.{name}": value for name, value in scores.items()}
-    for name, baseline in facts["baselines"].items():
-        values |= {f"baseline.{name}.{metric}": value for metric, value in baseline.items()}
-    runs.log_values(client, run_id, values)
+    _log_scores(client, version, stages, facts)
     late = {f"{stage}{name}": v for stage in ("evaluate", "register") for name, v in flat(sections[stage])}
     known = client.get_run(run_id).data.params
     fresh = [Param(name, str(value)) for name, value in late.items() if name not in known]
     other = [RunTag(name, str(value)) for name, value in late.items() if known.get(name, str(value)) != str(value)]
     client.log_batch(run_id, params=fresh, tags=other)
+
+
+def _log_scores(
+    client: MlflowClient, version: ModelVersion, stages: Mapping[str, Artifact], facts: Mapping[str, Any]
+) -> None:
+    """The test scores, in the run and on the logged model beside the dataset that they are of; the baselines' behind
+    them."""
+    measured_on, source = None, str(version.source)  # a version's own model_id stays empty in a database
+    if source.startswith("models:/m-") and "split" in stages:
+        test = inputs.dataset("test", stages)
+        measured_on = {
+            "model_id": source.removeprefix("models:/"),
+            "dataset_name": test.name,
+            "dataset_digest": test.digest,
+        }
+    scores = {f"test.{name}": value for name, value in facts["scores"].items()}
+    runs.log_values(client, str(version.run_id), scores, measured_on)
+    values: dict[str, float] = {}
+    for name, baseline in facts["baselines"].items():
+        values |= {f"baseline.{name}.{metric}": value for metric, value in baseline.items()}
+    runs.log_values(client, str(version.run_id), values)
 
 
 @contextmanager
@@ -79,18 +100,19 @@ def settle(
     verdict: Verdict,
     evidence: Evidence | None,
     *,
-    scores: Mapping[str, float],
+    facts: Mapping[str, Any],
     stages: Mapping[str, Artifact],
     openings: int,
+    links: Mapping[str, str],
 ) -> None:
     """Write scores, digests and the decision, move the alias, and the verdict last: a version without one is not
     settled. Raises StageError where the champion is no longer the one that the evidence is about."""
+    scores = facts["scores"]
     note_scores(client, version, scores)
-    content = READS[stages["encode"].manifest()["section"]["kind"]][0] if "encode" in stages else "text"
     client.set_model_version_tag(version.name, version.version, OPENINGS, str(openings))
     for stage, artifact in stages.items():
         client.set_model_version_tag(version.name, version.version, f"{DIGEST}{stage}", artifact.digest)
-    client.update_model_version(version.name, version.version, _description(verdict, scores, openings, content))
+    descriptions.describe(client, version, verdict.text, stages=stages, facts=facts, openings=openings, links=links)
     before = evidence.champion if evidence is not None else None
     after = str(version.version) if verdict.decided == "promoted" else before
     made = decisions.entry("register", str(version.version), before=before, after=after, decided=verdict.decided,
@@ -109,27 +131,22 @@ def note_scores(client: MlflowClient, version: ModelVersion, scores: Mapping[str
             client.set_model_version_tag(version.name, version.version, SCORE + name, repr(value))
 
 
-def _description(verdict: Verdict, scores: Mapping[str, float], openings: int, content: str) -> str:
-    measured = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
-    takes = {"image": "images, in a column `image`", "text": "texts, or a table with a `text` column",
-             "messages": "a dialogue, as {`messages`: […]} (MLflow's chat signature)"}[content]  # fmt: skip
-    opened = f"{openings} model{'s have' if openings != 1 else ' has'} been scored on this test split so far"
-    return f"Test rows: {measured} ({opened}).\n\nVerdict: {verdict.text}.\n\nTakes {takes}."
-
-
-def settled(name: str, digest: str, scores: dict[str, float]) -> dict[str, Any] | None:
-    """Version, run, aliases and verdict of a settled version of a model digest; its scores become these."""
+def settled(name: str, digest: str, scores: dict[str, float], links: dict[str, str]) -> dict[str, Any] | None:
+    """Version, run, aliases and verdict of a settled version of a model digest; its scores become these, and the flow
+    run leaves its links on the version's run."""
     client = runs.client()
     known = models.find_version(client, name, digest)
     if known is None or VERDICT not in known.tags:
         return None
     note_scores(client, known, scores)
+    if known.run_id:
+        runs.mark(client, str(known.run_id), links)
     return state(client, known, f"registered before; then {known.tags[VERDICT]}")
 
 
 def state(client: MlflowClient, version: ModelVersion, verdict: str) -> dict[str, Any]:
-    """A version as it stands now: version, run_id, aliases (champion first), verdict, openings; undecided_on: digest of
-    the report that did not decide, else None."""
+    """A version as it stands now: version, run_id, aliases (champion first), verdict, openings, links to its pages,
+    rows that it changed; undecided_on: digest of the report that did not decide, else None."""
     now = client.get_model_version(version.name, version.version)
     aliases = sorted(now.aliases, key=lambda alias: (alias != CHAMPION, alias))
     return {
@@ -138,6 +155,8 @@ def state(client: MlflowClient, version: ModelVersion, verdict: str) -> dict[str
         "aliases": aliases,
         "verdict": verdict,
         "openings": int(now.tags.get(OPENINGS, 0)),
+        "links": pages.pages(client, str(now.run_id), now.name, str(now.version)) if now.run_id else {},
+        "changed": decisions.changed(client, now),
         "undecided_on": (
             now.tags.get(f"{DIGEST}evaluate") if now.tags.get(decisions.DECISION) == "undecided" else None
         ),

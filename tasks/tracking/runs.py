@@ -1,6 +1,8 @@
 """One MLflow run per training key: found again by its tag, fed live, and complete even for a cached training."""
 
+import getpass
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,10 +15,15 @@ from mlflow.exceptions import MlflowException
 from configs.literal import complete
 from configs.settings import settings
 
-from ..artifact import Artifact, lineage
+from ..artifact import Artifact, StageError, lineage
 from ..store.lock import locked
+from .descriptions import NOTE, of_experiment, of_training
+from .load import PREFIX, measured
+from .pages import run_page
 
 KEY = "temper.training_key"
+KIND = "mlflow.experimentKind"
+"""Tag by which MLflow's interface shows an experiment as one of trainings, not of chats and their traces."""
 Report = Callable[[int, Mapping[str, float]], None]
 METRICS = {
     "loss": "train.loss",
@@ -38,7 +45,9 @@ def client() -> MlflowClient:
         try:
             found.search_experiments(max_results=1)
         except MlflowException as error:
-            raise MlflowException(f"MLflow's store {place.tracking} cannot be read: {error}") from None
+            shown = place.shown_tracking
+            said = str(error).replace(place.tracking, shown)
+            raise StageError(f"MLflow's store {shown} cannot be read: {said}; see `temper doctor`") from None
     return found
 
 
@@ -51,7 +60,8 @@ def experiment(found: MlflowClient, name: str) -> str:
             return str(known.experiment_id)
         local = place.tracking.startswith("sqlite:")
         location = (place.mlruns / "artifacts").as_uri() if local else None
-        return str(found.create_experiment(name, location))
+        tags = {KIND: "custom_model_development", NOTE: of_experiment(name)}
+        return str(found.create_experiment(name, location, tags))
 
 
 def training_run(found: MlflowClient, key: str, links: Mapping[str, str], params: Mapping[str, Any]) -> str:
@@ -63,21 +73,37 @@ def training_run(found: MlflowClient, key: str, links: Mapping[str, str], params
     if runs:
         run_id = str(runs[0].info.run_id)
     else:
-        tags = {KEY: key, "mlflow.source.name": "temper"}
+        tags = {KEY: key, "mlflow.source.name": f"temper run {recipe}", "mlflow.user": user(),
+                NOTE: of_training(recipe, links)}  # fmt: skip
         run_id = str(found.create_run(where, tags=tags, run_name=f"{recipe}-{key[:8]}").info.run_id)
         found.log_batch(run_id, params=[Param(name, str(value)) for name, value in params.items()])
-    marks = [RunTag(name, value) for name, value in links.items()]
-    if "prefect.flow_run_id" in links:
-        marks.append(RunTag(f"prefect.flow_run.{links['prefect.flow_run_id']}", links["prefect.flow_run_name"]))
-    found.log_batch(run_id, tags=marks)
+    mark(found, run_id, links)
     return run_id
+
+
+def mark(found: MlflowClient, run_id: str, links: Mapping[str, str]) -> None:
+    """Leave on a run which flow run made or used it last, and one tag for each that did."""
+    tags = dict(links)
+    if "prefect.flow_run_id" in links:
+        shown = links.get("prefect.flow_run_url", links["prefect.flow_run_name"])
+        tags[f"prefect.flow_run.{links['prefect.flow_run_id']}"] = shown
+    if tags:
+        found.log_batch(run_id, tags=[RunTag(name, value) for name, value in tags.items()])
+
+
+def user() -> str:
+    """Who runs this process."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return f"user {os.getuid()}"
 
 
 @contextmanager
 def live_run(
     key: str, links: Mapping[str, str], params: Mapping[str, Any], connect: Callable[[Report], None]
-) -> Iterator[None]:
-    """Open the run of a training for as long as it lasts; `connect` receives its report.
+) -> Iterator[str | None]:
+    """Open the run of a training for as long as it lasts; `connect` receives its report. Gives the run's page.
 
     A resumed training repeats steps that are in the curves already; they are not written twice.
     """
@@ -87,7 +113,8 @@ def live_run(
     connect(lambda step, values: log_step(found, run_id, step, values, seen))
     seen = last_steps(found, run_id)
     try:
-        yield
+        with measured(found, run_id):
+            yield run_page(found, run_id)
     except BaseException as error:
         found.set_terminated(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
         raise
@@ -95,8 +122,8 @@ def live_run(
 
 
 def last_steps(found: MlflowClient, run_id: str) -> dict[str, int]:
-    """Per metric the last step that the run has."""
-    names = found.get_run(run_id).data.metrics
+    """Per metric the last step that the run has; the machine's load left out."""
+    names = [name for name in found.get_run(run_id).data.metrics if not name.startswith(PREFIX)]
     return {name: max(point.step for point in found.get_metric_history(run_id, name)) for name in names}
 
 
@@ -109,13 +136,21 @@ def log_step(found: MlflowClient, run_id: str, step: int, values: Mapping[str, f
         found.log_batch(run_id, [Metric(name, value, now, step) for name, value in fresh.items()])
 
 
-def log_values(found: MlflowClient, run_id: str, values: Mapping[str, float]) -> None:
+def log_values(
+    found: MlflowClient, run_id: str, values: Mapping[str, float], measured_on: Mapping[str, str] | None = None
+) -> None:
     """Write metrics that have no steps, where the run's last value is another.
+
+    measured_on: the model (model_id) and the dataset (dataset_name, dataset_digest) whose pages show them too.
 
     MLflow refuses a model whose run has two values of one metric at one time and step, hence the time of writing.
     """
     known, now = found.get_run(run_id).data.metrics, int(time.time() * 1000)
-    fresh = [Metric(name, value, now, 0) for name, value in values.items() if known.get(name) != value]
+    if measured_on is not None:
+        held = found.get_logged_model(measured_on["model_id"]).metrics or []
+        known = {metric.key: metric.value for metric in held}
+    extra = measured_on or {}
+    fresh = [Metric(name, value, now, 0, **extra) for name, value in values.items() if known.get(name) != value]
     found.log_batch(run_id, metrics=fresh)
 
 

@@ -1,0 +1,178 @@
+"""What Prefect's interface shows of a run beside its states: a stage's page, tables, progress, log, and links."""
+
+import base64
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from configs.settings import settings, without_password
+
+from .artifact import Artifact, Version
+from .store.events import Event, tell
+
+OFTEN = 2.0
+"""Seconds between two states of a progress artifact."""
+
+
+def in_task() -> bool:
+    """Whether a Prefect task is running here."""
+    if "prefect" not in sys.modules:
+        return False
+    from prefect.context import TaskRunContext
+
+    return TaskRunContext.get() is not None
+
+
+def speaker(name: str) -> Callable[[str], None]:
+    """Says a stage's notes to the terminal, and in the run's log."""
+
+    def say(text: str) -> None:
+        tell(Event(name, "note", text))
+        if in_task():
+            from prefect.logging import get_run_logger
+
+            get_run_logger().info("%s", text)
+
+    return say
+
+
+def progress(name: str) -> Callable[[int, int, str], None]:
+    """Progress to the terminal, and every two seconds to Prefect."""
+    artifact, last = None, 0.0
+
+    def show(done: int, total: int, text: str) -> None:
+        nonlocal artifact, last
+        tell(Event(name, "progress", text, done, total))
+        if in_task() and total and (time.monotonic() - last > OFTEN or (done >= total and artifact)):
+            from prefect.artifacts import create_progress_artifact, update_progress_artifact
+
+            share, last = 100.0 * done / total, time.monotonic()
+            if artifact is None:
+                artifact = create_progress_artifact(share, key=f"{name}-progress", description=text)
+            else:
+                update_progress_artifact(artifact, share, description=text)
+
+    return show
+
+
+def publish(name: str, records: Path) -> None:
+    """Show a stage's summary, pictures and table in Prefect (nothing outside a flow run)."""
+    if not in_task():
+        return
+    from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+    summary, table = records / "summary.md", records / "table.json"
+    if summary.exists():
+        pictures = [
+            f"\n\n![{path.stem}](data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()})"
+            for path in sorted(records.glob("*.png"))
+        ]
+        create_markdown_artifact(summary.read_text(encoding="utf-8") + "".join(pictures), key=f"{name}-summary")
+    if table.exists():
+        create_table_artifact(json.loads(table.read_text(encoding="utf-8")), key=f"{name}-table")
+
+
+def publish_rows(artifact: Artifact) -> None:
+    """Show a stage's rows as a table: how many came in, how many left for which reason, how many went on and where."""
+    lines = _rows(artifact) if in_task() else []
+    if lines:
+        from prefect.artifacts import create_table_artifact
+
+        create_table_artifact(lines, key=f"{artifact.stage}-rows", description=f"Rows of {artifact.stage}")
+
+
+def _rows(artifact: Artifact) -> list[dict[str, Any]]:
+    from .data.ledger import DROPPED, PARTS, read_ledger
+
+    counts, told = artifact.manifest()["rows"], []
+    ledger = artifact.file("ledger.parquet")
+    if ledger.is_file():
+        found = read_ledger(ledger)
+        here = found[found["stage"] == artifact.stage]
+        gone = here.loc[here["state"] == DROPPED, "reason"].value_counts()
+        told = [{"rows": f"dropped: {reason}", "count": int(count)} for reason, count in gone.items()]
+        parts = found["state"].value_counts()
+        told += [{"rows": f"out, {part}", "count": int(parts[part])} for part in PARTS if part in parts]
+    ends = {name: f"rows {name}" for name in ("in", "out") if name in counts}
+    first, last = ([{"rows": ends[name], "count": counts[name]}] if name in ends else [] for name in ("in", "out"))
+    return [*first, *told, *last]
+
+
+def publish_link(name: str, address: str | None) -> None:
+    """Link a stage to its page in MLflow, where a browser can reach one."""
+    if address is None or not in_task():
+        return
+    from prefect.artifacts import create_link_artifact
+
+    create_link_artifact(
+        address, link_text="the run in MLflow", key=f"{name}-mlflow", description="Curves as they grow"
+    )
+
+
+def publish_version(version: Version) -> None:
+    """Show what was registered and decided, with links to MLflow, and the rows that it changed."""
+    from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+    create_markdown_artifact(describe_version(version), key="register-summary")
+    changed = version.changed or {}
+    lines = [{"row is": name, **{key: _plain(value) for key, value in one.items()}}
+             for name, rows in changed.get("examples", {}).items() for one in rows]  # fmt: skip
+    if lines:
+        told = f"{changed['fixed']:,} rows fixed, {changed['broken']:,} broken, against the champion; some of each"
+        create_table_artifact(lines, key="register-changed", description=told)
+
+
+def describe_version(version: Version) -> str:
+    """The page of a registration, in markdown."""
+    aliases = ", ".join(version.aliases) or "none"
+    place = settings().shown_tracking
+    run, page = (version.links.get(name) for name in ("run", "version"))
+    lines = [
+        f"# {version.name} version {version.version}",
+        f"- alias: **{aliases}**",
+        f"- verdict: {version.verdict}",
+        f"- models that had been scored on these test rows, this one included: {version.openings}",
+        f"- address: `{version.uri}`" + (f", [in the registry]({page})" if page else ""),
+        f"- MLflow run: [{version.run_id}]({run})" if run else f"- MLflow run: `{version.run_id}` in `{place}`",
+    ]
+    if version.changed:
+        lines.append(f"- against the champion: **{version.changed['fixed']:,} rows fixed, "
+                     f"{version.changed['broken']:,} broken**; some of each in `register-changed`")  # fmt: skip
+    if not run:
+        lines += ["", f"To look at it: `mlflow server --backend-store-uri {place}`"]
+    return "\n".join(lines)
+
+
+def _plain(value: Any) -> Any:
+    """A value that Prefect's page can show: text, a whole number or a finite one."""
+    if isinstance(value, float) and value not in (float("inf"), float("-inf")) and value == value:
+        return round(value, 6)
+    return value if isinstance(value, str | int) and not isinstance(value, bool) else str(value)
+
+
+def flow_links() -> dict[str, str]:
+    """Id, name, address and recipe of the Prefect flow run that is running; empty outside one."""
+    from prefect.context import FlowRunContext
+
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return {}
+    recipe = (context.parameters or {}).get("recipe")
+    links = {"prefect.flow_run_id": str(context.flow_run.id), "prefect.flow_run_name": context.flow_run.name}
+    if (address := _interface()) is not None:
+        links["prefect.flow_run_url"] = f"{address}/runs/flow-run/{context.flow_run.id}"
+    name = getattr(recipe, "name", None)  # retrain's is the recipe's file
+    return links | ({"temper.recipe": name} if name is not None else {})
+
+
+def _interface() -> str | None:
+    """Address of Prefect's interface; None for a server that goes with the run."""
+    from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, Settings
+
+    lasting = Settings()  # as the environment and the profile say, without what holds only for this run
+    if not PREFECT_API_URL.value() or lasting.api.url != PREFECT_API_URL.value() or not PREFECT_UI_URL.value():
+        return None
+    return without_password(str(PREFECT_UI_URL.value())).rstrip("/")

@@ -1,0 +1,162 @@
+"""What MLflow's pages say of an experiment, a run, a registered model and a version, for one who knows nothing yet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+
+from configs.scores import not_better
+
+from ..artifact import Artifact
+from . import inputs, pages
+
+NOTE = "mlflow.note.content"
+"""Tag whose markdown MLflow shows on the page of a run or an experiment."""
+LONGEST = 5000
+"""Letters of a tag's value."""
+OURS = "Made by Temper"
+"""How each of these texts begins; one that begins otherwise is a person's, and is left alone."""
+KINDS = {
+    "generative": "a language model that answers with a class",
+    "classifier": "a text classifier",
+    "image": "an image classifier",
+    "dialogue": "a dialogue model",
+    "seq2seq": "a model that writes a text to a text",
+    "regression": "a model that foretells a number of a text",
+    "masked": "a model that fills gaps in a text",
+}
+TAKES = {
+    "image": "images, in a column `image`",
+    "text": "texts, or a table with a `text` column",
+    "messages": "a dialogue, as {`messages`: […]} (MLflow's chat signature)",
+}
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is told of a version beside its report: name, number, recipe, verdict, its run, the flow run's links."""
+
+    name: str
+    version: str
+    recipe: str
+    verdict: str
+    page: str | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+def describe(
+    client: MlflowClient, version: ModelVersion, verdict: str, *, stages: Mapping[str, Artifact],
+    facts: Mapping[str, Any], openings: int, links: Mapping[str, str],
+) -> None:  # fmt: skip
+    """Write the texts of a version, its run and its model; what a person has written there stays."""
+    run_id, name = str(version.run_id), str(version.name)
+    run = client.get_run(run_id)
+    recipe = links.get("temper.recipe") or run.data.tags.get("temper.recipe", "temper")
+    told = Told(name, str(version.version), recipe, verdict, pages.run_page(client, run_id), links)
+    if ours(run.data.tags.get(NOTE)):
+        client.set_tag(run_id, NOTE, of_run(stages, facts, told)[:LONGEST])
+    if ours(client.get_registered_model(name).description):
+        client.update_registered_model(name, of_model(name, recipe, facts))
+    if ours(client.get_model_version(name, version.version).description):
+        client.update_model_version(name, version.version, of_version(stages, facts, told, openings))
+
+
+def ours(text: str | None) -> bool:
+    """Whether a text may be written anew."""
+    return not text or text.startswith(OURS)
+
+
+def of_experiment(recipe: str) -> str:
+    """What an experiment holds."""
+    return (
+        f"{OURS}: every training of the recipe `{recipe}`, one run each (`temper run configs/{recipe}.yaml`).\n\n"
+        "`test.*` are scores on rows that no training saw, `baseline.*` those of plain methods on the same rows, "
+        "`train.*` and `validation.*` curves, `system/*` the machine's load. A parameter's name is its place in the "
+        "recipe (`train.learning_rate`). Tags: `temper.training_key` names code, values, data and library versions of "
+        "a training, `temper.test_split` the test rows, `prefect.flow_run_url` the last flow run that made or used it."
+    )
+
+
+def of_training(recipe: str, links: Mapping[str, str]) -> str:
+    """What a run is while nothing is known of its test."""
+    return f"{OURS}: a training of the recipe `{recipe}`, not scored on test rows yet.{_flow_run(links)}"
+
+
+def of_run(stages: Mapping[str, Artifact], facts: Mapping[str, Any], told: Told) -> str:
+    """What a run is, how good, what came of it, and where to read on."""
+    page = pages.version_page(told.name, told.version)
+    named = f"`{told.name}` version {told.version}"
+    return "\n\n".join([
+        f"{OURS} from the recipe `{told.recipe}`: {KINDS[facts['kind']]}.",
+        _data(stages), _scores(stages, facts),
+        f"Registered as {f'[{named}]({page})' if page else named}: {told.verdict}.",
+        "To repeat it, save the artifact `recipe.yaml` and call `temper run recipe.yaml`. Each stage's page, with "
+        "pictures, lies in its folder among the artifacts; `report.json` has all scores, `certificate.json` (of texts) "
+        f"proves which tokens were trained, `decisions/` holds what the verdict rests on.{_flow_run(told.links)}",
+    ])  # fmt: skip
+
+
+def of_model(name: str, recipe: str, facts: Mapping[str, Any]) -> str:
+    """What the versions of a registered model are, and how one is used."""
+    return (
+        f"{OURS} from the recipe `{recipe}`: versions of {KINDS[facts['kind']]}. Takes {TAKES[facts['content']]}.\n\n"
+        f'The alias `champion` is the version to use: `mlflow.pyfunc.load_model("models:/{name}@champion")`. It moves '
+        f"only to a version that a paired test on the same test rows found better; `candidate` is the last one without "
+        f"it. `temper history {name}` tells every decision, and `temper rollback {name}` takes the last one back."
+    )
+
+
+def of_version(stages: Mapping[str, Artifact], facts: Mapping[str, Any], told: Told, openings: int) -> str:
+    """What a version is, how good, and why it is champion or not."""
+    run = told.page
+    opened = f"{openings} model{'s have' if openings != 1 else ' has'} been scored on this test split so far"
+    return "\n\n".join([
+        f"{OURS} from the recipe `{told.recipe}`: {KINDS[facts['kind']]}. Takes {TAKES[facts['content']]}.",
+        _data(stages), f"{_scores(stages, facts)} ({opened}.)", f"Verdict: {told.verdict}.",
+        (f"[The training's run]({run}) has curves, report, recipe and every stage's page."
+         if run else "The source run has curves, report, recipe and every stage's page.") + _flow_run(told.links),
+    ])  # fmt: skip
+
+
+def _data(stages: Mapping[str, Artifact]) -> str:
+    if "split" not in stages:
+        return "Of its data nothing is known here."
+    counts = inputs.rows(stages)
+    about = inputs.provenance(stages["download"]) if "download" in stages else {}
+    licence = (about.get("licence") or {}).get("says")
+    source = f"{about.get('kind', 'unknown')}: {about.get('where', 'unknown')}"
+    return (
+        f"Trained on {counts['train']:,} rows, chosen on {counts['validation']:,} validation rows and scored once on "
+        f"{counts['test']:,} test rows, of {source} (licence: {licence or 'none stated by the source'})."
+    )
+
+
+def _scores(stages: Mapping[str, Artifact], facts: Mapping[str, Any]) -> str:
+    """The scores that are shown, with intervals, and the baselines."""
+    told = []
+    for name in facts["shown"]:
+        if name in facts["scores"]:
+            low, high = facts["intervals"].get(name, (None, None))
+            told.append(
+                f"{_words(name)} **{facts['scores'][name]:.4f}**"
+                + (f" [{low:.4f}, {high:.4f}]" if low is not None else "")
+            )
+    first = facts["shown"][0]
+    plain = [f"{name} {values[first]:.4f}" for name, values in facts["baselines"].items() if first in values]
+    text = f"On the test rows: {', '.join(told)}, with {facts['confidence']:.0%} intervals."
+    if plain:
+        text += f" Baselines, {_words(first)}: {', '.join(plain)}."
+    if beaten := not_better(facts):
+        text += f" **Not better than the baseline {' and '.join(beaten)}.**"
+    return text
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _flow_run(links: Mapping[str, str]) -> str:
+    address = links.get("prefect.flow_run_url")
+    return f"\n\n[The flow run in Prefect]({address})" if address else ""

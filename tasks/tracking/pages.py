@@ -1,0 +1,27 @@
+"""Addresses of MLflow's pages, as a browser opens them; None where only a database is known."""
+
+from urllib.parse import quote
+
+from mlflow import MlflowClient
+
+from configs.settings import settings
+
+
+def run_page(client: MlflowClient, run_id: str) -> str | None:
+    """The page of a run."""
+    place = settings().mlflow_pages
+    if place is None:
+        return None
+    return f"{place}/#/experiments/{client.get_run(run_id).info.experiment_id}/runs/{run_id}"
+
+
+def version_page(name: str, version: str) -> str | None:
+    """The page of a registered version."""
+    place = settings().mlflow_pages
+    return None if place is None else f"{place}/#/models/{quote(name, safe='')}/versions/{version}"
+
+
+def pages(client: MlflowClient, run_id: str, name: str, version: str) -> dict[str, str]:
+    """Those of a version and its run that there are."""
+    found = {"run": run_page(client, run_id), "version": version_page(name, version)}
+    return {what: address for what, address in found.items() if address is not None}

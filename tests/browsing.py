@@ -26,6 +26,8 @@ BIN = Path(sys.executable).parent
 CHROMIUM = shutil.which("chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
+NO_HINTS = "localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true')"
+"""MLflow's assistant opens by itself on a first visit, over a third of the page."""
 DEMO = "configs/reviews_demo.yaml"
 
 
@@ -63,8 +65,8 @@ def servers(home: Path) -> Iterator[Place]:
     """A Prefect and an MLflow server on loopback, with databases below `home`; both end with this."""
     prefect, mlflow = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
     (home / "mlruns").mkdir()
-    kept = {name: value for name, value in os.environ.items() if name != "PREFECT_LOGGING_LEVEL"}
-    env = {**kept, "HOME": str(home), "PREFECT_HOME": str(home / "prefect"), "TEMPER_HOME": str(home),
+    inherited = {name: value for name, value in os.environ.items() if name != "PREFECT_LOGGING_LEVEL"}
+    env = {**inherited, "HOME": str(home), "PREFECT_HOME": str(home / "prefect"), "TEMPER_HOME": str(home),
            "TEMPER_DATA": str(home), "PREFECT_UI_API_URL": f"{prefect}/api", "PREFECT_API_URL": f"{prefect}/api",
            "MLFLOW_TRACKING_URI": mlflow, "DO_NOT_TRACK": "true", "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
            "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # fmt: skip
@@ -124,6 +126,7 @@ def chromium() -> Iterator["Page"]:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": 1180, "height": 820})
         page.set_default_timeout(60_000)
+        page.add_init_script(NO_HINTS)
         yield page
         browser.close()
 
@@ -176,7 +179,6 @@ class MLflow:
         with urllib.request.urlopen(f"{self.address}/api/2.0/mlflow/runs/get?run_id={run}", timeout=60) as answer:
             experiment = json.load(answer)["run"]["info"]["experiment_id"]
         self.page.goto(f"{self.address}/#/experiments/{experiment}/runs")
-        self.close_hints()
         self.page.locator(f'a[href$="/runs/{run}"]').first.click()
         self.page.get_by_text("About this run").wait_for()
 
@@ -200,12 +202,3 @@ class MLflow:
     def champion(self) -> "Locator":
         """The mark of the champion on a model's or version's page."""
         return self.page.get_by_text("@ champion").first
-
-    def close_hints(self) -> None:
-        """Close what opens by itself on a first visit."""
-        self.page.wait_for_timeout(3000)
-        for name in ("Close", "Close panel", "Dismiss"):
-            for button in self.page.get_by_role("button", name=name).all():
-                with suppress(Exception):
-                    button.click(timeout=1500)
-        self.page.keyboard.press("Escape")

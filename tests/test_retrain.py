@@ -1,10 +1,8 @@
 """Schedules in recipes, the claim on a home, guarded children, orphans, the difference of two states of the data."""
 
 import asyncio
-import signal
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,6 @@ from tiny import ROOT
 from configs import servers
 from configs.load import RecipeError, load_recipe
 from configs.settings import settings
-from flows.guarded import Guarded, child_environment
 from flows.orphans import held
 from flows.prefect_server import Guard, foreign
 from flows.retrain import lateness, reasons
@@ -81,68 +78,6 @@ def test_servers_are_found_while_their_keeper_lives_and_no_longer(home: Path) ->
     assert (folder / "up.json").exists()  # a killed keeper leaves it, and nobody believes it
     assert servers.known(folder) is None
     assert settings().tracking.startswith("sqlite")
-
-
-CHILD = """
-import os, subprocess, sys, time
-grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-print(os.getpid(), grandchild.pid, flush=True)
-time.sleep(600)
-"""
-PARENT = """
-import sys, time
-from pathlib import Path
-from flows.guarded import Guarded, child_environment
-log, code = sys.argv[1:]
-child = Guarded.start("it", [sys.executable, "-c", code], env=child_environment(), grace=1.0, log=Path(log))
-time.sleep(600)
-"""
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def test_a_killed_parent_takes_its_children_and_theirs_along(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(log), CHILD], cwd=ROOT)
-    end = time.monotonic() + 60
-    while not (log.exists() and log.read_text().count(" ") == 1 and log.read_text().endswith("\n")):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    pids = [int(word) for word in log.read_text().split()]
-    assert all(map(alive, pids))
-    parent.send_signal(signal.SIGKILL)
-    parent.wait()
-    end = time.monotonic() + 60
-    while any(map(alive, pids)):
-        assert time.monotonic() < end, "a child outlived its killed parent"
-        time.sleep(0.05)
-
-
-def test_a_child_that_ends_is_seen_with_its_code_and_last_words(tmp_path: Path) -> None:
-    code = "print('cannot go on', flush=True); raise SystemExit(7)"
-    child = Guarded.start("it", [sys.executable, "-c", code], env=child_environment(), grace=1.0, log=tmp_path / "log")
-    assert child.process.wait(60) == 7
-    assert child.ended() == 7
-    assert child.last_words() == "cannot go on"
-    child.end()
-
-
-def test_a_child_that_does_not_listen_is_killed(tmp_path: Path) -> None:
-    code = (
-        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
-    )
-    child = Guarded.start("it", [sys.executable, "-c", code], env=child_environment(), grace=0.5, log=tmp_path / "log")
-    end = time.monotonic() + 60
-    while child.last_words() != "deaf":
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    child.end()
-    assert child.ended() == 128 + signal.SIGKILL
 
 
 @pytest.mark.parametrize(

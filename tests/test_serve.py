@@ -4,7 +4,6 @@ import base64
 import json
 import os
 import shlex
-import signal
 import socket
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import pandas as pd
 import pytest
 import typer
 from registered import picture, register_images, register_texts
+from test_guarded import ended
 
 from flows import serve
 from flows.services import ServiceError
@@ -91,49 +91,6 @@ def test_a_taken_port_is_named(capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(typer.Exit):
             serve.command("small", port)
     assert f"port {port} cannot be had (Address already in use); name another with --port" in capsys.readouterr().err
-
-
-def ended(pids: list[int], within: float = 20) -> bool:
-    """Whether all these processes are gone."""
-    end = time.monotonic() + within
-    while left := [pid for pid in pids if alive(pid)]:
-        if time.monotonic() > end:
-            return not left
-        time.sleep(0.05)
-    return True
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-HOLDER = """
-import os, subprocess, sys, time
-from flows.serve import guarded
-words = ["bash", "-c", "sleep 600 & echo $! $$ >&2; wait"]
-started = guarded(words, os.environ) if sys.argv[1] == "guarded" else subprocess.Popen(words, start_new_session=True)
-time.sleep(600)
-"""
-
-
-@pytest.mark.parametrize("how", ["guarded", "bare"])
-def test_a_killed_holder_takes_the_whole_group_with_it(how: str) -> None:
-    """The bare command is the planted fault: it outlives its holder."""
-    holder = subprocess.Popen([sys.executable, "-c", HOLDER, how], stderr=subprocess.PIPE, text=True)
-    assert holder.stderr is not None
-    pids = [int(word) for word in holder.stderr.readline().split()]
-    try:
-        assert len(pids) == 2 and all(map(alive, pids))
-        holder.kill()
-        holder.wait()
-        assert ended(pids, 20 if how == "guarded" else 2) is (how == "guarded")
-    finally:
-        holder.stderr.close()
-        for pid in filter(alive, pids):
-            os.kill(pid, signal.SIGKILL)
 
 
 @dataclass
@@ -331,7 +288,7 @@ def test_kill_9_takes_the_server_with_it_and_an_image_model_answers(
     finally:
         server.process.kill()
         server.process.wait()
-    assert ended(family)
+    assert ended(family, 20)
     serve._require_free(server.port)
 
 

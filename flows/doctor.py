@@ -7,13 +7,14 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from configs.secrets import masked
+
+from .databases import Finding, State, database
 from .failures import failures
 
 PINS = {
@@ -21,23 +22,11 @@ PINS = {
     "sqlalchemy": "with a newer one Prefect 3.8 never starts a scheduled run, and does not say so",
 }
 """Packages whose bounds no other declares, and what happens beyond them."""
-MIGRATIONS = {"Prefect": "server/database/_migrations/versions/sqlite", "MLflow": "store/db_migrations/versions"}
 OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
 GIB = 2**30
 LITTLE, TOO_LITTLE = 10, 1  # GiB of free disk space that deserve a remark, and with which a run is likely to fail
 PATIENCE = 5.0  # seconds for a server to answer
-State = Literal["ok", "note", "broken"]
 MARKS = {"ok": "green", "note": "yellow", "broken": "bold red"}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line: what was looked at, how it is, what was found, how to mend it."""
-
-    what: str
-    state: State
-    found: str
-    mend: str = ""
 
 
 Init = Annotated[bool, typer.Option("--init", help="Make the databases of Prefect and MLflow ready first.")]
@@ -152,11 +141,6 @@ def settings_in_force() -> Iterator[Finding]:
         yield Finding(name, "ok" if writable else "broken", value, mend)
 
 
-def masked(address: str) -> str:
-    """An address without its password."""
-    return re.sub(r"://([^:/@]+):[^@]+@", r"://\1:…@", address)
-
-
 def existing(path: Path) -> Path:
     """The path, or the nearest folder above it that is there."""
     return next(place for place in (path, *path.parents) if place.exists())
@@ -172,37 +156,6 @@ def databases() -> Iterator[Finding]:
     for owner, address in places.items():
         if address.startswith("sqlite") and not (owner == "Prefect" and PREFECT_API_URL.value()):
             yield database(owner, Path(address.partition(":///")[2]))
-
-
-def database(owner: str, file: Path) -> Finding:
-    """Whether an SQLite file has the revision of the installed package, told without loading that."""
-    import sqlite3
-
-    what, anew = f"{owner}'s database", f"mv {file} {file}.damaged, then temper doctor --init"
-    if not file.exists() or file.stat().st_size == 0:
-        return Finding(what, "note", f"{file} is not there yet", "temper doctor --init makes it, or else the first run")
-    try:
-        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            has = {str(row[0]) for row in connection.execute("select version_num from alembic_version")}
-    except sqlite3.DatabaseError as error:
-        return Finding(what, "broken", f"{file}: {error}", anew)
-    known, newest = revisions(owner)
-    if has == newest:
-        return Finding(what, "ok", f"{file} is ready")
-    if has and has <= known:
-        mend = "" if owner == "Prefect" else f"mlflow db upgrade sqlite:///{file}"
-        return Finding(what, "broken" if mend else "note", f"{file} is older than the package", mend)
-    return Finding(what, "broken", f"{file} {'was made by a newer package' if has else 'is half made'}", anew)
-
-
-def revisions(owner: str) -> tuple[set[str], set[str]]:
-    """All revisions of a package's database, and those that no other one follows."""
-    spec = importlib.util.find_spec(owner.lower())
-    folder = Path(str(spec and spec.origin)).parent / MIGRATIONS[owner]
-    texts = [path.read_text(encoding="utf-8") for path in folder.glob("*.py")]
-    known = {name for text in texts for name in re.findall(r"^revision\b[^=]*= *[\"'](\w+)", text, re.M)}
-    before = [line for text in texts for line in re.findall(r"^down_revision\b[^=]*=(.*)", text, re.M)]
-    return known, known - set(re.findall(r"\w+", " ".join(before)))
 
 
 def disk() -> Iterator[Finding]:
@@ -223,10 +176,15 @@ def network() -> Iterator[Finding]:
 
     from prefect.settings import PREFECT_API_URL
 
+    from configs.servers import known
+    from configs.settings import settings
+
     set_off = [f"{name}={os.environ[name]}" for name in OFFLINE if os.environ.get(name)]
     yield Finding(
         "offline", "note" if set_off else "ok", ", ".join(set_off) or "no switch is set; the Hub may be asked"
     )
+    if servers := known(settings().mlruns):
+        yield Finding("temper up", "ok", f"process {servers.pid} keeps {servers.prefect} and {servers.mlflow}")
     given = {"PREFECT_API_URL": PREFECT_API_URL.value(), "MLFLOW_TRACKING_URI": os.environ.get("MLFLOW_TRACKING_URI")}
     for name, address in ((name, str(value)) for name, value in given.items() if str(value).startswith("http")):
         said = masked(address)

@@ -6,7 +6,8 @@ import os
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from .doctor import masked
+from configs.secrets import masked
+
 from .services import ServiceError
 
 SCHEMAS = ("prefect", "mlflow")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .doctor import database as look
+from .databases import database as look
 from .guarded import Guarded, child_environment
 from .services import ServiceError
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from flows import doctor
-from flows.doctor import Finding
+from flows import databases, doctor
+from flows.databases import Finding
 
 pytestmark = pytest.mark.faults
 
@@ -57,7 +57,7 @@ def damage_and_look(tmp_path: Path, home: Path) -> None:
     """The same databases, spoilt one after the other; a database of its own for each would cost 10 s more."""
     ready = home / "mlruns" / "mlflow.db"
     revision = sqlite3.connect(ready).execute("select version_num from alembic_version").fetchone()[0]
-    known, newest = doctor.revisions("MLflow")
+    known, newest = databases.revisions("MLflow")
     assert newest == {revision}
     older = min(known - newest)
     for spoil, state, found, mend in (
@@ -75,26 +75,26 @@ def damage_and_look(tmp_path: Path, home: Path) -> None:
         shutil.copyfile(ready, spoilt)
         with sqlite3.connect(spoilt) as connection:
             connection.execute(spoil)
-        finding = doctor.database("MLflow", spoilt)
+        finding = databases.database("MLflow", spoilt)
         assert (finding.state, found in finding.found, mend in finding.mend) == (state, True, True), finding
     spoilt.write_bytes(b"no database at all" * 100)
-    assert doctor.database("MLflow", spoilt).state == "broken"
+    assert databases.database("MLflow", spoilt).state == "broken"
 
 
 def test_an_older_database_of_prefect_is_no_fault(tmp_path: Path) -> None:
-    known, newest = doctor.revisions("Prefect")
+    known, newest = databases.revisions("Prefect")
     assert len(newest) == 1
     with sqlite3.connect(tmp_path / "prefect.db") as connection:
         connection.execute("create table alembic_version (version_num text)")
         connection.execute("insert into alembic_version values (?)", [min(known - newest)])
-    assert doctor.database("Prefect", tmp_path / "prefect.db").state == "note"
+    assert databases.database("Prefect", tmp_path / "prefect.db").state == "note"
 
 
 @pytest.mark.parametrize("content", [None, b""])
 def test_a_database_that_is_not_there_is_no_fault(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / "a.db").write_bytes(content)
-    finding = doctor.database("MLflow", tmp_path / "a.db")
+    finding = databases.database("MLflow", tmp_path / "a.db")
     assert (finding.state, finding.mend) == ("note", "temper doctor --init makes it, or else the first run")
 
 

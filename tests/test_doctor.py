@@ -124,7 +124,7 @@ def test_a_broken_machine_ends_with_code_1_and_names_every_fault(tmp_path: Path,
         "broken TEMPER_THREADS 'many': Input should be a valid integer",
         "note TEMPER_ARTIFACT is no setting → did you mean TEMPER_ARTIFACTS?",
         "broken PREFECT_API_URL http://127.0.0.1:9/api: [Errno 111] Connection refused → start it, or unset",
-        "broken MLFLOW_TRACKING_URI http://me:…@127.0.0.1:9: [Errno 111] Connection refused",
+        "broken MLFLOW_TRACKING_URI http://…@127.0.0.1:9: [Errno 111] Connection refused",
         "broken device RuntimeError: operator torchvision::nms does not exist",
     ):
         assert part in said

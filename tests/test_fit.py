@@ -441,7 +441,7 @@ def test_the_preset_hf_is_the_trainers_default(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_each_optimiser_steps_as_torchs_own(chosen: Optimizer, plain: Callable[..., torch.optim.Optimizer]) -> None:
     """AdamW spares the bias from decay, so the comparison has none there."""
-    how = section(optimizer=chosen, learning_rate=0.1)
+    how = section(optimizer=chosen, learning_rate=0.1, clip=None, accumulation=1)
     weights = []
     for ours in (True, False):
         torch.manual_seed(3)

@@ -34,7 +34,7 @@ def test_a_run_names_the_source_with_its_licence_and_the_parts(tmp_path: Path, h
     assert {name: dataset.digest for name, dataset in inputs.items()} == {
         name: files[f"data/{name}.parquet"]["sha256"][:36] for name in ("train", "validation", "test")
     }
-    assert json.loads(inputs["test"].source)["where"] == "planted.zip"
+    assert json.loads(inputs["test"].source)["uri"] == "planted.zip"
     assert "records/provenance.json" in stages["download"].manifest()["files"]
     about = provenance(stages["download"])
     assert [file["name"] for file in about["files"]] == ["planted.zip", "rows.csv"]

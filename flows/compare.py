@@ -160,6 +160,8 @@ def _show(found: dict[str, Any]) -> None:
 
     from tasks.learn.comparison import sentence
 
+    from .telling import where_to_look
+
     out = Console(highlight=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("recipe", overflow="fold")
@@ -178,4 +180,5 @@ def _show(found: dict[str, Any]) -> None:
     place = urlsplit(found["artifacts"])
     if place.scheme == "file":
         out.print(f"Chart:   {unquote(place.path)}/comparison.png", soft_wrap=True)
-    out.print(f"MLflow:  mlflow server --backend-store-uri {found['tracking_uri']}", soft_wrap=True)
+    for line in where_to_look({}):
+        out.print(line, soft_wrap=True)

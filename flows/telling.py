@@ -2,6 +2,7 @@
 
 import math
 import sys
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -78,8 +79,6 @@ class Teller:
 
     def summary(self, version: "Version") -> None:
         """The end of a run: scores beside the baselines, the version, where to look, a line to try."""
-        from configs.settings import settings
-
         out = Console(highlight=False)
         facts = version.report
         table = Table(box=None, pad_edge=False, header_style="bold")
@@ -101,11 +100,22 @@ class Teller:
             out.print(f"{version.openings} models were scored on these test rows: the best of many flatters itself.")
         aliases = "".join(f" @{alias}" for alias in version.aliases)
         out.print(f"\n[bold]{version.name}[/] version {version.version}[bold]{aliases}[/]: {version.verdict}")
-        place = version.links.get("run") or f"mlflow server --backend-store-uri {settings().shown_tracking}"
-        out.print(f"\nMLflow:  {place}", soft_wrap=True)
-        out.print(f"Prefect: {version.links.get('flow_run') or 'prefect server start'}", soft_wrap=True)
+        out.print()
+        for line in where_to_look(version.links):
+            out.print(line, soft_wrap=True)
         alias = f"@{version.aliases[0]}" if version.aliases else f"/{version.version}"
         asked = {"image": "IMAGE.png", "masked": '"I would [MASK] this again tomorrow."'}
         what = asked.get(facts["kind"], '"I would buy this again tomorrow."')
         line = f"chat {version.name}{alias}" if facts["kind"] == "dialogue" else f"predict {version.name}{alias} {what}"
         out.print(f"Try:     temper {line}", soft_wrap=True)
+
+
+def where_to_look(links: Mapping[str, str]) -> list[str]:
+    """The pages of a run, or what shows them."""
+    from configs.settings import settings
+
+    place = settings()
+    if not links and place.tracking == place.database:
+        return ["Look:    temper up"]
+    mlflow = links.get("run") or f"mlflow server --backend-store-uri {place.shown_tracking}"
+    return [f"MLflow:  {mlflow}", f"Prefect: {links.get('flow_run') or 'temper up'}"]

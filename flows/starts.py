@@ -28,8 +28,8 @@ def starting(recipe: Recipe, start: str) -> list[str]:
     """
     train = complete(recipe.train)
     if train["model"]["kind"] == "clip":
-        raise RecipeError(f"--starts: the recipe {recipe.name} is of a layer on CLIP's embeddings; no other start "
-                          "to compare it with")  # fmt: skip
+        raise RecipeError(f"--starts: the recipe {recipe.name} is of a layer on CLIP's embeddings; there is "
+                          "no other start to compare it with")  # fmt: skip
     if not _pretrained(train["model"]):
         raise RecipeError(f"--starts: the recipe {recipe.name} starts from new weights (train.model.kind "
                           f"{train['model']['kind']}), so there is no pretrained start to compare")  # fmt: skip

@@ -19,6 +19,7 @@ from configs.load import RecipeError, load_recipe
 from configs.models import Clip
 from configs.phases import Phase
 from configs.schema import Train
+from flows.starts import STARTS, starting
 from tasks.artifact import Artifact
 from tasks.data.files import DataError
 from tasks.data.losses import Criterion
@@ -171,11 +172,11 @@ def test_files_that_do_not_fit_are_refused_before_any_work(tower: Path, tmp_path
         (changed(config, image_size=[8, 8]), r"image_size \[8, 8\] is not one number"),
         (
             changed(config, image_size=16),
-            r"this CLIP takes colour images of 16 x 16 pixels, got 8 x 8 .*encode\.size: 16",
+            r"colour images of 16 x 16 pixels, got 8 x 8 .*encode\.size: 16",
         ),
         (
             changed(config, num_hidden_layers=3),
-            r"of the model's tensors are not in it, such as vision_model\.encoder\.",
+            r"of the model's tensors are not in it, such as vision_model\.e",
         ),
         (changed(note, image_mean=[0.5] * 3, image_std=[0.5] * 3), r"set encode\.normalise: {mean: \[0\.5, 0\.5"),
         (changed(note, image_mean="x"), "has no image_mean and image_std of numbers"),
@@ -206,6 +207,13 @@ def test_mistakes_are_told_when_the_recipe_is_read(changes: list[str], said: str
     with pytest.raises(RecipeError, match=said):
         load_recipe(RECIPE, [given, *changes])
     load_recipe(RECIPE, [given, "encode.normalise=clip"])
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_no_other_start_is_made_up_for_it(start: str) -> None:
+    given = ["train.model={kind: clip, source: {kind: files, path: x}}", "encode.normalise=clip"]
+    with pytest.raises(RecipeError, match=r"--starts: .* layer on CLIP's embeddings; there is no other start"):
+        starting(load_recipe(RECIPE, given), start)
 
 
 def test_the_word_clip_stands_for_its_constants() -> None:

@@ -19,7 +19,7 @@ from configs.backbones import Timm, Torchvision
 from configs.load import RecipeError, load_recipe
 from configs.phases import Children, Phase
 from configs.schema import Train
-from flows.pin import Reference, pinned
+from flows.pin import Reference, pinned, references
 from flows.starts import overrides
 from tasks.artifact import Artifact
 from tasks.data.files import DataError
@@ -86,12 +86,12 @@ def test_the_table_is_that_of_the_installed_timm() -> None:
         ("{kind: timm, name: resnet81}", r"train\.model.*: name 'resnet81' is no model of timm .*did you mean resnet"),
         ("{kind: timm, name: resnet18.a1_in1k}", r"has a tag: write name: resnet18 and weights: a1_in1k"),
         ("{kind: timm, name: deit_tiny_distilled_patch16_224}", "no model of timm with one classification layer"),
-        ("{kind: timm, name: resnet18, weights: a1_in2k}", r"none of resnet18, which has a1_in1k, .*published, none; did"),
+        ("{kind: timm, name: resnet18, weights: a1_in2k}", r"none of resnet18, which has a1_in1k, .*published, none;"),
         ("{kind: timm, name: beit3_giant_patch14_224, weights: published}", "which has none$"),
         ("{kind: timm, name: resnet18, weights: published, file: x.pth}", "weights and file exclude each other"),
         ("{kind: timm, name: resnet18, partial: true}", "partial is read only with `file`"),
         ("{kind: timm, name: resnet18, revision: v1}", "revision is not read with weights: none"),
-        ("{kind: timm, name: test_resnet, weights: published}", r"set encode\.normalise: {mean: \[0\.5, 0\.5, 0\.5\], st"),
+        ("{kind: timm, name: test_resnet, weights: published}", r"set encode\.normalise: {mean: \[0\.5, 0\.5, 0\.5\]"),
         ("{kind: timm, name: vit_base_patch32_clip_224, weights: openai}", r"set encode\.normalise: clip"),
         ("{kind: timm, name: vit_base_patch16_384, weights: augreg_in21k_ft_in1k} encode.normalise={mean: [0.5, 0.5, "
          "0.5], std: [0.5, 0.5, 0.5]}", r"encode\.size 224 does not fit .* set encode\.size: 384"),
@@ -217,6 +217,12 @@ def test_a_start_from_scratch_leaves_no_word_of_the_weights() -> None:
 ])  # fmt: skip
 def test_pin_writes_the_commit_behind_the_weights(before: str, after: str) -> None:
     assert pinned(before, {Reference(("train", "model"), "model", "timm/x", "main"): SHA}) == after
+
+
+def test_pin_finds_published_weights_and_no_others() -> None:
+    found = list(references(Train(model=source("resnet18", weights="a2_in1k")), ("train",)))
+    assert found == [Reference(("train", "model"), "model", "timm/resnet18.a2_in1k", "main")]
+    assert not list(references(Train(model=source("resnet18"))))
 
 
 BUILD = """

@@ -73,14 +73,14 @@ class ImageEncode:
     keep: Literal["auto", "array", "files"] = "auto"
     """`array`: decoded once into bytes; `files`: as they are, decoded anew for each batch, where decoded images would
     fill the disk; `auto`: an array of up to 8 GiB, else files."""
-    normalise: Literal["train", "imagenet", "none"] | Pixels = "train"
-    """Constants: of the training images, ImageNet's, none (pixels 0 to 1), or given ones."""
+    normalise: Literal["train", "imagenet", "clip", "none"] | Pixels = "train"
+    """Constants: of the training images, ImageNet's, CLIP's, none (pixels 0 to 1), or given ones."""
 
     @model_validator(mode="after")
     def _fitting(self) -> "ImageEncode":
         channels = {"L": 1, "RGB": 3}[self.mode]
-        if self.normalise == "imagenet" and channels != 3:
-            raise ValueError("normalise: imagenet needs mode RGB")
+        if self.normalise in ("imagenet", "clip") and channels != 3:
+            raise ValueError(f"normalise: {self.normalise} needs mode RGB")
         given = self.normalise
         if isinstance(given, Pixels) and {len(given.mean), len(given.std)} != {channels}:
             raise ValueError(f"normalise: mode {self.mode} needs {channels} value(s) in mean and in std")

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
+from .backbones import CifarResnet, Timm, Torchvision, require_colour
 from .fields import STRICT, Positive, Repo, Share, refuse_unread
-from .weights import require_fit, require_known
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -164,73 +164,24 @@ class Cnn:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class Torchvision:
-    """Any classification model of torchvision, with new, published or your own weights, and a new last layer."""
+class Clip:
+    """CLIP's image tower behind a new linear layer on its normalised embeddings. Without phases that layer alone is
+    trained."""
 
-    kind: Literal["torchvision"]
+    kind: Literal["clip"]
     """This kind of model."""
-    name: str
-    """Its name in torchvision: resnet18, resnet50, alexnet, efficientnet_b0, vit_b_16, mobilenet_v3_small, …"""
-    weights: str = "none"
-    """Published weights by the name in their enum (DEFAULT, IMAGENET1K_V1, …), or none."""
-    file: str | None = None
-    """Weights of yours in place of `weights` (safetensors, or a PyTorch file without code); a relative path starts at
-    TEMPER_DATA."""
-    partial: bool = False
-    """Whether tensors other than the last layer's may be absent from `file`, of another shape, or left over in it."""
-    head: Literal["linear", "concat_pool"] = "linear"
-    """The new last layer: a linear one, or average and maximum pooling side by side, batch norm, dropout 0.5, 512
-    units, ReLU, batch norm, linear."""
-
-    @model_validator(mode="after")
-    def _known(self) -> "Torchvision":
-        require_known(self.name, self.weights)
-        if self.weights != "none" and self.file is not None:
-            raise ValueError("weights and file exclude each other")
-        _require_file(self)
-        return self
-
-    def require_fit(self, encode: Any) -> None:
-        """Raise ValueError where a recipe's images are not what the model, or its published weights, take."""
-        _require_colour(encode)
-        if self.weights != "none":
-            require_fit(self.name, self.weights, encode)
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class CifarResnet:
-    """The residual net for small images of He et al. (2016), section 4.2, with parameter-free shortcuts."""
-
-    kind: Literal["cifar_resnet"]
-    """This kind of model."""
-    depth: Literal[20, 32, 44, 56, 110] = 20
-    """Layers: 6 n + 2 with n blocks per stage."""
-    file: str | None = None
-    """Weights to start from; a relative path starts at TEMPER_DATA."""
-    partial: bool = False
-    """Whether tensors other than the last layer's may be absent from `file`, of another shape, or left over in it."""
-
-    @model_validator(mode="after")
-    def _coherent(self) -> "CifarResnet":
-        _require_file(self)
-        return self
+    source: Annotated[LocalModel | HubModel, Field(discriminator="kind")]
+    """Weights (safetensors) with config.json: of a whole CLIP, or of its image tower."""
 
     def require_fit(self, encode: Any) -> None:
         """Raise ValueError where a recipe's images are not what the model takes."""
-        _require_colour(encode)
-
-
-def _require_file(model: "Torchvision | CifarResnet") -> None:
-    if model.partial and model.file is None:
-        raise ValueError("partial is read only with `file`")
-
-
-def _require_colour(encode: Any) -> None:
-    if encode.mode != "RGB":
-        raise ValueError(f"encode.mode {encode.mode} gives one channel and this model takes three: set encode.mode: "
-                         "RGB (grey images get three equal channels)")  # fmt: skip
+        require_colour(encode)
+        if isinstance(encode.normalise, str) and encode.normalise != "clip":
+            raise ValueError(f"encode.normalise {encode.normalise} is not what CLIP was trained with: set "
+                             "encode.normalise: clip (or the constants of its preprocessor_config.json)")  # fmt: skip
 
 
 TextModel = NewModel | LocalModel | HubModel | RegisteredModel
-ImageModel = Mlp | Cnn | Torchvision | CifarResnet
+Backbone = Torchvision | CifarResnet | Timm | Clip
+ImageModel = Mlp | Cnn | Backbone
 ModelSource = Annotated[TextModel | ImageModel, Field(discriminator="kind")]

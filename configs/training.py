@@ -9,7 +9,7 @@ from .augmentations import Augmentation, ColorJitter
 from .encodings import CLASSES, Encode, ImageEncode
 from .fields import STRICT, Positive, Share, refuse_unread
 from .lora import Lora
-from .models import CifarResnet, ImageModel, ModelSource, NewModel, Torchvision
+from .models import Backbone, ImageModel, ModelSource, NewModel
 from .optimizers import Adamw, Lbfgs, Optimizer, Rprop
 from .phases import Phase, Schedule
 from .splitting import Split
@@ -128,10 +128,10 @@ class Train:
     def _require_model(self, encode: Encode) -> None:
         pictures = isinstance(encode, ImageEncode)
         if pictures != isinstance(self.model, ImageModel):
-            fitting = "mlp, cnn, torchvision or cifar_resnet" if pictures else "new, files, hub or registered"
+            images, texts = "mlp, cnn, cifar_resnet, torchvision, timm or clip", "new, files, hub or registered"
             raise ValueError(f"train.model.kind {self.model.kind} does not go with encode.kind {encode.kind}; "
-                             f"use {fitting}")  # fmt: skip
+                             f"use {images if pictures else texts}")  # fmt: skip
         if pictures:
             refuse_unread(self, ("lora", "gradient_checkpointing"), "with encode.kind: image", "train.")
-        if isinstance(self.model, Torchvision | CifarResnet):
+        if isinstance(self.model, Backbone):
             self.model.require_fit(encode)

@@ -17,14 +17,19 @@ from urllib.parse import urlsplit
 TABLE = Path(__file__).with_name("weights.json")
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Mean and standard deviation per channel that nearly all published weights were trained with."""
+CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
+"""The same of CLIP."""
+NAMED = {"imagenet": IMAGENET, "clip": CLIP}
+"""Constants by their word in `encode.normalise`."""
 DEFAULT = "DEFAULT"
 """Stands for the best weights of a model, whichever these are."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """enum: the name of the weights, never DEFAULT. file: its name ends in the first digits of its sha256. mean, std:
-    of pixels of 0 to 1, per channel. size: side of the images in pixels, where the weights fix it."""
+    """enum: the name of the weights, never DEFAULT. file: its name ends in the first digits of its sha256 (of timm: the
+    repository). mean, std: of pixels of 0 to 1, per channel. size: side of the images in pixels, where the weights fix
+    it."""
 
     enum: str
     file: str
@@ -36,10 +41,10 @@ class Published:
 def require_known(name: str, weights: str) -> None:
     """Raise ValueError unless torchvision has this classification model, and these weights of it."""
     if name not in table():
-        raise ValueError(f"name {name!r} is no classification model of torchvision{_nearest(name, table())}")
+        raise ValueError(f"name {name!r} is no classification model of torchvision{nearest(name, table())}")
     if weights != "none" and weights not in table()[name]:
         known = ", ".join((*table()[name], "none"))
-        raise ValueError(f"weights {weights!r} are none of {name}, which has {known}{_nearest(weights, table()[name])}")
+        raise ValueError(f"weights {weights!r} are none of {name}, which has {known}{nearest(weights, table()[name])}")
 
 
 def published(name: str, weights: str) -> Published:
@@ -51,15 +56,15 @@ def published(name: str, weights: str) -> Published:
     return Published(enum, entry["file"], tuple(mean), tuple(std), entry.get("size"))
 
 
-def require_fit(name: str, weights: str, encode: Any) -> None:
-    """Raise ValueError where a recipe's `encode` makes other images than the published weights were trained on."""
-    found = published(name, weights)
+def require_fit(found: Published, name: str, encode: Any) -> None:
+    """Raise ValueError where a recipe's `encode` makes other images than a model's weights were trained on."""
     given, wanted = encode.normalise, (found.mean, found.std)
-    constants = IMAGENET if given == "imagenet" else (getattr(given, "mean", None), getattr(given, "std", None))
+    constants = NAMED.get(given) if isinstance(given, str) else (given.mean, given.std)
     if constants != wanted:
         values = f"{{mean: {list(found.mean)}, std: {list(found.std)}}}"
+        named = next((word for word, known in NAMED.items() if known == wanted), values)
         raise ValueError(f"encode.normalise must be that of the weights {found.enum} of {name}: set "
-                         f"encode.normalise: {'imagenet' if wanted == IMAGENET else values}")  # fmt: skip
+                         f"encode.normalise: {named}")  # fmt: skip
     if encode.size is not None and found.size not in (None, encode.size):
         raise ValueError(f"encode.size {encode.size} does not fit the weights {found.enum} of {name}, which have a "
                          f"place for each patch of an image: set encode.size: {found.size}")  # fmt: skip
@@ -95,7 +100,8 @@ def _describe(name: str, weights: Any) -> dict[str, Any]:
     return found
 
 
-def _nearest(word: str, valid: Iterable[str]) -> str:
+def nearest(word: str, valid: Iterable[str]) -> str:
+    """Ends a message with the valid words that resemble this one, if any."""
     near = difflib.get_close_matches(word, list(valid), 3, 0.5)
     return f"; did you mean {' or '.join(near)}?" if near else ""
 

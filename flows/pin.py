@@ -63,10 +63,12 @@ def command(recipe: RecipeFile) -> None:
 
 def references(part: Any, keys: tuple[str, ...] = ()) -> Iterator[Reference]:
     """Every repository of the Hub that a recipe names."""
-    from configs import models, sources
+    from configs import backbones, models, sources
 
     if isinstance(part, sources.HubSource | models.HubTokenizer | models.HubModel):
         yield Reference(keys, "dataset" if isinstance(part, sources.HubSource) else "model", part.repo, part.revision)
+    elif isinstance(part, backbones.Timm) and part.weights != "none":
+        yield Reference(keys, "model", part.repo, part.revision)
     elif is_dataclass(part):
         for field in fields(part):
             yield from references(getattr(part, field.name), (*keys, field.name))
@@ -85,7 +87,7 @@ def rewrite(path: Path, commits: Mapping[Reference, str]) -> None:
         section = expected
         for key in each.keys:
             section = section[key]
-        if (section["repo"], section["revision"]) != (each.repo, each.revision):
+        if (section.get("repo", each.repo), section["revision"]) != (each.repo, each.revision):
             raise RecipeError(f"{path}: was changed meanwhile; pin it again")
         section["revision"] = commit
     aside = path.with_name(f".{path.name}.new")
@@ -125,10 +127,11 @@ def _section(node: "yaml.Node | None", keys: tuple[str, ...]) -> "yaml.MappingNo
 
 
 def _edit(text: str, section: "yaml.MappingNode", revision: str, commit: str) -> tuple[int, int, str]:
-    """Where to cut, to where, and what to put there: the value of `revision`, or a new line behind `repo`."""
+    """Where to cut, to where, and what to put there: the value of `revision`, or a new line behind what names the
+    repository."""
     word = f'"{commit}"' if re.fullmatch(r"[0-9]+(e[0-9]+)?", commit) else commit
     entries = {key.value: (key, value) for key, value in section.value}
-    key, value = entries.get("revision", entries["repo"])
+    key, value = next(entries[name] for name in ("revision", "repo", "weights") if name in entries)
     start, stop = value.start_mark.index, value.end_mark.index
     line_end = re.compile(r"[^\r\n]*").match(text, stop)
     assert line_end is not None

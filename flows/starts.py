@@ -27,6 +27,9 @@ def starting(recipe: Recipe, start: str) -> list[str]:
     and the head alone is trained. All three train for the same number of epochs in all.
     """
     train = complete(recipe.train)
+    if train["model"]["kind"] == "clip":
+        raise RecipeError(f"--starts: the recipe {recipe.name} is of a layer on CLIP's embeddings; there is "
+                          "no other start to compare it with")  # fmt: skip
     if not _pretrained(train["model"]):
         raise RecipeError(f"--starts: the recipe {recipe.name} starts from new weights (train.model.kind "
                           f"{train['model']['kind']}), so there is no pretrained start to compare")  # fmt: skip
@@ -48,6 +51,7 @@ def overrides(start: str, train: Mapping[str, Any], new: Mapping[str, Any] | Non
         changes = [f"train.model={json.dumps(new)}"]
     else:
         changes = ["train.model.weights=none"] if train["model"].get("weights") not in (None, "none") else []
+        changes += ["train.model.revision=main"] if train["model"].get("revision", "main") != "main" else []
         changes += ["train.model.file=null"] if train["model"].get("file") is not None else []
         changes += ["train.model.partial=false"] if train["model"].get("partial") else []
     return changes + ([_phase(phases[-1], "all", total)] if phases else [])

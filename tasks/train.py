@@ -21,10 +21,12 @@ LIBRARIES = ("torch", "transformers", "accelerate", "safetensors", "numpy")
 
 
 def libraries(section: Train) -> tuple[str, ...]:
-    """What a training's result depends on besides the code: Keras's layers, LoRA and a quantised base add their own."""
+    """What a training's result depends on besides the code: Keras's layers, timm, LoRA and a quantised base add
+    their own."""
     keras = getattr(section.model, "framework", "") == "keras"
     quantized = section.lora is not None and section.lora.base != "float32"
-    added = {"keras": keras, "peft": section.lora is not None, "bitsandbytes": quantized}
+    timm = section.model.kind == "timm"
+    added = {"keras": keras, "timm": timm, "peft": section.lora is not None, "bitsandbytes": quantized}
     return (*LIBRARIES, *(name for name, needed in added.items() if needed))
 
 

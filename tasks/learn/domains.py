@@ -28,6 +28,7 @@ from ..vision import encoding as image_encoding
 from ..vision import feed as image_feed
 from ..vision import models as image_models
 from ..vision import parts as image_parts
+from ..vision.probes import ClipProbe
 from ..vision.sheets import draw_augmented
 from .fit import Feed
 from .metrics import Ids
@@ -231,6 +232,7 @@ class Images:
             frozenset(name for name in names if name.startswith(f"net.{model.head}.")),
             model.fresh,
             linear[-1] if linear else None,
+            isinstance(model.net, ClipProbe),
         )
 
     def feed(self, parts: Mapping[str, Any], seed: int = 0) -> Feed:

@@ -24,7 +24,7 @@ class Layout:
 
     shown: parameter to the name without the wrapper's prefix. children: prefixes of the children, in the model's order,
     the head's last. head: parameters of the classification layers. fresh: parameters that start new while others were
-    loaded. output: the layer that yields the logits.
+    loaded. output: the layer that yields the logits. probe: whether a training without phases is of the head alone.
     """
 
     shown: Mapping[str, str]
@@ -32,6 +32,7 @@ class Layout:
     head: frozenset[str] = frozenset()
     fresh: frozenset[str] = frozenset()
     output: nn.Module | None = None
+    probe: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,12 @@ class Plan:
 
 
 def plan_phases(section: Train, layout: Layout) -> list[Plan]:
-    """One plan per phase; without phases a single one that trains everything at one rate. Raises DataError."""
+    """One plan per phase; without phases a single one that trains everything (of a probe the head) at one rate.
+
+    Raises DataError.
+    """
+    if not section.phases and layout.probe:
+        return [_plan(section, Phase(trainable="head", epochs=section.epochs), 0, layout)]
     if not section.phases:
         return [Plan(section, frozenset(layout.shown), dict.fromkeys(layout.shown, section.learning_rate))]
     return [_plan(section, phase, number, layout) for number, phase in enumerate(section.phases)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from configs import encodings, image_sources, models, sources, weights
+from configs import backbones, encodings, image_sources, models, sources, timm_weights, weights
 from configs.literal import literal
 from configs.settings import settings
 
@@ -65,12 +65,17 @@ def _pin(value: Any, table: dict[str, Any], ask: bool) -> tuple[Any, Any]:
         case encodings.DialogueEncode() if value.template not in encodings.TEMPLATES:
             section, plain = _pin_fields(value, plain, table, ask)
             return section, {**plain, "template": _sha256(settings().source(value.template), table)}
-        case models.Torchvision() | models.CifarResnet() if value.file is not None:
+        case backbones.Torchvision() | backbones.CifarResnet() | backbones.Timm() if value.file is not None:
             plain.pop("file")
             return value, {**plain, "sha256": _sha256(settings().source(value.file), table)}
-        case models.Torchvision() if value.weights != "none":
+        case backbones.Torchvision() if value.weights != "none":
             best = weights.published(value.name, value.weights)
             return replace(value, weights=best.enum), {**plain, "weights": [best.enum, best.file]}
+        case backbones.Timm() if value.weights != "none":
+            best, commit = timm_weights.published(value.name, value.weights), _commit(value, table, ask)
+            plain.pop("revision", None)
+            named = replace(value, weights=best.enum, revision=commit)
+            return named, {**plain, "weights": [best.enum, best.file], "commit": commit}
         case sources.ClassFilesSource():
             found = [[name, _sha256(settings().source(path), table)] for name, path in value.files.items()]
             return value, {**plain, "files": found}

@@ -35,6 +35,8 @@ SERVING = {
 """Per kind of encoding the module that predicts, and travels with the model."""
 FURTHER = {"text": ("tokenizers",), "messages": ("tokenizers", "jinja2"), "image": ("pillow", "pyarrow")}
 """What else such a model needs."""
+OWN = {"keras": ("keras",), "torchvision": ("torchvision",), "timm": ("timm", "torchvision")}
+"""By framework or kind of an image model what it needs beyond that; timm takes the torchvision that fits torch."""
 
 
 def connect() -> None:
@@ -149,7 +151,7 @@ def log_version(
 def requirements(content: str, config: Path) -> list[str]:
     """Pinned packages that a model needs where it is served; `config` is its config.json."""
     source = json.loads(config.read_text(encoding="utf-8"))
-    own = [name for name in ("keras", "torchvision") if name in (source.get("framework"), source.get("kind"))]
+    own = [name for word in ("framework", "kind") for name in OWN.get(source.get(word), ())]
     return [f"{name}=={importlib.metadata.version(name)}" for name in (*REQUIRED, *FURTHER[content], *own)]
 
 

@@ -25,9 +25,9 @@ def build_torchvision(source: Mapping[str, Any], shape: Shape, classes: int) -> 
     name = source["name"]
     if shape[0] != 3:
         raise ValueError(f"{name} takes colour images: set encode.mode: RGB (grey ones get three equal channels)")
-    with _sizes(shape, name):
+    with told_sizes(shape, name):
         net: nn.Module = torchvision.models.get_model(name, weights=None, **_options(name, shape))
-        _try(net, shape)
+        try_shapes(net, shape)
     if name.startswith("mnasnet"):  # its own loading asks for a mark of version, which safetensors cannot hold
         net._load_from_state_dict = partial(nn.Module._load_from_state_dict, net)  # type: ignore[method-assign]
     path, last = classifier(net)
@@ -68,7 +68,7 @@ def set_module(net: nn.Module, path: str, module: nn.Module) -> None:
 
 
 @contextmanager
-def _sizes(shape: Shape, name: str) -> Iterator[None]:
+def told_sizes(shape: Shape, name: str) -> Iterator[None]:
     """Raise ValueError, saying which size it has no use for, where a net fails inside."""
     try:
         yield
@@ -81,7 +81,7 @@ def _sizes(shape: Shape, name: str) -> Iterator[None]:
 
 
 @torch.no_grad()
-def _try(net: nn.Module, shape: Shape) -> None:
+def try_shapes(net: nn.Module, shape: Shape) -> None:
     """Run a net on shapes alone (torch's meta device), which costs next to nothing; it stays as it is."""
     values = dict(chain(net.named_parameters(), net.named_buffers()))
     training = net.training
@@ -116,7 +116,7 @@ def _pool_twice(net: nn.Module, shape: Shape, name: str) -> int:
         raise ValueError(f"{name} has no pooling of feature maps to replace; take head: linear")
     seen: list[int] = []
     hook = pool.register_forward_hook(lambda module, given, made: seen.append(given[0].shape[1]))
-    _try(net, shape)
+    try_shapes(net, shape)
     hook.remove()
     net.avgpool = ConcatPool()
     return 2 * seen[0]

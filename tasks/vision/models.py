@@ -7,46 +7,63 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from configs.backbones import CifarResnet, Timm, Torchvision
 from configs.literal import complete
-from configs.models import CifarResnet, ImageModel, Torchvision
+from configs.models import Backbone, Clip, ImageModel
 from configs.schema import Train
 from configs.settings import settings
 
+from ..data import hub
 from ..data.files import DataError
 from ..data.losses import Criterion
 from .augment import Augment
+from .clip import clip_structure, clip_tensors
 from .encoding import ImageEncoding
 from .nets import CONFIG, WEIGHTS, ImageClassifier, build_net
 from .weights import load_weights, published_weights, read_weights
+
+START = ("weights", "revision", "file", "partial")
+"""Fields of `train.model` that say what training started from, and nothing of the structure."""
 
 
 def build_model(section: Train, encoding: ImageEncoding, criterion: Criterion) -> ImageClassifier:
     """The model of a recipe, new weights seeded. Raises DataError."""
     torch.manual_seed(section.seed)
+    source = section.model
+    structure = clip_structure(source, encoding) if isinstance(source, Clip) else complete(source)
     try:
-        net = build_net(complete(section.model), encoding)
+        net = build_net(structure, encoding)
     except ValueError as error:
         raise DataError(f"train.model: {error}") from None
     model = ImageClassifier(net, encoding, criterion)
-    if isinstance(section.model, Torchvision | CifarResnet):
-        _start_from(section.model, model)
+    if isinstance(source, Backbone):
+        _start_from(source, model)
     model.augment = build_augment(section, encoding)
     return model
 
 
-def _start_from(source: Torchvision | CifarResnet, model: ImageClassifier) -> None:
+def _start_from(source: Backbone, model: ImageClassifier) -> None:
     """Load the weights that the recipe names; the model says what became of each tensor."""
-    if source.file is not None:
-        path = settings().source(source.file)
-        tensors, partial = read_weights(path), source.partial
-    elif isinstance(source, Torchvision) and source.weights != "none":
-        path = published_weights(source.name, source.weights)
-        tensors, partial = read_weights(path), False
+    if isinstance(source, Clip):
+        tensors, partial, where = clip_tensors(source), False, "the image tower"
+    elif (path := _weights_file(source)) is not None:
+        tensors, partial, where = read_weights(path), source.partial, path.name
     else:
         return
-    loaded = load_weights(model.net, tensors, model.head, partial, path.name)
+    loaded = load_weights(model.net, tensors, model.head, partial, where)
     model.fresh = frozenset(f"net.{name}" for name in loaded.fresh)
-    model.loaded = loaded.describe(path.name)
+    model.loaded = loaded.describe(where)
+
+
+def _weights_file(source: Torchvision | CifarResnet | Timm) -> Path | None:
+    """The recipe's own file, or the published one; none for new weights."""
+    if source.file is not None:
+        return settings().source(source.file)
+    if isinstance(source, CifarResnet) or source.weights == "none":
+        return None
+    if isinstance(source, Torchvision):
+        return published_weights(source.name, source.weights)
+    return hub.fetch(source.repo, source.revision, "model", (WEIGHTS,)) / WEIGHTS
 
 
 def build_augment(section: Train, encoding: ImageEncoding) -> nn.Module | None:
@@ -61,6 +78,7 @@ def build_augment(section: Train, encoding: ImageEncoding) -> nn.Module | None:
 
 def save_model(model: ImageClassifier, source: ImageModel, folder: Path) -> None:
     """Write config.json (the structure in the recipe's `train.model`) and model.safetensors (weights and buffers)."""
-    structure = {name: value for name, value in complete(source).items() if name not in ("weights", "file", "partial")}
+    plain = {name: value for name, value in complete(source).items() if name not in START}
+    structure = getattr(model.net, "structure", plain)
     (folder / CONFIG).write_text(json.dumps(structure, indent=1, sort_keys=True), encoding="utf-8")
     save_file({name: value.contiguous().cpu() for name, value in model.net.state_dict().items()}, folder / WEIGHTS)

@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from transformers.utils import ModelOutput
 
 from ..data.losses import Criterion
-from . import backbones, keras_nets
+from . import backbones, keras_nets, probes, timm_nets
 from .encoding import ImageEncoding
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 Settings = Mapping[str, Any]
-"""The fields of `train.model`, such as kind, hidden, channels."""
+"""The fields of `train.model`, such as kind, hidden, channels (of clip those of its tower, as `vision`)."""
 
 
 @dataclass
@@ -145,6 +145,8 @@ NETS: dict[str, Callable[[Settings, tuple[int, int, int], int], nn.Module]] = {
     "cnn": _cnn,
     "torchvision": backbones.build_torchvision,
     "cifar_resnet": backbones.build_cifar_resnet,
+    "timm": timm_nets.build_timm,
+    "clip": probes.build_clip,
 }
 """By `kind`; each net says as `classifier_path` which of its modules yields the logits."""
 

@@ -20,6 +20,7 @@ from .images import Pixels, Unreadable, decode, place_of, read_bytes
 from .parts import ARRAY, FILES, Numbers, threads, write_table
 
 IMAGENET = Constants(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+CLIP = Constants(mean=(0.48145466, 0.4578275, 0.40821073), std=(0.26862954, 0.26130258, 0.27577711))
 ARRAY_BYTES = 8 * 2**30
 """Up to so many bytes `encode.keep: auto` decodes once; above them it keeps files."""
 BLOCK = 1024
@@ -173,6 +174,8 @@ def _constants(section: ImageEncode, levels: Numbers) -> Constants:
             return given
         case "imagenet":
             return IMAGENET
+        case "clip":
+            return CLIP
         case "none":
             return Constants(mean=(0.0,) * len(levels), std=(1.0,) * len(levels))
     values, total = np.arange(256) / 255, levels.sum(1)

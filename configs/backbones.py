@@ -1,0 +1,122 @@
+"""Nets for images that others published: `train.model` of kind torchvision, cifar_resnet and timm."""
+
+from typing import Any, Literal
+
+from pydantic import model_validator
+from pydantic.dataclasses import dataclass
+
+from . import timm_weights, weights
+from .fields import STRICT, refuse_unread
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Torchvision:
+    """Any classification model of torchvision, with new, published or your own weights, and a new last layer."""
+
+    kind: Literal["torchvision"]
+    """This kind of model."""
+    name: str
+    """Its name in torchvision: resnet18, resnet50, alexnet, efficientnet_b0, vit_b_16, mobilenet_v3_small, …"""
+    weights: str = "none"
+    """Published weights by the name in their enum (DEFAULT, IMAGENET1K_V1, …), or none."""
+    file: str | None = None
+    """Weights of yours in place of `weights` (safetensors, or a PyTorch file without code); a relative path starts at
+    TEMPER_DATA."""
+    partial: bool = False
+    """Whether tensors other than the last layer's may be absent from `file`, of another shape, or left over in it."""
+    head: Literal["linear", "concat_pool"] = "linear"
+    """The new last layer: a linear one, or average and maximum pooling side by side, batch norm, dropout 0.5, 512
+    units, ReLU, batch norm, linear."""
+
+    @model_validator(mode="after")
+    def _known(self) -> "Torchvision":
+        weights.require_known(self.name, self.weights)
+        if self.weights != "none" and self.file is not None:
+            raise ValueError("weights and file exclude each other")
+        _require_file(self)
+        return self
+
+    def require_fit(self, encode: Any) -> None:
+        """Raise ValueError where a recipe's images are not what the model, or its published weights, take."""
+        require_colour(encode)
+        if self.weights != "none":
+            weights.require_fit(weights.published(self.name, self.weights), self.name, encode)
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class CifarResnet:
+    """The residual net for small images of He et al. (2016), section 4.2, with parameter-free shortcuts."""
+
+    kind: Literal["cifar_resnet"]
+    """This kind of model."""
+    depth: Literal[20, 32, 44, 56, 110] = 20
+    """Layers: 6 n + 2 with n blocks per stage."""
+    file: str | None = None
+    """Weights to start from; a relative path starts at TEMPER_DATA."""
+    partial: bool = False
+    """Whether tensors other than the last layer's may be absent from `file`, of another shape, or left over in it."""
+
+    @model_validator(mode="after")
+    def _coherent(self) -> "CifarResnet":
+        _require_file(self)
+        return self
+
+    def require_fit(self, encode: Any) -> None:
+        """Raise ValueError where a recipe's images are not what the model takes."""
+        require_colour(encode)
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Timm:
+    """Any classification model of timm (extra `timm`), with new, published or your own weights, and a new last
+    layer."""
+
+    kind: Literal["timm"]
+    """This kind of model."""
+    name: str
+    """Its name in timm: resnet18, convnext_tiny, vit_small_patch16_224, …"""
+    weights: str = "none"
+    """Published weights by their tag (a1_in1k, …), `published` for those timm takes first, or none."""
+    revision: str = "main"
+    """Branch, tag or commit of the published weights' repository on the Hub; the commit it stands for is what
+    counts."""
+    file: str | None = None
+    """Weights of yours in place of `weights` (safetensors, or a PyTorch file without code); a relative path starts at
+    TEMPER_DATA."""
+    partial: bool = False
+    """Whether tensors other than the last layer's may be absent from `file`, of another shape, or left over in it."""
+    head: Literal["linear"] = "linear"
+    """The new last layer."""
+
+    @model_validator(mode="after")
+    def _known(self) -> "Timm":
+        timm_weights.require_known(self.name, self.weights)
+        if self.weights != "none" and self.file is not None:
+            raise ValueError("weights and file exclude each other")
+        if self.weights == "none":
+            refuse_unread(self, ("revision",), "with weights: none")
+        _require_file(self)
+        return self
+
+    @property
+    def repo(self) -> str:
+        """The repository of the published weights."""
+        return timm_weights.published(self.name, self.weights).file
+
+    def require_fit(self, encode: Any) -> None:
+        """Raise ValueError where a recipe's images are not what the model, or its published weights, take."""
+        require_colour(encode)
+        if self.weights != "none":
+            weights.require_fit(timm_weights.published(self.name, self.weights), self.name, encode)
+
+
+def _require_file(model: "Torchvision | CifarResnet | Timm") -> None:
+    if model.partial and model.file is None:
+        raise ValueError("partial is read only with `file`")
+
+
+def require_colour(encode: Any) -> None:
+    """Raise ValueError where a recipe's images have one channel."""
+    if encode.mode != "RGB":
+        raise ValueError(f"encode.mode {encode.mode} gives one channel and this model takes three: set encode.mode: "
+                         "RGB (grey images get three equal channels)")  # fmt: skip

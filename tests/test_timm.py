@@ -35,6 +35,7 @@ from tasks.vision.encoding import ImageEncoding
 from tasks.vision.models import build_model, save_model
 from tasks.vision.nets import ImageClassifier, load_model
 from tasks.vision.parts import Part
+from tasks.vision.timm_nets import build_timm
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPE = ROOT / "configs" / "ants_bees_resnet18.yaml"
@@ -126,6 +127,8 @@ def test_what_cannot_be_built_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     odd = ImageEncoding("image", ("a", "b"), "RGB", 33, 33, True, "crop", HALF, HALF)
     with pytest.raises(DataError, match=r"test_vit cannot take images of 33 x 33 pixels .*encode\.size"):
         model(source("test_vit"), odd)
+    with torch.device("meta"), pytest.raises(ValueError, match="mobilenetv5_300m_enc has no classification layer"):
+        build_timm({"name": "mobilenetv5_300m_enc"}, (3, 256, 256), 2)
     real = importlib.import_module
 
     def absent(name: str, *more: Any) -> Any:

@@ -23,9 +23,9 @@ def build_timm(source: Mapping[str, Any], shape: Shape, classes: int) -> nn.Modu
         net = _create(timm, name, shape, classes)
         try_shapes(net, shape)
     path = net.pretrained_cfg["classifier"]  # type: ignore[index]
-    if not isinstance(path, str) or not list(net.get_submodule(path).parameters()):
+    if not any(name.startswith(f"{path}.") for name, _ in net.named_parameters()):  # encoders name one and have none
         raise ValueError(f"{name} has no classification layer of its own, or several; take another model")
-    net.classifier_path = path  # type: ignore[assignment]
+    net.classifier_path = path
     return net
 
 

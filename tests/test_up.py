@@ -127,10 +127,15 @@ class Up:
             time.sleep(0.5)
         raise AssertionError(f"{what}: not within {PATIENCE:.0f} s\n{self.said()}")
 
-    def runs(self, **wanted: Any) -> list[dict[str, Any]]:
-        """Runs of retrain, the newest first."""
-        asked = {"flows": {"name": {"any_": ["retrain"]}}, "sort": "EXPECTED_START_TIME_DESC", "limit": 100, **wanted}
-        return list(ask(f"http://127.0.0.1:{self.prefect}/api/flow_runs/filter", asked))
+    def runs(self, *types: str) -> list[dict[str, Any]]:
+        """Runs of retrain that are or were at work, or of the state types that are named, the newest first.
+
+        Prefect schedules a hundred runs ahead, as many as it lists.
+        """
+        states = {"type": {"any_": types or ["RUNNING", "COMPLETED", "FAILED", "CRASHED"]}}
+        asked = {"flows": {"name": {"any_": ["retrain"]}}, "flow_runs": {"state": states}}
+        return list(ask(f"http://127.0.0.1:{self.prefect}/api/flow_runs/filter",
+                        {**asked, "sort": "EXPECTED_START_TIME_DESC", "limit": 200}))  # fmt: skip
 
     def states(self) -> list[str]:
         """Names of the states of runs that have ended, the oldest first."""
@@ -256,7 +261,7 @@ def test_servers_refuse_foreign_names_and_pages_and_a_second_temper_up(up: Up) -
         RECIPE.replace("{interval: 15}", "{cron: 30 3 * * 1, timezone: Europe/Zurich, overrides: [train.epochs=5]}")
     )
     assert "cron 30 3 * * 1 (Europe/Zurich)" in up.temper("schedule", str(recipe)).stderr
-    [first, *_] = up.wait_for("runs by cron", up.runs)
+    [first, *_] = up.wait_for("runs by cron", lambda: up.runs("SCHEDULED"))
     assert first["parameters"] == {"recipe": str(recipe), "overrides": ["train.epochs=5"]}
     local = datetime.fromisoformat(first["expected_start_time"]).astimezone(ZoneInfo("Europe/Zurich"))
     assert (local.weekday(), local.hour, local.minute) == (0, 3, 30)
@@ -265,7 +270,7 @@ def test_servers_refuse_foreign_names_and_pages_and_a_second_temper_up(up: Up) -
     assert (form["recipe"]["type"], form["recipe"]["description"][:18]) == ("string", "File of the recipe")
     assert deployment["concurrency_options"]["collision_strategy"] == "ENQUEUE"
     assert "off the schedule" in up.temper("schedule", "--remove", str(recipe)).stderr
-    assert up.runs() == []
+    assert up.runs("SCHEDULED") == []
     second = up.temper("up", code=1)
     assert "is at work for" in second.stderr
     other = Up(up.folder / "other") if (up.folder / "other").mkdir() is None else None

@@ -116,6 +116,7 @@ def settings_in_force() -> Iterator[Finding]:
 
     from pydantic import ValidationError
 
+    from configs.servers import known
     from configs.settings import Settings
 
     names = {field: f"TEMPER_{field}".upper() for field in Settings.model_fields}
@@ -130,6 +131,8 @@ def settings_in_force() -> Iterator[Finding]:
             name = names.get(str(item["loc"][0]), str(item["loc"][0]))
             yield Finding(name, "broken", f"{item['input']!r}: {item['msg']}", f"mend it, or unset {name}")
         return
+    if servers := known(now.mlruns):
+        yield Finding("temper up", "ok", f"process {servers.pid} keeps {servers.prefect} and {servers.mlflow}")
     places = {"home": now.home.absolute(), "artifacts": now.store}
     shown = {"data": now.source(""), "tracking_uri": masked(now.tracking), "threads": now.threads or "torch's choice"}
     for field, name in names.items():
@@ -176,15 +179,10 @@ def network() -> Iterator[Finding]:
 
     from prefect.settings import PREFECT_API_URL
 
-    from configs.servers import known
-    from configs.settings import settings
-
     set_off = [f"{name}={os.environ[name]}" for name in OFFLINE if os.environ.get(name)]
     yield Finding(
         "offline", "note" if set_off else "ok", ", ".join(set_off) or "no switch is set; the Hub may be asked"
     )
-    if servers := known(settings().mlruns):
-        yield Finding("temper up", "ok", f"process {servers.pid} keeps {servers.prefect} and {servers.mlflow}")
     given = {"PREFECT_API_URL": PREFECT_API_URL.value(), "MLFLOW_TRACKING_URI": os.environ.get("MLFLOW_TRACKING_URI")}
     for name, address in ((name, str(value)) for name, value in given.items() if str(value).startswith("http")):
         said = masked(address)

@@ -130,7 +130,7 @@ def test_a_page_without_the_alias_is_noticed(shown: Shown, tmp_path: Path) -> No
     from mlflow import MlflowClient
     from playwright.sync_api import TimeoutError as NotShown
 
-    client, name = MlflowClient(shown.place.mlflow), shown.made["model"]["name"]
+    client, name = MlflowClient(shown.place.mlflow, shown.place.mlflow), shown.made["model"]["name"]
     client.delete_registered_model_alias(name, "champion")
     try:
         shown.mlflow.page.reload()

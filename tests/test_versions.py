@@ -101,6 +101,7 @@ def test_one_training_is_registered_under_two_names(harness: None, heard: list[E
 def test_drift_since_the_version_before_is_told(harness: None, heard: list[Event], tmp_path: Path) -> None:
     """Nothing is said where the rows are the same; a planted shift of labels is named, in Prefect too."""
     from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
     table = pd.read_csv(ROOT / "tasks" / "data" / "demo" / "reviews.csv")
     for name, rows in (
@@ -115,7 +116,8 @@ def test_drift_since_the_version_before_is_told(harness: None, heard: list[Event
         said = [event.text for event in heard if event.stage == "drift"]
         assert [text.startswith("since version 2: label (") for text in said] == [True] * (number == 2), said
     with get_client(sync_client=True) as client:
-        found = [one for one in client.read_artifacts() if one.key == "drift" and "drifting" in str(one.description)]
+        of_drift = client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["drift"])))
+        found = [one for one in of_drift if "drifting" in str(one.description)]
     assert len(found) == 1 and found[0].flow_run_id is not None and "label" in str(found[0].data)
 
 

@@ -21,6 +21,7 @@ from tasks.download import download
 from tasks.published import flow_links
 from tasks.store.events import Event, heard_by
 from tasks.store.lock import locked
+from tasks.tracking.lookup import BEFORE, still_valid
 
 from .finetune import finetune
 from .plan import plan
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 EVENT = "temper.model"
 """What automations listen to: temper.model.promoted, .kept, .undecided."""
-BEFORE = "registered before; then "
-"""What the registry puts before the verdict on a model that it finds again."""
 
 
 @flow(name="retrain", flow_run_name=lambda: f"retrain {Path(runtime.flow_run.parameters['recipe']).stem}",
@@ -100,7 +99,7 @@ def known(recipe: Recipe, cached: "dict[str, Artifact]") -> dict[str, Any] | Non
 
     scores = json.loads(cached["evaluate"].file("report.json").read_text(encoding="utf-8"))["scores"]
     found = settled(recipe.register.model, cached["train"].digest, scores, flow_links())
-    return None if found is None or found["undecided_on"] not in (None, cached["evaluate"].digest) else found
+    return still_valid(found, cached["evaluate"].digest)
 
 
 def unchanged(found: dict[str, Any], say: Any) -> State[Any]:

@@ -60,7 +60,7 @@ def command(
 
 def tell(text: str) -> None:
     """A line for the person at the terminal."""
-    print(text, file=sys.stderr)
+    print(text, file=sys.stderr, flush=True)
 
 
 def scheduled(path: Path) -> "Recipe":

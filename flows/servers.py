@@ -4,15 +4,13 @@ import os
 import socket
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .databases import database as look
 from .guarded import Guarded, child_environment
-from .services import ServiceError
+from .services import ServiceError, answers
 
 PATIENCE = 180.0
 """Seconds that a server may take until it answers; a database that is migrated takes its time."""
@@ -122,15 +120,6 @@ def require_free(server: Server) -> None:
                 said += "; a server that this Temper did not start answers there, and is left alone"
             option = "--prefect-port" if "Prefect" in server.name else "--mlflow-port"
             raise ServiceError(f"{said}. End it, or choose another port with {option}") from None
-
-
-def answers(health: str) -> bool:
-    """Whether a health page says 200."""
-    try:
-        with urllib.request.urlopen(health, timeout=5) as answer:  # noqa: S310
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
 
 
 def wait(server: Server, process: Guarded | None) -> None:

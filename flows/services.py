@@ -111,13 +111,19 @@ def _wait(process: subprocess.Popen[bytes], url: str) -> None:
     while time.monotonic() < end:
         if process.poll() is not None:
             raise ServiceError(f"Prefect's temporary server ended with code {process.returncode}; see `temper doctor`")
-        try:
-            with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:  # noqa: S310
-                if answer.status == 200:
-                    return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
+        if answers(f"{url}/health"):
+            return
+        time.sleep(0.1)
     raise ServiceError(f"Prefect's temporary server did not answer within {PATIENCE:.0f} s; see `temper doctor`")
+
+
+def answers(health: str) -> bool:
+    """Whether a health page says 200."""
+    try:
+        with urllib.request.urlopen(health, timeout=5) as answer:  # noqa: S310
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
 
 
 def initialise() -> None:

@@ -12,6 +12,7 @@ import typer
 
 from .failures import Terminated, failures
 from .guarded import Guarded, child_environment
+from .schedule import POOL, tell
 from .servers import Server, configured, databases, mlflow_server, prefect_server, require_free, wait
 from .services import ServiceError
 
@@ -33,7 +34,7 @@ def command(
     prefect_port: Annotated[int, typer.Option("--prefect-port", help="Port of Prefect's interface.")] = PREFECT_PORT,
     mlflow_port: Annotated[int, typer.Option("--mlflow-port", help="Port of MLflow's interface.")] = MLFLOW_PORT,
     database: Database = None,
-    pool: Annotated[str, typer.Option("--pool", help="Work pool whose runs are done here.")] = "temper",
+    pool: Annotated[str, typer.Option("--pool", help="Work pool whose runs are done here.")] = POOL,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Runs at once, of different recipes.")] = 1,
 ) -> None:
     """Start both servers and every recipe in configs/ that has a schedule; stop all of it on Ctrl-C.
@@ -71,11 +72,6 @@ def command(
                 tell("stopping")
 
 
-def tell(text: str) -> None:
-    """Lines for the person at the terminal."""
-    print(text, file=sys.stderr, flush=True)
-
-
 def start(stack: ExitStack, servers: Sequence[Server]) -> list[Guarded]:
     """Start what is not configured already, all at once, and wait until each answers. Raises ServiceError."""
     for server in servers:
@@ -93,7 +89,7 @@ def start(stack: ExitStack, servers: Sequence[Server]) -> list[Guarded]:
 
 
 def schedule(prefect: str, pool: str, *, shared: bool) -> None:
-    """Mark what a crash left, put the recipes of configs/ on the schedule, and take off those that have none now."""
+    """Put the recipes of configs/ on the schedule, mark what a crash left, skip what was missed."""
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL, temporary_settings
 

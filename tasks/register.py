@@ -22,8 +22,7 @@ def register(links: dict[str, str], section: Register, model: Artifact, report: 
     facts = json.loads(report.file("report.json").read_text(encoding="utf-8"))
     scores: dict[str, float] = facts["scores"]
     known = lookup.registered(section.model, model.digest, scores, links)
-    if known is not None and known["undecided_on"] not in (None, report.digest):
-        known = None
+    known = lookup.still_valid(known, report.digest)
     found = known is not None
     if known is None:
         known = _register(links, section, model, report, facts)

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from typing import Any
 
+BEFORE = "registered before; then "
+"""What stands before the verdict on a model that is found again."""
 _CHILD: list[subprocess.Popen[str]] = []
 
 
@@ -45,6 +47,11 @@ def registered(name: str, digest: str, scores: dict[str, float], links: dict[str
     from .registry import settled
 
     return settled(name, digest, scores, links)
+
+
+def still_valid(found: dict[str, Any] | None, report: str) -> dict[str, Any] | None:
+    """What was found, unless its test rows left it undecided and the report (its digest) is of others by now."""
+    return None if found is None or found["undecided_on"] not in (None, report) else found
 
 
 def _serve() -> None:

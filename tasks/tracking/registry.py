@@ -17,6 +17,7 @@ from configs.settings import settings
 from ..artifact import Artifact
 from ..store.lock import locked
 from . import decisions, descriptions, inputs, models, pages, runs
+from .lookup import BEFORE
 from .promotion import CHAMPION, SCORE, Evidence, Verdict
 from .runs import flat
 
@@ -141,7 +142,7 @@ def settled(name: str, digest: str, scores: dict[str, float], links: dict[str, s
     note_scores(client, known, scores)
     if known.run_id:
         runs.mark(client, str(known.run_id), links)
-    return state(client, known, f"registered before; then {known.tags[VERDICT]}")
+    return state(client, known, BEFORE + known.tags[VERDICT])
 
 
 def state(client: MlflowClient, version: ModelVersion, verdict: str) -> dict[str, Any]:

@@ -281,7 +281,7 @@ def test_a_registered_one_answers_alone_in_a_fresh_process(tmp_path: Path, home:
     assert {"timm", "torchvision", "torch"} <= set(wanted)
     _register("timm-net", folder, "image", "image", PIXELS.labels, [{"image": "aGVsbG8="}])
     (tmp_path / "a.png").write_bytes(picture(1, 32))
-    program = "import pandas\nframe = pandas.DataFrame({'image': [open(sys.argv[3], 'rb').read()]})\n" \
+    program = "import pandas\nframe = pandas.DataFrame({'image': [open(sys.argv[2], 'rb').read()]})\n" \
               "print(model.predict(frame).to_json(orient='records'))"  # fmt: skip
     done = run_fresh(program, "models:/timm-net/1", str(tmp_path / "a.png"))
     assert done.returncode == 0, done.stderr

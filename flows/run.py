@@ -36,11 +36,13 @@ def command(
         from tasks.store.events import heard_by
         from tasks.tracking import lookup
 
+        from .ahead import load_ahead
         from .services import prefect_api
         from .telling import Teller
 
         lookup.warm()
-        with Teller() as teller, heard_by(teller.hear), verifying(verify), prefect_api():
+        ahead = prefect_api(meanwhile=lambda: load_ahead(loaded))
+        with Teller() as teller, heard_by(teller.hear), verifying(verify), ahead:
             from .finetune import finetune
 
             version = finetune(loaded)

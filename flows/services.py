@@ -7,7 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 PATIENCE = 120.0
@@ -42,9 +42,9 @@ class ServiceError(RuntimeError):
 
 
 @contextmanager
-def prefect_api() -> Iterator[str]:
+def prefect_api(meanwhile: Callable[[], None] = lambda: None) -> Iterator[str]:
     """Address of Prefect's API: the one that is configured, that of `temper up`, else a server for as long as this
-    lasts.
+    lasts; `meanwhile` is done while that starts.
 
     Prefect would start such a server itself, but only after loading it into this process too. Same command, same
     database, loopback only. Raises ServiceError.
@@ -68,6 +68,7 @@ def prefect_api() -> Iterator[str]:
         return
     process, url = start_server()
     try:
+        meanwhile()
         _wait(process, url)
         with temporary_settings({PREFECT_API_URL: url}):
             yield url

@@ -46,19 +46,20 @@ def _register(
 ) -> dict[str, Any]:
     from .tracking import data, evidence, models, proof, registry, runs
 
-    client, stages = runs.client(), lineage(report)
-    samples = json.loads((report.records / "samples.json").read_text(encoding="utf-8"))
-    run_id = runs.complete_run(client, model, links)
-    version = models.find_version(client, section.model, model.digest)
-    if version is None:
-        version = models.log_version(client, section.model, run_id, model, samples[:2], facts)
-    recipe = links.get("temper.recipe", section.model)
-    registry.log_records(client, version, stages, {"register": complete(section)}, facts, recipe)
-    evidence.log_rows(client, run_id, stages)
-    data.log_data(client, run_id, stages)
-    openings = data.open_test_split(client, run_id, stages)
-    proof.require_described(client, version)
-    proof.prove(f"models:/{section.model}/{version.version}", facts["kind"], samples)
+    with proof.prover() as process:  # it loads its libraries while the model is logged
+        client, stages = runs.client(), lineage(report)
+        samples = json.loads((report.records / "samples.json").read_text(encoding="utf-8"))
+        run_id = runs.complete_run(client, model, links)
+        version = models.find_version(client, section.model, model.digest)
+        if version is None:
+            version = models.log_version(client, section.model, run_id, model, samples[:2], facts)
+        recipe = links.get("temper.recipe", section.model)
+        registry.log_records(client, version, stages, {"register": complete(section)}, facts, recipe)
+        evidence.log_rows(client, run_id, stages)
+        data.log_data(client, run_id, stages)
+        openings = data.open_test_split(client, run_id, stages)
+        proof.require_described(client, version)
+        proof.prove(process, f"models:/{section.model}/{version.version}", facts["kind"], samples)
     with registry.deciding(section.model):
         verdict, found = evidence.judge(client, section, version, stages=stages, facts=facts)
         registry.settle(client, version, verdict, found, facts=facts, stages=stages, openings=openings, links=links)

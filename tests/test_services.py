@@ -9,6 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
+from tiny import perform, recipe
+
+from flows.ahead import due
+from flows.spine import perform_until
+from tasks.store.events import Event
 
 PARENT = """
 import sys, time
@@ -51,3 +56,18 @@ def test_a_server_that_cannot_start_is_said() -> None:
     process = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
     with pytest.raises(ServiceError, match="ended with code 3"):
         _wait(process, "http://127.0.0.1:9/api")
+
+
+@pytest.mark.faults
+def test_what_is_cached_is_not_loaded_ahead(tmp_path: Path, heard: list[Event]) -> None:
+    loaded = recipe()
+    assert due(loaded) == ["great_expectations", "tasks.learn.fit", "tasks.tracking.runs"]
+    perform_until(loaded, "validate")
+    assert due(loaded) == ["tasks.learn.fit", "tasks.tracking.runs"]
+    perform(loaded, heard)
+    assert due(loaded) == []
+    rows = tmp_path / "rows.csv"
+    missing = recipe("download={kind: file, path: " + str(rows) + "}")
+    assert due(missing) == []  # and the run itself says that there is no such file
+    rows.write_text("text,label\nGood.,pos\n", encoding="utf-8")
+    assert "great_expectations" in due(missing)

@@ -126,5 +126,5 @@ def test_flipped_weights_keep_the_alias(harness: None, heard: list[Event]) -> No
 
     version, _ = run(recipe(), heard)
     samples = [{"text": "Good as gold.", "answer": [0.123, 0.877]}]
-    with pytest.raises(StageError, match="differ by"):
-        proof.prove(version.uri, "generative", samples)
+    with proof.prover() as process, pytest.raises(StageError, match="differ by"):
+        proof.prove(process, version.uri, "generative", samples)

@@ -33,8 +33,9 @@ def promote(name: str, version: str, why: str) -> Entry:
         odd = [score for score, value in facts["scores"].items() if not math.isfinite(value)]
         if odd:
             raise StageError(f"{name} version {version}: its {odd[0]} is not a number; no alias was moved")
-        proof.prove(f"models:/{name}/{wanted.version}", facts["kind"], _read(client, wanted, _samples(client, wanted),
-                                                                             scratch))  # fmt: skip
+        samples = _read(client, wanted, _samples(client, wanted), scratch)
+        with proof.prover() as process:
+            proof.prove(process, f"models:/{name}/{wanted.version}", facts["kind"], samples)
     with registry.deciding(name):
         before = _current(client, name)
         if before == str(wanted.version):

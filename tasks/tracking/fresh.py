@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from typing import Self
 
 from configs.settings import settings
 
@@ -14,20 +15,44 @@ class Absent:
         if name.split(".")[0] in ("tasks", "flows", "configs"):
             raise ImportError(f"{name}: the model must not need Temper's working tree")
 sys.meta_path.insert(0, Absent())
-import mlflow
+import mlflow, torch
+sys.argv.insert(1, sys.stdin.readline().rstrip("\\n"))
 model = mlflow.pyfunc.load_model(sys.argv[1])
 """
 
 
-def run_fresh(program: str, uri: str, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a program behind the PRELUDE, which loads the model at `uri`; its arguments start at sys.argv[2].
+class Fresh:
+    """A process that loads mlflow and torch, so that it is ready when it is asked, once; ended when this is left.
 
-    The store's address goes through the environment: a command line, with a password in it, is everybody's to read.
+    It runs a program behind the PRELUDE, which loads the model; the program's arguments start at sys.argv[2]. The
+    store's address goes through the environment: a command line, with a password in it, is everybody's to read.
     """
-    quiet = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "MLFLOW_RUN_ID")}
-    quiet |= {"MLFLOW_TRACKING_URI": settings().tracking, "MLFLOW_REGISTRY_URI": settings().tracking}
-    with tempfile.TemporaryDirectory() as elsewhere:
-        return subprocess.run(
-            [sys.executable, "-c", PRELUDE + program, uri, *arguments],
-            input=given, capture_output=True, text=True, cwd=elsewhere, env=quiet, check=False,
+
+    def __init__(self, program: str, *arguments: str) -> None:
+        quiet = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "MLFLOW_RUN_ID")}
+        quiet |= {"MLFLOW_TRACKING_URI": settings().tracking, "MLFLOW_REGISTRY_URI": settings().tracking}
+        self._elsewhere = tempfile.TemporaryDirectory()
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", PRELUDE + program, *arguments],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, cwd=self._elsewhere.name, env=quiet,
         )  # fmt: skip
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+        self._elsewhere.cleanup()
+
+    def ask(self, uri: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        """What the program says of the model at `uri`; `given` is its standard input."""
+        out, err = self._process.communicate(f"{uri}\n{given}")
+        return subprocess.CompletedProcess(self._process.args, self._process.returncode, out, err)
+
+
+def run_fresh(program: str, uri: str, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    """Ask a program of a model in a process that starts now."""
+    with Fresh(program, *arguments) as process:
+        return process.ask(uri, given)

@@ -13,14 +13,14 @@ from mlflow.models import Model
 from configs.encodings import READS
 
 from ..artifact import StageError
-from .fresh import run_fresh
+from .fresh import Fresh
 
 REPORT = "report.json"
 TOLERANCE = 1e-5
 """Largest difference of a number between here and the fresh process (batch shapes differ), by its size if above 1."""
 
 FRESH = """
-content, given = sys.argv[2], json.load(sys.stdin)
+content, given = json.load(sys.stdin)
 if content == "messages":
     told = [model.predict({"messages": one})["choices"][0]["message"] for one in given]
 else:
@@ -50,16 +50,21 @@ def require_described(client: MlflowClient, version: ModelVersion) -> None:
         raise StageError(f"{place} has no {REPORT} in its run, so nobody could say how good it is; no alias was moved")
 
 
-def prove(uri: str, kind: str, samples: list[dict[str, Any]]) -> float:
-    """Load the logged model in a fresh process without this repository; the largest difference from the report.
+def prover() -> Fresh:
+    """A fresh process without this repository that will prove a model."""
+    return Fresh(FRESH)
+
+
+def prove(process: Fresh, uri: str, kind: str, samples: list[dict[str, Any]]) -> float:
+    """Load the logged model in the fresh process; the largest difference from the report.
 
     Raises StageError where it does not load or answers otherwise.
     """
     content = READS[kind][0]
-    process = run_fresh(FRESH, uri, content, given=json.dumps([sample[content] for sample in samples]))
-    line = next((line for line in process.stdout.splitlines() if line.startswith("ANSWERS")), None)
-    if process.returncode or line is None:
-        tail = process.stderr.strip().splitlines()[-1:]
+    done = process.ask(uri, json.dumps([content, [sample[content] for sample in samples]]))
+    line = next((line for line in done.stdout.splitlines() if line.startswith("ANSWERS")), None)
+    if done.returncode or line is None:
+        tail = done.stderr.strip().splitlines()[-1:]
         raise StageError(f"the logged model does not load in a fresh process: {''.join(tail)}; no alias was moved")
     answers = json.loads(line.removeprefix("ANSWERS"))
     apart = max(difference(answer, sample["answer"]) for answer, sample in zip(answers, samples, strict=True))

@@ -75,9 +75,9 @@ Kept = tuple[dict[str, list[str]], "pd.DataFrame", str]
 
 def _encode_texts(out: Output, section: GenerativeEncode | ClassifierEncode, tables: Tables, labels: list[str]) -> Kept:
     from .text import rows
-    from .text.vocabulary import make_tokenizer
+    from .text.vocabulary import tokenizer_for
 
-    tokenizer = make_tokenizer(section.tokenizer, tables["train"]["text"].tolist())
+    tokenizer = tokenizer_for(section, tables["train"]["text"].tolist())
     return _encode_parts(out, rows, rows.make_encoding(section, tokenizer, labels), tokenizer, tables)
 
 

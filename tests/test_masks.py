@@ -13,9 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from plain_t1 import IGNORED, plain_t1
+from pydantic import TypeAdapter
 
 import tasks.text.certificate as certificate_module
-from configs.encodings import ClassifierEncode, GenerativeEncode
+from configs.encodings import ClassifierEncode, Encode, GenerativeEncode
 from configs.models import LocalTokenizer, TrainedTokenizer
 from configs.sources import ClassFilesSource, EmbeddedSource
 from tasks.data.files import DataError
@@ -28,7 +29,7 @@ from tasks.text.encoding import Encoding, load_encoding
 from tasks.text.rows import NO_TARGET, certify_part, encode_part, make_encoding
 from tasks.text.segments import IGNORE_INDEX, Encoded, Segment, encode_segments
 from tasks.text.tokenizer import TextTokenizer, load_tokenizer
-from tasks.text.vocabulary import END, make_tokenizer, read_folder
+from tasks.text.vocabulary import END, make_tokenizer, read_folder, tokenizer_for
 
 LABELS = ["neg", "pos"]
 NOWHERE = LocalTokenizer(kind="files", path="")
@@ -499,3 +500,14 @@ def test_f15_training_and_inference_build_the_same_prompt(
     assert max(lengths) == 32 - tail and all(ids[-1] == list(encoding.special.values())[-1] for ids in trained)
     careless = encode_segments([encoding.render(t, None) for t in texts], tokenizer.ids, 32, keep=encoding.keep)
     assert tail == 0 or [ids for ids, _ in unpack(careless)] != trained, "the label's place must be left free"
+
+
+@pytest.mark.parametrize("kind", ["classifier", "regression", "masked"])
+def test_a_learnt_tokenizer_has_the_tokens_that_frame_its_rows(kind: str) -> None:
+    """Nothing but the encode stage found out that they were lacking."""
+    section = TypeAdapter(Encode).validate_python({"kind": kind, "tokenizer": {"kind": "train", "vocab_size": 400}})
+    found = tokenizer_for(section, ["good", "bad"]).special
+    assert {"cls", "sep", "pad"} | ({"mask"} if kind == "masked" else set()) <= set(found)
+    assert len(set(found.values())) == len(found)
+    generative = TypeAdapter(Encode).validate_python({"kind": "generative", "tokenizer": {"kind": "train"}})
+    assert set(tokenizer_for(generative, ["good", "bad"]).special) == {"eos", "pad"}

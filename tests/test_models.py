@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models
 from torch import Tensor, nn
 from transformers import (
+    AutoModelForSequenceClassification,
     BertConfig,
     BertForMaskedLM,
     BertForSequenceClassification,
@@ -34,6 +35,7 @@ from tasks.learn.trainer import CertifiedTrainer
 from tasks.text.baselines import WORD, tfidf
 from tasks.text.encoding import Encoding
 from tasks.text.feed import Rows, collate_rows
+from tasks.text.loading import read_weights
 from tasks.text.models import FORMS, build_model, take_forward
 from tasks.text.parts import Part
 from tasks.text.segments import IGNORE_INDEX, Encoded
@@ -270,6 +272,17 @@ def test_local_weights_are_loaded_and_only_a_head_may_be_new(tmp_path: Path) -> 
     writer().save_pretrained(tmp_path / "gpt2")
     again = load(tmp_path / "gpt2").state_dict()
     assert all(torch.equal(value, again[name]) for name, value in writer().state_dict().items())
+
+
+def test_what_is_new_and_what_is_left_over_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """transformers prints a table of it amid the stages' lines; Temper has it in the page of the training."""
+    BertForMaskedLM(BertConfig(vocab_size=WORDS, **BERT)).save_pretrained(tmp_path)
+    new, left = load(tmp_path, READER).loaded.splitlines()
+    assert new.startswith("- new weights: bert.pooler.dense.bias, ") and new.endswith("classifier.weight")
+    assert left.startswith("- left over there: cls.predictions.bias, ")
+    assert "LOAD REPORT" not in caplog.text
+    read_weights(AutoModelForSequenceClassification, tmp_path)
+    assert "LOAD REPORT" in caplog.text, "or the table is called otherwise by now"
 
 
 @pytest.mark.parametrize("damage", ["garbage", "weights of another model", "a weight is missing", "another size"])

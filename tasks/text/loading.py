@@ -1,5 +1,8 @@
 """A model folder -> the model as transformers has it: the one place where weights of text models are read."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,18 @@ def read_weights(auto: Any, folder: Path, **options: Any) -> Any:
     return auto.from_pretrained(
         folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, trust_remote_code=False, **options
     )
+
+
+@contextmanager
+def unreported() -> Iterator[None]:
+    """Without transformers' table of what did and did not load, where Temper says it in its own page."""
+    speaker = logging.getLogger("transformers.modeling_utils")
+    before = speaker.level
+    speaker.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        speaker.setLevel(before)
 
 
 def load_model(auto: Any, folder: Path, device: str | None = None) -> Any:

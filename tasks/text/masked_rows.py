@@ -13,16 +13,12 @@ from .masked_encoding import FIXED, MaskedEncoding
 from .parts import Part
 from .rows import NO_TARGET, frame_of
 from .tokenizer import TextTokenizer
-from .vocabulary import make_tokenizer
-
-FRAME = ("[CLS]", "[SEP]", "[MASK]")
-"""Special tokens that a tokenizer learnt here gets."""
+from .vocabulary import tokenizer_for
 
 
 def make_encoding(section: MaskedEncode, train: pd.DataFrame) -> tuple[MaskedEncoding, TextTokenizer]:
     """The tokenizer, learnt from training texts where the recipe says so, and the encoding. Raises DataError."""
-    added = FRAME if section.tokenizer.kind == "train" else ()
-    tokenizer = make_tokenizer(section.tokenizer, train["text"].tolist(), added)
+    tokenizer = tokenizer_for(section, train["text"].tolist())
     special, pad = frame_of(section.kind, tokenizer, ("cls", "sep", "mask"))
     encoding = MaskedEncoding(
         kind=section.kind, labels=(), label_ids=(), special=special, max_length=section.max_length,

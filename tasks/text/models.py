@@ -22,7 +22,7 @@ from ..data import hub
 from ..data.files import DataError
 from .dialogue import DialogueEncoding
 from .encoding import Encoding
-from .loading import read_weights
+from .loading import read_weights, unreported
 from .packing import packs
 from .quantized import loading_options
 from .seq2seq_encoding import Seq2SeqEncoding
@@ -130,15 +130,18 @@ def _load(auto: Any, folder: Path, labels: dict[str, Any], base: str) -> PreTrai
         raise DataError(f"{folder}: no safetensors weights; Temper loads no other format")
     options = labels | loading_options(base)
     try:
-        model, found = read_weights(
-            auto, folder, output_loading_info=True, ignore_mismatched_sizes=bool(labels), **options
-        )
+        with unreported():
+            model, found = read_weights(
+                auto, folder, output_loading_info=True, ignore_mismatched_sizes=bool(labels), **options
+            )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise DataError(
             f"{folder.name}: not a model that {auto.__name__} can load ({str(error).splitlines()[0]})"
         ) from None
     lost = [*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])]
     model.fresh = frozenset(lost)
+    model.loaded = "\n".join(f"- {fate}: {', '.join(sorted(names))}" for fate, names in (
+        ("new weights", lost), ("left over there", found["unexpected_keys"])) if names)  # fmt: skip
     if labels:
         lost = [name for name in lost if name.startswith(f"{model.base_model_prefix}.") and ".pooler." not in name]
     if lost:

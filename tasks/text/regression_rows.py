@@ -13,7 +13,7 @@ from .regression_certificate import certify_numbers
 from .regression_encoding import Floats, RegressionEncoding, read_numbers
 from .rows import frame_of
 from .tokenizer import TextTokenizer
-from .vocabulary import make_tokenizer
+from .vocabulary import tokenizer_for
 
 NO_NUMBER = "target is no number"
 
@@ -23,7 +23,7 @@ def make_encoding(section: RegressionEncode, train: pd.DataFrame) -> tuple[Regre
 
     Raises DataError where these are no numbers, or all the same.
     """
-    tokenizer = make_tokenizer(section.tokenizer, train["text"].tolist())
+    tokenizer = tokenizer_for(section, train["text"].tolist())
     special, pad = frame_of(section.kind, tokenizer, ("cls", "sep"))
     values = _numbers(train)
     known = values[~np.isnan(values)]

@@ -13,7 +13,7 @@ from .parts import Part
 from .seq2seq_certificate import certify_pairs
 from .seq2seq_encoding import Seq2SeqEncoding, join_pairs
 from .tokenizer import TextTokenizer
-from .vocabulary import make_tokenizer
+from .vocabulary import tokenizer_for
 
 ABSENT, EMPTY, TOO_LONG = "no target", "empty target", "target too long"
 
@@ -24,7 +24,7 @@ def make_encoding(section: Seq2SeqEncode, train: pd.DataFrame) -> tuple[Seq2SeqE
     Raises DataError for a tokenizer without an end token, and for a prefix that leaves no room for a text.
     """
     learnt = [section.prefix, *train["text"], *train["target"].dropna()]
-    tokenizer = make_tokenizer(section.tokenizer, learnt)
+    tokenizer = tokenizer_for(section, learnt)
     special = tokenizer.special
     if "eos" not in special:
         raise DataError("encode.kind seq2seq needs a tokenizer with an end-of-text token (eos); this has none")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
+from configs.encodings import ClassifierEncode, GenerativeEncode, MaskedEncode, RegressionEncode, Seq2SeqEncode
 from configs.models import HubTokenizer, LocalTokenizer, RegisteredTokenizer, TokenizerSource, TrainedTokenizer
 from configs.settings import settings
 
@@ -24,6 +25,17 @@ ROLES = {
     "mask": ("[MASK]", "<mask>"),
 }
 """Names under which vocabularies keep their special tokens, where nothing else says."""
+
+Framed = ClassifierEncode | GenerativeEncode | MaskedEncode | RegressionEncode | Seq2SeqEncode
+
+FRAMES = {"classifier": ("[CLS]", "[SEP]"), "regression": ("[CLS]", "[SEP]"), "masked": ("[CLS]", "[SEP]", "[MASK]")}
+"""Special tokens between which a kind of row stands; a tokenizer learnt for it gets them."""
+
+
+def tokenizer_for(section: Framed, texts: list[str]) -> TextTokenizer:
+    """The tokenizer of an encoding, learnt from the training texts where the recipe says so. Raises DataError."""
+    learnt = isinstance(section.tokenizer, TrainedTokenizer)
+    return make_tokenizer(section.tokenizer, texts, FRAMES.get(section.kind, ()) if learnt else ())
 
 
 def make_tokenizer(source: TokenizerSource, texts: list[str], added: Sequence[str] = ()) -> TextTokenizer:

@@ -28,8 +28,12 @@ class Places:
         """An error's location without the tags that pydantic puts in for unions and dictionary keys."""
         kept: list[str | int] = []
         value: Any = self.values
+        entered: Any = None  # the mapping whose tag has gone by: the source of kind `url` has a key `url` too
         for index, part in enumerate(item["loc"]):
             last = index == len(item["loc"]) - 1
+            if isinstance(value, dict) and part == value.get("kind") and value is not entered:
+                entered = value
+                continue
             if isinstance(value, dict) and part in value:
                 value = value[str(part)]
             elif isinstance(value, list) and isinstance(part, int) and part < len(value):
@@ -124,7 +128,8 @@ def _options(location: Location) -> list[Any]:
         if isinstance(part, int):  # a place in a list, all of whose members are of the options
             continue
         named = re.sub(r"^function-\w+\[\w+\(\), (\w+)\]$", r"\1", part)  # a branch, behind its validator
-        tagged = [option for option in options if named in (*_kinds(option), option.__name__)]
+        several = len(options) > 1  # else the tag has gone by, and a key may be called like it
+        tagged = [one for one in options if named == one.__name__ or (several and named in _kinds(one))]
         owned = [field.type for option in options for field in fields(option) if field.name == part]
         options = tagged or [member for kind in owned[:1] for member in members(kind)]
     return options

@@ -257,6 +257,10 @@ def test_every_mistake_is_named_not_only_the_first(tmp_path: Path) -> None:
         ("train.phases=[{freeze: {first: 0}}]", "`train.phases.0.freeze.first`: expected greater than or equal to 1"),
         ("train.loss={mse: -1}", "`train.loss.mse`: expected greater than 0, got -1"),
         ("train.phases=[{trainable: head, epoch: 1}]", "did you mean `epochs`?"),
+        ("download={kind: url, url: 'https://a.org/b.csv', sha256: no}", "`download.sha256`: should match pattern"),
+        ("download={kind: url, url: 'https://a.org/b.csv'}", "`download.sha256` is missing; add it"),
+        ("download={kind: url, url: 'ftp://a.org/b.csv', sha256: no}", "`download.url`: should match pattern"),
+        ("download={kind: url, url: [b.csv], sha256: no}", "`download.url`: expected a valid string, got ['b.csv']"),
     ],
 )
 def test_a_wrong_override_is_named(good: Path, override: str, message: str) -> None:

@@ -72,6 +72,23 @@ def test_parquet(folder: Path) -> None:
         read(folder, "a.parquet", "text,label\n")
 
 
+@pytest.mark.parametrize(("name", "how", "message"), [
+    ("a.parquet", {"encoding": "latin-1"}, "encoding is not read of parquet files"),
+    ("a.parquet", {"header": ("text", "label")}, "header is not read of parquet files"),
+    ("a.jsonl", {"quoting": False}, "quoting is not read of jsonl files"),
+    ("a.*", {"quoting": False}, "quoting is not read of jsonl and parquet files"),
+    ("a.*", {"encoding": "latin-1"}, None),
+])  # fmt: skip
+def test_options_that_nothing_would_read_are_refused(folder: Path, name: str, how: Any, message: str | None) -> None:
+    pd.DataFrame({"text": ["a"], "label": ["b"]}).to_parquet(folder / "a.parquet")
+    (folder / "a.jsonl").write_text('{"text": "c", "label": "d"}\n', encoding="utf-8")
+    if message is None:
+        assert len(load_rows(FileSource(kind="file", path=name, **how), folder)) == 2
+        return
+    with pytest.raises(DataError, match=message):
+        load_rows(FileSource(kind="file", path=name, **how), folder)
+
+
 def test_class_files(folder: Path) -> None:
     (folder / "good.txt").write_bytes("\ufeffa film\r\n\r\nNA\r\n".encode())
     (folder / "bad.txt").write_bytes(b"no film\nnull")

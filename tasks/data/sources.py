@@ -33,7 +33,7 @@ from .image_sets import read_digits, read_image_set
 from .intake import Intake, recipe_name
 from .messages import dump_messages
 from .rows import UNLABELLED
-from .tables import ENDINGS, UNTYPED, format_of, join_tables, read_table
+from .tables import BINARY, ENDINGS, UNTYPED, check_read, format_of, join_tables, read_table
 
 
 def load_rows(source: Source, scratch: Path) -> pd.DataFrame:
@@ -105,11 +105,13 @@ def read_tables(files: dict[str, Path], source: FileSource | UrlSource, intake: 
                 flat |= {f"{name}/{member}": copy for member, copy in inside.items()}
             else:
                 flat[name] = path
+        formats = {format_of(name, source) for name in flat}
+        check_read(source, formats)
         tables = {name: _read(path, name, source, intake) for name, path in flat.items()}
     finally:
         shutil.rmtree(unpacked, ignore_errors=True)
     where = next(iter(flat)) if len(flat) == 1 else f"{len(flat)} files ({next(iter(flat))} …)"
-    typed = not any(format_of(name, source) in UNTYPED for name in flat)
+    typed = formats.isdisjoint(UNTYPED)
     return take_columns(join_tables(tables), source.columns, where, notes=intake.notes, typed=typed)
 
 
@@ -137,7 +139,7 @@ def _unpacked(path: Path, source: FileSource | UrlSource, intake: Intake, folder
 
 def _decoded(source: FileSource | UrlSource, path: Path, name: str, intake: Intake) -> FileSource | UrlSource:
     """The source with the encoding found out where the recipe asks for that."""
-    if source.encoding != "detect" or format_of(name, source) in ("parquet", "arrow"):
+    if source.encoding != "detect" or format_of(name, source) in BINARY:
         return source
     found = detect_encoding(path)
     intake.note(f"{PurePosixPath(name).name}: encoding detected as {found}")

@@ -25,6 +25,8 @@ LONGEST = 2**31 - 1
 """Characters that a field may have; Python's own limit is 131,072."""
 UNTYPED = ("csv", "tsv")
 """Formats in which every value is a word."""
+BINARY = {"parquet", "arrow"}
+"""Formats that have no character encoding."""
 
 
 class Reading(Protocol):
@@ -54,7 +56,7 @@ def read_table(path: Path, how: Reading, name: str | None = None) -> pd.DataFram
     """
     check_file(path)
     kind = format_of(name or str(path), how)
-    if kind in ("parquet", "arrow"):
+    if kind in BINARY:
         return _read_arrow(path, kind)
     check_encoding(path, how.encoding)
     return _read_jsonl(path, how.encoding) if kind == "jsonl" else _read_csv(path, kind, how)
@@ -66,6 +68,15 @@ def format_of(name: str, how: Reading) -> str:
     if kind is None:
         raise DataError(f"{name}: unknown ending; set `format` to one of csv, tsv, jsonl, parquet, arrow")
     return kind
+
+
+def check_read(how: Reading, formats: set[str]) -> None:
+    """Raise DataError where the recipe says something of text files that no file of these formats reads."""
+    unread = ["encoding"] if how.encoding != "utf-8" and formats <= BINARY else []
+    if formats.isdisjoint(UNTYPED):
+        unread += ["header"] * (how.header is not None) + ["quoting"] * (not how.quoting)
+    if unread:
+        raise DataError(f"download.{unread[0]} is not read of {' and '.join(sorted(formats))} files; leave it out")
 
 
 def join_tables(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:

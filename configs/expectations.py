@@ -85,15 +85,16 @@ class Validate:
             raise ValueError("severity.labels: quarantine needs `labels`, else every label found belongs to the set")
         return self
 
-    def require_fit(self, content: str, words: Mapping[str, str] | None) -> None:
-        """Raise ValueError for rules that rows of this content (text, messages, image) have not, and for a label set
-        that is not the one which the encoding has words for."""
-        for wants, names, rules in _OF_CONTENT:
-            if content != wants:
-                refuse_unread(self, names, f"with {PLURAL[content]}", "validate.")
+    def require_fit(self, content: str, aim: str | None, words: Mapping[str, str] | None) -> None:
+        """Raise ValueError for rules that rows of this content (text, messages, image) and aim (label, target or
+        none) have not, and for a label set that is not the one which the encoding has words for."""
+        for wants, names, rules in _OF_ROWS_WITH:
+            if wants not in (content, aim):
+                when = f"with {PLURAL[content]}" + (" without labels" if wants == "label" else "")
+                refuse_unread(self, names, when, "validate.")
                 for rule in rules:
                     if rule in self.severity:
-                        raise ValueError(f"validate.severity.{rule} is not read with {PLURAL[content]}; leave it out")
+                        raise ValueError(f"validate.severity.{rule} is not read {when}; leave it out")
         if words is not None and self.labels is not None and set(words) != set(self.labels):
             raise ValueError(f"encode.label_words names {sorted(words)}, validate.labels {sorted(self.labels)}")
 
@@ -102,9 +103,10 @@ class Validate:
         return self.severity.get(rule, USUAL.get(rule, "fail"))
 
 
-_OF_CONTENT: tuple[tuple[str, tuple[str, ...], tuple[Rule, ...]], ...] = (
+_OF_ROWS_WITH: tuple[tuple[str, tuple[str, ...], tuple[Rule, ...]], ...] = (
     ("text", ("min_chars", "max_chars"), ("chars", "nuls")),
     ("messages", ("tools",), ("turns",)),
+    ("label", ("labels", "max_imbalance", "max_split_shift"), ("labels", "imbalance", "splits")),
 )
-"""Contents with the fields and the rules that are read for them alone."""
+"""Contents and an aim with the fields and the rules that are read for them alone."""
 _MENDS: dict[Rule, str] = {"duplicates": "; use warn, and let `clean` drop the copies"}

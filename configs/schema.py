@@ -48,7 +48,7 @@ class Recipe:
         has, aim = holds(self.download)
         if has != content or (truth is not None and aim != truth):
             raise ValueError(f"encode.kind {kind} reads {_said(content, truth)}, but download gives {_said(has, aim)}")
-        self.validate.require_fit(content, getattr(self.encode, "label_words", None))
+        self.validate.require_fit(content, aim, getattr(self.encode, "label_words", None))
         self.clean.require_fit(content)
         require_fit(self.split, content)
         self.train.require_fit(self.encode, self.split)

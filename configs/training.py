@@ -109,13 +109,19 @@ class Train:
     def require_fit(self, encode: Encode, split: Split) -> None:
         """Raise ValueError where the rows, as they are encoded and split, are not what the training reads."""
         patient = self.patience is not None or any(phase.patience is not None for phase in self.phases)
-        if patient and split.validation in (0, "none"):
+        chooses = split.validation not in (0, "none")
+        if patient and not chooses:
             raise ValueError("train.patience needs validation rows, but split leaves none")
         self._require_model(encode)
         kind = encode.kind
+        if not chooses:
+            refuse_unread(self, ("metric",), "without validation rows, of which split leaves none", "train.")
         if kind not in ("classifier", "image"):
             refuse_unread(self, ("loss", "label_smoothing", "class_weights"), f"with encode.kind: {kind}", "train.")
-        if (kind not in CLASSES and self.metric == "macro_f1") or (kind == "regression" and self.metric == "accuracy"):
+        odd = (kind not in CLASSES and self.metric == "macro_f1") or (
+            kind == "regression" and self.metric == "accuracy"
+        )
+        if odd and chooses:
             answers = "classes" if kind != "regression" else "right answers"
             raise ValueError(f"train.metric {self.metric} needs {answers}, which encode.kind {kind} has not; use loss")
         if kind != "image":

@@ -169,6 +169,9 @@ def test_what_is_for_texts_is_refused_for_images(override: str, message: str) ->
         ("reviews_demo", ["validate.severity={turns: warn}"], "validate.severity.turns is not read with texts"),
         ("mnist_mlp", ["validate.max_chars=5"], "validate.max_chars is not read with images"),
         ("hotel_demo", ["validate.severity={nuls: warn}"], "validate.severity.nuls is not read with dialogues"),
+        ("hotel_demo", ["validate.max_imbalance=5"], "max_imbalance is not read with dialogues without labels"),
+        ("tweets_confidence", ["validate.severity={splits: fail}"], "splits is not read with texts without labels"),
+        ("mnist_mlp", ["train.metric=loss"], "train.metric is not read without validation rows"),
     ],
 )
 def test_what_nothing_would_read_is_refused(name: str, overrides: list[str], message: str) -> None:

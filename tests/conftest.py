@@ -23,14 +23,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home of its own for each test: .artifacts and mlruns lie below it."""
-    monkeypatch.setenv("TEMPER_HOME", str(tmp_path / "home"))
+    """A home of its own for each test, with a space in its name: .artifacts and mlruns lie below it."""
+    monkeypatch.setenv("TEMPER_HOME", str(tmp_path / "a home"))
     for name in ("TEMPER_ARTIFACTS", "MLFLOW_TRACKING_URI"):  # mlflow.set_tracking_uri writes the latter
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TEMPER_DATA", str(tmp_path / "data"))
-    (tmp_path / "home").mkdir()
+    (tmp_path / "a home").mkdir()
     (tmp_path / "data").mkdir()
-    return tmp_path / "home"
+    return tmp_path / "a home"
 
 
 @pytest.fixture

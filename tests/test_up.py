@@ -94,11 +94,11 @@ class Up:
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.folder, self.options = folder, options
-        for name in ("home", "data", "user", "prefect"):
+        for name in ("a home", "data", "user", "prefect"):
             (folder / name).mkdir(exist_ok=True)
         self.prefect, self.mlflow = free_ports(2)
         self.env = {**os.environ, "HOME": str(folder / "user"), "PREFECT_HOME": str(folder / "prefect"),
-                    "TEMPER_HOME": str(folder / "home"), "TEMPER_DATA": str(folder / "data"),
+                    "TEMPER_HOME": str(folder / "a home"), "TEMPER_DATA": str(folder / "data"),
                     "OMP_NUM_THREADS": "1", "PREFECT_LOGGING_LEVEL": "INFO"}  # fmt: skip
         self.log = folder / "up.log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -243,7 +243,7 @@ def test_a_schedule_runs_by_itself_survives_a_kill_and_leaves_nothing(up: Up, li
     assert up.stop() == 0
     assert not up.open_ports()
     assert "stopping" in up.said()
-    assert not (up.folder / "home" / "mlruns" / "up.json").exists()
+    assert not (up.folder / "a home" / "mlruns" / "up.json").exists()
 
 
 @pytest.mark.faults
@@ -304,7 +304,7 @@ def test_a_database_of_another_version_is_refused(up: Up) -> None:
     import sqlite3
     from contextlib import closing
 
-    file = up.folder / "home" / "mlruns" / "mlflow.db"
+    file = up.folder / "a home" / "mlruns" / "mlflow.db"
     file.parent.mkdir(parents=True)
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("create table alembic_version (version_num text)")

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import grimp
 import mlflow
@@ -111,9 +112,15 @@ def find_version(client: MlflowClient, name: str, digest: str) -> ModelVersion |
 
 def _has_files(client: MlflowClient, version: ModelVersion) -> bool:
     """Whether a locally stored version is where the registry says (a moved repository leaves old paths behind)."""
-    place = client.get_model_version_download_uri(version.name, version.version)
-    local = Path(place.removeprefix("file://")) if place.startswith(("file://", "/")) else None
+    local = local_folder(client.get_model_version_download_uri(version.name, version.version))
     return local is None or (local / "MLmodel").is_file()
+
+
+def local_folder(address: str) -> Path | None:
+    """The folder behind a path or a file:// address; None where a server or another store has it."""
+    if address.startswith("file://"):
+        return Path(unquote(urlsplit(address).path))
+    return Path(address) if address.startswith("/") else None
 
 
 def log_version(

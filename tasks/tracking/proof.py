@@ -3,7 +3,6 @@
 import json
 import math
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
@@ -14,6 +13,7 @@ from configs.encodings import READS
 
 from ..artifact import StageError
 from .fresh import Fresh
+from .models import local_folder
 
 REPORT = "report.json"
 TOLERANCE = 1e-5
@@ -39,8 +39,7 @@ def require_described(client: MlflowClient, version: ModelVersion) -> None:
     place = f"{version.name} version {version.version}"
     try:
         files = client.get_model_version_download_uri(version.name, version.version)
-        local = unquote(urlsplit(files).path) if files.startswith("file://") else files  # Model.load takes no file://
-        found = Model.load(local).signature
+        found = Model.load(local_folder(files) or files).signature  # Model.load takes no file://
         kept = {item.path for item in client.list_artifacts(str(version.run_id))} if version.run_id else set()
     except (MlflowException, OSError) as error:
         raise StageError(f"{place} cannot be read: {str(error).splitlines()[0]}; no alias was moved") from None

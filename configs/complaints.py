@@ -53,7 +53,7 @@ class Places:
         at = exact if exact in self.lines or exact in self.changed else at
         over = max((place for place in self.changed if at[: len(place)] == place), key=len, default=None)
         if over is not None:
-            return f"override `{self.changed[over]}`"
+            return f"override `{dotted(over) if at[-1:] == TOKEN else self.changed[over]}`"
         below = next((override for place, override in self.changed.items() if place[: len(at)] == at), "")
         if below and at and at not in self.lines:
             return f"override `{below}`"
@@ -62,6 +62,8 @@ class Places:
         return f"{line} with override `{below}`" if below else line
 
 
+TOKEN = ("token",)
+"""Where a name belongs, and a token is pasted by mistake, which is not repeated."""
 WRONG_TYPE = ("literal_error", "tuple_type", "dict_type", "dataclass_type", "string_type", "list_type")
 """What a branch of a union says of a value that was meant for another."""
 
@@ -107,7 +109,7 @@ def _complaint(item: Any, at: Location) -> str:
     message = message.replace("Input should be", "expected").replace("String should", "should")
     hint = "; put it in quotes" if kind == "string_type" and isinstance(given, (bool, int, float)) else ""
     hint = _nearest(given, re.findall(r"'([^']*)'", message)) if kind == "literal_error" else hint
-    shown = "something else" if item["loc"][-1:] == ("token",) else repr(given)  # a token pasted there by mistake
+    shown = "something else" if item["loc"][-1:] == TOKEN else repr(given)
     return f"`{key}`: {message}, got {shown}{hint}"
 
 

@@ -1,6 +1,7 @@
 """Models: the head at supervised positions alone, gradients whatever the micro-batch, and starts that are refused."""
 
 import json
+import logging
 import os
 import pickle
 import re
@@ -276,12 +277,15 @@ def test_local_weights_are_loaded_and_only_a_head_may_be_new(tmp_path: Path) -> 
 
 def test_what_is_new_and_what_is_left_over_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """transformers prints a table of it amid the stages' lines; Temper has it in the page of the training."""
+    hf_logging.set_verbosity_warning()
+    logging.getLogger("transformers.modeling_utils").addHandler(caplog.handler)  # transformers keeps them to itself
     BertForMaskedLM(BertConfig(vocab_size=WORDS, **BERT)).save_pretrained(tmp_path)
     new, left = load(tmp_path, READER).loaded.splitlines()
     assert new.startswith("- new weights: bert.pooler.dense.bias, ") and new.endswith("classifier.weight")
     assert left.startswith("- left over there: cls.predictions.bias, ")
     assert "LOAD REPORT" not in caplog.text
     read_weights(AutoModelForSequenceClassification, tmp_path)
+    logging.getLogger("transformers.modeling_utils").removeHandler(caplog.handler)
     assert "LOAD REPORT" in caplog.text, "or the table is called otherwise by now"
 
 

@@ -112,6 +112,7 @@ def holding(folder: Path, text: str) -> list[Path]:
         "download.url=https://a.example/x.csv?key=SENTINEL",
         "download.token=SENTINEL/with+signs",
         "download.token=ghp_SENTINEL123456",
+        f"download={{kind: url, url: 'https://a.example/x.csv', sha256: '{'0' * 64}', token: SENTINEL/with+signs}}",
     ],
 )
 def test_a_secret_in_a_recipe_is_refused_and_not_repeated(change: str) -> None:

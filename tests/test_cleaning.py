@@ -447,6 +447,7 @@ def test_the_stage_counts_shows_and_keeps_what_it_did(tmp_path: Path) -> None:
     assert not (folder / "data" / "images.parquet").exists()
 
 
+@pytest.mark.faults
 def test_the_stage_stops_where_too_little_is_left(tmp_path: Path, home: Path) -> None:
     lines = [f"text number {n},pos" for n in range(20)] + [f"{n},neg" for n in range(5)]
     with pytest.raises(StageError, match=r"left 20 rows with 1 label\(s\)"):

@@ -79,6 +79,7 @@ def test_mlflows_pages_tell_a_stranger_what_is_there(harness: None, heard: list[
     assert whole == recipe()
 
 
+@pytest.mark.faults
 def test_what_a_person_wrote_stays(harness: None, heard: list[Event]) -> None:
     from tasks.tracking.descriptions import NOTE
     from tasks.tracking.runs import client

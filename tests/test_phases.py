@@ -321,6 +321,7 @@ def test_lbfgs_is_torchs_with_its_closure(tmp_path: Path) -> None:
         assert torch.allclose(found[name], value, atol=2e-3), name
 
 
+@pytest.mark.faults
 def test_lbfgs_with_dropout_resumes_bit_equal(tmp_path: Path) -> None:
     how = section(epochs=2, optimizer=Lbfgs(kind="lbfgs", max_iter=3), learning_rate=0.1)
     once = train(tmp_path / "whole", how)

@@ -172,6 +172,7 @@ def train(root: Path, kill: int | None = None) -> tuple[Any, Any]:
     return found, fit(how, found, IMAGES.feed(PARTS), root, voice, 1, IMAGES.layout(found))
 
 
+@pytest.mark.faults
 def test_phases_hold_still_what_they_name_and_resume_bit_equal(tmp_path: Path) -> None:
     found, fitted = train(tmp_path / "whole")
     first, second, third = fitted.audits

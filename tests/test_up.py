@@ -289,6 +289,7 @@ def test_servers_refuse_foreign_names_and_pages_and_a_second_temper_up(up: Up) -
     assert not up.open_ports()
 
 
+@pytest.mark.faults
 def test_a_port_that_is_taken_is_named(up: Up) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -3,14 +3,19 @@
 import importlib
 
 from configs.schema import Recipe
+from tasks.tracking import lookup
 
 LOADS = {"validate": ("great_expectations",), "train": ("tasks.learn.fit", "tasks.tracking.runs")}
 """What takes seconds to import, by the stage that is the first to need it."""
 
 
 def load_ahead(recipe: Recipe) -> None:
-    """Import what the stages that are not cached will need."""
-    for name in due(recipe):
+    """Import what the stages that are not cached will need; where all are, a second process gets ready to ask the
+    registry."""
+    names = due(recipe)
+    if not names:
+        lookup.warm()
+    for name in names:
         importlib.import_module(name)
 
 

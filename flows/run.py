@@ -40,7 +40,6 @@ def command(
         from .services import prefect_api
         from .telling import Teller
 
-        lookup.warm()
         ahead = prefect_api(meanwhile=lambda: load_ahead(loaded))
         with Teller() as teller, heard_by(teller.hear), verifying(verify), ahead:
             from .finetune import finetune

@@ -44,7 +44,7 @@ class ServiceError(RuntimeError):
 @contextmanager
 def prefect_api(meanwhile: Callable[[], None] = lambda: None) -> Iterator[str]:
     """Address of Prefect's API: the one that is configured, that of `temper up`, else a server for as long as this
-    lasts; `meanwhile` is done while that starts.
+    lasts; `meanwhile` is done while that starts, or first.
 
     Prefect would start such a server itself, but only after loading it into this process too. Same command, same
     database, loopback only. Raises ServiceError.
@@ -52,6 +52,7 @@ def prefect_api(meanwhile: Callable[[], None] = lambda: None) -> Iterator[str]:
     from prefect.settings import PREFECT_API_URL
 
     if configured := PREFECT_API_URL.value():
+        meanwhile()
         yield str(configured)
         return
     from prefect.settings import temporary_settings
@@ -60,6 +61,7 @@ def prefect_api(meanwhile: Callable[[], None] = lambda: None) -> Iterator[str]:
     from configs.settings import settings
 
     if servers := known(settings().mlruns):
+        meanwhile()
         with temporary_settings({PREFECT_API_URL: servers.prefect}):
             try:
                 yield servers.prefect

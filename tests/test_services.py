@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from tiny import perform, recipe
 
-from flows.ahead import due
+from flows.ahead import due, load_ahead
 from flows.spine import perform_until
 from tasks.store.events import Event
+from tasks.tracking import lookup
 
 PARENT = """
 import sys, time
@@ -65,7 +66,10 @@ def test_what_is_cached_is_not_loaded_ahead(tmp_path: Path, heard: list[Event]) 
     perform_until(loaded, "validate")
     assert due(loaded) == ["tasks.learn.fit", "tasks.tracking.runs"]
     perform(loaded, heard)
-    assert due(loaded) == []
+    assert due(loaded) == [] and not lookup._CHILD
+    load_ahead(loaded)
+    assert lookup._CHILD
+    lookup.cool()
     rows = tmp_path / "rows.csv"
     missing = recipe("download={kind: file, path: " + str(rows) + "}")
     assert due(missing) == []  # and the run itself says that there is no such file

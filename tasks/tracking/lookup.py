@@ -27,7 +27,8 @@ def warm() -> None:
 def cool() -> None:
     """End the process."""
     while _CHILD:
-        _CHILD.pop().kill()
+        with _CHILD.pop() as child:
+            child.kill()
 
 
 def registered(name: str, digest: str, scores: dict[str, float], links: dict[str, str]) -> dict[str, Any] | None:

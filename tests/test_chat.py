@@ -22,6 +22,7 @@ from tasks.data.rows import read_rows
 from tasks.store.events import Event
 from tasks.text.chat import Predictor
 from tasks.text.dialogue import encode_dialogues
+from tasks.text.dialogue_rows import make_encoding
 from tasks.text.endings import kind_of
 from tasks.text.segments import IGNORE_INDEX
 
@@ -82,12 +83,13 @@ def varied(dialogues: list[list[Message]], count: int) -> list[list[Message]]:
 
 
 def test_training_and_serving_give_the_same_prompt_ids_on_1000_dialogues(
-    stages: dict[str, Artifact], predictor: Predictor
+    stages: dict[str, Artifact], predictor: Predictor, tmp_path: Path
 ) -> None:
+    train = read_rows(stages["split"].file("train.parquet"))
+    encoding, tokenizer = make_encoding(recipe().encode, train, tmp_path)
     raw = read_rows(stages["download"].file("rows.parquet"))["messages"]
     dialogues = varied([load_messages(text) for text in raw], 1000)
-    encoding = predictor.encoding
-    made = encode_dialogues(encoding, predictor.tokenizer, dialogues)
+    made = encode_dialogues(encoding, tokenizer, dialogues)
     turns = mismatches = 0
     for number, (origin, trained) in enumerate(zip(made.origin, made.trained, strict=True)):
         span = slice(made.encoded.offsets[number], made.encoded.offsets[number + 1])

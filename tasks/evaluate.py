@@ -49,12 +49,14 @@ def _classes(out: Output, section: Evaluate, folder: Path, encoded: Artifact, sp
 
 def _dialogues(out: Output, section: Evaluate, folder: Path, encoded: Artifact, splits: Artifact) -> tuple[int, str]:
     from .data.rows import read_rows
-    from .learn.dialogue_report import judge, save_transcripts
+    from .learn.dialogue_report import judge, require_same_inputs, save_transcripts
     from .learn.judged import describe, save
     from .text.parts import read_part
 
     train, test = (read_rows(splits.file(f"{part}.parquet")) for part in ("train", "test"))
-    kept = test[test["id"].isin(read_part(encoded.file("test.parquet")).ids)]
+    part = read_part(encoded.file("test.parquet"))
+    kept = test[test["id"].isin(part.ids)]
+    require_same_inputs(folder, kept, part)
     judged, transcripts = judge(folder, train, kept, section, lambda done, of: out.progress(done, of, "writing"))
     save(judged, out.data, out.records)
     save_transcripts(transcripts, out.records)

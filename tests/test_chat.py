@@ -1,8 +1,10 @@
 """From dialogues to a chat: the recipe's stages, the served model, the same prompts in training and serving."""
 
+import itertools
 import json
 import os
 import random
+import re
 import socket
 import subprocess
 import sys
@@ -22,6 +24,7 @@ from tasks.data.rows import read_rows
 from tasks.store.events import Event
 from tasks.text.chat import Predictor
 from tasks.text.dialogue import encode_dialogues
+from tasks.text.dialogue_rows import make_encoding
 from tasks.text.endings import kind_of
 from tasks.text.segments import IGNORE_INDEX
 
@@ -82,12 +85,13 @@ def varied(dialogues: list[list[Message]], count: int) -> list[list[Message]]:
 
 
 def test_training_and_serving_give_the_same_prompt_ids_on_1000_dialogues(
-    stages: dict[str, Artifact], predictor: Predictor
+    stages: dict[str, Artifact], predictor: Predictor, tmp_path: Path
 ) -> None:
+    train = read_rows(stages["split"].file("train.parquet"))
+    encoding, tokenizer = make_encoding(recipe().encode, train, tmp_path)
     raw = read_rows(stages["download"].file("rows.parquet"))["messages"]
     dialogues = varied([load_messages(text) for text in raw], 1000)
-    encoding = predictor.encoding
-    made = encode_dialogues(encoding, predictor.tokenizer, dialogues)
+    made = encode_dialogues(encoding, tokenizer, dialogues)
     turns = mismatches = 0
     for number, (origin, trained) in enumerate(zip(made.origin, made.trained, strict=True)):
         span = slice(made.encoded.offsets[number], made.encoded.offsets[number + 1])
@@ -188,21 +192,45 @@ def test_what_does_not_go_with_dialogues_is_refused_at_load(change: str, says: s
         recipe(change)
 
 
+def test_a_dialogue_is_shown_turn_by_turn(
+    stages: dict[str, Artifact], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from flows import mask
+
+    monkeypatch.setenv("COLUMNS", "30000")
+    mask.command(ROOT / "configs" / "hotel_demo.yaml", TINY, 1)
+    lines = iter(capsys.readouterr().out.split("\n"))
+    assert next(line for line in lines if re.match(r"\w+-0  \d+ tokens", line))
+    shown = list(itertools.takewhile(bool, lines))
+    given, said = shown[::2], shown[1::2]
+    assert len(said) > 2 and all(turn.endswith("<|im_end|>│") for turn in said)
+    assert all(turn.endswith("<|im_start|>│assistant│⏎│") for turn in given[: len(said)])
+
+
 def test_the_registered_model_answers_over_http(
-    stages: dict[str, Artifact], harness: None, heard: list[Event], place: Path
+    stages: dict[str, Artifact], harness: None, heard: list[Event], tmp_path: Path
 ) -> None:
     from flows.finetune import finetune
     from tasks.tracking.models import load_model
 
     version = finetune(recipe())
     assert load_model(version.uri, "messages").predict({"messages": [{"role": "user", "content": "hi"}]})["choices"]
+    (tmp_path / "turns.txt").write_text("A cheap room?\n\n/quit\nnever\n", encoding="utf-8")
+    from configs.settings import settings
+
+    talk = [sys.executable, "-m", "flows", "chat", version.name, "--max-tokens", "8", "--script"]
+    known = {**os.environ, "MLFLOW_TRACKING_URI": settings().tracking}
+    good, bad = (subprocess.run([*talk, str(tmp_path / name)], cwd=ROOT, env=known, capture_output=True, text=True)
+                 for name in ("turns.txt", "no.txt"))  # fmt: skip
+    said = good.stdout.split("\n")
+    assert good.returncode == 0 and said[0] == "you    > A cheap room?" and said[1].startswith("model  > "), good
+    assert "never" not in good.stdout
+    assert bad.returncode == 1 and "no.txt" in bad.stderr and "Traceback" not in bad.stderr
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", version.uri, "--env-manager", "local",
                "--host", "127.0.0.1", "--port", str(port)]  # fmt: skip
-    from configs.settings import settings
-
     server = subprocess.Popen(
         command,
         env={
@@ -215,12 +243,12 @@ def test_the_registered_model_answers_over_http(
         start_new_session=True,
     )
     try:
-        good = ask(port, {"messages": [{"role": "user", "content": "A cheap room?"}], "max_tokens": 8})
-        assert good["choices"][0]["message"]["role"] == "assistant"
-        with pytest.raises(urllib.error.HTTPError) as bad:
+        answer = ask(port, {"messages": [{"role": "user", "content": "A cheap room?"}], "max_tokens": 8})
+        assert answer["choices"][0]["message"]["role"] == "assistant"
+        with pytest.raises(urllib.error.HTTPError) as refused:
             ask(port, {"messages": [{"role": "wizard", "content": "x"}]})
-        assert bad.value.code == 400
-        bad.value.close()
+        assert refused.value.code == 400
+        refused.value.close()
     finally:
         os.killpg(server.pid, 15)
         server.wait(30)

@@ -239,7 +239,9 @@ def test_an_encoding_comes_back_from_its_file(tmp_path: Path) -> None:
     for name in FAMILIES:
         encoding = encoding_of(name, system="Be brief.", packing=True)
         encoding.save(tmp_path)
-        assert load_dialogue_encoding(tmp_path / "encoding.json") == encoding
+        again = load_dialogue_encoding(tmp_path / "encoding.json")
+        assert again == encoding
+        assert prompt(again, TOKENIZERS[name], DIALOGUE[:6]) == prompt(encoding, TOKENIZERS[name], DIALOGUE[:6])
 
 
 def test_a_template_without_calls_refuses_them_aloud() -> None:

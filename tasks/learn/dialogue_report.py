@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,17 @@ import torch
 
 from configs.schema import Evaluate
 
+from ..data.errors import DataError
 from ..data.messages import Message, load_messages, transcript
 from ..text.baselines import nearest
 from ..text.chat import Predictor, spoken
 from ..text.collation import pad_rows
-from ..text.dialogue import encode_dialogues
+from ..text.dialogue import encode_dialogues, load_dialogue_encoding
+from ..text.encoding import FILE
 from ..text.endings import kind_of
-from ..text.segments import IGNORE_INDEX
+from ..text.parts import Part
+from ..text.segments import IGNORE_INDEX, Encoded
+from ..text.tokenizer import load_tokenizer
 from .judged import Judged, Progress, chosen_baselines, state
 from .resampling import Resampling
 from .transcripts import Transcript, markdown, page, sample_transcripts
@@ -30,6 +35,24 @@ LOOKED_AT = 6
 """Dialogues drawn at random to be looked at."""
 SHOWN = ("slot_f1", "search_exact", "reply_bleu", "reply_rouge_l")
 """Scores that the terminal shows."""
+
+
+def require_same_inputs(folder: Path, test: pd.DataFrame, part: Part) -> None:
+    """Raise DataError where a model's own files encode a test dialogue otherwise than training did."""
+    encoding = load_dialogue_encoding(folder / FILE)
+    tokenizer = load_tokenizer(folder, encoding.special)
+    dialogues = [load_messages(messages) for messages in test["messages"]]
+    made = encode_dialogues(encoding, tokenizer, dialogues)
+    pairs = zip(_sequences(part.encoded), _sequences(made.encoded), strict=False)
+    odd = [row for row, (trained, now) in zip(part.ids, pairs, strict=False) if trained != now]
+    if odd or len(made.encoded) != len(part):
+        raise DataError(f"row {(odd or part.ids)[0]} is encoded otherwise at inference than in training")
+
+
+def _sequences(encoded: Encoded) -> list[tuple[list[int], list[int]]]:
+    """Ids and labels of each sequence."""
+    spans = [slice(begin, end) for begin, end in pairwise(encoded.offsets)]
+    return [(encoded.ids[span].tolist(), encoded.labels[span].tolist()) for span in spans]
 
 
 def judge(

@@ -75,8 +75,8 @@ class DialogueEncoding:
         return tuple(found[-1:] if self.turns == "last" else found)
 
     def save(self, folder: Path) -> None:
-        """Write encoding.json."""
-        text = json.dumps(asdict(self), ensure_ascii=False, indent=1, sort_keys=True)
+        """Write encoding.json; keys keep their order, in which a template writes the tools."""
+        text = json.dumps(asdict(self), ensure_ascii=False, indent=1)
         (folder / FILE).write_text(text, encoding="utf-8")
 
 

@@ -1,5 +1,6 @@
 """A recipe's model source -> a transformers model that takes a batch with labels and returns .loss and .logits."""
 
+import json
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,7 +22,7 @@ from configs.settings import settings
 from ..data import hub
 from ..data.files import DataError
 from .dialogue import DialogueEncoding
-from .encoding import Encoding
+from .encoding import FILE, Encoding
 from .loading import read_weights, unreported
 from .packing import packs
 from .quantized import loading_options
@@ -128,6 +129,7 @@ def _load(auto: Any, folder: Path, labels: dict[str, Any], base: str) -> PreTrai
     """Load safetensors weights; a classifier's head that is absent or of another size is a new one."""
     if not any(folder.glob("*.safetensors")):
         raise DataError(f"{folder}: no safetensors weights; Temper loads no other format")
+    told = _told(folder)
     options = labels | loading_options(base)
     try:
         with unreported():
@@ -135,9 +137,7 @@ def _load(auto: Any, folder: Path, labels: dict[str, Any], base: str) -> PreTrai
                 auto, folder, output_loading_info=True, ignore_mismatched_sizes=bool(labels), **options
             )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise DataError(
-            f"{folder.name}: not a model that {auto.__name__} can load ({str(error).splitlines()[0]})"
-        ) from None
+        raise DataError(f"{told}: not a model that {auto.__name__} can load ({str(error).splitlines()[0]})") from None
     lost = [*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])]
     model.fresh = frozenset(lost)
     model.loaded = "\n".join(f"- {fate}: {', '.join(sorted(names))}" for fate, names in (
@@ -145,8 +145,20 @@ def _load(auto: Any, folder: Path, labels: dict[str, Any], base: str) -> PreTrai
     if labels:
         lost = [name for name in lost if name.startswith(f"{model.base_model_prefix}.") and ".pooler." not in name]
     if lost:
-        raise DataError(f"{folder.name}: {len(lost)} weights are absent or of another size, such as {min(lost)}")
+        raise DataError(f"{told}: {len(lost)} weights are absent or of another size, such as {min(lost)}")
     return cast(PreTrainedModel, model)
+
+
+def _told(folder: Path) -> str:
+    """What a message calls weights in a folder. Raises DataError for a model of Temper's that reads no text."""
+    if not (folder / FILE).exists():
+        return folder.name
+    kind = json.loads((folder / FILE).read_text(encoding="utf-8"))["kind"]
+    if kind not in FORMS:
+        raise DataError(
+            f"train.model was trained with encode.kind {kind} and reads no text; take one of {', '.join(FORMS)}"
+        )
+    return f"train.model (trained with encode.kind {kind})"
 
 
 def _grow(model: PreTrainedModel, encoding: AnyEncoding, tokenizer: TextTokenizer) -> None:

@@ -122,7 +122,12 @@ def _by_names(tokenizer: Tokenizer) -> TextTokenizer:
 def _from_temper(folder: Path) -> TextTokenizer:
     """The tokenizer of a model that was trained here, exactly: transformers would build one of the model's family
     instead, which for a vocabulary learnt here is another."""
-    special = json.loads((folder / ENCODING).read_text(encoding="utf-8"))["special"]
+    encoding = json.loads((folder / ENCODING).read_text(encoding="utf-8"))
+    if "special" not in encoding:
+        raise DataError(
+            f"encode.tokenizer: a model of encode.kind {encoding['kind']} has no tokenizer; take one of texts"
+        )
+    special = encoding["special"]
     found = _by_names(Tokenizer.from_file(str(folder / FILE)))
     return plain_tokenizer(found.backend, {**found.special, **special})
 

@@ -243,6 +243,7 @@ def test_a_schedule_runs_by_itself_survives_a_kill_and_leaves_nothing(up: Up, li
     assert up.stop() == 0
     assert not up.open_ports()
     assert "stopping" in up.said()
+    assert "great_expectations" not in up.said(), "a library speaks between Temper's lines"
     assert not (up.folder / "home" / "mlruns" / "up.json").exists()
 
 

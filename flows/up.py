@@ -89,17 +89,19 @@ def start(stack: ExitStack, servers: Sequence[Server]) -> list[Guarded]:
 
 
 def schedule(prefect: str, pool: str, *, shared: bool) -> None:
-    """Put the recipes of configs/ on the schedule, mark what a crash left, skip what was missed."""
+    """Put the recipes of configs/ on the schedule, take off those without one, mark what a crash left, skip what was
+    missed."""
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     from .orphans import mark_crashed, skip_missed
-    from .schedule import in_configs, pool_type, register
+    from .schedule import in_configs, pool_type, register, tell_lapsed
 
     with temporary_settings({PREFECT_API_URL: prefect}):
         pool_type(pool)
         for path, recipe in in_configs(tell):
             tell(f"scheduled {register(path, recipe, pool)}")
+        tell_lapsed(shared=shared)
         with get_client(sync_client=True) as api:
             mark_crashed(api, tell, shared=shared)
             skip_missed(api, tell)

@@ -86,11 +86,11 @@ def in_configs(say: Any) -> "list[tuple[Path, Recipe]]":
     for path in sorted(Path(str(configs.__file__)).parent.glob("*.yaml")):
         try:
             recipe = load_recipe(path)
+            if recipe.schedule is not None:
+                load_recipe(path, recipe.schedule.overrides)
+                found.append((path, recipe))
         except RecipeError as error:
             say(f"left out: {error}")
-            continue
-        if recipe.schedule is not None:
-            found.append((path, recipe))
     return found
 
 

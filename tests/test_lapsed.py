@@ -106,6 +106,41 @@ def test_on_a_shared_server_it_is_said_only_and_remove_takes_it_off(
     assert f"{folder / 'goes.yaml'}: was not on the schedule" in capsys.readouterr().err
 
 
+def test_overrides_that_are_refused_reach_no_server(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They would stand in the deployment's parameters, a secret among them too."""
+    write(folder, "good")
+    secret = "download.url=https://me:SENTINEL@a.example/x.csv"
+    source = f"download={{kind: url, url: 'https://a.example/x.csv', sha256: '{'0' * 64}'}}"
+    write(folder, "leaks", f"schedule: {{cron: 0 3 * * 1, overrides: [{source!r}, {secret!r}]}}\n".replace("'", '"'))
+    begin()
+    said = capsys.readouterr().err
+    assert names() == ["good"]
+    assert "left out: " in said and "SENTINEL" not in said
+
+
+def test_prefect_lets_one_run_of_a_recipe_begin(folder: Path) -> None:
+    """The second waits for a place, and gets it; a run of another recipe begins meanwhile."""
+    from prefect.client.orchestration import get_client
+    from prefect.states import Completed, Pending, Running
+
+    for name in ("alone", "beside"):
+        write(folder, name)
+    begin()
+    with get_client(sync_client=True) as api:
+        one, other = (api.read_deployment_by_name(f"retrain/{name}").id for name in ("alone", "beside"))
+        first, second, third = (api.create_flow_run_from_deployment(made).id for made in (one, one, other))
+
+        def told(run: Any, state: Any) -> str:
+            answer = api.set_flow_run_state(run, state)
+            return str(answer.state.name if answer.state else answer.status.value)
+
+        assert [told(first, state) for state in (Pending(), Running())] == ["Pending", "Running"]
+        assert told(second, Pending()) == "AwaitingConcurrencySlot"
+        assert told(third, Pending()) == "Pending"
+        told(first, Completed())
+        assert told(second, Pending()) == "Pending"
+
+
 def test_a_recipe_without_a_schedule_is_not_put_on_it(folder: Path, capsys: pytest.CaptureFixture[Any]) -> None:
     path = write(folder, "plain", "")
     with pytest.raises(typer.Exit) as stopped:

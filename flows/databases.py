@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-MIGRATIONS = {"Prefect": "server/database/_migrations/versions/sqlite", "MLflow": "store/db_migrations/versions"}
+MIGRATIONS = {"Prefect": "server/database/_migrations/versions/{}", "MLflow": "store/db_migrations/versions"}
 State = Literal["ok", "note", "broken"]
 
 
@@ -42,10 +42,10 @@ def database(owner: str, file: Path) -> Finding:
     return Finding(what, "broken", f"{file} {'was made by a newer package' if has else 'is half made'}", anew)
 
 
-def revisions(owner: str) -> tuple[set[str], set[str]]:
-    """All revisions of a package's database, and those that no other one follows."""
+def revisions(owner: str, backend: str = "sqlite") -> tuple[set[str], set[str]]:
+    """All revisions of a package's database, and those that no other one follows. `backend`: sqlite or postgresql."""
     spec = importlib.util.find_spec(owner.lower())
-    folder = Path(str(spec and spec.origin)).parent / MIGRATIONS[owner]
+    folder = Path(str(spec and spec.origin)).parent / MIGRATIONS[owner].format(backend)
     texts = [path.read_text(encoding="utf-8") for path in folder.glob("*.py")]
     known = {name for text in texts for name in re.findall(r"^revision\b[^=]*= *[\"'](\w+)", text, re.M)}
     before = [line for text in texts for line in re.findall(r"^down_revision\b[^=]*=(.*)", text, re.M)]

@@ -56,6 +56,16 @@ def failures() -> Iterator[None]:
 
 
 @contextmanager
+def until_stopped() -> Iterator[None]:
+    """For commands that Ctrl-C or SIGTERM end in any case, inside `failures`: both are how the work ends here."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell started this in the background
+    try:
+        yield
+    except (KeyboardInterrupt, Terminated):
+        print("stopping", file=sys.stderr, flush=True)
+
+
+@contextmanager
 def _terminable() -> Iterator[None]:
     """Let SIGTERM raise Terminated inside; in a flow Prefect takes note of it first, and then sends it on."""
 

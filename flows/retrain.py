@@ -1,6 +1,7 @@
 """retrain: a recipe again and again: nothing is done while nothing changed, else its model meets the champion."""
 
 import json
+import logging
 import random
 import time
 from collections.abc import Iterator
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 from prefect import flow, get_run_logger, runtime
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
+from prefect.logging.handlers import PrefectConsoleHandler
 from prefect.states import Completed
 
+from configs.environment import quiet_tools
 from configs.load import load_recipe
 from configs.schema import Recipe
 from configs.settings import settings
@@ -42,6 +45,8 @@ def retrain(recipe: str, overrides: tuple[str, ...] = ()) -> State[Any]:
         recipe: File of the recipe, read when the run begins.
         overrides: Changes to it, each as section.key=value.
     """
+    quiet_tools()  # before any of them is loaded, for workers that `temper up` did not start
+    quiet_others()
     loaded = load_recipe(Path(recipe), overrides)
     say = get_run_logger().info
     with (
@@ -56,6 +61,18 @@ def retrain(recipe: str, overrides: tuple[str, ...] = ()) -> State[Any]:
         tell_difference(loaded, say)
         version = finetune(loaded)
         return judged(loaded, version)
+
+
+def quiet_others() -> None:
+    """Keep what libraries remark off the terminal where INFO is shown: Great Expectations lowers its own level."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, PrefectConsoleHandler):
+            handler.addFilter(worth_showing)
+
+
+def worth_showing(record: logging.LogRecord) -> bool:
+    """Whether a line is of Prefect, through which Temper's go too, or a warning."""
+    return record.levelno >= logging.WARNING or record.name.partition(".")[0] == "prefect"
 
 
 @contextmanager

@@ -47,13 +47,16 @@ def command(
         api = PREFECT_API_URL.value() or (servers.prefect if servers else None)
         if not api:
             raise RecipeError("no Prefect server: start `temper up` first, or set PREFECT_API_URL")
-        found = [(path, scheduled(path)) for path in recipes] if recipes else in_configs(tell)
         with temporary_settings({PREFECT_API_URL: str(api)}):
+            if remove and recipes:  # they may have lost their schedule, or be gone
+                for path in recipes:
+                    tell(unregister(path))
+                return
+            found = [(path, scheduled(path)) for path in recipes] if recipes else in_configs(tell)
             for path, recipe in found:
-                if remove:
-                    tell(unregister(recipe.name))
-                else:
-                    tell(register(path, recipe, pool))
+                tell(unregister(path) if remove else register(path, recipe, pool))
+            if not recipes:
+                tell_lapsed(shared=servers is None or str(api) != servers.prefect)
         if not found:
             tell("no recipe in configs/ has a schedule")
 
@@ -80,14 +83,14 @@ def in_configs(say: Any) -> "list[tuple[Path, Recipe]]":
     from configs.load import RecipeError, load_recipe
 
     found = []
-    for path in sorted(Path(configs.__file__).parent.glob("*.yaml")):
+    for path in sorted(Path(str(configs.__file__)).parent.glob("*.yaml")):
         try:
             recipe = load_recipe(path)
+            if recipe.schedule is not None:
+                load_recipe(path, recipe.schedule.overrides)
+                found.append((path, recipe))
         except RecipeError as error:
             say(f"left out: {error}")
-            continue
-        if recipe.schedule is not None:
-            found.append((path, recipe))
     return found
 
 
@@ -96,6 +99,7 @@ def register(path: Path, recipe: "Recipe", pool: str) -> str:
     from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
     from prefect.types.entrypoint import EntrypointType
 
+    from .lapsed import MARK
     from .retrain import retrain
 
     assert recipe.schedule is not None
@@ -107,7 +111,7 @@ def register(path: Path, recipe: "Recipe", pool: str) -> str:
         concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE),
         description=f"Retrains {recipe.register.model} with the recipe {path.name} when its sources, sections or code "
         "have changed. Parameters: the recipe's file and overrides (section.key=value), read when a run begins.",
-        tags=["temper", recipe.name],
+        tags=[MARK, recipe.name],
         work_pool_name=pool,
         job_variables=here if pool_type(pool) == "process" else {},
         entrypoint_type=EntrypointType.MODULE_PATH,
@@ -116,17 +120,34 @@ def register(path: Path, recipe: "Recipe", pool: str) -> str:
     return f"{recipe.name}: {described(recipe.schedule)}"
 
 
-def unregister(name: str) -> str:
-    """Delete the deployment of a recipe."""
+def unregister(path: Path) -> str:
+    """Delete the deployments of a recipe: those of its file, which may be gone, and that of its name."""
     from prefect.client.orchestration import get_client
-    from prefect.exceptions import ObjectNotFound
+
+    from configs.load import load_recipe
+
+    from .lapsed import deployed
+
+    name = load_recipe(path).name if path.exists() else None
+    with get_client(sync_client=True) as api:
+        found = [
+            made for made in deployed(api) if made.name == name or made.parameters["recipe"] == str(path.absolute())
+        ]
+        for made in found:
+            api.delete_deployment(made.id)
+    return f"{', '.join(made.name for made in found) or name or path}: {'off' if found else 'was not on'} the schedule"
+
+
+def tell_lapsed(*, shared: bool) -> None:
+    """Take deployments of recipes in configs/ that ask for them no longer off the schedule, or say that they are."""
+    from prefect.client.orchestration import get_client
+
+    import configs
+
+    from .lapsed import drop_lapsed
 
     with get_client(sync_client=True) as api:
-        try:
-            api.delete_deployment(api.read_deployment_by_name(f"retrain/{name}").id)
-        except ObjectNotFound:
-            return f"{name}: was not on the schedule"
-    return f"{name}: off the schedule"
+        drop_lapsed(api, Path(str(configs.__file__)).parent, tell, shared=shared)
 
 
 def pool_type(name: str) -> str:

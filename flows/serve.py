@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .failures import TERMINATED, Terminated, failures
+from .failures import failures, until_stopped
 from .guarded import Guarded, child_environment
 
 if TYPE_CHECKING:
@@ -54,21 +54,16 @@ def command(
     Ctrl-C ends it.
     """
     with failures():
-        _require_free(port)
-        named, packed = _find(model)
-        _say(choose(named, packed, env))
-        with serving(named.uri, port, env or Env.local) as server:
-            try:
+        with until_stopped():
+            _require_free(port)
+            named, packed = _find(model)
+            _say(choose(named, packed, env))
+            with serving(named.uri, port, env or Env.local) as server:
                 _wait(server, port)
                 _say(f"{named} answers at http://{HOST}:{port}/invocations; Ctrl-C ends it. Try:\n\n"
                      f"{curl(packed.example, port)}\n")  # fmt: skip
-                code = server.process.wait()
-            except (KeyboardInterrupt, Terminated) as stopped:
-                end = 0 if isinstance(stopped, KeyboardInterrupt) else TERMINATED
-            else:
-                _fail(code)
+                _fail(server.process.wait())
         _say(f"ended; port {port} is free again")
-        raise typer.Exit(end)
 
 
 def _find(model: str) -> "tuple[Named, Packed]":

@@ -1,7 +1,6 @@
 """temper up: Prefect's server, MLflow's server and the scheduled recipes, for as long as this command runs."""
 
 import os
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from .failures import Terminated, failures
+from .failures import failures, until_stopped
 from .guarded import Guarded, child_environment
 from .schedule import POOL, tell
 from .servers import Server, configured, databases, mlflow_server, prefect_server, require_free, wait
@@ -46,10 +45,9 @@ def command(
     from configs.servers import Servers, announce, claimed
     from configs.settings import settings
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell started this in the background
     with failures():
         place = settings()
-        with ExitStack() as stack:
+        with ExitStack() as stack, until_stopped():
             own = not (configured("Prefect") and configured("MLflow"))
             try:
                 if own:  # workers beside servers elsewhere may share a home
@@ -66,10 +64,7 @@ def command(
             schedule(prefect, pool, shared=not servers[0].command)
             running.append(start_worker(stack, prefect, mlflow, pool=pool, limit=limit))
             tell("ready; Ctrl-C stops everything")
-            try:
-                stay(running)
-            except (KeyboardInterrupt, Terminated):
-                tell("stopping")
+            stay(running)
 
 
 def start(stack: ExitStack, servers: Sequence[Server]) -> list[Guarded]:
@@ -89,17 +84,19 @@ def start(stack: ExitStack, servers: Sequence[Server]) -> list[Guarded]:
 
 
 def schedule(prefect: str, pool: str, *, shared: bool) -> None:
-    """Put the recipes of configs/ on the schedule, mark what a crash left, skip what was missed."""
+    """Put the recipes of configs/ on the schedule, take off those without one, mark what a crash left, skip what was
+    missed."""
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     from .orphans import mark_crashed, skip_missed
-    from .schedule import in_configs, pool_type, register
+    from .schedule import in_configs, pool_type, register, tell_lapsed
 
     with temporary_settings({PREFECT_API_URL: prefect}):
         pool_type(pool)
         for path, recipe in in_configs(tell):
             tell(f"scheduled {register(path, recipe, pool)}")
+        tell_lapsed(shared=shared)
         with get_client(sync_client=True) as api:
             mark_crashed(api, tell, shared=shared)
             skip_missed(api, tell)

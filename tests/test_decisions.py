@@ -1,14 +1,17 @@
 """The champion moves by decisions alone, one at a time, each written down; a rollback takes the last one back."""
 
+import json
 import math
 import threading
 from pathlib import Path
 
 import pytest
+import typer
 from mlflow import MlflowClient
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, Schema
 
+from flows import history, promote, rollback
 from tasks.artifact import StageError
 from tasks.tracking import aliases, decisions, proof, registry, runs
 from tasks.tracking.models import DIGEST
@@ -68,6 +71,31 @@ def test_rollback_restores_the_champion_before_and_says_so(client: MlflowClient)
     assert [one["decision"] for one in found["versions"]] == ["promoted", "rolled back", "rolled back"]
     run_id = found["versions"][2]["run_id"]
     assert len(client.list_artifacts(run_id, "decisions")) == 1
+
+
+def test_the_commands_show_and_move_it(client: MlflowClient, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        win(client, "shown", add(client, "shown"))
+    rollback.command("shown", "it answers [nonsense]")
+    assert "shown: champion 2 → 1, by" in " ".join(capsys.readouterr().out.split())
+    assert digest(client, "shown") == "digest 1"
+    history.command("shown", as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert [one["why"] for one in told["decisions"]] == ["better", "better", "it answers [nonsense]"]
+    history.command("shown", as_json=False)
+    lines = capsys.readouterr().out
+    assert "@champion" in lines and "2 → 1" in lines and "[nonsense]" in " ".join(lines.split())
+    for call, said in (
+        (lambda: promote.command("shown", 2, "I know better"), "shown version 2"),
+        (lambda: promote.command("shown", 9, "I know better"), "has no version 9"),
+        (lambda: rollback.command("shown", "again"), "is the first champion"),
+        (lambda: history.command("nothing", as_json=False), "no registered model 'nothing'"),
+    ):
+        with pytest.raises(typer.Exit) as stopped:
+            call()
+        assert stopped.value.exit_code == 1
+        assert said in capsys.readouterr().err
+    assert digest(client, "shown") == "digest 1"
 
 
 def test_rollback_meets_moves_and_deletions_outside(client: MlflowClient) -> None:

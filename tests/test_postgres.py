@@ -16,6 +16,7 @@ from bench_concurrency import measure, told
 from postgres import PASSWORD, cluster
 from test_up import BIN, PATIENCE, ROOT, Up, ask, free_ports
 
+from flows.databases import revisions
 from flows.postgres import prepare
 from flows.servers import answers
 from flows.services import ServiceError
@@ -92,6 +93,7 @@ def test_the_services_of_compose_work_together(tmp_path: Path) -> None:
         login = b64encode(f"temper:{PASSWORD}".encode()).decode()
         assert "temper" in [pool["name"] for pool in ask(pools, {}, Authorization=f"Basic {login}")]
         assert {"prefect", "mlflow"} <= by_schema(address).keys()
+        prepare(address)  # the tables that both servers made are of the right version
         worker.terminate()
         assert worker.wait(90) == 0
 
@@ -136,6 +138,28 @@ def test_an_address_that_does_not_work_is_said_without_its_password(address: str
     with pytest.raises(ServiceError, match=said) as raised:
         prepare(address)
     assert "s3cret" not in str(raised.value)
+
+
+def test_tables_of_another_version_are_refused() -> None:
+    import psycopg
+
+    with cluster() as address, psycopg.connect(address, autocommit=True) as connection:
+        prepare(address)
+        for name, owner in (("mlflow", "MLflow"), ("prefect", "Prefect")):
+            known, newest = revisions(owner, "postgresql")
+            connection.execute(f"create table {name}.alembic_version (version_num text)")
+            for revision, said in (
+                (min(known - newest), "are older than the package; to mend it: mlflow db upgrade"),
+                ("0123456789ab", "made by a newer package"), (min(newest), None),
+            ):  # fmt: skip
+                connection.execute(f"delete from {name}.alembic_version")
+                connection.execute(f"insert into {name}.alembic_version values ('{revision}')")
+                if said is None or (owner == "Prefect" and "older" in said):  # which renews its tables by itself
+                    prepare(address)
+                    continue
+                with pytest.raises(ServiceError, match=f"{owner}'s tables in .* {said}") as raised:
+                    prepare(address)
+                assert PASSWORD not in str(raised.value)
 
 
 def test_a_wrong_password_is_refused() -> None:

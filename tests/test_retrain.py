@@ -3,6 +3,8 @@
 import asyncio
 import subprocess
 import sys
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -184,6 +186,38 @@ def test_four_first_uses_of_a_fresh_mlflow_database_at_once_all_survive(home: Pa
     [experiment] = [one for one in found.search_experiments() if one.name == "first"]
     made = {run.info.run_id for run in found.search_runs([experiment.experiment_id])}
     assert made == {said.strip() for said, _ in told}
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("names", [("one", "one"), ("one", "other")], ids=["one recipe", "two recipes"])
+def test_two_runs_of_one_recipe_take_turns_whoever_began_them(
+    harness: None, home: Path, names: tuple[str, str]
+) -> None:
+    """Two recipes do not: were the lock not the recipe's own, this would see it."""
+    from prefect import flow
+
+    from flows.retrain import alone
+
+    inside, most, waited = [0], [0], []
+    met = threading.Barrier(2)
+
+    @flow(name="retrain")
+    def again(name: str) -> None:
+        met.wait(60)
+        with alone(name, lambda: waited.append(name)):
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+            time.sleep(1)
+            inside[0] -= 1
+
+    threads = [threading.Thread(target=again, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    same = names[0] == names[1]
+    assert (most[0], waited) == ((1, ["one"]) if same else (2, []))
+    assert not list((settings().mlruns / "retrain").glob("*.run")), "a mark outlived its run"
 
 
 @pytest.mark.faults

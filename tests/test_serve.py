@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -128,15 +129,15 @@ class Server:
         self.parents: dict[int, int] = {}
 
 
-def start(model: str, folder: Path) -> Server:
-    """Wait for the line that says that it answers."""
+def start(model: str, folder: Path, said: str = "answers at", before: tuple[str, ...] = ()) -> Server:
+    """Wait for the line that says that it answers, or another. `before`: a command that the command is given to."""
     port, log = free_port(), folder / "log"
-    words = [sys.executable, "-m", "flows", "serve", model, "--port", str(port)]
+    words = [*before, sys.executable, "-m", "flows", "serve", model, "--port", str(port)]
     with log.open("wb") as handle:
         process = subprocess.Popen(words, cwd=serve_root(),
                                    env=dict(os.environ), stderr=handle, start_new_session=True)  # fmt: skip
     end = time.monotonic() + 240
-    while "answers at" not in log.read_text(encoding="utf-8"):
+    while said not in log.read_text(encoding="utf-8"):
         assert process.poll() is None and time.monotonic() < end, log.read_text(encoding="utf-8")
         time.sleep(0.2)
     return Server(process, port, log)
@@ -259,10 +260,42 @@ def test_it_says_where_it_answers_and_is_gone_after_sigterm(server: Server) -> N
     family = server.family()
     assert len(family) >= 4, "temper, its guardian, mlflow, uvicorn"
     server.process.terminate()
-    assert server.process.wait(60) == 143
+    assert server.process.wait(60) == 0
     assert f"ended; port {server.port} is free again" in server.log.read_text(encoding="utf-8")
     assert ended(family, 0.5)
     serve._require_free(server.port)
+
+
+DEAF = ("bash", "-c", 'trap "" INT; exec "$@"', "bash")
+"""As a script starts a command with `&`: Ctrl-C's signal is ignored from the first."""
+
+
+@pytest.mark.faults
+@pytest.mark.servers
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("said", "before", "group"), [
+    ("answers at", (), True), ("serving small", (), True), ("answers at", DEAF, False),
+], ids=["terminal", "before it answers", "in the background"])  # fmt: skip
+def test_ctrl_c_ends_it_and_all_that_it_started(
+    said: str, before: tuple[str, ...], group: bool, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A terminal signals the whole group, guardian included; `kill -INT` the one process."""
+    monkeypatch.setenv("TEMPER_HOME", str(models))
+    server = start("small", tmp_path, said, before)
+    try:
+        family = server.family()
+        if said == "answers at":
+            assert len(family) >= 4, "temper, its guardian, mlflow, uvicorn"
+        (os.killpg if group else os.kill)(server.process.pid, signal.SIGINT)
+        assert server.process.wait(60) == 0, server.log.read_text(encoding="utf-8")
+        told = server.log.read_text(encoding="utf-8")
+        assert told.rstrip().endswith(f"ended; port {server.port} is free again")
+        assert "Traceback" not in told
+        assert ended(family, 0.5)
+        serve._require_free(server.port)
+    finally:
+        server.process.kill()
+        server.process.wait()
 
 
 @pytest.mark.faults

@@ -103,12 +103,12 @@ class Up:
         self.log = folder / "up.log"
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, until: str = "ready; Ctrl-C") -> None:
         command = [BIN / "temper", "up", "--prefect-port", str(self.prefect), "--mlflow-port", str(self.mlflow)]
         with self.log.open("wb") as out:
             self.process = subprocess.Popen([*command, *self.options], env=self.env, cwd=self.folder, stdout=out,
                                             stderr=out, start_new_session=True)  # fmt: skip
-        self.wait_for("it is ready", lambda: "ready; Ctrl-C" in self.said())
+        self.wait_for(until, lambda: until in self.said())
 
     def temper(self, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         done = subprocess.run([BIN / "temper", *words], env=self.env, cwd=self.folder, capture_output=True, text=True)
@@ -243,6 +243,7 @@ def test_a_schedule_runs_by_itself_survives_a_kill_and_leaves_nothing(up: Up, li
     assert up.stop() == 0
     assert not up.open_ports()
     assert "stopping" in up.said()
+    assert "great_expectations" not in up.said(), "a library speaks between Temper's lines"
     assert not (up.folder / "a home" / "mlruns" / "up.json").exists()
 
 
@@ -287,6 +288,17 @@ def test_servers_refuse_foreign_names_and_pages_and_a_second_temper_up(up: Up) -
     assert ask(api, {}) == [], "the server that was there first is gone"
     assert up.stop(signal.SIGTERM) == 0
     assert not up.open_ports()
+
+
+@pytest.mark.faults
+@pytest.mark.servers
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_is_stopped_while_it_starts(up: Up, number: int) -> None:
+    up.start(until="starting MLflow's server")
+    assert up.stop(number) == 0
+    assert up.said().splitlines()[-1] == "stopping"
+    assert not up.open_ports()
+    assert not (up.folder / "a home" / "mlruns" / "up.json").exists()
 
 
 @pytest.mark.faults

@@ -64,7 +64,7 @@ def test_an_undecided_model_is_judged_again_on_other_test_rows(
 def test_an_image_model_answers_again_as_in_its_test(harness: None, heard: list[Event]) -> None:
     from flows.spine import perform_until
     from tasks.data.rows import read_rows
-    from tasks.tracking.evidence import rescore
+    from tasks.tracking.rescoring import rescore
     from tasks.vision.images import read_bytes
 
     small = ["train.epochs=1", "train.phases=[]", "evaluate.bootstrap=100", "register.thresholds={}"]
@@ -74,8 +74,8 @@ def test_an_image_model_answers_again_as_in_its_test(harness: None, heard: list[
     kept = pd.read_parquet(made["evaluate"].result.file("predictions.parquet"))
     rows = read_rows(made["split"].result.file("test.parquet")).set_index("id").loc[kept["id"]]
     images = dict(read_bytes(made["split"].result.file("images.parquet"), set(rows["image"])))
-    told = rescore(version.uri, [images[name] for name in rows["image"]], images=True)
-    assert told["label"].tolist() == kept["predicted"].tolist()
+    asked = pd.DataFrame({"content": [images[name] for name in rows["image"]]})
+    assert rescore(version.uri, "image", asked, {})["predicted"].tolist() == kept["predicted"].tolist()
 
 
 def test_one_training_is_registered_under_two_names(harness: None, heard: list[Event]) -> None:

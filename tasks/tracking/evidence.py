@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from configs.encodings import CLASSES
+from configs.encodings import READS
 from configs.schema import Register
 from configs.scores import sign
 
@@ -21,26 +21,13 @@ from ..data.rows import read_rows
 from ..learn import challenge, outcomes
 from ..learn.resampling import Resampling
 from .decisions import ABSENT, champion
-from .fresh import run_fresh
 from .promotion import Evidence, Verdict, decide, refuse
+from .rescoring import rescore
 
 PREDICTIONS = "predictions"
 """Folder of a run with the model's predictions, a file per test split, named by its digest."""
 FITTED = "rows/fitted.parquet"
 """File of a run: ids and parts of the rows that the model was fitted on (train) or chosen by (validation)."""
-AGAIN = (*CLASSES, "regression")
-"""Kinds of which a registered model can be asked again for what `evaluate` asked it; what writes has other limits
-there, and of a dialogue it is given the true history."""
-RESCORE = """
-import pandas
-rows = pandas.read_parquet(sys.argv[2])
-told = []
-for start in range(0, len(rows), 512):
-    given = rows["content"].iloc[start : start + 512]
-    asked = pandas.DataFrame({"image": list(given)}) if sys.argv[4] == "image" else list(given)
-    told.append(model.predict(asked))
-pandas.concat(told, ignore_index=True).to_parquet(sys.argv[3])
-"""
 
 
 def log_rows(client: MlflowClient, run_id: str, stages: Mapping[str, Artifact]) -> None:
@@ -119,33 +106,15 @@ def _champions(
     kept = _artifact(client, known, f"{PREDICTIONS}/{_test_digest(stages)}.parquet")
     if kept is not None and new["id"].isin(kept["id"]).all():
         return kept, "its own test of the same rows"
-    if kind not in AGAIN:
-        raise DataError(f"it was not scored on these test rows, and a {kind} model is not asked again")
-    rows = _test_rows(stages).loc[new["id"]]
-    told = rescore(f"models:/{known.name}/{known.version}", _contents(rows, stages), "image" in rows)
-    answer = outcomes.TOLD.get(kind, "label")
-    if answer not in told or len(told) != len(new):
-        raise DataError(f"it answers {list(told.columns)} and {len(told)} rows, not a {answer} for each of {len(new)}")
-    return new.assign(**{outcomes.TOLD.get(kind, "predicted"): told[answer].to_numpy()}), "scored again, on its own"
+    asked = new[outcomes.keys(kind)].assign(content=_contents(_test_rows(stages).loc[new["id"]], stages, kind))
+    how = stages["evaluate"].manifest()["section"]
+    told = rescore(f"models:/{known.name}/{known.version}", kind, asked, how)
+    return new.assign(**{str(name): told[name].to_numpy() for name in told}), "scored again, on its own"
 
 
-def rescore(uri: str, contents: list[Any], images: bool) -> pd.DataFrame:
-    """A registered model's answers to texts, or to the bytes of image files, from a process of its own.
-
-    Raises DataError where it does not load or cannot read them.
-    """
-    with tempfile.TemporaryDirectory() as scratch:
-        given, told = Path(scratch) / "given.parquet", Path(scratch) / "told.parquet"
-        pd.DataFrame({"content": contents}).to_parquet(given)
-        done = run_fresh(RESCORE, uri, str(given), str(told), "image" if images else "text")
-        if done.returncode or not told.is_file():
-            raise DataError(f"it cannot be scored again: {''.join(done.stderr.strip().splitlines()[-1:])}")
-        return pd.read_parquet(told)
-
-
-def _contents(rows: pd.DataFrame, stages: Mapping[str, Artifact]) -> list[Any]:
+def _contents(rows: pd.DataFrame, stages: Mapping[str, Artifact], kind: str) -> list[Any]:
     if "image" not in rows:
-        return rows["text"].tolist()
+        return list(rows[READS[kind][0]])
     from ..vision.images import read_bytes
 
     found = dict(read_bytes(stages["split"].file("images.parquet"), set(rows["image"])))

@@ -1,0 +1,49 @@
+"""Deployments that Temper made of recipes in a folder which ask for them no longer: taken off the schedule, or told."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from configs.load import RecipeError, load_recipe
+
+MARK = "temper"
+"""Tag of the deployments that Temper makes; those of `prefect deploy` go without."""
+
+
+def drop_lapsed(api: Any, folder: Path, say: Callable[[str], None], *, shared: bool) -> None:
+    """Take such deployments off the schedule; where the server is `shared` say so only, since the same path may be
+    another machine's file."""
+    for made in deployed(api):
+        file = Path(made.parameters["recipe"])
+        if file.parent.resolve() != folder.resolve() or (reason := lapse(file, made.name)) is None:
+            continue
+        if shared:
+            say(f"{made.name}: {reason}, and is still on the schedule; `temper schedule --remove {file}` takes it off")
+        else:
+            api.delete_deployment(made.id)
+            say(f"{made.name}: {reason}; off the schedule")
+
+
+def deployed(api: Any) -> list[Any]:
+    """The deployments of retrain that Temper made, of whatever folder."""
+    from prefect.client.schemas import filters as by
+
+    named = by.FlowFilter(name=by.FlowFilterName(any_=["retrain"]))
+    marked = by.DeploymentFilter(tags=by.DeploymentFilterTags(all_=[MARK]))
+    found: list[Any] = []
+    while page := api.read_deployments(flow_filter=named, deployment_filter=marked, limit=200, offset=len(found)):
+        found += page
+    return [made for made in found if Path(str(made.parameters.get("recipe", ""))).is_absolute()]
+
+
+def lapse(file: Path, name: str) -> str | None:
+    """Why a recipe's file no longer asks for the deployment `name`; None where it does, or cannot be read."""
+    if not file.exists():
+        return f"{file} is gone"
+    try:
+        recipe = load_recipe(file)
+    except RecipeError:
+        return None
+    if recipe.name != name:
+        return f"{file} is called {recipe.name} now"
+    return None if recipe.schedule is not None else f"{file} has no schedule any more"

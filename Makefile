@@ -50,7 +50,7 @@ lint: setup
 	@.venv/bin/lint-imports --no-logo
 
 faults: setup
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile -m faults
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile -m "faults and not long"
 
 bench: setup
 	@for file in tests/bench_*.py; do echo "== $$file"; $(PY) $$file || exit 1; done

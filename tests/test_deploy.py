@@ -50,6 +50,7 @@ def prefect(*words: str, at: Path = ROOT) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.faults
 @pytest.mark.servers
 @pytest.mark.timeout(900)

@@ -507,7 +507,9 @@ def test_clean_data_raise_no_alarm() -> None:
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("name", ["reviews", "polarity", "airline", "hotel"])
+@pytest.mark.parametrize(
+    "name", ["reviews", *(pytest.param(large, marks=pytest.mark.long) for large in ("polarity", "airline", "hotel"))]
+)
 def test_faults_in_real_data(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Recall over 5 plantings of each fault, false alarms over 20 random splits. 670 reviews teach too little words
     for the meaning of labels: there a permuted map goes unseen."""

@@ -186,6 +186,7 @@ def test_the_label_builder_changes_the_stages_that_reach_it(copy: Path) -> None:
     assert changed(copy, *edits) == [touched, touched]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 @pytest.mark.faults
 def test_code_changes_exactly_the_stages_that_can_reach_it(copy: Path) -> None:

@@ -97,6 +97,7 @@ def unended(ids: Any, labels: Any) -> Any:
     return np.where(ends, IGNORE_INDEX, labels).astype(labels.dtype)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", [shifted, unended])
 def test_with_a_mask_that_is_off_none_is(
     fault: Callable[[Any, Any], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -22,6 +22,7 @@ from flows.servers import answers
 from flows.services import ServiceError
 
 
+@pytest.mark.long
 @pytest.mark.faults
 @pytest.mark.servers
 @pytest.mark.timeout(1200)

@@ -30,6 +30,7 @@ def kill_during_training(env: dict[str, str], place: Path) -> None:
         process.wait()
 
 
+@pytest.mark.long
 @pytest.mark.faults
 @pytest.mark.servers
 def test_a_killed_training_resumes_in_its_mlflow_run_with_equal_weights(tmp_path: Path) -> None:

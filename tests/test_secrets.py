@@ -60,6 +60,7 @@ def test_a_secret_block_is_asked_where_the_environment_is_silent(
     assert not [path for path in home.rglob("*") if path.is_file() and SENTINEL.encode() in path.read_bytes()]
 
 
+@pytest.mark.long
 @pytest.mark.servers
 @pytest.mark.faults
 @pytest.mark.timeout(900)

@@ -192,6 +192,7 @@ def up(tmp_path: Path) -> Iterator[Up]:
         made.process.wait()
 
 
+@pytest.mark.long
 @pytest.mark.faults
 @pytest.mark.servers
 @pytest.mark.timeout(1500)

@@ -23,6 +23,8 @@ from tasks.data.files import DataError
 from tasks.data.ledger import conserve
 from tasks.data.rows import with_ids
 from tasks.data.sources import load_rows
+from tasks.learn.domains import open_domain
+from tasks.learn.scoring import odd_inputs
 from tasks.text.certificate import Certificate, MaskError, certify
 from tasks.text.collation import pad_rows
 from tasks.text.encoding import Encoding, load_encoding
@@ -511,3 +513,21 @@ def test_a_learnt_tokenizer_has_the_tokens_that_frame_its_rows(kind: str) -> Non
     assert len(set(found.values())) == len(found)
     generative = TypeAdapter(Encode).validate_python({"kind": "generative", "tokenizer": {"kind": "train"}})
     assert set(tokenizer_for(generative, ["good", "bad"]).special) == {"eos", "pad"}
+
+
+@pytest.mark.parametrize("kind", ["generative", "classifier"])
+def test_other_tokens_at_inference_are_seen_though_there_are_as_many(
+    kind: str, reviews: pd.DataFrame, tmp_path: Path
+) -> None:
+    texts = ["A good film.", "No film.", "Bad."]
+    section = TypeAdapter(Encode).validate_python({"kind": kind, "tokenizer": {"kind": "train", "vocab_size": 400}})
+    tokenizer = tokenizer_for(section, reviews["text"].tolist())
+    encoding = make_encoding(section, tokenizer, LABELS)
+    encoding.save(tmp_path)
+    tokenizer.save(tmp_path)
+    part, _ = encode_part(encoding, tokenizer, frame(texts))
+    domain = open_domain(tmp_path)
+    assert not len(odd_inputs(domain, texts, part))
+    ids = part.encoded.ids.copy()
+    ids[part.encoded.offsets[1]] += 1
+    assert odd_inputs(domain, texts, replace(part, encoded=replace(part.encoded, ids=ids))).tolist() == [1]

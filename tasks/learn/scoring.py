@@ -1,6 +1,7 @@
 """What differs between texts and images in scoring: predictors, contents, baselines."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ from ..data.predictions import Predictions
 from ..text import baselines as text_baselines
 from ..text import filler, regressor, rewriter
 from ..text import predictor as text_predictor
+from ..text.segments import Encoded
 from ..text.seq2seq_encoding import split_pairs
 from ..vision import baselines as image_baselines
 from ..vision import images
@@ -72,14 +74,19 @@ def odd_inputs(domain: Domain, contents: Sequence[Any], part: Any) -> Ids:
     """Rows that inference would encode otherwise than training did."""
     if isinstance(domain, Rewrites):
         sources, _ = split_pairs(part.encoded, range(len(contents)))
-        return np.flatnonzero(domain.encoding.encode(domain.tokenizer, contents).lengths != sources.lengths)
+        return _differing(domain.encoding.encode(domain.tokenizer, contents), sources, 0)
     if isinstance(domain, Texts):
-        tail = 1 if domain.encoding.kind == "generative" else 0
-        lengths = domain.encoding.encode(domain.tokenizer, contents).lengths
-        return np.flatnonzero(lengths != part.encoded.lengths - tail)
+        label = 1 if domain.encoding.kind == "generative" else 0
+        return _differing(domain.encoding.encode(domain.tokenizer, contents), part.encoded, label)
     assert isinstance(domain, Images)
     differs = [not np.array_equal(domain.encoding.pixels(data), part.pixels[n]) for n, data in enumerate(contents)]
     return np.flatnonzero(differs)
+
+
+def _differing(now: Encoded, then: Encoded, tail: int) -> Ids:
+    """Rows whose tokens are not the same, the last `tail` of each of `then` left out."""
+    pairs = zip(pairwise(now.offsets), pairwise(then.offsets), strict=True)
+    return np.flatnonzero([not np.array_equal(now.ids[a:b], then.ids[c : d - tail]) for (a, b), (c, d) in pairs])
 
 
 def baseline(domain: Domain, name: str, train: pd.DataFrame, parts: Mapping[str, Part], test: pd.DataFrame) -> Ids:

@@ -11,6 +11,7 @@ from tiny import ROOT, STAGES, changes, perform, recipe, run
 
 from configs.load import load_recipe
 from tasks.artifact import StageError
+from tasks.data.errors import DataError
 from tasks.store.events import Event
 
 
@@ -125,6 +126,23 @@ def test_prefect_shows_stages_states_and_artifacts(harness: None, heard: list[Ev
     assert {f"{stage}-summary" for stage in STAGES} <= keys
     assert {"validate-table", "clean-rows", "split-rows"} <= keys
     assert all(t.state.message.startswith("served from the store") for t in tasks if t.name != "register")
+
+
+def test_what_fails_for_good_is_tried_once(harness: None, heard: list[Event]) -> None:
+    """Transfers are tried again (test_fetch); no stage and no run is, since nothing would have changed."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    from flows.retrain import retrain
+
+    with pytest.raises(DataError, match="no such file"):
+        run(recipe("download={kind: file, path: nowhere.csv}"), heard)
+    assert [(event.stage, event.kind) for event in heard] == [("download", "started"), ("download", "failed")]
+    with get_client(sync_client=True) as api:
+        newest = api.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=1)[0]
+        (task,) = [t for t in api.read_task_runs(limit=200) if t.flow_run_id == newest.id]
+        assert (newest.state_name, newest.run_count) == (task.state_name, task.run_count) == ("Failed", 1)
+    assert not retrain.retries
 
 
 def test_only_the_learning_rate_retrains(heard: list[Event]) -> None:

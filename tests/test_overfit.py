@@ -50,7 +50,6 @@ train:
   epochs: 44
   batch_size: 2
   logging_steps: 50
-  metric: loss
 evaluate: {bootstrap: 100, baselines: [], max_new_tokens: 128}
 register: {model: overfit, metric: search_exact}
 """

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from configs.servers import known
 from configs.settings import settings, without_password
 
 from .artifact import Artifact, Version
@@ -172,7 +173,8 @@ def _interface() -> str | None:
     """Address of Prefect's interface; None for a server that goes with the run."""
     from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, Settings
 
-    lasting = Settings()  # as the environment and the profile say, without what holds only for this run
-    if not PREFECT_API_URL.value() or lasting.api.url != PREFECT_API_URL.value() or not PREFECT_UI_URL.value():
+    kept = known(settings().mlruns)
+    lasting = {Settings().api.url, kept.prefect if kept else None}  # what holds for this run alone left out
+    if not PREFECT_API_URL.value() or PREFECT_API_URL.value() not in lasting or not PREFECT_UI_URL.value():
         return None
     return without_password(str(PREFECT_UI_URL.value())).rstrip("/")

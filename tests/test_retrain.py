@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from tiny import ROOT
 
 from configs import servers
@@ -19,8 +20,10 @@ from configs.settings import settings
 from flows.orphans import held
 from flows.prefect_server import Guard, foreign
 from flows.retrain import lateness, reasons
+from flows.services import prefect_api
 from tasks.data.difference import difference
 from tasks.data.rows import with_ids
+from tasks.published import _interface
 
 DEMO = ROOT / "configs" / "reviews_demo.yaml"
 
@@ -73,6 +76,10 @@ def test_servers_are_found_while_their_keeper_lives_and_no_longer(home: Path) ->
         with pytest.raises(BlockingIOError), servers.claimed(folder):
             pass
         assert servers.known(folder) is not None, "a refused claim took the record away"
+        with prefect_api():
+            assert _interface() == "http://127.0.0.1:1", "pages of a run beside `temper up` lead to its own"
+        with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+            assert _interface() is None, "this server goes with the run"
     finally:
         keeper.kill()
         keeper.wait()

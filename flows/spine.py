@@ -15,7 +15,9 @@ FLOW = Path(__file__).with_name("finetune.py")
 
 def wiring() -> list[tuple[str, str, list[str]]]:
     """Per call of `finetune`: the stage, the name of what it makes ("" for the last), the names it takes."""
-    tree = ast.parse(FLOW.read_text(encoding="utf-8"))
+    from tasks.store.code import parse
+
+    tree = parse(FLOW.read_text(encoding="utf-8"))
     flow = next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "finetune")
     found = []
     for line in flow.body:

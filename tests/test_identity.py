@@ -29,7 +29,7 @@ from tasks.encode import encode
 from tasks.evaluate import evaluate
 from tasks.split import split
 from tasks.store import disk
-from tasks.store.code import differences
+from tasks.store.code import differences, parse
 from tasks.store.identity import key_of
 from tasks.train import train
 from tasks.validate import validate
@@ -493,3 +493,23 @@ def test_many_threads_at_once_read_the_code_once() -> None:
     assert found == [before] * 8
     assert misses
     assert code._closure.cache_info().misses == 1
+
+
+def test_an_interpreter_that_stumbles_over_threads_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CPython 3.11 while another thread parses; it ended scheduled runs as failed."""
+    calls, healthy = [], ast.parse
+
+    def stumbling(source: str) -> ast.Module:
+        calls.append(source)
+        if len(calls) < 3:
+            raise SystemError("AST constructor recursion depth mismatch (before=57, after=74)")
+        return healthy(source)
+
+    monkeypatch.setattr(ast, "parse", stumbling)
+    assert ast.dump(parse("a = 1")) == ast.dump(healthy("a = 1")) and len(calls) == 3
+    monkeypatch.setattr(ast, "parse", lambda source: (_ for _ in ()).throw(SystemError("for good")))
+    with pytest.raises(SystemError, match="for good"):
+        parse("a = 1")
+    monkeypatch.setattr(ast, "parse", healthy)
+    with pytest.raises(SyntaxError):
+        parse("a = ")

@@ -6,6 +6,7 @@ import importlib.util
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +21,8 @@ OUTSIDE = ("configs", "tasks.cached", "tasks.artifact", "tasks.store")
 SHOWING = {"matplotlib", "rich", "mlflow", "prefect", "pydantic", "typer", "yaml", "grimp"}
 """Libraries that shape what is shown or configured, not the bytes of an artifact."""
 ABSENT = "not installed"
+TRIES = 10
+"""Times that a source is parsed before an error of the interpreter's own counts."""
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "great_expectations": "great-expectations", "PIL": "pillow"}
 
 
@@ -28,11 +31,20 @@ def _graph() -> grimp.ImportGraph:
     return grimp.build_graph("tasks", "configs", include_external_packages=True, cache_dir=None)
 
 
+def parse(source: str) -> ast.Module:
+    """The syntax tree. CPython 3.11 raises SystemError where another thread parses too (python/cpython#106905), be it
+    one of Prefect's: the next try, which begins anew, succeeds unless that happens again."""
+    for _ in range(TRIES - 1):
+        with suppress(SystemError):
+            return ast.parse(source)
+    return ast.parse(source)
+
+
 def closure(module: str) -> tuple[dict[str, str], dict[str, str]]:
     """Code digests by module and library versions by name, of all that `module` can reach by imports.
 
     Imports inside functions count; imports for type checkers alone do too, which errs on the safe side. One thread at
-    a time: in two at once CPython 3.11's `ast.parse` may raise SystemError (python/cpython#106905).
+    a time, see `parse`.
     """
     with _TURN:
         return _closure(module)
@@ -93,7 +105,7 @@ def _source(module: str) -> Path:
 
 def code_digest(path: Path) -> str:
     """sha256 of a module's syntax tree without docstrings."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             _drop_strings(node.body)

@@ -1,8 +1,10 @@
-"""What a run does while its Prefect server starts: it loads the libraries of the stages that are due."""
+"""What a run does before it must: it loads the libraries of the stages that are due, and starts what will be asked."""
 
+import gc
 import importlib
 
 from configs.schema import Recipe
+from tasks.store.events import Event
 from tasks.tracking import lookup
 
 LOADS = {"validate": ("great_expectations",), "train": ("tasks.learn.fit", "tasks.tracking.runs")}
@@ -10,13 +12,17 @@ LOADS = {"validate": ("great_expectations",), "train": ("tasks.learn.fit", "task
 
 
 def load_ahead(recipe: Recipe) -> None:
-    """Import what the stages that are not cached will need; where all are, a second process gets ready to ask the
-    registry."""
+    """While the Prefect server starts, import what the stages that are not cached will need; where all are, a second
+    process gets ready to ask the registry."""
     names = due(recipe)
     if not names:
         lookup.warm()
-    for name in names:
-        importlib.import_module(name)
+    gc.disable()  # what a library defines stays: looking for garbage among it is a seventh of the time
+    try:
+        for name in names:
+            importlib.import_module(name)
+    finally:
+        gc.enable()
 
 
 def due(recipe: Recipe) -> list[str]:
@@ -31,3 +37,11 @@ def due(recipe: Recipe) -> list[str]:
     except (DataError, StageError, OSError):  # the stage itself will say it, where Prefect takes note of it
         return []
     return [name for line in stages if line["status"] != "cached" for name in LOADS.get(line["stage"], ())]
+
+
+def prove_ahead(event: Event) -> None:
+    """When a model has been trained, start the process that will prove it, so that it is ready once that is scored."""
+    if (event.stage, event.kind) == ("train", "finished") and event.status != "cached":
+        from tasks.tracking.proof import prove_soon
+
+        prove_soon()

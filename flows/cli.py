@@ -1,5 +1,10 @@
 """temper: the command line; each command is declared by the file of its own name."""
 
+import atexit
+import logging
+import os
+import sys
+
 import typer
 
 from configs.environment import quiet_tools
@@ -41,12 +46,33 @@ MODULES = (run, compare, plan, data, trace, inspect, mask, predict, serve, chat,
 
 def main() -> None:
     """Entry point of `temper` and `python -m flows`."""
+    codes: list[int] = []
+    atexit.register(_leave, codes)  # before all others, so that it is done after them
     quiet_tools()
     app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                       rich_markup_mode="markdown")  # fmt: skip
     for module in MODULES:
         app.command(module.__name__.rpartition(".")[2])(module.command)
-    app()
+    try:
+        app()
+    except SystemExit as ended:
+        if isinstance(ended.code, int):
+            codes.append(ended.code)
+        raise
+
+
+def _leave(codes: list[int]) -> None:
+    """End the process without freeing its objects one by one, which takes seconds where torch and Great Expectations
+    are loaded (mypy ends so too); threads have been waited for, and what others do at exit is done."""
+    if not codes:
+        return
+    logging.shutdown()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:  # nobody reads any more: the interpreter has its own way and code for that
+        return
+    os._exit(codes[0])
 
 
 if __name__ == "__main__":

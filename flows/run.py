@@ -36,12 +36,12 @@ def command(
         from tasks.store.events import heard_by
         from tasks.tracking import lookup
 
-        from .ahead import load_ahead
+        from .ahead import load_ahead, prove_ahead
         from .services import prefect_api
         from .telling import Teller
 
         ahead = prefect_api(meanwhile=lambda: load_ahead(loaded))
-        with Teller() as teller, heard_by(teller.hear), verifying(verify), ahead:
+        with Teller() as teller, heard_by(teller.hear, prove_ahead), verifying(verify), ahead:
             from .finetune import finetune
 
             version = finetune(loaded)

@@ -32,6 +32,36 @@ def test_help_names_every_command(tmp_path: Path) -> None:
         assert f" {command} " in shown
 
 
+def test_the_swift_end_loses_nothing(tmp_path: Path) -> None:
+    script = (
+        "import atexit, sys, threading, time\n"
+        "from flows.cli import main\n"
+        "sys.argv = ['temper', *sys.argv[1:]]\n"
+        "def command():\n"
+        "    threading.Thread(target=lambda: (time.sleep(0.3), print('the thread', end=', '))).start()\n"
+        "    atexit.register(print, 'at exit', end='')\n"
+        "    raise SystemExit(3)\n"
+        "def faulty(): raise RuntimeError('a fault of ours')\n"
+        "import flows.doctor, flows.plan\n"
+        "flows.doctor.command, flows.plan.command = command, faulty\n"
+        "class Held:\n"
+        "    def __del__(self): print('freed')\n"
+        "sys.held = Held()\n"
+        "main()\n"
+    )
+    for words, code in ((["doctor"], 3), (["doctor", "--help"], 0), (["doctor", "--no-such"], 2)):
+        done = subprocess.run([sys.executable, "-c", script, *words], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == code and "freed" not in done.stdout, done.stderr
+        assert code != 3 or done.stdout == "the thread, at exit"
+    done = subprocess.run([sys.executable, "-c", script, "plan"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1 and "a fault of ours" in done.stderr
+    command = [sys.executable, "-c", script, "--help"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as cut:
+        assert cut.stdout is not None and cut.stderr is not None
+        cut.stdout.close()
+        assert b"Traceback" not in cut.stderr.read()
+
+
 def test_plan_needs_neither_torch_nor_prefect_nor_mlflow(tmp_path: Path) -> None:
     script = (
         "import sys\n"

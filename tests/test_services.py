@@ -1,5 +1,6 @@
 """The temporary Prefect server: on loopback, found by the run, gone with it, even when the run is killed."""
 
+import gc
 import os
 import signal
 import socket
@@ -11,10 +12,10 @@ from pathlib import Path
 import pytest
 from tiny import perform, recipe
 
-from flows.ahead import due, load_ahead
+from flows.ahead import due, load_ahead, prove_ahead
 from flows.spine import perform_until
 from tasks.store.events import Event
-from tasks.tracking import lookup
+from tasks.tracking import fresh, lookup, proof
 
 PARENT = """
 import sys, time
@@ -68,10 +69,27 @@ def test_what_is_cached_is_not_loaded_ahead(tmp_path: Path, heard: list[Event]) 
     perform(loaded, heard)
     assert due(loaded) == [] and not lookup._CHILD
     load_ahead(loaded)
-    assert lookup._CHILD
+    assert lookup._CHILD and gc.isenabled()
     lookup.cool()
     rows = tmp_path / "rows.csv"
     missing = recipe("download={kind: file, path: " + str(rows) + "}")
     assert due(missing) == []  # and the run itself says that there is no such file
     rows.write_text("text,label\nGood.,pos\n", encoding="utf-8")
     assert "great_expectations" in due(missing)
+
+
+@pytest.mark.faults
+def test_the_proof_gets_ready_when_a_model_was_trained() -> None:
+    prove_ahead(Event("train", "started"))
+    prove_ahead(Event("train", "finished", status="cached"))
+    prove_ahead(Event("evaluate", "finished", status="run"))
+    assert not fresh._EARLY
+    for _ in range(2):
+        prove_ahead(Event("train", "finished", status="run"))
+    (ready,) = fresh._EARLY.values()
+    with proof.prover() as process:
+        assert process is ready and not fresh._EARLY
+        done = process.ask("models:/nobody/1", "[]")
+    assert done.returncode and "nobody" in done.stderr
+    with proof.prover() as another:
+        assert another is not ready

@@ -24,19 +24,20 @@ class Event:
     changed: tuple[str, ...] = ()
 
 
-_LISTENER: ContextVar[Callable[[Event], None]] = ContextVar("listener", default=lambda event: None)
+_LISTENERS: ContextVar[tuple[Callable[[Event], None], ...]] = ContextVar("listeners", default=())
 
 
 @contextmanager
-def heard_by(listener: Callable[[Event], None]) -> Iterator[None]:
-    """Let `listener` hear the stages that run inside."""
-    token = _LISTENER.set(listener)
+def heard_by(*listeners: Callable[[Event], None]) -> Iterator[None]:
+    """Let the listeners hear the stages that run inside."""
+    token = _LISTENERS.set(listeners)
     try:
         yield
     finally:
-        _LISTENER.reset(token)
+        _LISTENERS.reset(token)
 
 
 def tell(event: Event) -> None:
-    """Say it to the listener, where there is one."""
-    _LISTENER.get()(event)
+    """Say it to whoever listens."""
+    for listener in _LISTENERS.get():
+        listener(event)

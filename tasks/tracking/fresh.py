@@ -9,13 +9,15 @@ from typing import Self
 from configs.settings import settings
 
 PRELUDE = """
-import json, sys
+import gc, json, sys
+gc.disable()
 class Absent:
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in ("tasks", "flows", "configs"):
             raise ImportError(f"{name}: the model must not need Temper's working tree")
 sys.meta_path.insert(0, Absent())
 import mlflow, torch
+gc.enable()
 sys.argv.insert(1, sys.stdin.readline().rstrip("\\n"))
 model = mlflow.pyfunc.load_model(sys.argv[1])
 """
@@ -50,6 +52,20 @@ class Fresh:
         """What the program says of the model at `uri`; `given` is its standard input."""
         out, err = self._process.communicate(f"{uri}\n{given}")
         return subprocess.CompletedProcess(self._process.args, self._process.returncode, out, err)
+
+
+_EARLY: dict[str, Fresh] = {}
+
+
+def early(program: str) -> None:
+    """Start the process that will be asked later: it ends with this one, since its input ends."""
+    if program not in _EARLY:
+        _EARLY[program] = Fresh(program)
+
+
+def fresh(program: str) -> Fresh:
+    """The process that was started early, else one that starts now."""
+    return _EARLY.pop(program, None) or Fresh(program)
 
 
 def run_fresh(program: str, uri: str, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:

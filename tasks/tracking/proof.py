@@ -12,7 +12,7 @@ from mlflow.models import Model
 from configs.encodings import READS
 
 from ..artifact import StageError
-from .fresh import Fresh
+from .fresh import Fresh, early, fresh
 from .models import local_folder
 
 REPORT = "report.json"
@@ -51,7 +51,12 @@ def require_described(client: MlflowClient, version: ModelVersion) -> None:
 
 def prover() -> Fresh:
     """A fresh process without this repository that will prove a model."""
-    return Fresh(FRESH)
+    return fresh(FRESH)
+
+
+def prove_soon() -> None:
+    """Start that process before it is needed, so that its libraries are loaded by then."""
+    early(FRESH)
 
 
 def prove(process: Fresh, uri: str, kind: str, samples: list[dict[str, Any]]) -> float:

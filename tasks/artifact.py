@@ -148,10 +148,24 @@ def read_manifest(directory: Path) -> dict[str, Any]:
 
 
 def lineage(artifact: Artifact) -> dict[str, Artifact]:
-    """Every artifact that this one was made from, by stage, itself included; of one stage the nearest."""
+    """Every artifact that this one was made from, by stage, itself included; of one stage the nearest.
+
+    Raises ValueError where one of them is damaged, StageError where one is gone and nothing of its content is left.
+    """
     references = artifact.manifest()["inputs"].values()
-    inputs = [Artifact(upstream["stage"], upstream["key"], upstream["digest"]) for upstream in references]
+    inputs = [_standing(Artifact(upstream["stage"], upstream["key"], upstream["digest"])) for upstream in references]
     found: dict[str, Artifact] = {}
     for upstream in inputs:
         found |= lineage(upstream)
     return found | {upstream.stage: upstream for upstream in inputs} | {artifact.stage: artifact}
+
+
+def _standing(upstream: Artifact) -> Artifact:
+    """What was deleted may have been made anew under another key: of the same content, it is as good."""
+    if upstream.path.exists():
+        return upstream
+    for manifest in sorted(upstream.path.parent.glob(f"*/{MANIFEST}")):
+        if "." not in manifest.parent.name and read_manifest(manifest.parent)["digest"] == upstream.digest:
+            return replace(upstream, key=manifest.parent.name)
+    raise StageError(f"{upstream.path} was deleted, and nothing of the same content lies in its stead; "
+                     "delete what was made from it too, so that it is made anew")  # fmt: skip

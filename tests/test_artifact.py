@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -211,3 +212,16 @@ def test_lineage_of_damaged_artifacts_is_refused() -> None:
     (raw.path / MANIFEST).unlink()
     with pytest.raises(ValueError, match="manifest unreadable"):
         lineage(checked)
+
+
+def test_what_was_deleted_and_made_anew_under_another_key_stands_in_the_lineage() -> None:
+    raw = build("download", "r", {"data/x": "1"})
+    old = build("validate", "old", {"data/x": "2"}, (raw,))
+    rows = build("clean", "c", {"data/x": "3"}, (old,))
+    build("validate", "other", {"data/x": "other"}, (raw,))
+    build("validate", "new.damaged", {"data/x": "2"}, (raw,))
+    shutil.rmtree(old.path)
+    with pytest.raises(StageError, match="validate/old was deleted"):
+        lineage(rows)
+    new = build("validate", "new", {"data/x": "2"}, (raw,))
+    assert lineage(rows) == {"download": raw, "validate": new, "clean": rows}

@@ -197,5 +197,7 @@ READS: dict[str, tuple[str, str | None]] = {
     "image": ("image", "label"),
 }
 """Per kind the content that it reads of a row, and what it needs as truth."""
+WRITING = ("dialogue", "seq2seq")
+"""Kinds of encoding whose models write turns or texts."""
 CLASSES = ("generative", "classifier", "image")
 """Kinds of encoding that foretell one of a few labels."""

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
+from .encodings import WRITING
 from .fields import STRICT, Positive, refuse_unread
 from .scores import BASELINES, SCORES, Score
 
@@ -35,7 +36,7 @@ class Evaluate:
 
     def require_fit(self, kind: str) -> None:
         """Raise ValueError where an option is not read, or a baseline is none, with this kind of encoding."""
-        if kind not in ("dialogue", "seq2seq"):
+        if kind not in WRITING:
             refuse_unread(self, ("max_new_tokens", "written"), f"with encode.kind: {kind}", "evaluate.")
         for baseline in self.baselines or ():
             if baseline not in BASELINES[kind]:

@@ -90,6 +90,20 @@ def test_the_champion_answers_again_as_in_its_test_and_the_better_of_two_wins(
             assert found.changed is not None and found.changed["fixed"] == found.changed["broken"] == 0
 
 
+def test_stored_answers_count_where_the_model_might_write_as_much(client: MlflowClient, tmp_path: Path) -> None:
+    stages, facts = stages_of(tmp_path, "seq2seq", IDLE)
+    made = crowned(client, "short", stages, facts)
+    evidence.log_rows(client, str(made.run_id), stages)
+    sources = {}
+    for limit in (256, 1):
+        asked, told = stages_of(tmp_path, "seq2seq", IDLE, f"evaluate.max_new_tokens={limit}")
+        section = Register(model="short", metric=KINDS["seq2seq"][1])
+        _, found = evidence.judge(client, section, contender(client, "short"), stages=asked, facts=told)
+        assert found is not None
+        sources[limit] = found.source
+    assert sources == {256: "its own test of the same rows", 1: "scored again, on its own"}
+
+
 @pytest.mark.parametrize(
     ("kind", "said"), [("regression", "it answers .*, and not with value"), ("dialogue", "it cannot be scored again")]
 )

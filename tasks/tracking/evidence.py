@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from configs.encodings import READS
+from configs.encodings import READS, WRITING
 from configs.schema import Register
 from configs.scores import sign
 
@@ -25,7 +25,8 @@ from .promotion import Evidence, Verdict, decide, refuse
 from .rescoring import rescore
 
 PREDICTIONS = "predictions"
-"""Folder of a run with the model's predictions, a file per test split, named by its digest."""
+"""Folder of a run with the model's predictions, a file per test split, named by its digest and, where the model writes,
+by how much it may write."""
 FITTED = "rows/fitted.parquet"
 """File of a run: ids and parts of the rows that the model was fitted on (train) or chosen by (validation)."""
 
@@ -36,7 +37,7 @@ def log_rows(client: MlflowClient, run_id: str, stages: Mapping[str, Artifact]) 
     if "split" not in stages:
         return
     with tempfile.TemporaryDirectory() as scratch:
-        named = Path(scratch) / f"{_test_digest(stages)}.parquet"
+        named = Path(scratch) / _asked_of(stages)
         named.write_bytes(stages["evaluate"].file("predictions.parquet").read_bytes())
         client.log_artifact(run_id, str(named), PREDICTIONS)
         folder, _, name = FITTED.partition("/")
@@ -103,7 +104,7 @@ def _champions(
     client: MlflowClient, known: ModelVersion, stages: Mapping[str, Artifact], new: pd.DataFrame, kind: str
 ) -> tuple[pd.DataFrame, str]:
     """The champion's predictions of the challenger's test rows, and where they are from. Raises DataError."""
-    kept = _artifact(client, known, f"{PREDICTIONS}/{_test_digest(stages)}.parquet")
+    kept = _artifact(client, known, f"{PREDICTIONS}/{_asked_of(stages)}")
     if kept is not None and new["id"].isin(kept["id"]).all():
         return kept, "its own test of the same rows"
     asked = new[outcomes.keys(kind)].assign(content=_contents(_test_rows(stages).loc[new["id"]], stages, kind))
@@ -140,8 +141,12 @@ def _test_rows(stages: Mapping[str, Artifact]) -> pd.DataFrame:
     return read_rows(stages["split"].file("test.parquet")).set_index("id")
 
 
-def _test_digest(stages: Mapping[str, Artifact]) -> str:
-    return str(stages["split"].manifest()["files"]["data/test.parquet"]["sha256"])
+def _asked_of(stages: Mapping[str, Artifact]) -> str:
+    """Name of the file with the answers to what `evaluate` asked."""
+    rows = str(stages["split"].manifest()["files"]["data/test.parquet"]["sha256"])
+    if stages["encode"].manifest()["section"]["kind"] not in WRITING:
+        return f"{rows}.parquet"
+    return f"{rows}-{stages['evaluate'].manifest()['section']['max_new_tokens']}.parquet"
 
 
 def _artifact(client: MlflowClient, version: ModelVersion, path: str) -> pd.DataFrame | None:

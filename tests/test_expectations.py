@@ -318,6 +318,19 @@ def test_what_fails_only_on_a_later_row_is_no_verdict() -> None:
     assert verdict.stops and "could not be checked: Expecting value" in verdict.found
 
 
+def test_the_page_shows_what_was_found_of_a_whole_column(caplog: pytest.LogCaptureFixture) -> None:
+    """GX leaves an expectation out of its page, with a traceback in the log, where a number is NumPy's own."""
+    even = {"values": ["neg", "pos"], "weights": [0.25, 0.75]}
+    asked = (
+        wish("expect_column_mean_to_be_between", column="likes", max_value=1234.5),
+        wish("expect_column_stdev_to_be_between", column="likes", max_value=99),
+        wish("expect_column_kl_divergence_to_be_less_than", column="label", partition_object=even, threshold=9),
+    )
+    found, page = check_rows(texts().assign(likes=np.arange(60) * 20.5 + 0.25), Validate(expectations=asked))
+    assert "604.999" in page or "605" in page
+    assert [line for line in caplog.records if line.levelname not in ("DEBUG", "INFO")] == [] and len(found) > 3
+
+
 # Images and odd values -----------------------------------------------------------------------------------------------
 
 

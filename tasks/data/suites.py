@@ -5,6 +5,7 @@ import difflib
 import threading
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from configs.expectations import Expectation, Severity
@@ -211,7 +212,7 @@ def docs_page(results: list[Any]) -> str:
 
 
 def _short(result: Any) -> Any:
-    """A result that fits a page: no list of positions, values cut."""
+    """A result that fits a page: no list of positions, values cut, numbers as Python's own."""
     kept = {key: _cut(value) for key, value in result.result.items() if key not in
             ("unexpected_list", "unexpected_index_list", "partial_unexpected_index_list")}  # fmt: skip
     lean = copy.copy(result)
@@ -221,6 +222,8 @@ def _short(result: Any) -> Any:
 
 def _cut(value: Any) -> Any:
     match value:
+        case np.generic():  # GX spells a number of NumPy's with its type, and then cannot read it
+            return _cut(value.item())
         case str():
             return value if len(value) <= LONGEST else value[:LONGEST] + "..."
         case dict():

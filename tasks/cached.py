@@ -113,6 +113,8 @@ class Stage(Generic[P]):
                 "rows": output.counts,
                 "made": {"seconds": round(time.monotonic() - began, 3), "at": int(time.time())},
             }
+            if output.provenance is not None:
+                about["provenance"] = output.provenance
             artifact = disk.commit(root, self.name, key, about)
             return Outcome(artifact, "resumed" if output.resumed else "run", changed)
 

@@ -25,6 +25,9 @@ def download(out: Output, section: Source) -> None:
     write_ledger(open_ledger(rows["id"]), out.data / "ledger.parquet")
     about = intake.provenance(section.kind, len(rows))
     write_provenance(about, out.records / "provenance.json")
+    out.provenance = about
+    for note in intake.notes:
+        out.say(note)
     out.counts = {"out": len(rows)}
     out.summary(_describe(rows, intake.notes, about))
 

@@ -219,7 +219,7 @@ def test_a_file_in_another_encoding_is_read_with_a_note(tmp_path: Path) -> None:
     recipe, text, notes = starter(tmp_path / "a.csv")
     assert recipe.download.encoding == "cp1252"  # type: ignore[union-attr]
     assert "a guess, since it is not UTF-8" in text
-    assert "encoding detected as cp1252, so look at the accents" in notes[0]
+    assert "encoding detected as cp1252, so that it reads 'café,bad'" in notes[0]
     assert load_rows(recipe.download, tmp_path)["text"].str.contains("café").all()
 
 

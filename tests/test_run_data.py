@@ -1,5 +1,6 @@
 """What an MLflow run tells of its data: where they came from, the licence, the parts and their digests."""
 
+import hashlib
 import json
 import zipfile
 from pathlib import Path
@@ -29,6 +30,8 @@ def test_a_run_names_the_source_with_its_licence_and_the_parts(tmp_path: Path, h
     told = client.get_run(run_id)
     tags = {name.removeprefix("temper.source."): value for name, value in told.data.tags.items() if "source" in name}
     assert tags["kind"] == "file" and tags["where"] == "planted.zip" and tags["licence"] == "CC BY 4.0 (LICENSE)"
+    packed = hashlib.sha256((tmp_path / "data" / "planted.zip").read_bytes()).hexdigest()
+    assert tags["sha256"].startswith(f"planted.zip: {packed}; rows.csv: ") and tags["when"].endswith("Z")
     inputs = {item.tags[0].value: item.dataset for item in told.inputs.dataset_inputs}
     files = stages["split"].manifest()["files"]
     assert {name: dataset.digest for name, dataset in inputs.items()} == {
@@ -37,5 +40,6 @@ def test_a_run_names_the_source_with_its_licence_and_the_parts(tmp_path: Path, h
     assert json.loads(inputs["test"].source)["uri"] == "planted.zip"
     assert "records/provenance.json" in stages["download"].manifest()["files"]
     about = provenance(stages["download"])
+    assert stages["download"].manifest()["provenance"] == about
     assert [file["name"] for file in about["files"]] == ["planted.zip", "rows.csv"]
     assert about["files"][0]["bytes"] == (tmp_path / "data" / "planted.zip").stat().st_size

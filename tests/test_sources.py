@@ -1,5 +1,6 @@
 """Local sources -> rows: every format, every way in which a file can be wrong, and the ids of rows."""
 
+import unicodedata
 import warnings
 from pathlib import Path
 from typing import Any
@@ -500,6 +501,65 @@ ENCODED = {
 }
 
 
+SHOWN = {
+    name: f", so that it reads {word!r}; where that is wrong set `encoding`"
+    for name, word in {
+        "cp1252": "café",
+        "cp1251": "Очень",
+        "gb18030": "这家酒店的房间很干净，服务也很好，下次还会来的,x",
+    }.items()
+}
+LANGUAGES = {
+    "fr": ("cp1252", "Le café était très bon et la façade naïve de l’hôtel nous a plu. Ça coûte 30 € à l’élève."),
+    "fr-mac": ("mac_roman", "Le café était très bon et la façade naïve de l’hôtel nous a plu. Où êtes-vous ?"),
+    "de": ("cp1252", "Das Zimmer war schön, das Frühstück großartig. Wir können es empfehlen; die Straße ist laut."),
+    "es": ("cp1252", "El niño comió en el jardín mañana. ¿Dónde está la habitación? ¡Qué bueno! El corazón."),
+    "pt": ("cp1252", "A informação não está disponível; você poderá vê-la amanhã. As lições são difíceis, João."),
+    "it": ("cp1252", "Perché la città è così bella? Più tardi andrò a vederla; il caffè però è caro, e già pagato."),
+    "nl": ("cp1252", "De coördinatie was één geheel, de ideeën geïnspireerd; België en Italië, reünie in de zoölogie."),
+    "da": ("cp1252", "Værelset var hyggeligt, og maden på øen smagte godt. Små børn går gerne derhen på lørdag."),
+    "sv": ("cp1252", "Det var ett mycket trevligt hotell på Södermalm, några små fel. Människor är väldigt snälla."),
+    "is": ("cp1252", "Það var mjög gott hótel í Reykjavík; góð þjónusta, æðislegur morgunmatur og hrein herbergi."),
+    "en": ("cp1252", "The naïve café façade had “smart quotes” – a dash, too… the résumé’s fine, isn’t it? Costs £30."),
+    "pl": ("cp1250", "Książka była świetna, ale łóżko skrzypiało. Gdzie jest żółta łódź? Źle się stało, państwo."),
+    "pl-iso": ("iso8859_2", "Książka była świetna, ale łóżko skrzypiało. Gdzie jest żółta łódź? Źle się stało."),
+    "cs": ("cp1250", "Příliš žluťoučký kůň úpěl ďábelské ódy. Pokoj byl čistý, snídaně výborná, těšíme se."),
+    "hu": ("cp1250", "A szoba tiszta volt. Köszönjük szépen, örömmel jövünk, fűtés működött, hűvös őszi idő volt."),
+    "hr": (
+        "cp1250",
+        "Soba je bila čista, doručak odličan, osoblje ljubazno. Doći ćemo opet iduće godine, već sljedeći put.",
+    ),
+    "ro": ("cp1250", "Camera a fost curată, micul dejun bun. Mulţumim, vom mai veni şi în toamnă, oraşul e frumos."),
+    "tr": ("cp1254", "Oda çok güzeldi, kahvaltı şahaneydi. Işıklar söndü, ağaçlar yeşildi. Teşekkür ederiz."),
+    "lt": ("cp1257", "Kambarys buvo švarus, pusryčiai skanūs. Ačiū už viską, grįšime kitą vasarą, žadėjome dėl jūros."),
+    "lv": (
+        "cp1257",
+        "Istaba bija tīra, brokastis garšīgas. Paldies, mēs atgriezīsimies nākamgad, ļoti patika pie jūras.",
+    ),
+    "vi": (
+        "cp1258",
+        unicodedata.normalize("NFD", "Tôi sẽ quay lại, nhân viên rất tốt; phòng sạch")
+        .replace("o\u0302", "ô")
+        .replace("a\u0302", "â")
+        .replace("e\u0302", "ê"),
+    ),
+    "ru": ("cp1251", "Очень хороший отель, завтрак вкусный, номер чистый. Спасибо, приедем ещё раз."),
+    "el": ("cp1253", "Το δωμάτιο ήταν πολύ καθαρό και το πρωινό νόστιμο. Ευχαριστούμε πολύ."),
+    "en-16": ("utf-16-le", "Only plain letters, and no mark in front."),
+    "fr-16": ("utf-16-be", "Le café était très bon, sans marque devant."),
+}
+
+
+@pytest.mark.parametrize("lines", [1, 5, 60])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_letters_of_a_language_tell_its_encoding(folder: Path, language: str, lines: int) -> None:
+    encoding, text = LANGUAGES[language]
+    text = text.replace(",", "")
+    data = "text,label\n" + "".join(f"{text} {number},x\n" for number in range(lines))
+    rows, _ = found(folder, "a.csv", data.encode(encoding), encoding="detect")
+    assert rows["text"].tolist() == [f"{text} {number}" for number in range(lines)]
+
+
 @pytest.mark.parametrize("encoding", ENCODED)
 def test_an_encoding_is_named_as_a_guess_and_used_only_where_that_is_asked(folder: Path, encoding: str) -> None:
     text = ENCODED[encoding].replace(",", "")
@@ -511,18 +571,22 @@ def test_an_encoding_is_named_as_a_guess_and_used_only_where_that_is_asked(folde
         assert found(folder, "a.csv", data, encoding=encoding)[1] == []
     rows, notes = found(folder, "a.csv", data, encoding="detect")
     assert rows["text"][0] == text and len(rows) == 10
-    assert notes == [f"a.csv: encoding detected as {known}"]
+    assert notes == [f"a.csv: encoding detected as {known}" + SHOWN.get(known, "")]
 
 
 def test_one_accent_is_taken_for_western_and_bytes_without_sense_for_nothing(folder: Path) -> None:
     rows, notes = found(folder, "a.csv", b"text,label\ncaf\xe9,x\n" + b"plain,y\n" * 9, encoding="detect")
-    assert rows["text"][0] == "café" and notes == ["a.csv: encoding detected as cp1252"]
+    assert rows["text"][0] == "café"
+    mend = "where that is wrong set `encoding`"
+    assert notes == [f"a.csv: encoding detected as cp1252, so that it reads 'café,x'; {mend}"]
     with pytest.raises(DataError, match=r"a\.csv: no encoding fits every byte"):
         found(folder, "a.csv", b"\xff\xfe\x00", encoding="detect")
     (folder / "good.txt").write_bytes("très bon\n".encode("cp1252"))
     intake = Intake(folder.parent / "scratch")
     rows = read_source(ClassFilesSource(kind="class_files", files={"good": "good.txt"}, encoding="detect"), intake)
-    assert rows["text"].tolist() == ["très bon"] and intake.notes == ["good.txt: encoding detected as cp1252"]
+    assert rows["text"].tolist() == ["très bon"] and intake.notes == [
+        f"good.txt: encoding detected as cp1252, so that it reads 'très'; {mend}"
+    ]
 
 
 def test_a_wrong_byte_far_behind_is_found_on_its_line(folder: Path) -> None:
@@ -530,6 +594,11 @@ def test_a_wrong_byte_far_behind_is_found_on_its_line(folder: Path) -> None:
     lines[150_000] = b"caf\xe9,x"
     with pytest.raises(DataError, match=r"a\.csv:150001: byte 0xe9 is not utf-8"):
         found(folder, "a.csv", b"\n".join(lines))
+    with pytest.raises(DataError, match=r"a\.csv:1: every other byte is NUL.*\(it looks like utf-16-le\)"):
+        found(folder, "a.csv", "text,label\nplain,x\n".encode("utf-16-le"))
+    for name in ("base64", "rot13", "utf-99"):
+        with pytest.raises(DataError, match=rf"unknown encoding '{name}'; use a name such as utf-8"):
+            found(folder, "a.csv", b"text,label\nplain,x\n", encoding=name)
     with pytest.raises(DataError, match=r"a\.csv:2: byte 0xc3 is not utf-8"):
         found(folder, "a.csv", b"text,label\nend\xc3")
 

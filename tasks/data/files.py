@@ -9,10 +9,11 @@ from pathlib import Path
 from configs.settings import settings
 from configs.sources import EmbeddedSource
 
+from .accents import likeliest
 from .errors import DEMO, DataError, check_file
 
-__all__ = ["DEMO", "DataError", "check_encoding", "check_file", "detect_encoding", "embedded_file", "find_files",
-           "text_encoding"]  # fmt: skip
+__all__ = ["DEMO", "DataError", "check_encoding", "check_file", "describe_encoding", "detect_encoding",
+           "embedded_file", "find_files", "text_encoding"]  # fmt: skip
 MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
          codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip
 """Byte-order marks; those of UTF-32 begin like those of UTF-16, so they come first."""
@@ -25,6 +26,10 @@ COMMON = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", 
 """Encodings among which one is guessed: with rare ones as candidates, short Russian passes for Mac Greek."""
 FEW = 32
 """So few bytes beyond ASCII are no ground for statistics."""
+
+
+NULS = 0.05
+"""So many bytes of a file may be NUL, at even or at odd places alone, before it must be UTF-16."""
 
 
 def find_files(paths: str | Sequence[str]) -> list[Path]:
@@ -56,9 +61,13 @@ def check_encoding(path: Path, encoding: str) -> None:
     """Raise DataError with the line of the first byte that is not in the encoding, and one that is likely."""
     line = 1
     try:
+        "".encode(encoding)  # base64 and its like are codecs too, but of no text
         decoder = codecs.getincrementaldecoder(encoding)()
     except LookupError:
         raise DataError(f"{path}: unknown encoding {encoding!r}; use a name such as utf-8 or cp1252") from None
+    if text_encoding(encoding) == "utf-8-sig" and (wide := _wide(path)) is not None:
+        raise DataError(f"{path}:1: every other byte is NUL, so it is not {encoding}; save the file as UTF-8 or set "
+                        f"`encoding` (it looks like {wide})")  # fmt: skip
     with path.open("rb") as handle:
         while True:
             block = handle.read(BLOCK)
@@ -89,6 +98,15 @@ def detect_encoding(path: Path) -> str:
     return likely
 
 
+def describe_encoding(path: Path, encoding: str) -> str:
+    """What was detected, with the first word that another encoding would read otherwise, so that a person can judge."""
+    if encoding.startswith("utf"):
+        return f"encoding detected as {encoding}"
+    words = _telling(path).decode(encoding, "replace").split()
+    word = next((word for word in words if not word.isascii()), "")
+    return f"encoding detected as {encoding}, so that it reads {word[:40]!r}; where that is wrong set `encoding`"
+
+
 def guess_encoding(path: Path) -> str | None:
     """The likeliest encoding in which every byte of a file has a meaning; None where there is none."""
     with path.open("rb") as handle:
@@ -96,6 +114,8 @@ def guess_encoding(path: Path) -> str | None:
     marked = next((name for mark, name in MARKS.items() if head.startswith(mark)), None)
     if marked is not None:
         return marked if _fits(path, marked) else None
+    if (wide := _wide(path)) is not None:
+        return wide
     if _fits(path, "utf-8"):
         return "utf-8"
     from charset_normalizer import from_bytes
@@ -104,9 +124,20 @@ def guess_encoding(path: Path) -> str | None:
     odd = sum(byte > 127 for byte in telling)
     names = [match.encoding for match in from_bytes(telling, cp_isolation=COMMON)]
     few = odd < FEW and odd < len(telling) / 5  # a few accents: too little to tell languages apart
-    same = bool(names) and telling.decode(names[0], "replace") == telling.decode("cp1252", "replace")
-    ordered = ["cp1252", *names] if few or same else [*names, "cp1252"]
+    latin = likeliest(telling)
+    ordered = [*latin, *names] if few or not names or names[0] in latin else [*names, *latin]
     return next((name.replace("_", "-") for name in ordered if _fits(path, name)), None)
+
+
+def _wide(path: Path) -> str | None:
+    """UTF-16 without a mark, by the NULs that it writes beside letters of one byte."""
+    with path.open("rb") as handle:
+        sample = handle.read(SAMPLE)
+    if sample.startswith(tuple(MARKS)):
+        return None
+    even, odd = sample[::2].count(0) / max(len(sample), 1), sample[1::2].count(0) / max(len(sample), 1)
+    found = "utf-16-le" if odd > NULS and even < odd / 10 else "utf-16-be" if even > NULS and odd < even / 10 else None
+    return found if found is not None and _fits(path, found) else None
 
 
 def _telling(path: Path) -> bytes:

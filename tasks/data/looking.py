@@ -16,7 +16,7 @@ from configs.starter import Facts
 
 from .cleaning import clean_rows
 from .columns import SPLITS, take_columns
-from .files import DataError, check_encoding, check_file, detect_encoding
+from .files import DataError, check_encoding, check_file, describe_encoding, detect_encoding
 from .ledger import PARTS
 from .rows import with_ids
 from .splitting import split_rows
@@ -61,7 +61,7 @@ def read_unknown(path: Path) -> tuple[pd.DataFrame, FileSource, list[str]]:
             check_encoding(path, encoding)
         except DataError as error:
             encoding = detect_encoding(path)
-            notes.append(f"{str(error).partition(';')[0]}; encoding detected as {encoding}, so look at the accents")
+            notes.append(f"{str(error).partition(';')[0]}; {describe_encoding(path, encoding)}")
     form: Format | None = None if known else kind  # type: ignore[assignment]
     source = FileSource(kind="file", path=str(path), format=form, encoding=encoding)
     if kind in ("csv", "tsv"):

@@ -25,7 +25,16 @@ from configs.sources import (
 from . import archives, fetch
 from .columns import take_columns
 from .crosswoz import convert, read_crosswoz
-from .files import DataError, check_encoding, check_file, detect_encoding, embedded_file, find_files, text_encoding
+from .files import (
+    DataError,
+    check_encoding,
+    check_file,
+    describe_encoding,
+    detect_encoding,
+    embedded_file,
+    find_files,
+    text_encoding,
+)
 from .hotels import read_hotels
 from .hub_rows import read_hub
 from .image_files import image_place, read_images
@@ -142,7 +151,7 @@ def _decoded(source: FileSource | UrlSource, path: Path, name: str, intake: Inta
     if source.encoding != "detect" or format_of(name, source) in BINARY:
         return source
     found = detect_encoding(path)
-    intake.note(f"{PurePosixPath(name).name}: encoding detected as {found}")
+    intake.note(f"{PurePosixPath(name).name}: {describe_encoding(path, found)}")
     return replace(source, encoding=found)
 
 
@@ -196,7 +205,7 @@ def read_class_files(source: ClassFilesSource, intake: Intake) -> pd.DataFrame:
         encoding = source.encoding
         if encoding == "detect":
             encoding = detect_encoding(path)
-            intake.note(f"{path.name}: encoding detected as {encoding}")
+            intake.note(f"{path.name}: {describe_encoding(path, encoding)}")
         check_encoding(path, encoding)
         intake.used(path)
         text = path.read_text(encoding=text_encoding(encoding))

@@ -48,6 +48,8 @@ class Output:
     say: Callable[[str], None] = _silent
     secret: Callable[[str], str] = environment_secret
     counts: dict[str, int] = field(default_factory=dict)
+    provenance: dict[str, Any] | None = None
+    """Where the bytes came from; stands in the manifest, outside the content's digest."""
     resumed: bool = False
 
     @property

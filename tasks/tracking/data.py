@@ -25,8 +25,9 @@ def log_data(client: MlflowClient, run_id: str, stages: Mapping[str, Artifact]) 
         return
     source = inputs.provenance(stages["download"]) if "download" in stages else {}
     licence = source.get("licence")
-    told = {**source, "licence": f"{licence['says']} ({licence['file']})" if licence else None}
-    for name in ("kind", "where", "licence"):
+    sums = "; ".join(f"{file['name']}: {file['sha256']}" for file in source.get("files", ()))
+    told = {**source, "licence": f"{licence['says']} ({licence['file']})" if licence else None, "sha256": sums}
+    for name in ("kind", "where", "when", "sha256", "licence"):
         if told.get(name):
             client.set_tag(run_id, f"temper.source.{name}", str(told[name])[:5000])
     client.log_inputs(run_id, inputs.inputs(stages))

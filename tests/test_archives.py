@@ -22,6 +22,7 @@ from tasks.data.archives import read_members, unpack
 from tasks.data.files import DataError
 from tasks.data.intake import Intake
 from tasks.data.sources import load_rows, read_source
+from tasks.store import pins
 
 ROWS = b"text,label\na film,good\nno film,bad\n"
 MORE = b"text,label\nold film,good\n"
@@ -261,6 +262,29 @@ def test_a_table_in_an_archive(folder: Path, scratch: Path, ending: str) -> None
     assert texts(FileSource(kind="file", path="noend", member="a.csv"), scratch) == ["a film", "no film"]
 
 
+@pytest.mark.parametrize(("ending", "pack"), [("gz", gzip.compress), ("xz", lzma.compress), ("bz2", bz2.compress)])
+def test_a_compressed_table_is_read_like_the_table(folder: Path, scratch: Path, ending: str, pack: Any) -> None:
+    save(folder, f"a.csv.{ending}", pack(ROWS))
+    save(folder, f"b.tsv.{ending}", pack(MORE.replace(b",", b"\t")))
+    assert texts(FileSource(kind="file", path=f"[ab].?sv.{ending}"), scratch) == ["a film", "no film", "old film"]
+    save(folder, f"a.{ending}", pack(ROWS))
+    assert texts(FileSource(kind="file", path=f"a.{ending}", format="csv"), scratch) == ["a film", "no film"]
+    save(folder, f"cut.csv.{ending}", pack(os.urandom(9999))[:-9])
+    with pytest.raises(DataError, match=rf"cut\.csv\.{ending}: not a zip or tar archive, or damaged"):
+        load_rows(FileSource(kind="file", path=f"cut.csv.{ending}"), scratch)
+    save(folder, f"zeros.csv.{ending}", pack(ZEROS))
+    with pytest.raises(DataError, match="unpacks to more than 200 times its own"):
+        load_rows(FileSource(kind="file", path=f"zeros.csv.{ending}"), scratch)
+
+
+def test_what_a_compressed_table_is_called_tells_its_format(folder: Path) -> None:
+    """The same bytes under the name of another format are another source."""
+    save(folder, "a.csv.gz", gzip.compress(ROWS, mtime=0))
+    save(folder, "a.tsv.gz", gzip.compress(ROWS, mtime=0))
+    keys = [pins.pin(FileSource(kind="file", path=f"a.{kind}.gz"), ask=False)[1] for kind in ("csv", "tsv")]
+    assert keys[0] != keys[1]
+
+
 def test_members_are_chosen_by_name(folder: Path, scratch: Path) -> None:
     save(folder, "x.zip", zipped(("d/b.csv", MORE), ("d/a.csv", ROWS), ("e/a.csv", MORE), ("d/readme", b"text,label")))
 
@@ -330,5 +354,13 @@ def test_an_archive_by_address_is_resumed_and_read(
         source = UrlSource(kind="url", url=f"{hub.url}/x.zip?signed=yes", sha256=sha256(data))
         assert texts(source, scratch) == ["a film", "no film"]
         assert hub.seen() == ["GET /x.zip", "GET /x.zip bytes=5000-", "GET /x.zip bytes=5000-"]
+        hub.files["/up.tgz"] = bad = gzip.compress(tarred(("../a.csv", ROWS)))
+        for kind in (UrlSource(kind="url", url=f"{hub.url}/up.tgz", sha256=sha256(bad)),
+                     ImagesSource(kind="images", url=f"{hub.url}/up.tgz", sha256=sha256(bad))):  # fmt: skip
+            with pytest.raises(DataError, match=r"^http://127\.0\.0\.1:\d+/up\.tgz: '\.\./a\.csv' in the archive"):
+                read_source(kind, Intake(scratch))
+        hub.files["/a.csv.gz"] = single = gzip.compress(ROWS)
+        source = UrlSource(kind="url", url=f"{hub.url}/a.csv.gz", sha256=sha256(single))
+        assert texts(source, scratch) == ["a film", "no film"]
     finally:
         hub.stop()

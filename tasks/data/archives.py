@@ -26,6 +26,8 @@ from configs.settings import settings
 from .files import DataError
 
 ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
+SINGLE = (".gz", ".xz", ".bz2")
+"""Endings of a compressed file: an archive of that one file, unless `.tar` stands before."""
 MOST_MEMBERS = 2_000_000
 STEEPEST = 200
 """So many times its own size an archive may unpack to; text reaches 20, zeros 1,000."""
@@ -60,21 +62,24 @@ def _naming(path: Path) -> Iterator[None]:
 
 def is_archive(name: str) -> bool:
     """Whether a name ends like an archive's."""
-    return name.lower().endswith(ENDINGS)
+    return name.lower().endswith((*ENDINGS, *SINGLE))
 
 
-def read_members(path: Path) -> Iterator[Member]:
-    """The files of an archive in its own order; folders are passed over.
+def is_single(name: str) -> bool:
+    """Whether a name is that of one compressed file."""
+    return name.lower().endswith(SINGLE) and not name.lower().endswith(ENDINGS)
+
+
+def read_members(path: Path, name: str | None = None) -> Iterator[Member]:
+    """The files of an archive in its own order; folders are passed over. `name` is its own where `path` is a copy.
 
     Raises DataError for what is no archive, is damaged, or holds what must not be unpacked.
     """
     largest = settings().largest_source
-    with path.open("rb") as handle:
-        is_zip = handle.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
     names: set[str] = set()
     total = 0
     with _naming(path):
-        for member in _zipped(path) if is_zip else _tarred(path, largest):
+        for member in _opened(path, name or path.name, largest):
             if member.name in names:
                 raise DataError(f"{path}: {member.name!r} is in the archive twice; pack it anew")
             names.add(member.name)
@@ -85,14 +90,21 @@ def read_members(path: Path) -> Iterator[Member]:
             yield member
 
 
-def unpack(path: Path, wanted: Callable[[str], bool], folder: Path) -> dict[str, Path]:
+def _opened(path: Path, name: str, largest: int) -> Iterator[Member]:
+    with path.open("rb") as handle:
+        if handle.read(4) in (b"PK\x03\x04", b"PK\x05\x06"):
+            return _zipped(path)
+    return _squeezed(path, name) if is_single(name) else _tarred(path, largest)
+
+
+def unpack(path: Path, wanted: Callable[[str], bool], folder: Path, name: str | None = None) -> dict[str, Path]:
     """Copy the files whose names are wanted into `folder`, under numbers; returns name to copy.
 
     A member's name is never part of a path that is written. Raises DataError as `read_members` does.
     """
     folder.mkdir(parents=True)
     found: dict[str, Path] = {}
-    for member in read_members(path):
+    for member in read_members(path, name):
         if wanted(member.name):
             target = folder / str(len(found))
             with target.open("xb") as copy:
@@ -185,6 +197,18 @@ def _tarred(path: Path, largest: int) -> Iterator[Member]:
                 if not entry.isreg() or entry.issparse() or not name:
                     raise _refused(path, name, "a link" if entry.issym() or entry.islnk() else "no plain file")
                 yield Member(name, entry.size, partial(_blocks, path, partial(archive.extractfile, entry)))
+
+
+def _squeezed(path: Path, name: str) -> Iterator[Member]:
+    def blocks() -> Iterator[bytes]:
+        largest = settings().largest_source
+        with _naming(path), path.open("rb") as raw:
+            opener = OPENERS.get(raw.read(2), io.BufferedReader)
+            raw.seek(0)
+            unpacked = _Counted(opener(raw), lambda total: _check_growth(path, total, largest))
+            yield from iter(lambda: unpacked.read(BLOCK), b"")
+
+    yield Member(PurePosixPath(name).stem, 0, blocks)
 
 
 def _blocks(path: Path, opened: Callable[[], Any]) -> Iterator[bytes]:

@@ -3,6 +3,8 @@
 import re
 import shutil
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
@@ -70,7 +72,9 @@ def read_source(source: Source, intake: Intake) -> pd.DataFrame:
         case HubSource():
             rows = read_hub(source, intake)
         case ImagesSource():
-            rows = read_images(source, _image_place(source, intake), intake)
+            place = _image_place(source, intake)
+            with _called(place, fetch.shown(source.url) if source.url else str(place)):
+                rows = read_images(source, place, intake)
         case CrosswozSource():
             rows = read_hotel_dialogues(source, intake)
         case TorchvisionSource():
@@ -110,7 +114,8 @@ def read_tables(files: dict[str, Path], source: FileSource | UrlSource, intake: 
     try:
         for number, (name, path) in enumerate(files.items()):
             if archives.is_archive(name) or source.member is not None:
-                inside = _unpacked(path, source, intake, unpacked / str(number))
+                with _called(path, name):
+                    inside = _unpacked(path, name, source, intake, unpacked / str(number))
                 flat |= {f"{name}/{member}": copy for member, copy in inside.items()}
             else:
                 flat[name] = path
@@ -125,22 +130,31 @@ def read_tables(files: dict[str, Path], source: FileSource | UrlSource, intake: 
 
 
 def _read(path: Path, name: str, source: FileSource | UrlSource, intake: Intake) -> pd.DataFrame:
-    """One table; what is wrong with it is said of its own name, not of the copy's."""
-    try:
+    """One table."""
+    with _called(path, name):
         return read_table(path, _decoded(source, path, name, intake), name)
+
+
+@contextmanager
+def _called(path: Path, name: str) -> Iterator[None]:
+    """What is wrong with a file is said of its own name, not of the copy's."""
+    try:
+        yield
     except DataError as error:
         raise DataError(str(error).replace(str(path), name)) from None
 
 
-def _unpacked(path: Path, source: FileSource | UrlSource, intake: Intake, folder: Path) -> dict[str, Path]:
+def _unpacked(
+    path: Path, called: str, source: FileSource | UrlSource, intake: Intake, folder: Path
+) -> dict[str, Path]:
     names = []
-    for member in archives.read_members(path):
+    for member in archives.read_members(path, called):
         intake.licensed(member.name, member.blocks())
         names.append(member.name)
     known = [name for name in names if not re.search(r"(^|/)(\.|__MACOSX/)", name)]  # hidden, and those of a Mac
     tables = [name for name in known if PurePosixPath(name).suffix.lower() in ENDINGS]
     wanted = archives.pick_members(path, known, source.member, tables if tables or not source.format else known)
-    copies = archives.unpack(path, wanted.__contains__, folder)
+    copies = archives.unpack(path, wanted.__contains__, folder, called)
     for name in wanted:
         intake.used(copies[name], name)
     return {name: copies[name] for name in wanted}

@@ -82,7 +82,7 @@ def _pin(value: Any, table: dict[str, Any], ask: bool) -> tuple[Any, Any]:
         case sources.UrlSource():
             del plain["url"]
             plain.pop("token", None)
-            return value, {**plain, "format": value.format or Path(urlsplit(value.url).path).suffix.lower()}
+            return value, {**plain, "format": value.format or _ending(urlsplit(value.url).path)}
         case image_sources.ImagesSource():
             return value, _images(value, plain, table)
         case image_sources.TorchvisionSource():
@@ -133,8 +133,16 @@ def _tables(value: sources.FileSource, table: dict[str, Any]) -> dict[str, Any]:
     """Format and sha256 of the one file, or of each in order."""
     from ..data.files import find_files
 
-    found = [[value.format or path.suffix.lower(), _sha256(path, table)] for path in find_files(value.path)]
+    found = [[value.format or _ending(path.name), _sha256(path, table)] for path in find_files(value.path)]
     return {"format": found[0][0], "sha256": found[0][1]} if len(found) == 1 else {"files": found}
+
+
+def _ending(name: str) -> str:
+    """What of a name tells the format: the ending, and the one before it where that only says how it is packed."""
+    from ..data.archives import SINGLE
+
+    suffixes = Path(name).suffixes
+    return "".join(suffixes[-2:] if name.lower().endswith(SINGLE) else suffixes[-1:]).lower()
 
 
 def _images(value: image_sources.ImagesSource, plain: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:

@@ -80,18 +80,26 @@ class EmbeddedSource:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class HubSource:
-    """A data set of the Hugging Face Hub, at a commit; a private one is read with the token in HF_TOKEN."""
+    """A data set of the Hugging Face Hub, at a commit."""
 
     kind: Literal["hub"]
     """This kind of source."""
     repo: Repo
-    """Data set, as owner/name; of a private or gated one the environment variable HF_TOKEN holds the token."""
+    """Data set, as owner/name."""
     revision: str = "main"
     """Branch, tag or commit; the commit it stands for is what counts."""
     subset: str | None = None
     """Configuration of the data set, where it has several."""
+    token: Name | None = None
+    """Environment variable, or else Prefect Secret block, with the token for a private or gated data set; never the
+    token itself. When absent, HF_TOKEN or what `hf auth login` keeps."""
     columns: Columns = Columns()
     """Which columns are read."""
+
+    @model_validator(mode="after")
+    def _no_secret(self) -> "HubSource":
+        refuse_secrets("", self.token)
+        return self
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -27,6 +27,7 @@ class Reference:
     kind: "Kind"
     repo: str
     revision: str
+    token: str | None = None
 
 
 def command(recipe: RecipeFile) -> None:
@@ -42,6 +43,7 @@ def command(recipe: RecipeFile) -> None:
         from configs.load import load_recipe
         from tasks.data import hub
         from tasks.data.files import DataError
+        from tasks.store.output import environment_secret
 
         found = list(references(load_recipe(recipe)))
         loose = [each for each in found if not hub.COMMIT.match(each.revision)]
@@ -51,7 +53,8 @@ def command(recipe: RecipeFile) -> None:
         for each in loose:
             one = (each.repo, each.revision, each.kind)
             if one not in asked:
-                asked[one] = hub.resolve(*one)
+                token = None if each.token is None else environment_secret(each.token)
+                asked[one] = hub.resolve(*one, token)
         if loose:
             rewrite(recipe.resolve(), {each: asked[each.repo, each.revision, each.kind] for each in loose})
         for each in found:
@@ -66,7 +69,8 @@ def references(part: Any, keys: tuple[str, ...] = ()) -> Iterator[Reference]:
     from configs import backbones, models, sources
 
     if isinstance(part, sources.HubSource | models.HubTokenizer | models.HubModel):
-        yield Reference(keys, "dataset" if isinstance(part, sources.HubSource) else "model", part.repo, part.revision)
+        kind: Kind = "dataset" if isinstance(part, sources.HubSource) else "model"
+        yield Reference(keys, kind, part.repo, part.revision, getattr(part, "token", None))
     elif isinstance(part, backbones.Timm) and part.weights != "none":
         yield Reference(keys, "model", part.repo, part.revision)
     elif is_dataclass(part):

@@ -69,7 +69,7 @@ class Stage(Generic[P]):
 
     def identify(self, section: Any, inputs: Mapping[str, Artifact], *, ask: bool) -> tuple[Any, dict[str, Any]]:
         """The pinned section and the identity behind the key. Raises Unpinned, DataError."""
-        pinned, values = pin(section, ask=ask)
+        pinned, values = pin(section, ask=ask, secret=_secret)
         limited = {name: artifact.limited(self.opens[name]) for name, artifact in inputs.items()}
         libraries = self.libraries(pinned) if callable(self.libraries) else self.libraries
         return pinned, identity(self.body.__module__, values, limited, libraries)

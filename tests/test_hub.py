@@ -1,5 +1,6 @@
 """Downloads from a Hub on loopback: what is resolved, fetched, verified, resumed, refused and pinned."""
 
+import gzip
 import json
 import os
 import pickle
@@ -8,6 +9,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hub_server import Child, Failed, Hub
 
@@ -268,6 +270,50 @@ def test_in_the_hubs_csv_too_only_an_empty_field_is_missing(hub: Hub, child: Chi
     commit = hub.add("dataset", "t/words", files)
     rows = child.run(ROWS, repo="t/words", commit=commit, scratch=str(tmp_path))
     assert rows == [["NA", "yes", "train"], ["null", "no", "train"], [None, "NA", "train"], ["None", "no", "test"]]
+
+
+def test_compressed_files_and_arrow_are_read_too(hub: Hub, child: Child, tmp_path: Path) -> None:
+    table = pa.table({"text": ["fine", "poor"], "label": ["yes", "no"]})
+    with pa.ipc.new_stream(stream := BytesIO(), table.schema) as writer:
+        writer.write_table(table)
+    lines = b'{"text": "fine", "label": "yes"}\n{"text": "poor", "label": "no"}\n'
+    for name, data in {
+        "train.csv.gz": gzip.compress(b"text,label\nfine,yes\npoor,no\n"),
+        "train.jsonl.gz": gzip.compress(lines),
+        "train.arrow": stream.getvalue(),
+    }.items():
+        commit = hub.add("dataset", "t/packed", {name: data})
+        rows = child.run(ROWS, repo="t/packed", commit=commit, scratch=str(tmp_path / name))
+        assert rows == [["fine", "yes", "train"], ["poor", "no", "train"]], name
+    bomb = {"train.csv.gz": gzip.compress(b"text,label\n" + b"\0" * (80 * 2**20), 1)}
+    with pytest.raises(Failed, match=r"train\.csv\.gz: unpacks to more than 200 times its own"):
+        child.run(ROWS, repo="t/packed", commit=hub.add("dataset", "t/packed", bomb), scratch=str(tmp_path / "bomb"))
+
+
+TOLD = USED + "from tasks.data.intake import Intake; from tasks.data.sources import read_source\n"
+TOLD += "from tasks.store.output import environment_secret\n"
+TOLD += "source = sources.HubSource(kind='hub', repo=repo, token=token)\n"
+TOLD += "told = []; intake = Intake(Path(scratch), None, environment_secret, lambda *how: told.append(how))\n"
+TOLD += "section, values = pins.pin(source, ask=True); read_source(section, intake); result = [told, values]"
+
+
+def test_a_named_token_is_used_and_progress_is_told(
+    hub: Hub, child: Child, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEMPER_TEST_TOKEN", "sentinel-of-the-hub")
+    words = [f"word {number}" for number in range(200_000)]
+    commit = hub.add("dataset", "t/private", {"train.parquet": parquet(text=words, label=words)})
+    told, values = child.run(TOLD, repo="t/private", token="TEMPER_TEST_TOKEN", scratch=str(tmp_path / "1"))
+    asked = [request.authorization for request in hub.requests if request.path.startswith(("/api", "/datasets"))]
+    assert asked and set(asked) == {"Bearer sentinel-of-the-hub"}
+    assert {request.authorization for request in hub.requests if request.path.startswith("/lfs")} == {None}
+    size = len(hub.repos["dataset", "t/private"].commits[commit]["train.parquet"])
+    assert told[-1] == [size, size, "downloading"] and all(done <= size for done, _, _ in told)
+    assert "token" not in values and "sentinel" not in json.dumps(values)
+    with pytest.raises(Failed, match="StageError: no environment variable TEMPER_NONE holds the token"):
+        child.run(TOLD, repo="t/private", token="TEMPER_NONE", scratch=str(tmp_path / "2"))
+    with pytest.raises(ValueError, match="token looks like a secret itself"):
+        HubSource(kind="hub", repo="t/private", token="hf_" + "a" * 30)
 
 
 def test_unreadable_data_are_named_with_the_cause(hub: Hub, child: Child, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from configs.sources import HubSource
 
-from . import hub
+from . import archives, hub
 from .columns import split_names, take_columns
 from .errors import DataError
 from .intake import Intake
@@ -20,10 +20,12 @@ def read_hub(source: HubSource, intake: Intake) -> pd.DataFrame:
     """Fetch a data set at its commit and read every split; integer classes become their names."""
     import datasets
 
-    folder = hub.fetch(source.repo, source.revision, "dataset", hub.DATA_FILES)
+    token = None if source.token is None else intake.secret(source.token)
+    folder = hub.fetch(source.repo, source.revision, "dataset", hub.DATA_FILES, token=token, progress=intake.progress)
     cache = str(intake.scratch / "datasets")
     try:
         record_hub(source, folder, intake)
+        check_packed(folder)
         check_card(folder / "README.md")
         builder = datasets.load_dataset_builder(str(folder), source.subset, cache_dir=cache)
         words = {"keep_default_na": False, "na_values": [""]} if hasattr(builder.config, "keep_default_na") else {}
@@ -53,6 +55,14 @@ def record_hub(source: HubSource, folder: Path, intake: Intake) -> None:
     if licence := read_card(folder / "README.md").get("license"):
         says = licence if isinstance(licence, str) else ", ".join(map(str, licence))
         intake.licence = {"file": "README.md", "says": says[:200]}
+
+
+def check_packed(folder: Path) -> None:
+    """Raise DataError where a compressed file is damaged or grows out of measure: `datasets` would fill the disk."""
+    for path in sorted(path for pattern in hub.PACKED for path in folder.rglob(pattern)):
+        for member in archives.read_members(path):
+            for _ in member.blocks():
+                pass
 
 
 def read_card(card: Path) -> dict[str, Any]:

@@ -144,9 +144,7 @@ def _called(path: Path, name: str) -> Iterator[None]:
         raise DataError(str(error).replace(str(path), name)) from None
 
 
-def _unpacked(
-    path: Path, called: str, source: FileSource | UrlSource, intake: Intake, folder: Path
-) -> dict[str, Path]:
+def _unpacked(path: Path, called: str, source: FileSource | UrlSource, intake: Intake, folder: Path) -> dict[str, Path]:
     names = []
     for member in archives.read_members(path, called):
         intake.licensed(member.name, member.blocks())

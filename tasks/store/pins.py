@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
@@ -16,31 +16,35 @@ from configs.settings import settings
 from ..artifact import canonical, digest_file, digest_text, marks
 from .disk import write_synced
 from .lock import locked
+from .output import environment_secret
 
 S = TypeVar("S")
 TABLE = "pins.json"
+Secret = Callable[[str], str]
+"""Turns the name of a token into the token. What is given one may ask the Hub; None: it must not."""
 
 
 class Unpinned(LookupError):
     """A branch or tag that was never resolved here, while no request may be made."""
 
 
-def pin(section: S, *, ask: bool) -> tuple[S, dict[str, Any]]:
+def pin(section: S, *, ask: bool, secret: Secret = environment_secret) -> tuple[S, dict[str, Any]]:
     """The section with commits for revisions, and its literal values with bytes for places.
 
     With `ask` the Hub is asked what a branch stands for now; without, the last answer counts. Raises Unpinned
-    when there is none, DataError when a local file or a revision does not exist.
+    when there is none, DataError when a local file or a revision does not exist. `secret` turns a name into a token.
     """
     with _table() as table:
-        return _pin(section, table, ask)
+        return _pin(section, table, secret if ask else None)
 
 
-def _pin(value: Any, table: dict[str, Any], ask: bool) -> tuple[Any, Any]:
+def _pin(value: Any, table: dict[str, Any], ask: Secret | None) -> tuple[Any, Any]:
     plain = literal(value)
     match value:
         case sources.HubSource() | models.HubTokenizer() | models.HubModel():
             commit = _commit(value, table, ask)
-            plain.pop("revision", None)
+            for name in ("revision", "token"):
+                plain.pop(name, None)
             return replace(value, revision=commit), {**plain, "commit": commit}
         case sources.FileSource():
             plain.pop("path")
@@ -94,7 +98,7 @@ def _pin(value: Any, table: dict[str, Any], ask: bool) -> tuple[Any, Any]:
     return _pin_fields(value, plain, table, ask)
 
 
-def _pin_fields(value: Any, plain: Any, table: dict[str, Any], ask: bool) -> tuple[Any, Any]:
+def _pin_fields(value: Any, plain: Any, table: dict[str, Any], ask: Secret | None) -> tuple[Any, Any]:
     if not is_dataclass(value):
         return value, plain
     changed = {}
@@ -105,15 +109,17 @@ def _pin_fields(value: Any, plain: Any, table: dict[str, Any], ask: bool) -> tup
     return replace(value, **changed) if changed else value, plain  # type: ignore[type-var]
 
 
-def _commit(value: Any, table: dict[str, Any], ask: bool) -> str:
+def _commit(value: Any, table: dict[str, Any], ask: Secret | None) -> str:
     from ..data import hub
 
     if hub.COMMIT.match(value.revision):
         return str(value.revision)
     kind: hub.Kind = "dataset" if isinstance(value, sources.HubSource) else "model"
     name = f"{kind} {value.repo}@{value.revision}"
-    if ask and not hub.offline():
-        commit = hub.resolve(value.repo, value.revision, kind)
+    if ask is not None and not hub.offline():
+        name_of_token = getattr(value, "token", None)
+        token = None if name_of_token is None else ask(name_of_token)
+        commit = hub.resolve(value.repo, value.revision, kind, token)
         table["commits"][name] = {"commit": commit, "asked": int(time.time())}
     if name not in table["commits"]:
         how = "unset HF_HUB_OFFLINE once, or" if hub.offline() else "`temper plan --refresh` asks the Hub, or"

@@ -1,20 +1,17 @@
 """Facts about a table -> the text of a commented starter recipe, which says behind every value what it follows from."""
 
 import math
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
-from .sources import Columns, FileSource
+from .remarks import above, counted, flow, plain, rounded
+from .sources import Columns, FileSource, HubSource, UrlSource
 from .splitting import GivenSplit, HashSplit
 
 Kind = Literal["generative", "classifier"]
-NO_WORDS = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
 LONGEST = 512  # tokens of a row; more is for a person to ask for
 VOCABULARY = 4096
 WARNING: dict[Kind, str] = {
@@ -54,12 +51,13 @@ class Facts:
 
 @dataclass(frozen=True)
 class Starter:
-    """What the text follows from: output is where it will lie, path names the table, tokens are lengths, ascending."""
+    """What the text follows from: output is where it will lie, path names the table (a file, an address or a data set
+    of the Hub), tokens are lengths, ascending."""
 
     name: str
     output: Path
     path: str
-    source: FileSource
+    source: FileSource | UrlSource | HubSource
     facts: Facts
     kind: Kind
     tokens: list[int]
@@ -86,13 +84,18 @@ class Starter:
         """What was seen, in words."""
         facts, columns = self.facts, self.facts.columns
         cut = sum(length + 2 > self.max_length for length in self.tokens) / len(self.tokens)
-        how = f"as the column {columns.split!r} says" if columns.split else "by a hash of the text, per label"
+        own = (
+            "as the data set gives it"
+            if isinstance(self.source, HubSource)
+            else f"as the column {columns.split!r} says"
+        )
+        how = own if columns.split else "by a hash of the text, per label"
         return {
             "rows": f"{facts.rows:,}",
             "text": f"{columns.text!r}: {facts.why['text']}",
             "label": f"{columns.label!r}: {facts.why['label']}",
-            "labels": _counted(facts.labels),
-            "clean": f"drops {_counted(facts.dropped) or 'none'} of {facts.rows:,} rows",
+            "labels": counted(facts.labels),
+            "clean": f"drops {counted(facts.dropped) or 'none'} of {facts.rows:,} rows",
             "split": f"{how}: {', '.join(f'{part} {count:,}' for part, count in facts.parts.items() if count)}",
             "length": f"half the texts have {self.tokens[len(self.tokens) // 2]} tokens or fewer; {cut:.1%} are cut",
         }
@@ -104,53 +107,46 @@ class Starter:
         return "\n\n".join(["\n".join(self._opening()), *blocks]) + "\n"
 
     def _opening(self) -> Iterator[str]:
-        labels = [f"`{_plain(name)}`" for name in self.facts.labels]
+        labels = [f"`{plain(name)}`" for name in self.facts.labels]
         which = f"{', '.join(labels[:-1])} or {labels[-1]}" if len(labels) < 6 else f"one of {len(labels)} labels"
-        rows = f"from the {self.facts.rows:,} rows of {_plain(Path(self.path).name)},"
+        rows = f"from the {self.facts.rows:,} rows of {plain(Path(self.path).name)},"
         who, does = ("A small GPT-2", "write") if self.kind == "generative" else (self.repo, "tell")
         yield f"# {who} learns, {rows} to {does} {which}{' after a text' if does == 'write' else ''}."
-        yield f"#\n#   temper run {_plain(str(self.output))}\n#"
+        yield f"#\n#   temper run {plain(str(self.output))}\n#"
         yield "# Written by `temper init`, which looked at the file and guessed: read the remarks, mend what is wrong."
         yield WARNING[self.kind]
         yield f"name: {self.name}"
 
     def _download(self) -> Iterator[tuple[str, str]]:
         source, columns, why = self.source, self.facts.columns, self.facts.why
-        apart = "absolute, since it does not lie below TEMPER_DATA"
-        yield "download:\n  kind: file", ""
-        yield f"  path: {_flow(self.path)}", apart if Path(self.path).is_absolute() else "below TEMPER_DATA"
-        if source.format:
-            yield f"  format: {source.format}", "its name does not say"
-        if source.encoding != "utf-8":
-            yield f"  encoding: {source.encoding}", "a guess, since it is not UTF-8"
-        if source.header:
-            yield f"  header: {_flow(list(source.header))}", "the first line is already a row"
-        if not source.quoting:
-            yield "  quoting: false", "double quotes belong to the texts"
+        yield "download:", ""
+        yield from placed(source, self.path)
+        if not isinstance(source, HubSource):
+            yield from _reading(source)
         yield "  columns:", ""
-        yield f"    text: {_flow(columns.text)}", why["text"]
-        yield f"    label: {_flow(columns.label)}", why["label"]
+        yield f"    text: {flow(columns.text)}", why["text"]
+        yield f"    label: {flow(columns.label)}", why["label"]
         if list(self.facts.labels) == [str(number) for number in range(len(self.facts.labels))]:
             yield (
                 "    # label_names: [zero, one, …]",
                 "to name the numbers; then the names stand in validate.labels too",
             )
-        if columns.split:
-            yield f"    split: {_flow(columns.split)}", "its values name the parts"
+        if columns.split and not isinstance(source, HubSource):
+            yield f"    split: {flow(columns.split)}", "its values name the parts"
 
     def _validate(self) -> Iterator[tuple[str, str]]:
         facts, labels = self.facts, self.facts.labels
         yield "validate:", "a run stops where the rows break one of these"
-        if len(_flow(list(labels))) < 80:
-            yield f"  labels: {_flow(list(labels))}", f"in the order of class ids; {_counted(labels)}"
+        if len(flow(list(labels))) < 80:
+            yield f"  labels: {flow(list(labels))}", f"in the order of class ids; {counted(labels)}"
         else:
             yield "  labels:", "in the order of class ids; rows behind each"
-            yield from ((f"  - {_flow(label)}", f"{count:,}") for label, count in labels.items())
-        yield f"  min_rows: {_rounded(0.9 * facts.rows, math.floor)}", f"it has {facts.rows:,}"
+            yield from ((f"  - {flow(label)}", f"{count:,}") for label, count in labels.items())
+        yield f"  min_rows: {rounded(0.9 * facts.rows, math.floor)}", f"it has {facts.rows:,}"
         most = f"half the texts have {facts.chars[50]:,} or fewer, the longest {facts.chars[100]:,}"
-        yield f"  max_chars: {_rounded(2 * facts.chars[100], math.ceil)}", most
-        yield f"  max_missing: {_above(facts.missing)}", f"found {facts.missing:.2%}"
-        yield f"  max_duplicates: {_above(facts.duplicates)}", f"found {facts.duplicates:.2%}"
+        yield f"  max_chars: {rounded(2 * facts.chars[100], math.ceil)}", most
+        yield f"  max_missing: {above(facts.missing)}", f"found {facts.missing:.2%}"
+        yield f"  max_duplicates: {above(facts.duplicates)}", f"found {facts.duplicates:.2%}"
 
     def _clean(self) -> Iterator[tuple[str, str]]:
         yield "clean:", self.seen()["clean"]
@@ -180,7 +176,7 @@ class Starter:
             yield f"  tokenizer: {hub}", ""
         yield f"  max_length: {self.max_length}", f"in tokens; {self.seen()['length']}"
         if self.kind == "generative" and (words := label_words(list(self.facts.labels))):
-            yield f"  label_words: {_flow(words)}", "labels that begin alike need words that do not"
+            yield f"  label_words: {flow(words)}", "labels that begin alike need words that do not"
 
     def _train(self) -> Iterator[tuple[str, str]]:
         rows, fresh, hub = self.facts.parts["train"], self.kind == "generative", f"{{kind: hub, repo: {self.repo}}}"
@@ -208,6 +204,37 @@ class Starter:
             yield f"  metric: {self.metric}", ""
 
 
+def placed(source: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Where a source is: kind and place."""
+    yield f"  kind: {source.kind}", ""
+    if isinstance(source, HubSource):
+        yield f"  repo: {source.repo}", ""
+        yield f"  revision: {flow(source.revision)}", "the commit that was looked at"
+        if source.subset:
+            yield f"  subset: {flow(source.subset)}", ""
+    elif getattr(source, "url", None) is not None:
+        yield f"  url: {flow(str(source.url))}", ""
+        yield f"  sha256: {flow(str(source.sha256))}", "of what was looked at; other bytes are refused"
+    else:
+        apart = "absolute, since it does not lie below TEMPER_DATA"
+        yield f"  path: {flow(path)}", apart if Path(path).is_absolute() else "below TEMPER_DATA"
+    if getattr(source, "token", None) is not None:
+        yield f"  token: {flow(source.token)}", "the name of the token, which stands in the environment"
+
+
+def _reading(source: FileSource | UrlSource) -> Iterator[tuple[str, str]]:
+    if source.member:
+        yield f"  member: {flow(source.member)}", "the table in the archive"
+    if source.format:
+        yield f"  format: {source.format}", "its name does not say"
+    if source.encoding != "utf-8":
+        yield f"  encoding: {source.encoding}", "a guess, since it is not UTF-8"
+    if source.header:
+        yield f"  header: {flow(list(source.header))}", "the first line is already a row"
+    if not source.quoting:
+        yield "  quoting: false", "double quotes belong to the texts"
+
+
 def label_words(labels: list[str]) -> dict[str, str]:
     """A letter per label where two of them begin with the same byte; empty where the labels do as they are.
 
@@ -219,36 +246,3 @@ def label_words(labels: list[str]) -> dict[str, str]:
     if len(labels) > len(LETTERS):
         raise ValueError(f"{len(labels)} labels are too many for a model that writes them; use --kind classifier")
     return dict(zip(labels, LETTERS, strict=False))
-
-
-def _counted(counts: Mapping[str, int]) -> str:
-    common = sorted(counts.items(), key=lambda item: -item[1])
-    rest = f", … and {len(common) - 6} more" if len(common) > 6 else ""
-    return ", ".join(f"{_plain(name)}: {count:,}" for name, count in common[:6]) + rest
-
-
-def _plain(text: str) -> str:
-    """A text as a remark can hold it: no line ends, nothing that YAML refuses."""
-    return "".join(character if character.isprintable() else " " for character in text)
-
-
-def _flow(value: Any) -> str:
-    """A value on one line of YAML; texts are quoted unless they are plainly words."""
-    if isinstance(value, list):
-        return f"[{', '.join(map(_flow, value))}]"
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{_flow(key)}: {_flow(item)}' for key, item in value.items())}}}"
-    if re.fullmatch(r"[^\W\d_][\w./-]*|/[\w./-]+", value) and value.lower() not in NO_WORDS:
-        return str(value)
-    return str(yaml.safe_dump(value, default_style='"', allow_unicode=True, width=math.inf)).strip()
-
-
-def _rounded(value: float, toward: Any) -> int:
-    """To two digits."""
-    unit: int = 10 ** max(0, len(str(int(value))) - 2)
-    return max(1, int(toward(value / unit)) * unit)
-
-
-def _above(share: float) -> float:
-    """A bound with room above what was found."""
-    return min(1.0, math.ceil((1.5 * share + 0.005) * 100) / 100)

@@ -1,52 +1,76 @@
-"""temper init: a table comes in, a commented starter recipe goes out."""
+"""temper init: a table, images, an address or a data set comes in, a commented starter recipe goes out."""
 
 import os
 import random
 import re
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
+from urllib.parse import urlsplit
 
 import typer
 
 from .failures import failures
 
 if TYPE_CHECKING:
+    from configs.image_starter import ImageStarter
     from configs.starter import Starter
+    from tasks.data.finding import Wish
 
 TRIED = 5_000
 """Texts on which a tokenizer is tried."""
 Kind = Literal["generative", "classifier"]
+DATA = (
+    "A table (CSV, TSV, JSON lines, Parquet, Arrow), a folder of images, an archive of either, an https address of "
+    "one, hub:OWNER/NAME, or torchvision:NAME."
+)
 
 
 def command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A table: CSV, TSV, JSON lines or Parquet.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help=DATA)],
     output: Annotated[
-        Path | None, typer.Option(metavar="RECIPE", help="The recipe to write; default configs/FILE.yaml.")
+        Path | None, typer.Option(metavar="RECIPE", help="The recipe to write; default configs/NAME.yaml.")
     ] = None,
     text: Annotated[str | None, typer.Option(metavar="COL", help="Column of the texts; else guessed.")] = None,
     label: Annotated[str | None, typer.Option(metavar="COL", help="Column of the labels; else guessed.")] = None,
     kind: Annotated[
         Kind, typer.Option(help="The model writes the label, or has a head that chooses it.")
     ] = "generative",
+    pattern: Annotated[
+        str | None, typer.Option(metavar="REGEX", help="Of images: what in a path is the class, as (?P<label>…).")
+    ] = None,
+    member: Annotated[str | None, typer.Option(metavar="NAME", help="The table in an archive of several.")] = None,
+    token: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Environment variable with a token for the address or the Hub.")
+    ] = None,
 ) -> None:
-    """Look at a table and write a starter recipe whose remarks say what was seen and what to change.
+    """Look at data and write a starter recipe whose remarks say what was seen and what to change.
 
-    Guesses the columns of text, label and split, counts the labels, measures lengths, gaps and repetitions, and sets
-    the recipe by them. A generative recipe runs at once, offline, with a small new model; a classifier's downloads a
-    pretrained one. Writes over no file and does not touch the table.
+    Of a table guesses the columns of text, label and split, counts the labels, measures lengths, gaps and
+    repetitions, and sets the recipe by them. A generative recipe runs at once, offline, with a small new model; a
+    classifier's downloads a pretrained one. Of images looks at folders, labels, parts, sizes and modes. Of an
+    address takes the checksum, of a data set of the Hub the commit. Writes over no file and does not touch the data.
 
-    Example: `temper init reviews.csv --label stars` writes configs/reviews.yaml.
+    Examples: `temper init reviews.csv --label stars` writes configs/reviews.yaml, `temper init photographs.zip`
+    configs/photographs.yaml.
     """
     with failures():
-        from configs.load import RecipeError
-        from tasks.data.files import DataError
+        from pydantic import ValidationError
 
-        output = output or Path("configs") / f"{slug(file.stem)}.yaml"
+        from configs.load import RecipeError
+        from configs.secrets import masked
+        from tasks.data.files import DataError
+        from tasks.data.finding import Wish
+
+        output = output or Path("configs") / f"{slug(stem(data))}.yaml"
         if output.exists():
             raise RecipeError(f"{output} exists and stays as it is; name another file with --output")
+        wish = Wish(pattern, member, token)
         try:
-            starter, notes = prepare(file, output, kind, text=text, label=label)
+            starter, notes = prepare(data, output, kind, text=text, label=label, wish=wish)
             written = starter.text()
+        except ValidationError as error:
+            raise RecipeError(f"{masked(data)}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
         except (DataError, ValueError) as error:
             raise RecipeError(str(error)) from None
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -58,25 +82,47 @@ def command(
 
 
 def prepare(
-    file: Path, output: Path, kind: Kind, *, text: str | None = None, label: str | None = None
-) -> tuple["Starter", list[str]]:
-    """Look at the file; returns what the recipe follows from, and what had to be guessed to read it.
+    data: str | Path,
+    output: Path,
+    kind: Kind,
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    wish: "Wish | None" = None,
+) -> tuple["Starter | ImageStarter", list[str]]:
+    """Look at the data; returns what the recipe follows from, and what had to be guessed to read it.
 
     Raises DataError.
     """
+    from configs.image_starter import ImageStarter
     from configs.settings import settings
     from configs.starter import Starter
-    from tasks.data.files import DataError
-    from tasks.data.looking import look, read_unknown
+    from tasks.data.finding import Wish, find
+    from tasks.data.intake import Intake
+    from tasks.data.looking import look
+    from tasks.data.looking_images import look_at_images
+    from tasks.store.output import environment_secret
 
-    place = file if file.exists() else settings().source(str(file))
-    if not place.is_file():
-        what = "a folder; name one table in it" if place.is_dir() else "no such file, here or below TEMPER_DATA"
-        raise DataError(f"{file}: {what}")
-    table, source, notes = read_unknown(place)
-    facts = look(table, str(file), text, label)
-    path = source_path(place)
-    return Starter(slug(output.stem), output, path, source, facts, kind, token_lengths(facts.texts)), notes
+    place = Path(data) if Path(data).exists() else settings().source(str(data))
+    with tempfile.TemporaryDirectory() as folder:
+        intake = Intake(Path(folder), Path(folder) / "images.parquet", environment_secret)
+        found = find(str(data), place, intake, wish or Wish())
+        local = getattr(found.source, "path", None) is not None
+        name, path = slug(output.stem), source_path(place) if local else found.called
+        if found.rows is not None and found.images is not None:
+            facts = look_at_images(found.rows, found.images, str(data))
+            return ImageStarter(name, output, path, found.source, facts), found.notes
+    assert found.table is not None
+    seen = look(found.table, str(data), text, label)
+    return Starter(name, output, path, found.source, seen, kind, token_lengths(seen.texts)), found.notes
+
+
+def stem(data: str) -> str:
+    """What of a file's, address's or data set's name a recipe is called after."""
+    if data.startswith(("hub:", "torchvision:")):
+        return data.split(":")[1].rpartition("/")[2]
+    name = Path(urlsplit(data).path if "://" in data else data).name
+    return Path(name).stem.removesuffix(".tar").partition(".csv")[0] or name
 
 
 def token_lengths(texts: list[str]) -> list[int]:

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from configs import models, sources, splitting
 from configs.encodings import GenerativeEncode
 from configs.load import load_recipe, parse
+from configs.remarks import flow
 from configs.schema import Recipe
-from configs.starter import _flow, label_words
+from configs.starter import label_words
 from flows.init import prepare, slug
 from tasks.data.cleaning import clean_rows
 from tasks.data.expectations import check_rows, label_set
@@ -245,8 +246,8 @@ def test_names_that_yaml_would_misread_come_back_as_they_are(tmp_path: Path) -> 
 @settings(deadline=None)
 @given(st.lists(st.text() | st.sampled_from(["1e3", "no", "~", "-", "\u2028", "\x7f", "\ufeff", "a\tb", "\x00", "<<"])))
 def test_every_word_is_written_so_that_it_comes_back(words: list[str]) -> None:
-    assert parse(_flow(words), str, {}) == words
-    assert parse(_flow({word: word for word in words}), str, {}) == {word: word for word in words}
+    assert parse(flow(words), str, {}) == words
+    assert parse(flow({word: word for word in words}), str, {}) == {word: word for word in words}
 
 
 def test_labels_get_letters_only_where_they_begin_alike() -> None:
@@ -325,7 +326,6 @@ def test_a_file_that_cannot_be_used_is_named_with_the_mend(tmp_path: Path, name:
     ("name", "content", "message"),
     [
         ("a.xlsx", b"PK\x03\x04\x00\x00", "not a table that Temper reads; save it as CSV"),
-        ("a.gz", b"\x1f\x8b\x08\x00", "not a table that Temper reads"),
         ("prose", b"One line.\nAnother, with a comma.\n", "not a table that Temper reads"),
         ("a.json", b'[{"text": "a"}]', "one object per line"),
         ("a.parquet", b"text,label\n", "not a Parquet file"),
@@ -345,7 +345,7 @@ def test_mistakes_end_the_command_with_code_2_and_write_nothing(tmp_path: Path) 
         "nosuch.csv: no such file, here or below TEMPER_DATA"
         in temper("init", "nosuch.csv", cwd=tmp_path, code=2).stderr
     )
-    assert "data: a folder; name one table in it" in temper("init", "data", cwd=tmp_path, code=2).stderr
+    assert "data: a folder without images; name one table in it" in temper("init", "data", cwd=tmp_path, code=2).stderr
     rows().to_csv(tmp_path / "a.csv", index=False)
     (tmp_path / "mine.yaml").write_text("mine")
     done = temper("init", "a.csv", "--output", "mine.yaml", cwd=tmp_path, code=2)

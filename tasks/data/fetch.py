@@ -33,12 +33,13 @@ class Terms:
 def download_file(
     url: str, sha256: str, folder: Path, *, allow_private: bool = False, terms: Terms | None = None
 ) -> Path:
-    """Download `url` into `folder` under its checksum (`sha256`, or its first digits); a file that is there is used.
+    """Download `url` into `folder` under its checksum (`sha256`, its first digits, or "" where it is not known yet,
+    and the file is called `file`); a file that is there is used.
 
     Raises DataError for a blocked address, an answer that does not get better, too many bytes, or other bytes.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    target, part = folder / sha256, folder / f"{sha256}.part"
+    target, part = folder / (sha256 or "file"), folder / f"{sha256 or 'file'}.part"
     if target.is_file() and _sha256(target).startswith(sha256):
         return target
     for attempt in range(ATTEMPTS):

@@ -18,6 +18,22 @@ from .intake import Intake
 
 def read_hub(source: HubSource, intake: Intake) -> pd.DataFrame:
     """Fetch a data set at its commit and read every split; integer classes become their names."""
+    parts = []
+    for split, (features, table) in load_hub(source, intake).items():
+        columns = source.columns
+        names = getattr(features.get(columns.label or ""), "names", None)
+        if names is not None:
+            table[columns.label] = table[columns.label].where(table[columns.label] != -1)  # the Hub's "no label"
+            columns = replace(columns, label_names=columns.label_names or tuple(names))
+        rows = take_columns(table, columns, f"{source.repo} ({split})", notes=intake.notes)
+        if columns.split is None:
+            rows["split"] = split_names(pd.Series([split] * len(rows), dtype="str"))
+        parts.append(rows)
+    return pd.concat(parts, ignore_index=True)
+
+
+def load_hub(source: HubSource, intake: Intake) -> dict[str, tuple[dict[str, Any], pd.DataFrame]]:
+    """Features and table of every split of a data set at its commit. Raises DataError."""
     import datasets
 
     token = None if source.token is None else intake.secret(source.token)
@@ -33,18 +49,11 @@ def read_hub(source: HubSource, intake: Intake) -> pd.DataFrame:
     except (ValueError, FileNotFoundError, datasets.exceptions.DatasetsError) as error:
         reason = str(error.__cause__ or error).strip().split("\n")[0][:300]
         raise DataError(f"{source.repo}@{source.revision[:8]}: {reason}") from None
-    parts = []
-    for split, part in loaded.items():
-        columns = source.columns
-        feature, table = part.features.get(columns.label or ""), part.to_pandas()
-        if isinstance(feature, datasets.ClassLabel):
-            table[columns.label] = table[columns.label].where(table[columns.label] != -1)  # the Hub's "no label"
-            columns = replace(columns, label_names=columns.label_names or tuple(feature.names))
-        rows = take_columns(table, columns, f"{source.repo} ({split})", notes=intake.notes)
-        if columns.split is None:
-            rows["split"] = split_names(pd.Series([str(split)] * len(rows), dtype="str"))
-        parts.append(rows)
-    return pd.concat(parts, ignore_index=True)
+    classes = datasets.ClassLabel
+    return {
+        str(split): ({name: one for name, one in part.features.items() if isinstance(one, classes)}, part.to_pandas())
+        for split, part in loaded.items()
+    }
 
 
 def record_hub(source: HubSource, folder: Path, intake: Intake) -> None:

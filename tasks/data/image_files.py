@@ -87,7 +87,7 @@ def label_files(rows: pd.DataFrame, source: ImagesSource, where: str, intake: In
         told = told[list(re.compile(source.pattern).groupindex)]
     unlabelled = files[told["label"].isna()]
     if len(unlabelled) == len(files):
-        how = "fits `pattern`" if source.pattern else "lies in a folder that names its class"
+        how = "fits `pattern`" if source.pattern else "lies in a folder that names its class (else give a `pattern`)"
         raise DataError(f"{where}: none of {len(files):,} files {how}; the first is {files.iloc[0]}")
     if len(unlabelled):
         intake.note(f"{len(unlabelled):,} files have no label, such as {unlabelled.iloc[0]}")

@@ -1,0 +1,159 @@
+"""What a person names -> a table or images, and the source of a recipe that reads them.
+
+A file, a folder, an archive, an address, `hub:owner/name[:subset]` or `torchvision:NAME`.
+"""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+import pandas as pd
+
+from configs.image_sources import ImagesSource, TorchvisionSource
+from configs.settings import settings
+from configs.sources import FileSource, HubSource, UrlSource
+
+from . import archives, fetch
+from .columns import SPLITS
+from .files import DataError
+from .hub_rows import load_hub
+from .image_files import list_folder, read_images
+from .image_sets import IDX_FILES, read_image_set
+from .intake import Intake
+from .looking import read_unknown
+from .tables import ENDINGS
+
+PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How a person helps: the pattern on the paths of images, the table in an archive, the name of a token."""
+
+    pattern: str | None = None
+    member: str | None = None
+    token: str | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """A table, or the rows of images whose bytes lie in `images`; `source` reads it, `called` is how it is called."""
+
+    source: Any
+    called: str
+    table: pd.DataFrame | None = None
+    rows: pd.DataFrame | None = None
+    images: Path | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def find(what: str, place: Path, intake: Intake, wish: Wish) -> Found:
+    """Look at what is named; `place` is where it lies, if it is a file or folder. Raises DataError, ValueError."""
+    kind, _, name = what.partition(":")
+    if kind == "hub" and name:
+        return _of_hub(name, intake, wish)
+    if kind == "torchvision" and name:
+        return _of_torchvision(TorchvisionSource(kind="torchvision", name=name), intake)  # type: ignore[arg-type]
+    if kind in ("https", "http"):
+        return _of_address(what, intake, wish)
+    if not place.exists():
+        raise DataError(f"{what}: no such file, here or below TEMPER_DATA")
+    path = str(place)
+    if place.is_dir() and _is_idx(place):
+        return _of_torchvision(TorchvisionSource(kind="torchvision", name="MNIST", path=path), intake)
+    if place.is_dir():
+        if not any(name.lower().endswith(PICTURES) for name in list_folder(place)):
+            raise DataError(f"{what}: a folder without images; name one table in it")
+        return _of_images(ImagesSource(kind="images", path=path), place, what, intake, wish)
+    if archives.is_archive(place.name):
+        return _of_archive(FileSource(kind="file", path=path), place, what, intake, wish)
+    table, source, notes = read_unknown(place)
+    return Found(source, place.name, table=table, notes=notes)
+
+
+def _is_idx(folder: Path) -> bool:
+    names = [name for pair in IDX_FILES.values() for name in pair]
+    return all((folder / name).is_file() or (folder / f"{name}.gz").is_file() for name in names)
+
+
+def _of_hub(name: str, intake: Intake, wish: Wish) -> Found:
+    """The commit that `main` stands for; every part in one table, which the column `split` names."""
+    from . import hub
+
+    repo, _, subset = name.partition(":")
+    source = HubSource(kind="hub", repo=repo, subset=subset or None, token=wish.token)
+    token = None if wish.token is None else intake.secret(wish.token)
+    source = replace(source, revision=hub.resolve(repo, source.revision, "dataset", token))
+    parts = []
+    for split, (features, table) in load_hub(source, intake).items():
+        for column, feature in features.items():
+            if names := getattr(feature, "names", None):
+                table[column] = table[column].map(dict(enumerate(names)))
+        parts.append(table.assign(split=split))
+    return Found(source, repo.rpartition("/")[2], table=pd.concat(parts, ignore_index=True))
+
+
+def _of_torchvision(source: TorchvisionSource, intake: Intake) -> Found:
+    rows = read_image_set(source, intake)
+    return Found(source, source.name, rows=rows, images=intake.images, notes=intake.notes)
+
+
+def _of_address(url: str, intake: Intake, wish: Wish) -> Found:
+    """What is behind an address, with the checksum that it has now."""
+    limits = settings()
+    token = None if wish.token is None else intake.secret(wish.token)
+    terms = fetch.Terms(token, limits.largest_source, intake.progress)
+    UrlSource(kind="url", url=url, sha256="0" * 64, token=wish.token)  # refused before it is asked
+    path = fetch.download_file(url, "", intake.scratch, allow_private=limits.allow_private_sources, terms=terms)
+    intake.used(path)
+    sha256, name = str(intake.files[-1]["sha256"]), PurePosixPath(urlsplit(url).path).name or "file"
+    source = UrlSource(kind="url", url=url, sha256=sha256, token=wish.token)
+    path = path.rename(path.with_name(name))
+    if archives.is_archive(name):
+        return _of_archive(source, path, name, intake, wish)
+    table, read, notes = read_unknown(path)
+    return Found(_read_like(source, read), name, table=table, notes=notes)
+
+
+def _of_archive(source: FileSource | UrlSource, path: Path, called: str, intake: Intake, wish: Wish) -> Found:
+    """An archive of images where it holds more images than tables, else its table."""
+    names = [member.name for member in archives.read_members(path)]
+    known = [name for name in names if not any(part.startswith((".", "__MACOSX")) for part in name.split("/"))]
+    tables = [name for name in known if PurePosixPath(name).suffix.lower() in ENDINGS]
+    if sum(name.lower().endswith(PICTURES) for name in known) > len(tables) and wish.member is None:
+        place = {"url": source.url, "sha256": source.sha256} if isinstance(source, UrlSource) else {"path": str(path)}
+        images = ImagesSource(kind="images", token=wish.token, **place)  # type: ignore[arg-type]
+        return _of_images(images, path, called, intake, wish)
+    if wish.member is None and len(tables) > 1:
+        raise DataError(f"{called}: {len(tables)} tables in it: {', '.join(tables[:10])}; choose one with --member")
+    wanted = archives.pick_members(path, known, wish.member, tables if tables else known)
+    copies = archives.unpack(path, set(wanted[:1]).__contains__, intake.scratch / "unpacked")
+    name = PurePosixPath(wanted[0]).name
+    copy = copies[wanted[0]].rename(intake.scratch / "unpacked" / f"0{PurePosixPath(name).suffix}")
+    table, read, notes = read_unknown(copy)
+    member = wanted[0] if wish.member is not None else None
+    return Found(replace(_read_like(source, read), member=member), called, table=table, notes=notes)
+
+
+def _read_like(source: Any, read: FileSource) -> Any:
+    """The source of the whole, which reads as was found of a copy."""
+    how = {name: getattr(read, name) for name in ("format", "encoding", "header", "quoting")}
+    return replace(source, **how)
+
+
+def _of_images(source: ImagesSource, place: Path, called: str, intake: Intake, wish: Wish) -> Found:
+    """By the pattern, else by folders, of which those that name a part give the split."""
+    given = replace(source, pattern=wish.pattern)
+    rows = read_images(given, place, intake)
+    if wish.pattern is None:
+        parts = rows["file"].str.lower().str.split("/").map(lambda path: {SPLITS.get(name) for name in path[:-1]})
+        if {"train", "test"} <= set().union(*parts):
+            given = replace(given, split_folders=True)
+            rows = read_images(given, place, intake)
+    if rows["label"].nunique() < 2:
+        raise DataError(
+            f"{called}: the images have fewer than two labels by their folders, so it is their names that tell the "
+            f"class; say how with --pattern, such as '(?P<label>[a-z]+)', searched in {rows['file'].iloc[0]!r}"
+        )
+    return Found(given, PurePosixPath(called).name, rows=rows, images=intake.images, notes=intake.notes)

@@ -1,0 +1,45 @@
+"""Rows of images -> what a starter recipe follows from: labels, parts, sizes, modes, gaps and repetitions."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from configs.cleaning import Unreadable
+from configs.image_starter import ImageFacts
+from configs.splitting import GivenSplit, HashSplit
+
+from .errors import DataError
+from .image_checks import inspect
+
+SAMPLE = 2_000
+"""Images that are opened."""
+GREY = ("L", "1", "I;16")
+
+
+def look_at_images(rows: pd.DataFrame, images: Path, where: str) -> ImageFacts:
+    """Measure rows of images (columns image, label, split), whose bytes lie in `images`. Raises DataError."""
+    labels = {str(name): int(count) for name, count in rows["label"].value_counts().sort_index().items()}
+    if not 2 <= len(labels) <= max(2, len(rows) // 2):
+        raise DataError(
+            f"{where}: {len(labels):,} labels in {len(rows):,} images; a label has at least two, which repeat"
+        )
+    digests = rows["image"].drop_duplicates()
+    seen = inspect(images, digests.sample(min(len(digests), SAMPLE), random_state=0), (Unreadable(kind="unreadable"),))
+    whole = seen[seen["cause"].isna()]
+    if whole.empty:
+        raise DataError(f"{where}: no image of it can be read")
+    parts = {str(name): int(count) for name, count in rows["split"].value_counts().items()}
+    given = {"train", "test"} <= set(parts)
+    return ImageFacts(
+        rows=len(rows),
+        labels=labels,
+        missing=float(rows["label"].isna().mean()),
+        duplicates=1 - len(digests) / len(rows),
+        unreadable=float(seen["cause"].notna().mean()),
+        sides=(int(whole["side"].min()), int(whole["side"].median()), int(whole["side"].max())),
+        grey=bool(whole["mode"].isin(GREY).all()),
+        split=GivenSplit(kind="given", validation="given" if "validation" in parts else "none")
+        if given
+        else HashSplit(),
+        parts=parts if given else {},
+    )

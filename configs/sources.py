@@ -11,6 +11,7 @@ from .image_sources import ImagesSource, TorchvisionSource
 from .secrets import Address, Name, Sha256, refuse_secrets
 
 Format = Literal["csv", "tsv", "jsonl", "parquet", "arrow"]
+Separator = Annotated[str, Field(pattern=r"^[^\r\n\"]$")]
 Paths = str | Annotated[tuple[str, ...], Field(min_length=1)]
 OWN = ("id", "text", "messages", "image", "file", "label", "target", "split", "group", "time")
 """Columns that Temper names itself; a kept column is called otherwise."""
@@ -91,8 +92,7 @@ class HubSource:
     subset: str | None = None
     """Configuration of the data set, where it has several."""
     token: Name | None = None
-    """Environment variable, or else Prefect Secret block, with the token for a private or gated data set; never the
-    token itself. When absent, HF_TOKEN or what `hf auth login` keeps."""
+    """Environment variable, or else Prefect Secret block, with the token; when absent HF_TOKEN, or the Hub's own."""
     columns: Columns = Columns()
     """Which columns are read."""
 
@@ -116,12 +116,21 @@ class FileSource:
     """Character encoding of CSV, TSV and JSON lines; `detect` finds it out and says so in the summary."""
     header: tuple[str, ...] | None = None
     """Column names of a CSV or TSV file whose first line is already a row."""
+    separator: Separator | None = None
+    """The character between the fields of a CSV file; when absent a comma (a tab in TSV)."""
     quoting: bool = True
     """Whether double quotes group a field in CSV and TSV."""
     member: Paths | None = None
     """The table inside a zip or tar archive: a path, a pattern such as `*.csv`, or a list; needed if there are more."""
+    split_files: bool = False
+    """Whether the name of a file, or else of its folder, gives the split of its rows: `train.csv`, `dev-00.jsonl`."""
     columns: Columns = Columns()
     """Which columns are read."""
+
+    @model_validator(mode="after")
+    def _one_split(self) -> "FileSource":
+        _refuse_two_splits(self)
+        return self
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -138,14 +147,14 @@ class ClassFilesSource:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class UrlSource:
-    """A table, or an archive with tables, behind an https address, with its checksum."""
+    """A table, or an archive with tables, behind an https address, with its checksum; or several of them."""
 
     kind: Literal["url"]
     """This kind of source."""
-    url: Address
-    """Address of the file."""
-    sha256: Sha256
-    """Checksum that the file must have."""
+    url: Address | Annotated[tuple[Address, ...], Field(min_length=1)]
+    """Address of the file, or a list."""
+    sha256: Sha256 | Annotated[tuple[Sha256, ...], Field(min_length=1)]
+    """Checksum that the file must have; of a list of addresses the list of theirs, in the same order."""
     token: Name | None = None
     """Environment variable, or else Prefect Secret block, with a bearer token for that host; never the token itself."""
     format: Format | None = None
@@ -154,17 +163,31 @@ class UrlSource:
     """Character encoding of CSV, TSV and JSON lines; `detect` finds it out and says so in the summary."""
     header: tuple[str, ...] | None = None
     """Column names of a CSV or TSV file whose first line is already a row."""
+    separator: Separator | None = None
+    """The character between the fields of a CSV file; when absent a comma (a tab in TSV)."""
     quoting: bool = True
     """Whether double quotes group a field in CSV and TSV."""
     member: Paths | None = None
     """The table inside a zip or tar archive: a path, a pattern such as `*.csv`, or a list; needed if there are more."""
+    split_files: bool = False
+    """Whether the name of a file, or else of its folder, gives the split of its rows: `train.csv`, `dev-00.jsonl`."""
     columns: Columns = Columns()
     """Which columns are read."""
 
     @model_validator(mode="after")
     def _no_secret(self) -> "UrlSource":
-        refuse_secrets(self.url, self.token)
+        for url, _ in self.places:
+            refuse_secrets(url, self.token)
+        _refuse_two_splits(self)
         return self
+
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """Each address with its checksum. Raises ValueError where there are more of one than of the other."""
+        urls, sums = ((one,) if isinstance(one, str) else one for one in (self.url, self.sha256))
+        if len(urls) != len(sums) or len(set(urls)) < len(urls):
+            raise ValueError(f"url and sha256 go together: {len(set(urls))} different addresses, {len(sums)} checksums")
+        return list(zip(urls, sums, strict=True))
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -199,6 +222,11 @@ def holds(source: "Source") -> tuple[Content, Aim]:
             return "messages" if columns.messages else "text", aim
         case _:
             return "text", "label"
+
+
+def _refuse_two_splits(source: "FileSource | UrlSource") -> None:
+    if source.split_files and source.columns.split is not None:
+        raise ValueError("split_files and columns.split exclude each other: one of them names the split")
 
 
 def _check_time_format(form: str) -> None:

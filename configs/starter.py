@@ -231,6 +231,8 @@ def _reading(source: FileSource | UrlSource) -> Iterator[tuple[str, str]]:
         yield f"  encoding: {source.encoding}", "a guess, since it is not UTF-8"
     if source.header:
         yield f"  header: {flow(list(source.header))}", "the first line is already a row"
+    if source.separator:
+        yield f"  separator: {flow(source.separator)}", "between its fields"
     if not source.quoting:
         yield "  quoting: false", "double quotes belong to the texts"
 

@@ -150,6 +150,13 @@ def test_tsv_without_ending_header_or_meaning_of_quotes(tmp_path: Path) -> None:
     assert len(carried_through(recipe, tmp_path)) == 200
 
 
+def test_semicolons_between_fields(tmp_path: Path) -> None:
+    rows().to_csv(tmp_path / "data" / "a.csv", index=False, sep=";")
+    recipe, _, _ = starter(tmp_path / "data" / "a.csv")
+    assert recipe.download == sources.FileSource(kind="file", path="a.csv", separator=";")
+    carried_through(recipe, tmp_path)
+
+
 def test_quoted_fields_with_line_ends_stay_quoted(tmp_path: Path) -> None:
     rows().assign(text=lambda table: table["text"] + '\nand, "so" on').to_csv(tmp_path / "a.csv", index=False)
     table, source, notes = read_unknown(tmp_path / "a.csv")
@@ -287,7 +294,7 @@ def test_columns_are_guessed(columns: dict[str, str], text: str, label: str) -> 
 BAD: dict[str, tuple[bytes | pd.DataFrame, dict[str, str], str]] = {
     "nothing": (b"", {}, "the file is empty"),
     "a header alone": (b"text,label\n", {}, "the file holds no rows"),
-    "one column": (b"text;label\na;b\nc;d\n", {}, "only one column, 'text;label'; CSV separates columns by commas"),
+    "one column": (b"text:label\na:b\nc:d\n", {}, "only one column, 'text:label'; CSV separates columns by commas"),
     "no label": (rows().assign(label=range(300)), {}, r"no column has few values .*\['text', 'label'\]; name it with"),
     "no text": (pd.DataFrame({"a": range(40), "label": ["x", "y"] * 20}), {}, "no column looks like texts; .* --text"),
     "two labels": (

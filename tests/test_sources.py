@@ -2,13 +2,14 @@
 
 import unicodedata
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from hub_server import sha256
+from hub_server import Hub, sha256
 from pydantic import ValidationError
 
 from configs.models import LocalTokenizer
@@ -655,3 +656,68 @@ def test_the_public_tables(datasets: Path, tmp_path: Path, monkeypatch: pytest.M
     rows = load_rows(FileSource(kind="file", path="sms-spam/SMSSpamCollection", **how), tmp_path)
     assert rows["label"].value_counts().to_dict() == {"ham": 4827, "spam": 747}
     assert rows.duplicated().sum() == 403
+
+
+# Several files, whose names may tell the split; other separators ------------------------------------------------------
+
+PARTS = {"train-00.csv": "a film", "train_01.csv": "b film", "my.dev.csv": "c film", "test/data.csv": "d film"}
+
+
+def test_names_of_files_tell_the_split(folder: Path, tmp_path: Path) -> None:
+    (folder / "test").mkdir()
+    for name, text in PARTS.items():
+        (folder / name).write_text(f"text,label\n{text},good\n")
+    source = FileSource(kind="file", path=("*.csv", "test/*.csv"), split_files=True)
+    rows = load_rows(source, tmp_path)
+    told = dict(zip(rows["text"], rows["split"], strict=True))
+    assert told == {"a film": "train", "b film": "train", "c film": "validation", "d film": "test"}
+    before = pins.pin(source, ask=False)[1]
+    (folder / "my.dev.csv").rename(folder / "my.test.csv")
+    assert pins.pin(source, ask=False)[1] != before, "another name is another split"
+    with zipfile.ZipFile(folder / "x.zip", "w") as archive:
+        for name, text in PARTS.items():
+            archive.writestr(name, f"text,label\n{text},good\n")
+    packed = FileSource(kind="file", path="x.zip", member=("*.csv",), split_files=True)
+    assert dict(zip(*(load_rows(packed, tmp_path)[name] for name in ("text", "split")), strict=True)) == told
+    for name, said in (("other.csv", "tells no split"), ("train_test.csv", "tells test and train split")):
+        (folder / name).write_text("text,label\na,b\n")
+        with pytest.raises(DataError, match=rf"{name}: the name {said}, but `split_files` asks"):
+            load_rows(FileSource(kind="file", path=name, split_files=True), tmp_path)
+    with pytest.raises(ValidationError, match=r"split_files and columns\.split exclude each other"):
+        FileSource(kind="file", path="a.csv", split_files=True, columns=Columns(split="part"))
+
+
+def test_several_addresses_are_one_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEMPER_ALLOW_PRIVATE_SOURCES", "true")
+    monkeypatch.setenv("NO_PROXY", "*")
+    hub = Hub()
+    try:
+        hub.files = {"/train.csv": b"text,label\na film,good\n", "/test.csv": b"text,label\nb film,bad\n"}
+        urls, sums = tuple(hub.url + name for name in hub.files), tuple(map(sha256, hub.files.values()))
+        intake = Intake(tmp_path)
+        rows = read_source(UrlSource(kind="url", url=urls, sha256=sums, split_files=True), intake)
+        assert rows[["text", "split"]].to_numpy().tolist() == [["a film", "train"], ["b film", "test"]]
+        assert intake.where == ", ".join(urls) and [file["sha256"] for file in intake.files] == list(sums)
+    finally:
+        hub.stop()
+    keys = [pins.pin(UrlSource(kind="url", url=urls[:n], sha256=sums[:n]), ask=False)[1] for n in (1, 2)]
+    assert keys[0] != keys[1] and "127.0.0.1" not in str(keys)
+    for wrong in ((urls, sums[:1]), (urls[:1] * 2, sums), (urls[0], sums)):
+        with pytest.raises(ValidationError, match="url and sha256 go together"):
+            UrlSource(kind="url", url=wrong[0], sha256=wrong[1])
+    with pytest.raises(ValidationError, match="url holds a name or password"):
+        UrlSource(kind="url", url=("https://a.org/a.csv", "https://b:c@a.org/a.csv"), sha256=sums)
+
+
+@pytest.mark.parametrize("mark", [";", "|", "\t"])
+def test_other_separators(folder: Path, tmp_path: Path, mark: str) -> None:
+    (folder / "a.csv").write_text(f'text{mark}label\n"one{mark} two, three"{mark}x\nfour{mark}y\n')
+    with pytest.raises(DataError, match=r"no column 'text'.*fields seem to be separated by .* set `separator`"):
+        load_rows(FileSource(kind="file", path="a.csv"), tmp_path)
+    rows = load_rows(FileSource(kind="file", path="a.csv", separator=mark), tmp_path)
+    assert rows["text"].tolist() == [f"one{mark} two, three", "four"]
+    (folder / "a.jsonl").write_text('{"text": "a", "label": "b"}\n')
+    with pytest.raises(DataError, match=r"download\.separator is not read of jsonl files"):
+        load_rows(FileSource(kind="file", path="a.jsonl", separator=mark), tmp_path)
+    with pytest.raises(ValidationError, match="separator"):
+        FileSource(kind="file", path="a.csv", separator=";;")

@@ -2,6 +2,8 @@
 
 import difflib
 import json
+import re
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -68,6 +70,8 @@ def _check_names(table: pd.DataFrame, columns: Columns, where: str) -> None:
         if name is not None and name not in names:
             near = difflib.get_close_matches(name, map(str, names), 1, 0.4)
             hint = f"; did you mean {near[0]!r}?" if near else ""
+            mark = next((mark for mark in ";|\t" if len(names) == 1 and mark in str(names[0])), None)
+            hint = hint if mark is None else f"; fields seem to be separated by {mark!r}: set `separator`"
             raise DataError(
                 f"{where}: no column {name!r} for `columns.{role}`; the columns are {list(map(str, names))}{hint}"
             )
@@ -108,6 +112,17 @@ def _named(labels: pd.Series, columns: Columns, where: str) -> pd.Series:
             f"{len(names)} in `columns.label_names` ({', '.join(columns.label_names)})"
         )
     return labels.map(lambda label: names.get(label, label), na_action="ignore")
+
+
+def part_of(name: str) -> str:
+    """The split that a file's name tells, or else its folder. Raises DataError where none or several are in it."""
+    path = PurePosixPath(name)
+    words = [SPLITS[word] for word in re.split(r"[^a-z]+", path.name.lower()) if word in SPLITS]
+    found = set(words or [SPLITS[word] for word in [path.parent.name.lower()] if word in SPLITS])
+    if len(found) != 1:
+        raise DataError(f"{name}: the name tells {' and '.join(sorted(found)) or 'no'} split, but `split_files` asks "
+                        "for one: train, val or test as a word in it")  # fmt: skip
+    return found.pop()
 
 
 def split_names(column: pd.Series) -> pd.Series:

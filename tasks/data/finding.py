@@ -138,7 +138,7 @@ def _of_archive(source: FileSource | UrlSource, path: Path, called: str, intake:
 
 def _read_like(source: Any, read: FileSource) -> Any:
     """The source of the whole, which reads as was found of a copy."""
-    how = {name: getattr(read, name) for name in ("format", "encoding", "header", "quoting")}
+    how = {name: getattr(read, name) for name in ("format", "encoding", "header", "separator", "quoting")}
     return replace(source, **how)
 
 

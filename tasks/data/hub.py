@@ -90,16 +90,16 @@ def fetch(
 
 def _bar(progress: Progress) -> Any:
     """A bar for huggingface_hub that draws nothing and tells of bytes, as of the thread that made it."""
-    from tqdm import tqdm
+    from tqdm import tqdm  # type: ignore[import-untyped]
 
     here, one_at_a_time = contextvars.copy_context(), threading.Lock()
 
-    class Bar(tqdm):  # type: ignore[type-arg]
+    class Bar(tqdm):  # type: ignore[misc]
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **{**options, "file": io.StringIO()})
 
         def update(self, n: float | None = 1) -> bool | None:
-            drawn = super().update(n)
+            drawn: bool | None = super().update(n)
             if self.unit == "B" and self.total:
                 with one_at_a_time:
                     here.run(progress, int(self.n), int(self.total), "downloading")

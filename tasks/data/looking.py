@@ -20,7 +20,7 @@ from .files import DataError, check_encoding, check_file, describe_encoding, det
 from .ledger import PARTS
 from .rows import with_ids
 from .splitting import split_rows
-from .tables import ENDINGS, read_table
+from .tables import ENDINGS, format_of, read_table
 
 TEXT_NAMES = ("text", "sentence", "review", "content", "body", "message", "comment", "tweet", "document", "utterance",
               "question", "description", "abstract", "headline", "title", "v2")  # fmt: skip
@@ -86,6 +86,9 @@ def _sniff(path: Path) -> str:
 def _read_delimited(path: Path, source: FileSource, notes: list[str]) -> tuple[pd.DataFrame, FileSource, list[str]]:
     """Without quotes where they swallow lines, without a header where the first line is a row."""
     table, source = _read_quoted(path, source)
+    known = format_of(str(path), source) == "csv" and table.shape[1] == 1
+    if known and (mark := next((mark for mark in ";|\t" if mark in str(table.columns[0])), None)):
+        table, source = _read_quoted(path, replace(source, separator=mark))
     if not source.quoting:
         notes = [*notes, "double quotes belong to the texts: taken as marks around fields they swallow lines"]
     names = list(map(str, table.columns))

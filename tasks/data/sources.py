@@ -25,7 +25,7 @@ from configs.sources import (
 )
 
 from . import archives, fetch
-from .columns import take_columns
+from .columns import part_of, take_columns
 from .crosswoz import convert, read_crosswoz
 from .files import (
     DataError,
@@ -67,8 +67,9 @@ def read_source(source: Source, intake: Intake) -> pd.DataFrame:
         case ClassFilesSource():
             rows = read_class_files(source, intake)
         case UrlSource():
-            path = download(source, intake)
-            rows = read_tables({fetch.shown(source.url): path}, source, intake)
+            files = {fetch.shown(url): download(url, sha256, source.token, intake) for url, sha256 in source.places}
+            intake.where = ", ".join(files)
+            rows = read_tables(files, source, intake)
         case HubSource():
             rows = read_hub(source, intake)
         case ImagesSource():
@@ -98,9 +99,8 @@ def read_embedded(source: EmbeddedSource, intake: Intake) -> pd.DataFrame:
 def read_files(source: FileSource, intake: Intake) -> pd.DataFrame:
     """Local tables, or an archive of such."""
     paths = find_files(source.path)
-    intake.where = source.path if isinstance(source.path, str) else ", ".join(source.path)
-    if Path(intake.where).is_absolute():
-        intake.where = recipe_name(Path(intake.where))
+    named = [source.path] if isinstance(source.path, str) else source.path
+    intake.where = ", ".join(recipe_name(Path(name)) if Path(name).is_absolute() else name for name in named)
     for path in paths:
         intake.used(path)
     return read_tables({str(path): path for path in paths}, source, intake)
@@ -126,7 +126,11 @@ def read_tables(files: dict[str, Path], source: FileSource | UrlSource, intake: 
         shutil.rmtree(unpacked, ignore_errors=True)
     where = next(iter(flat)) if len(flat) == 1 else f"{len(flat)} files ({next(iter(flat))} …)"
     typed = formats.isdisjoint(UNTYPED)
-    return take_columns(join_tables(tables), source.columns, where, notes=intake.notes, typed=typed)
+    rows = take_columns(join_tables(tables), source.columns, where, notes=intake.notes, typed=typed)
+    if source.split_files:
+        parts = [part for name, table in tables.items() for part in [part_of(name)] * len(table)]
+        rows["split"] = pd.Series(parts, index=rows.index, dtype="str")
+    return rows
 
 
 def _read(path: Path, name: str, source: FileSource | UrlSource, intake: Intake) -> pd.DataFrame:
@@ -167,12 +171,10 @@ def _decoded(source: FileSource | UrlSource, path: Path, name: str, intake: Inta
     return replace(source, encoding=found)
 
 
-def download(source: UrlSource | ImagesSource, intake: Intake) -> Path:
-    """The file behind an address, in the scratch folder; the token goes to that host alone."""
+def download(url: str, sha256: str, token: str | None, intake: Intake) -> Path:
+    """The file behind an address, in the scratch folder; the token of that name goes to that host alone."""
     limits = settings()
-    token = None if source.token is None else intake.secret(source.token)
-    terms = fetch.Terms(token, limits.largest_source, intake.progress)
-    url, sha256 = str(source.url), str(source.sha256)
+    terms = fetch.Terms(None if token is None else intake.secret(token), limits.largest_source, intake.progress)
     path = fetch.download_file(url, sha256, intake.scratch, allow_private=limits.allow_private_sources, terms=terms)
     intake.where = fetch.shown(url)
     intake.used(path, PurePosixPath(urlsplit(url).path).name or "file", sha256)
@@ -181,7 +183,7 @@ def download(source: UrlSource | ImagesSource, intake: Intake) -> Path:
 
 def _image_place(source: ImagesSource, intake: Intake) -> Path:
     if source.url is not None:
-        return download(source, intake)
+        return download(source.url, str(source.sha256), source.token, intake)
     place = image_place(source)
     intake.where = recipe_name(place)
     if place.is_file():

@@ -45,6 +45,10 @@ class Reading(Protocol):
         """Column names where the first line is a row."""
 
     @property
+    def separator(self) -> str | None:
+        """Between fields of CSV; None: a comma, in TSV a tab."""
+
+    @property
     def quoting(self) -> bool:
         """Whether double quotes group."""
 
@@ -75,6 +79,8 @@ def check_read(how: Reading, formats: set[str]) -> None:
     unread = ["encoding"] if how.encoding != "utf-8" and formats <= BINARY else []
     if formats.isdisjoint(UNTYPED):
         unread += ["header"] * (how.header is not None) + ["quoting"] * (not how.quoting)
+    if "csv" not in formats and how.separator is not None:
+        unread.append("separator")
     if unread:
         raise DataError(f"download.{unread[0]} is not read of {' and '.join(sorted(formats))} files; leave it out")
 
@@ -101,7 +107,7 @@ def _read_csv(path: Path, kind: str, how: Reading) -> pd.DataFrame:
             warnings.simplefilter("error", pd.errors.ParserWarning)  # pandas only warns before it cuts every row
             frame: pd.DataFrame = pd.read_csv(
                 path,
-                sep="\t" if kind == "tsv" else ",",
+                sep=_separator(kind, how),
                 dtype="str",
                 keep_default_na=False,
                 na_values=[""],
@@ -122,12 +128,16 @@ def _read_csv(path: Path, kind: str, how: Reading) -> pd.DataFrame:
     return frame
 
 
+def _separator(kind: str, how: Reading) -> str:
+    return "\t" if kind == "tsv" else how.separator or ","
+
+
 def _records(path: Path, kind: str, how: Reading) -> Iterator[tuple[int, list[str]]]:
     """Records that are not blank, with the line on which each ends."""
     quoting: Any = csv.QUOTE_MINIMAL if how.quoting else csv.QUOTE_NONE
     csv.field_size_limit(LONGEST)
     with path.open(encoding=text_encoding(how.encoding), newline="") as handle:
-        reader = csv.reader(handle, delimiter="\t" if kind == "tsv" else ",", quoting=quoting)
+        reader = csv.reader(handle, delimiter=_separator(kind, how), quoting=quoting)
         yield from ((reader.line_num, row) for row in reader if any(field.strip() for field in row))
 
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
@@ -86,7 +86,9 @@ def _pin(value: Any, table: dict[str, Any], ask: Secret | None) -> tuple[Any, An
         case sources.UrlSource():
             del plain["url"]
             plain.pop("token", None)
-            return value, {**plain, "format": value.format or _ending(urlsplit(value.url).path)}
+            paths = [urlsplit(url).path for url, _ in value.places]
+            formats = [value.format or _ending(path) for path in paths]
+            return value, {**plain, **_parts(value, paths), "format": formats[0] if len(paths) == 1 else formats}
         case image_sources.ImagesSource():
             return value, _images(value, plain, table)
         case image_sources.TorchvisionSource():
@@ -139,8 +141,15 @@ def _tables(value: sources.FileSource, table: dict[str, Any]) -> dict[str, Any]:
     """Format and sha256 of the one file, or of each in order."""
     from ..data.files import find_files
 
-    found = [[value.format or _ending(path.name), _sha256(path, table)] for path in find_files(value.path)]
-    return {"format": found[0][0], "sha256": found[0][1]} if len(found) == 1 else {"files": found}
+    paths = find_files(value.path)
+    found = [[value.format or _ending(path.name), _sha256(path, table)] for path in paths]
+    told = {"format": found[0][0], "sha256": found[0][1]} if len(found) == 1 else {"files": found}
+    return told | _parts(value, map(str, paths))
+
+
+def _parts(value: sources.FileSource | sources.UrlSource, paths: Iterable[str]) -> dict[str, Any]:
+    """What of the files' names tells the split, where it does: the last folder and the name."""
+    return {"names": ["/".join(path.split("/")[-2:]) for path in paths]} if value.split_files else {}
 
 
 def _ending(name: str) -> str:

@@ -68,6 +68,7 @@ def count_rows(stages: "dict[str, Artifact]") -> dict[str, Any]:
         "dropped": int((ledger["state"] == book.DROPPED).sum()),
         "stages": [{"stage": name, **_rows(artifact)} for name, artifact in stages.items()],
         "steps": json.loads(steps.read_text(encoding="utf-8")),
+        "warnings": _warnings(stages["validate"]),
         "reasons": dropped.assign(share=dropped["rows"] / len(raw)).to_dict("records"),
         "labels": [{"label": str(label), **row} for label, row in zip(labels.index, labels.to_dict("records"),
                                                                      strict=True)],
@@ -79,6 +80,13 @@ def _rows(artifact: "Artifact") -> dict[str, int]:
     return {"in": counts.get("in", counts["out"]), "kept": counts["out"], "dropped": counts.get("dropped", 0)}
 
 
+def _warnings(validate: "Artifact") -> list[dict[str, str]]:
+    """What does not hold and does not stop the run either, rows in quarantine aside, which are counted as dropped."""
+    lines = json.loads((validate.records / "table.json").read_text(encoding="utf-8"))
+    return [{name: line[name] for name in ("expectation", "found")} for line in lines
+            if line["holds"] == "no" and line["severity"] == "warn"]  # fmt: skip
+
+
 def _show(found: dict[str, Any]) -> None:
     from rich.console import Console
 
@@ -87,6 +95,8 @@ def _show(found: dict[str, Any]) -> None:
     _print(console, ("stage", "in", "kept", "dropped"), [list(line.values()) for line in found["stages"]])
     changes = [[step["step"], step["changed"], step["dropped"]] for step in found["steps"]]
     _print(console, ("step of clean", "texts changed", "rows dropped"), changes)
+    if found["warnings"]:
+        _print(console, ("does not hold (a warning)", "found"), [list(line.values()) for line in found["warnings"]])
     reasons = [[line["outcome"], line["stage"], line["rows"], f"{line['share']:.2%}"] for line in found["reasons"]]
     if reasons:
         _print(console, ("dropped because", "in", "rows", "of all"), reasons[:MOST])

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from tasks.artifact import Artifact
 
+SIGNS = {" ": "·", "\n": "⏎"}
+"""Blanks as they are shown within tokens."""
+
 
 def command(
     recipe: RecipeFile,
@@ -71,6 +74,15 @@ def _show(encoded: "Artifact", rows: int) -> None:
     )
 
 
+def _visible(letter: str) -> str:
+    """A letter as it is, a blank or what does not print (escape, NUL, marks of direction) as a sign for it."""
+    if letter in SIGNS:
+        return SIGNS[letter]
+    if letter.isprintable():
+        return letter
+    return chr(0x2400 + ord(letter)) if letter < " " else f"\\u{ord(letter):04x}"
+
+
 def colour_pieces(pieces: list[str], labels: list[int], *, by_turn: bool = False) -> "Text":
     """Decoded tokens, supervised ones on green, the others dim; by turn: a new line wherever supervision begins or
     ends."""
@@ -82,7 +94,7 @@ def colour_pieces(pieces: list[str], labels: list[int], *, by_turn: bool = False
         if by_turn and before is not None and (label >= 0) != before:
             line.append("\n")
         before = label >= 0
-        shown = piece.replace("\n", "⏎").replace(" ", "·") or "∅"
+        shown = "".join(map(_visible, piece)) or "∅"
         line.append(shown, "black on green" if label >= 0 else "dim")
         line.append("│", "grey30")
     return line

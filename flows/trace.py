@@ -2,6 +2,7 @@
 
 import difflib
 import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,7 +25,7 @@ SEARCHED = 20_000
 def command(
     recipe: RecipeFile,
     row: Annotated[
-        str, typer.Argument(metavar="ROW", help="Number in the source (from 1), id, text, file, or part of these two.")
+        str, typer.Argument(metavar="ROW", help="Number in the source (from 1), id, text, file, or part of one.")
     ],
     overrides: Overrides = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
@@ -56,34 +57,42 @@ def command(
 
 
 def find_row(raw: "pd.DataFrame", wanted: str) -> int:
-    """Position of the row of this number (from 1), id, text, or unique part of a text. Raises RecipeError."""
+    """Position of the row of this number (from 1), id, text, unique part of a text, or unique beginning of an id.
+
+    Raises RecipeError.
+    """
     from configs.load import RecipeError
+
+    from .way import said
 
     if wanted.isdecimal() and 1 <= int(wanted) <= len(raw):
         return int(wanted) - 1
-    looks = [("id", True), ("text", True), ("file", True)]
-    if wanted.strip() and not wanted.isdecimal():  # a number out of range is a slip, not a part of a text
-        looks += [("text", False), ("file", False)]
-    for column, exact in looks:
-        if column not in raw:
-            continue
-        fits = raw[column] == wanted if exact else raw[column].str.contains(wanted, regex=False, na=False)
+    contents = said(raw)
+    for fits in _looks(raw["id"], contents, wanted):
         found = fits.to_numpy(dtype=bool).nonzero()[0]
         if len(found) == 1:
             return int(found[0])
         if len(found) > 1:
-            listed = "".join(f"\n  {raw['id'].iloc[at]}  {str(raw[column].iloc[at])[:80]}" for at in found[:SHOWN])
+            listed = "".join(f"\n  {raw['id'].iloc[at]}  {_short(str(contents.iloc[at]), 80)}" for at in found[:SHOWN])
             more = f"\n  … and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
-            raise RecipeError(f"{len(found):,} rows fit {wanted!r}; give an id:{listed}{more}")
-    raise RecipeError(f"no row has the number, id or text {wanted!r}; {_hint(raw, wanted)}")
+            raise RecipeError(f"{len(found):,} rows fit {_short(wanted)}; give an id or a number:{listed}{more}")
+    raise RecipeError(f"no row has the number, id or text {_short(wanted)}; {_hint(raw['id'], contents, wanted)}")
 
 
-def _hint(raw: "pd.DataFrame", wanted: str) -> str:
-    numbers = f"rows are numbered from 1 to {len(raw):,}"
-    if wanted.isdecimal() or not wanted.strip() or len(raw) > SEARCHED:
+def _looks(ids: "pd.Series", contents: "pd.Series", wanted: str) -> "Iterator[pd.Series]":
+    """Which rows fit, the closest kind of fit first."""
+    yield ids == wanted
+    yield contents == wanted
+    if wanted.strip() and not wanted.isdecimal():  # a number out of range is a slip, not a part of a text
+        yield contents.str.contains(wanted, regex=False, na=False)
+        yield ids.str.startswith(wanted)
+
+
+def _hint(ids: "pd.Series", contents: "pd.Series", wanted: str) -> str:
+    numbers = f"rows are numbered from 1 to {len(ids):,}"
+    if wanted.isdecimal() or not wanted.strip() or len(ids) > SEARCHED:
         return numbers
-    content = raw["text" if "text" in raw else "file" if "file" in raw else "id"].dropna().astype(str)
-    near = difflib.get_close_matches(wanted, [*raw["id"], *content], 1, 0.5)
+    near = difflib.get_close_matches(wanted, [*ids, *contents.dropna()], 1, 0.5)
     return f"did you mean {near[0][:100]!r}?" if near else numbers
 
 
@@ -127,9 +136,9 @@ def _answer_lines(answer: dict[str, Any]) -> list[str]:
     return ["the model is not trained yet"]
 
 
-def _short(value: Any) -> str:
+def _short(value: Any, width: int = WIDTH) -> str:
     """A text in quotes, so that blanks and control characters show."""
-    return repr(value if len(value) <= WIDTH else value[:WIDTH] + "…") if isinstance(value, str) else str(value)
+    return repr(value if len(value) <= width else value[:width] + "…") if isinstance(value, str) else str(value)
 
 
 def _clean_lines(facts: dict[str, Any], end: dict[str, Any]) -> list[str]:

@@ -44,9 +44,21 @@ def row_at(stages: "dict[str, Artifact]", at: int) -> Row:
     rows = read_rows(stages["download"].file("rows.parquet"))
     ledger = read_ledger(stages["encode"].file("ledger.parquet")).iloc[at]
     raw = {str(name): _plain(value) for name, value in rows.iloc[at].dropna().items()}
-    contents = rows.set_index("id")["text" if "text" in rows else "file" if "file" in rows else "image"]
+    contents = said(rows).set_axis(rows["id"])
     state, stage, reason = (str(ledger[name]) for name in ("state", "stage", "reason"))
     return Row(raw.pop("id"), raw, state, stage, reason, contents)
+
+
+def said(rows: "pd.DataFrame") -> "pd.Series":
+    """What each row says: its text, the words of its dialogue, or its image's file."""
+    import pandas as pd
+
+    from tasks.data.messages import load_messages, transcript
+
+    if "messages" not in rows:
+        return rows["text" if "text" in rows else "file" if "file" in rows else "image"]
+    told = rows["messages"].map(lambda messages: transcript(load_messages(messages)), na_action="ignore")
+    return pd.Series(told, index=rows.index, dtype="str")
 
 
 def follow(recipe: "Recipe", stages: "dict[str, Artifact]", at: int) -> dict[str, Any]:

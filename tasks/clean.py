@@ -32,7 +32,7 @@ def clean(out: Output, section: Clean, checked: Artifact) -> None:
     _record(out, cleaned)
     require_rest(cleaned, section)
     labels = cleaned.rows["label"].nunique()
-    if labels < 2 and not unlabelled(cleaned.rows):
+    if cleaned.rows.empty or (labels < 2 and not unlabelled(raw)):
         raise StageError(f"clean left {len(cleaned.rows)} rows with {labels} label(s); see `clean` in the recipe")
     out.rows("clean", read_ledger(checked.file("ledger.parquet")), cleaned.rows["id"], cleaned.dropped)
     write_rows(cleaned.rows, out.data / "rows.parquet")

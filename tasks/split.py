@@ -11,6 +11,9 @@ from .store.output import Output
 if TYPE_CHECKING:
     import pandas as pd
 
+SHOWN = 5
+"""Absent labels that are named."""
+
 
 @cached_task(opens={"rows": ("rows.parquet", "ledger.parquet", "labels.json", "images.parquet")}, libraries=("rensa",))
 def split(out: Output, section: Split, rows: Artifact) -> None:
@@ -38,7 +41,15 @@ def split(out: Output, section: Split, rows: Artifact) -> None:
     copies.astype({"similarity": "float64"}).to_parquet(out.records / "near_copies.parquet")
     if section.near_copies == "report" and len(copies):
         out.say(f"{len(copies):,} rows are near-copies of a held-out row; `split.near_copies: drop` drops them")
-    out.summary(_describe(pd.crosstab(table["label"], parts), copies, section))
+    counts = pd.crosstab(table["label"], parts)
+    for part in counts.columns:
+        if absent := counts.index[counts[part] == 0].tolist():
+            out.say(f"no {part} row has the label {', '.join(absent[:SHOWN])}{_more(len(absent) - SHOWN)}")
+    out.summary(_describe(counts, copies, section))
+
+
+def _more(count: int) -> str:
+    return f" and {count:,} others" if count > 0 else ""
 
 
 def _describe(counts: "pd.DataFrame", copies: "pd.DataFrame", section: Split) -> str:

@@ -34,6 +34,9 @@ def validate(out: Output, section: Validate, raw: Artifact) -> None:
     out.table([_line(verdict) for verdict in verdicts])
     out.summary(_describe(verdicts, len(rows)))
     _record(out.records, verdicts)
+    for verdict in verdicts:
+        if verdict.severity == "warn" and not verdict.success:
+            out.say(f"{verdict.name} does not hold: {verdict.found}")
     stopping = [verdict for verdict in verdicts if verdict.stops]
     if stopping:
         raise StageError("the data do not hold what the recipe expects\n" + "\n".join(map(_complaint, stopping)))

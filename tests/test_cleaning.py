@@ -454,8 +454,10 @@ def test_the_stage_stops_where_too_little_is_left(tmp_path: Path, home: Path) ->
         stage(tmp_path, lines, Clean(steps=(step("length", min=5),)))  # type: ignore[arg-type]
     with pytest.raises(DataError, match=r"drop 100% of 25 rows \(too short: 25\)"):
         stage(tmp_path, lines, Clean(steps=(step("length", min=99),)))  # type: ignore[arg-type]
+    with pytest.raises(StageError, match=r"left 0 rows with 0 label\(s\)"):
+        stage(tmp_path, lines, Clean(steps=(step("length", min=99),), max_dropped=1))  # type: ignore[arg-type]
     pages = [path.read_text() for path in (home / ".artifacts" / "clean").glob("*.failed/records/summary.md")]
-    assert len(pages) == 2 and any("0 of 25 rows kept" in page for page in pages)
+    assert len(pages) == 3 and any("0 of 25 rows kept" in page for page in pages)
 
 
 def test_silence_of_the_recipe_is_not_no_steps() -> None:

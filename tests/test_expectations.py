@@ -22,6 +22,7 @@ from tasks.data.ledger import open_ledger, read_ledger, write_ledger
 from tasks.data.rows import read_rows, with_ids, write_rows
 from tasks.data.sources import load_rows
 from tasks.data.verdicts import Verdict, shown
+from tasks.store.events import Event, heard_by
 from tasks.validate import validate
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "datasets"
@@ -172,7 +173,14 @@ def test_a_warning_is_said_and_recorded_and_nothing_else() -> None:
     rows.loc[8, "label"] = "neutral"
     lengths = wish("expect_column_value_lengths_to_be_between", "warn", "long", column="text", min_value=6)
     section = Validate(labels=("pos", "neg"), severity={"labels": "warn"}, expectations=(lengths,))
-    artifact = validate.perform(section, {"raw": store_raw(rows)}).result
+    told: list[Event] = []
+    with heard_by(told.append):
+        artifact = validate.perform(section, {"raw": store_raw(rows)}).result
+    assert [event.text for event in told if event.kind == "note"] == [
+        f"expect_column_values_to_be_in_set (label) does not hold: 1 of {len(rows)} rows break it (1.67 %)",
+        f"long does not hold: 1 of {len(rows)} rows break it (1.67 %)",
+        "labels_are_balanced does not hold: 30.0 (pos: 30, neutral: 1)",
+    ]
     assert read_rows(artifact.file("rows.parquet")).equals(rows)
     assert json.loads(artifact.file("labels.json").read_text()) == ["pos", "neg", "neutral"]
     warned = pq.read_table(artifact.records / "warned.parquet").to_pylist()

@@ -144,7 +144,7 @@ def test_another_model_is_not_shown_instead(capsys: pytest.CaptureFixture[str]) 
     ("words", "options", "message"),
     [
         (["0"], {}, "no row has the number, id or text '0'; rows are numbered from 1 to 1,797"),
-        (["digits/"], {}, "1,797 rows fit 'digits/'; give an id:"),
+        (["digits/"], {}, "1,797 rows fit 'digits/'; give an id or a number:"),
         (["3"], {"wrong": True}, "--wrong draws a row at random; leave it out, or '3'"),
         (["3"], {"seed": 1}, "--seed draws a row at random; leave it out, or '3'"),
         (["3"], {"out": Path("x.jpg")}, "--out x.jpg: the picture is a PNG"),

@@ -19,7 +19,9 @@ from tasks.data.hub_rows import record_hub
 from tasks.data.intake import Intake
 from tasks.data.rows import with_ids, write_rows
 from tasks.data.sources import load_rows, read_source
+from tasks.download import download
 from tasks.store import pins
+from tasks.store.events import Event, heard_by
 
 WHOLE = [["a film", "good", None], ["no film", "bad", None]]
 
@@ -442,6 +444,15 @@ def test_moments(folder: Path, values: list[str], form: str | None, expected: li
     assert all(a == b or (a is pd.NaT and b is pd.NaT) for a, b in zip(rows["time"], moments, strict=True))
     unread = sum(moment is None and value.strip() != "" for moment, value in zip(expected, values, strict=True))
     assert len(notes) == (unread > 0) and all(note.startswith(f"{unread} values of 't' are no time") for note in notes)
+
+
+def test_what_the_reading_found_out_is_said(tmp_path: Path) -> None:
+    (tmp_path / "data" / "a.csv").write_text("text,label,t\na,x,2015-02-24\nb,y,soon\n", encoding="utf-8")
+    told: list[Event] = []
+    with heard_by(told.append):
+        download.perform(FileSource(kind="file", path="a.csv", columns=Columns(time="t")), {})
+    (note,) = (event.text for event in told if event.kind == "note")
+    assert note == "1 values of 't' are no time, such as 'soon'; read as missing"
 
 
 @pytest.mark.parametrize(

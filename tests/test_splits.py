@@ -25,6 +25,7 @@ from tasks.data.cleaning import clean_rows
 from tasks.data.copies import Copies
 from tasks.data.files import DataError
 from tasks.data.leakage import near_copies, reasons
+from tasks.data.ledger import read_ledger
 from tasks.data.lookalikes import representatives
 from tasks.data.near import jaccard, shingle
 from tasks.data.rows import read_rows, with_ids
@@ -315,6 +316,26 @@ def test_time_cuts_where_the_recipe_says() -> None:
 def test_a_group_is_needed_for_a_split_by_group() -> None:
     with pytest.raises(DataError, match=r"name it in download as `columns.group`"):
         split_rows(rows(["a", "b"]), HashSplit(by="group"))
+    texts = [f"text {n}" for n in range(40)]
+    for blank in (None, "", " \u3000"):
+        table = rows(texts, group=[f"g{n}" if n % 4 else blank for n in range(40)])
+        with pytest.raises(DataError, match="10 of 40 rows have no group, such as"):
+            split_rows(table, HashSplit(by="group"))
+
+
+def test_a_label_that_a_part_lacks_is_said(tmp_path: Path) -> None:
+    """One row of a label falls into one part: neither learnt nor tested is what nobody sees in a score."""
+    texts = [f"{opinion} and nothing else is to be said of it" for opinion in reviews()[:80]]
+    table = pd.DataFrame({"text": texts, "label": ["neg", "pos"] * 39 + ["solo", "pos"]})
+    table.to_csv(tmp_path / "data" / "solo.csv", index=False)
+    own = ["download={kind: file, path: solo.csv}", "validate={min_rows: 10}", "split.train=0.4", "split.test=0.3"]
+    told: list[Event] = []
+    with heard_by(told.append):
+        outcomes = perform_until(recipe(*own, "split.validation=0.3"), "split")
+    ledger = read_ledger(outcomes["split"].result.file("ledger.parquet"))
+    said = {event.text for event in told if event.stage == "split" and event.kind == "note"}
+    others = {"train", "validation", "test"} - {ledger["state"].iloc[78]}
+    assert len(others) == 2 and said == {f"no {part} row has the label solo" for part in others}
 
 
 @pytest.mark.parametrize(

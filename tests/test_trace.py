@@ -75,8 +75,12 @@ def test_every_row_is_accounted_for(recipe: Path, capsys: pytest.CaptureFixture[
     assert next(step for step in found["steps"] if step["step"] == "html")["changed"] == 1
     for line in found["labels"]:
         assert sum(line[part] for part in ("train", "validation", "test", "dropped")) in (32, 34)
+    assert found["warnings"] == [
+        {"expectation": "expect_column_values_to_not_match_regex (text)", "found": "1 of 65 rows break it (1.54 %)"}
+    ]
     data.command(recipe, [], "split", False)
     shown = capsys.readouterr().out
+    assert "does not hold (a warning)" in shown and "1 of 65 rows break it" in shown
     assert "66 raw rows = " in shown and "+ 4 dropped" in shown and "contradictory label" in shown
 
 
@@ -90,7 +94,7 @@ def test_a_row_is_followed_by_number_id_text_and_part_of_it(recipe: Path, capsys
     assert "".join(way["encode"]["tokens"]).startswith("fish & chips!")
     assert sum(label >= 0 for label in way["encode"]["labels"]) == 1 and way["encode"]["class"] == "good"
     assert way["answer"] == {}
-    for name in (way["id"], "fish &amp; chips!", "& chi".replace("&", "&amp;")):
+    for name in (way["id"], "fish &amp; chips!", "& chi".replace("&", "&amp;"), way["id"][:7], way["id"][:-1]):
         assert traced(recipe, name, capsys) == way
 
 
@@ -123,7 +127,7 @@ def test_a_row_that_clean_dropped_shows_the_text_that_was_dropped(
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("the same again", "2 rows fit 'the same again'; give an id:"),
+        ("the same again", "2 rows fit 'the same again'; give an id or a number:"),
         ("0", "no row has the number, id or text '0'; rows are numbered from 1 to 66"),
         ("67", "rows are numbered from 1 to 66"),
         (" ", "rows are numbered from 1 to 66"),
@@ -141,6 +145,38 @@ def test_a_row_that_cannot_be_told_ends_with_code_2(
         trace.command(recipe, row, [], False)
     assert ended.value.exit_code == 2
     assert message in " ".join(capsys.readouterr().err.split())
+
+
+def test_nothing_in_a_text_reaches_the_terminal_as_an_order(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Escapes, NULs, line ends and marks of direction are shown as signs: in lists, in facts, in tokens."""
+    from flows import trace
+
+    with (tmp_path / "data" / "rows.csv").open("a", encoding="utf-8", newline="") as table:
+        table.write('"odd \x1b[31mred\u202e\u200f [bold]שלום 😀\nline",good\n"odd \x1b]0;title\x07 two",bad\n')
+    with pytest.raises(Exit):
+        trace.command(recipe, "odd ", [], False)
+    listed = capsys.readouterr().err
+    trace.command(recipe, "שלום 😀", [], False)
+    way = capsys.readouterr().out
+    for shown in (listed, way):
+        assert all(line.isprintable() for line in shown.split("\n"))
+        assert r"\x1b[31mred\u202e\u200f [bold]שלום 😀\nline" in "".join(shown.splitlines())
+    assert r"\x1b]0;title\x07 two" in listed and "␛" in way and "⏎" in way
+
+
+def test_a_dialogue_is_followed_by_number_and_by_what_was_said(capsys: pytest.CaptureFixture[str]) -> None:
+    from flows import trace
+
+    recipe = ROOT / "configs" / "hotel_demo.yaml"
+    way = traced(recipe, "3", capsys)
+    assert way["number"] == 3 and '"role": "user"' in way["raw"]["messages"] and way["end"]["state"] == "train"
+    assert "".join(way["encode"]["tokens"]).count("<|im_start|>assistant") > 1 and way["encode"]["dialogue"]
+    assert traced(recipe, "Does the first allow dogs?", capsys) == way == traced(recipe, way["id"], capsys)
+    with pytest.raises(Exit):
+        trace.command(recipe, "dogs?", [], False)
+    assert "2 rows fit 'dogs?'" in capsys.readouterr().err
 
 
 def test_a_person_sees_the_way(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:

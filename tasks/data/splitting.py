@@ -56,9 +56,10 @@ def _column(rows: pd.DataFrame, name: str, kind: str) -> pd.Series:
     """A column that a kind of split needs for every row."""
     if name not in rows:
         raise DataError(f"split by {kind} needs the column; name it in download as `columns.{name}`")
-    missing = int(rows[name].isna().sum())
+    blank = rows[name].isna() if name == "time" else rows[name].isna() | (rows[name].str.strip() == "")
+    missing = int(blank.sum())
     if missing:
-        first = rows.loc[rows[name].isna(), "id"].iloc[0]
+        first = rows.loc[blank, "id"].iloc[0]
         raise DataError(
             f"{missing} of {len(rows)} rows have no {name}, such as {first}; a split by {kind} cannot place them: "
             "mend the source or use split.kind: hash"

@@ -238,14 +238,47 @@ def test_it_is_trained_by_phases_saved_and_loaded_without_its_first_weights(
     assert "start" not in (tmp_path / "model" / "config.json").read_text(encoding="utf-8")
 
 
-def test_a_last_batch_of_one_row_is_refused_where_a_batch_norm_would_fail(tmp_path: Path) -> None:
-    images = Images(pixels(64))
-    source = Torchvision(kind="torchvision", name="resnet18", head="concat_pool")
-    how = Train(model=source, batch_size=4)
-    part = Part(list("abcde"), np.arange(5) % 2, np.zeros((5, 3, 64, 64), np.uint8))
+@pytest.mark.parametrize(
+    ("name", "head", "side", "rows", "batch", "said"),
+    [
+        ("resnet18", "concat_pool", 64, 5, 4, r"5 training rows leave a last batch of one row.*batch_size to 5"),
+        ("resnet18", "linear", 32, 5, 4, r"leave a last batch of one row.*set train\.batch_size to 5"),
+        ("mobilenet_v3_small", "linear", 32, 9, 2, r"leave a last batch of one row.*set train\.batch_size to 3"),
+        ("resnet18", "linear", 32, 4, 1, r"leave batches of one row.*set train\.batch_size to 2"),
+        ("resnet18", "linear", 32, 1, 4, r"there is one training row, .*add rows"),
+        ("resnet18", "linear", 64, 5, 4, None),
+        ("alexnet", "linear", 64, 1, 4, None),
+    ],
+)  # fmt: skip
+def test_one_row_is_refused_before_any_step_where_a_batch_norm_would_fail(
+    tmp_path: Path, name: str, head: Any, side: int, rows: int, batch: int, said: str | None
+) -> None:
+    images = Images(pixels(side))
+    how = Train(model=Torchvision(kind="torchvision", name=name, head=head), batch_size=batch, epochs=1)
+    part = Part(list("abcdefghi"[:rows]), np.arange(rows) % 2, np.zeros((rows, 3, side, side), np.uint8))
+    found, steps = images.model(how, part), []
+    feed = images.feed({"train": part, "validation": Part([], part.class_ids[:0], part.pixels[:0])})
+    voice = Voice(lambda *_: None, lambda step, *_: steps.append(step), lambda *_: None)
+    if said is None:
+        fit(how, found, feed, tmp_path, voice, 1)
+        return
+    before = {key: value.clone() for key, value in found.state_dict().items()}
+    state = torch.get_rng_state()
+    with pytest.raises(DataError, match=said):
+        fit(how, found, feed, tmp_path, voice, 1)
+    assert not steps and torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(value, found.state_dict()[key]) for key, value in before.items())
+
+
+def test_a_batch_norm_that_is_held_still_takes_one_row(tmp_path: Path) -> None:
+    images = Images(pixels(32))
+    how = Train(model=Torchvision(kind="torchvision", name="resnet18"), batch_size=4, phases=(Phase(trainable="head"),))
+    part = Part(list("abcde"), np.arange(5) % 2, np.zeros((5, 3, 32, 32), np.uint8))
     found = images.model(how, part)
-    with pytest.raises(DataError, match=r"last batch of one row.*set train\.batch_size to 5"):
-        fit(how, found, images.feed({"train": part, "validation": part}), tmp_path, Voice(*[lambda *a: None] * 3), 1)
+    feed = images.feed({"train": part, "validation": part})
+    quiet = Voice(*[lambda *a: None] * 3)
+    audit = fit(how, found, feed, tmp_path, quiet, 1, images.layout(found)).audits[0]
+    assert audit.end == 2 and "net.bn1.running_mean" in audit.still
 
 
 def test_weights_from_two_places_are_refused_at_load() -> None:

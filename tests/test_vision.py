@@ -17,6 +17,7 @@ from configs.models import Cnn, Mlp
 from configs.optimizers import Adam
 from configs.schema import Train
 from tasks.data.files import DataError
+from tasks.data.image_checks import _look as look
 from tasks.data.image_sets import png
 from tasks.data.image_store import ImageStore
 from tasks.data.intake import Intake
@@ -77,6 +78,27 @@ def test_odd_but_readable_files_are_decoded_as_a_person_sees_them() -> None:
 def test_broken_files_are_unreadable(data: bytes) -> None:
     with pytest.raises(Unreadable):
         decode(data, "RGB", None, "crop")
+
+
+MEASURED = {
+    "float.tif": saved(Image.fromarray(np.full((8, 8), 0.7, np.float32)), "TIFF"),
+    "whole.tif": saved(Image.fromarray(np.full((8, 8), 200, np.int32)), "TIFF"),
+    "float.pfm": b"Pf\n2 2\n-1.0\n" + np.ones(4, np.float32).tobytes(),
+}
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_numbers_without_a_known_white_are_dropped_and_not_turned_black(name: str) -> None:
+    with pytest.raises(Unreadable, match="pixels without a known white"):
+        decode(MEASURED[name], "L", None, "crop")
+    assert look(MEASURED[name], whole=True, hashed=False).cause == "pixels without a known white (32 bits)"
+
+
+def test_sixteen_bits_are_scaled_from_each_format_that_has_them() -> None:
+    deep = Image.fromarray(np.full((8, 8), 51200, np.uint16))
+    for kind in ("PNG", "TIFF", "PPM", "JPEG2000"):
+        assert (decode(saved(deep, kind), "L", None, "crop") == 200).all(), kind
+        assert look(saved(deep, kind), whole=True, hashed=False).cause is None, kind
 
 
 def test_sizes() -> None:

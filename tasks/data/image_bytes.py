@@ -11,6 +11,10 @@ FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "AVIF", "J
 """What is tried on the bytes, whatever the file is called; others of Pillow's would start programs or read fonts."""
 
 
+class Measured(ValueError):
+    """Pixels that are measured numbers, of which nothing says which one is white."""
+
+
 @cache
 def formats() -> tuple[str, ...]:
     """Those of FORMATS that this Pillow was built with."""
@@ -18,10 +22,21 @@ def formats() -> tuple[str, ...]:
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
+def refuse_measured(image: Image.Image) -> None:
+    """Raise Measured for whole or floating numbers of 32 bits, which TIFF can hold; cut to bytes they would be black.
+
+    Of the 16 bits of PPM and PNG Pillow makes 32 too.
+    """
+    if image.mode == "F" or (image.mode == "I" and image.format not in ("PPM", "PNG")):
+        raise Measured
+
+
 def cause_of(error: Exception) -> str:
     """A few words on what is wrong with an image, from what its decoder raised."""
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
         return "too many pixels"
+    if isinstance(error, Measured):
+        return "pixels without a known white (32 bits)"
     if isinstance(error, UnidentifiedImageError):
         return "not an image"
     if isinstance(error, EOFError) or "truncated" in str(error).lower():

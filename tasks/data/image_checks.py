@@ -64,7 +64,7 @@ def _look(data: bytes, *, whole: bool, hashed: bool) -> Seen:
     """Open an image and, where `whole`, decode every pixel of every frame; a PNG's checksums count too."""
     from PIL import Image
 
-    from .image_bytes import cause_of, formats
+    from .image_bytes import cause_of, formats, refuse_measured
 
     if not data:
         return Seen("empty")
@@ -74,6 +74,7 @@ def _look(data: bytes, *, whole: bool, hashed: bool) -> Seen:
                 image.verify()
         with Image.open(io.BytesIO(data), formats=formats()) as image:
             if whole:
+                refuse_measured(image)
                 _decode(image)
             seen = Seen(None, image.mode, min(image.size))
     except Exception as error:  # decoders raise whatever a byte made them stumble over

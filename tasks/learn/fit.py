@@ -4,7 +4,6 @@ import math
 import shutil
 from collections.abc import Callable, Sized
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,6 +24,7 @@ from configs.schema import Train
 
 from ..data.files import DataError
 from .checkpoints import ASIDE, certify, check, check_best, newest_intact, publish
+from .norms import require_company
 from .phases import Audit, Layout, Plan, changes, fingerprint, float32_output, hold_still, plan_phases
 from .trainer import KEPT_LOGS, CertifiedTrainer, Epochs, Report, Reporter, Truth
 from .weights import load_weights, save_weights
@@ -79,6 +79,9 @@ def fit(
     plans = plan_phases(section, layout)
     rows = len(cast(Sized, feed.train))
     total = sum(_steps(plan.section, rows) for plan in plans)
+    for plan in plans:
+        hold_still(model, plan.trained)
+        require_company(model, feed.train, feed.collate, plan.section.batch_size)
     done, offset = Fitted([], 0, 0, None), 0
     for number, plan in enumerate(plans, 1):
         folder = root / f"phase-{number}" if len(plans) > 1 else root
@@ -156,11 +159,6 @@ def _fit_phase(
     if chosen:
         torch.set_num_threads(chosen)
     set_seed(section.seed)
-    if rows % section.batch_size == 1 and any(isinstance(part, nn.BatchNorm1d) for part in model.modules()):
-        raise DataError(
-            f"{rows} training rows leave a last batch of one row, which batch norm cannot take; set train.batch_size "
-            f"to {next(size for size in count(section.batch_size + 1) if rows % size != 1)}"
-        )
     arguments = training_arguments(section, root, rows, feed.validation is not None)
     hf_logging.disable_progress_bar()
     callbacks: list[TrainerCallback] = [Reporter(voice.report, voice.progress, section)]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image, ImageOps
 
-from ..data.image_bytes import cause_of, formats, read_groups
+from ..data.image_bytes import cause_of, formats, read_groups, refuse_measured
 
 Pixels = npt.NDArray[np.uint8]
 CHANNELS = {"L": 1, "RGB": 3}
@@ -32,6 +32,7 @@ def decode(data: bytes, mode: str, size: int | None, fit: str) -> Pixels:
         with Image.open(io.BytesIO(data), formats=formats()) as image:
             if image.width * image.height > (Image.MAX_IMAGE_PIXELS or math.inf):
                 raise Image.DecompressionBombError
+            refuse_measured(image)
             image.load()
             plain = _eight_bits(ImageOps.exif_transpose(image)).convert(mode)
     except Exception as error:  # decoders raise whatever a byte made them stumble over

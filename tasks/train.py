@@ -40,6 +40,7 @@ def train(out: Output, section: Train, encoded: Artifact) -> None:
     from .learn.curves import draw_curves
     from .learn.domains import open_domain
     from .learn.fit import Voice, fit
+    from .learn.phases import left_random, plan_phases
 
     domain = open_domain(encoded.file("encoding.json").parent)
     parts = {name: domain.read(encoded.file(f"{name}.parquet")) for name in ("train", "validation")}
@@ -48,6 +49,9 @@ def train(out: Output, section: Train, encoded: Artifact) -> None:
         raise StageError("train.patience needs validation rows, and the split has none")
     model = domain.model(section, parts["train"])
     layout = domain.layout(model)
+    random = left_random(plan_phases(section, layout), layout)
+    if random:
+        out.say(random)
     voice = Voice(out.report, out.progress, out.say)
     feed = domain.feed(parts, section.seed)
     fitted = fit(section, model, feed, out.beside / "checkpoints", voice, settings().threads, layout)
@@ -63,7 +67,7 @@ def train(out: Output, section: Train, encoded: Artifact) -> None:
     (out.data / "audit.json").write_text(json.dumps(audits, indent=1), encoding="utf-8")
     later = [audit.start for audit in fitted.audits[1:]]
     draw_curves(fitted.history, fitted.step, out.records / "curves.png", later)
-    notes = [note for name in ("loaded", "adapted") if (note := getattr(model, name, ""))]
+    notes = [note for note in (getattr(model, "loaded", ""), getattr(model, "adapted", ""), random) if note]
     out.summary(_describe(domain, fitted, parameters, notes))
 
 

@@ -286,6 +286,15 @@ def test_weights_from_two_places_are_refused_at_load() -> None:
         load_recipe(ROOT / "configs" / "ants_bees_resnet18.yaml", ["train.model.file=x.pth"])
 
 
+def test_the_first_nine_children_of_a_residual_net_are_all_but_its_head() -> None:
+    """The published example freezes by count: conv1, bn1, relu, maxpool, four layers and avgpool."""
+    for name in ("resnet18", "resnet50"):
+        how = Train(model=Torchvision(kind="torchvision", name=name), phases=(Phase(freeze=Children(first=9)),))
+        layout = Images(pixels(64)).layout(build_model(how, pixels(64), Criterion()))
+        assert len(layout.children) == 10
+        assert plan_phases(how, layout)[0].trained == {"net.fc.weight", "net.fc.bias"}
+
+
 @pytest.mark.parametrize("name", ["cifar_resnet", "resnet18", "alexnet"])
 def test_the_recipes_load(name: str) -> None:
     assert load_recipe(ROOT / "configs" / f"ants_bees_{name}.yaml").train.phases

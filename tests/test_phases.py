@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from tasks.data.losses import Criterion, balanced
 from tasks.learn import fit as fit_module
 from tasks.learn.domains import Images, Texts
 from tasks.learn.fit import Fitted, Voice, fit
-from tasks.learn.phases import Layout, hold_still, plan_phases
+from tasks.learn.phases import Layout, hold_still, left_random, plan_phases
 from tasks.text.encoding import Encoding
 from tasks.text.models import take_forward
 from tasks.text.supervision import SupervisedRows
@@ -69,6 +70,7 @@ def net(how: Train) -> ImageClassifier:
     """A net whose convolutions count as loaded and whose last layer is new."""
     model = build_model(how, PIXELS, Criterion())
     model.fresh = frozenset(name for name, _ in model.named_parameters() if name.startswith(f"net.{model.head}."))
+    model.loaded = "- the convolutions"
     return model
 
 
@@ -140,6 +142,23 @@ def test_the_first_children_of_a_net_are_its_own() -> None:
     assert {name.split(".")[1] for name in plan.trained} == {"5", "9", "12"}, (
         "0 to 4 are convolution, norm, ReLU, pooling, convolution"
     )
+
+
+def test_new_weights_that_no_phase_trains_are_told() -> None:
+    """Features that start random and stay so are worth nothing, and a mistake in all but a few recipes."""
+    how = section(Phase(freeze=("0", "4")), Phase(trainable="head"))
+    layout = IMAGES.layout(net(how))
+    assert layout.fresh, "this net's first layers count as loaded"
+    assert left_random(plan_phases(how, layout), layout) == ""
+    new = replace(layout, fresh=frozenset(), new=True)
+    assert left_random(plan_phases(how, new), new).startswith(
+        "4 parameters start new and no phase trains them, so they stay random (0, 4): give train.model weights"
+    )
+    later = section(Phase(freeze=("0", "4")), Phase())
+    assert left_random(plan_phases(later, new), new) == ""
+    headless = section(Phase(freeze=("12",)))
+    assert "(12)" in left_random(plan_phases(headless, layout), layout), "a new head among loaded layers"
+    assert Texts(READER, None).layout(reader()).new, "a text model with a family's new weights"  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

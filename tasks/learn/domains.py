@@ -161,6 +161,7 @@ class Texts:
             frozenset(name for name in names if not name.startswith(base)),
             getattr(model, "fresh", frozenset()),
             output,
+            new=not hasattr(model, "loaded"),
         )
 
     def feed(self, parts: Mapping[str, Any], seed: int = 0) -> Feed:
@@ -233,6 +234,7 @@ class Images:
             model.fresh,
             linear[-1] if linear else None,
             isinstance(model.net, ClipProbe),
+            not model.loaded,
         )
 
     def feed(self, parts: Mapping[str, Any], seed: int = 0) -> Feed:

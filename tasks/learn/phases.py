@@ -1,7 +1,7 @@
 """Phases: what each trains, what it holds still, and the proof of what moved."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -25,6 +25,7 @@ class Layout:
     shown: parameter to the name without the wrapper's prefix. children: prefixes of the children, in the model's order,
     the head's last. head: parameters of the classification layers. fresh: parameters that start new while others were
     loaded. output: the layer that yields the logits. probe: whether a training without phases is of the head alone.
+    new: whether nothing was loaded.
     """
 
     shown: Mapping[str, str]
@@ -33,6 +34,7 @@ class Layout:
     fresh: frozenset[str] = frozenset()
     output: nn.Module | None = None
     probe: bool = False
+    new: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,17 @@ def _plan(section: Train, phase: Phase, number: int, layout: Layout) -> Plan:
         rate = own.learning_rate * (phase.pretrained_rate if loaded else 1)
         rates[name] = next((phase.rates[pattern] for pattern, some in chosen.items() if name in some), rate)
     return Plan(own, frozenset(trained), rates)
+
+
+def left_random(plans: Sequence[Plan], layout: Layout) -> str:
+    """A sentence about parameters that start new and that no phase trains; empty where there are none."""
+    fresh = frozenset(layout.shown) if layout.new else layout.fresh
+    found = [name for name in layout.shown if name in fresh and not any(name in plan.trained for plan in plans)]
+    if not found:
+        return ""
+    parts = dict.fromkeys(layout.shown[name].split(".")[0] for name in found)
+    return (f"{len(found)} parameters start new and no phase trains them, so they stay random ({', '.join(parts)}): "
+            "give train.model weights, or train them in a phase")  # fmt: skip
 
 
 def _members(members: Members, layout: Layout, where: str) -> set[str]:

@@ -38,6 +38,7 @@ class Rewrites(Texts):
             frozenset(name for name in names if name.startswith(f"{head}.")),
             getattr(model, "fresh", frozenset()),
             output,
+            new=not hasattr(model, "loaded"),
         )
 
     def feed(self, parts: Mapping[str, Any], seed: int = 0) -> Feed:

@@ -263,7 +263,7 @@ def test_every_mistake_is_named_not_only_the_first(tmp_path: Path) -> None:
         ("download={kind: url, url: 'https://a.org/b.csv', sha256: no}", "`download.sha256`: should match pattern"),
         ("download={kind: url, url: 'https://a.org/b.csv'}", "`download.sha256` is missing; add it"),
         ("download={kind: url, url: 'ftp://a.org/b.csv', sha256: no}", "`download.url`: should match pattern"),
-        ("download={kind: url, url: [b.csv], sha256: no}", "`download.url`: expected a valid string, got ['b.csv']"),
+        ("download={kind: url, url: [b.csv], sha256: no}", "`download.url.0`: should match pattern"),
     ],
 )
 def test_a_wrong_override_is_named(good: Path, override: str, message: str) -> None:

@@ -123,7 +123,7 @@ def _of_archive(source: FileSource | UrlSource, path: Path, called: str, intake:
     tables = [name for name in known if PurePosixPath(name).suffix.lower() in ENDINGS]
     if sum(name.lower().endswith(PICTURES) for name in known) > len(tables) and wish.member is None:
         place = {"url": source.url, "sha256": source.sha256} if isinstance(source, UrlSource) else {"path": str(path)}
-        images = ImagesSource(kind="images", token=wish.token, **place)  # type: ignore[arg-type]
+        images = ImagesSource(kind="images", token=wish.token, **place)
         return _of_images(images, path, called, intake, wish)
     if wish.member is None and len(tables) > 1:
         raise DataError(f"{called}: {len(tables)} tables in it: {', '.join(tables[:10])}; choose one with --member")

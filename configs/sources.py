@@ -1,11 +1,11 @@
 """Where rows come from: `download` in a recipe, pinned before it enters a key."""
 
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
+from .columns import Columns as Columns
 from .fields import STRICT, Repo
 from .image_sources import ImagesSource, TorchvisionSource
 from .secrets import Address, Name, Sha256, refuse_secrets
@@ -13,59 +13,6 @@ from .secrets import Address, Name, Sha256, refuse_secrets
 Format = Literal["csv", "tsv", "jsonl", "parquet", "arrow"]
 Separator = Annotated[str, Field(pattern=r"^[^\r\n\"]$")]
 Paths = str | Annotated[tuple[str, ...], Field(min_length=1)]
-OWN = ("id", "text", "messages", "image", "file", "label", "target", "split", "group", "time")
-"""Columns that Temper names itself; a kept column is called otherwise."""
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class Columns:
-    """Which columns of the source are the text, the label and, where there is one, the split."""
-
-    text: str = "text"
-    """Column with the text."""
-    messages: str | None = None
-    """Column with a dialogue, in place of a text: a list of messages in OpenAI's or ShareGPT's form, or its JSON."""
-    label: str | None = "label"
-    """Column with the label; null where rows have no classes, as it is with `messages` or `target`."""
-    target: str | None = None
-    """Column with what is to be foretold in place of a label: a text (seq2seq) or a number (regression)."""
-    split: str | None = None
-    """Column that names the given split (train, validation or test)."""
-    group: str | None = None
-    """Column of which equal values stay in one part (a writer, a user, a thread)."""
-    time: str | None = None
-    """Column with the moment of a row, for a split by time; ISO 8601 unless `time_format` says otherwise."""
-    time_format: str | None = None
-    """How `time` is written, as for strptime ("%d-%m-%Y %H:%M"); `s` or `ms` for seconds or milliseconds since 1970."""
-    keep: tuple[str, ...] = ()
-    """Further columns that are carried along, for expectations and slices."""
-    label_names: tuple[str, ...] = ()
-    """Names of integer labels 0, 1, …; Hub data sets that carry their own names need none."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_label(cls, values: Any) -> Any:
-        given = getattr(values, "kwargs", values)
-        if isinstance(given, dict) and (given.get("messages") or given.get("target")):
-            return {"label": None, **given}
-        return values
-
-    @model_validator(mode="after")
-    def _coherent(self) -> "Columns":
-        if self.label is not None and (other := self.messages or self.target):
-            raise ValueError(f"label {self.label!r} and {'messages' if self.messages else 'target'} {other!r} exclude "
-                             "each other; leave one out")  # fmt: skip
-        if self.messages is not None and self.target is not None:
-            raise ValueError("messages and target exclude each other: of a dialogue the model's own turns are foretold")
-        if self.time_format is not None and self.time is None:
-            raise ValueError("time_format is read only with `time`, the column that it describes")
-        if self.time_format not in (None, "s", "ms"):
-            _check_time_format(self.time_format)
-        if taken := [name for name in self.keep if name in OWN]:
-            raise ValueError(f"keep names {taken[0]!r}, as Temper calls a column of its own; rename it in the source")
-        if len(set(self.keep)) < len(self.keep):
-            raise ValueError(f"keep names a column twice: {', '.join(self.keep)}")
-        return self
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -219,22 +166,16 @@ def holds(source: "Source") -> tuple[Content, Aim]:
         case HubSource() | FileSource() | UrlSource():
             columns = source.columns
             aim: Aim = "target" if columns.target else "label" if columns.label else None
-            return "messages" if columns.messages else "text", aim
+            return "image" if columns.image else "messages" if columns.messages else "text", aim
         case _:
             return "text", "label"
 
 
 def _refuse_two_splits(source: "FileSource | UrlSource") -> None:
+    if source.columns.image is not None:
+        raise ValueError("columns.image is read of Hub data sets; for a folder or archive of images use kind images")
     if source.split_files and source.columns.split is not None:
         raise ValueError("split_files and columns.split exclude each other: one of them names the split")
-
-
-def _check_time_format(form: str) -> None:
-    try:
-        datetime.strptime("", form)
-    except ValueError as error:
-        if "%" not in form or "directive" in str(error) or "stray" in str(error):
-            raise ValueError(f"time_format {form!r} is none; write it as for strptime, or s or ms") from None
 
 
 Source = Annotated[

@@ -1,6 +1,7 @@
 """Downloads from a Hub on loopback: what is resolved, fetched, verified, resumed, refused and pinned."""
 
 import gzip
+import hashlib
 import json
 import os
 import pickle
@@ -8,12 +9,16 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
+import datasets
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hub_server import Child, Failed, Hub
 
 from configs.sources import HubSource
+from tasks.data.image_sets import png
 from tasks.store import pins
 
 pytestmark = pytest.mark.faults
@@ -288,6 +293,44 @@ def test_compressed_files_and_arrow_are_read_too(hub: Hub, child: Child, tmp_pat
     bomb = {"train.csv.gz": gzip.compress(b"text,label\n" + b"\0" * (80 * 2**20), 1)}
     with pytest.raises(Failed, match=r"train\.csv\.gz: unpacks to more than 200 times its own"):
         child.run(ROWS, repo="t/packed", commit=hub.add("dataset", "t/packed", bomb), scratch=str(tmp_path / "bomb"))
+
+
+PICTURES = ROWS.replace("revision=commit", "revision=commit, columns=sources.Columns(image='image')")
+PICTURES = PICTURES.replace("load_rows(source, Path(scratch))", "read_source(source, intake)").replace(
+    "\nsource", "\nfrom tasks.data.intake import Intake; from tasks.data.sources import read_source\n"
+    "intake = Intake(Path(scratch), Path(scratch) / 'images.parquet')\nsource", 1
+)  # fmt: skip
+
+
+def test_images_come_with_their_bytes_from_tables_and_from_folders(hub: Hub, child: Child, tmp_path: Path) -> None:
+    pictures = {f"{split}/{label}/{i}.png": png(np.full((4, 4), 40 * i + len(split), np.uint8))
+                for split in ("train", "test") for i, label in enumerate(("cat", "dog", "cat"))}  # fmt: skip
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["cat", "dog"])})
+    tables = {}
+    for split in ("train", "test"):
+        cells = [{"bytes": data, "path": None} for name, data in pictures.items() if name.startswith(split)]
+        made = datasets.Dataset.from_dict({"image": cells, "label": [0, 1, 0]}, features=features)
+        made.to_parquet(buffer := BytesIO())
+        tables[f"data/{split}-00000-of-00001.parquet"] = buffer.getvalue()
+    digests = [hashlib.sha256(data).hexdigest() for data in pictures.values()]
+    for name, files in (("tables", tables), ("folders", pictures)):
+        commit, scratch = hub.add("dataset", f"t/{name}", files), tmp_path / name
+        rows = child.run(PICTURES, repo=f"t/{name}", commit=commit, scratch=str(scratch))
+        assert sorted((row[0], row[1], row[2]) for row in rows) == sorted(
+            (digest, file.split("/")[1], file.split("/")[0]) for digest, file in zip(digests, pictures, strict=True)
+        )
+        stored = pq.read_table(scratch / "images.parquet").to_pandas().set_index("image")["bytes"]
+        assert {digest: stored[digest] for digest in digests} == dict(zip(digests, pictures.values(), strict=True))
+    (tmp_path / "secret.png").write_bytes(png(np.zeros((4, 4), np.uint8)))
+    for place in (str(tmp_path / "secret.png"), "../secret.png", "", None):
+        cells = pa.array([{"bytes": None, "path": place}], pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
+        pq.write_table(pa.table({"image": cells, "label": ["a"]}), buffer := BytesIO())
+        commit = hub.add("dataset", "t/thief", {"train.parquet": buffer.getvalue()})
+        with pytest.raises(Failed, match=r"DataError: .*'image' names .*, which is not a file of the data set"):
+            child.run(PICTURES, repo="t/thief", commit=commit, scratch=str(tmp_path / "thief"))
+    commit = hub.add("dataset", "t/none", {"train.csv": b"image,label\na,b\n"})
+    with pytest.raises(Failed, match="DataError: the column 'image' holds no images but str"):
+        child.run(PICTURES, repo="t/none", commit=commit, scratch=str(tmp_path / "none"))
 
 
 TOLD = USED + "from tasks.data.intake import Intake; from tasks.data.sources import read_source\n"

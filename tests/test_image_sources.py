@@ -18,8 +18,8 @@ from hub_server import Hub, sha256
 from PIL import Image
 from pydantic import ValidationError
 
+from configs.columns import OWN
 from configs.image_sources import ImagesSource, TorchvisionSource
-from configs.sources import OWN
 from tasks.artifact import StageError
 from tasks.data import image_sets, image_store
 from tasks.data.files import DataError

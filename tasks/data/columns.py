@@ -38,13 +38,15 @@ def take_columns(
     """
     notes = [] if notes is None else notes
     _check_names(table, columns, where)
-    what = "messages" if columns.messages else "text"
+    what = _content(columns)
     picked: dict[str, Any] = {
-        what: _dialogues(table[columns.messages], where) if columns.messages else _words(table[columns.text]),
+        what: _dialogues(table[columns.messages], where) if columns.messages else _words(table[getattr(columns, what)]),
         "label": UNLABELLED if columns.label is None else _named(_words(table[columns.label]), columns, where),
     }
     picked["split"] = split_names(_words(table[columns.split])) if columns.split else None
     types = {what: "str", "label": "str", "split": "str"}
+    if columns.image is not None:
+        picked["file"], types["file"] = table["file"], "str"
     if columns.target is not None:
         picked["target"], types["target"] = _words(table[columns.target]), "str"
     if columns.group is not None:
@@ -60,9 +62,13 @@ def take_columns(
     return rows
 
 
+def _content(columns: Columns) -> str:
+    return "image" if columns.image else "messages" if columns.messages else "text"
+
+
 def _check_names(table: pd.DataFrame, columns: Columns, where: str) -> None:
     names = list(table.columns)
-    named = ("messages" if columns.messages else "text", "label", "target", "split", "group", "time")
+    named = (_content(columns), "label", "target", "split", "group", "time")
     roles = [(role, getattr(columns, role)) for role in named]
     for role, name in [*roles, *(("keep", name) for name in columns.keep)]:
         if name is not None and names.count(name) > 1:

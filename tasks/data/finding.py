@@ -86,7 +86,7 @@ def _of_hub(name: str, intake: Intake, wish: Wish) -> Found:
     token = None if wish.token is None else intake.secret(wish.token)
     source = replace(source, revision=hub.resolve(repo, source.revision, "dataset", token))
     parts = []
-    for split, (features, table) in load_hub(source, intake).items():
+    for split, (features, table) in load_hub(source, intake)[1].items():
         for column, feature in features.items():
             if names := getattr(feature, "names", None):
                 table[column] = table[column].map(dict(enumerate(names)))

@@ -13,13 +13,20 @@ from configs.sources import HubSource
 from . import archives, hub
 from .columns import split_names, take_columns
 from .errors import DataError
+from .image_store import ImageStore
 from .intake import Intake
+
+TELL_EVERY = 1000
+"""Images between two signs of progress."""
 
 
 def read_hub(source: HubSource, intake: Intake) -> pd.DataFrame:
     """Fetch a data set at its commit and read every split; integer classes become their names."""
     parts = []
-    for split, (features, table) in load_hub(source, intake).items():
+    folder, loaded = load_hub(source, intake)
+    if source.columns.image is not None:
+        keep_images({split: table for split, (_, table) in loaded.items()}, folder, source, intake)
+    for split, (features, table) in loaded.items():
         columns = source.columns
         names = getattr(features.get(columns.label or ""), "names", None)
         if names is not None:
@@ -32,12 +39,53 @@ def read_hub(source: HubSource, intake: Intake) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def load_hub(source: HubSource, intake: Intake) -> dict[str, tuple[dict[str, Any], pd.DataFrame]]:
-    """Features and table of every split of a data set at its commit. Raises DataError."""
+def keep_images(tables: dict[str, pd.DataFrame], folder: Path, source: HubSource, intake: Intake) -> None:
+    """Put the bytes of all images into the store, and in their place the sha256, with what they are called in `file`.
+
+    Raises DataError for a column that holds none.
+    """
+    column, total = str(source.columns.image), sum(map(len, tables.values()))
+    told = 0
+    with ImageStore(intake) as store:
+        for split, table in tables.items():
+            if column not in table:
+                raise DataError(f"{source.repo} ({split}): no column {column!r} for `columns.image`; the columns are "
+                                f"{list(table.columns)}")  # fmt: skip
+            found = []
+            for number, value in enumerate(table[column]):
+                found.append((*_image(value, store, folder, column), f"{split}/{number:06d}"))
+                told += 1
+                if told % TELL_EVERY == 0 or told == total:
+                    intake.progress(told, total, "reading images")
+            table[column] = pd.Series([digest for digest, _, _ in found], index=table.index, dtype="str")
+            table["file"] = [f"{where}{'/' + name if name else ''}" for _, name, where in found]
+        store.write()
+
+
+def _image(value: Any, store: ImageStore, folder: Path, column: str) -> tuple[str | None, str]:
+    """sha256 and file name of an image as `datasets` keeps it undecoded: {bytes, path}; null where there is none.
+
+    Raises DataError for what is no image, and for a path that is not of the data set's own folder: a table may name
+    any file of this machine.
+    """
+    if value is None:
+        return None, ""
+    if not isinstance(value, dict) or value.keys() != {"bytes", "path"}:
+        raise DataError(f"the column {column!r} holds no images but {type(value).__name__}")
+    data, path = value["bytes"], value["path"]
+    name = PurePosixPath(path).name if path else ""
+    if data is None and not (path and Path(path).is_relative_to(folder) and ".." not in PurePosixPath(path).parts):
+        raise DataError(f"the column {column!r} names {path!r}, which is not a file of the data set")
+    return store.add(Path(path).read_bytes() if data is None else data), name
+
+
+def load_hub(source: HubSource, intake: Intake) -> tuple[Path, dict[str, tuple[dict[str, Any], pd.DataFrame]]]:
+    """The folder of a data set at its commit; per split its classes by column and its table. Raises DataError."""
     import datasets
 
     token = None if source.token is None else intake.secret(source.token)
-    folder = hub.fetch(source.repo, source.revision, "dataset", hub.DATA_FILES, token=token, progress=intake.progress)
+    wanted = hub.DATA_FILES + (hub.PICTURES if source.columns.image else ())
+    folder = hub.fetch(source.repo, source.revision, "dataset", wanted, token=token, progress=intake.progress)
     cache = str(intake.scratch / "datasets")
     try:
         record_hub(source, folder, intake)
@@ -50,7 +98,7 @@ def load_hub(source: HubSource, intake: Intake) -> dict[str, tuple[dict[str, Any
         reason = str(error.__cause__ or error).strip().split("\n")[0][:300]
         raise DataError(f"{source.repo}@{source.revision[:8]}: {reason}") from None
     classes = datasets.ClassLabel
-    return {
+    return folder, {
         str(split): ({name: one for name, one in part.features.items() if isinstance(one, classes)}, part.to_pandas())
         for split, part in loaded.items()
     }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .image_sources import ImagesSource, TorchvisionSource
 from .remarks import above, counted, flow, plain, rounded
+from .sources import HubSource
 from .splitting import GivenSplit, HashSplit
 from .starter import placed
 
@@ -39,7 +40,7 @@ class ImageStarter:
     name: str
     output: Path
     path: str
-    source: ImagesSource | TorchvisionSource
+    source: ImagesSource | TorchvisionSource | HubSource
     facts: ImageFacts
 
     @property
@@ -92,6 +93,13 @@ class ImageStarter:
                 yield f"  path: {flow(self.path)}", "its files; leave it out and torchvision downloads them"
             return
         yield from placed(source, self.path)
+        if isinstance(source, HubSource):
+            columns = source.columns
+            yield (
+                f"  columns: {{image: {flow(str(columns.image))}, label: {flow(str(columns.label))}}}",
+                "by their types",
+            )
+            return
         if source.pattern:
             yield f"  pattern: {flow(source.pattern)}", "searched in each path; as you said"
         else:

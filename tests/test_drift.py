@@ -120,6 +120,16 @@ def test_the_table_is_plain_and_finite() -> None:
     assert [*table[0]] == ["feature", "psi", "verdict", "found"]
 
 
+def test_missing_targets_are_told() -> None:
+    """Of rows without classes it is the target that may be absent."""
+    target = pd.Series([None if n % 4 else "0.5" for n in range(400)], dtype="str")
+    rows = pd.DataFrame({"text": "a text", "label": "all", "target": target}).astype("str")
+    before = profile(rows.assign(target="0.5"))
+    assert {line.feature: line.verdict for line in drift(before, profile(rows.assign(target=target)))} == {
+        "label": "stable", "missing text": "stable", "missing target": "drifted", "length": "stable",
+    }  # fmt: skip
+
+
 def test_images_have_no_length() -> None:
     rows = pd.DataFrame({"image": ["a" * 64, "b" * 64], "label": ["ant", "bee"], "split": [None, None]}, dtype="str")
     assert [line.feature for line in drift(profile(rows), profile(rows))] == ["label", "missing image", "missing label"]

@@ -189,6 +189,14 @@ def test_the_command_of_a_data_set_of_the_hub(hub: Hub, tmp_path: Path) -> None:
     assert recipe.split == GivenSplit(kind="given", validation="given")
     assert recipe.validate.labels == ("bad", "good")
     assert "train 240, validation 30, test 30" in done.stdout and "Fetching" not in done.stderr
+    commit = hub.add("dataset", "me/pets", {**photographs("train/"), **photographs("test/", 20)})
+    done = subprocess.run([*command[:2], "hub:me/pets"], cwd=tmp_path, env=os.environ | own, capture_output=True,
+                          text=True, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    recipe = load_recipe(tmp_path / "configs" / "pets.yaml")
+    columns = sources.Columns(image="image")
+    assert recipe.download == sources.HubSource(kind="hub", repo="me/pets", revision=commit, columns=columns)
+    assert recipe.split == GivenSplit(kind="given", validation="none") and recipe.validate.labels == ("ant", "bee")
 
 
 @pytest.mark.faults

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from .rows import content
+from .rows import aim, content
 
 Word = Literal["stable", "shifted", "drifted"]
 SHIFTED, DRIFTED = 0.1, 0.25
@@ -45,7 +45,7 @@ def profile(rows: pd.DataFrame) -> dict[str, Any]:
     """
     what, count = content(rows), len(rows)
     labels = rows["label"].value_counts().sort_index()
-    missing = {name: int(_absent(rows[name]).sum()) for name in (what, "label")}
+    missing = {name: int(_absent(rows[name]).sum()) for name in (what, aim(rows))}
     found = {
         "rows": count,
         "labels": _counted({str(label): int(number) for label, number in labels.items()}),

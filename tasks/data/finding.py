@@ -12,12 +12,12 @@ import pandas as pd
 
 from configs.image_sources import ImagesSource, TorchvisionSource
 from configs.settings import settings
-from configs.sources import FileSource, HubSource, UrlSource
+from configs.sources import Columns, FileSource, HubSource, UrlSource
 
 from . import archives, fetch
 from .columns import SPLITS
 from .files import DataError
-from .hub_rows import load_hub
+from .hub_rows import load_hub, read_hub
 from .image_files import list_folder, read_images
 from .image_sets import IDX_FILES, read_image_set
 from .intake import Intake
@@ -86,12 +86,25 @@ def _of_hub(name: str, intake: Intake, wish: Wish) -> Found:
     token = None if wish.token is None else intake.secret(wish.token)
     source = replace(source, revision=hub.resolve(repo, source.revision, "dataset", token))
     parts = []
-    for split, (features, table) in load_hub(source, intake)[1].items():
+    loaded = load_hub(replace(source, columns=Columns(image="image")), intake)[1]  # with pictures, if it has some
+    features, table = next(iter(loaded.values()))
+    if pictures := [name for name in table if _holds_pictures(table[name])]:
+        label = next((name for name in (*features, "label") if name in table), None)
+        if label is None:
+            raise DataError(f"{repo}: images without a column of labels; the columns are {list(table.columns)}")
+        source = replace(source, columns=Columns(image=pictures[0], label=label))
+        return Found(source, repo.rpartition("/")[2], rows=read_hub(source, intake), images=intake.images)
+    for split, (features, table) in loaded.items():
         for column, feature in features.items():
             if names := getattr(feature, "names", None):
                 table[column] = table[column].map(dict(enumerate(names)))
         parts.append(table.assign(split=split))
     return Found(source, repo.rpartition("/")[2], table=pd.concat(parts, ignore_index=True))
+
+
+def _holds_pictures(column: pd.Series) -> bool:
+    first = next(iter(column.dropna()), None)
+    return isinstance(first, dict) and first.keys() == {"bytes", "path"}
 
 
 def _of_torchvision(source: TorchvisionSource, intake: Intake) -> Found:

@@ -674,6 +674,17 @@ def test_the_public_tables(datasets: Path, tmp_path: Path, monkeypatch: pytest.M
 PARTS = {"train-00.csv": "a film", "train_01.csv": "b film", "my.dev.csv": "c film", "test/data.csv": "d film"}
 
 
+def test_a_folder_is_no_file(folder: Path, tmp_path: Path) -> None:
+    (folder / "many").mkdir()
+    with pytest.raises(
+        DataError, match=r"many: a folder, not a file; name a file in it, or all of them as many/\*\.csv"
+    ):
+        load_rows(FileSource(kind="file", path="many"), tmp_path)
+    (folder / "none.csv").write_text("text,label\n")
+    with pytest.raises(DataError, match=r"^none\.csv: the source holds no rows"):
+        load_rows(FileSource(kind="file", path="none.csv"), tmp_path)
+
+
 def test_names_of_files_tell_the_split(folder: Path, tmp_path: Path) -> None:
     (folder / "test").mkdir()
     for name, text in PARTS.items():

@@ -13,6 +13,8 @@ class DataError(ValueError):
 
 def check_file(path: Path) -> None:
     """Raise DataError unless the file is there and has a byte."""
+    if path.is_dir():
+        raise DataError(f"{path}: a folder, not a file; name a file in it, or all of them as {path.name}/*.csv")
     if not path.is_file():
         near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*")], 1, 0.5)
         hint = f"did you mean {near[0]}?" if near else "relative paths start at the setting TEMPER_DATA"

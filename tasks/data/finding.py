@@ -88,7 +88,7 @@ def _of_hub(name: str, intake: Intake, wish: Wish) -> Found:
     parts = []
     loaded = load_hub(replace(source, columns=Columns(image="image")), intake)[1]  # with pictures, if it has some
     features, table = next(iter(loaded.values()))
-    if pictures := [name for name in table if _holds_pictures(table[name])]:
+    if pictures := [str(name) for name in table if _holds_pictures(table[name])]:
         label = next((name for name in (*features, "label") if name in table), None)
         if label is None:
             raise DataError(f"{repo}: images without a column of labels; the columns are {list(table.columns)}")

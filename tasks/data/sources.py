@@ -82,7 +82,7 @@ def read_source(source: Source, intake: Intake) -> pd.DataFrame:
             intake.where = f"torchvision {source.name}" + (f" in {source.path}" if source.path else "")
             rows = read_image_set(source, intake)
     if rows.empty:
-        raise DataError("the source holds no rows")
+        raise DataError(f"{intake.where}: the source holds no rows")
     return rows
 
 

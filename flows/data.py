@@ -93,8 +93,10 @@ def _show(found: dict[str, Any]) -> None:
     console = Console(highlight=False)
     raw = found["raw"]
     _print(console, ("stage", "in", "kept", "dropped"), [list(line.values()) for line in found["stages"]])
-    changes = [[step["step"], step["changed"], step["dropped"]] for step in found["steps"]]
-    _print(console, ("step of clean", "texts changed", "rows dropped"), changes)
+    listed = ("rows listed",) if any("listed" in step for step in found["steps"]) else ()
+    changes = [[step["step"], step["changed"], step["dropped"], step.get("listed", "")][: 3 + len(listed)]
+               for step in found["steps"]]  # fmt: skip
+    _print(console, ("step of clean", "texts changed", "rows dropped", *listed), changes)
     if found["warnings"]:
         _print(console, ("does not hold (a warning)", "found"), [list(line.values()) for line in found["warnings"]])
     reasons = [[line["outcome"], line["stage"], line["rows"], f"{line['share']:.2%}"] for line in found["reasons"]]

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from configs.cleaning import Clean
@@ -15,7 +15,8 @@ from tasks.artifact import StageError
 from tasks.data.cleaning import clean_rows
 from tasks.data.expectations import check_rows, label_set
 from tasks.data.files import DataError
-from tasks.data.ledger import conserve
+from tasks.data.leakage import near_copies, reasons
+from tasks.data.ledger import advance, conserve, dropped_rows, flow_of_rows, open_ledger, require_ended
 from tasks.data.rows import with_ids
 from tasks.data.splitting import split_rows
 
@@ -101,6 +102,44 @@ def test_rows_are_conserved(pairs: list[tuple[str, str]]) -> None:
     cleaned = clean_rows(rows, Clean(max_dropped=1.0))
     kept, dropped = cleaned.rows, cleaned.dropped
     conserve(rows["id"], kept["id"], dropped)
+
+
+WORDS = ["alder", "birch", "cedar", "elder", "hazel", "larch"]
+said = st.lists(st.sampled_from(WORDS), min_size=0, max_size=6).map(" ".join) | st.sampled_from(["bad \0", " ", "é"])
+lines = st.tuples(said | st.none(), st.sampled_from(["neg", "pos", "odd", None]), st.sampled_from(["a", "b", "c"]))
+cleanings = st.lists(st.sampled_from(["lowercase", "control", "missing", "contradictions", "duplicates",
+                                      "near_duplicates", {"kind": "length", "min": 9}]), max_size=4)  # fmt: skip
+splits = st.builds(HashSplit, by=st.sampled_from(["row", "group"]), seed=st.integers(0, 5), train=st.just(0.4),
+                   validation=st.just(0.3), test=st.just(0.3), similarity=st.sampled_from([0.5, 0.8]),
+                   near_copies=st.sampled_from(["drop", "report", "keep"]))  # fmt: skip
+
+
+@given(st.lists(lines, min_size=24, max_size=40), st.sets(st.integers(0, 39)), cleanings, splits)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@pytest.mark.faults
+def test_rows_are_conserved_from_the_source_to_the_parts(
+    made: list[tuple[str | None, str | None, str]], quarantined: set[int], steps: list[object], section: HashSplit
+) -> None:
+    """Whatever leaves in quarantine, in cleaning and as a near-copy of a held-out row, the ledger has each row once."""
+    frame = pd.DataFrame(made, columns=["text", "label", "group"], dtype="str").assign(split=None)
+    rows = with_ids(frame.astype({"split": "str"}))
+    gone = dropped_rows(rows[rows.index.isin(quarantined)], "an expectation")
+    stays = rows[~rows["id"].isin(gone["id"])]
+    ledger = advance(open_ledger(rows["id"]), "validate", stays["id"], gone)
+    cleaned = clean_rows(stays, Clean(steps=("missing", *steps), max_dropped=1))  # type: ignore[arg-type]
+    ledger = advance(ledger, "clean", cleaned.rows["id"], cleaned.dropped)
+    left = cleaned.rows
+    try:
+        parts = split_rows(left, section)
+    except DataError:
+        reject()
+    leaks = reasons(near_copies(left, parts, section)) if section.near_copies == "drop" else gone[:0]
+    kept = ~left["id"].isin(leaks["id"])
+    ledger = advance(ledger, "split", left.loc[kept, "id"], leaks, parts=parts[kept])
+    require_ended(ledger, len(rows))
+    assert ledger["number"].tolist() == list(range(1, len(rows) + 1))
+    counts = flow_of_rows(ledger).groupby("stage")["rows"].sum()
+    assert counts.sum() == len(rows) and counts["split"] == len(left)
 
 
 def test_conserve_catches_lost_invented_and_doubled_rows() -> None:

@@ -4,7 +4,7 @@ import json
 import random
 from datetime import UTC, datetime
 from functools import cache
-from itertools import combinations
+from itertools import combinations, count
 from pathlib import Path
 from string import ascii_lowercase
 
@@ -30,7 +30,7 @@ from tasks.data.lookalikes import representatives
 from tasks.data.near import jaccard, shingle
 from tasks.data.rows import read_rows, with_ids
 from tasks.data.sources import load_rows
-from tasks.data.splitting import split_rows
+from tasks.data.splitting import positions, split_rows
 from tasks.store.events import Event, heard_by
 
 WORDS = ["".join(random.Random(n).choices(ascii_lowercase, k=4 + n % 4)) for n in range(400)]
@@ -226,6 +226,25 @@ def test_no_row_moves_when_a_third_is_added(by: str) -> None:
     assert moved <= {("train", "dropped"), ("validation", "dropped")}, "and only what copies a new held-out row"
     shuffled = grown.sample(frac=1, random_state=0)
     assert parts_of(shuffled, section) == after
+
+
+def test_a_new_bridge_moves_no_row_into_another_part() -> None:
+    """train ~ validation, and a new test row ~ validation: the validation row leaves, and so the training row comes
+    back to where its hash has it. No row is ever in two parts, before and after."""
+    section = HashSplit(similarity=0.75, train=0.4, validation=0.3, test=0.3)
+    draws = ("".join(random.Random(number).sample(ascii_lowercase + "01", 28)) for number in count())
+    chains = (rows([text, text[:24], text[:20]]) for text in draws)
+    wanted = [(0.0, 0.3), (0.3, 0.6), (0.6, 1.0)]  # test, validation, train
+    text, bridge, new = next(
+        chain["text"].tolist() for chain in chains
+        if all(low <= at < high for at, (low, high) in zip(positions(chain["text"], 0)[::-1], wanted, strict=True))
+    )  # fmt: skip
+    filler = [f"{a} {b}" for a, b in zip(WORDS[:60], WORDS[60:120], strict=True)]
+    before = parts_of(rows([text, bridge, *filler]), section)
+    after = parts_of(rows([text, bridge, *filler, new]), section)
+    states = [(before[row], after[row]) for row in before]
+    assert states[:2] == [("dropped", "train"), ("validation", "dropped")]
+    assert all(old == now for old, now in states[2:])
 
 
 def test_no_row_moves_on_real_reviews(datasets: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,7 +117,7 @@ def _named(labels: pd.Series, columns: Columns, where: str) -> pd.Series:
             f"{where}: row {odd.index[0] + 1} has the label {odd.iloc[0]!r}, which is not one of the "
             f"{len(names)} in `columns.label_names` ({', '.join(columns.label_names)})"
         )
-    return labels.map(lambda label: names.get(label, label), na_action="ignore")
+    return labels.map(names).astype("str").fillna(labels)
 
 
 def part_of(name: str) -> str:

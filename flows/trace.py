@@ -65,7 +65,7 @@ def find_row(raw: "pd.DataFrame", wanted: str) -> int:
 
     from .way import said
 
-    if wanted.isdecimal() and 1 <= int(wanted) <= len(raw):
+    if wanted.isascii() and wanted.isdecimal() and 1 <= int(wanted) <= len(raw):
         return int(wanted) - 1
     contents = said(raw)
     for fits in _looks(raw["id"], contents, wanted):

@@ -22,7 +22,7 @@ IMAGES = "images.parquet"
 def clean(out: Output, section: Clean, checked: Artifact) -> None:
     """Normalise texts and drop what must not be trained on. Raises DataError, StageError where too little is left."""
     from .data.cleaned import describe
-    from .data.cleaning import clean_rows, require_rest
+    from .data.cleaning import clean_rows, require_rest, require_whole
     from .data.ledger import read_ledger
     from .data.rows import read_rows, unlabelled, write_rows
 
@@ -31,6 +31,7 @@ def clean(out: Output, section: Clean, checked: Artifact) -> None:
     out.summary(describe(cleaned))
     _record(out, cleaned)
     require_rest(cleaned, section)
+    require_whole(cleaned)
     labels = cleaned.rows["label"].nunique()
     if cleaned.rows.empty or (labels < 2 and not unlabelled(raw)):
         raise StageError(f"clean left {len(cleaned.rows)} rows with {labels} label(s); see `clean` in the recipe")

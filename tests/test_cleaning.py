@@ -460,6 +460,32 @@ def test_the_stage_stops_where_too_little_is_left(tmp_path: Path, home: Path) ->
     assert len(pages) == 3 and any("0 of 25 rows kept" in page for page in pages)
 
 
+@pytest.mark.parametrize(
+    ("steps", "line", "message"),
+    [
+        (
+            ["missing", "urls"],
+            "http://t.co/a,pos",
+            r"leaves 1 of 31 rows without a text, such as \w{16}-0; put the step",
+        ),
+        (["unicode"], ",neg", "leaves 1 of 31 rows without a text"),
+        ([], "some text,", "leaves 1 of 31 rows without a label"),
+        (["urls", "missing"], "http://t.co/a,pos", None),
+    ],
+)
+def test_no_row_leaves_without_text_or_label(
+    steps: list[str], line: str, message: str | None, tmp_path: Path, home: Path
+) -> None:
+    """An emptied text would be trained on, or tested, under its label; a missing one would stop a stage behind."""
+    lines = [f"text number {n},{'pos' if n % 2 else 'neg'}" for n in range(30)]
+    section = Clean(steps=tuple(steps))  # type: ignore[arg-type]
+    if message is None:
+        assert len(read_rows(stage(tmp_path, [*lines, line], section) / "data" / "rows.parquet")) == 30
+        return
+    with pytest.raises(DataError, match=message):
+        stage(tmp_path, [*lines, line], section)
+
+
 def test_silence_of_the_recipe_is_not_no_steps() -> None:
     rows = table([" a ", "a", None])
     assert clean_rows(rows, Clean()).rows["text"].tolist() == ["a"]

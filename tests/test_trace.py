@@ -134,6 +134,7 @@ def test_a_row_that_clean_dropped_shows_the_text_that_was_dropped(
         ("completely unlike anything", "rows are numbered from 1 to 66"),
         ("the sane agian", "did you mean 'the same again'?"),
         ("story", "and 52 more"),
+        ("٣", "rows are numbered from 1 to 66"),
     ],
 )
 def test_a_row_that_cannot_be_told_ends_with_code_2(

@@ -74,6 +74,19 @@ def require_rest(cleaned: Cleaned, section: steps.Clean) -> None:
         )
 
 
+def require_whole(cleaned: Cleaned) -> None:
+    """Raise DataError where a row is left without content or label (or target): no stage behind has a use for it."""
+    rows = cleaned.rows
+    for name in (content(rows), aim(rows)):
+        absent = _absent(rows[name])
+        if absent.any():
+            first = rows.loc[absent, "id"].iloc[0]
+            raise DataError(
+                f"cleaning leaves {int(absent.sum()):,} of {len(rows):,} rows without a {name}, such as {first}; put "
+                "the step `missing` into clean.steps, behind those that change texts"
+            )
+
+
 def _require_fit(rows: pd.DataFrame, chosen: tuple[Any, ...]) -> None:
     try:
         steps.Clean(steps=tuple(chosen)).require_fit(content(rows))

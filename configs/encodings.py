@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from .fields import STRICT, Positive, refuse_unread
+from .fields import STRICT, Positive, Share, refuse_unread
 from .models import TokenizerSource
 
 Padding = Literal["longest", "max_length"]
@@ -23,6 +23,8 @@ class GenerativeEncode:
     """Where the tokenizer comes from."""
     max_length: Annotated[int, Field(ge=3)] = 32
     """Longest row in tokens; of a longer one the last tokens are kept."""
+    max_dropped: Share = 0.5
+    """Largest share of the rows that may fall away here (too long, nothing to learn from) before the run stops."""
     padding: Padding = "longest"
     """Pad each batch to its longest row, or every row to max_length."""
     pad_token_id: Annotated[int, Field(ge=0)] | None = None
@@ -75,6 +77,8 @@ class ImageEncode:
     fill the disk; `auto`: an array of up to 8 GiB, else files."""
     normalise: Literal["train", "imagenet", "clip", "none"] | Pixels = "train"
     """Constants: of the training images, ImageNet's, CLIP's, none (pixels 0 to 1), or given ones."""
+    max_dropped: Share = 0.5
+    """Largest share of the rows that may fall away here (what cannot be decoded) before the run stops."""
 
     @model_validator(mode="after")
     def _fitting(self) -> "ImageEncode":
@@ -115,6 +119,8 @@ class DialogueEncode:
     with a Jinja template, whose relative path starts at TEMPER_DATA."""
     max_length: Annotated[int, Field(ge=8)] = 1024
     """Longest row in tokens; of a longer dialogue the oldest turns go, the system turn stays."""
+    max_dropped: Share = 0.5
+    """Largest share of the rows that may fall away here (too long, nothing to learn from) before the run stops."""
     padding: Padding = "longest"
     """Pad each batch to its longest row, or every row to max_length."""
     packing: bool = False
@@ -143,6 +149,8 @@ class Seq2SeqEncode:
     """Longest text in tokens, its end token included; of a longer one the first tokens are kept."""
     max_target: Annotated[int, Field(ge=2)] = 128
     """Longest target in tokens, its end token included; rows with a longer one are dropped."""
+    max_dropped: Share = 0.5
+    """Largest share of the rows that may fall away here (too long, nothing to learn from) before the run stops."""
     padding: Padding = "longest"
     """Pad each batch to its longest row, or every row to max_length."""
 
@@ -157,6 +165,8 @@ class RegressionEncode:
     """Where the tokenizer comes from."""
     max_length: Annotated[int, Field(ge=3)] = 512
     """Longest row in tokens, special tokens included; of a longer text the first tokens are kept."""
+    max_dropped: Share = 0.5
+    """Largest share of the rows that may fall away here (too long, nothing to learn from) before the run stops."""
     padding: Padding = "longest"
     """Pad each batch to its longest row, or every row to max_length."""
 
@@ -171,6 +181,8 @@ class MaskedEncode:
     """Where the tokenizer comes from; it needs a mask token."""
     max_length: Annotated[int, Field(ge=3)] = 512
     """Longest row in tokens, special tokens included; of a longer text the first tokens are kept."""
+    max_dropped: Share = 0.5
+    """Largest share of the rows that may fall away here (too long, nothing to learn from) before the run stops."""
     padding: Padding = "longest"
     """Pad each batch to its longest row, or every row to max_length."""
     share: Annotated[float, Field(gt=0, lt=1)] = 0.15

@@ -62,6 +62,8 @@ def encode(out: Output, section: Encode, splits: Artifact) -> None:
             ids, dropped, about = _encode_texts(out, section, tables, labels)
         case Seq2SeqEncode() | RegressionEncode() | MaskedEncode():
             ids, dropped, about = _encode_aims(out, section, tables)
+    if len(dropped):
+        out.say(_require_rest(section, {part: len(table) for part, table in tables.items()}, ids, dropped))
     kept = pd.Series([row for part in PARTS for row in dict.fromkeys(ids[part])], dtype="str")
     ledger = out.rows("encode", read_ledger(splits.file("ledger.parquet")), kept, dropped)
     out.summary(f"{about}\n\n{describe_flow(ledger)}")
@@ -71,6 +73,22 @@ def encode(out: Output, section: Encode, splits: Artifact) -> None:
 Tables = dict[str, "pd.DataFrame"]
 Kept = tuple[dict[str, list[str]], "pd.DataFrame", str]
 """Ids of the rows of each part, the dropped rows with their reasons, and a page about both."""
+
+
+def _require_rest(section: Encode, before: dict[str, int], ids: dict[str, list[str]], dropped: "pd.DataFrame") -> str:
+    """What falls away, in words. Raises DataError where that is a whole part, or more than the recipe allows."""
+    counts = dropped["reason"].value_counts()
+    told = ", ".join(f"{reason}: {count:,}" for reason, count in counts.items())
+    for part, count in before.items():
+        if count and not ids[part]:
+            raise DataError(f"no {part} row is left to encode ({told}); change `encode`, or drop such rows in `clean`")
+    share, limit = len(dropped) / sum(before.values()), getattr(section, "max_dropped", 1.0)
+    if share > limit:
+        raise DataError(
+            f"encode would drop {share:.0%} of {sum(before.values()):,} rows ({told}), more than `encode.max_dropped` "
+            f"{limit:g}; change `encode` or raise it"
+        )
+    return f"{len(dropped):,} rows fall away ({told})"
 
 
 def _encode_texts(out: Output, section: GenerativeEncode | ClassifierEncode, tables: Tables, labels: list[str]) -> Kept:

@@ -13,9 +13,11 @@ import pytest
 from configs.cleaning import Clean
 from configs.encodings import DialogueEncode, HotelTable
 from configs.expectations import Validate
+from configs.load import load_recipe
 from configs.models import LocalModel, LocalTokenizer, RegisteredModel, RegisteredTokenizer, TrainedTokenizer
 from configs.sources import Columns, CrosswozSource, EmbeddedSource, FileSource, holds
 from configs.splitting import GivenSplit, HashSplit
+from flows.spine import perform_until
 from tasks.artifact import StageError
 from tasks.data.cleaning import clean_rows
 from tasks.data.expectations import check_rows
@@ -30,6 +32,7 @@ from tasks.data.verdicts import rows_under
 from tasks.store.events import Event
 from tasks.store.pins import pin
 
+ROOT = Path(__file__).resolve().parent.parent
 OPENAI = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
 SHAREGPT = [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "hello"}]
 TALKS = FileSource(kind="file", path="talks.jsonl", columns=Columns(messages="chat"))
@@ -153,6 +156,29 @@ def test_crosswoz_becomes_rows_with_groups_and_counted_fates(
     assert rows["group"].notna().all() and rows["group"].nunique() < len(rows)
     (counted,) = intake.notes
     assert sum(int(number.replace(",", "")) for number in re.findall(r"[\d,]*\d", counted)) == 16_934
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (["encode.max_length=60"], r"no train row is left to encode \(too long: 40\); change `encode`"),
+        (["encode.max_length=300"], r"no validation row is left to encode \(too long: 28\)"),
+        (["encode.max_length=310", "encode.max_dropped=0.1"],
+         r"encode would drop \d+% of 40 rows \(too long: \d+\), more than `encode.max_dropped` 0.1"),
+        (["encode.max_length=310"], None),
+    ],
+)  # fmt: skip
+def test_a_run_ends_where_too_many_rows_leave_nothing_to_learn(
+    changes: list[str], message: str | None, heard: list[Event]
+) -> None:
+    recipe = load_recipe(ROOT / "configs" / "hotel_demo.yaml", changes)
+    if message:
+        with pytest.raises(DataError, match=message):
+            perform_until(recipe, "encode")
+        return
+    perform_until(recipe, "encode")
+    told = [event.text for event in heard if event.stage == "encode" and event.kind == "note"]
+    assert len(told) == 1 and re.fullmatch(r"\d+ rows fall away \(too long: \d+\)", told[0])
 
 
 def test_a_model_that_is_not_registered_is_named(home: Path) -> None:

@@ -114,9 +114,10 @@ def _print(console: Any, header: tuple[str, ...], rows: list[list[Any]]) -> None
     from rich.table import Table
     from rich.text import Text
 
+    words = ("found", *(() if header[0] == "stage" else ("in",)))
     table = Table(box=None, pad_edge=False, header_style="bold")
     for number, name in enumerate(header):
-        table.add_column(name, justify="left" if number == 0 or (name == "in" and header[0] != "stage") else "right")
+        table.add_column(name, justify="left" if number == 0 or name in words else "right")
     for row in rows:
         table.add_row(*(Text(f"{cell:,}" if isinstance(cell, int) else str(cell)) for cell in row))
     console.print(table)

@@ -184,8 +184,11 @@ def test_given_splits_and_their_faults() -> None:
         split_rows(rows, GivenSplit(kind="given", validation="none"))
     with pytest.raises(DataError, match="no row falls into validation"):
         split_rows(rows[rows["split"] != "validation"], GivenSplit(kind="given"))
-    with pytest.raises(DataError, match="have no given split"):
-        split_rows(many(9), GivenSplit(kind="given"))
+    with pytest.raises(DataError, match="no row falls into test; the source lacks it; name it in the source"):
+        split_rows(rows[rows["split"] != "test"], GivenSplit(kind="given"))
+    some = rows.assign(split=rows["split"].where(rows["text"] != "b"))
+    with pytest.raises(DataError, match=rf"1 of 3 rows have no given split, such as {rows['id'][1]}; set"):
+        split_rows(some, GivenSplit(kind="given"))
 
 
 def test_a_failing_validation_leaves_nothing_but_its_report(tmp_path: Path, home: Path) -> None:

@@ -35,14 +35,16 @@ def require_parts(parts: pd.Series, section: Split) -> None:
     wanted = [part for part in PARTS if part != "validation" or section.validation not in (0, "none")]
     for part in wanted:
         if not (parts == part).any():
-            raise DataError(f"no row falls into {part}; {_mend(section)}")
+            raise DataError(f"no row falls into {part}; {_mend(section, part)}")
     odd = sorted(set(parts.unique()) - set(wanted))
     if odd:
         raise DataError(f"the source has {odd[0]} rows, but the recipe wants none; set split.validation: given")
 
 
-def _mend(section: Split) -> str:
+def _mend(section: Split, part: str) -> str:
     match section:
+        case GivenSplit() if part != "validation":
+            return "the source lacks it; name it in the source or use split.kind: hash"
         case GivenSplit():
             return "the source lacks it (split.validation: none, or a share of the training rows; or split.kind: hash)"
         case TimeSplit():
@@ -70,8 +72,10 @@ def _column(rows: pd.DataFrame, name: str, kind: str) -> pd.Series:
 def _given(rows: pd.DataFrame, section: GivenSplit) -> pd.Series:
     missing = int(rows["split"].isna().sum())
     if missing:
+        first = rows.loc[rows["split"].isna(), "id"].iloc[0]
         raise DataError(
-            f"{missing} of {len(rows)} rows have no given split; set `columns.split` or use split.kind: hash"
+            f"{missing} of {len(rows)} rows have no given split, such as {first}; set `columns.split`, mend the source "
+            "or use split.kind: hash"
         )
     if isinstance(section.validation, str):
         return rows["split"]

@@ -45,9 +45,9 @@ class Phase:
     learning_rate: Annotated[float, Field(gt=0)] | None = None
     """Peak learning rate of new weights."""
     pretrained_rate: NotNegative = 0.1
-    """Factor on the rate of weights that were loaded; 0 leaves them where they are."""
+    """Factor on the rate of weights that were loaded; 0 freezes them."""
     rates: dict[str, NotNegative] = Field(default_factory=dict)
-    """Peak learning rates of parts by name, before anything else; the first that fits counts."""
+    """Peak learning rates of parts by name, before anything else; the first that fits counts, and 0 freezes."""
     optimizer: Optimizer | None = None
     """The optimiser; its moments begin anew in each phase."""
     schedule: Schedule | None = None

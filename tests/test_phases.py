@@ -200,6 +200,20 @@ def test_rates_reach_the_optimiser_and_zero_leaves_weights_in_place(tmp_path: Pa
     assert "net.0.weight" in fitted.audits[0].still, "the audit tells what a rate of 0 left in place"
 
 
+def test_a_rate_of_zero_freezes_batch_norms_too(tmp_path: Path) -> None:
+    """The fourth way of freezing: neither weights nor statistics move, and the audit holds both."""
+    after, fitted, _ = train(tmp_path, section(Phase(rates={"0": 0.0, "1": 0.0})))
+    before = net(section()).state_dict()
+    frozen = [name for name in before if name.startswith(("net.0.", "net.1."))]
+    assert len(frozen) == 7 and all(torch.equal(after[name], before[name]) for name in frozen)
+    assert set(frozen) <= set(fitted.audits[0].still)
+    assert "net.5.running_mean" in fitted.audits[0].moved
+    every = plan_phases(section(Phase(pretrained_rate=0.0)), IMAGES.layout(net(section())))[0]
+    assert every.trained == {"net.12.weight", "net.12.bias"}
+    with pytest.raises(DataError, match="leaves nothing to train"):
+        plan_phases(section(Phase(rates={"*": 0.0})), IMAGES.layout(net(section())))
+
+
 def test_only_the_head_moves_then_everything(tmp_path: Path) -> None:
     how = section(HEAD, ALL)
     start = net(how).state_dict()

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from ..data.files import DataError
 
 REFUSED = "more than 1 value per channel"
-"""What torch says in such a case, which depends on the size of the images and of the maps that the net makes of them."""
+"""What torch says in such a case. It depends on the size of the images, too, and of the maps the net makes of them."""
 
 
 def require_company(

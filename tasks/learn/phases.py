@@ -71,15 +71,16 @@ def _plan(section: Train, phase: Phase, number: int, layout: Layout) -> Plan:
         case members:
             trained = _members(members, layout, f"{where}.trainable")
     trained -= _members(phase.freeze, layout, f"{where}.freeze")
-    if not trained:
-        headless = ": this model has no head of its own" if phase.trainable == "head" and not layout.head else ""
-        raise DataError(f"{where} leaves nothing to train{headless}")
     chosen = {pattern: _members((pattern,), layout, f"{where}.rates") for pattern in phase.rates}
     rates = {}
     for name in layout.shown:
         loaded = layout.fresh and name not in layout.fresh
         rate = own.learning_rate * (phase.pretrained_rate if loaded else 1)
         rates[name] = next((phase.rates[pattern] for pattern, some in chosen.items() if name in some), rate)
+    trained -= {name for name in trained if not rates[name]}  # else the statistics of their batch norms would move
+    if not trained:
+        headless = ": this model has no head of its own" if phase.trainable == "head" and not layout.head else ""
+        raise DataError(f"{where} leaves nothing to train{headless}")
     return Plan(own, frozenset(trained), rates)
 
 

@@ -14,6 +14,7 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 
+from configs.load import load_recipe
 from tasks.data import lettering as letters
 from tasks.data.lettering import columns, drawable, lettering, shorten, spell
 from tasks.learn.curves import draw_curves
@@ -30,6 +31,8 @@ from tasks.learn.pictures import (
 
 CHINESE = list("零一二三四五六七八九十百千万亿")
 FONT = "Planted Sans"
+PACKAGES = letters.PACKAGES
+"""Those that are really searched."""
 
 
 @pytest.fixture(autouse=True)
@@ -107,6 +110,21 @@ def draw_all(labels: list[str], folder: Path) -> list[bytes]:
     draw_answers(answers(3, len(labels)), labels, folder / "c.png")
     draw_answers(answers(1, len(labels), f"{labels[0]} und so weiter {labels[-1]} " * 90), labels, folder / "d.png")
     return [(folder / f"{name}.png").read_bytes() for name in "abcd"]
+
+
+def test_the_package_that_temper_asks_for_has_the_recipes_characters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = load_recipe(Path(__file__).parent.parent / "configs" / "chinese_mnist_cnn.yaml")
+    labels = [str(label) for label in recipe.validate.labels or ()]
+    with lettering(labels):
+        plain = draw_all(drawable(labels), tmp_path)
+        assert spell(labels[0]) == "U+96F6"
+    monkeypatch.setattr(letters, "PACKAGES", PACKAGES)
+    letters._font_of.cache_clear()
+    with lettering(labels):
+        assert drawable(labels) == labels == CHINESE
+        assert all(one != other for one, other in zip(draw_all(labels, tmp_path), plain, strict=True))
 
 
 def test_without_a_font_labels_are_code_points(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

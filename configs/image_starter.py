@@ -4,14 +4,21 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from .image_sources import ImagesSource, TorchvisionSource
-from .remarks import above, counted, flow, plain, rounded
+from .remarks import Lines, above, choice, counted, fair_metric, flow, label_lines, opening, plain, recipe_text, rounded
 from .sources import HubSource
 from .splitting import GivenSplit, HashSplit
 from .starter import placed
 
+Kind = Literal["small", "pretrained"]
 LARGEST = 64  # pixels a side of a net with new weights on a CPU; more is for a person to ask for
+WARNING: dict[Kind, str] = {
+    "small": """# Runs offline, on a CPU, with new weights: it shows that all fits, not what a good model can do.
+# `temper init --kind classifier` writes one that starts from ImageNet's weights.""",
+    "pretrained": "# Downloads ImageNet's weights at the first run.",
+}
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,7 @@ class ImageStarter:
     path: str
     source: ImagesSource | TorchvisionSource | HubSource
     facts: ImageFacts
+    kind: Kind = "small"
 
     @property
     def size(self) -> int:
@@ -50,15 +58,15 @@ class ImageStarter:
 
     @property
     def metric(self) -> str:
-        """Accuracy flatters a model that forgets a rare label."""
-        counts = self.facts.labels.values()
-        return "macro_f1" if min(counts) * 2 * len(counts) < sum(counts) else "accuracy"
+        """The score to choose and to promote by."""
+        return fair_metric(self.facts.labels)
 
     def seen(self) -> dict[str, str]:
         """What was seen, in words."""
         facts = self.facts
         low, middle, high = facts.sides
-        how = f"as given: {counted(facts.parts)}" if facts.parts else "by a hash of the image, per label"
+        by = "group" if isinstance(facts.split, HashSplit) and facts.split.by == "group" else "image, per label"
+        how = f"as given: {counted(facts.parts)}" if facts.parts else f"by a hash of the {by}"
         sides = f"{low} pixels" if low == high else f"{low} to {high} pixels, half of them up to {middle}"
         return {
             "images": f"{facts.rows:,}, {'grey' if facts.grey else 'coloured'}",
@@ -71,20 +79,15 @@ class ImageStarter:
     def text(self) -> str:
         """The recipe."""
         sections = [self._download, self._validate, self._split, self._encode, self._train, self._register]
-        blocks = ["\n".join(f"{line}  # {said}" if said else line for line, said in part()) for part in sections]
-        return "\n\n".join(["\n".join(self._opening()), *blocks]) + "\n"
+        return recipe_text(self._opening(), sections)
 
     def _opening(self) -> Iterator[str]:
-        labels = [f"`{plain(name)}`" for name in self.facts.labels]
-        which = f"{', '.join(labels[:-1])} or {labels[-1]}" if len(labels) < 6 else f"one of {len(labels)} labels"
-        yield f"# A small CNN learns, from the {self.facts.rows:,} images of {plain(self.path)}, to tell {which}."
-        yield f"#\n#   temper run {plain(str(self.output))}\n#"
-        yield "# Written by `temper init`, which looked at the images: read the remarks, mend what is wrong."
-        yield """# Runs offline, on a CPU, with new weights: it shows that all fits, not what a good model can do.
-# For a pretrained one put in what the remarks behind `size`, `normalise` and `model` name."""
-        yield f"name: {self.name}"
+        net = "A small CNN" if self.kind == "small" else "ResNet-18, from ImageNet's weights,"
+        rows = f"from the {self.facts.rows:,} images of {plain(self.path)},"
+        what = f"{net} learns, {rows} to tell {choice(self.facts.labels)}."
+        return opening(what, str(self.output), WARNING[self.kind], self.name)
 
-    def _download(self) -> Iterator[tuple[str, str]]:
+    def _download(self) -> Lines:
         source = self.source
         yield "download:", ""
         if isinstance(source, TorchvisionSource):
@@ -107,10 +110,10 @@ class ImageStarter:
         if source.split_folders:
             yield "  split_folders: true", "folders called train, val or test give the split"
 
-    def _validate(self) -> Iterator[tuple[str, str]]:
+    def _validate(self) -> Lines:
         facts = self.facts
         yield "validate:", "a run stops where the rows break one of these"
-        yield f"  labels: {flow(list(facts.labels))}", f"in the order of class ids; {counted(facts.labels)}"
+        yield from label_lines(facts.labels)
         yield f"  min_rows: {rounded(0.9 * facts.rows, math.floor)}", f"it has {facts.rows:,}"
         yield f"  max_missing: {above(facts.missing)}", f"found {facts.missing:.2%} without a label"
         yield f"  max_duplicates: {above(facts.duplicates)}", f"found {facts.duplicates:.2%}"
@@ -118,29 +121,30 @@ class ImageStarter:
         if worst > 20:
             yield f"  max_imbalance: {rounded(1.5 * worst, math.ceil)}", f"found {worst:.1f}"
 
-    def _split(self) -> Iterator[tuple[str, str]]:
+    def _split(self) -> Lines:
         yield "split:", self.seen()["split"]
         yield f"  kind: {self.facts.split.kind}", ""
         if isinstance(self.facts.split, GivenSplit):
             yield f"  validation: {self.facts.split.validation}", ""
+        elif self.facts.split.by == "group":
+            yield "  by: group", "what the pattern calls a group stays together"
+        elif self.facts.split.exact:
+            yield "  exact: true", "few images: without it a label may lack a part"
 
-    def _encode(self) -> Iterator[tuple[str, str]]:
+    def _encode(self) -> Lines:
         yield "encode:\n  kind: image", ""
-        yield f"  mode: {'L' if self.facts.grey else 'RGB'}", "RGB for a pretrained model" if self.facts.grey else ""
-        yield f"  size: {self.size}", f"224 for a pretrained model; {self.seen()['side']}"
-        yield "  # normalise: imagenet", "for a pretrained model; when absent, by the training images"
+        if self.kind == "pretrained":
+            yield "  mode: RGB\n  size: 224\n  resize: 256\n  normalise: imagenet", "as its weights expect"
+            return
+        yield f"  mode: {'L' if self.facts.grey else 'RGB'}", ""
+        yield f"  size: {self.size}", self.seen()["side"]
 
-    def _train(self) -> Iterator[tuple[str, str]]:
+    def _train(self) -> Lines:
         rows = self.facts.parts.get("train") or round(0.8 * self.facts.rows)
         batch = 16 if rows < 2000 else 64
         steps = math.ceil(rows / batch)
-        channels = [16, 32, 64] if self.size >= 16 else [16, 32]
-        net = f"{{kind: cnn, channels: {channels}, padding: same, batch_norm: true, dense: [128], dropout: 0.2}}"
         yield "train:", ""
-        yield f"  model: {net}", "or {kind: torchvision, name: resnet18, weights: DEFAULT}"
-        yield "  optimizer: {kind: adam}\n  learning_rate: 1e-3", "1e-4 for a pretrained model"
-        yield "  schedule: cosine", ""
-        yield f"  epochs: {8 if rows < 20_000 else 3}", ""
+        yield from self._pretrained() if self.kind == "pretrained" else self._small(rows)
         yield f"  batch_size: {batch}", f"{steps:,} steps an epoch"
         yield f"  logging_steps: {max(1, min(steps, 500) // 4)}", ""
         yield f"  eval_steps: {min(steps, 500)}", ""
@@ -148,7 +152,22 @@ class ImageStarter:
         if self.metric != "accuracy" and validated:
             yield f"  metric: {self.metric}", "accuracy would forgive a model that forgets the rarest label"
 
-    def _register(self) -> Iterator[tuple[str, str]]:
+    def _small(self, rows: int) -> Lines:
+        channels = [16, 32, 64] if self.size >= 16 else [16, 32]
+        net = f"{{kind: cnn, channels: {channels}, padding: same, batch_norm: true, dense: [128], dropout: 0.2}}"
+        yield f"  model: {net}", ""
+        yield "  optimizer: {kind: adam}\n  learning_rate: 1e-3\n  schedule: cosine", ""
+        yield f"  epochs: {8 if rows < 20_000 else 3}", ""
+
+    def _pretrained(self) -> Lines:
+        yield "  model: {kind: torchvision, name: resnet18, weights: DEFAULT}", ""
+        yield "  augment:\n  - kind: random_resized_crop", ""
+        yield "  - kind: horizontal_flip", "only where left and right mean the same: not for letters"
+        yield "  optimizer: {kind: sgd, momentum: 0.9}\n  learning_rate: 1e-2", ""
+        yield "  phases:\n  - {trainable: head, epochs: 3}", "the new layer first"
+        yield "  - {epochs: 5, schedule: cosine}", "then all, loaded weights at a tenth of the rate"
+
+    def _register(self) -> Lines:
         yield "register:", ""
         yield f"  model: {self.name.replace('_', '-')}", "its name in the registry"
         if self.metric != "accuracy":

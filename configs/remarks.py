@@ -2,12 +2,50 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
 
 NO_WORDS = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
+Lines = Iterator[tuple[str, str]]
+"""Lines of YAML, each with the remark behind it."""
+
+
+def recipe_text(opening: Iterable[str], sections: Iterable[Callable[[], Lines]]) -> str:
+    """A recipe: its opening comment and name, and an empty line before each section."""
+    blocks = ["\n".join(f"{line}  # {said}" if said else line for line, said in part()) for part in sections]
+    return "\n\n".join(["\n".join(opening), *blocks]) + "\n"
+
+
+def opening(what: str, output: str, warning: str, name: str) -> Iterator[str]:
+    """The comment above a recipe, and its name."""
+    yield f"# {what}"
+    yield f"#\n#   temper run {plain(output)}\n#"
+    yield "# Written by `temper init`, which looked at the data and guessed: read the remarks, mend what is wrong."
+    yield warning
+    yield f"name: {name}"
+
+
+def label_lines(labels: Mapping[str, int]) -> Lines:
+    """`validate.labels`, on one line where they fit."""
+    if len(flow(list(labels))) < 80:
+        yield f"  labels: {flow(list(labels))}", f"in the order of class ids; {counted(labels)}"
+    else:
+        yield "  labels:", "in the order of class ids; rows behind each"
+        yield from ((f"  - {flow(label)}", f"{count:,}") for label, count in labels.items())
+
+
+def choice(labels: Iterable[str]) -> str:
+    """What a model chooses from."""
+    named = [f"`{plain(name)}`" for name in labels]
+    return f"{', '.join(named[:-1])} or {named[-1]}" if len(named) < 6 else f"one of {len(named)} labels"
+
+
+def fair_metric(labels: Mapping[str, int]) -> str:
+    """Accuracy flatters a model that forgets a rare label."""
+    counts = labels.values()
+    return "macro_f1" if min(counts) * 2 * len(counts) < sum(counts) else "accuracy"
 
 
 def counted(counts: Mapping[str, int]) -> str:

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from .remarks import above, counted, flow, plain, rounded
+from .remarks import Lines, above, choice, counted, fair_metric, flow, label_lines, opening, plain, recipe_text, rounded
 from .sources import Columns, FileSource, HubSource, UrlSource
 from .splitting import GivenSplit, HashSplit
 
@@ -76,9 +76,8 @@ class Starter:
 
     @property
     def metric(self) -> str:
-        """Accuracy flatters a model that forgets a rare label."""
-        counts = self.facts.labels.values()
-        return "macro_f1" if min(counts) * 2 * len(counts) < sum(counts) else "accuracy"
+        """The score to choose and to promote by."""
+        return fair_metric(self.facts.labels)
 
     def seen(self) -> dict[str, str]:
         """What was seen, in words."""
@@ -103,21 +102,17 @@ class Starter:
     def text(self) -> str:
         """The recipe."""
         sections = [self._download, self._validate, self._clean, self._split, self._encode, self._train, self._register]
-        blocks = ["\n".join(f"{line}  # {said}" if said else line for line, said in part()) for part in sections]
-        return "\n\n".join(["\n".join(self._opening()), *blocks]) + "\n"
+        return recipe_text(self._opening(), sections)
 
     def _opening(self) -> Iterator[str]:
-        labels = [f"`{plain(name)}`" for name in self.facts.labels]
-        which = f"{', '.join(labels[:-1])} or {labels[-1]}" if len(labels) < 6 else f"one of {len(labels)} labels"
         rows = f"from the {self.facts.rows:,} rows of {plain(Path(self.path).name)},"
         who, does = ("A small GPT-2", "write") if self.kind == "generative" else (self.repo, "tell")
-        yield f"# {who} learns, {rows} to {does} {which}{' after a text' if does == 'write' else ''}."
-        yield f"#\n#   temper run {plain(str(self.output))}\n#"
-        yield "# Written by `temper init`, which looked at the file and guessed: read the remarks, mend what is wrong."
-        yield WARNING[self.kind]
-        yield f"name: {self.name}"
+        what = (
+            f"{who} learns, {rows} to {does} {choice(self.facts.labels)}{' after a text' if does == 'write' else ''}."
+        )
+        return opening(what, str(self.output), WARNING[self.kind], self.name)
 
-    def _download(self) -> Iterator[tuple[str, str]]:
+    def _download(self) -> Lines:
         source, columns, why = self.source, self.facts.columns, self.facts.why
         yield "download:", ""
         yield from placed(source, self.path)
@@ -134,21 +129,17 @@ class Starter:
         if columns.split and not isinstance(source, HubSource):
             yield f"    split: {flow(columns.split)}", "its values name the parts"
 
-    def _validate(self) -> Iterator[tuple[str, str]]:
-        facts, labels = self.facts, self.facts.labels
+    def _validate(self) -> Lines:
+        facts = self.facts
         yield "validate:", "a run stops where the rows break one of these"
-        if len(flow(list(labels))) < 80:
-            yield f"  labels: {flow(list(labels))}", f"in the order of class ids; {counted(labels)}"
-        else:
-            yield "  labels:", "in the order of class ids; rows behind each"
-            yield from ((f"  - {flow(label)}", f"{count:,}") for label, count in labels.items())
+        yield from label_lines(facts.labels)
         yield f"  min_rows: {rounded(0.9 * facts.rows, math.floor)}", f"it has {facts.rows:,}"
         most = f"half the texts have {facts.chars[50]:,} or fewer, the longest {facts.chars[100]:,}"
         yield f"  max_chars: {rounded(2 * facts.chars[100], math.ceil)}", most
         yield f"  max_missing: {above(facts.missing)}", f"found {facts.missing:.2%}"
         yield f"  max_duplicates: {above(facts.duplicates)}", f"found {facts.duplicates:.2%}"
 
-    def _clean(self) -> Iterator[tuple[str, str]]:
+    def _clean(self) -> Lines:
         yield "clean:", self.seen()["clean"]
         yield "  steps:", "in this order; more: html, control, urls, near_duplicates, label_errors, …"
         yield "  - unicode", ""
@@ -157,7 +148,7 @@ class Starter:
         yield "  - contradictions", "the same text under two labels: none is kept"
         yield "  - duplicates", ""
 
-    def _split(self) -> Iterator[tuple[str, str]]:
+    def _split(self) -> Lines:
         yield "split:", self.seen()["split"]
         yield f"  kind: {self.facts.split.kind}", ""
         if isinstance(self.facts.split, GivenSplit):
@@ -165,7 +156,7 @@ class Starter:
         elif self.facts.split.exact:
             yield "  exact: true", "few rows: without it a label would lack a part"
 
-    def _encode(self) -> Iterator[tuple[str, str]]:
+    def _encode(self) -> Lines:
         hub = f"{{kind: hub, repo: {self.repo}}}"
         yield f"encode:\n  kind: {self.kind}", ""
         if self.kind == "generative":
@@ -178,7 +169,7 @@ class Starter:
         if self.kind == "generative" and (words := label_words(list(self.facts.labels))):
             yield f"  label_words: {flow(words)}", "labels that begin alike need words that do not"
 
-    def _train(self) -> Iterator[tuple[str, str]]:
+    def _train(self) -> Lines:
         rows, fresh, hub = self.facts.parts["train"], self.kind == "generative", f"{{kind: hub, repo: {self.repo}}}"
         steps = math.ceil(rows / 16)
         yield "train:", ""
@@ -197,14 +188,14 @@ class Starter:
         if self.metric != "accuracy" and self.facts.parts["validation"]:
             yield f"  metric: {self.metric}", "accuracy would forgive a model that forgets the rarest label"
 
-    def _register(self) -> Iterator[tuple[str, str]]:
+    def _register(self) -> Lines:
         yield "register:", ""
         yield f"  model: {self.name.replace('_', '-')}", "its name in the registry"
         if self.metric != "accuracy":
             yield f"  metric: {self.metric}", ""
 
 
-def placed(source: Any, path: str) -> Iterator[tuple[str, str]]:
+def placed(source: Any, path: str) -> Lines:
     """Where a source is: kind and place."""
     yield f"  kind: {source.kind}", ""
     if isinstance(source, HubSource):
@@ -222,7 +213,7 @@ def placed(source: Any, path: str) -> Iterator[tuple[str, str]]:
         yield f"  token: {flow(source.token)}", "the name of the token, which stands in the environment"
 
 
-def _reading(source: FileSource | UrlSource) -> Iterator[tuple[str, str]]:
+def _reading(source: FileSource | UrlSource) -> Lines:
     if source.member:
         yield f"  member: {flow(source.member)}", "the table in the archive"
     if source.format:

@@ -25,6 +25,11 @@ DATA = (
     "one, hub:OWNER/NAME, or torchvision:NAME."
 )
 
+KIND = (
+    "generative: a small new model writes the label (the default for texts). classifier: a pretrained model has a head "
+    "that chooses it; images get a small new net without it."
+)
+
 
 def command(
     data: Annotated[str, typer.Argument(metavar="DATA", help=DATA)],
@@ -33,9 +38,7 @@ def command(
     ] = None,
     text: Annotated[str | None, typer.Option(metavar="COL", help="Column of the texts; else guessed.")] = None,
     label: Annotated[str | None, typer.Option(metavar="COL", help="Column of the labels; else guessed.")] = None,
-    kind: Annotated[
-        Kind, typer.Option(help="The model writes the label, or has a head that chooses it.")
-    ] = "generative",
+    kind: Annotated[Kind | None, typer.Option(help=KIND)] = None,
     pattern: Annotated[
         str | None, typer.Option(metavar="REGEX", help="Of images: what in a path is the class, as (?P<label>…).")
     ] = None,
@@ -47,8 +50,8 @@ def command(
     """Look at data and write a starter recipe whose remarks say what was seen and what to change.
 
     Of a table guesses the columns of text, label and split, counts the labels, measures lengths, gaps and
-    repetitions, and sets the recipe by them. A generative recipe runs at once, offline, with a small new model; a
-    classifier's downloads a pretrained one. Of images looks at folders, labels, parts, sizes and modes. Of an
+    repetitions, and sets the recipe by them; of images looks at folders, labels, parts, sizes and modes. The recipe
+    runs at once, offline, with a small new model; with --kind classifier it downloads a pretrained one. Of an
     address takes the checksum, of a data set of the Hub the commit. Writes over no file and does not touch the data.
 
     Examples: `temper init reviews.csv --label stars` writes configs/reviews.yaml, `temper init photographs.zip`
@@ -84,7 +87,7 @@ def command(
 def prepare(
     data: str | Path,
     output: Path,
-    kind: Kind,
+    kind: Kind | None,
     *,
     text: str | None = None,
     label: str | None = None,
@@ -97,6 +100,7 @@ def prepare(
     from configs.image_starter import ImageStarter
     from configs.settings import settings
     from configs.starter import Starter
+    from tasks.data.files import DataError
     from tasks.data.finding import Wish, find
     from tasks.data.intake import Intake
     from tasks.data.looking import look
@@ -111,10 +115,13 @@ def prepare(
         name, path = slug(output.stem), source_path(place) if local else found.called
         if found.rows is not None and found.images is not None:
             facts = look_at_images(found.rows, found.images, str(data))
-            return ImageStarter(name, output, path, found.source, facts), found.notes
+            if text or label or kind == "generative":
+                raise DataError(f"{data}: images have no columns and no kind generative; take those options away")
+            start: Literal["small", "pretrained"] = "small" if kind is None else "pretrained"
+            return ImageStarter(name, output, path, found.source, facts, start), found.notes
     assert found.table is not None
     seen = look(found.table, str(data), text, label)
-    return Starter(name, output, path, found.source, seen, kind, token_lengths(seen.texts)), found.notes
+    return Starter(name, output, path, found.source, seen, kind or "generative", token_lengths(seen.texts)), found.notes
 
 
 def stem(data: str) -> str:

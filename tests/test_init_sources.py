@@ -18,11 +18,12 @@ from test_image_sources import digits
 from test_init import carried_through, rows, starter, temper
 
 from configs import sources
+from configs.backbones import Torchvision
 from configs.image_sources import ImagesSource, TorchvisionSource
 from configs.load import load_recipe
 from configs.schema import Recipe
-from configs.splitting import GivenSplit
-from flows.init import prepare, stem
+from configs.splitting import GivenSplit, HashSplit
+from flows.init import Kind, prepare, stem
 from tasks.data.cleaning import clean_rows
 from tasks.data.expectations import check_rows
 from tasks.data.files import DataError
@@ -58,8 +59,8 @@ def laid(folder: Path, files: dict[str, bytes]) -> Path:
     return folder
 
 
-def made(data: str | Path, tmp_path: Path, wish: Wish | None = None) -> tuple[Recipe, str]:
-    written, _ = prepare(data, tmp_path / "starter.yaml", "generative", wish=wish)
+def made(data: str | Path, tmp_path: Path, wish: Wish | None = None, kind: Kind | None = None) -> tuple[Recipe, str]:
+    written, _ = prepare(data, tmp_path / "starter.yaml", kind, wish=wish)
     (tmp_path / "starter.yaml").write_text(written.text(), encoding="utf-8")
     return load_recipe(tmp_path / "starter.yaml"), written.text()
 
@@ -79,7 +80,7 @@ def test_a_folder_of_images_by_class(tmp_path: Path) -> None:
     assert recipe.download == ImagesSource(kind="images", path="pets")
     assert recipe.validate.labels == ("ant", "bee") and len(held(recipe, tmp_path)) == 40
     assert text.startswith("# A small CNN learns, from the 40 images of pets, to tell `ant` or `bee`.")
-    assert "size: 10  # 224 for a pretrained model; 10 pixels on the shorter side" in text and "mode: RGB" in text
+    assert "size: 10  # 10 pixels on the shorter side" in text and "mode: RGB" in text
     assert made(place, tmp_path)[0].download == recipe.download
 
 
@@ -122,6 +123,38 @@ def test_public_image_sets_are_understood(datasets: Path, tmp_path: Path) -> Non
     wish = Wish(pattern=r"input_\d+_\d+_(?P<label>\d+)\.jpg")
     recipe, _ = made(datasets / "chinese-mnist" / "images.zip", tmp_path, wish)
     assert len(recipe.validate.labels or ()) == 15
+
+
+def test_groups_stay_together_and_numbers_stand_in_order(tmp_path: Path) -> None:
+    hands = {f"all/{writer}_{copy}_{label}.png": picture(100 * writer + 10 * copy + label)
+             for writer in range(40) for copy in range(2) for label in (1, 2, 10)}  # fmt: skip
+    laid(tmp_path / "data" / "hands", hands)
+    recipe, text = made("hands", tmp_path, Wish(pattern=r"(?P<group>\d+)_\d+_(?P<label>\d+)"))
+    assert recipe.validate.labels == ("1", "2", "10") and recipe.split == HashSplit(by="group")
+    assert "by a hash of the group" in text
+    assert held(recipe, tmp_path).groupby("group")["part"].nunique().max() == 1
+
+
+def test_few_images_are_split_exactly_and_half_a_split_is_told(tmp_path: Path) -> None:
+    files = {f"{part}/{name}": picture(n) for n, part in enumerate(("train", "val")) for name in photographs(count=20)}
+    laid(tmp_path / "data" / "half", {name: picture(n) for n, name in enumerate(files)})
+    written, notes = prepare("half", tmp_path / "starter.yaml", None)
+    assert notes == ["folders name parts (train, validation), but no whole split: all are split anew"]
+    recipe, text = made("half", tmp_path)
+    assert recipe.split == HashSplit(exact=True) and "a label may lack a part" in text and text == written.text()
+    assert (pd.crosstab(*held(recipe, tmp_path)[["label", "part"]].to_numpy().T) > 0).all(axis=None)
+    recipe, _ = made(laid(tmp_path / "data" / "many", photographs(count=120)), tmp_path)
+    assert recipe.split == HashSplit()
+
+
+def test_a_classifier_of_images_starts_from_imagenets_weights(tmp_path: Path) -> None:
+    laid(tmp_path / "data" / "pets", photographs())
+    recipe, text = made("pets", tmp_path, kind="classifier")
+    assert recipe.train.model == Torchvision(kind="torchvision", name="resnet18", weights="DEFAULT")
+    assert len(recipe.train.phases) == 2 and "Downloads ImageNet's weights" in text
+    for options in ({"kind": "generative"}, {"label": "stars"}, {"text": "body"}):
+        with pytest.raises(DataError, match="images have no columns and no kind generative"):
+            prepare("pets", tmp_path / "starter.yaml", **{"kind": None, **options})  # type: ignore[arg-type]
 
 
 def test_an_archive_with_one_table_or_several(tmp_path: Path) -> None:

@@ -161,9 +161,12 @@ def _of_images(source: ImagesSource, place: Path, called: str, intake: Intake, w
     rows = read_images(given, place, intake)
     if wish.pattern is None:
         parts = rows["file"].str.lower().str.split("/").map(lambda path: {SPLITS.get(name) for name in path[:-1]})
-        if {"train", "test"} <= set().union(*parts):
+        named = sorted(set().union(*parts) - {None})
+        if {"train", "test"} <= set(named):
             given = replace(given, split_folders=True)
             rows = read_images(given, place, intake)
+        elif named:
+            intake.note(f"folders name parts ({', '.join(named)}), but no whole split: all are split anew")
     if rows["label"].nunique() < 2:
         raise DataError(
             f"{called}: the images have fewer than two labels by their folders, so it is their names that tell the "

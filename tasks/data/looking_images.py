@@ -1,5 +1,6 @@
 """Rows of images -> what a starter recipe follows from: labels, parts, sizes, modes, gaps and repetitions."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
@@ -13,12 +14,17 @@ from .image_checks import inspect
 
 SAMPLE = 2_000
 """Images that are opened."""
+FEW = 50
+"""Images of a label, below which a tenth of them, drawn one by one, may well be none."""
 GREY = ("L", "1", "I;16")
 
 
 def look_at_images(rows: pd.DataFrame, images: Path, where: str) -> ImageFacts:
     """Measure rows of images (columns image, label, split), whose bytes lie in `images`. Raises DataError."""
-    labels = {str(name): int(count) for name, count in rows["label"].value_counts().sort_index().items()}
+    counts = rows["label"].value_counts().sort_index()
+    if counts.index.str.fullmatch("[0-9]+").all():
+        counts = counts.sort_index(key=lambda names: names.astype("int64"))
+    labels = {str(name): int(count) for name, count in counts.items()}
     if not 2 <= len(labels) <= max(2, len(rows) // 2):
         raise DataError(
             f"{where}: {len(labels):,} labels in {len(rows):,} images; a label has at least two, which repeat"
@@ -29,7 +35,6 @@ def look_at_images(rows: pd.DataFrame, images: Path, where: str) -> ImageFacts:
     if whole.empty:
         raise DataError(f"{where}: no image of it can be read")
     parts = {str(name): int(count) for name, count in rows["split"].value_counts().items()}
-    given = {"train", "test"} <= set(parts)
     return ImageFacts(
         rows=len(rows),
         labels=labels,
@@ -38,8 +43,20 @@ def look_at_images(rows: pd.DataFrame, images: Path, where: str) -> ImageFacts:
         unreadable=float(seen["cause"].notna().mean()),
         sides=(int(whole["side"].min()), int(whole["side"].median()), int(whole["side"].max())),
         grey=bool(whole["mode"].isin(GREY).all()),
-        split=GivenSplit(kind="given", validation="given" if "validation" in parts else "none")
-        if given
-        else HashSplit(),
-        parts=parts if given else {},
+        split=_split(rows, parts, min(labels.values())),
+        parts=parts if _whole(parts) else {},
     )
+
+
+def _whole(parts: Collection[str]) -> bool:
+    """Whether parts are a split that can be taken as given."""
+    return {"train", "test"} <= set(parts)
+
+
+def _split(rows: pd.DataFrame, parts: Collection[str], rarest: int) -> HashSplit | GivenSplit:
+    """The source's own split; else by group where there are groups; else exact where a label has few images."""
+    if _whole(parts):
+        return GivenSplit(kind="given", validation="given" if "validation" in parts else "none")
+    if "group" in rows and rows["group"].notna().any():
+        return HashSplit(by="group")
+    return HashSplit(exact=rarest < FEW)

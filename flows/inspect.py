@@ -164,7 +164,8 @@ def _look(stages: "dict[str, Artifact]", at: int) -> Looked:
     from tasks.learn.pictures import Answer
     from tasks.learn.scoring import as_seen, score_row
 
-    from .way import IMAGES, row_at
+    from .answered import IMAGES
+    from .way import row_at
 
     row = row_at(stages, at)
     if row.state == "dropped":

@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .answered import IMAGES, answer, plain
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -11,7 +13,6 @@ if TYPE_CHECKING:
     from tasks.artifact import Artifact
 
 STAGES = ("download", "validate", "clean", "split", "encode")
-IMAGES = "images.parquet"
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def row_at(stages: "dict[str, Artifact]", at: int) -> Row:
 
     rows = read_rows(stages["download"].file("rows.parquet"))
     ledger = read_ledger(stages["encode"].file("ledger.parquet")).iloc[at]
-    raw = {str(name): _plain(value) for name, value in rows.iloc[at].dropna().items()}
+    raw = {str(name): plain(value) for name, value in rows.iloc[at].dropna().items()}
     contents = said(rows).set_axis(rows["id"])
     state, stage, reason = (str(ledger[name]) for name in ("state", "stage", "reason"))
     return Row(raw.pop("id"), raw, state, stage, reason, contents)
@@ -77,13 +78,8 @@ def follow(recipe: "Recipe", stages: "dict[str, Artifact]", at: int) -> dict[str
         way["split"] = _placed(recipe, stages, row)
     if row.state != "dropped":
         way["encode"] = encoded_facts(stages["encode"], row)
-        way["answer"] = _answer(recipe, row, way["clean"]["text"])
+        way["answer"] = answer(recipe, row, way["clean"]["text"])
     return way
-
-
-def _plain(value: Any) -> Any:
-    value = value.item() if hasattr(value, "item") else value
-    return value if isinstance(value, str | int | float | bool) else str(value)
 
 
 def _records(artifact: "Artifact", name: str, row: Row) -> list[dict[str, Any]]:
@@ -95,12 +91,12 @@ def _records(artifact: "Artifact", name: str, row: Row) -> list[dict[str, Any]]:
         return []
     table = pd.read_parquet(path)
     mine = table[table["id"] == row.id] if "id" in table else table[:0]
-    return [{str(name): _plain(value) for name, value in line.items()} for line in mine.to_dict("records")]
+    return [{str(name): plain(value) for name, value in line.items()} for line in mine.to_dict("records")]
 
 
 def _other(row: Row, identity: str) -> dict[str, Any]:
     """Another row, with its raw text (or file)."""
-    return {"id": identity, "content": _plain(row.contents.get(identity, ""))}
+    return {"id": identity, "content": plain(row.contents.get(identity, ""))}
 
 
 def _source(download: "Artifact") -> str:
@@ -215,39 +211,3 @@ def encoded_facts(encoded: "Artifact", row: Row) -> dict[str, Any]:
         "class": look.answer,
         "dialogue": dialogue,
     }
-
-
-def _answer(recipe: "Recipe", row: Row, text: str | None) -> dict[str, Any]:
-    """From the report for a test row, else from the trained model; empty where it is not trained."""
-    import pandas as pd
-    import pyarrow.parquet as pq
-
-    from configs.encodings import CLASSES
-
-    from .plan import plan
-
-    cached = plan(recipe, ask=False)[2]
-    if "evaluate" in cached:
-        answers = pq.read_table(cached["evaluate"].file("predictions.parquet")).to_pandas()
-        mine = answers[answers["id"] == row.id]
-        if recipe.encode.kind == "dialogue":
-            told = "from the report on the test rows" if len(mine) else "answers are kept of test rows alone"
-            return {"written": mine["written"].tolist(), "from": told}
-        if len(mine) and recipe.encode.kind not in CLASSES:
-            columns = {str(name): _plain(value) for name, value in mine.iloc[0].items() if name != "id"}
-            return {"told": columns, "from": "the report on the test rows"}
-        if len(mine):
-            return {"predicted": str(mine["predicted"].iloc[0]), "p": float(max(mine["probabilities"].iloc[0])),
-                    "from": "the report on the test rows"}  # fmt: skip
-    if "train" not in cached or recipe.encode.kind == "dialogue":
-        return {}
-    from tasks.learn.scoring import answer_text, score_row
-
-    folder = cached["train"].file("config.json").parent
-    if recipe.encode.kind == "masked":
-        return {"told": {}, "from": "the trained model, which answers to texts with a gap: see `temper predict`"}
-    if recipe.encode.kind not in CLASSES:
-        return {"told": answer_text(folder, recipe.encode.kind, str(text)), "from": "the trained model"}
-    here = pd.DataFrame([{"text": text, "image": row.raw.get("image")}])
-    domain, _, found = score_row(folder, here, cached["clean"].file(IMAGES))
-    return {"predicted": domain.labels[found.argmax()], "p": float(found.max()), "from": "the trained model"}

@@ -13,7 +13,7 @@ from matplotlib.font_manager import FontEntry, FontProperties, findfont, findSys
 from matplotlib.ft2font import FT2Font
 
 PACKAGES = ("notojp_matplotlib",)
-"""Python packages that bring a font file (the extra `cjk`); searched, never imported."""
+"""Python packages that bring a font file; searched, never imported."""
 PLACEHOLDERS = "Last Resort"
 """A font with a box for every letter."""
 ELLIPSIS = "…"

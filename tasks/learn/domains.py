@@ -93,16 +93,15 @@ def criterion(section: Train, class_ids: Ids, classes: int) -> Criterion:
     weights = balanced(class_ids, classes) if given == "balanced" else given or ()
     if weights and len(weights) != classes:
         raise DataError(f"train.class_weights has {len(weights)} values, the labels are {classes}")
-    losses: dict[Any, float] = section.loss if isinstance(section.loss, dict) else {section.loss: 1.0}
+    losses: Any = section.loss if isinstance(section.loss, dict) else {section.loss: 1.0}
     return Criterion(losses, section.label_smoothing, tuple(weights))
 
 
 def open_domain(folder: Path) -> Domain:
     """The domain of an encoded artifact's or a model's files, as its encoding.json says."""
-    path = folder / text_encoding.FILE
-    kind = json.loads(path.read_text(encoding="utf-8"))["kind"]
+    kind = json.loads((folder / text_encoding.FILE).read_text(encoding="utf-8"))["kind"]
     if kind == "image":
-        return Images(image_encoding.load_encoding(path))
+        return Images(image_encoding.load_encoding(folder / text_encoding.FILE))
     if kind == "dialogue":
         talk = load_dialogue_encoding(path)
         return Dialogues(talk, load_tokenizer(folder, talk.special))
@@ -247,5 +246,5 @@ class Images:
     def draw_inputs(self, model: Any, train: Any, section: Train, folder: Path) -> None:
         if model.augment is not None:
             with lettering(self.labels):
-                names, path = drawable(self.labels), folder / "augmented.png"
+                path, names = folder / "augmented.png", drawable(self.labels)
                 draw_augmented(train, model.augment, model.size, names, path, seed=section.seed)

@@ -27,7 +27,7 @@ FEWEST_BARS = 4
 """Bars that a chart has room for at least, so that few are slim."""
 LINES, LINE = 24, 62
 """Lines of a text that are drawn, and columns of one."""
-NO_FONT = "No installed font has the letters of this text; pip install 'temper[cjk]' brings Chinese, Japanese, Korean."
+NO_FONT = "No installed font has the letters of this text; install one that has them, and draw it again."
 RIGHT, WRONG, OTHER = "#009e73", "#d55e00", "#9a9a9a"
 """Of Okabe and Ito's palette, which colour-blind people can tell apart."""
 

@@ -103,7 +103,7 @@ def open_domain(folder: Path) -> Domain:
     if kind == "image":
         return Images(image_encoding.load_encoding(folder / text_encoding.FILE))
     if kind == "dialogue":
-        talk = load_dialogue_encoding(path)
+        talk = load_dialogue_encoding(folder / text_encoding.FILE)
         return Dialogues(talk, load_tokenizer(folder, talk.special))
     from .text_domains import open_text_domain
 

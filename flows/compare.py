@@ -60,20 +60,27 @@ def command(
     """
     with failures():
         named, variants = read_variants(words, changes or [], starts)
-        os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
-        from tasks.store.events import heard_by
-
-        from .services import prefect_api
-        from .telling import Teller
-
-        with Teller() as teller, heard_by(teller.hear), prefect_api():
-            from .comparison import compare
-
-            found = compare(named, variants, seeds, first_is_new=starts is not None)
+        found, stages = _run(named, variants, seeds, first_is_new=starts is not None)
     if as_json:
-        print(json.dumps(found | {"stages": teller.stages}, ensure_ascii=False, indent=1))
+        print(json.dumps(found | {"stages": stages}, ensure_ascii=False, indent=1))
     else:
         _show(found)
+
+
+def _run(
+    named: str, variants: "list[Variant]", seeds: int, *, first_is_new: bool
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The report, and what became of each stage of each training."""
+    os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
+    from tasks.store.events import heard_by
+
+    from .services import prefect_api
+    from .telling import Teller
+
+    with Teller() as teller, heard_by(teller.hear), prefect_api():
+        from .comparison import compare
+
+        return compare(named, variants, seeds, first_is_new=first_is_new), teller.stages
 
 
 def read_variants(words: list[str], changes: list[str], starts: str | None) -> "tuple[str, list[Variant]]":

@@ -76,12 +76,16 @@ def command(
             raise RecipeError(f"{masked(data)}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
         except (DataError, ValueError) as error:
             raise RecipeError(str(error)) from None
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with output.open("x", encoding="utf-8") as handle:
-            handle.write(written)
-        for name, said in [*starter.seen().items(), *(("note", note) for note in notes)]:
-            typer.echo(f"  {name:<7} {said}")
-        typer.echo(f"\nwrote {output}: read its remarks, then\n  temper run {output}")
+        _write(output, written, [*starter.seen().items(), *(("note", note) for note in notes)])
+
+
+def _write(output: Path, text: str, seen: list[tuple[str, str]]) -> None:
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with output.open("x", encoding="utf-8") as handle:
+        handle.write(text)
+    for name, said in seen:
+        typer.echo(f"  {name:<7} {said}")
+    typer.echo(f"\nwrote {output}: read its remarks, then\n  temper run {output}")
 
 
 def prepare(

@@ -102,6 +102,7 @@ def open_model(name: str, content: str) -> "tuple[Named, Model]":
 def _answer_one(model: str, what: str) -> None:
     import pandas as pd
 
+    from tasks.artifact import StageError
     from tasks.data.files import check_file
 
     given: Any = [what]
@@ -109,7 +110,12 @@ def _answer_one(model: str, what: str) -> None:
         check_file(Path(what))
         given = pd.DataFrame({"image": [Path(what).read_bytes()]})
     _, loaded = open_model(model, "image" if is_image else "text")
-    _show(loaded.ask(given))
+    try:
+        answers = loaded.ask(given)
+    except StageError as error:
+        place = f"{what}: " if is_image else ""
+        raise StageError(place + str(error).removeprefix("row 0: ")) from None
+    _show(answers)
 
 
 def _stream(model: str, questions: "Questions") -> None:

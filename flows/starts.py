@@ -10,6 +10,8 @@ from configs.load import RecipeError
 from configs.schema import Recipe
 
 STARTS = ("pretrained", "scratch", "head")
+WHOLE = ("files", "hub", "registered")
+"""Kinds of text models that come with their weights."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ def starting(recipe: Recipe, start: str) -> list[str]:
                           f"{train['model']['kind']}), so there is no pretrained start to compare")  # fmt: skip
     if start == "head" and recipe.encode.kind == "generative":
         raise RecipeError("--starts: a generative model has no head of its own; leave `head` out")
-    new = _new_model(recipe) if start == "scratch" and train["model"]["kind"] in ("files", "hub") else None
+    new = _new_model(recipe) if start == "scratch" and train["model"]["kind"] in WHOLE else None
     return overrides(start, train, new)
 
 
@@ -66,7 +68,7 @@ def _phase(like: Mapping[str, Any], trainable: str, epochs: int) -> str:
 
 def _pretrained(model: Mapping[str, Any]) -> bool:
     weights = model.get("weights") not in (None, "none") or model.get("file") is not None
-    return model["kind"] in ("files", "hub") or weights
+    return model["kind"] in WHOLE or weights
 
 
 def _new_model(recipe: Recipe) -> dict[str, Any]:

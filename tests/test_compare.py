@@ -9,10 +9,10 @@ import pytest
 import typer
 from tiny import ROOT, STAGES, TINY
 
-from configs.load import RecipeError
+from configs.load import RecipeError, load_recipe
 from configs.models import LocalModel, NewModel
 from flows import compare
-from flows.starts import overrides
+from flows.starts import overrides, starting
 from tasks.artifact import StageError
 from tasks.data.files import DataError
 from tasks.store.events import Event
@@ -86,6 +86,14 @@ def test_scratch_is_the_same_net(tmp_path: Path, family: str, config: dict[str, 
     again = AutoConfig.for_model(stated["family"], **stated["config"]).to_dict()
     own = ("architectures", "dtype", "transformers_version", "_name_or_path")
     assert {k: v for k, v in again.items() if k not in own} == {k: v for k, v in old.items() if k not in own}
+
+
+def test_a_registered_model_is_a_pretrained_start(tmp_path: Path) -> None:
+    given = load_recipe(ROOT / "configs" / "airline_tweets_bert.yaml", ["train.model={kind: registered, name: tweets}"])
+    assert starting(given, "pretrained") == []
+    assert starting(given, "head")[-1] == "train.epochs=1"
+    with pytest.raises(StageError, match="the registered model tweets champion cannot be had"):
+        starting(given, "scratch")  # its config would say what the same net is
 
 
 def test_scratch_refuses_what_a_recipe_cannot_say(tmp_path: Path) -> None:

@@ -213,6 +213,9 @@ def test_links_are_followed_and_circles_end(folder: Path, tmp_path: Path) -> Non
     (folder / "pets" / "cats" / "c.jpg").symlink_to(folder / "pets" / "cats" / "a.jpg")
     rows = load_rows(images(), tmp_path / "s")
     assert rows["label"].value_counts().to_dict() == {"dogs": 4, "cats": 3}
+    (folder / "pets" / "cats" / "gone.jpg").symlink_to(folder / "nowhere.jpg")
+    with pytest.raises(DataError, match=r"cats/gone\.jpg: a link that leads nowhere; take it away"):
+        pins.pin(images(), ask=False)
 
 
 def test_a_folder_is_pinned_to_names_and_bytes(folder: Path) -> None:

@@ -346,6 +346,9 @@ def test_a_folder_of_images_has_a_row_for_each_and_a_reason_for_the_broken(
     predict_into(tmp_path / "whole.parquet", whole, digits)
     again = pd.read_parquet(tmp_path / "whole.parquet")
     assert again["error"].isna().tolist() == found["error"].isna().tolist()
+    with pytest.raises(typer.Exit):
+        predict.command("digits", str(folder / "b" / "text.jpg"), "text", None, False)
+    assert "b/text.jpg: not a readable image" in (told := capsys.readouterr().err) and "row 0" not in told
     assert np.allclose(again["probability"], found["probability"], atol=1e-6, equal_nan=True)
     (folder / "z.png").write_bytes(picture(5))
     assert Images(folder, whole.rows, 0, 2).identity() != {**whole.identity(), "input": named.digest}

@@ -122,8 +122,12 @@ def _listed(place: Path) -> tuple[Files, int]:
 
 
 def list_folder(folder: Path) -> list[str]:
-    """Relative paths of all files below a folder, sorted; links are followed, a circle of them only once."""
-    found, seen = [], set()
+    """Relative paths of all files below a folder, sorted; links are followed, a circle of them only once.
+
+    Raises DataError for a link that leads nowhere.
+    """
+    found: list[Path] = []
+    seen = set()
     for at, folders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(at)
         if real in seen:
@@ -131,8 +135,11 @@ def list_folder(folder: Path) -> list[str]:
             continue
         seen.add(real)
         folders.sort()
-        found += [Path(at, name).relative_to(folder).as_posix() for name in files]
-    return sorted(found)
+        found += [Path(at, name) for name in files]
+    for path in found:
+        if not path.exists():
+            raise DataError(f"{path}: a link that leads nowhere; take it away, or put back what it points to")
+    return sorted(path.relative_to(folder).as_posix() for path in found)
 
 
 def _reader(path: Path) -> Callable[[], Iterator[bytes]]:

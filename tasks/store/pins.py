@@ -43,12 +43,8 @@ def _pin(value: Any, table: dict[str, Any], ask: Secret | None) -> tuple[Any, An
     match value:
         case sources.HubSource() | models.HubTokenizer() | models.HubModel():
             commit = _commit(value, table, ask)
-            for name in ("revision", "token"):
-                plain.pop(name, None)
-            return replace(value, revision=commit), {**plain, "commit": commit}
-        case sources.FileSource():
-            plain.pop("path")
-            return value, {**plain, **_tables(value, table)}
+            kept = {name: one for name, one in plain.items() if name not in ("revision", "token")}
+            return replace(value, revision=commit), {**kept, "commit": commit}
         case models.LocalTokenizer() | models.LocalModel():
             plain.pop("path")
             return value, {**plain, "files": _folder(settings().source(value.path), table)}
@@ -58,12 +54,6 @@ def _pin(value: Any, table: dict[str, Any], ask: Secret | None) -> tuple[Any, An
             folder = model_folder(value.name, value.version)
             kind = models.LocalModel if isinstance(value, models.RegisteredModel) else models.LocalTokenizer
             return kind(kind="files", path=str(folder)), {"kind": "registered", "files": _folder(folder, table)}
-        case sources.CrosswozSource():
-            from ..data.files import find_files
-
-            sums = {name: [_sha256(path, table) for path in find_files(getattr(value, name))]
-                     for name in ("train", "test", "hotels")}  # fmt: skip
-            return value, {"kind": value.kind, **sums}
         case encodings.HotelTable() if value.path is not None:
             return value, {"kind": value.kind, "sha256": _sha256(settings().source(value.path), table)}
         case encodings.DialogueEncode() if value.template not in encodings.TEMPLATES:
@@ -80,24 +70,38 @@ def _pin(value: Any, table: dict[str, Any], ask: Secret | None) -> tuple[Any, An
             plain.pop("revision", None)
             named = replace(value, weights=best.enum, revision=commit)
             return named, {**plain, "weights": [best.enum, best.file], "commit": commit}
+    found = _bytes_of(value, plain, table)
+    return _pin_fields(value, plain, table, ask) if found is None else (value, found)
+
+
+def _bytes_of(value: Any, plain: Any, table: dict[str, Any]) -> dict[str, Any] | None:
+    """The literal values of a source of files with bytes in the stead of places; None for all else."""
+    from ..data.files import embedded_file, find_files
+
+    match value:
+        case sources.FileSource():
+            plain.pop("path")
+            return {**plain, **_tables(value, table)}
+        case sources.CrosswozSource():
+            parts = {name: find_files(getattr(value, name)) for name in ("train", "test", "hotels")}
+            return {"kind": value.kind} | {
+                name: [_sha256(path, table) for path in part] for name, part in parts.items()
+            }
         case sources.ClassFilesSource():
-            found = [[name, _sha256(settings().source(path), table)] for name, path in value.files.items()]
-            return value, {**plain, "files": found}
+            return {**plain, "files": [[name, _sha256(settings().source(p), table)] for name, p in value.files.items()]}
         case sources.UrlSource():
             del plain["url"]
             plain.pop("token", None)
             paths = [urlsplit(url).path for url, _ in value.places]
             formats = [value.format or _ending(path) for path in paths]
-            return value, {**plain, **_parts(value, paths), "format": formats[0] if len(paths) == 1 else formats}
+            return {**plain, **_parts(value, paths), "format": formats[0] if len(paths) == 1 else formats}
         case image_sources.ImagesSource():
-            return value, _images(value, plain, table)
+            return _images(value, plain, table)
         case image_sources.TorchvisionSource():
-            return value, _image_set(value, plain, table)
+            return _image_set(value, plain, table)
         case sources.EmbeddedSource():
-            from ..data.files import embedded_file
-
-            return value, {**plain, "sha256": _sha256(embedded_file(value), table)}
-    return _pin_fields(value, plain, table, ask)
+            return {**plain, "sha256": _sha256(embedded_file(value), table)}
+    return None
 
 
 def _pin_fields(value: Any, plain: Any, table: dict[str, Any], ask: Secret | None) -> tuple[Any, Any]:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 GUARDIAN = """
 import os, signal, subprocess, sys, threading, time
@@ -53,11 +54,10 @@ class Guarded:
         that it has between being told to end and being killed."""
         full = [sys.executable, "-c", GUARDIAN, str(grace), *map(str, command)]
         if log is None:
-            return cls(name, subprocess.Popen(full, stdin=subprocess.PIPE, env=dict(env), stdout=2), grace, log)
+            return cls(name, _apart(full, env, 2), grace, log)
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as out:
-            return cls(name, subprocess.Popen(full, stdin=subprocess.PIPE, env=dict(env), stdout=out, stderr=out),
-                       grace, log)  # fmt: skip
+            return cls(name, _apart(full, env, out), grace, log)
 
     def ended(self) -> int | None:
         """Exit code, None while it runs."""
@@ -78,6 +78,13 @@ class Guarded:
         if self.log is None or not self.log.exists():
             return ""
         return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+
+
+def _apart(command: list[str], env: Mapping[str, str], out: IO[bytes] | int) -> subprocess.Popen[bytes]:
+    """In a session of its own from the first: Ctrl-C would reach the guardian before it can say what it does then."""
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, env=dict(env), stdout=out, stderr=out, start_new_session=True
+    )
 
 
 def child_environment(**changes: str | None) -> dict[str, str]:

@@ -34,7 +34,8 @@ server.run()
 os._exit(0)
 """
 """Ends when its standard input does, so that a killed run leaves no server behind, and at no signal but SIGKILL: Ctrl-C
-and many supervisors signal the whole group, and a run whose server has gone first asks it again for minutes."""
+and many supervisors signal the whole group, and a run whose server has gone first asks it again for minutes. It starts
+in a session of its own, since Ctrl-C may come before it can ignore it."""
 
 
 class ServiceError(RuntimeError):
@@ -86,7 +87,7 @@ def start_server() -> tuple[subprocess.Popen[bytes], str]:
         port = probe.getsockname()[1]
     command = [sys.executable, "-c", SERVER, str(port), str(GRACE)]
     quiet = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, env={**os.environ, **quiet})
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, env={**os.environ, **quiet}, start_new_session=True)
     return process, f"http://127.0.0.1:{port}/api"
 
 

@@ -425,7 +425,10 @@ def test_twenty_bad_files_end_in_the_ledger_wherever_met(tmp_path: Path, monkeyp
         splits = split.perform(
             HashSplit(near_copies="keep", train=0.6, validation=0.2, test=0.2), {"rows": rows}
         ).result
-        done = encode.perform(ImageEncode(kind="image", size=16), {"splits": splits}).result
+        if stage == "encode":
+            with pytest.raises(DataError, match=r"more than `encode\.max_dropped` 0\.5"):
+                encode.perform(ImageEncode(kind="image", size=16), {"splits": splits})
+        done = encode.perform(ImageEncode(kind="image", size=16, max_dropped=1), {"splits": splits}).result
         ledger = read_ledger(done.file("ledger.parquet"))
         names = read_rows(raw.file("rows.parquet")).set_index("id")["file"].map(lambda file: Path(file).name)
         gone = ledger[ledger["state"] == "dropped"].set_index("id")

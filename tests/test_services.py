@@ -13,6 +13,8 @@ import pytest
 from tiny import perform, recipe
 
 from flows.ahead import due, load_ahead, prove_ahead
+from flows.guarded import Guarded
+from flows.services import start_server
 from flows.spine import perform_until
 from tasks.store.events import Event
 from tasks.tracking import fresh, lookup, proof
@@ -49,6 +51,20 @@ def test_a_killed_run_leaves_no_server_behind(tmp_path: Path) -> None:
             return
         time.sleep(0.1)
     raise AssertionError("the server is still there ten seconds after its run was killed")
+
+
+def test_ctrl_c_passes_servers_by_from_the_first() -> None:
+    """A signal to the group, sent before they can say what it does, would end their interpreter with a traceback."""
+    guarded = Guarded.start("sleep", ["sleep", "60"], env=os.environ, grace=0.1)
+    server, _ = start_server()
+    try:
+        assert {os.getpgid(guarded.process.pid), os.getpgid(server.pid)} == {guarded.process.pid, server.pid}
+    finally:
+        guarded.end()
+        assert server.stdin is not None
+        server.stdin.close()
+        server.kill()
+        server.wait()
 
 
 @pytest.mark.faults

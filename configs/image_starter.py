@@ -7,7 +7,22 @@ from pathlib import Path
 from typing import Literal
 
 from .image_sources import ImagesSource, TorchvisionSource
-from .remarks import Lines, above, choice, counted, fair_metric, flow, label_lines, opening, plain, recipe_text, rounded
+from .remarks import (
+    FORGIVING,
+    Lines,
+    above,
+    choice,
+    counted,
+    flow,
+    label_lines,
+    metric_lines,
+    opening,
+    pace_lines,
+    plain,
+    recipe_text,
+    register_lines,
+    rounded,
+)
 from .sources import HubSource
 from .splitting import GivenSplit, HashSplit
 from .starter import placed
@@ -55,11 +70,6 @@ class ImageStarter:
     def size(self) -> int:
         """Side of the square that the net sees: the images' own where it is small."""
         return max(8, min(self.facts.sides[1], LARGEST))
-
-    @property
-    def metric(self) -> str:
-        """The score to choose and to promote by."""
-        return fair_metric(self.facts.labels)
 
     def seen(self) -> dict[str, str]:
         """What was seen, in words."""
@@ -141,16 +151,11 @@ class ImageStarter:
 
     def _train(self) -> Lines:
         rows = self.facts.parts.get("train") or round(0.8 * self.facts.rows)
-        batch = 16 if rows < 2000 else 64
-        steps = math.ceil(rows / batch)
         yield "train:", ""
         yield from self._pretrained() if self.kind == "pretrained" else self._small(rows)
-        yield f"  batch_size: {batch}", f"{steps:,} steps an epoch"
-        yield f"  logging_steps: {max(1, min(steps, 500) // 4)}", ""
-        yield f"  eval_steps: {min(steps, 500)}", ""
-        validated = not isinstance(self.facts.split, GivenSplit) or self.facts.split.validation == "given"
-        if self.metric != "accuracy" and validated:
-            yield f"  metric: {self.metric}", "accuracy would forgive a model that forgets the rarest label"
+        yield from pace_lines(16 if rows < 2000 else 64, rows)
+        if not isinstance(self.facts.split, GivenSplit) or self.facts.split.validation == "given":
+            yield from metric_lines(self.facts.labels, FORGIVING)
 
     def _small(self, rows: int) -> Lines:
         channels = [16, 32, 64] if self.size >= 16 else [16, 32]
@@ -168,7 +173,4 @@ class ImageStarter:
         yield "  - {epochs: 5, schedule: cosine}", "then all, loaded weights at a tenth of the rate"
 
     def _register(self) -> Lines:
-        yield "register:", ""
-        yield f"  model: {self.name.replace('_', '-')}", "its name in the registry"
-        if self.metric != "accuracy":
-            yield f"  metric: {self.metric}", ""
+        return register_lines(self.name, self.facts.labels)

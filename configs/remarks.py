@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 NO_WORDS = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
+FORGIVING = "accuracy would forgive a model that forgets the rarest label"
 Lines = Iterator[tuple[str, str]]
 """Lines of YAML, each with the remark behind it."""
 
@@ -34,6 +35,27 @@ def label_lines(labels: Mapping[str, int]) -> Lines:
     else:
         yield "  labels:", "in the order of class ids; rows behind each"
         yield from ((f"  - {flow(label)}", f"{count:,}") for label, count in labels.items())
+
+
+def pace_lines(batch: int, rows: int) -> Lines:
+    """Batches of a training on so many rows, and how often it is looked at."""
+    steps = math.ceil(rows / batch)
+    yield f"  batch_size: {batch}", f"{steps:,} steps an epoch"
+    yield f"  logging_steps: {max(1, min(steps, 500) // 4)}", ""
+    yield f"  eval_steps: {min(steps, 500)}", ""
+
+
+def metric_lines(labels: Mapping[str, int], said: str = "") -> Lines:
+    """The metric, where it is another than the default."""
+    if (metric := fair_metric(labels)) != "accuracy":
+        yield f"  metric: {metric}", said
+
+
+def register_lines(name: str, labels: Mapping[str, int]) -> Lines:
+    """The section `register`."""
+    yield "register:", ""
+    yield f"  model: {name.replace('_', '-')}", "its name in the registry"
+    yield from metric_lines(labels)
 
 
 def choice(labels: Iterable[str]) -> str:

@@ -7,7 +7,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from .remarks import Lines, above, choice, counted, fair_metric, flow, label_lines, opening, plain, recipe_text, rounded
+from .remarks import (
+    FORGIVING,
+    Lines,
+    above,
+    choice,
+    counted,
+    flow,
+    label_lines,
+    metric_lines,
+    opening,
+    pace_lines,
+    plain,
+    recipe_text,
+    register_lines,
+    rounded,
+)
 from .sources import Columns, FileSource, HubSource, UrlSource
 from .splitting import GivenSplit, HashSplit
 
@@ -73,11 +88,6 @@ class Starter:
         """The pretrained model that fits."""
         some = "".join(self.facts.texts[:1000])
         return PRETRAINED[self.kind, len(some.encode("ascii", "ignore")) > 0.8 * len(some)]
-
-    @property
-    def metric(self) -> str:
-        """The score to choose and to promote by."""
-        return fair_metric(self.facts.labels)
 
     def seen(self) -> dict[str, str]:
         """What was seen, in words."""
@@ -171,7 +181,6 @@ class Starter:
 
     def _train(self) -> Lines:
         rows, fresh, hub = self.facts.parts["train"], self.kind == "generative", f"{{kind: hub, repo: {self.repo}}}"
-        steps = math.ceil(rows / 16)
         yield "train:", ""
         if fresh:
             yield "  model:", f"or {hub}"
@@ -182,17 +191,12 @@ class Starter:
         yield f"  learning_rate: {'1e-3' if fresh else '2e-5'}", "2e-5 for a pretrained model" if fresh else ""
         yield "  schedule: linear\n  clip: 1.0", ""
         yield f"  epochs: {5 if rows < 2000 else 3 if rows < 20_000 else 1}", ""
-        yield "  batch_size: 16", f"{steps:,} steps an epoch"
-        yield f"  logging_steps: {max(1, min(steps, 500) // 4)}", ""
-        yield f"  eval_steps: {min(steps, 500)}", ""
-        if self.metric != "accuracy" and self.facts.parts["validation"]:
-            yield f"  metric: {self.metric}", "accuracy would forgive a model that forgets the rarest label"
+        yield from pace_lines(16, rows)
+        if self.facts.parts["validation"]:
+            yield from metric_lines(self.facts.labels, FORGIVING)
 
     def _register(self) -> Lines:
-        yield "register:", ""
-        yield f"  model: {self.name.replace('_', '-')}", "its name in the registry"
-        if self.metric != "accuracy":
-            yield f"  metric: {self.metric}", ""
+        return register_lines(self.name, self.facts.labels)
 
 
 def placed(source: Any, path: str) -> Lines:

@@ -17,7 +17,7 @@ from flows.guarded import Guarded
 from flows.services import start_server
 from flows.spine import perform_until
 from tasks.store.events import Event
-from tasks.tracking import fresh, lookup, proof
+from tasks.tracking import lookup, proof
 
 PARENT = """
 import sys, time
@@ -99,12 +99,12 @@ def test_the_proof_gets_ready_when_a_model_was_trained() -> None:
     prove_ahead(Event("train", "started"))
     prove_ahead(Event("train", "finished", status="cached"))
     prove_ahead(Event("evaluate", "finished", status="run"))
-    assert not fresh._EARLY
+    assert not proof._EARLY
     for _ in range(2):
         prove_ahead(Event("train", "finished", status="run"))
-    (ready,) = fresh._EARLY.values()
+    (ready,) = proof._EARLY
     with proof.prover() as process:
-        assert process is ready and not fresh._EARLY
+        assert process is ready and not proof._EARLY
         done = process.ask("models:/nobody/1", "[]")
     assert done.returncode and "nobody" in done.stderr
     with proof.prover() as another:

@@ -62,6 +62,12 @@ def take_columns(
     return rows
 
 
+def other_separator(table: pd.DataFrame) -> str | None:
+    """What seems to separate the fields of a table that was read as one column; None where nothing does."""
+    name = str(table.columns[0]) if table.shape[1] == 1 else ""
+    return next((mark for mark in ";|\t" if mark in name), None)
+
+
 def _content(columns: Columns) -> str:
     return "image" if columns.image else "messages" if columns.messages else "text"
 
@@ -76,7 +82,7 @@ def _check_names(table: pd.DataFrame, columns: Columns, where: str) -> None:
         if name is not None and name not in names:
             near = difflib.get_close_matches(name, map(str, names), 1, 0.4)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            mark = next((mark for mark in ";|\t" if len(names) == 1 and mark in str(names[0])), None)
+            mark = other_separator(table)
             hint = hint if mark is None else f"; fields seem to be separated by {mark!r}: set `separator`"
             raise DataError(
                 f"{where}: no column {name!r} for `columns.{role}`; the columns are {list(map(str, names))}{hint}"

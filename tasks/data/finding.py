@@ -11,20 +11,19 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from configs.image_sources import ImagesSource, TorchvisionSource
-from configs.settings import settings
 from configs.sources import Columns, FileSource, HubSource, UrlSource
 
-from . import archives, fetch
+from . import archives, hub
 from .columns import SPLITS
 from .files import DataError
-from .hub_rows import load_hub, read_hub
-from .image_files import list_folder, read_images
+from .hub_rows import load_hub, take_rows
+from .image_files import label_files, list_folder, read_images
 from .image_sets import IDX_FILES, read_image_set
 from .intake import Intake
 from .looking import read_unknown
-from .tables import ENDINGS
+from .sources import download, tables_among
 
-PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+PICTURES = (*hub.IMAGES, ".ppm", ".pgm")
 
 
 @dataclass(frozen=True)
@@ -79,21 +78,21 @@ def _is_idx(folder: Path) -> bool:
 
 def _of_hub(name: str, intake: Intake, wish: Wish) -> Found:
     """The commit that `main` stands for; every part in one table, which the column `split` names."""
-    from . import hub
-
     repo, _, subset = name.partition(":")
     source = HubSource(kind="hub", repo=repo, subset=subset or None, token=wish.token)
     token = None if wish.token is None else intake.secret(wish.token)
     source = replace(source, revision=hub.resolve(repo, source.revision, "dataset", token))
     parts = []
-    loaded = load_hub(replace(source, columns=Columns(image="image")), intake)[1]  # with pictures, if it has some
+    folder, loaded = load_hub(replace(source, columns=Columns(image="image")), intake)  # with pictures, if it has some
     features, table = next(iter(loaded.values()))
     if pictures := [str(name) for name in table if _holds_pictures(table[name])]:
         label = next((name for name in (*features, "label") if name in table), None)
         if label is None:
             raise DataError(f"{repo}: images without a column of labels; the columns are {list(table.columns)}")
         source = replace(source, columns=Columns(image=pictures[0], label=label))
-        return Found(source, repo.rpartition("/")[2], rows=read_hub(source, intake), images=intake.images)
+        return Found(
+            source, repo.rpartition("/")[2], rows=take_rows(source, folder, loaded, intake), images=intake.images
+        )
     for split, (features, table) in loaded.items():
         for column, feature in features.items():
             if names := getattr(feature, "names", None):
@@ -114,12 +113,8 @@ def _of_torchvision(source: TorchvisionSource, intake: Intake) -> Found:
 
 def _of_address(url: str, intake: Intake, wish: Wish) -> Found:
     """What is behind an address, with the checksum that it has now."""
-    limits = settings()
-    token = None if wish.token is None else intake.secret(wish.token)
-    terms = fetch.Terms(token, limits.largest_source, intake.progress)
     UrlSource(kind="url", url=url, sha256="0" * 64, token=wish.token)  # refused before it is asked
-    path = fetch.download_file(url, "", intake.scratch, allow_private=limits.allow_private_sources, terms=terms)
-    intake.used(path)
+    path = download(url, "", wish.token, intake)
     sha256, name = str(intake.files[-1]["sha256"]), PurePosixPath(urlsplit(url).path).name or "file"
     source = UrlSource(kind="url", url=url, sha256=sha256, token=wish.token)
     path = path.rename(path.with_name(name))
@@ -132,8 +127,7 @@ def _of_address(url: str, intake: Intake, wish: Wish) -> Found:
 def _of_archive(source: FileSource | UrlSource, path: Path, called: str, intake: Intake, wish: Wish) -> Found:
     """An archive of images where it holds more images than tables, else its table."""
     names = [member.name for member in archives.read_members(path)]
-    known = [name for name in names if not any(part.startswith((".", "__MACOSX")) for part in name.split("/"))]
-    tables = [name for name in known if PurePosixPath(name).suffix.lower() in ENDINGS]
+    known, tables = tables_among(names)
     if sum(name.lower().endswith(PICTURES) for name in known) > len(tables) and wish.member is None:
         place = {"url": source.url, "sha256": source.sha256} if isinstance(source, UrlSource) else {"path": str(path)}
         images = ImagesSource(kind="images", token=wish.token, **place)
@@ -164,7 +158,7 @@ def _of_images(source: ImagesSource, place: Path, called: str, intake: Intake, w
         named = sorted(set().union(*parts) - {None})
         if {"train", "test"} <= set(named):
             given = replace(given, split_folders=True)
-            rows = read_images(given, place, intake)
+            rows = label_files(rows[["image", "file"]], given, called, intake)
         elif named:
             intake.note(f"folders name parts ({', '.join(named)}), but no whole split: all are split anew")
     if rows["label"].nunique() < 2:

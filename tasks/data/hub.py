@@ -17,7 +17,8 @@ from .files import DataError
 Kind = Literal["dataset", "model"]
 COMMIT = re.compile(r"^[0-9a-f]{40}$")
 PACKED = ("*.csv.gz", "*.tsv.gz", "*.jsonl.gz", "*.json.gz", "*.txt.gz")
-PICTURES = ("*.png", "*.jpg", "*.jpeg", "*.gif", "*.bmp", "*.webp", "*.tif", "*.tiff", "*.JPG", "*.JPEG", "*.PNG")
+IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff")
+PICTURES = (*(f"*{ending}" for ending in IMAGES), "*.JPG", "*.JPEG", "*.PNG")
 DATA_FILES = ("*.parquet", "*.arrow", "*.csv", "*.tsv", "*.jsonl", "*.json", "*.txt", *PACKED, "README.md")
 TOKENIZER_FILES = ("tokenizer*.json", "vocab*", "merges.txt", "special_tokens_map.json", "config.json",
                    "*.model", "added_tokens.json", "chat_template*")  # fmt: skip

@@ -22,8 +22,14 @@ TELL_EVERY = 1000
 
 def read_hub(source: HubSource, intake: Intake) -> pd.DataFrame:
     """Fetch a data set at its commit and read every split; integer classes become their names."""
+    return take_rows(source, *load_hub(source, intake), intake)
+
+
+def take_rows(
+    source: HubSource, folder: Path, loaded: dict[str, tuple[dict[str, Any], pd.DataFrame]], intake: Intake
+) -> pd.DataFrame:
+    """The rows of what `load_hub` found; its tables are changed."""
     parts = []
-    folder, loaded = load_hub(source, intake)
     if source.columns.image is not None:
         keep_images({split: table for split, (_, table) in loaded.items()}, folder, source, intake)
     for split, (features, table) in loaded.items():

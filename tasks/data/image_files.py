@@ -126,7 +126,7 @@ def list_folder(folder: Path) -> list[str]:
 
     Raises DataError for a link that leads nowhere.
     """
-    found: list[Path] = []
+    found: list[str] = []
     seen = set()
     for at, folders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(at)
@@ -135,11 +135,11 @@ def list_folder(folder: Path) -> list[str]:
             continue
         seen.add(real)
         folders.sort()
-        found += [Path(at, name) for name in files]
-    for path in found:
-        if not path.exists():
-            raise DataError(f"{path}: a link that leads nowhere; take it away, or put back what it points to")
-    return sorted(path.relative_to(folder).as_posix() for path in found)
+        for path in (os.path.join(at, name) for name in files):
+            if not os.path.exists(path):
+                raise DataError(f"{path}: a link that leads nowhere; take it away, or put back what it points to")
+            found.append(Path(path).relative_to(folder).as_posix())
+    return sorted(found)
 
 
 def _reader(path: Path) -> Callable[[], Iterator[bytes]]:

@@ -15,7 +15,7 @@ from configs.splitting import GivenSplit, HashSplit
 from configs.starter import Facts
 
 from .cleaning import clean_rows
-from .columns import SPLITS, take_columns
+from .columns import SPLITS, other_separator, take_columns
 from .files import DataError, check_encoding, check_file, describe_encoding, detect_encoding
 from .ledger import PARTS
 from .rows import with_ids
@@ -86,8 +86,7 @@ def _sniff(path: Path) -> str:
 def _read_delimited(path: Path, source: FileSource, notes: list[str]) -> tuple[pd.DataFrame, FileSource, list[str]]:
     """Without quotes where they swallow lines, without a header where the first line is a row."""
     table, source = _read_quoted(path, source)
-    known = format_of(str(path), source) == "csv" and table.shape[1] == 1
-    if known and (mark := next((mark for mark in ";|\t" if mark in str(table.columns[0])), None)):
+    if format_of(str(path), source) == "csv" and (mark := other_separator(table)):
         table, source = _read_quoted(path, replace(source, separator=mark))
     if not source.quoting:
         notes = [*notes, "double quotes belong to the texts: taken as marks around fields they swallow lines"]

@@ -153,13 +153,18 @@ def _unpacked(path: Path, called: str, source: FileSource | UrlSource, intake: I
     for member in archives.read_members(path, called):
         intake.licensed(member.name, member.blocks())
         names.append(member.name)
-    known = [name for name in names if not re.search(r"(^|/)(\.|__MACOSX/)", name)]  # hidden, and those of a Mac
-    tables = [name for name in known if PurePosixPath(name).suffix.lower() in ENDINGS]
+    known, tables = tables_among(names)
     wanted = archives.pick_members(path, known, source.member, tables if tables or not source.format else known)
     copies = archives.unpack(path, wanted.__contains__, folder, called)
     for name in wanted:
         intake.used(copies[name], name)
     return {name: copies[name] for name in wanted}
+
+
+def tables_among(names: list[str]) -> tuple[list[str], list[str]]:
+    """Of the names in an archive those that are not hidden, or a Mac's, and of these the tables by their ending."""
+    known = [name for name in names if not re.search(r"(^|/)(\.|__MACOSX/)", name)]
+    return known, [name for name in known if PurePosixPath(name).suffix.lower() in ENDINGS]
 
 
 def _decoded(source: FileSource | UrlSource, path: Path, name: str, intake: Intake) -> FileSource | UrlSource:

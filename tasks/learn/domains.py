@@ -93,7 +93,7 @@ def criterion(section: Train, class_ids: Ids, classes: int) -> Criterion:
     weights = balanced(class_ids, classes) if given == "balanced" else given or ()
     if weights and len(weights) != classes:
         raise DataError(f"train.class_weights has {len(weights)} values, the labels are {classes}")
-    losses: Any = section.loss if isinstance(section.loss, dict) else {section.loss: 1.0}
+    losses: dict[Any, float] = section.loss if isinstance(section.loss, dict) else {section.loss: 1.0}
     return Criterion(losses, section.label_smoothing, tuple(weights))
 
 
@@ -246,5 +246,5 @@ class Images:
     def draw_inputs(self, model: Any, train: Any, section: Train, folder: Path) -> None:
         if model.augment is not None:
             with lettering(self.labels):
-                path, names = folder / "augmented.png", drawable(self.labels)
+                names, path = drawable(self.labels), folder / "augmented.png"
                 draw_augmented(train, model.augment, model.size, names, path, seed=section.seed)

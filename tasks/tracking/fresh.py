@@ -54,20 +54,6 @@ class Fresh:
         return subprocess.CompletedProcess(self._process.args, self._process.returncode, out, err)
 
 
-_EARLY: dict[str, Fresh] = {}
-
-
-def early(program: str) -> None:
-    """Start the process that will be asked later: it ends with this one, since its input ends."""
-    if program not in _EARLY:
-        _EARLY[program] = Fresh(program)
-
-
-def fresh(program: str) -> Fresh:
-    """The process that was started early, else one that starts now."""
-    return _EARLY.pop(program, None) or Fresh(program)
-
-
 def run_fresh(program: str, uri: str, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
     """Ask a program of a model in a process that starts now."""
     with Fresh(program, *arguments) as process:

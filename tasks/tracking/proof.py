@@ -12,10 +12,11 @@ from mlflow.models import Model
 from configs.encodings import READS
 
 from ..artifact import StageError
-from .fresh import Fresh, early, fresh
+from .fresh import Fresh
 from .models import local_folder
 
 REPORT = "report.json"
+_EARLY: list[Fresh] = []
 TOLERANCE = 1e-5
 """Largest difference of a number between here and the fresh process (batch shapes differ), by its size if above 1."""
 
@@ -50,13 +51,15 @@ def require_described(client: MlflowClient, version: ModelVersion) -> None:
 
 
 def prover() -> Fresh:
-    """A fresh process without this repository that will prove a model."""
-    return fresh(FRESH)
+    """A fresh process without this repository that will prove a model: one that was started early, else a new one."""
+    return _EARLY.pop() if _EARLY else Fresh(FRESH)
 
 
 def prove_soon() -> None:
-    """Start that process before it is needed, so that its libraries are loaded by then."""
-    early(FRESH)
+    """Start that process before it is needed, so that its libraries are loaded by then; it ends with this one, since
+    its input ends."""
+    if not _EARLY:
+        _EARLY.append(Fresh(FRESH))
 
 
 def prove(process: Fresh, uri: str, kind: str, samples: list[dict[str, Any]]) -> float:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from .fields import STRICT
@@ -38,6 +38,8 @@ class Columns:
     """Further columns that are carried along, for expectations and slices."""
     label_names: tuple[str, ...] = ()
     """Names of integer labels 0, 1, …; Hub data sets that carry their own names need none."""
+    label_map: dict[str, str] = Field(default_factory=dict)
+    """Spelling of a label in the source to the label that is meant: `{"Bad ": bad, Bad: bad}`; others stay."""
 
     @model_validator(mode="before")
     @classmethod
@@ -49,6 +51,8 @@ class Columns:
 
     @model_validator(mode="after")
     def _coherent(self) -> "Columns":
+        if self.label_map and self.label is None:
+            raise ValueError("label_map is read only with `label`, the column whose spellings it maps")
         if self.label is not None and (other := self.messages or self.target):
             raise ValueError(f"label {self.label!r} and {'messages' if self.messages else 'target'} {other!r} exclude "
                              "each other; leave one out")  # fmt: skip

@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 from .fields import PLURAL, STRICT, Positive, Share, refuse_unread
 
 Severity = Literal["fail", "quarantine", "warn"]
-Rule = Literal["labels", "chars", "nuls", "missing", "turns", "duplicates", "imbalance", "splits"]
+Rule = Literal["labels", "label_variants", "chars", "nuls", "missing", "turns", "duplicates", "imbalance", "splits"]
 
 USUAL: dict[Rule, Severity] = {"imbalance": "warn", "splits": "warn"}
 """Severities of the rules that do not stop a run unless the recipe says so."""
@@ -40,6 +40,10 @@ class Validate:
 
     labels: tuple[str, ...] | None = None
     """The label set, in the order of class ids; when absent, the labels found, sorted."""
+    distinct_labels: tuple[Annotated[tuple[str, ...], Field(min_length=2)], ...] = ()
+    """Groups of labels that are meant to differ though they look like spellings of one: `[[A, a], [B, b]]`. Others
+    that are equal but for Unicode form, case, white space, invisible characters or the form of a number or truth value
+    stop the run (rule `label_variants`)."""
     min_rows: Positive = 10
     """Fewest rows."""
     min_chars: Annotated[int, Field(ge=0)] = 1
@@ -106,7 +110,11 @@ class Validate:
 _OF_ROWS_WITH: tuple[tuple[str, tuple[str, ...], tuple[Rule, ...]], ...] = (
     ("text", ("min_chars", "max_chars"), ("chars", "nuls")),
     ("messages", ("tools",), ("turns",)),
-    ("label", ("labels", "max_imbalance", "max_split_shift"), ("labels", "imbalance", "splits")),
+    (
+        "label",
+        ("labels", "distinct_labels", "max_imbalance", "max_split_shift"),
+        ("labels", "label_variants", "imbalance", "splits"),
+    ),
 )
 """Contents and an aim with the fields and the rules that are read for them alone."""
 _MENDS: dict[Rule, str] = {"duplicates": "; use warn, and let `clean` drop the copies"}

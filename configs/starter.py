@@ -62,6 +62,8 @@ class Facts:
     split: HashSplit | GivenSplit
     parts: dict[str, int]
     texts: list[str]
+    variants: str = ""
+    """Labels that are spellings of one another, with counts."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ class Starter:
             "text": f"{columns.text!r}: {facts.why['text']}",
             "label": f"{columns.label!r}: {facts.why['label']}",
             "labels": counted(facts.labels),
+            **({"spelt": f"as if one label: {facts.variants}"} if facts.variants else {}),
             "clean": f"drops {counted(facts.dropped) or 'none'} of {facts.rows:,} rows",
             "split": f"{how}: {', '.join(f'{part} {count:,}' for part, count in facts.parts.items() if count)}",
             "length": f"half the texts have {self.tokens[len(self.tokens) // 2]} tokens or fewer; {cut:.1%} are cut",
@@ -142,6 +145,10 @@ class Starter:
     def _validate(self) -> Lines:
         facts = self.facts
         yield "validate:", "a run stops where the rows break one of these"
+        if facts.variants:
+            yield f"  # {plain(facts.variants)}", ""
+            yield "  # are spellings of one label, so validate stops: map them in download.columns.label_map", ""
+            yield "  # (spelling to label) and take them out of `labels`, or name them in distinct_labels: [[A, a]].", ""
         yield from label_lines(facts.labels)
         yield f"  min_rows: {rounded(0.9 * facts.rows, math.floor)}", f"it has {facts.rows:,}"
         most = f"half the texts have {facts.chars[50]:,} or fewer, the longest {facts.chars[100]:,}"

@@ -12,6 +12,7 @@ import pandas as pd
 from configs.sources import Columns
 
 from .files import DataError
+from .label_variants import map_labels
 from .messages import dump_messages, read_messages
 from .rows import UNLABELLED
 
@@ -41,7 +42,7 @@ def take_columns(
     what = _content(columns)
     picked: dict[str, Any] = {
         what: _dialogues(table[columns.messages], where) if columns.messages else _words(table[getattr(columns, what)]),
-        "label": UNLABELLED if columns.label is None else _named(_words(table[columns.label]), columns, where),
+        "label": UNLABELLED if columns.label is None else _labels(_words(table[columns.label]), columns, where, notes),
     }
     picked["split"] = split_names(_words(table[columns.split])) if columns.split else None
     types = {what: "str", "label": "str", "split": "str"}
@@ -112,18 +113,21 @@ def _words(column: pd.Series) -> pd.Series:
     return column.astype("str").where(column.notna())
 
 
-def _named(labels: pd.Series, columns: Columns, where: str) -> pd.Series:
-    if not columns.label_names:
-        return labels
-    names = {str(index): name for index, name in enumerate(columns.label_names)}
-    found = labels.dropna()
-    odd = found[~found.isin([*names, *columns.label_names])]
+def _labels(written: pd.Series, columns: Columns, where: str, notes: list[str]) -> pd.Series:
+    """Labels as the recipe calls them: `label_map` goes by a label as it is written, or else by its name."""
+    label_map, names = columns.label_map, columns.label_names
+    if not names:
+        return map_labels(written, label_map, notes)
+    spelt = {f"{index}{zero}": name for index, name in enumerate(names) for zero in ("", ".0")}
+    direct = written.map({spelling: spelt.get(label, label) for spelling, label in label_map.items()}).astype("str")
+    others = written.where(direct.isna())
+    odd = others.dropna()[~others.dropna().isin([*spelt, *names])]
     if len(odd):
         raise DataError(
-            f"{where}: row {odd.index[0] + 1} has the label {odd.iloc[0]!r}, which is not one of the "
-            f"{len(names)} in `columns.label_names` ({', '.join(columns.label_names)})"
+            f"{where}: row {odd.index[0] + 1} has the label {odd.iloc[0]!r}, which is not one of the {len(names)} in "
+            f"`columns.label_names` ({', '.join(names)}); name it there, or map it in `columns.label_map`"
         )
-    return labels.map(names).astype("str").fillna(labels)
+    return direct.fillna(map_labels(others.map(spelt).astype("str").fillna(others), label_map))
 
 
 def part_of(name: str) -> str:

@@ -43,7 +43,7 @@ def check_rows(rows: pd.DataFrame, section: Validate) -> tuple[list[Verdict], st
     A text of white space alone counts as missing. What is in quarantine is asked of all rows, everything else of the
     rows that stay. Raises DataError for an expectation that cannot be made or checked, before any row is checked.
     """
-    from .given import check_balance, check_splits
+    from .given import check_balance, check_splits, check_variants
 
     seen = rows
     if content(rows) == "text":
@@ -58,6 +58,8 @@ def check_rows(rows: pd.DataFrame, section: Validate) -> tuple[list[Verdict], st
     stay = seen[~seen["id"].isin(gone)] if len(gone) else seen
     done |= _ask(stay, {number: one for number, one in asked.items() if number not in first})
     told = [*_types(rows), *(done[number][0] for number in asked)]
+    if section.labels or not unlabelled(rows):
+        told += check_variants(stay, section)
     told += [*check_balance(stay, section), *check_splits(stay, section)]
     if first:
         told.append(_leaving(len(gone), len(rows), section))

@@ -10,8 +10,9 @@ import pandas as pd
 
 from configs.expectations import Validate
 
+from .label_variants import describe_variants, label_variants
 from .rows import content
-from .verdicts import Verdict
+from .verdicts import SHOWN, Verdict
 
 SAMPLE = 5_000
 """Rows of a split that are read for the meaning of its labels."""
@@ -39,6 +40,23 @@ def check_balance(rows: pd.DataFrame, section: Validate) -> list[Verdict]:
     severity = section.severity_of("imbalance")
     name = "labels_are_balanced"
     return [Verdict(name, asked, found, ratio <= section.max_imbalance, severity=severity, name=name, place=place)]
+
+
+def check_variants(rows: pd.DataFrame, section: Validate) -> list[Verdict]:
+    """Labels that are spellings of one label: each would be a class of its own."""
+    counts = rows["label"].value_counts()
+    groups = label_variants({str(label): int(count) for label, count in counts.items()}, section.distinct_labels)
+    breaking = rows[rows["label"].isin([label for group in groups for label in list(group)[1:]])]
+    mend = "label_names of the images" if content(rows) == "image" else "download.columns.label_map"
+    name = "labels_are_spelt_one_way"
+    return [
+        Verdict(
+            name, "no two labels are spellings of one label", describe_variants(groups) or "one spelling each",
+            not groups, tuple(zip(breaking["id"].head(SHOWN), breaking["label"].head(SHOWN).map(ascii), strict=True)),
+            severity=section.severity_of("label_variants"), name=name, rows=breaking["id"],
+            place=f"{mend} (spelling to label) or, where they are meant to differ, validate.distinct_labels",
+        )
+    ]  # fmt: skip
 
 
 def check_splits(rows: pd.DataFrame, section: Validate) -> list[Verdict]:

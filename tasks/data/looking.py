@@ -17,6 +17,7 @@ from configs.starter import Facts
 from .cleaning import clean_rows
 from .columns import SPLITS, other_separator, take_columns
 from .files import DataError, check_encoding, check_file, describe_encoding, detect_encoding
+from .label_variants import describe_variants, label_variants
 from .ledger import PARTS
 from .rows import with_ids
 from .splitting import split_rows
@@ -156,6 +157,7 @@ def look(table: pd.DataFrame, where: str, text: str | None = None, label: str | 
         split=split,
         parts={part: int((parts == part).sum()) for part in PARTS},
         texts=kept["text"].tolist(),
+        variants=describe_variants(label_variants(counts.to_dict())),
     )
 
 

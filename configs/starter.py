@@ -148,7 +148,7 @@ class Starter:
         if facts.variants:
             yield f"  # {plain(facts.variants)}", ""
             yield "  # are spellings of one label, so validate stops: map them in download.columns.label_map", ""
-            yield "  # (spelling to label) and take them out of `labels`, or name them in distinct_labels: [[A, a]].", ""
+            yield "  # and take them out of `labels`, or name them in distinct_labels: [[A, a]].", ""
         yield from label_lines(facts.labels)
         yield f"  min_rows: {rounded(0.9 * facts.rows, math.floor)}", f"it has {facts.rows:,}"
         most = f"half the texts have {facts.chars[50]:,} or fewer, the longest {facts.chars[100]:,}"

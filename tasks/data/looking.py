@@ -144,12 +144,13 @@ def look(table: pd.DataFrame, where: str, text: str | None = None, label: str | 
         split, parts = _split(kept, columns.split is not None)
     except DataError:
         raise DataError(f"{where}: {len(kept):,} rows after cleaning, too few for train, validation and test") from None
+    labels = {str(name): int(count) for name, count in counts.items()}
     lengths = np.percentile(seen.str.len(), QUANTILES, method="higher").astype(int).tolist()
     return Facts(
         columns=columns,
         why=why,
         rows=len(rows),
-        labels={str(name): int(count) for name, count in counts.items()},
+        labels=labels,
         missing=max(1 - len(seen) / len(rows), float(rows["label"].isna().mean())),
         duplicates=1 - seen.nunique() / len(seen),
         chars=dict(zip(QUANTILES, lengths, strict=True)),
@@ -157,7 +158,7 @@ def look(table: pd.DataFrame, where: str, text: str | None = None, label: str | 
         split=split,
         parts={part: int((parts == part).sum()) for part in PARTS},
         texts=kept["text"].tolist(),
-        variants=describe_variants(label_variants(counts.to_dict())),
+        variants=describe_variants(label_variants(labels)),
     )
 
 

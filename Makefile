@@ -3,6 +3,7 @@
 .PHONY: help setup demo test lint faults long bench all lock screenshots clean
 SHELL := /bin/bash
 PY := .venv/bin/python
+PYTHON := python3
 READY := .venv/.ready
 
 export DO_NOT_TRACK := true
@@ -26,10 +27,10 @@ help:
 setup: $(READY)
 
 $(READY): requirements.lock pyproject.toml
-	@command -v python3 >/dev/null || { echo "Temper needs python3 (3.11 to 3.13)"; exit 1; }
-	@python3 -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || { echo "Temper needs Python 3.11, 3.12 or 3.13; this is $$(python3 -V)"; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "Temper needs python3 (3.11 to 3.13); name another one with PYTHON=…"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || { echo "Temper needs Python 3.11, 3.12 or 3.13; this is $$($(PYTHON) -V)"; exit 1; }
 	@echo "Setting up .venv: $$(grep -c == requirements.lock) packages, about 3 GB to fetch and 7 GB on disk, once."
-	@[ -x $(PY) ] || python3 -m venv .venv
+	@[ -x $(PY) ] || $(PYTHON) -m venv .venv
 	@echo "1/4 installing uv" && $(PY) -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
 	@echo "2/4 installing the locked packages" && .venv/bin/uv pip install --python $(PY) -r requirements.lock
 	@.venv/bin/uv pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable .

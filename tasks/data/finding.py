@@ -16,8 +16,9 @@ from configs.sources import Columns, FileSource, HubSource, UrlSource
 from . import archives, hub
 from .columns import SPLITS
 from .files import DataError
+from .folders import list_images
 from .hub_rows import load_hub, take_rows
-from .image_files import label_files, list_folder, read_images
+from .image_files import label_files, read_images
 from .image_sets import IDX_FILES, read_image_set
 from .intake import Intake
 from .looking import read_unknown
@@ -62,7 +63,7 @@ def find(what: str, place: Path, intake: Intake, wish: Wish) -> Found:
     if place.is_dir() and _is_idx(place):
         return _of_torchvision(TorchvisionSource(kind="torchvision", name="MNIST", path=path), intake)
     if place.is_dir():
-        if not any(name.lower().endswith(PICTURES) for name in list_folder(place)):
+        if not any(name.lower().endswith(PICTURES) for name, _ in list_images(place).read):
             raise DataError(f"{what}: a folder without images; name one table in it")
         return _of_images(ImagesSource(kind="images", path=path), place, what, intake, wish)
     if archives.is_archive(place.name):

@@ -4,10 +4,9 @@ Nothing is decoded here: a file that is no image is a row like any other, and th
 """
 
 import hashlib
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pandas as pd
 
@@ -17,25 +16,16 @@ from configs.settings import settings
 from .archives import is_archive, read_members
 from .columns import SPLITS, split_names
 from .files import DataError
+from .folders import is_left_out, list_images
 from .image_store import ImageStore
-from .intake import LICENCE, Intake, recipe_name
+from .intake import Intake, recipe_name
 
-NO_IMAGES = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".md", ".xml", ".yaml", ".yml", ".ini", ".html")
-"""Endings of what lies beside images without being one."""
 LARGEST = 512 * 2**20
 """Bytes of one file; beyond, it is a film or an archive and no image."""
 TELL_EVERY = 256
 """Files between two signs of progress."""
 Files = Iterable[tuple[str, int, Callable[[], Iterator[bytes]]]]
 """Path inside the source, size in bytes, and a way to read the bytes in blocks."""
-
-
-def is_left_out(name: str) -> bool:
-    """Whether a path is obviously no image: a hidden or system file, a table, a text, a licence."""
-    parts = PurePosixPath(name).parts
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
-    last = parts[-1].lower()
-    return hidden or last == "thumbs.db" or last.endswith(NO_IMAGES) or bool(LICENCE.fullmatch(last))
 
 
 def read_images(source: ImagesSource, place: Path, intake: Intake) -> pd.DataFrame:
@@ -45,8 +35,8 @@ def read_images(source: ImagesSource, place: Path, intake: Intake) -> pd.DataFra
     where there is none, where a pattern fits none, and for an unknown label or split.
     """
     found: list[tuple[str, str]] = []
-    left_out = size_of_all = 0
-    files, total = _listed(place)
+    size_of_all = 0
+    files, total, left_out = _listed(place, intake)
     with ImageStore(intake) as store:
         for number, (name, size, blocks) in enumerate(files, 1):
             if is_left_out(name):
@@ -113,33 +103,18 @@ def _folder_splits(files: pd.Series, where: str, *, above: bool) -> pd.Series:
     return split
 
 
-def _listed(place: Path) -> tuple[Files, int]:
-    """The files of a folder or archive, and how many there are (0: not known beforehand)."""
+def _listed(place: Path, intake: Intake) -> tuple[Files, int, int]:
+    """The files of a folder or archive, how many there are (0: not known yet), and how many were passed over."""
     if not place.is_dir():
-        return ((member.name, member.size, member.blocks) for member in read_members(place)), 0
-    names = list_folder(place)
-    return ((name, (place / name).stat().st_size, _reader(place / name)) for name in names), len(names)
-
-
-def list_folder(folder: Path) -> list[str]:
-    """Relative paths of all files below a folder, sorted; links are followed, a circle of them only once.
-
-    Raises DataError for a link that leads nowhere.
-    """
-    found: list[str] = []
-    seen = set()
-    for at, folders, files in os.walk(folder, followlinks=True):
-        real = os.path.realpath(at)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders.sort()
-        for path in (os.path.join(at, name) for name in files):
-            if not os.path.exists(path):
-                raise DataError(f"{path}: a link that leads nowhere; take it away, or put back what it points to")
-            found.append(Path(path).relative_to(folder).as_posix())
-    return sorted(found)
+        return ((member.name, member.size, member.blocks) for member in read_members(place)), 0, 0
+    listing = list_images(place)
+    if odd := listing.escaped:
+        intake.note(f"{len(odd):,} names of files are not UTF-8 or hold control characters; the files are read, and "
+                    f"called by escaped names such as {odd[0]}")  # fmt: skip
+    for name, path in listing.left_out:
+        intake.licensed(name, _reader(path)())
+    files = [(name, path.stat().st_size, _reader(path)) for name, path in listing.read]
+    return files, len(files), len(listing.left_out)
 
 
 def _reader(path: Path) -> Callable[[], Iterator[bytes]]:

@@ -12,7 +12,8 @@ from configs.sources import FileSource
 
 from ..artifact import canonical, digest_file, digest_text
 from .errors import DataError
-from .image_files import LARGEST, is_left_out, list_folder
+from .folders import list_images
+from .image_files import LARGEST
 from .tables import format_of, read_table
 
 NAMED = 5
@@ -83,10 +84,11 @@ class Texts:
 
 @dataclass(frozen=True)
 class Images:
-    """Files below a folder; `ignored`: how many are no images by their names."""
+    """Files below a folder, `paths` on the disk; `ignored`: how many are no images by their names."""
 
     folder: Path
     rows: pd.DataFrame
+    paths: tuple[Path, ...]
     ignored: int
     batch: int = 64
     content = "image"
@@ -99,13 +101,13 @@ class Images:
 
     def identity(self) -> dict[str, Any]:
         """Names, sizes and times: images are not hashed, of which there may be very many."""
-        stats = [(self.folder / name).stat() for name in self.rows["file"]]
+        stats = [path.stat() for path in self.paths]
         told = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in zip(self.rows["file"], stats, strict=True)]
         return {"input": digest_text(canonical(told)), "batch": self.batch}
 
     def given(self, start: int, stop: int) -> list[Any]:
         """Bytes of files."""
-        return [_bytes(self.folder / name) for name in self.rows["file"].iloc[start:stop]]
+        return [_bytes(path) for path in self.paths[start:stop]]
 
     def ask(self, given: list[Any]) -> Any:
         """A table."""
@@ -139,11 +141,11 @@ def open_table(path: Path, column: str) -> Texts:
 
 def open_folder(folder: Path) -> Images:
     """The images below a folder, by their paths. Raises DataError where there is none."""
-    every = list_folder(folder)
-    names = [name for name in every if not is_left_out(name)]
-    if not names:
+    listing = list_images(folder)
+    if not listing.read:
         raise DataError(f"{folder}: no image files in it")
-    return Images(folder, pd.DataFrame({"file": names}, dtype="str"), len(every) - len(names))
+    names, paths = zip(*listing.read, strict=True)
+    return Images(folder, pd.DataFrame({"file": names}, dtype="str"), paths, len(listing.left_out))
 
 
 def read_rows(path: Path) -> pd.DataFrame:

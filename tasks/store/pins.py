@@ -173,18 +173,18 @@ def _images(value: image_sources.ImagesSource, plain: dict[str, Any], table: dic
     if value.url is not None:
         return plain
     place = image_place(value)
-    return {**plain, "sha256": _tree(place, table) if place.is_dir() else _sha256(place, table)}
+    from ..data.folders import list_images
+
+    found = _tree(place, list_images(place).read, table) if place.is_dir() else _sha256(place, table)
+    return {**plain, "sha256": found}
 
 
-def _tree(folder: Path, table: dict[str, Any]) -> str:
-    """Digest of all files below a folder; the pins keep one line for the folder, not one for each of a million."""
-    from ..data.image_files import list_folder
-
-    names = list_folder(folder)
-    now = digest_text(canonical([[name, marks(folder / name)] for name in names]))
+def _tree(folder: Path, files: list[tuple[str, Path]], table: dict[str, Any]) -> str:
+    """Digest of files below a folder; the pins keep one line for the folder, not one for each of a million."""
+    now = digest_text(canonical([[name, marks(path)] for name, path in files]))
     known = table["files"].get(f"{folder}/", {})
     if known.get("marks") != now:
-        digests = [[name, digest_file(folder / name)] for name in names]
+        digests = [[name, digest_file(path)] for name, path in files]
         table["files"][f"{folder}/"] = known = {"marks": now, "sha256": digest_text(canonical(digests))}
     return str(known["sha256"])
 
@@ -194,13 +194,15 @@ def _image_set(value: image_sources.TorchvisionSource, plain: dict[str, Any], ta
     if plain.pop("path", None) is None:
         return plain
     from ..data.files import DataError
+    from ..data.folders import is_system, walk_files
     from ..data.image_sets import IDX, IDX_FILES, idx_file
 
     folder = settings().source(str(value.path))
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; relative paths start at the setting TEMPER_DATA")
     if value.name not in IDX:
-        return {**plain, "sha256": _tree(folder, table)}
+        files = [(name, path) for name, path in walk_files(folder) if not is_system(name)]
+        return {**plain, "sha256": _tree(folder, files, table)}
     paths = [idx_file(folder, name) for pair in IDX_FILES.values() for name in pair]
     return {**plain, "files": [_sha256(path, table) for path in paths]}
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from configs.sources import UrlSource
 from tasks.artifact import StageError
 from tasks.data import fetch, sources
+from tasks.data.addresses import is_public
 from tasks.data.fetch import Terms, download_file, shown
 from tasks.data.files import DataError
 from tasks.download import download
@@ -194,7 +195,7 @@ def public(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
         return look_up(PUBLIC if host == "data.example" else host, *rest, **more)
 
     def to_loopback(address: tuple, *rest: Any, **more: Any) -> Any:
-        return connect(("127.0.0.1", hub.port) if address[0] == "data.example" else address, *rest, **more)
+        return connect(("127.0.0.1", hub.port) if address[0] == PUBLIC else address, *rest, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", find)
     monkeypatch.setattr(socket, "create_connection", to_loopback)
@@ -245,6 +246,89 @@ def test_a_public_https_address_is_fetched_and_its_redirects_are_checked(hub: Hu
         assert public.seen() == ["GET /moved"]
     assert hub.seen() == []
     assert [file.name for file in folder.iterdir()] == [sha256(DATA)]
+
+
+@pytest.mark.parametrize("private", ["127.0.0.1", "::1", "10.1.2.3"])
+def test_a_name_that_is_bound_anew_after_the_check_reaches_nobody(
+    hub: Hub, public: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch, private: str
+) -> None:
+    """The first look-up gives a public address, each further one a private: the one that was checked is connected."""
+    look_up, connect, asked, connected = socket.getaddrinfo, socket.create_connection, [], []
+
+    def find(host: Any, *rest: Any, **more: Any) -> Any:
+        if host != "data.example":
+            return look_up(host, *rest, **more)
+        asked.append(host)
+        return look_up(PUBLIC if len(asked) == 1 else private, *rest, **more)
+
+    def to(address: tuple, *rest: Any, **more: Any) -> Any:
+        connected.append(address[0])
+        return connect(address, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", find)
+    monkeypatch.setattr(socket, "create_connection", to)
+    assert download_file("https://data.example/a.csv", sha256(DATA), folder).read_bytes() == DATA
+    assert (connected, public.seen(), hub.seen()) == ([PUBLIC], ["GET /a.csv"], [])
+    assert len(asked) == 1
+    with pytest.raises(DataError, match="not a public address"):
+        download_file("https://data.example/a.csv", "1" * 64, folder)
+    assert connected == [PUBLIC]
+
+
+def test_a_redirect_of_the_same_name_is_looked_up_and_checked_again(
+    public: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_up, asked = socket.getaddrinfo, []
+
+    def find(host: Any, *rest: Any, **more: Any) -> Any:
+        asked.append(host)
+        return look_up(host if host != "data.example" else PUBLIC if len(asked) == 1 else "::ffff:127.0.0.1", *rest,
+                       **more)  # fmt: skip
+
+    monkeypatch.setattr(socket, "getaddrinfo", find)
+    public.fault("GET /moved", status=302, location="/a.csv")
+    with pytest.raises(DataError, match="not a public address"):
+        download_file("https://data.example/moved", sha256(DATA), folder)
+    assert public.seen() == ["GET /moved"]
+
+
+@pytest.mark.parametrize("address", [
+    "8.8.8.8", "93.184.215.14", "2606:4700::1111", "2a00:1450::1", "64:ff9b::8.8.8.8", "2002:808:808::1",
+])  # fmt: skip
+def test_public_addresses(address: str) -> None:
+    assert is_public(address)
+
+
+@pytest.mark.parametrize("address", [
+    "0.0.0.0", "10.0.0.1", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.16.0.1", "192.0.0.1", "192.0.2.1",
+    "192.88.99.1", "192.168.0.1", "198.18.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1", "239.1.1.1", "240.0.0.1",
+    "255.255.255.255", "::", "::1", "::127.0.0.1", "::8.8.8.8", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "fe80::1",
+    "fe80::1%lo", "fec0::1", "fc00::1", "fd00::1", "ff02::1", "ff0e::1", "100::1", "2001::1", "2001:db8::1",
+    "2001:10::1", "3fff::1", "5f00::1", "64:ff9b::127.0.0.1", "64:ff9b::10.0.0.1", "64:ff9b:1::1", "2002:7f00:1::",
+    "2002:a00:1::", "2002:e000:1::", "64:ff9b::224.0.0.1",
+])  # fmt: skip
+def test_special_addresses_and_what_is_written_inside_them(address: str) -> None:
+    assert not is_public(address)
+
+
+def test_the_next_address_is_tried_where_one_does_not_answer(
+    public: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name with two addresses, of which the first is out of order."""
+    look_up, connect = socket.getaddrinfo, socket.create_connection
+
+    def find(host: Any, *rest: Any, **more: Any) -> Any:
+        found = look_up("93.184.215.99", *rest, **more) if host == "data.example" else []
+        return found + look_up(host, *rest, **more)
+
+    def to(address: tuple, *rest: Any, **more: Any) -> Any:
+        if address[0] == "93.184.215.99":
+            raise ConnectionRefusedError(111, "Connection refused")
+        return connect(address, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", find)
+    monkeypatch.setattr(socket, "create_connection", to)
+    assert download_file("https://data.example/a.csv", sha256(DATA), folder).read_bytes() == DATA
 
 
 def test_a_name_with_another_certificate_is_refused(

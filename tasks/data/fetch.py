@@ -1,17 +1,17 @@
 """A file by URL: https to public addresses only, resumed, retried, and refused unless its sha256 is right."""
 
 import hashlib
-import ipaddress
-import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import httpx
 
-from .files import DataError
+from .addresses import checked_addresses
+from .errors import DataError
 
 ATTEMPTS = 4
 FIRST_WAIT = 0.5
@@ -79,8 +79,7 @@ def _transfer(url: str, part: Path, allow_private: bool, terms: Terms) -> None:
         headers["Authorization"] = f"Bearer {terms.token}"
     with httpx.Client(follow_redirects=False, timeout=30) as client:
         for _ in range(REDIRECTS):
-            check_address(url, allow_private)
-            with client.stream("GET", url, headers=headers) as answer:
+            with closing(_ask(client, url, headers, checked_addresses(url, allow_private))) as answer:
                 if answer.has_redirect_location:
                     before, url = url, _target(url, answer.headers["location"])
                     if urlsplit(url)[:2] != urlsplit(before)[:2]:
@@ -89,12 +88,31 @@ def _transfer(url: str, part: Path, allow_private: bool, terms: Terms) -> None:
                 if answer.status_code == 416:  # everything is here already
                     return
                 answer.raise_for_status()
-                _save(answer, part, have if answer.status_code == 206 else 0, terms)
+                _save(answer, url, part, have if answer.status_code == 206 else 0, terms)
                 return
     raise DataError(f"{shown(url)}: more than {REDIRECTS} redirects")
 
 
-def _save(answer: httpx.Response, part: Path, have: int, terms: Terms) -> None:
+def _ask(client: httpx.Client, url: str, headers: Mapping[str, str], addresses: Sequence[str]) -> httpx.Response:
+    """The beginning of the response from the first address that answers; by the name itself where there is none.
+
+    The name is not looked up again, since it may have another address by then (DNS rebinding); it stays the Host that
+    is asked for, and the one that the certificate must be of.
+    """
+    name = httpx.URL(url)
+    for left, address in zip(range(len(addresses))[::-1], addresses, strict=True):
+        own = {**headers, "Host": name.netloc.decode("ascii")}
+        request = client.build_request("GET", name.copy_with(host=address), headers=own,
+                                       extensions={"sni_hostname": name.raw_host.decode("ascii")})  # fmt: skip
+        try:
+            return client.send(request, stream=True)
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            if not left:
+                raise
+    return client.send(client.build_request("GET", name, headers=dict(headers)), stream=True)
+
+
+def _save(answer: httpx.Response, url: str, part: Path, have: int, terms: Terms) -> None:
     said = answer.headers.get("content-length", "")
     total = have + int(said) if said.isdigit() else 0
     done, told = have, have
@@ -110,7 +128,7 @@ def _save(answer: httpx.Response, part: Path, have: int, terms: Terms) -> None:
     if max(done, total) > terms.largest:
         part.unlink()
         raise DataError(
-            f"{shown(str(answer.url))}: {max(done, total):,} bytes or more, beyond the limit of {terms.largest:,} "
+            f"{shown(url)}: {max(done, total):,} bytes or more, beyond the limit of {terms.largest:,} "
             "that TEMPER_LARGEST_SOURCE sets; nothing was kept"
         )
 
@@ -120,30 +138,6 @@ def _target(url: str, location: str) -> str:
         return urljoin(url, location)
     except ValueError as error:
         raise DataError(f"{shown(url)}: leads to what is not an address ({error})") from None
-
-
-def check_address(url: str, allow_private: bool) -> None:
-    """Raise DataError unless the address is https and public (or the setting allows more).
-
-    Raises httpx.ConnectError where the name has no address, which may pass.
-    """
-    try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        raise DataError(f"{shown(url)}: not an address ({error})") from None
-    if allow_private and parts.scheme in ("http", "https"):
-        return
-    if parts.scheme != "https" or parts.hostname is None:
-        raise DataError(f"{shown(url)}: only https addresses are fetched")
-    try:
-        found = socket.getaddrinfo(parts.hostname, parts.port or 443)
-    except ValueError as error:
-        raise DataError(f"{shown(url)}: not an address ({error})") from None
-    except OSError as error:
-        raise httpx.ConnectError(f"{parts.hostname} has no address ({error})") from None
-    for info in found:
-        if not ipaddress.ip_address(info[4][0]).is_global:
-            raise DataError(f"{shown(url)}: {parts.hostname} is not a public address")
 
 
 def _sha256(path: Path) -> str:

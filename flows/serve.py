@@ -109,19 +109,30 @@ def choose(named: "Named", packed: "Packed", env: Env | None) -> str:
 
 @contextmanager
 def serving(uri: str, port: int, env: Env) -> Iterator[Guarded]:
-    """MLflow's scoring server for as long as this lasts, and not longer even if this process is killed."""
+    """MLflow's scoring server for as long as this lasts, and not longer even if this process is killed.
+
+    It takes requests from any page that a browser shows, so it listens on a Unix socket, and a guard on the port.
+    """
+    import tempfile
+
     from configs.settings import settings
+
+    from .front import front
 
     tracking = settings().tracking
     given = child_environment(**dict.fromkeys(LEAKING), PATH=_path(), MLFLOW_TRACKING_URI=tracking,
                               MLFLOW_REGISTRY_URI=tracking)  # fmt: skip
+    folder = Path(tempfile.mkdtemp(prefix="temper-"))
+    given["UVICORN_UDS"] = str(folder / "model.sock")  # of uvicorn's settings this one counts before host and port
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", uri, "--env-manager", env.value,
                "--host", HOST, "--port", str(port), "--workers", "1"]  # fmt: skip
     server = Guarded.start("MLflow's server", command, env=given, grace=GRACE)
     try:
-        yield server
+        with front(port, folder / "model.sock", GRACE):
+            yield server
     finally:
         server.end()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _path() -> str:

@@ -100,9 +100,8 @@ def mlflow_server(port: int, stores: Stores) -> Server:
     url = f"http://127.0.0.1:{port}"
     env = child_environment(MLFLOW_TRACKING_URI=None, MLFLOW_BACKEND_STORE_URI=stores.mlflow or place.database,
                             MLFLOW_DEFAULT_ARTIFACT_ROOT=(place.mlruns / "artifacts").as_uri(),
-                            MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false", TEMPER_DATABASE=None)  # fmt: skip
-    command = (sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-               "--no-serve-artifacts")  # fmt: skip
+                            TEMPER_DATABASE=None)  # fmt: skip
+    command = (sys.executable, "-m", "flows.mlflow_server", str(port))
     return Server("MLflow's server", url, f"{url}/health", port, command, env, place.mlruns / "logs" / "mlflow.log")
 
 

@@ -17,8 +17,8 @@ from tiny import ROOT
 from configs import servers
 from configs.load import RecipeError, load_recipe
 from configs.settings import settings
+from flows.guard import Guard, foreign
 from flows.orphans import held
-from flows.prefect_server import Guard, foreign
 from flows.retrain import lateness, reasons
 from flows.services import prefect_api
 from tasks.data.difference import difference

@@ -237,6 +237,19 @@ def test_bad_requests_are_told_why_and_harm_nobody(server: Server, here: Any) ->
 @pytest.mark.faults
 @pytest.mark.servers
 @pytest.mark.timeout(600)
+def test_pages_of_other_origins_get_no_predictions(server: Server) -> None:
+    for name, value in (("Origin", "http://127.0.0.1:8888"), ("Host", "rebound.example")):
+        headers = {"Content-Type": "application/json", name: value}
+        asked = urllib.request.Request(f"http://127.0.0.1:{server.port}/invocations", b'{"inputs": ["x"]}', headers)
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(asked, timeout=60)
+        with refused.value as error:
+            assert error.code == 403
+
+
+@pytest.mark.faults
+@pytest.mark.servers
+@pytest.mark.timeout(600)
 def test_a_large_request_is_answered(server: Server, here: Any) -> None:
     long = "good " * 200_000
     status, answer = server.ask({"inputs": [long, "never"]})

@@ -257,11 +257,16 @@ def test_servers_refuse_foreign_names_and_pages_and_a_second_temper_up(up: Up) -
     tracking = f"http://127.0.0.1:{up.mlflow}/api/2.0/mlflow/experiments/search"
     for url, body in ((api, {}), (tracking, {"max_results": 1})):
         assert ask(url, body) is not None
-        for headers in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}):
+        for headers in (
+            {"Host": "evil.example"},
+            {"Origin": "http://evil.example"},
+            {"Origin": "http://127.0.0.1:8888"},
+        ):
             with pytest.raises(urllib.error.HTTPError) as refused:
                 ask(url, body, **headers)
             assert refused.value.code in (401, 403), (url, headers)
     assert ask(api, {}, Origin=f"http://localhost:{up.prefect}") == []
+    assert ask(tracking, {"max_results": 1}, Origin=f"http://127.0.0.1:{up.mlflow}")["experiments"]
     recipe = up.folder / "nightly.yaml"
     recipe.write_text(
         RECIPE.replace("{interval: 15}", "{cron: 30 3 * * 1, timezone: Europe/Zurich, overrides: [train.epochs=5]}")

@@ -1,0 +1,27 @@
+"""MLflow's server on loopback, behind a guard: MLflow itself takes requests from every page of this machine."""
+
+import sys
+
+from .guard import Guard
+
+
+def app() -> Guard:
+    """MLflow's app behind the guard, for uvicorn."""
+    from tasks.tracking.server import create_app
+
+    return Guard(create_app())
+
+
+def main() -> None:
+    """Serve on 127.0.0.1 at the port that is given, the database of the environment's MLFLOW_BACKEND_STORE_URI."""
+    import uvicorn
+
+    from tasks.tracking.server import prepare
+
+    prepare()
+    uvicorn.run("flows.mlflow_server:app", factory=True, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning",
+                timeout_graceful_shutdown=3)  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""MLflow's tracking server as an application of this process: what `mlflow server` sets before it starts the same."""
+
+import os
+import uuid
+from typing import Any
+
+
+def prepare() -> None:
+    """Make the database of the environment's MLFLOW_BACKEND_STORE_URI ready, once, before any request comes.
+
+    Clients write artifacts to MLFLOW_DEFAULT_ARTIFACT_ROOT themselves; one process serves, without jobs.
+    """
+    store, artifacts = os.environ["MLFLOW_BACKEND_STORE_URI"], os.environ["MLFLOW_DEFAULT_ARTIFACT_ROOT"]
+    os.environ |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_ENABLE_WORKSPACES": "false"}
+    from mlflow import server
+    from mlflow.environment_variables import _MLFLOW_IN_JOB_EXECUTOR, _MLFLOW_SERVER_BOOT_ID, _MLFLOW_SGI_NAME
+    from mlflow.server.handlers import initialize_backend_stores
+
+    os.environ |= {
+        server.BACKEND_STORE_URI_ENV_VAR: store,
+        server.REGISTRY_STORE_URI_ENV_VAR: store,
+        server.ARTIFACT_ROOT_ENV_VAR: artifacts,
+        _MLFLOW_SGI_NAME.name: "uvicorn",
+        _MLFLOW_IN_JOB_EXECUTOR.name: "false",
+        _MLFLOW_SERVER_BOOT_ID.name: uuid.uuid4().hex,
+    }
+    initialize_backend_stores(store, store, artifacts)
+
+
+def create_app() -> Any:
+    """The ASGI application, interface and API; `prepare` comes first."""
+    from mlflow.server.fastapi_app import create_fastapi_app
+
+    return create_fastapi_app()

@@ -8,6 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from .encodings import WRITING
 from .fields import STRICT, Positive, refuse_unread
+from .names import ModelName
 from .scores import BASELINES, SCORES, Score
 
 
@@ -48,7 +49,7 @@ class Evaluate:
 class Register:
     """Where the model goes and what it must reach to become champion."""
 
-    model: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+    model: ModelName
     """Name in the MLflow registry."""
     metric: Score = "accuracy"
     """The test score on which champion and challenger meet."""

@@ -7,6 +7,7 @@ from pydantic.dataclasses import dataclass
 
 from .backbones import CifarResnet, Timm, Torchvision, require_colour
 from .fields import STRICT, Positive, Repo, Share, refuse_unread
+from .names import ModelName
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -49,7 +50,7 @@ class RegisteredTokenizer:
 
     kind: Literal["registered"]
     """This kind of tokenizer."""
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+    name: ModelName
     """The model's name in the registry."""
     version: str = "champion"
     """Its version's number, or an alias; the files it stands for are what counts."""
@@ -100,7 +101,7 @@ class RegisteredModel:
 
     kind: Literal["registered"]
     """This kind of model."""
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+    name: ModelName
     """Its name in the registry."""
     version: str = "champion"
     """Its version's number, or an alias; the files it stands for are what counts."""

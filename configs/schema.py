@@ -10,6 +10,7 @@ from .encodings import READS, Encode
 from .expectations import Validate
 from .fields import PLURAL, STRICT
 from .judging import Evaluate, Register
+from .names import RecipeName
 from .sources import Source, holds
 from .splitting import HashSplit, Split, require_fit
 from .timetable import Timetable
@@ -22,7 +23,7 @@ __all__ = ["Evaluate", "Recipe", "Register", "Train"]
 class Recipe:
     """One recipe: eight sections in the order of the pipeline, a name, and perhaps a schedule."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+    name: RecipeName
     """Names the flow run and the MLflow experiment."""
     download: Source
     validate: Validate = Validate()

@@ -148,7 +148,10 @@ def token_lengths(texts: list[str]) -> list[int]:
 
 def slug(name: str) -> str:
     """A recipe's name from a file's."""
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "recipe"
+    from configs.names import DEVICES, LONGEST
+
+    plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:LONGEST].strip("_") or "recipe"
+    return f"{plain}_data" if DEVICES.fullmatch(plain) else plain
 
 
 def source_path(place: Path) -> str:

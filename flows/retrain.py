@@ -80,7 +80,7 @@ def alone(name: str, waiting: Any) -> Iterator[None]:
     """One run of a recipe at a time on this machine, and a mark of this run that lasts as long as its process."""
     folder = settings().mlruns / "retrain"
     mark = folder / f"{runtime.flow_run.id}.run"
-    with locked(mark), locked(folder / f"{name}.lock", waiting=waiting):
+    with locked(mark), locked(folder / "recipes" / f"{name}.lock", waiting=waiting):
         try:
             yield
         finally:

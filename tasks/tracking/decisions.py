@@ -75,10 +75,10 @@ def changed(client: MlflowClient, about: ModelVersion) -> dict[str, Any] | None:
     held against none, or the record is gone."""
     if not about.run_id:
         return None
-    beginning = f"decisions/{about.name}-{about.version}-"
+    own = re.compile(rf"decisions/{re.escape(str(about.name))}-{about.version}-\d+\.json")
     try:
         kept = [item.path for item in client.list_artifacts(str(about.run_id), "decisions")]
-        newest = max((path for path in kept if path.startswith(beginning)), default=None)
+        newest = max((path for path in kept if own.fullmatch(path)), default=None)
         if newest is None:
             return None
         with tempfile.TemporaryDirectory() as scratch:

@@ -12,14 +12,12 @@ from mlflow import MlflowClient
 from mlflow.entities import Param, RunTag
 from mlflow.entities.model_registry import ModelVersion
 
-from configs.settings import settings
-
 from ..artifact import Artifact
-from ..store.lock import locked
 from . import decisions, descriptions, inputs, models, pages, runs
 from .lookup import BEFORE
 from .promotion import CHAMPION, SCORE, Evidence, Verdict
 from .runs import flat
+from .turns import turn
 
 VERDICT = "temper.verdict"
 DIGEST = "temper.digest."
@@ -91,7 +89,7 @@ def _log_scores(
 @contextmanager
 def deciding(name: str) -> Iterator[None]:
     """One decision about a model at a time on this machine."""
-    with locked(settings().mlruns / f"{name}.lock"):
+    with turn("deciding", name):
         yield
 
 

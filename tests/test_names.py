@@ -1,0 +1,85 @@
+"""Names that users give never meet the program's own files; those that some system refuses stop a recipe at once."""
+
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny import recipe
+
+from configs.load import RecipeError
+from configs.names import LONGEST, require_portable
+from configs.servers import claimed
+from configs.settings import settings
+from flows.init import slug
+from tasks.tracking import decisions, registry, runs
+from tasks.tracking.turns import turn_path
+
+REFUSED = ["..", ".", ".hidden", "a.", "-x", "con", "NUL", "aux.v1", "com1", "lpt9.x", "x" * 101, "a b", "a/b", "ä"]
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_name_that_a_system_refuses_stops_the_recipe_when_it_is_read(name: str) -> None:
+    for key in ("register.model", "name"):
+        with pytest.raises(RecipeError, match=f"`{key}`"):
+            recipe(f"{key}={name}")
+    with pytest.raises(RecipeError, match=r"train\.model\.name"):
+        recipe(f"train.model={{kind: registered, name: {name}}}")
+
+
+@pytest.mark.parametrize("name", ["up", "mlflow", "locks", "retrain", "champion.v2", "a_b-c", "x" * LONGEST, "console"])
+def test_names_of_the_programs_own_files_are_names_like_others(name: str) -> None:
+    assert recipe(f"register.model={name}").register.model == name
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=300))
+def test_every_name_has_a_lock_of_its_own_below_its_own_folder(name: str) -> None:
+    path, own = turn_path("deciding", name), settings().mlruns / "locks" / "deciding"
+    assert path.parent == own and path.resolve().parent == own.resolve() and len(path.name) < 64
+    assert turn_path("deciding", name + "x") != path and turn_path("registering", name) != path
+
+
+@given(st.from_regex(r"[A-Za-z0-9_.-]{1,120}", fullmatch=True))
+def test_a_portable_name_is_a_plain_file_everywhere(name: str) -> None:
+    try:
+        require_portable(name)
+    except ValueError:
+        return
+    assert Path(name).name == name and len(f"{name}.parquet.partial".encode()) < 255
+    assert not name.startswith((".", "-")) and not name.endswith(".")
+
+
+def test_a_decision_about_a_model_called_up_waits_for_no_server(home: Path) -> None:
+    """`temper up` holds its own lock for as long as it runs."""
+    done: list[str] = []
+
+    def decide(name: str) -> None:
+        with registry.deciding(name):
+            done.append(name)
+
+    with claimed(settings().mlruns):
+        threads = [threading.Thread(target=decide, args=(name,), daemon=True) for name in ("up", "mlflow", "locks")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(5)
+    assert sorted(done) == ["locks", "mlflow", "up"]
+
+
+@pytest.mark.parametrize("file", ["con", "nul", "x" * 300, "Prices (2024)", "…"])
+def test_init_writes_a_name_that_its_recipe_takes(file: str) -> None:
+    assert recipe(f"name={slug(file)}").name == slug(file)
+
+
+def test_decisions_of_a_model_are_not_read_as_those_of_another(home: Path) -> None:
+    """One training under the names `a` and `a-1`: version 1 of the first, version 3 of the second."""
+    client = runs.client()
+    run_id = client.create_run(runs.experiment(client, "small")).info.run_id
+    for name, version, fixed in (("a", "1", 5), ("a-1", "3", 7)):
+        about = type("About", (), {"name": name, "version": version, "run_id": run_id})()
+        made = decisions.entry("register", version, before=None, after=version, decided="promoted", why="better")
+        decisions.keep(client, about, made, {"evidence": {"changed": {"fixed": fixed}}})
+        assert decisions.changed(client, about) == {"fixed": fixed}
+    about = type("About", (), {"name": "a", "version": "1", "run_id": run_id})()
+    assert decisions.changed(client, about) == {"fixed": 5}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
@@ -165,6 +166,7 @@ def recorded_task(
 ) -> Callable[P, Version]:
     """Make a task of `register(links, section, *upstream)`: never served from the cache, `Cached` where it found."""
 
+    @wraps(body)
     def call(*args: P.args, **kwargs: P.kwargs) -> Version:
         def perform(section: Any, inputs: dict[str, Artifact]) -> Outcome[Version]:
             links = flow_links()

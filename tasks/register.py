@@ -8,6 +8,7 @@ from configs.schema import Register
 
 from .artifact import Artifact, Version, lineage
 from .cached import recorded_task
+from .store.events import Event, tell
 
 
 @recorded_task
@@ -18,14 +19,16 @@ def register(links: dict[str, str], section: Register, model: Artifact, report: 
     left undecided: on other test rows it is judged again. Raises StageError.
     """
     from .tracking import lookup
+    from .tracking.turns import turn
 
     facts = json.loads(report.file("report.json").read_text(encoding="utf-8"))
     scores: dict[str, float] = facts["scores"]
-    known = lookup.registered(section.model, model.digest, scores, links)
-    known = lookup.still_valid(known, report.digest)
-    found = known is not None
-    if known is None:
-        known = _register(links, section, model, report, facts)
+    with turn("registering", section.model, model.digest, waiting=_tell_waiting):
+        known = lookup.registered(section.model, model.digest, scores, links)
+        known = lookup.still_valid(known, report.digest)
+        found = known is not None
+        if known is None:
+            known = _register(links, section, model, report, facts)
     return Version(
         name=section.model,
         version=known["version"],
@@ -39,6 +42,10 @@ def register(links: dict[str, str], section: Register, model: Artifact, report: 
         changed=known["changed"],
         found=found,
     )
+
+
+def _tell_waiting() -> None:
+    tell(Event("register", "note", "another process registers this model; waiting"))
 
 
 def _register(

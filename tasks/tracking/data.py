@@ -7,16 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import ViewType
+from mlflow.entities import DatasetInput, ViewType
+from mlflow.exceptions import MlflowException
 
 from configs.settings import settings
 
 from ..artifact import Artifact, Version, read_manifest
 from . import inputs, runs
+from .turns import turn
 
 TEST_SPLIT = "temper.test_split"
 """Tag of a run: digest of the test rows on which its model was scored."""
 PROFILE = "2-validate/profile.json"
+TRIES = 3
+"""Times that datasets are logged before an error counts."""
 
 
 def log_data(client: MlflowClient, run_id: str, stages: Mapping[str, Artifact]) -> None:
@@ -30,7 +34,20 @@ def log_data(client: MlflowClient, run_id: str, stages: Mapping[str, Artifact]) 
     for name in ("kind", "where", "when", "sha256", "licence"):
         if told.get(name):
             client.set_tag(run_id, f"temper.source.{name}", str(told[name])[:5000])
-    client.log_inputs(run_id, inputs.inputs(stages))
+    _log_inputs(client, run_id, inputs.inputs(stages))
+
+
+def _log_inputs(client: MlflowClient, run_id: str, datasets: list[DatasetInput]) -> None:
+    """Log datasets, which MLflow looks up and adds in two steps: one process of this machine at a time, and once more
+    where another machine has added them between the two."""
+    with turn("store"):
+        for tries in range(TRIES):
+            try:
+                client.log_inputs(run_id, datasets)
+                return
+            except MlflowException as error:
+                if "IntegrityError" not in str(error) or tries == TRIES - 1:
+                    raise
 
 
 def open_test_split(client: MlflowClient, run_id: str, stages: Mapping[str, Artifact]) -> int:

@@ -20,6 +20,7 @@ from ..store.lock import locked
 from .descriptions import NOTE, of_experiment, of_training
 from .load import PREFIX, measured
 from .pages import run_page
+from .turns import turn
 
 KEY = "temper.training_key"
 KIND = "mlflow.experimentKind"
@@ -61,23 +62,34 @@ def experiment(found: MlflowClient, name: str) -> str:
         local = place.tracking.startswith("sqlite:")
         location = (place.mlruns / "artifacts").as_uri() if local else None
         tags = {KIND: "custom_model_development", NOTE: of_experiment(name)}
-        return str(found.create_experiment(name, location, tags))
+        try:
+            return str(found.create_experiment(name, location, tags))
+        except MlflowException as error:
+            made = found.get_experiment_by_name(name)  # by another machine, on a server that both use
+            if error.error_code != "RESOURCE_ALREADY_EXISTS" or made is None:
+                raise
+            return str(made.experiment_id)
 
 
 def training_run(found: MlflowClient, key: str, links: Mapping[str, str], params: Mapping[str, Any]) -> str:
     """Id of the run of a training key, made where this store has none; the flow run leaves its id on it."""
+    with turn("trainings", key):
+        run_id = _training_run(found, key, links, params)
+        mark(found, run_id, links)
+    return run_id
+
+
+def _training_run(found: MlflowClient, key: str, links: Mapping[str, str], params: Mapping[str, Any]) -> str:
     recipe = links.get("temper.recipe", "temper")
     where = experiment(found, recipe)
     known = [e.experiment_id for e in found.search_experiments()]
     runs = found.search_runs(known, f"tags.`{KEY}` = '{key}'", ViewType.ACTIVE_ONLY, 1)
     if runs:
-        run_id = str(runs[0].info.run_id)
-    else:
-        tags = {KEY: key, "mlflow.source.name": f"temper run {recipe}", "mlflow.user": user(),
-                NOTE: of_training(recipe, links)}  # fmt: skip
-        run_id = str(found.create_run(where, tags=tags, run_name=f"{recipe}-{key[:8]}").info.run_id)
-        found.log_batch(run_id, params=[Param(name, str(value)) for name, value in params.items()])
-    mark(found, run_id, links)
+        return str(runs[0].info.run_id)
+    tags = {KEY: key, "mlflow.source.name": f"temper run {recipe}", "mlflow.user": user(),
+            NOTE: of_training(recipe, links)}  # fmt: skip
+    run_id = str(found.create_run(where, tags=tags, run_name=f"{recipe}-{key[:8]}").info.run_id)
+    found.log_batch(run_id, params=[Param(name, str(value)) for name, value in params.items()])
     return run_id
 
 

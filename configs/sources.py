@@ -1,5 +1,6 @@
 """Where rows come from: `download` in a recipe, pinned before it enters a key."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -10,8 +11,9 @@ from .fields import STRICT, Repo
 from .image_sources import ImagesSource, TorchvisionSource
 from .secrets import Address, Name, Sha256, refuse_secrets
 
-Format = Literal["csv", "tsv", "jsonl", "parquet", "arrow"]
+Format = Literal["csv", "tsv", "jsonl", "lines", "parquet", "arrow"]
 Separator = Annotated[str, Field(pattern=r"^[^\r\n\"]$")]
+Escape = Annotated[str, Field(pattern=r"^[^\r\n\"\w\s]$")]
 Paths = str | Annotated[tuple[str, ...], Field(min_length=1)]
 
 
@@ -51,22 +53,26 @@ class HubSource:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class FileSource:
-    """Local tables of the same columns: CSV, TSV, JSON lines, Parquet or Arrow, or an archive of such."""
+    """Local tables of the same columns: CSV, TSV, JSON, lines of a pattern, Parquet or Arrow, or an archive of such."""
 
     kind: Literal["file"]
     """This kind of source."""
     path: Paths
     """The file, a pattern such as `data/*.csv`, or a list; relative paths start at TEMPER_DATA."""
     format: Format | None = None
-    """How the file is read; when absent, by its ending."""
+    """How the file is read; when absent, by its ending. `lines` reads any text file by its `pattern`."""
     encoding: str = "utf-8"
-    """Character encoding of CSV, TSV and JSON lines; `detect` finds it out and says so in the summary."""
+    """Character encoding of CSV, TSV, JSON and lines; `detect` finds it out and says so in the summary."""
     header: tuple[str, ...] | None = None
     """Column names of a CSV or TSV file whose first line is already a row."""
     separator: Separator | None = None
     """The character between the fields of a CSV file; when absent a comma (a tab in TSV)."""
     quoting: bool = True
     """Whether double quotes group a field in CSV and TSV."""
+    escape: Escape | None = None
+    """The character before quotes that belong to a field, `\\` in exports of MySQL; when absent they are doubled."""
+    pattern: str | None = None
+    """Of the format `lines`: a regular expression that matches whole lines; its named groups are the columns."""
     member: Paths | None = None
     """The table inside a zip or tar archive: a path, a pattern such as `*.csv`, or a list; needed if there are more."""
     split_files: bool = False
@@ -77,6 +83,7 @@ class FileSource:
     @model_validator(mode="after")
     def _one_split(self) -> "FileSource":
         _refuse_two_splits(self)
+        _check_dialect(self)
         return self
 
 
@@ -105,15 +112,19 @@ class UrlSource:
     token: Name | None = None
     """Environment variable, or else Prefect Secret block, with a bearer token for that host; never the token itself."""
     format: Format | None = None
-    """How the file is read; when absent, by its ending."""
+    """How the file is read; when absent, by its ending. `lines` reads any text file by its `pattern`."""
     encoding: str = "utf-8"
-    """Character encoding of CSV, TSV and JSON lines; `detect` finds it out and says so in the summary."""
+    """Character encoding of CSV, TSV, JSON and lines; `detect` finds it out and says so in the summary."""
     header: tuple[str, ...] | None = None
     """Column names of a CSV or TSV file whose first line is already a row."""
     separator: Separator | None = None
     """The character between the fields of a CSV file; when absent a comma (a tab in TSV)."""
     quoting: bool = True
     """Whether double quotes group a field in CSV and TSV."""
+    escape: Escape | None = None
+    """The character before quotes that belong to a field, `\\` in exports of MySQL; when absent they are doubled."""
+    pattern: str | None = None
+    """Of the format `lines`: a regular expression that matches whole lines; its named groups are the columns."""
     member: Paths | None = None
     """The table inside a zip or tar archive: a path, a pattern such as `*.csv`, or a list; needed if there are more."""
     split_files: bool = False
@@ -126,6 +137,7 @@ class UrlSource:
         for url, _ in self.places:
             refuse_secrets(url, self.token)
         _refuse_two_splits(self)
+        _check_dialect(self)
         return self
 
     @property
@@ -176,6 +188,21 @@ def _refuse_two_splits(source: "FileSource | UrlSource") -> None:
         raise ValueError("columns.image is read of Hub data sets; for a folder or archive of images use kind images")
     if source.split_files and source.columns.split is not None:
         raise ValueError("split_files and columns.split exclude each other: one of them names the split")
+
+
+def _check_dialect(source: "FileSource | UrlSource") -> None:
+    if source.escape is not None and source.escape == (source.separator or ","):
+        raise ValueError(f"escape and separator are both {source.escape!r}; they are two characters")
+    if source.pattern is None:
+        return
+    if source.format != "lines":
+        raise ValueError("pattern is read of the format lines; set `format: lines`, or leave it out")
+    try:
+        names = re.compile(source.pattern).groupindex
+    except (re.error, OverflowError) as error:
+        raise ValueError(f"pattern is no regular expression: {error}") from None
+    if not names:
+        raise ValueError("pattern needs named groups, such as (?P<label>\\S+) (?P<text>.+)")
 
 
 Source = Annotated[

@@ -237,6 +237,10 @@ def _reading(source: FileSource | UrlSource) -> Lines:
         yield f"  separator: {flow(source.separator)}", "between its fields"
     if not source.quoting:
         yield "  quoting: false", "double quotes belong to the texts"
+    if source.escape:
+        yield f"  escape: {flow(source.escape)}", "before quotes that belong to a text"
+    if source.pattern:
+        yield f"  pattern: {flow(source.pattern)}", "of whole lines; its named groups are the columns"
 
 
 def label_words(labels: list[str]) -> dict[str, str]:

@@ -22,10 +22,11 @@ from flows.init import prepare, slug
 from tasks.data.cleaning import clean_rows
 from tasks.data.expectations import check_rows, label_set
 from tasks.data.files import DataError
-from tasks.data.looking import look, read_unknown
+from tasks.data.looking import look
 from tasks.data.rows import with_ids
 from tasks.data.sources import load_rows
 from tasks.data.splitting import split_rows
+from tasks.data.unknown_files import read_unknown
 from tasks.text.rows import certify_part, encode_part, make_encoding
 from tasks.text.vocabulary import make_tokenizer
 
@@ -334,7 +335,7 @@ def test_a_file_that_cannot_be_used_is_named_with_the_mend(tmp_path: Path, name:
     [
         ("a.xlsx", b"PK\x03\x04\x00\x00", "not a table that Temper reads; save it as CSV"),
         ("prose", b"One line.\nAnother, with a comma.\n", "not a table that Temper reads"),
-        ("a.json", b'[{"text": "a"}]', "one object per line"),
+        ("a.json", b'[{"text": "a"}, 1]', "one object per line"),
         ("a.parquet", b"text,label\n", "not a Parquet file"),
         ("a.csv", b"text,label\na,b,c\n", r"a\.csv:2"),
         ("a.csv", b"\xff\xfe\x00,\n", "no encoding fits every byte"),

@@ -1,5 +1,6 @@
 """Local sources -> rows: every format, every way in which a file can be wrong, and the ids of rows."""
 
+import re
 import unicodedata
 import warnings
 import zipfile
@@ -163,18 +164,21 @@ def test_given_splits(folder: Path) -> None:
         ("a.jsonl", b'{"text": "\xff"}\n', {}, r"a\.jsonl:1: byte 0xff is not utf-8"),
         ("a.csv", "text,label\na,b\n", {"encoding": "utf-9"}, r"a\.csv: unknown encoding 'utf-9'"),
         ("a.csv", "text,label\na,b,c\nd,e\n", {}, r"a\.csv:2: more fields than the 2 columns"),
-        ("a.csv", 'text,label\n"a\nb",c,d\n', {}, r"a\.csv:3: more fields than the 2 columns"),
+        ("a.csv", 'text,label\n"a\nb",c,d\n', {}, r"a\.csv:2: more fields than the 2 columns"),
         ("a.csv", "text,label\na,b,\nc,d,\ne,f,g\n", {}, r"a\.csv:4: more fields than the 2 columns"),
         ("a.csv", "a,b,c\n", {"header": ("text", "label")}, r"a\.csv:1: more fields than the 2 columns"),
-        ("a.csv", "text,label\na,b\nc,d,e\n", {}, "line 3, saw 3; mend the line"),
-        ("a.tsv", 'text\tlabel\na\tb\n"c\td\n', {}, r"EOF inside string.*`quoting: false`"),
+        ("a.csv", "text,label\na,b\nc,d,e\n", {}, r"a\.csv:3: more fields than the 2 columns; mend the line"),
+        ("a.tsv", 'text\tlabel\na\tb\n"c\td\n', {}, r"a\.tsv:3: a quote that opens .* `quoting: false`"),
         ("a.csv", "text,label\na,b\n", {"columns": {"text": "txt"}}, r"no column 'txt' .* did you mean 'text'\?"),
         ("a.csv", "text;label\na;b\n", {}, r"no column 'text' for `columns\.text`; the columns are \['text;label'\]"),
         ("a.csv", "text,label,text\na,b,c\n", {}, "two columns are called 'text'"),
         ("a.csv", "a,b\n", {"header": ("text", "text")}, "two columns are called 'text'"),
-        ("a.jsonl", '{"text": "a"}\n{oops\n', {}, r"a\.jsonl:2: not JSON \(.*\); one object per line"),
-        ("a.json", '[\n{"text": "a"}]', {}, r"a\.json:1: not JSON"),
-        ("a.json", '[{"text": "a"}]', {}, r"a\.json:1: a list; one object per line"),
+        ("a.jsonl", '{"text": "a"}\n{oops\n', {}, r"a\.jsonl:2: not JSON \(.*\); write one object per"),
+        ("a.json", '[\n{"text": "a"},\n{oops]', {}, r"a\.json:3: not JSON .*; write one object per line, or one array"),
+        ("a.json", '[{"text": "a"}, 7]', {}, r"a\.json: element 2 of the array is a int; write one object per line"),
+        ("a.json", '{"text": {"0": "a"}}', {}, r"a\.json: one object of columns \(text\) and not of rows; write"),
+        ("a.json", '{"train": [{}], "test": [{}]}', {}, r"several keys hold arrays .* `split_files: true`"),
+        ("a.json", "[" * 100_000, {}, r"a\.json: objects inside objects, too deep"),
         ("a.jsonl", '{"text": "\\ud83d\\ude00"}\n{"text": "\\uD83D"}', {}, r"a\.jsonl:2: half of a surrogate pair"),
         ("a.xls", "text,label\na,b\n", {}, r"a\.xls: unknown ending; set `format` to one of csv"),
     ],
@@ -733,8 +737,9 @@ def test_several_addresses_are_one_source(tmp_path: Path, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("mark", [";", "|", "\t"])
 def test_other_separators(folder: Path, tmp_path: Path, mark: str) -> None:
+    shown = "\\t" if mark == "\t" else mark
     (folder / "a.csv").write_text(f'text{mark}label\n"one{mark} two, three"{mark}x\nfour{mark}y\n')
-    with pytest.raises(DataError, match=r"no column 'text'.*fields seem to be separated by .* set `separator`"):
+    with pytest.raises(DataError, match=rf"a quote closes inside .* set `separator: ['\"]{re.escape(shown)}['\"]`"):
         load_rows(FileSource(kind="file", path="a.csv"), tmp_path)
     rows = load_rows(FileSource(kind="file", path="a.csv", separator=mark), tmp_path)
     assert rows["text"].tolist() == [f"one{mark} two, three", "four"]

@@ -21,9 +21,11 @@ from .hub_rows import load_hub, take_rows
 from .image_files import label_files, read_images
 from .image_sets import IDX_FILES, read_image_set
 from .intake import Intake
-from .looking import read_unknown
 from .sources import download, tables_among
+from .unknown_files import read_unknown
 
+READING = ("format", "encoding", "header", "separator", "quoting", "escape", "pattern")
+"""Fields that say how a table is read."""
 PICTURES = (*hub.IMAGES, ".ppm", ".pgm")
 
 
@@ -146,7 +148,10 @@ def _of_archive(source: FileSource | UrlSource, path: Path, called: str, intake:
 
 def _read_like(source: Any, read: FileSource) -> Any:
     """The source of the whole, which reads as was found of a copy."""
-    how = {name: getattr(read, name) for name in ("format", "encoding", "header", "separator", "quoting")}
+    how = {
+        name: getattr(read, name)
+        for name in ("format", "encoding", "header", "separator", "quoting", "escape", "pattern")
+    }
     return replace(source, **how)
 
 

@@ -1,27 +1,25 @@
-"""A file that nobody has described yet -> how to read it, which columns are text and label, what holds of its rows."""
+"""A table that nobody has described yet -> which columns are text and label, and what holds of its rows."""
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from configs.cleaning import Clean
-from configs.sources import Columns, FileSource, Format
+from configs.sources import Columns
 from configs.splitting import GivenSplit, HashSplit
 from configs.starter import Facts
 
 from .cleaning import clean_rows
-from .columns import SPLITS, other_separator, take_columns
-from .files import DataError, check_encoding, check_file, describe_encoding, detect_encoding
+from .columns import SPLITS, take_columns
+from .files import DataError
 from .label_variants import describe_variants, label_variants
 from .ledger import PARTS
 from .rows import with_ids
 from .splitting import split_rows
-from .tables import ENDINGS, format_of, read_table
 
 TEXT_NAMES = ("text", "sentence", "review", "content", "body", "message", "comment", "tweet", "document", "utterance",
               "question", "description", "abstract", "headline", "title", "v2")  # fmt: skip
@@ -45,79 +43,6 @@ class _Column:
     distinct: int
     mean: float
     words: bool
-
-
-def read_unknown(path: Path) -> tuple[pd.DataFrame, FileSource, list[str]]:
-    """Read a table of unknown form; returns it, the source that reads it so, and what had to be guessed.
-
-    Raises DataError for what is no table.
-    """
-    check_file(path)
-    known = ENDINGS.get(path.suffix.lower())
-    kind = known or _sniff(path)
-    notes = [] if known else [f"the name has no known ending; the content looks like {kind}"]
-    encoding = "utf-8"
-    if kind not in ("parquet", "arrow"):
-        try:
-            check_encoding(path, encoding)
-        except DataError as error:
-            encoding = detect_encoding(path)
-            notes.append(f"{str(error).partition(';')[0]}; {describe_encoding(path, encoding)}")
-    form: Format | None = None if known else kind  # type: ignore[assignment]
-    source = FileSource(kind="file", path=str(path), format=form, encoding=encoding)
-    if kind in ("csv", "tsv"):
-        return _read_delimited(path, source, notes)
-    return read_table(path, source), source, notes
-
-
-def _sniff(path: Path) -> str:
-    with path.open("rb") as handle:
-        head = handle.read(65536)
-    if head.startswith(b"PAR1"):
-        return "parquet"
-    if head.lstrip().startswith(b"{"):
-        return "jsonl"
-    lines = head.splitlines()[:20]
-    for kind, mark in (("tsv", b"\t"), ("csv", b",")):
-        if b"\0" not in head and all(mark in line for line in lines):
-            return kind
-    raise DataError(f"{path}: not a table that Temper reads; save it as CSV, TSV, JSON lines or Parquet")
-
-
-def _read_delimited(path: Path, source: FileSource, notes: list[str]) -> tuple[pd.DataFrame, FileSource, list[str]]:
-    """Without quotes where they swallow lines, without a header where the first line is a row."""
-    table, source = _read_quoted(path, source)
-    if format_of(str(path), source) == "csv" and (mark := other_separator(table)):
-        table, source = _read_quoted(path, replace(source, separator=mark))
-    if not source.quoting:
-        notes = [*notes, "double quotes belong to the texts: taken as marks around fields they swallow lines"]
-    names = list(map(str, table.columns))
-    named = any(name.strip().lower() in TEXT_NAMES + LABEL_NAMES for name in names)
-    if not named and any((table.iloc[:, place] == name).any() for place, name in enumerate(names)):
-        source = replace(source, header=tuple(f"column{number}" for number in range(1, len(names) + 1)))
-        notes = [*notes, "the first line is already a row, so the columns are called column1, column2, …"]
-        table = read_table(path, source)
-    return table, source, notes
-
-
-def _read_quoted(path: Path, source: FileSource) -> tuple[pd.DataFrame, FileSource]:
-    table, broken = None, DataError("")
-    try:
-        table = read_table(path, source)
-        if not any(table.iloc[:, place].str.contains("\n").any() for place in range(table.shape[1])):
-            return table, source
-    except DataError as error:
-        broken = error
-    try:
-        plain = replace(source, quoting=False)
-        lines = read_table(path, plain)
-        if lines.notna().all(axis=None) and (table is None or len(lines) > len(table)):
-            return lines, plain
-    except DataError:  # then the quotes are marks, and what was said of them counts
-        pass
-    if table is None:
-        raise broken
-    return table, source
 
 
 def look(table: pd.DataFrame, where: str, text: str | None = None, label: str | None = None) -> Facts:

@@ -136,7 +136,7 @@ def read_tables(files: dict[str, Path], source: FileSource | UrlSource, intake: 
 def _read(path: Path, name: str, source: FileSource | UrlSource, intake: Intake) -> pd.DataFrame:
     """One table."""
     with _called(path, name):
-        return read_table(path, _decoded(source, path, name, intake), name)
+        return read_table(path, _decoded(source, path, name, intake), name, notes=intake.notes)
 
 
 @contextmanager
@@ -227,7 +227,9 @@ def read_class_files(source: ClassFilesSource, intake: Intake) -> pd.DataFrame:
             intake.note(f"{path.name}: {describe_encoding(path, encoding)}")
         check_encoding(path, encoding)
         intake.used(path)
-        text = path.read_text(encoding=text_encoding(encoding))
-        lines = pd.Series(text.removesuffix("\n").split("\n"), dtype="str").str.removesuffix("\r")
+        with path.open(encoding=text_encoding(encoding), newline="") as handle:  # a carriage return ends no line
+            text = handle.read()
+        end = "\n" if "\n" in text else "\r"  # but on old Macs
+        lines = pd.Series(text.removesuffix(end).split(end), dtype="str").str.removesuffix("\r")
         parts.append(pd.DataFrame({"text": lines.where(lines != ""), "label": label, "split": None}))
     return pd.concat(parts, ignore_index=True).astype({"text": "str", "label": "str", "split": "str"})

@@ -28,9 +28,12 @@ class ImagesSource:
     """Regular expression, searched in each path inside, with the group `label` and maybe `split` and `group`;
     when absent, the label is the name of the folder in which a file lies."""
     split_folders: bool = False
-    """Whether a folder called train, val or test gives the split of all files below it."""
+    """Whether folders that name a part (train, Training, val, dev, seg_test, holdout, …) give the split of all files
+    below them."""
     label_names: dict[str, str] = Field(default_factory=dict)
     """Label as found to label as used; where there is any, every label found must be among them."""
+    label_map: dict[str, str] = Field(default_factory=dict)
+    """Spelling of a label to the label that is meant, such as `{Cat: cat}`; others stay."""
 
     @model_validator(mode="after")
     def _coherent(self) -> "ImagesSource":
@@ -40,6 +43,8 @@ class ImagesSource:
             raise ValueError("`url` and `sha256` are given together")
         if self.token is not None and self.url is None:
             raise ValueError("token is read only with `url`")
+        if self.label_names and self.label_map:
+            raise ValueError("label_names and label_map exclude each other: name all labels, or only what to mend")
         if self.pattern is not None:
             _check_pattern(self.pattern, self.split_folders)
         refuse_secrets(self.url or "", self.token)

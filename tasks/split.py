@@ -23,7 +23,7 @@ def split(out: Output, section: Split, rows: Artifact) -> None:
     from .data.leakage import near_copies, reasons
     from .data.ledger import PARTS, dropped_rows, read_ledger
     from .data.rows import read_rows, write_rows
-    from .data.splitting import require_parts, split_rows
+    from .data.splitting import require_common_labels, require_parts, split_rows
 
     table = read_rows(rows.file("rows.parquet"))
     parts = split_rows(table, section)
@@ -32,6 +32,7 @@ def split(out: Output, section: Split, rows: Artifact) -> None:
     kept = ~table["id"].isin(dropped["id"])
     table, parts = table[kept], parts[kept]
     require_parts(parts, section)
+    require_common_labels(table["label"], parts)
     for part in PARTS:
         write_rows(table[parts == part], out.data / f"{part}.parquet")
     out.carry(rows.file("labels.json"))

@@ -14,14 +14,15 @@ from configs.image_sources import ImagesSource, TorchvisionSource
 from configs.sources import Columns, FileSource, HubSource, UrlSource
 
 from . import archives, hub
-from .columns import SPLITS
 from .files import DataError
 from .folders import list_images
 from .hub_rows import load_hub, take_rows
-from .image_files import label_files, read_images
+from .image_files import UNREAD, label_files, read_images
 from .image_sets import IDX_FILES, read_image_set
 from .intake import Intake
 from .sources import download, tables_among
+from .splitting import require_common_labels
+from .trees import folder_parts, read_tree
 from .unknown_files import read_unknown
 
 READING = ("format", "encoding", "header", "separator", "quoting", "escape", "pattern")
@@ -156,20 +157,24 @@ def _read_like(source: Any, read: FileSource) -> Any:
 
 
 def _of_images(source: ImagesSource, place: Path, called: str, intake: Intake, wish: Wish) -> Found:
-    """By the pattern, else by folders, of which those that name a part give the split."""
+    """By the pattern, else by folders, of which those that name a part give the split. Raises DataError where the
+    folders can be read in several ways, and where parts share no label."""
     given = replace(source, pattern=wish.pattern)
     rows = read_images(given, place, intake)
-    if wish.pattern is None:
-        parts = rows["file"].str.lower().str.split("/").map(lambda path: {SPLITS.get(name) for name in path[:-1]})
-        named = sorted(set().union(*parts) - {None})
-        if {"train", "test"} <= set(named):
-            given = replace(given, split_folders=True)
-            rows = label_files(rows[["image", "file"]], given, called, intake)
-        elif named:
-            intake.note(f"folders name parts ({', '.join(named)}), but no whole split: all are split anew")
+    if wish.pattern is None and rows["file"].str.contains("/").any():
+        tree = read_tree(rows.loc[rows["label"].notna(), "file"].tolist(), called)
+        given = replace(source, pattern=tree.pattern)
+        for number, level in enumerate(tree.levels):
+            intake.note(f"folders of level {number + 1}: {tree.role(number)}: {level}")
+    parts = set(folder_parts(rows["file"], above=given.pattern is None).dropna())
+    if {"train", "test"} <= parts and "(?P<split>" not in (given.pattern or ""):
+        given = replace(given, split_folders=True)
+    intake.notes[:] = [note for note in intake.notes if UNREAD not in note]
+    rows = label_files(rows[["image", "file"]], given, called, intake)
     if rows["label"].nunique() < 2:
         raise DataError(
             f"{called}: the images have fewer than two labels by their folders, so it is their names that tell the "
             f"class; say how with --pattern, such as '(?P<label>[a-z]+)', searched in {rows['file'].iloc[0]!r}"
         )
+    require_common_labels(rows["label"], rows["split"])
     return Found(given, PurePosixPath(called).name, rows=rows, images=intake.images, notes=intake.notes)

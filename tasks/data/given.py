@@ -47,14 +47,14 @@ def check_variants(rows: pd.DataFrame, section: Validate) -> list[Verdict]:
     counts = rows["label"].value_counts()
     groups = label_variants({str(label): int(count) for label, count in counts.items()}, section.distinct_labels)
     breaking = rows[rows["label"].isin([label for group in groups for label in list(group)[1:]])]
-    mend = "label_names of the images" if content(rows) == "image" else "download.columns.label_map"
+    place = "download.columns.label_map" if content(rows) != "image" else "label_map in download (or its columns)"
     name = "labels_are_spelt_one_way"
     return [
         Verdict(
             name, "no two labels are spellings of one label", describe_variants(groups) or "one spelling each",
             not groups, tuple(zip(breaking["id"].head(SHOWN), breaking["label"].head(SHOWN).map(ascii), strict=True)),
             severity=section.severity_of("label_variants"), name=name, rows=breaking["id"],
-            place=f"{mend} (spelling to label) or, where they are meant to differ, validate.distinct_labels",
+            place=f"{place} (spelling to label) or, where they are meant to differ, validate.distinct_labels",
         )
     ]  # fmt: skip
 

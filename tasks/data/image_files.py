@@ -14,12 +14,19 @@ from configs.image_sources import ImagesSource
 from configs.settings import settings
 
 from .archives import is_archive, read_members
-from .columns import SPLITS, split_names
+from .columns import split_names
 from .files import DataError
 from .folders import is_left_out, list_images
 from .image_store import ImageStore
 from .intake import Intake, recipe_name
+from .label_variants import map_labels
+from .ledger import PARTS
+from .part_names import parts_named
+from .trees import folder_parts, part_folders
 
+UNREAD = "that the recipe does not read"
+SHOWN = 3
+"""Folders that a note names."""
 LARGEST = 512 * 2**20
 """Bytes of one file; beyond, it is a film or an archive and no image."""
 TELL_EVERY = 256
@@ -35,7 +42,7 @@ def read_images(source: ImagesSource, place: Path, intake: Intake) -> pd.DataFra
     where there is none, where a pattern fits none, and for an unknown label or split.
     """
     found: list[tuple[str, str]] = []
-    size_of_all = 0
+    sizes: dict[str, int] = {}
     files, total, left_out = _listed(place, intake)
     with ImageStore(intake) as store:
         for number, (name, size, blocks) in enumerate(files, 1):
@@ -46,18 +53,19 @@ def read_images(source: ImagesSource, place: Path, intake: Intake) -> pd.DataFra
             if size > LARGEST:
                 raise DataError(f"{place}: {name} has {size:,} bytes; take it out, an image has at most {LARGEST:,}")
             found.append((store.add(b"".join(blocks())), name))
-            size_of_all += size
+            sizes[name] = size
             if number % TELL_EVERY == 0 or number == total:
                 intake.progress(number, total, "reading images")
         if not found:
             raise DataError(f"{place}: no image files in it")
-        store.write()
+        rows = pd.DataFrame(found, columns=["image", "file"], dtype="str").sort_values("file", ignore_index=True)
+        rows = label_files(rows, source, str(place), intake)
+        store.write(set(rows["image"]))
     if left_out:
         intake.note(f"{left_out:,} files are no images by their names (texts, tables, hidden files) and were left out")
-    rows = pd.DataFrame(found, columns=["image", "file"], dtype="str").sort_values("file", ignore_index=True)
     if place.is_dir():
-        _record_folder(rows, place, size_of_all, intake)
-    return label_files(rows, source, str(place), intake)
+        _record_folder(rows, place, sum(map(sizes.__getitem__, rows["file"])), intake)
+    return rows
 
 
 def _record_folder(rows: pd.DataFrame, folder: Path, size: int, intake: Intake) -> None:
@@ -68,39 +76,71 @@ def _record_folder(rows: pd.DataFrame, folder: Path, size: int, intake: Intake) 
 
 
 def label_files(rows: pd.DataFrame, source: ImagesSource, where: str, intake: Intake) -> pd.DataFrame:
-    """Rows with label, split and group taken from their paths. Raises DataError as `read_images` does."""
+    """Rows with label, split and group taken from their paths; without a pattern, those that lie in no folder of a
+    class but in one of a part (an unlabelled `test/`) are left out. Raises DataError as `read_images` does."""
+    if source.pattern is None:
+        rows = _in_classes(rows, where, intake)
     files = rows["file"]
     if source.pattern is None:
-        told = pd.DataFrame({"label": files.str.extract(r"([^/]+)/[^/]+$", expand=False)})
+        parts = pd.DataFrame({"label": files.str.extract(r"([^/]+)/[^/]+$", expand=False)})
     else:
-        told = files.str.extract(re.compile(source.pattern))
-        told = told[list(re.compile(source.pattern).groupindex)]
-    unlabelled = files[told["label"].isna()]
+        parts = files.str.extract(re.compile(source.pattern))
+        parts = parts[list(re.compile(source.pattern).groupindex)]
+    unlabelled = files[parts["label"].isna()]
     if len(unlabelled) == len(files):
         how = "fits `pattern`" if source.pattern else "lies in a folder that names its class (else give a `pattern`)"
         raise DataError(f"{where}: none of {len(files):,} files {how}; the first is {files.iloc[0]}")
     if len(unlabelled):
         intake.note(f"{len(unlabelled):,} files have no label, such as {unlabelled.iloc[0]}")
-    if source.label_names:
-        odd = told["label"].dropna()[~told["label"].dropna().isin(list(source.label_names))]
-        if len(odd):
-            file, known = files[odd.index[0]], ", ".join(source.label_names)
-            raise DataError(f"{where}: {file} has the label {odd.iloc[0]!r}, not one in `label_names` ({known})")
-        told["label"] = told["label"].map(source.label_names)
-    split = told.get("split")
+    parts["label"] = _named(parts["label"], files, source, where, intake)
+    parts["split"] = _splits(files, parts.get("split"), source, where, intake)
+    return rows.join(parts).astype(dict.fromkeys(parts, "str"))
+
+
+def _named(labels: pd.Series, files: pd.Series, source: ImagesSource, where: str, intake: Intake) -> pd.Series:
+    """Labels as the recipe calls them."""
+    if not source.label_names:
+        return map_labels(labels.astype("str"), source.label_map, intake.notes)
+    odd = labels.dropna()[~labels.dropna().isin(list(source.label_names))]
+    if len(odd):
+        file, known = files[odd.index[0]], ", ".join(source.label_names)
+        raise DataError(f"{where}: {file} has the label {odd.iloc[0]!r}, not one in `label_names` ({known})")
+    return labels.map(source.label_names)
+
+
+def _in_classes(rows: pd.DataFrame, where: str, intake: Intake) -> pd.DataFrame:
+    folders = rows["file"].str.rpartition("/")[0]
+    flat = folders.isin(list(part_folders(rows["file"])))
+    if flat.all() and len(rows):
+        raise DataError(
+            f"{where}: all {len(rows):,} files lie in folders that name a part of a split, such as "
+            f"{rows['file'].iloc[0]}; where the class is the folder above, set `pattern`: "
+            "'(?P<label>[^/]+)/(?P<split>[^/]+)/[^/]+$'"
+        )
+    if flat.any():
+        counts = ", ".join(f"{name}/ {count:,}" for name, count in folders[flat].value_counts().head(SHOWN).items())
+        intake.note(f"{int(flat.sum()):,} files have no class, since they lie in the folder of a part of a split, and "
+                    f"are left out ({counts}); where it names a class, set `pattern`")  # fmt: skip
+    return rows[~flat].reset_index(drop=True)
+
+
+def _splits(
+    files: pd.Series, named: pd.Series | None, source: ImagesSource, where: str, intake: Intake
+) -> pd.Series | None:
+    """The part of each file, by the pattern, by the folders, or none; folders of parts that are not read are noted."""
+    if named is not None:
+        spelt = parts_named(list(named.dropna().unique()))
+        return split_names(named.map(spelt).astype("str").fillna(named))
+    parts = folder_parts(files, above=source.pattern is None)
     if source.split_folders:
-        split = _folder_splits(files, where, above=source.pattern is None)
-    told["split"] = None if split is None else split_names(split)
-    return rows.join(told).astype(dict.fromkeys(told, "str"))
-
-
-def _folder_splits(files: pd.Series, where: str, *, above: bool) -> pd.Series:
-    """The nearest folder that names a split; `above` the one that names the class."""
-    known, inside = "|".join(SPLITS), "(?:[^/]+/)+" if above else "(?:[^/]+/)*"
-    split = files.str.extract(rf"(?i)^(?:.*/)?({known})/{inside}[^/]+$", expand=False)
-    if split.isna().all():
-        raise DataError(f"{where}: no folder is called train, val or test; leave out `split_folders`")
-    return split
+        if parts.isna().all():
+            raise DataError(f"{where}: no folder is called train, val or test; leave out `split_folders`")
+        return parts
+    if parts.nunique() > 1:
+        counts = ", ".join(f"{part} {(parts == part).sum():,}" for part in PARTS if (parts == part).any())
+        keeps = "; `split_folders: true` keeps them" if {"train", "test"} <= set(parts) else ", as it is no whole one"
+        intake.note(f"folders name parts of a split ({counts} files) {UNREAD}: all are split anew{keeps}")
+    return None
 
 
 def _listed(place: Path, intake: Intake) -> tuple[Files, int, int]:

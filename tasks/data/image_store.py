@@ -45,14 +45,14 @@ class ImageStore:
             self.end += self.handle.write(data)
         return digest
 
-    def write(self) -> Path:
-        """Write all that was added to the target."""
+    def write(self, wanted: set[str] | None = None) -> Path:
+        """Write all that was added, or of it the wanted images, to the target."""
         digests: list[str] = []
         images: list[bytes] = []
         size = 0
         options: dict[str, Any] = {"compression": "none", "use_dictionary": False, "write_statistics": ["image"]}
         with pq.ParquetWriter(self.target, SCHEMA, **options) as writer:
-            for digest in sorted(self.places):
+            for digest in sorted(self.places if wanted is None else wanted):
                 start, length = self.places[digest]
                 if digests and (len(digests) == GROUP_ROWS or size + length > GROUP_BYTES):
                     writer.write_table(pa.table([digests, images], schema=SCHEMA), row_group_size=GROUP_ROWS)

@@ -10,8 +10,12 @@ import pandas as pd
 from configs.splitting import GivenSplit, HashSplit, Split, TimeSplit
 
 from .files import DataError
+from .label_variants import shown_label
 from .ledger import PARTS
 from .rows import content
+
+SHOWN = 5
+"""Labels of a part that a message names."""
 
 
 def split_rows(rows: pd.DataFrame, section: Split) -> pd.Series:
@@ -39,6 +43,24 @@ def require_parts(parts: pd.Series, section: Split) -> None:
     odd = sorted(set(parts.unique()) - set(wanted))
     if odd:
         raise DataError(f"the source has {odd[0]} rows, but the recipe wants none; set split.validation: given")
+
+
+def require_common_labels(labels: pd.Series, parts: pd.Series) -> None:
+    """Raise DataError where validation or test rows share not one label with the training rows: on such nothing that
+    was learnt can be measured. Rows without a label do not count."""
+    sets = {part: set(labels[parts == part].dropna()) for part in PARTS}
+    for part in PARTS[1:]:
+        if sets[part] and sets["train"].isdisjoint(sets[part]):
+            raise DataError(
+                f"no {part} row has a label that a training row has, so nothing could be measured: train has "
+                f"{_shown(sets['train'])}, {part} {_shown(sets[part])}; where they are spellings of the same labels, "
+                "map them (label_map in download), else split anew (split.kind: hash)"
+            )
+
+
+def _shown(labels: set[str]) -> str:
+    named = [shown_label(label) for label in sorted(labels)[:SHOWN]]
+    return ", ".join(named) + (f" and {len(labels) - SHOWN:,} more" if len(labels) > SHOWN else "")
 
 
 def _mend(section: Split, part: str) -> str:

@@ -1,0 +1,58 @@
+"""Names of folders, files and split values -> the part of a split that they name, by one generous rule.
+
+A name is a part's when its letters, without case, digits and separators, are one of WORDS between any number of
+FILLERS: `Training`, `train_set`, `test-images`, `VAL2017`, `hold out`. Names that share what else is in them are parts
+too, where they name different ones beside each other: `seg_train` and `seg_test`, `cifar-train` and `cifar-val`.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Collection
+
+WORDS = {
+    "train": "train", "training": "train", "trainval": "train", "trn": "train", "learn": "train",
+    "validation": "validation", "validate": "validation", "validating": "validation", "valid": "validation",
+    "val": "validation", "dev": "validation", "devel": "validation", "development": "validation",
+    "eval": "validation", "evaluate": "validation", "evaluation": "validation", "tune": "validation",
+    "tuning": "validation", "test": "test", "tests": "test", "testing": "test", "tst": "test",
+    "holdout": "test", "heldout": "test",
+}  # fmt: skip
+"""Words for parts. Where a source has `eval` beside `train`, but no test rows, `eval` is the test (see `settle`)."""
+EVALUATION = re.compile(r"eval", re.IGNORECASE)
+FILLERS = ("set", "split", "part", "data", "images", "image", "imgs", "img", "pictures", "pics", "photos",
+           "files", "folder", "samples", "examples", "labelled", "labeled", "rows", "full")  # fmt: skip
+_FILLER = f"(?:{'|'.join(sorted(FILLERS, key=len, reverse=True))})*"
+_PLAIN = re.compile(f"{_FILLER}({'|'.join(sorted(WORDS, key=len, reverse=True))}){_FILLER}")
+_SPLIT = re.compile(r"[\W\d_]+|(?<=[a-z])(?=[A-Z])")
+LONGEST = 100
+"""Characters of a name; a longer one names no part."""
+
+
+def part_named(name: str) -> str | None:
+    """train, validation or test, where a name says so by itself; else None."""
+    found = _PLAIN.fullmatch("".join(_SPLIT.split(name)).lower()) if len(name) <= LONGEST else None
+    return WORDS[found[1]] if found else None
+
+
+def parts_named(names: Collection[str]) -> dict[str, str]:
+    """Of names beside each other those that name a part, with the part: by themselves, or by what they share."""
+    found = {name: part for name in names if (part := part_named(name))}
+    alike: dict[tuple[str, ...], dict[str, str]] = defaultdict(dict)
+    for name in names:
+        if len(name) > LONGEST or name in found:
+            continue
+        words = [word.lower() for word in _SPLIT.split(name) if word]
+        if len(parts := [word for word in words if word in WORDS]) == 1:
+            alike[tuple(word for word in words if word not in WORDS)][name] = WORDS[parts[0]]
+    for group in alike.values():
+        if len(set(group.values())) > 1:
+            found |= group
+    return settle(found)
+
+
+def settle(found: dict[str, str]) -> dict[str, str]:
+    """The same, where `eval` is the test if nothing else is and there are training rows."""
+    if "train" in found.values() and "test" not in found.values():
+        held = {name for name, part in found.items() if part == "validation" and EVALUATION.search(name)}
+        return {name: "test" if name in held else part for name, part in found.items()}
+    return found

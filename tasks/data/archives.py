@@ -24,6 +24,8 @@ from typing import IO, Any
 from configs.settings import settings
 
 from .files import DataError
+from .folders import escape_name
+from .zip_names import describe_names, namer
 
 ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
 SINGLE = (".gz", ".xz", ".bz2")
@@ -151,18 +153,30 @@ def _check_growth(path: Path, total: int, largest: int) -> None:
 
 
 def safe_name(path: Path, name: str) -> str:
-    """A member's name with forward slashes. Raises DataError where it leads, or may lead, out of a folder."""
+    """A member's name with forward slashes, escaped where it is not UTF-8 or holds control characters.
+
+    Raises DataError where it leads, or may lead, out of a folder.
+    """
     plain = name.replace("\\", "/")
     parts = PurePosixPath(plain).parts
     reason = (
         "an absolute path" if plain.startswith("/") or plain[1:2] == ":"
         else "a path that leads upwards" if ".." in parts
-        else "no name of a file" if any(ord(letter) < 32 or 0xD800 <= ord(letter) < 0xE000 for letter in plain)
+        else "no name of a file" if "\0" in plain
         else ""
     )  # fmt: skip
     if reason:
         raise DataError(f"{path}: {name[:200]!r} in the archive is {reason}; nothing of it is unpacked")
-    return "/".join(parts)
+    return escape_name("/".join(parts))
+
+
+def note_names(path: Path) -> str | None:
+    """What is to be said of the encoding of an archive's names. Raises DataError where it is damaged."""
+    with _naming(path):
+        if not zipfile.is_zipfile(path):
+            return None
+        with zipfile.ZipFile(path) as archive:
+            return describe_names(archive.infolist())
 
 
 def _refused(path: Path, name: str, what: str) -> DataError:
@@ -171,8 +185,9 @@ def _refused(path: Path, name: str, what: str) -> DataError:
 
 def _zipped(path: Path) -> Iterator[Member]:
     with zipfile.ZipFile(path) as archive:
+        called = namer(archive.infolist())
         for entry in archive.infolist():
-            name = safe_name(path, entry.orig_filename)
+            name = safe_name(path, called(entry))
             kind = stat.S_IFMT(entry.external_attr >> 16)
             if entry.is_dir() or kind == stat.S_IFDIR:
                 continue
@@ -188,7 +203,7 @@ def _tarred(path: Path, largest: int) -> Iterator[Member]:
         opener = OPENERS.get(raw.read(2), io.BufferedReader)
         raw.seek(0)
         unpacked = _Counted(opener(raw), lambda total: _check_growth(path, total, largest))
-        with tarfile.open(fileobj=unpacked, mode="r|", tarinfo=_Header) as archive:  # type: ignore[call-overload]
+        with tarfile.open(fileobj=unpacked, mode="r|", tarinfo=_Header, encoding="utf-8") as archive:  # type: ignore[call-overload]
             while (entry := archive.next()) is not None:
                 archive.members.clear()  # else every header stays in memory
                 name = safe_name(path, entry.name)

@@ -13,7 +13,7 @@ import pandas as pd
 from configs.image_sources import ImagesSource
 from configs.settings import settings
 
-from .archives import is_archive, read_members
+from .archives import is_archive, note_names, read_members
 from .columns import split_names
 from .files import DataError
 from .folders import is_left_out, list_images
@@ -146,6 +146,8 @@ def _splits(
 def _listed(place: Path, intake: Intake) -> tuple[Files, int, int]:
     """The files of a folder or archive, how many there are (0: not known yet), and how many were passed over."""
     if not place.is_dir():
+        if said := note_names(place):
+            intake.note(said)
         return ((member.name, member.size, member.blocks) for member in read_members(place)), 0, 0
     listing = list_images(place)
     if odd := listing.escaped:

@@ -150,6 +150,8 @@ def _called(path: Path, name: str) -> Iterator[None]:
 
 def _unpacked(path: Path, called: str, source: FileSource | UrlSource, intake: Intake, folder: Path) -> dict[str, Path]:
     names = []
+    if said := archives.note_names(path):
+        intake.note(said)
     for member in archives.read_members(path, called):
         intake.licensed(member.name, member.blocks())
         names.append(member.name)

@@ -6,6 +6,7 @@ import io
 import lzma
 import os
 import stat
+import struct
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -231,6 +232,34 @@ def damaged() -> Iterator[tuple[str, bytes]]:
     yield "cut.tar.xz", lzma.compress(plain)[:-50]
     yield "flipped.tar.bz2", flipped(bz2.compress(plain), 60)
     yield "empty gz.tar.gz", gzip.compress(b"")
+    yield "flipped digit.tar", plain.replace(b"b.csv", b"b.csv", 1)[:156] + b"5" + plain[157:]
+    yield "two joined.tar", plain + tarred(("c.csv", MORE))
+    yield "attributes at the end.tar", tarred(("é" * 90, ROWS), format=tarfile.PAX_FORMAT)[:1024] + bytes(1024)
+    yield "two joined.zip", packed + zipped(("c.csv", MORE))
+    yield "more in front.zip", zipped(("c.csv", MORE)).replace(b"PK\5\6", b"PK\7\6") + packed
+    yield "more behind.zip", packed + b"more"
+    yield "not listed.zip", unlisted()
+    yield "overlapping.zip", overlapping()
+    for ending, pack in (("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress)):
+        both = pack(plain[:3000]) + flipped(pack(plain[3000:]), 1)
+        yield f"rotten second stream.tar.{ending}", both
+        yield f"more behind.tar.{ending}", pack(plain) + b"more"
+
+
+def unlisted() -> bytes:
+    """Two members, of which the directory lists the first."""
+    data = zipped(("a.csv", ROWS * 99), ("b.csv", MORE), how=zipfile.ZIP_STORED)
+    start, second = data.index(b"PK\1\2"), data.rindex(b"PK\1\2")
+    end = data.index(b"PK\5\6")
+    return data[:second] + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, second - start, start, 0) + data[end + 22 :]
+
+
+def overlapping() -> bytes:
+    """Two names for the same data, as in an archive that unpacks to far more than it has."""
+    data = bytearray(zipped(("a.csv", ROWS), ("b.csv", ROWS), how=zipfile.ZIP_STORED))
+    second = data.rindex(b"PK\1\2")
+    data[second + 42 : second + 46] = struct.pack("<L", 0)
+    return bytes(data)
 
 
 def flipped(data: bytes, place: int) -> bytes:
@@ -244,6 +273,45 @@ def test_a_damaged_archive_is_said_so_and_never_read_in_part(
     save(folder, name, data)
     with pytest.raises(DataError, match="not a zip or tar archive, or damaged"):
         load_rows(FileSource(kind="file", path=name, member="*.csv"), scratch)
+
+
+@pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT])
+def test_a_tar_archive_is_read_as_tarfile_reads_it_and_no_part_of_it_alone(folder: Path, form: int) -> None:
+    names = ["a.csv", "d/é " + "x" * 90 + "/" + "y" * 60, *([] if form == tarfile.USTAR_FORMAT else ["z" * 300])]
+    members = [(name, name.encode() * 50) for name in names]
+    folders = tarfile.TarInfo("d")
+    folders.type = tarfile.DIRTYPE
+    data = tarred((folders, b""), *members, format=form)
+    path = save(folder, "x.tar", data)
+    read = [(member.name, b"".join(member.blocks())) for member in read_members(path)]
+    assert read == members
+    for length in range(0, len(data), 64):
+        path.write_bytes(data[:length])
+        try:
+            assert [(member.name, b"".join(member.blocks())) for member in read_members(path)] == members
+        except DataError:
+            continue
+        assert not any(data[length:])
+    for place in set(range(512)) - {155}:  # of the first header, but for what ends its checksum
+        path.write_bytes(flipped(data, place))
+        with pytest.raises(DataError, match="damaged"):
+            list(read_members(path))
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_a_name_of_a_million_characters_is_refused(folder: Path, scratch: Path, pack: Callable[..., bytes]) -> None:
+    path = save(
+        folder, f"x.{'zip' if pack is zipped else 'tar'}", pack(("n" * (60_000 if pack is zipped else 10**6), b"x"))
+    )
+    with pytest.raises(DataError, match=r"in the archive has [\d,]+ characters, a path at most 4,096"):
+        load_rows(ImagesSource(kind="images", path=path.name), scratch)
+
+
+def test_compressed_streams_behind_one_another_are_one_file(folder: Path) -> None:
+    for ending, pack in (("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress)):
+        path = save(folder, f"a.csv.{ending}", pack(ROWS) + pack(MORE) + bytes(8))
+        (member,) = read_members(path)
+        assert b"".join(member.blocks()) == ROWS + MORE
 
 
 @pytest.mark.parametrize("ending", archives.ENDINGS)

@@ -4,14 +4,10 @@ What would leave the folder, is no plain file, is encrypted or grows out of meas
 an archive that holds such a thing was not made for data.
 """
 
-import bz2
 import glob
-import gzip
-import io
 import lzma
 import stat
 import struct
-import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -19,12 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
 
 from configs.settings import settings
 
+from .decompressed import BLOCK, Readable, unpacked
 from .files import DataError
 from .folders import escape_name
+from .tar_members import Tar, TarError
+from .zip_check import check_zip
 from .zip_names import describe_names, namer
 
 ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
@@ -35,12 +33,9 @@ STEEPEST = 200
 """So many times its own size an archive may unpack to; text reaches 20, zeros 1,000."""
 SMALL = 64 * 2**20
 """Bytes up to which the ratio does not matter."""
-LONGEST_HEADER = 2**20
-"""Bytes of a tar's name or attribute record, which is read into memory as a whole."""
-BLOCK = 2**20
-OPENERS: dict[bytes, Callable[[Any], Any]] = {b"\x1f\x8b": gzip.open, b"\xfd7": lzma.open, b"BZ": bz2.open}
-LONG = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
-DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, OSError, EOFError,
+LONGEST_NAME = 4096
+"""Characters of a path in an archive; no system's paths are longer."""
+DAMAGE = (zipfile.BadZipFile, TarError, zlib.error, lzma.LZMAError, struct.error, OSError, EOFError,
           NotImplementedError, OverflowError, UnicodeError)  # fmt: skip
 
 
@@ -59,7 +54,7 @@ def _naming(path: Path) -> Iterator[None]:
         yield
     except DAMAGE as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DataError(f"{path}: not a zip or tar archive, or damaged ({reason})") from None
+        raise DataError(f"{path}: not a zip or tar archive, or damaged ({reason}); fetch it or pack it anew") from None
 
 
 def is_archive(name: str) -> bool:
@@ -157,6 +152,9 @@ def safe_name(path: Path, name: str) -> str:
 
     Raises DataError where it leads, or may lead, out of a folder.
     """
+    if len(name) > LONGEST_NAME:
+        raise DataError(f"{path}: {name[:60]!r}… in the archive has {len(name):,} characters, a path at most "
+                        f"{LONGEST_NAME:,}; nothing of it is unpacked")  # fmt: skip
     plain = name.replace("\\", "/")
     parts = PurePosixPath(plain).parts
     reason = (
@@ -185,6 +183,7 @@ def _refused(path: Path, name: str, what: str) -> DataError:
 
 def _zipped(path: Path) -> Iterator[Member]:
     with zipfile.ZipFile(path) as archive:
+        check_zip(path, archive)
         called = namer(archive.infolist())
         for entry in archive.infolist():
             name = safe_name(path, called(entry))
@@ -195,71 +194,55 @@ def _zipped(path: Path) -> Iterator[Member]:
                 raise _refused(path, name, "a link" if kind == stat.S_IFLNK else "no plain file")
             if entry.flag_bits & 1:
                 raise DataError(f"{path}: {name!r} is encrypted; pack it without a password")
-            yield Member(name, entry.file_size, partial(_blocks, path, partial(archive.open, entry)))
+            yield Member(name, entry.file_size, partial(_zip_blocks, path, archive, entry))
 
 
 def _tarred(path: Path, largest: int) -> Iterator[Member]:
     with path.open("rb") as raw:
-        opener = OPENERS.get(raw.read(2), io.BufferedReader)
-        raw.seek(0)
-        unpacked = _Counted(opener(raw), lambda total: _check_growth(path, total, largest))
-        with tarfile.open(fileobj=unpacked, mode="r|", tarinfo=_Header, encoding="utf-8") as archive:  # type: ignore[call-overload]
-            while (entry := archive.next()) is not None:
-                archive.members.clear()  # else every header stays in memory
-                name = safe_name(path, entry.name)
-                if entry.isdir():
-                    continue
-                if not entry.isreg() or entry.issparse() or not name:
-                    raise _refused(path, name, "a link" if entry.issym() or entry.islnk() else "no plain file")
-                yield Member(name, entry.size, partial(_blocks, path, partial(archive.extractfile, entry)))
+        tar = Tar(_Counted(unpacked(raw), lambda total: _check_growth(path, total, largest)))
+        for header in tar.headers():
+            name = safe_name(path, header.name)
+            if header.is_folder:
+                continue
+            if not header.is_file or not name:
+                raise _refused(path, name, "a link" if header.is_link else "no plain file")
+            yield Member(name, header.size, partial(_tar_blocks, path, tar))
 
 
 def _squeezed(path: Path, name: str) -> Iterator[Member]:
     def blocks() -> Iterator[bytes]:
         largest = settings().largest_source
         with _naming(path), path.open("rb") as raw:
-            opener = OPENERS.get(raw.read(2), io.BufferedReader)
-            raw.seek(0)
-            unpacked = _Counted(opener(raw), lambda total: _check_growth(path, total, largest))
-            yield from iter(lambda: unpacked.read(BLOCK), b"")
+            plain = _Counted(unpacked(raw), lambda total: _check_growth(path, total, largest))
+            yield from iter(lambda: plain.read(BLOCK), b"")
 
     yield Member(PurePosixPath(name).stem, 0, blocks)
 
 
-def _blocks(path: Path, opened: Callable[[], Any]) -> Iterator[bytes]:
-    with _naming(path), opened() as source:
+def _zip_blocks(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    left = entry.file_size
+    with _naming(path), archive.open(entry) as source:
         while block := source.read(BLOCK):
+            left -= len(block)
             yield block
+        if left:
+            raise EOFError(f"{entry.filename[:200]!r} lacks {left:,} of its bytes")
+
+
+def _tar_blocks(path: Path, tar: Tar) -> Iterator[bytes]:
+    with _naming(path):
+        yield from tar.blocks()
 
 
 class _Counted:
     """A decompressed stream that says after each read how much it gave."""
 
-    def __init__(self, stream: IO[bytes], check: Callable[[int], None]) -> None:
+    def __init__(self, stream: Readable, check: Callable[[int], None]) -> None:
         self.stream, self.check, self.given = stream, check, 0
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int, /) -> bytes:
         """Up to `size` bytes. Raises DataError beyond the limit."""
         data = self.stream.read(size)
         self.given += len(data)
         self.check(self.given)
         return data
-
-
-class _Header(tarfile.TarInfo):
-    """A tar header: a damaged one is an error, not the end, and a long one (kept in memory) is not too long."""
-
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Header":
-        """Parse one block. Raises tarfile.ReadError."""
-        try:
-            header = super().frombuf(buf, encoding, errors)
-        except tarfile.HeaderError as error:
-            if not any(buf) and len(buf) == tarfile.BLOCKSIZE:  # the closing block
-                raise
-            raise tarfile.ReadError(f"cut off or overwritten: {error}") from None
-        if header.type not in (*tarfile.SUPPORTED_TYPES, *LONG) or header.size < 0:
-            raise tarfile.ReadError(f"a member of unknown type {header.type!r}")
-        if header.type in LONG and header.size > LONGEST_HEADER:
-            raise tarfile.ReadError(f"a header of {header.size:,} bytes")
-        return header

@@ -77,6 +77,7 @@ def plan(recipe: "Recipe", *, ask: bool) -> "tuple[list[dict[str, Any]], list[st
 
 def _foresee(one: Any, section: Any, inputs: dict[str, Any], ask: bool) -> tuple[dict[str, Any], Any, list[str]]:
     from configs.settings import settings
+    from configs.threads import described_difference
     from tasks.store import disk, pins
     from tasks.store.identity import key_of, what_changed
 
@@ -91,6 +92,9 @@ def _foresee(one: Any, section: Any, inputs: dict[str, Any], ask: bool) -> tuple
     except ValueError as damage:
         return _line(one.name, "run", [f"the cached artifact is damaged: {damage}"], key), None, notes
     if artifact is not None:
+        recorded = artifact.manifest()["made"].get("threads")
+        if recorded is not None and one.curves and (said := described_difference(one.name, recorded)):
+            notes.append(said)
         return _line(one.name, "cached", [], key), artifact, notes
     checkpoints = disk.partial_path(root, one.name, key) / "beside" / "checkpoints"
     resumable = one.curves and any(checkpoints.glob("checkpoint-*"))

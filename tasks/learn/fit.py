@@ -1,7 +1,6 @@
 """fit: a model and its data come in; trained weights, the history and the step they are from go out."""
 
 import math
-import shutil
 from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +20,10 @@ from transformers import (
 from transformers.utils import logging as hf_logging
 
 from configs.schema import Train
+from configs.threads import kept_threads
 
 from ..data.files import DataError
+from ..store.disk import remove
 from .checkpoints import ASIDE, certify, check, check_best, newest_intact, publish
 from .norms import require_company
 from .phases import Audit, Layout, Plan, changes, fingerprint, float32_output, hold_still, plan_phases
@@ -90,6 +91,7 @@ def fit(
         ended = _ended(folder, voice) if len(plans) > 1 else None
         if ended is not None:
             load_weights(model, folder / END)
+            threads = ended.get("threads", threads)
             now = Fitted(ended["history"], ended["step"], ended["steps"], ended["steps"])
         else:
             voice_here = Voice(
@@ -98,6 +100,7 @@ def fit(
                 voice.say,
             )
             now = _fit_phase(plan, model, feed, folder, voice_here, threads, offset)
+            threads = torch.get_num_threads()  # a resumed phase took those that it began with; so do all behind it
         frozen = {name for name, value in model.named_parameters() if value.dtype not in COUNTS} - plan.trained
         moved, still = changes(before, fingerprint(model), held | frozen)
         audit = Audit(offset + 1, offset + now.steps, offset + now.step, moved, still)
@@ -133,10 +136,11 @@ def _ended(folder: Path, voice: Voice) -> dict[str, Any] | None:
 
 def _end(folder: Path, model: nn.Module, fitted: Fitted) -> None:
     aside = folder / ASIDE
-    shutil.rmtree(aside, ignore_errors=True)
+    remove(aside)
     aside.mkdir()
     save_weights(model, aside)
-    certify(aside, {"history": fitted.history, "step": fitted.step, "steps": fitted.steps})
+    certify(aside, {"history": fitted.history, "step": fitted.step, "steps": fitted.steps,
+                    "threads": torch.get_num_threads()})  # fmt: skip
     publish(aside, folder / END)
 
 
@@ -153,6 +157,8 @@ def _fit_phase(
 ) -> Fitted:
     section = plan.section
     rows = len(cast(Sized, feed.train))
+    if not root.is_dir():
+        remove(root)
     root.mkdir(parents=True, exist_ok=True)
     found = newest_intact(root, voice.say)
     chosen = found[1]["threads"] if found else threads
@@ -180,7 +186,7 @@ def _fit_phase(
     )
     trainer.remove_callback(PrinterCallback)
     if found:
-        voice.say(f"resumed from the checkpoint at step {found[1]['step'] + offset}")
+        voice.say(f"resumed from the checkpoint at step {found[1]['step'] + offset}{kept_threads(chosen, threads)}")
     stopped = found is not None and found[1]["stopped"]
     if found and stopped:  # by patience or at the last step; the Trainer would go on
         trainer.state = TrainerState.load_from_json(str(found[0] / "trainer_state.json"))

@@ -1,0 +1,35 @@
+"""How many threads torch takes here, told without loading it: another number adds up in another order."""
+
+import os
+
+from .settings import settings
+
+
+def expected_threads() -> int:
+    """TEMPER_THREADS, else what torch takes by itself: OMP_NUM_THREADS, at most the cores that this process may use."""
+    import psutil
+
+    if (own := settings().threads) is not None:
+        return own
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = min(psutil.cpu_count(logical=False) or usable, usable)
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        value = os.environ.get(name, "").partition(",")[0]
+        if value.isdecimal() and int(value) > 0:
+            return min(int(value), cores)
+    return cores
+
+
+def described_difference(stage: str, recorded: int) -> str:
+    """What another number of threads means for a cached stage; empty where it is the same."""
+    here = expected_threads()
+    if here == recorded:
+        return ""
+    return (f"{stage} was made with {recorded} thread{'s' * (recorded != 1)}, and {here} would be taken here: made anew, "
+            f"its numbers would differ in their last digits; TEMPER_THREADS={recorded} takes as many")  # fmt: skip
+
+
+def kept_threads(recorded: int | None, own: int | None) -> str:
+    """What is said of a resumed training that goes on with another number than this process would take; or nothing."""
+    here = own or expected_threads()
+    return "" if recorded in (None, here) else f", with {recorded} threads as it began, in place of {here}"

@@ -28,17 +28,18 @@ def failures() -> Iterator[None]:
     from configs.load import RecipeError
     from tasks.artifact import StageError
     from tasks.data.files import DataError
+    from tasks.store.failure import full_disk_named
 
     from .services import ServiceError
 
     try:
-        with _terminable():
+        with _terminable(), full_disk_named():
             yield
     except RecipeError as error:
         _say(str(error))
         raise typer.Exit(2) from None
     except (StageError, DataError, ServiceError, FloatingPointError) as error:
-        _say(str(error))
+        _say("\n".join([str(error), *getattr(error, "__notes__", ())]))
         raise typer.Exit(1) from None
     except ValidationError as error:  # settings are the one place where pydantic speaks for itself
         for item in error.errors():

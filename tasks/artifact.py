@@ -1,7 +1,10 @@
 """Artifact: a reference to an immutable directory; its manifest says what lies there and what made it."""
 
+import errno
 import hashlib
 import json
+import os
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -137,14 +140,23 @@ def seal(manifest: dict[str, Any]) -> str:
 def read_manifest(directory: Path) -> dict[str, Any]:
     """Read a sealed manifest. Raises ValueError where it is missing, unreadable or altered."""
     try:
-        text = (directory / MANIFEST).read_text(encoding="utf-8")
+        text = read_plain(directory / MANIFEST)
         manifest: dict[str, Any] = json.loads(text)
         manifest.pop("sha256")
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise ValueError(f"manifest unreadable ({type(error).__name__})") from None
     if seal(manifest) != text:
         raise ValueError("manifest altered")
     return manifest
+
+
+def read_plain(path: Path) -> str:
+    """The text of a plain file. Raises OSError for what is none: a named pipe or a device would keep its reader waiting."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(handle, encoding="utf-8") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "not a plain file", str(path))
+        return file.read()
 
 
 def lineage(artifact: Artifact) -> dict[str, Artifact]:

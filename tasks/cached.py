@@ -1,7 +1,7 @@
 """@cached_task: how a stage meets the artifact store, Prefect's tasks and MLflow's live curves."""
 
 import inspect
-import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -14,13 +14,14 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 from configs.literal import complete
 from configs.settings import settings
 
-from .artifact import Artifact, StageError, Version
-from .published import flow_links, in_task, progress, publish, publish_link, publish_rows, publish_version, speaker
+from .artifact import Artifact, Version
+from .published import flow_links, progress, publish, publish_link, publish_rows, publish_version, secret, speaker
 from .store import disk
 from .store.events import Event, Status, tell
+from .store.failure import because_of, full_disk_named
 from .store.identity import identity, key_of, what_changed
 from .store.lock import locked
-from .store.output import Output, Report, checked_secret, environment_secret, new_output
+from .store.output import Output, Report, new_output
 from .store.pins import pin
 
 P = ParamSpec("P")
@@ -70,7 +71,7 @@ class Stage(Generic[P]):
 
     def identify(self, section: Any, inputs: Mapping[str, Artifact], *, ask: bool) -> tuple[Any, dict[str, Any]]:
         """The pinned section and the identity behind the key. Raises Unpinned, DataError."""
-        pinned, values = pin(section, ask=ask, secret=_secret)
+        pinned, values = pin(section, ask=ask, secret=secret)
         limited = {name: artifact.limited(self.opens[name]) for name, artifact in inputs.items()}
         libraries = self.libraries(pinned) if callable(self.libraries) else self.libraries
         return pinned, identity(self.body.__module__, values, limited, libraries)
@@ -85,39 +86,47 @@ class Stage(Generic[P]):
 
     def perform(self, section: Any, inputs: dict[str, Artifact]) -> Outcome[Artifact]:
         """Serve the artifact or make it, one process at a time."""
-        say = speaker(self.name)
+        with full_disk_named():
+            return self._perform(section, inputs, speaker(self.name))
+
+    def _perform(self, section: Any, inputs: dict[str, Artifact], say: Callable[[str], None]) -> Outcome[Artifact]:
         pinned, identified = self.identify(section, inputs, ask=True)
         root, key = settings().store, key_of(identified)
-        with locked(root / self.name / f"{key}.lock", waiting=lambda: say("another process is at it; waiting")):
+        with locked(root / self.name / f"{key}.lock", waiting=lambda: say("another process is at it; waiting"),
+                    readable=True):  # fmt: skip
             found = self._serve(root, key, say)
             if found is not None:
                 return Outcome(found, "cached")
             changed = tuple(what_changed(root, self.name, identified))
             output = new_output(disk.begin(root, self.name, key))
-            output.say, output.progress, output.secret = say, progress(self.name), _secret
+            output.say, output.progress, output.secret = say, progress(self.name), secret
             began = time.monotonic()
             limited = {name: artifact.limited(self.opens[name]) for name, artifact in inputs.items()}
             try:
                 with self._curves(key, section, inputs, output) as page:
                     publish_link(self.name, page)
                     self.body(output, pinned, **limited)
-            except Exception:
-                records = disk.give_up(root, self.name, key)
-                publish(self.name, records)
-                if any(records.iterdir()):
-                    say(f"what it found out lies in {records}")
+            except Exception as error:
+                with because_of(error, "what the stage wrote could not be cleared away"):
+                    self._give_up(root, key, say)
                 raise
             about = {
                 "identity": identified,
                 "inputs": {name: _reference(artifact) for name, artifact in inputs.items()},
                 "section": complete(pinned),
                 "rows": output.counts,
-                "made": {"seconds": round(time.monotonic() - began, 3), "at": int(time.time())},
+                "made": {"seconds": round(time.monotonic() - began, 3), "at": int(time.time()), **_threads()},
             }
             if output.provenance is not None:
                 about["provenance"] = output.provenance
             artifact = disk.commit(root, self.name, key, about)
             return Outcome(artifact, "resumed" if output.resumed else "run", changed)
+
+    def _give_up(self, root: Path, key: str, say: Callable[[str], None]) -> None:
+        records = disk.give_up(root, self.name, key)
+        publish(self.name, records)
+        if any(records.iterdir()):
+            say(f"what it found out lies in {records}")
 
     def _serve(self, root: Path, key: str, say: Callable[[str], None]) -> Artifact | None:
         try:
@@ -170,7 +179,8 @@ def recorded_task(
     def call(*args: P.args, **kwargs: P.kwargs) -> Version:
         def perform(section: Any, inputs: dict[str, Artifact]) -> Outcome[Version]:
             links = flow_links()
-            version = body(links, section, *inputs.values())  # type: ignore[call-arg, arg-type]
+            with full_disk_named():
+                version = body(links, section, *inputs.values())  # type: ignore[call-arg, arg-type]
             if "prefect.flow_run_url" in links:
                 version = replace(version, links=version.links | {"flow_run": links["prefect.flow_run_url"]})
             return Outcome(version, "cached" if version.found else "run")
@@ -194,8 +204,9 @@ def _as_task(name: str, perform: Callable[..., Any], section: Any, inputs: dict[
         tell(Event(name, "started"))
         try:
             outcome: Outcome[Artifact | Version] = perform(section, inputs)
-        except BaseException:
-            tell(Event(name, "failed", seconds=time.monotonic() - began))
+        except BaseException as error:
+            with because_of(error, "the failure could not be shown"):
+                tell(Event(name, "failed", seconds=time.monotonic() - began))
             raise
         result, status, key = outcome.result, outcome.status, ""
         if isinstance(result, Artifact):
@@ -225,20 +236,10 @@ def _account(outcome: Outcome[Any], seconds: float) -> str:
     return f"{'resumed and ' if outcome.status == 'resumed' else ''}made in {seconds:.1f} s{changed}"
 
 
-def _secret(name: str) -> str:
-    """The environment variable of this name, else the Prefect Secret block. Raises StageError; logs nothing."""
-    if os.environ.get(name, "").strip() or not in_task():
-        return environment_secret(name)
-    from prefect.blocks.system import Secret
-
-    try:
-        block: Any = Secret.load(name)
-        value = block.value.get_secret_value()  # get() would make a number of a token of digits
-    except ValueError:
-        raise StageError(
-            f"neither an environment variable nor a Prefect Secret block is called {name}; set one of them"
-        ) from None
-    return checked_secret(name, str(value).strip())
+def _threads() -> dict[str, int]:
+    """How many threads torch has here, where a stage has loaded it: they shape the last digits of what it computes."""
+    torch = sys.modules.get("torch")
+    return {} if torch is None else {"threads": int(torch.get_num_threads())}
 
 
 def _reference(artifact: Artifact) -> dict[str, str]:

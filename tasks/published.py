@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -11,8 +12,9 @@ from typing import Any
 from configs.servers import known
 from configs.settings import settings, without_password
 
-from .artifact import Artifact, Version
+from .artifact import Artifact, StageError, Version
 from .store.events import Event, tell
+from .store.output import checked_secret, environment_secret
 
 OFTEN = 2.0
 """Seconds between two states of a progress artifact."""
@@ -152,6 +154,22 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and value not in (float("inf"), float("-inf")) and value == value:
         return round(value, 6)
     return value if isinstance(value, str | int) and not isinstance(value, bool) else str(value)
+
+
+def secret(name: str) -> str:
+    """The environment variable of this name, else the Prefect Secret block. Raises StageError; logs nothing."""
+    if os.environ.get(name, "").strip() or not in_task():
+        return environment_secret(name)
+    from prefect.blocks.system import Secret
+
+    try:
+        block: Any = Secret.load(name)
+        value = block.value.get_secret_value()  # get() would make a number of a token of digits
+    except ValueError:
+        raise StageError(
+            f"neither an environment variable nor a Prefect Secret block is called {name}; set one of them"
+        ) from None
+    return checked_secret(name, str(value).strip())
 
 
 def flow_links() -> dict[str, str]:

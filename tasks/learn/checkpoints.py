@@ -3,13 +3,12 @@
 import json
 import os
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..artifact import canonical, digest_file, digest_text
-from ..store.disk import write_synced
+from ..artifact import canonical, digest_file, digest_text, read_plain
+from ..store.disk import remove, write_synced
 
 CERTIFICATE = "certificate.json"
 ASIDE = "aside"
@@ -33,9 +32,9 @@ def certify(folder: Path, about: dict[str, Any]) -> None:
 def check(folder: Path) -> dict[str, Any]:
     """The certificate of an intact checkpoint. Raises ValueError naming what is wrong."""
     try:
-        body: dict[str, Any] = json.loads((folder / CERTIFICATE).read_text(encoding="utf-8"))
+        body: dict[str, Any] = json.loads(read_plain(folder / CERTIFICATE))
         found = body.pop("sha256")
-    except (OSError, ValueError, KeyError, AttributeError):
+    except (OSError, ValueError, KeyError, AttributeError, RecursionError):
         raise ValueError("no readable certificate") from None
     if digest_text(canonical(body)) != found:
         raise ValueError("the certificate was altered")
@@ -52,8 +51,7 @@ def check(folder: Path) -> dict[str, Any]:
 
 def publish(aside: Path, folder: Path) -> None:
     """Make a certified checkpoint visible under its name."""
-    if folder.exists():
-        shutil.rmtree(folder)
+    remove(folder)
     aside.rename(folder)
     handle = os.open(folder.parent, os.O_RDONLY)
     try:
@@ -75,7 +73,7 @@ def newest_intact(root: Path, say: Callable[[str], None]) -> tuple[Path, dict[st
             return folder, body
         except ValueError as damage:
             say(f"checkpoint {step} is damaged ({damage}); falling back to an earlier one")
-            shutil.rmtree(folder)
+            remove(folder)
     return None
 
 
@@ -100,7 +98,7 @@ def rotate(root: Path, best: int | None) -> None:
     steps = sorted(checkpoints(root), reverse=True)
     for step, folder in steps[KEPT:]:
         if step != best:
-            shutil.rmtree(folder)
+            remove(folder)
 
 
 def _files(folder: Path) -> list[tuple[str, Path]]:

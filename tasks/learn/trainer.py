@@ -1,7 +1,6 @@
 """transformers' Trainer with what it lacks: certified checkpoints, validation by class, live reports."""
 
 import functools
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -14,6 +13,7 @@ from transformers import Trainer, TrainerCallback
 
 from configs.schema import Train
 
+from ..store.disk import remove
 from ..text.segments import IGNORE_INDEX
 from . import checkpoints, weights
 from .metrics import Ids, accuracy, confusion, macro_f1
@@ -98,7 +98,7 @@ class CertifiedTrainer(Trainer):
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         root = Path(self.args.output_dir)
         aside, name = root / checkpoints.ASIDE, f"checkpoint-{self.state.global_step}"
-        shutil.rmtree(aside, ignore_errors=True)
+        remove(aside)
         super()._save_checkpoint(model, trial)
         about = {
             "step": self.state.global_step,

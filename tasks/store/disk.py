@@ -66,7 +66,7 @@ def _check(path: Path, entry: dict[str, Any], rehash: bool) -> None:
 def set_aside(root: Path, stage: str, key: str) -> Path:
     """Move a damaged artifact out of the way, keeping the latest one for a look."""
     directory, aside = root / stage / key, root / stage / f"{key}.damaged"
-    shutil.rmtree(aside, ignore_errors=True)
+    remove(aside)
     directory.rename(aside)
     return aside
 
@@ -77,11 +77,22 @@ def begin(root: Path, stage: str, key: str) -> Path:
     Its data/ and records/ go: a half-written or temporary file there would enter the digest.
     """
     partial = partial_path(root, stage, key)
+    if not partial.is_dir():
+        remove(partial)
     for part in ("data", "records"):
-        if (partial / part).exists():
-            shutil.rmtree(partial / part)
+        remove(partial / part)
         (partial / part).mkdir(parents=True)
+    if not (partial / "beside").is_dir():
+        remove(partial / "beside")
     return partial
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder with all in it, whatever lies there; nothing is no error."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def partial_path(root: Path, stage: str, key: str) -> Path:
@@ -92,13 +103,13 @@ def partial_path(root: Path, stage: str, key: str) -> Path:
 def give_up(root: Path, stage: str, key: str) -> Path:
     """Clear away what a failing stage wrote; its records stay for a look under `.failed`, its checkpoints to go on.
 
-    Returns the folder of the records.
+    Returns the folder of the records. The data goes first: the disk may be full.
     """
     partial, failed = partial_path(root, stage, key), root / stage / f"{key}.failed"
-    shutil.rmtree(failed, ignore_errors=True)
+    remove(partial / "data")
+    remove(failed)
     failed.mkdir()
     (partial / "records").rename(failed / "records")
-    shutil.rmtree(partial / "data")
     beside = partial / "beside"
     if not (beside.is_dir() and any(path.is_file() for path in beside.rglob("*"))):
         shutil.rmtree(partial)
@@ -112,14 +123,14 @@ def commit(root: Path, stage: str, key: str, about: dict[str, Any]) -> Artifact:
     (a training's checkpoints) is removed once those are safe on the disk.
     """
     partial, final = partial_path(root, stage, key), root / stage / key
-    shutil.rmtree(root / stage / f"{key}.failed", ignore_errors=True)
+    remove(root / stage / f"{key}.failed")
     files = describe_files(partial)
     for part in ("data", "records"):
         for path in sorted([*partial.glob(part), *(partial / part).rglob("*")], reverse=True):
             _sync(path)
     for extra in partial.iterdir():
         if extra.name not in ("data", "records"):
-            shutil.rmtree(extra) if extra.is_dir() else extra.unlink()
+            remove(extra)
     digest = content_digest(files)
     manifest = {"format": FORMAT, "stage": stage, "key": key, "digest": digest, "files": files, **about}
     write_synced(partial / MANIFEST, seal(manifest))

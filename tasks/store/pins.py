@@ -1,9 +1,7 @@
 """Mutable sources are pinned before they enter a key: branches to commits, local files to their sha256."""
 
-import json
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,12 +12,10 @@ from configs.literal import literal
 from configs.settings import settings
 
 from ..artifact import canonical, digest_file, digest_text, marks
-from .disk import write_synced
-from .lock import locked
 from .output import environment_secret
+from .pin_table import pin_table
 
 S = TypeVar("S")
-TABLE = "pins.json"
 Secret = Callable[[str], str]
 """Turns the name of a token into the token. What is given one may ask the Hub; None: it must not."""
 
@@ -34,7 +30,7 @@ def pin(section: S, *, ask: bool, secret: Secret = environment_secret) -> tuple[
     With `ask` the Hub is asked what a branch stands for now; without, the last answer counts. Raises Unpinned
     when there is none, DataError when a local file or a revision does not exist. `secret` turns a name into a token.
     """
-    with _table() as table:
+    with pin_table() as table:
         return _pin(section, table, secret if ask else None)
 
 
@@ -221,27 +217,11 @@ def _digest(path: Path, table: dict[str, Any]) -> str:
     return str(known["sha256"])
 
 
-@contextmanager
-def _table() -> Iterator[dict[str, Any]]:
-    """What was hashed and resolved before; a damaged table is begun anew, since it only saves work."""
-    root = settings().store
-    with locked(root / "pins.lock"):
-        try:
-            table = json.loads((root / TABLE).read_text(encoding="utf-8"))
-            files, commits = table["files"], table["commits"]
-        except (OSError, ValueError, KeyError, TypeError):
-            files, commits = {}, {}
-        before = canonical({"files": files, "commits": commits})
-        yield (table := {"files": files, "commits": commits})
-        if canonical(table) != before:
-            write_synced(root / TABLE, canonical(table))
-
-
 def asked(section: Any, pinned: Any) -> list[tuple[str, str]]:
     """Branches and tags below a section with the commit they were pinned to, and when the Hub said so."""
     found = []
     if hasattr(section, "revision") and section.revision != pinned.revision:
-        with _table() as table:
+        with pin_table() as table:
             times = [e["asked"] for e in table["commits"].values() if e["commit"] == pinned.revision]
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(max(times, default=0)))
         found.append((f"{section.repo}@{section.revision} = {pinned.revision[:12]}", when))

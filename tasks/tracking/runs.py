@@ -16,6 +16,7 @@ from configs.literal import complete
 from configs.settings import settings
 
 from ..artifact import Artifact, StageError, lineage
+from ..store.failure import because_of
 from ..store.lock import locked
 from .descriptions import NOTE, of_experiment, of_training
 from .load import PREFIX, measured
@@ -128,7 +129,8 @@ def live_run(
         with measured(found, run_id):
             yield run_page(found, run_id)
     except BaseException as error:
-        found.set_terminated(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
+        with because_of(error, "its MLflow run could not be marked as ended"):
+            found.set_terminated(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
         raise
     found.set_terminated(run_id, "FINISHED")
 

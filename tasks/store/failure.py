@@ -1,0 +1,112 @@
+"""What is said of failures that libraries word in their own way (a full disk), and of those that follow a first one."""
+
+import errno
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from configs.settings import settings
+
+from ..artifact import StageError
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+WORDS = re.compile(
+    r"no space left on device|disk quota exceeded|database or disk is full|(os error|errno) (28|122)\b", re.IGNORECASE
+)
+"""How safetensors, pyarrow, sqlite and others word what the operating system says of a full disk."""
+VAGUE = re.compile(r"iostream error|inline_container|disk I/O error", re.IGNORECASE)
+"""How torch and sqlite word any failure to write, a full disk among them."""
+LITTLE = 64 * 2**10
+"""Bytes that are free where a disk is as good as full."""
+
+
+class DiskFull(StageError):
+    """A disk is full; the message says which, and how much is free."""
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether an error, or one that led to it, is that of a full disk."""
+    chain = list(_chain(error))
+    if any((isinstance(one, OSError) and one.errno in FULL) or WORDS.search(str(one)) for one in chain):
+        return True
+    return any(VAGUE.search(str(one)) for one in chain) and bool(full_disks())
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: list[BaseException] = []
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is not None and not any(one is known for known in seen):
+            seen.append(one)
+            waiting += [one.__cause__, one.__context__]
+            yield one
+
+
+def no_space(error: BaseException) -> str | None:
+    """Which disk is full, and how much is free; None where the error is another.
+
+    Libraries rarely name the file, so that of the disks that Temper writes to the fullest is named.
+    """
+    if not is_full(error):
+        return None
+    names = [one.filename for one in _chain(error) if isinstance(one, OSError) and isinstance(one.filename, str)]
+    places = [(Path(name).absolute(), "") for name in names if Path(name).is_absolute()] or _places()
+    place, mend = min(places, key=lambda known: _free(known[0]))
+    return f"no space left on {_mount(place)}: {_free(place):,} bytes free for {place}; make room there" + (mend or "")
+
+
+def full_disks() -> list[str]:
+    """A line for each disk that Temper writes to and that has next to nothing free, whatever failed."""
+    fullest = {_mount(place): place for place, _ in _places() if _free(place) < LITTLE}
+    return [f"no space left on {mount}: {_free(place):,} bytes free for {place}" for mount, place in fullest.items()]
+
+
+@contextmanager
+def full_disk_named() -> Iterator[None]:
+    """Raise DiskFull for every error inside that a full disk led to."""
+    try:
+        yield
+    except DiskFull:
+        raise
+    except Exception as error:
+        if (said := no_space(error)) is not None:
+            raise DiskFull(said) from error
+        raise
+
+
+@contextmanager
+def because_of(first: BaseException, what: str) -> Iterator[None]:
+    """For what is done because something failed: an error of its own becomes a note of the first, which goes on."""
+    try:
+        yield
+    except Exception as second:
+        first.add_note(f"{what}: {type(second).__name__}: {second}")
+
+
+def _places() -> list[tuple[Path, str]]:
+    """The folders that Temper writes to, with what moves them elsewhere."""
+    now = settings()
+    prefect = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()
+    return [
+        (now.store, ", or move the store by TEMPER_ARTIFACTS"),
+        (now.mlruns, ", or move MLflow's folder by TEMPER_HOME"),
+        (prefect, ", or move Prefect's database by PREFECT_HOME"),
+        (Path(tempfile.gettempdir()), ", or take another folder by TMPDIR"),
+    ]
+
+
+def _existing(place: Path) -> Path:
+    return next((path for path in (place, *place.parents) if path.exists()), Path("/"))
+
+
+def _free(place: Path) -> int:
+    return shutil.disk_usage(_existing(place)).free
+
+
+def _mount(place: Path) -> Path:
+    return next((path for path in (_existing(place), *_existing(place).parents) if path.is_mount()), Path("/"))

@@ -25,8 +25,10 @@ def described_difference(stage: str, recorded: int) -> str:
     here = expected_threads()
     if here == recorded:
         return ""
-    return (f"{stage} was made with {recorded} thread{'s' * (recorded != 1)}, and {here} would be taken here: made anew, "
-            f"its numbers would differ in their last digits; TEMPER_THREADS={recorded} takes as many")  # fmt: skip
+    made = f"{stage} was made with {recorded} thread{'s' * (recorded != 1)}, and {here} would be taken here"
+    return (
+        f"{made}: trained again its weights would differ in their last digits; TEMPER_THREADS={recorded} takes as many"
+    )
 
 
 def kept_threads(recorded: int | None, own: int | None) -> str:

@@ -151,7 +151,7 @@ def read_manifest(directory: Path) -> dict[str, Any]:
 
 
 def read_plain(path: Path) -> str:
-    """The text of a plain file. Raises OSError for what is none: a named pipe or a device would keep its reader waiting."""
+    """The text of a plain file. Raises OSError for what is none: a named pipe would keep its reader waiting."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(handle, encoding="utf-8") as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):

@@ -69,3 +69,8 @@ def test_a_broken_call_is_a_reply_that_says_so() -> None:
 @given(st.text(alphabet='{}[]":,ab \n<>|tool_callsearch_hotels', max_size=80))
 def test_no_text_breaks_the_reader(text: str) -> None:
     assert read_reply(text, TOOLS)["role"] == "assistant"
+
+
+def test_brackets_without_end_are_no_call() -> None:
+    for text in ('{"name": ' + "[" * 100_000, '{"name": "f", "arguments": "' + "[" * 100_000 + '"}'):
+        assert read_reply(text, ["f"]).get("tool_calls") is None

@@ -19,7 +19,10 @@ def read_messages(value: Any) -> list[Message]:
     calls, name and weight are left behind. Raises DataError with the number of the message, from 1, and the mend.
     """
     turns = _turns(parse_json(value, "the dialogue") if isinstance(value, str) else value)
-    messages = settle_results([read_turn(turn, f"message {number}") for number, turn in enumerate(turns, 1)])
+    try:
+        messages = settle_results([read_turn(turn, f"message {number}") for number, turn in enumerate(turns, 1)])
+    except RecursionError:
+        raise DataError("the dialogue is nested too deeply to be read") from None
     _check_letters(messages)
     return messages
 

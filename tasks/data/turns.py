@@ -68,6 +68,8 @@ def parse_json(text: str, what: str) -> Any:
         return json.loads(text)
     except ValueError as error:
         raise DataError(f"{what} is no JSON ({error}): {text[:60]!r}") from None
+    except RecursionError:
+        raise DataError(f"{what} is nested too deeply to be read: {text[:60]!r}") from None
 
 
 def kind_of(value: Any) -> str:

@@ -37,7 +37,7 @@ def _calls(text: str, tools: Sequence[str]) -> Iterator[tuple[int, Message]]:
     while (brace := re.compile(r"[\[{]").search(text, place)) is not None:
         try:
             value, place = READER.raw_decode(text, brace.start())
-        except json.JSONDecodeError:
+        except (json.JSONDecodeError, RecursionError):
             place = brace.start() + 1
             continue
         before = named.search(text[: brace.start()])
@@ -60,7 +60,7 @@ def _from_json(value: Any, tools: Sequence[str]) -> Message | None:
     if isinstance(arguments, str):
         try:
             arguments = json.loads(arguments)
-        except json.JSONDecodeError:
+        except (json.JSONDecodeError, RecursionError):
             return None
     return _call(inner["name"], arguments) if isinstance(arguments, dict) else None
 

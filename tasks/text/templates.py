@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..data.errors import DataError
 from ..data.messages import Message
+from .template_limits import TemplateLimit, limited
 
 ROLES = ("bos_token", "eos_token", "unk_token", "pad_token")
 """Names under which a template reads the texts of special tokens."""
@@ -87,15 +88,18 @@ class Template:
         from transformers.utils.chat_template_utils import render_jinja_template
 
         try:
-            texts, found = render_jinja_template(
-                [list(messages)],
-                tools=list(tools) if tools else None,
-                chat_template=self._source,
-                return_assistant_tokens_mask=spans,
-                add_generation_prompt=generation,
-                **self.texts,
-            )
-        except (TemplateError, TypeError, ValueError, KeyError) as error:
+            with limited(self._source):
+                texts, found = render_jinja_template(
+                    [list(messages)],
+                    tools=list(tools) if tools else None,
+                    chat_template=self._source,
+                    return_assistant_tokens_mask=spans,
+                    add_generation_prompt=generation,
+                    **self.texts,
+                )
+        except TemplateLimit as error:
+            raise DataError(f"the chat template is refused: {error}") from None
+        except (TemplateError, TypeError, ValueError, KeyError, AttributeError) as error:
             roles = " ".join(str(message.get("role")) for message in messages)
             raise DataError(f"the chat template refuses the turns [{roles}]: {error}") from None
         return texts[0], found[0] if spans else []

@@ -1,0 +1,151 @@
+"""Limits on what a chat template may take: it is a program, of anybody, and may loop for ever or fill the memory.
+
+Each template is tried once in a process of its own, which is ended when it takes too long or too much memory; each
+rendering after that is watched, so that one that loops for certain dialogues alone ends too.
+"""
+
+import ctypes
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+
+SECONDS = 20.0
+"""Longest time of one rendering; real ones take milliseconds."""
+TRIAL_SECONDS = 10.0
+"""Longest time of the trial, beginning of its process included."""
+MEMORY = 2**30
+"""Most bytes of the trial's process."""
+LETTERS = 50_000_000
+"""Longest rendered text."""
+LOOK_EVERY = 0.5
+"""Seconds between two looks at what is rendering."""
+
+TRIAL = """
+import json, resource, sys
+source, seconds, memory, letters = json.load(sys.stdin)
+resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds) + 1))
+from jinja2 import nodes
+from jinja2.exceptions import TemplateError
+from jinja2.ext import Extension, loopcontrols
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+class Generation(Extension):
+    tags = {"generation"}
+    def parse(self, parser):
+        line = next(parser.stream).lineno
+        body = parser.parse_statements(["name:endgeneration"], drop_needle=True)
+        return nodes.Scope(body).set_lineno(line)
+def refuse(message):
+    raise TemplateError(message)
+def as_json(value, **options):
+    return json.dumps(value, ensure_ascii=False, **{k: v for k, v in options.items() if k != "ensure_ascii"})
+turns = [{"role": "user", "content": "How are you?"}, {"role": "assistant", "content": "Well."}]
+call = {"type": "function", "function": {"name": "f", "arguments": {"a": 1}}}
+dialogues = [turns, [{"role": "system", "content": "Be brief."}, *turns], [turns[0], {"role": "assistant",
+             "content": "", "tool_calls": [call]}, {"role": "tool", "name": "f", "content": "1"}, turns[1]]]
+tool = {"type": "function", "function": {"name": "f", "description": "d", "parameters": {"type": "object",
+        "properties": {"a": {"type": "integer", "description": "a number"}}, "required": ["a"]}}}
+try:
+    world = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols])
+    world.filters["tojson"] = as_json
+    world.globals.update(raise_exception=refuse, strftime_now=lambda form: form)
+    template = world.from_string(source)
+    for messages in dialogues:
+        for tools in (None, [tool]):
+            try:
+                text = template.render(messages=messages, tools=tools, add_generation_prompt=True, bos_token="<s>",
+                                       eos_token="</s>", unk_token="<unk>", pad_token="<pad>")
+            except (OverflowError, RecursionError, MemoryError):
+                raise
+            except Exception:
+                continue
+            if len(text) > letters:
+                raise OverflowError(f"it wrote {len(text):,} letters for {len(messages)} turns")
+except (OverflowError, RecursionError, MemoryError) as error:
+    print(f"{type(error).__name__}: {error}"[:300])
+except Exception:
+    pass
+"""
+"""Renders a few turns with jinja2 alone; says what went beyond a limit, and leaves all other errors to rendering."""
+
+
+class TemplateLimit(Exception):
+    """A chat template went beyond a limit; the message says which."""
+
+
+@lru_cache(maxsize=16)
+def tried(source: str) -> str:
+    """Which limit a template breaks in a trial of its own; empty where it breaks none."""
+    given = json.dumps([source, TRIAL_SECONDS, MEMORY, LETTERS])
+    try:
+        done = subprocess.run([sys.executable, "-I", "-c", TRIAL], input=given, capture_output=True, text=True,
+                              timeout=TRIAL_SECONDS)  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return f"it did not end within {TRIAL_SECONDS:.0f} s for three turns"
+    if done.returncode != 0:
+        limits = f"{MEMORY // 2**20:,} MiB and {TRIAL_SECONDS:.0f} s"
+        return f"its trial ended with code {done.returncode}; its limits are {limits}"
+    return done.stdout.strip()
+
+
+@contextmanager
+def limited(source: str) -> Iterator[None]:
+    """Render inside, in any thread. Raises TemplateLimit for a template whose trial failed, and after SECONDS."""
+    if reason := tried(source):
+        raise TemplateLimit(reason)
+    watch = _Watch(threading.get_ident(), time.monotonic() + SECONDS)
+    try:
+        with _TURN:
+            _WATCHED.append(watch)
+            _begin_looking()
+        yield
+    except (OverflowError, RecursionError, MemoryError) as error:
+        raise TemplateLimit(f"{type(error).__name__}: {error}") from None
+    finally:
+        with _TURN:
+            _WATCHED.remove(watch)
+            if watch.fired:  # on the way, or here already: it must not reach what comes behind
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(watch.thread), None)
+
+
+class _Watch:
+    """One rendering: its thread, and when it must have ended."""
+
+    def __init__(self, thread: int, end: float) -> None:
+        self.thread, self.end, self.fired = thread, end, False
+
+
+_WATCHED: list[_Watch] = []
+_TURN = threading.Lock()
+_LOOKING: list[threading.Thread] = []
+
+
+def _begin_looking() -> None:
+    if not _LOOKING or not _LOOKING[0].is_alive():
+        _LOOKING[:] = [threading.Thread(target=_look, name="template limits", daemon=True)]
+        _LOOKING[0].start()
+
+
+def _look() -> None:
+    """Raise TemplateLimit in each thread whose rendering takes too long; ends where nothing has rendered for a while."""
+    idle = 0
+    while idle < 20:
+        time.sleep(LOOK_EVERY)
+        with _TURN:
+            idle = 0 if _WATCHED else idle + 1
+            for watch in _WATCHED:
+                if time.monotonic() > watch.end and not watch.fired:
+                    watch.fired = True
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(watch.thread), ctypes.py_object(_TimeUp))
+
+
+class _TimeUp(TemplateLimit):
+    """Raised in the thread of a rendering; made without arguments by the interpreter."""
+
+    def __init__(self) -> None:
+        super().__init__(f"it did not end within {SECONDS:.0f} s")

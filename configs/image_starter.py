@@ -23,9 +23,9 @@ from .remarks import (
     register_lines,
     rounded,
 )
-from .sources import HubSource
+from .sources import FileSource, HubSource
 from .splitting import GivenSplit, HashSplit
-from .starter import placed
+from .starter import placed, reading
 
 Kind = Literal["small", "pretrained"]
 LARGEST = 64  # pixels a side of a net with new weights on a CPU; more is for a person to ask for
@@ -62,7 +62,7 @@ class ImageStarter:
     name: str
     output: Path
     path: str
-    source: ImagesSource | TorchvisionSource | HubSource
+    source: ImagesSource | TorchvisionSource | HubSource | FileSource
     facts: ImageFacts
     kind: Kind = "small"
 
@@ -106,12 +106,8 @@ class ImageStarter:
                 yield f"  path: {flow(self.path)}", "its files; leave it out and torchvision downloads them"
             return
         yield from placed(source, self.path)
-        if isinstance(source, HubSource):
-            columns = source.columns
-            yield (
-                f"  columns: {{image: {flow(str(columns.image))}, label: {flow(str(columns.label))}}}",
-                "by their types",
-            )
+        if isinstance(source, HubSource | FileSource):
+            yield from _columns(source)
             return
         if source.pattern:
             yield f"  pattern: {flow(source.pattern)}", "searched in each path; as you said"
@@ -174,3 +170,14 @@ class ImageStarter:
 
     def _register(self) -> Lines:
         return register_lines(self.name, self.facts.labels)
+
+
+def _columns(source: HubSource | FileSource) -> Lines:
+    """Which columns are read, of a table how, and where the files start that it lists."""
+    if isinstance(source, FileSource):
+        yield from reading(source)
+        if source.images:
+            yield f"  images: {flow(source.images)}", "where the files start that the table names"
+    roles = {role: getattr(source.columns, role) for role in ("image", "label", "split", "group")}
+    named = {role: name for role, name in roles.items() if name is not None}
+    yield f"  columns: {flow(named)}", "by their types" if isinstance(source, HubSource) else "by values and names"

@@ -77,12 +77,17 @@ class FileSource:
     """The table inside a zip or tar archive: a path, a pattern such as `*.csv`, or a list; needed if there are more."""
     split_files: bool = False
     """Whether the name of a file, or else of its folder, gives the split of its rows: `train.csv`, `dev-00.jsonl`."""
+    images: str | None = None
+    """Folder at which the files start that `columns.image` names; when absent, the table's own. A relative path starts
+    at TEMPER_DATA."""
     columns: Columns = Columns()
-    """Which columns are read."""
+    """Which columns are read; `image` holds the bytes of image files, or their paths."""
 
     @model_validator(mode="after")
     def _one_split(self) -> "FileSource":
         _refuse_two_splits(self)
+        if self.images is not None and self.columns.image is None:
+            raise ValueError("images is read only with `columns.image`, the column that names files in it")
         _check_dialect(self)
         return self
 
@@ -184,8 +189,6 @@ def holds(source: "Source") -> tuple[Content, Aim]:
 
 
 def _refuse_two_splits(source: "FileSource | UrlSource") -> None:
-    if source.columns.image is not None:
-        raise ValueError("columns.image is read of Hub data sets; for a folder or archive of images use kind images")
     if source.split_files and source.columns.split is not None:
         raise ValueError("split_files and columns.split exclude each other: one of them names the split")
 

@@ -130,7 +130,7 @@ class Starter:
         yield "download:", ""
         yield from placed(source, self.path)
         if not isinstance(source, HubSource):
-            yield from _reading(source)
+            yield from reading(source)
         yield "  columns:", ""
         yield f"    text: {flow(columns.text)}", why["text"]
         yield f"    label: {flow(columns.label)}", why["label"]
@@ -224,7 +224,8 @@ def placed(source: Any, path: str) -> Lines:
         yield f"  token: {flow(source.token)}", "the name of the token, which stands in the environment"
 
 
-def _reading(source: FileSource | UrlSource) -> Lines:
+def reading(source: FileSource | UrlSource) -> Lines:
+    """How a table is read, where that is not by the defaults."""
     if source.member:
         yield f"  member: {flow(source.member)}", "the table in the archive"
     if source.format:

@@ -1,9 +1,9 @@
 """temper init: a table, images, an address or a data set comes in, a commented starter recipe goes out."""
 
-import os
 import random
 import re
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
@@ -103,10 +103,11 @@ def prepare(
     """
     from configs.image_starter import ImageStarter
     from configs.settings import settings
+    from configs.sources import FileSource
     from configs.starter import Starter
     from tasks.data.files import DataError
     from tasks.data.finding import Wish, find
-    from tasks.data.intake import Intake
+    from tasks.data.intake import Intake, recipe_path
     from tasks.data.looking import look
     from tasks.data.looking_images import look_at_images
     from tasks.store.output import environment_secret
@@ -114,12 +115,12 @@ def prepare(
     place = Path(data) if Path(data).exists() else settings().source(str(data))
     with tempfile.TemporaryDirectory() as folder:
         intake = Intake(Path(folder), Path(folder) / "images.parquet", environment_secret)
-        found = find(str(data), place, intake, wish or Wish())
-        local = getattr(found.source, "path", None) is not None
-        name, path = slug(output.stem), source_path(place) if local else found.called
+        found = find(str(data), place, intake, replace(wish or Wish(), label=label))
+        local = getattr(found.source, "path", None)
+        name, path = slug(output.stem), recipe_path(Path(local)) if local else found.called
         if found.rows is not None and found.images is not None:
             facts = look_at_images(found.rows, found.images, str(data))
-            if text or label or kind == "generative":
+            if text or (label and not isinstance(found.source, FileSource)) or kind == "generative":
                 raise DataError(f"{data}: images have no columns and no kind generative; take those options away")
             start: Literal["small", "pretrained"] = "small" if kind is None else "pretrained"
             return ImageStarter(name, output, path, found.source, facts, start), found.notes
@@ -152,11 +153,3 @@ def slug(name: str) -> str:
 
     plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:LONGEST].strip("_") or "recipe"
     return f"{plain}_data" if DEVICES.fullmatch(plain) else plain
-
-
-def source_path(place: Path) -> str:
-    """The path that a recipe should hold: relative where the file lies below TEMPER_DATA, else absolute."""
-    from configs.settings import settings
-
-    absolute, data = Path(os.path.abspath(place)), Path(os.path.abspath(settings().source("")))
-    return absolute.relative_to(data).as_posix() if absolute.is_relative_to(data) else str(absolute)

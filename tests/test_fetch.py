@@ -1,13 +1,13 @@
 """A file by URL: verified, resumed, retried, and never fetched from where it must not come."""
 
 import datetime
-import os
 import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 from hub_server import Hub, sha256
 from pydantic import ValidationError
@@ -334,7 +334,7 @@ def test_the_next_address_is_tried_where_one_does_not_answer(
 def test_a_name_with_another_certificate_is_refused(
     hub: Hub, public: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", os.environ.get("NIX_SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile)
+    monkeypatch.setenv("SSL_CERT_FILE", certifi.where())
     with pytest.raises(DataError, match="certificate"):
         download_file("https://data.example/a.csv", sha256(DATA), folder)
     assert public.seen() == []

@@ -149,8 +149,8 @@ def test_given_splits(folder: Path) -> None:
     content = "text,label,part\na,x,Train\nb,x,dev\nc,x, val \nd,x,TEST\ne,x,\n"
     rows = read(folder, "a.csv", content, columns={"split": "part"})
     assert [row[2] for row in rows] == ["train", "validation", "validation", "test", None]
-    with pytest.raises(DataError, match=r"split names \['holdout'\] are unknown; use train, validation and test"):
-        read(folder, "a.csv", content.replace("dev", "holdout"), columns={"split": "part"})
+    with pytest.raises(DataError, match=r"split names \['elsewhere'\] are unknown; use train, validation and test"):
+        read(folder, "a.csv", content.replace("dev", "elsewhere"), columns={"split": "part"})
 
 
 @pytest.mark.parametrize(

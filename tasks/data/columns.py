@@ -14,6 +14,7 @@ from configs.sources import Columns
 from .files import DataError
 from .label_variants import map_labels
 from .messages import dump_messages, read_messages
+from .part_names import part_named
 from .rows import UNLABELLED
 
 SPLITS = {"train": "train", "validation": "validation", "valid": "validation", "val": "validation",
@@ -143,7 +144,7 @@ def part_of(name: str) -> str:
 
 def split_names(column: pd.Series) -> pd.Series:
     """Names of splits as Temper spells them. Raises DataError for one that it does not know."""
-    known = column.str.strip().str.lower().map(SPLITS)
+    known = column.map({name: part_named(name) for name in column.dropna().unique()}).astype("str")
     odd = column[known.isna() & column.notna()].unique()
     if len(odd):
         raise DataError(f"split names {sorted(odd)[:5]} are unknown; use train, validation and test")

@@ -3,6 +3,7 @@
 A file, a folder, an archive, an address, `hub:owner/name[:subset]` or `torchvision:NAME`.
 """
 
+import shlex
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -19,24 +20,28 @@ from .folders import list_images
 from .hub_rows import load_hub, take_rows
 from .image_files import UNREAD, label_files, read_images
 from .image_sets import IDX_FILES, read_image_set
-from .intake import Intake
-from .sources import download, tables_among
+from .image_tables import ENDINGS, holds_images, likely_folder, names_images
+from .intake import Intake, recipe_path
+from .looking import choose_image_columns
+from .sources import download, read_source, tables_among
 from .splitting import require_common_labels
+from .tables import ENDINGS as TABLES
 from .trees import folder_parts, read_tree
 from .unknown_files import read_unknown
 
 READING = ("format", "encoding", "header", "separator", "quoting", "escape", "pattern")
 """Fields that say how a table is read."""
-PICTURES = (*hub.IMAGES, ".ppm", ".pgm")
 
 
 @dataclass(frozen=True)
 class Wish:
-    """How a person helps: the pattern on the paths of images, the table in an archive, the name of a token."""
+    """How a person helps: the pattern on the paths of images, the table in an archive, the name of a token, the column
+    of the labels."""
 
     pattern: str | None = None
     member: str | None = None
     token: str | None = None
+    label: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,13 +71,66 @@ def find(what: str, place: Path, intake: Intake, wish: Wish) -> Found:
     if place.is_dir() and _is_idx(place):
         return _of_torchvision(TorchvisionSource(kind="torchvision", name="MNIST", path=path), intake)
     if place.is_dir():
-        if not any(name.lower().endswith(PICTURES) for name, _ in list_images(place).read):
-            raise DataError(f"{what}: a folder without images; name one table in it")
-        return _of_images(ImagesSource(kind="images", path=path), place, what, intake, wish)
+        return _of_folder(place, what, intake, wish)
     if archives.is_archive(place.name):
         return _of_archive(FileSource(kind="file", path=path), place, what, intake, wish)
+    return _of_table(place, what, intake, wish)
+
+
+def _of_table(place: Path, called: str, intake: Intake, wish: Wish) -> Found:
+    """A table, or the images that one of its columns names or holds."""
     table, source, notes = read_unknown(place)
-    return Found(source, place.name, table=table, notes=notes)
+    image = image_column(table)
+    if image is None:
+        return Found(source, place.name, table=table, notes=notes)
+    folder = place.parent
+    if names_images(table[image]):
+        likely = likely_folder(table[image], place)
+        first = table[image].dropna().iloc[0]
+        if likely is None:
+            raise DataError(f"{called}: the column {image!r} names image files, such as {first}, and "
+                            f"none is there: relative paths start at {place.parent}; put the table where they "
+                            "start, or set `images` in a recipe")  # fmt: skip
+        folder = likely
+    images = None if folder == place.parent else recipe_path(folder)
+    source = replace(source, columns=choose_image_columns(table, image, called, wish.label), images=images)
+    intake.note(f"the column {image!r} {'names' if names_images(table[image]) else 'holds'} image files")
+    rows = read_source(source, intake)
+    require_common_labels(rows["label"], rows["split"])
+    return Found(source, place.name, rows=rows, images=intake.images, notes=[*notes, *intake.notes])
+
+
+def image_column(table: pd.DataFrame) -> str | None:
+    """The first column that names image files or holds their bytes."""
+    names = [name for name in table.columns if isinstance(name, str) and list(table.columns).count(name) == 1]
+    return next((name for name in names if names_images(table[name]) or holds_images(table[name])), None)
+
+
+def _of_folder(place: Path, called: str, intake: Intake, wish: Wish) -> Found:
+    """Images by their folders; where these tell no class, by the table among them that lists images."""
+    has_images = any(name.lower().endswith(ENDINGS) for name, _ in list_images(place).read)
+    try:
+        if not has_images:
+            raise DataError(f"{called}: a folder without images; name one table in it")
+        return _of_images(ImagesSource(kind="images", path=str(place)), place, called, intake, wish)
+    except DataError as error:
+        tables = [] if wish.pattern else [path for path in sorted(place.iterdir()) if _lists_images(path)]
+        if not tables:
+            raise
+        if len(tables) > 1:
+            commands = "".join(f"\n  temper init {shlex.quote(str(Path(called, path.name)))}" for path in tables)
+            raise DataError(f"{called}: {len(tables)} tables in it list images; choose one:{commands}") from error
+    intake.notes.clear()
+    return _of_table(tables[0], f"{called}/{tables[0].name}", intake, wish)
+
+
+def _lists_images(path: Path) -> bool:
+    if not path.is_file() or path.suffix.lower() not in TABLES:
+        return False
+    try:
+        return image_column(read_unknown(path)[0]) is not None
+    except DataError:
+        return False
 
 
 def _is_idx(folder: Path) -> bool:
@@ -132,7 +190,7 @@ def _of_archive(source: FileSource | UrlSource, path: Path, called: str, intake:
     """An archive of images where it holds more images than tables, else its table."""
     names = [member.name for member in archives.read_members(path)]
     known, tables = tables_among(names)
-    if sum(name.lower().endswith(PICTURES) for name in known) > len(tables) and wish.member is None:
+    if sum(name.lower().endswith(ENDINGS) for name in known) > len(tables) and wish.member is None:
         place = {"url": source.url, "sha256": source.sha256} if isinstance(source, UrlSource) else {"path": str(path)}
         images = ImagesSource(kind="images", token=wish.token, **place)
         return _of_images(images, path, called, intake, wish)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import time
 from collections.abc import Callable, Iterable
@@ -67,6 +68,12 @@ def recipe_name(path: Path) -> str:
     """A local file below TEMPER_DATA by its relative path, another by its name alone: no machine's paths."""
     root = settings().source("")
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+
+
+def recipe_path(path: Path) -> str:
+    """What a recipe calls a local file or folder: relative where it lies below TEMPER_DATA, else absolute."""
+    place, root = Path(os.path.abspath(path)), Path(os.path.abspath(settings().source("")))
+    return place.relative_to(root).as_posix() if place.is_relative_to(root) else str(place)
 
 
 def describe_provenance(about: dict[str, Any]) -> list[str]:

@@ -14,10 +14,11 @@ from configs.splitting import GivenSplit, HashSplit
 from configs.starter import Facts
 
 from .cleaning import clean_rows
-from .columns import SPLITS, take_columns
+from .columns import take_columns
 from .files import DataError
 from .label_variants import describe_variants, label_variants
 from .ledger import PARTS
+from .part_names import part_named
 from .rows import with_ids
 from .splitting import split_rows
 
@@ -25,6 +26,9 @@ TEXT_NAMES = ("text", "sentence", "review", "content", "body", "message", "comme
               "question", "description", "abstract", "headline", "title", "v2")  # fmt: skip
 LABEL_NAMES = ("label", "class", "category", "target", "sentiment", "topic", "intent", "emotion", "polarity", "rating",
                "stars", "y", "v1")  # fmt: skip
+GROUP_NAMES = ("group", "patient", "subject", "person", "writer", "speaker", "participant", "case", "session", "site",
+               "user", "scene", "location", "animal")  # fmt: skip
+"""Names of columns whose values say which images belong together."""
 MOST_LABELS = 200
 QUANTILES = (50, 99, 100)
 UNNAMED = 1_000  # rank of a column whose name says nothing
@@ -108,6 +112,23 @@ def _choose(table: pd.DataFrame, where: str, text: str | None, label: str | None
     return Columns(text=text, label=label, split=split), why
 
 
+def choose_image_columns(table: pd.DataFrame, image: str, where: str, label: str | None) -> Columns:
+    """The columns of a table that lists images: label (unless given), split and group by their values and names.
+
+    Raises DataError where no column, or more than one, could be the label.
+    """
+    known = [column for column in _columns(table) if column.name not in (image, label)]
+    split = next((column.name for column in known if _names_parts(table[column.name])), None)
+    rest = [column for column in known if column.name != split]
+    grouped = sorted((c for c in rest if _rank(c.name, GROUP_NAMES) < UNNAMED and 1 < c.distinct < c.values),
+                     key=lambda c: _rank(c.name, GROUP_NAMES))  # fmt: skip
+    group = grouped[0].name if grouped else None
+    if label is None:
+        listed = f"the columns are {list(map(str, table.columns))}"
+        label, _ = _choose_label([column for column in rest if column.name != group], where, listed)
+    return Columns(image=image, label=label, split=split, group=group)
+
+
 def _choose_label(columns: list[_Column], where: str, listed: str) -> tuple[str, str]:
     few = [c for c in columns if 2 <= c.distinct <= min(MOST_LABELS, c.values / 2)]
     named = sorted((c for c in few if _rank(c.name, LABEL_NAMES) < UNNAMED),
@@ -148,8 +169,8 @@ def _columns(table: pd.DataFrame) -> list[_Column]:
 
 def _names_parts(column: pd.Series) -> bool:
     """Whether every value names a part, training and test among them."""
-    values = column.astype("str").str.strip().str.lower().unique()
-    return {"train", "test"} <= {SPLITS.get(value, value) for value in values} <= set(PARTS)
+    parts = {part_named(value) for value in column.astype("str").fillna("").unique()}
+    return {"train", "test"} <= parts <= set(PARTS)
 
 
 def _split(rows: pd.DataFrame, given: bool) -> tuple[HashSplit | GivenSplit, pd.Series]:

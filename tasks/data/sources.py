@@ -41,6 +41,7 @@ from .hotels import read_hotels
 from .hub_rows import read_hub
 from .image_files import image_place, read_images
 from .image_sets import read_digits, read_image_set
+from .image_tables import image_folders, refuse_names, store_images
 from .intake import Intake, recipe_name
 from .messages import dump_messages
 from .rows import UNLABELLED
@@ -107,7 +108,24 @@ def read_files(source: FileSource, intake: Intake) -> pd.DataFrame:
 
 
 def read_tables(files: dict[str, Path], source: FileSource | UrlSource, intake: Intake) -> pd.DataFrame:
-    """Files by name (which tells the format) -> rows; tables in archives are unpacked below the scratch folder."""
+    """Files by name (which tells the format) -> rows."""
+    tables, typed = open_tables(files, source, intake)
+    where = next(iter(tables)) if len(tables) == 1 else f"{len(tables)} files ({next(iter(tables))} …)"
+    if source.columns.image is not None:
+        store_images(tables, source.columns.image, image_folders(tables, source), intake)
+    joined = join_tables(tables)
+    refuse_names(joined, source, where, intake)
+    rows = take_columns(joined, source.columns, where, notes=intake.notes, typed=typed)
+    if source.split_files:
+        parts = [part for name, table in tables.items() for part in [part_of(name)] * len(table)]
+        rows["split"] = pd.Series(parts, index=rows.index, dtype="str")
+    return rows
+
+
+def open_tables(
+    files: dict[str, Path], source: FileSource | UrlSource, intake: Intake
+) -> tuple[dict[str, pd.DataFrame], bool]:
+    """Files by name -> tables by name, and whether their values have types; archives are unpacked into scratch."""
     unpacked = intake.scratch / "unpacked"
     shutil.rmtree(unpacked, ignore_errors=True)  # of a killed run
     flat: dict[str, Path] = {}
@@ -121,16 +139,9 @@ def read_tables(files: dict[str, Path], source: FileSource | UrlSource, intake: 
                 flat[name] = path
         formats = {format_of(name, source) for name in flat}
         check_read(source, formats)
-        tables = {name: _read(path, name, source, intake) for name, path in flat.items()}
+        return {name: _read(path, name, source, intake) for name, path in flat.items()}, formats.isdisjoint(UNTYPED)
     finally:
         shutil.rmtree(unpacked, ignore_errors=True)
-    where = next(iter(flat)) if len(flat) == 1 else f"{len(flat)} files ({next(iter(flat))} …)"
-    typed = formats.isdisjoint(UNTYPED)
-    rows = take_columns(join_tables(tables), source.columns, where, notes=intake.notes, typed=typed)
-    if source.split_files:
-        parts = [part for name, table in tables.items() for part in [part_of(name)] * len(table)]
-        rows["split"] = pd.Series(parts, index=rows.index, dtype="str")
-    return rows
 
 
 def _read(path: Path, name: str, source: FileSource | UrlSource, intake: Intake) -> pd.DataFrame:

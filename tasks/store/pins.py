@@ -11,7 +11,7 @@ from configs import backbones, encodings, image_sources, models, sources, timm_w
 from configs.literal import literal
 from configs.settings import settings
 
-from ..artifact import canonical, digest_file, digest_text, marks
+from .digests import digest_marked, digest_once, digest_tree
 from .output import environment_secret
 from .pin_table import pin_table
 
@@ -51,13 +51,13 @@ def _pin(value: Any, table: dict[str, Any], ask: Secret | None) -> tuple[Any, An
             kind = models.LocalModel if isinstance(value, models.RegisteredModel) else models.LocalTokenizer
             return kind(kind="files", path=str(folder)), {"kind": "registered", "files": _folder(folder, table)}
         case encodings.HotelTable() if value.path is not None:
-            return value, {"kind": value.kind, "sha256": _sha256(settings().source(value.path), table)}
+            return value, {"kind": value.kind, "sha256": digest_once(settings().source(value.path), table)}
         case encodings.DialogueEncode() if value.template not in encodings.TEMPLATES:
             section, plain = _pin_fields(value, plain, table, ask)
-            return section, {**plain, "template": _sha256(settings().source(value.template), table)}
+            return section, {**plain, "template": digest_once(settings().source(value.template), table)}
         case backbones.Torchvision() | backbones.CifarResnet() | backbones.Timm() if value.file is not None:
             plain.pop("file")
-            return value, {**plain, "sha256": _sha256(settings().source(value.file), table)}
+            return value, {**plain, "sha256": digest_once(settings().source(value.file), table)}
         case backbones.Torchvision() if value.weights != "none":
             best = weights.published(value.name, value.weights)
             return replace(value, weights=best.enum), {**plain, "weights": [best.enum, best.file]}
@@ -77,14 +77,18 @@ def _bytes_of(value: Any, plain: Any, table: dict[str, Any]) -> dict[str, Any] |
     match value:
         case sources.FileSource():
             plain.pop("path")
+            plain.pop("images", None)
             return {**plain, **_tables(value, table)}
         case sources.CrosswozSource():
             parts = {name: find_files(getattr(value, name)) for name in ("train", "test", "hotels")}
             return {"kind": value.kind} | {
-                name: [_sha256(path, table) for path in part] for name, part in parts.items()
+                name: [digest_once(path, table) for path in part] for name, part in parts.items()
             }
         case sources.ClassFilesSource():
-            return {**plain, "files": [[name, _sha256(settings().source(p), table)] for name, p in value.files.items()]}
+            return {
+                **plain,
+                "files": [[name, digest_once(settings().source(p), table)] for name, p in value.files.items()],
+            }
         case sources.UrlSource():
             del plain["url"]
             plain.pop("token", None)
@@ -96,7 +100,7 @@ def _bytes_of(value: Any, plain: Any, table: dict[str, Any]) -> dict[str, Any] |
         case image_sources.TorchvisionSource():
             return _image_set(value, plain, table)
         case sources.EmbeddedSource():
-            return {**plain, "sha256": _sha256(embedded_file(value), table)}
+            return {**plain, "sha256": digest_once(embedded_file(value), table)}
     return None
 
 
@@ -134,7 +138,7 @@ def _folder(folder: Path, table: dict[str, Any]) -> dict[str, str]:
 
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; relative paths start at the setting TEMPER_DATA")
-    return {path.name: _digest(path, table) for path in sorted(folder.iterdir()) if path.is_file()}
+    return {path.name: digest_marked(path, table) for path in sorted(folder.iterdir()) if path.is_file()}
 
 
 def _tables(value: sources.FileSource, table: dict[str, Any]) -> dict[str, Any]:
@@ -142,9 +146,24 @@ def _tables(value: sources.FileSource, table: dict[str, Any]) -> dict[str, Any]:
     from ..data.files import find_files
 
     paths = find_files(value.path)
-    found = [[value.format or _ending(path.name), _sha256(path, table)] for path in paths]
+    found = [[value.format or _ending(path.name), digest_once(path, table)] for path in paths]
     told = {"format": found[0][0], "sha256": found[0][1]} if len(found) == 1 else {"files": found}
-    return told | _parts(value, map(str, paths))
+    listed = {} if value.columns.image is None else {"images": _listed(value, paths, table)}
+    return told | _parts(value, map(str, paths)) | listed
+
+
+def _listed(value: sources.FileSource, paths: list[Path], table: dict[str, Any]) -> str:
+    """Digest of the image files that tables list, by the names in the tables; of none where they hold the bytes."""
+    from tempfile import TemporaryDirectory
+
+    from ..data.image_tables import image_folders, listed_images
+    from ..data.intake import Intake
+    from ..data.sources import open_tables
+
+    with TemporaryDirectory() as scratch:
+        tables, _ = open_tables({str(path): path for path in paths}, value, Intake(Path(scratch)))
+    files = sorted(listed_images(tables, str(value.columns.image), image_folders(tables, value)))
+    return digest_tree(Path(f"{paths[0]}: {value.columns.image}"), files, table)
 
 
 def _parts(value: sources.FileSource | sources.UrlSource, paths: Iterable[str]) -> dict[str, Any]:
@@ -171,18 +190,8 @@ def _images(value: image_sources.ImagesSource, plain: dict[str, Any], table: dic
     place = image_place(value)
     from ..data.folders import list_images
 
-    found = _tree(place, list_images(place).read, table) if place.is_dir() else _sha256(place, table)
+    found = digest_tree(place, list_images(place).read, table) if place.is_dir() else digest_once(place, table)
     return {**plain, "sha256": found}
-
-
-def _tree(folder: Path, files: list[tuple[str, Path]], table: dict[str, Any]) -> str:
-    """Digest of files below a folder; the pins keep one line for the folder, not one for each of a million."""
-    now = digest_text(canonical([[name, marks(path)] for name, path in files]))
-    known = table["files"].get(f"{folder}/", {})
-    if known.get("marks") != now:
-        digests = [[name, digest_file(path)] for name, path in files]
-        table["files"][f"{folder}/"] = known = {"marks": now, "sha256": digest_text(canonical(digests))}
-    return str(known["sha256"])
 
 
 def _image_set(value: image_sources.TorchvisionSource, plain: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
@@ -198,23 +207,9 @@ def _image_set(value: image_sources.TorchvisionSource, plain: dict[str, Any], ta
         raise DataError(f"{folder}: no such folder; relative paths start at the setting TEMPER_DATA")
     if value.name not in IDX:
         files = [(name, path) for name, path in walk_files(folder) if not is_system(name)]
-        return {**plain, "sha256": _tree(folder, files, table)}
+        return {**plain, "sha256": digest_tree(folder, files, table)}
     paths = [idx_file(folder, name) for pair in IDX_FILES.values() for name in pair]
-    return {**plain, "files": [_sha256(path, table) for path in paths]}
-
-
-def _sha256(path: Path, table: dict[str, Any]) -> str:
-    from ..data.files import check_file
-
-    check_file(path)
-    return _digest(path, table)
-
-
-def _digest(path: Path, table: dict[str, Any]) -> str:
-    now, known = marks(path), table["files"].get(str(path), {})
-    if any(known.get(mark) != now[mark] for mark in now):
-        table["files"][str(path)] = known = {**now, "sha256": digest_file(path)}
-    return str(known["sha256"])
+    return {**plain, "files": [digest_once(path, table) for path in paths]}
 
 
 def asked(section: Any, pinned: Any) -> list[tuple[str, str]]:

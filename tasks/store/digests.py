@@ -1,0 +1,32 @@
+"""Files -> their sha256, taken once as long as size and times stay; the table of pins holds what was taken."""
+
+from pathlib import Path
+from typing import Any
+
+from ..artifact import canonical, digest_file, digest_text, marks
+
+
+def digest_tree(folder: Path, files: list[tuple[str, Path]], table: dict[str, Any]) -> str:
+    """Digest of files below a folder; the pins keep one line for the folder, not one for each of a million."""
+    now = digest_text(canonical([[name, marks(path)] for name, path in files]))
+    known = table["files"].get(f"{folder}/", {})
+    if known.get("marks") != now:
+        digests = [[name, digest_file(path)] for name, path in files]
+        table["files"][f"{folder}/"] = known = {"marks": now, "sha256": digest_text(canonical(digests))}
+    return str(known["sha256"])
+
+
+def digest_once(path: Path, table: dict[str, Any]) -> str:
+    """The sha256 of a file. Raises DataError where it is absent or empty."""
+    from ..data.files import check_file
+
+    check_file(path)
+    return digest_marked(path, table)
+
+
+def digest_marked(path: Path, table: dict[str, Any]) -> str:
+    """The sha256 of a file, which may be empty."""
+    now, known = marks(path), table["files"].get(str(path), {})
+    if any(known.get(mark) != now[mark] for mark in now):
+        table["files"][str(path)] = known = {**now, "sha256": digest_file(path)}
+    return str(known["sha256"])

@@ -26,6 +26,7 @@ from tasks.store.identity import key_of
 from tasks.train import train
 from tasks.validate import validate
 
+from .hooks import watched
 from .starts import Variant
 
 
@@ -39,7 +40,7 @@ class Trained:
     report: Artifact
 
 
-@flow(name="compare", flow_run_name="{name}", persist_result=False)
+@flow(name="compare", flow_run_name="{name}", persist_result=False, **watched())
 def compare(name: str, variants: list[Variant], seeds: int, first_is_new: bool) -> dict[str, Any]:
     """Train each variant with `seeds` seeds on one split and report the paired tests; registers no model.
 
@@ -72,7 +73,7 @@ def prepare(recipe: Recipe) -> tuple[Artifact, Artifact]:
     return splits, encode(recipe.encode, splits)
 
 
-@flow(name="assess", flow_run_name="{variant} seed {recipe.train.seed}", persist_result=False)
+@flow(name="assess", flow_run_name="{variant} seed {recipe.train.seed}", persist_result=False, **watched())
 def assess(variant: str, recipe: Recipe, encoded: Artifact, splits: Artifact) -> tuple[Artifact, Artifact]:
     """One training of a variant and its test; a flow of its own, so that the MLflow run joins its recipe's."""
     model = train(recipe.train, encoded)

@@ -14,9 +14,10 @@ from tasks.train import train
 from tasks.validate import validate
 
 from .drift import tell_drift
+from .hooks import watched
 
 
-@flow(name="finetune", flow_run_name="{recipe.name}", persist_result=False, on_completion=[tell_drift])
+@flow(name="finetune", flow_run_name="{recipe.name}", persist_result=False, **watched(tell_drift))
 def finetune(recipe: Recipe) -> Version:
     """Turn a recipe into a registered model; every stage that has been done is served from the cache."""
     raw = download(recipe.download)

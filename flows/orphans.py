@@ -1,39 +1,60 @@
-"""Runs of retrain whose process is gone: marked as crashed, so that the next run may begin, which resumes them."""
+"""Runs whose process is gone: marked as crashed, so that the next run may begin, which resumes them."""
 
-import fcntl
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
+from uuid import UUID
 
-from configs.settings import settings
+from tasks.store import living
 
 OPEN = ("RUNNING", "PENDING", "CANCELLING")
 
 
-def mark_crashed(api: Any, say: Callable[[str], None], *, shared: bool) -> None:
-    """Mark each open run whose process is gone, with what ran inside it; a living one is left at work.
+def mark_gone(api: Any, say: Callable[[str], None]) -> None:
+    """Mark each run of this home whose process is gone: in Prefect as crashed, in MLflow as killed.
 
-    A run of this home has a file that its process keeps locked (see retrain.alone). One without may be another
-    machine's where the server is `shared`; else it was handed to a worker that is gone.
+    What another server knows is left for the next start that asks that one.
     """
-    for run in _runs(api, OPEN):
-        mark = _mark(run.id)
-        if held(mark):
-            say(f"{run.name}: still at work in a process that outlived its server; the next run waits for it")
-        elif mark.exists() or not shared:
+    for run in _known(api, living.gone("flow")):
+        if api.read_flow_run(run.id).state_type.value in OPEN:  # not marked with the one that it is inside of
             _crash(api, run)
-            mark.unlink(missing_ok=True)
+            say(f"{run.name}: its process is gone; marked as crashed, the next run goes on from what it left")
+        living.release("flow", str(run.id))
+    if living.gone("mlflow"):  # mlflow takes seconds to load
+        from tasks.tracking.killed import mark_killed
+
+        mark_killed(say)
+
+
+def _known(api: Any, run_ids: Sequence[str]) -> list[Any]:
+    """Those of the runs that this server knows, the first that was begun first."""
+    from prefect.exceptions import ObjectNotFound
+
+    found = []
+    for run_id in run_ids:
+        with suppress(ObjectNotFound):
+            found.append(api.read_flow_run(UUID(run_id)))
+    return sorted(found, key=lambda run: run.created)
+
+
+def mark_crashed(api: Any, say: Callable[[str], None], *, shared: bool) -> None:
+    """The same, and each open run that no process of this home ever held, where it is known to be gone too.
+
+    Such a run may be another machine's where the server is `shared`; else it was handed to a worker that is gone.
+    """
+    mark_gone(api, say)
+    for run in _runs(api, OPEN):
+        if living.held(living.mark_of("flow", str(run.id))):
+            say(f"{run.name}: still at work in a process that outlived its server; the next run waits for it")
+        elif not shared:
+            _crash(api, run)
             say(f"{run.name}: its process is gone; marked as crashed, the next run goes on from what it left")
     for run in _runs(api, OPEN, flow="finetune"):  # inside a run that its worker has marked already
         if run.parent_task_run_id is not None:
             above = api.read_flow_run(api.read_task_run(run.parent_task_run_id).flow_run_id)
             if above.state_type.value not in OPEN:
                 _crash(api, run)
-
-
-def _mark(run_id: Any) -> Path:
-    return settings().mlruns / "retrain" / f"{run_id}.run"
 
 
 def skip_missed(api: Any, say: Callable[[str], None]) -> None:
@@ -48,18 +69,6 @@ def skip_missed(api: Any, say: Callable[[str], None]) -> None:
             api.delete_flow_run(run.id)
         if missed:
             say(f"{missed[0].name}: {len(missed)} missed runs skipped, the newest one stands for them")
-
-
-def held(mark: Path) -> bool:
-    """Whether a process keeps this file locked."""
-    if not mark.exists():
-        return False
-    with mark.open("a") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
 
 
 def _runs(api: Any, types: Sequence[str], before: datetime | None = None, flow: str = "retrain") -> list[Any]:

@@ -12,6 +12,7 @@ from tasks.data.predicting import Predicted, check_output, predict_into
 from tasks.data.questions import Questions
 from tasks.tracking.named import Named
 
+from .hooks import watched
 from .predict import open_model, open_questions
 
 STEP = 0.01
@@ -20,7 +21,7 @@ LINES = 50
 """Labels that the page lists."""
 
 
-@flow(name="predict", flow_run_name="{model}", persist_result=False)
+@flow(name="predict", flow_run_name="{model}", persist_result=False, **watched())
 def predict(model: str, file: str, output: str, column: str = "text") -> dict[str, Any]:
     """Write the model's answers to every row of `file`, or every image of a folder, to `output` (.csv, .jsonl or
     .parquet).

@@ -27,6 +27,7 @@ from tasks.store.lock import locked
 from tasks.tracking.lookup import BEFORE, still_valid
 
 from .finetune import finetune
+from .hooks import watched
 from .plan import plan
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ EVENT = "temper.model"
 
 
 @flow(name="retrain", flow_run_name=lambda: f"retrain {Path(runtime.flow_run.parameters['recipe']).stem}",
-      persist_result=False)  # fmt: skip
+      persist_result=False, **watched())  # fmt: skip
 def retrain(recipe: str, overrides: tuple[str, ...] = ()) -> State[Any]:
     """Run a recipe if its sources, its sections or its code have changed since the last time.
 
@@ -77,14 +78,9 @@ def worth_showing(record: logging.LogRecord) -> bool:
 
 @contextmanager
 def alone(name: str, waiting: Any) -> Iterator[None]:
-    """One run of a recipe at a time on this machine, and a mark of this run that lasts as long as its process."""
-    folder = settings().mlruns / "retrain"
-    mark = folder / f"{runtime.flow_run.id}.run"
-    with locked(mark), locked(folder / "recipes" / f"{name}.lock", waiting=waiting):
-        try:
-            yield
-        finally:
-            mark.unlink(missing_ok=True)
+    """One run of a recipe at a time on this machine."""
+    with locked(settings().mlruns / "retrain" / "recipes" / f"{name}.lock", waiting=waiting):
+        yield
 
 
 def delay(recipe: Recipe) -> None:

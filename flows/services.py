@@ -54,6 +54,7 @@ def prefect_api(meanwhile: Callable[[], None] = lambda: None) -> Iterator[str]:
 
     if configured := PREFECT_API_URL.value():
         meanwhile()
+        _mark_gone()
         yield str(configured)
         return
     from prefect.settings import temporary_settings
@@ -64,6 +65,7 @@ def prefect_api(meanwhile: Callable[[], None] = lambda: None) -> Iterator[str]:
     if servers := known(settings().mlruns):
         meanwhile()
         with temporary_settings({PREFECT_API_URL: servers.prefect}):
+            _mark_gone()
             try:
                 yield servers.prefect
             finally:
@@ -74,10 +76,24 @@ def prefect_api(meanwhile: Callable[[], None] = lambda: None) -> Iterator[str]:
         meanwhile()
         _wait(process, url)
         with temporary_settings({PREFECT_API_URL: url}):
+            _mark_gone()
             yield url
     finally:
         _drain()
         _end(process)
+
+
+def _mark_gone() -> None:
+    """Runs that were killed since the last start are marked before another begins."""
+    from tasks.store import living
+
+    if living.gone("flow") or living.gone("mlflow"):
+        from prefect.client.orchestration import get_client
+
+        from .orphans import mark_gone
+
+        with get_client(sync_client=True) as api:
+            mark_gone(api, lambda text: print(text, file=sys.stderr, flush=True))
 
 
 def start_server() -> tuple[subprocess.Popen[bytes], str]:

@@ -18,7 +18,6 @@ from configs import servers
 from configs.load import RecipeError, load_recipe
 from configs.settings import settings
 from flows.guard import Guard, foreign
-from flows.orphans import held
 from flows.retrain import lateness, reasons
 from flows.services import prefect_api
 from tasks.data.difference import difference
@@ -130,16 +129,6 @@ def test_jitter_is_a_delay_of_its_own_for_each_run() -> None:
     assert lateness("any", 0) == 0
 
 
-def test_a_mark_is_held_as_long_as_its_process_lives(tmp_path: Path) -> None:
-    from tasks.store.lock import locked
-
-    mark = tmp_path / "one.run"
-    assert not held(mark)
-    with locked(mark):
-        assert held(mark)
-    assert not held(mark)
-
-
 def test_the_difference_of_two_states_counts_rows_and_names_drift() -> None:
     before = with_ids(pd.DataFrame({"text": [f"text {n}" for n in range(400)], "label": ["a", "b"] * 200}))
     more = pd.DataFrame({"text": [f"new {n}" for n in range(300)], "label": ["a"] * 300})
@@ -224,7 +213,6 @@ def test_two_runs_of_one_recipe_take_turns_whoever_began_them(
         thread.join()
     same = names[0] == names[1]
     assert (most[0], waited) == ((1, ["one"]) if same else (2, []))
-    assert not list((settings().mlruns / "retrain").glob("*.run")), "a mark outlived its run"
 
 
 @pytest.mark.faults
@@ -239,16 +227,16 @@ def test_runs_whose_process_is_gone_are_marked_and_a_living_one_is_left(harness:
     @flow(name="retrain")
     def again() -> None: ...
 
-    folder, said = settings().mlruns / "retrain", []
+    folder, said = settings().mlruns / "running" / "flow", []
     with get_client(sync_client=True) as api:
         dead, living, elsewhere, submitted = (
             api.create_flow_run(again, state=state) for state in (Running(), Running(), Running(), Pending())
         )
         child = api.create_flow_run(again, state=Running())
         folder.mkdir(parents=True)
-        (folder / f"{dead.id}.run").touch()
-        (folder / f"{child.id}.run").touch()
-        with locked(folder / f"{living.id}.run"):
+        (folder / str(dead.id)).touch()
+        (folder / str(child.id)).touch()
+        with locked(folder / str(living.id)):
             mark_crashed(api, said.append, shared=True)
         states = {run.id: api.read_flow_run(run.id).state_type.value for run in (dead, living, elsewhere, submitted)}
         assert states == {dead.id: "CRASHED", living.id: "RUNNING", elsewhere.id: "RUNNING", submitted.id: "PENDING"}
@@ -256,7 +244,7 @@ def test_runs_whose_process_is_gone_are_marked_and_a_living_one_is_left(harness:
         assert sum("outlived its server" in line for line in said) == 1
         mark_crashed(api, said.append, shared=False)  # nobody else is at this server
         assert api.read_flow_run(submitted.id).state_type.value == "CRASHED"
-        assert not list(folder.glob("*.run"))
+        assert not list(folder.glob("*"))
 
         flow_id = api.create_flow(again)
         deployment = api.create_deployment(flow_id, "one", entrypoint="nowhere:again")

@@ -19,6 +19,7 @@ from mlflow.models import Model
 from configs.settings import HOME, settings
 
 from ..artifact import Artifact, StageError
+from ..store.living import alive
 from . import runs
 from .signatures import example, signature
 
@@ -132,11 +133,18 @@ def log_version(
     """
     connect()
     content, serving = str(facts["content"]), SERVING[facts["kind"]]
-    package = f"temper_model_{model.digest[:16]}"
-    with tempfile.TemporaryDirectory() as scratch, mlflow.start_run(run_id=run_id):
+    package, run = f"temper_model_{model.digest[:16]}", client.get_run(run_id)
+    with tempfile.TemporaryDirectory() as scratch, alive("mlflow", run_id):
         code = carry_code(Path(scratch), package, serving)
-        logged = mlflow.pyfunc.log_model(
+        pending = mlflow.initialize_logged_model(
+            "model", source_run_id=run_id, params=run.data.params, experiment_id=run.info.experiment_id
+        )
+        logged = Model.log(  # pyfunc.log_model needs an active run, whose end it moves
+            artifact_path=None,
             name="model",
+            flavor=mlflow.pyfunc,
+            run_id=run_id,
+            model_id=pending.model_id,
             python_model=str(Path(__file__).with_name("served.py")),
             artifacts={"model": str(model.file("config.json").parent)},
             code_paths=[str(code)],

@@ -17,6 +17,7 @@ from configs.settings import settings
 
 from ..artifact import Artifact, StageError, lineage
 from ..store.failure import because_of
+from ..store.living import alive
 from ..store.lock import locked
 from .descriptions import NOTE, of_experiment, of_training
 from .load import PREFIX, measured
@@ -122,17 +123,18 @@ def live_run(
     """
     found = client()
     run_id = training_run(found, key, links, params)
-    found.update_run(run_id, status="RUNNING")
-    connect(lambda step, values: log_step(found, run_id, step, values, seen))
-    seen = last_steps(found, run_id)
-    try:
-        with measured(found, run_id):
-            yield run_page(found, run_id)
-    except BaseException as error:
-        with because_of(error, "its MLflow run could not be marked as ended"):
-            found.set_terminated(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
-        raise
-    found.set_terminated(run_id, "FINISHED")
+    with alive("mlflow", run_id):
+        found.update_run(run_id, status="RUNNING")
+        connect(lambda step, values: log_step(found, run_id, step, values, seen))
+        seen = last_steps(found, run_id)
+        try:
+            with measured(found, run_id):
+                yield run_page(found, run_id)
+        except BaseException as error:
+            with because_of(error, "its MLflow run could not be marked as ended"):
+                found.set_terminated(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
+            raise
+        found.set_terminated(run_id, "FINISHED")
 
 
 def last_steps(found: MlflowClient, run_id: str) -> dict[str, int]:

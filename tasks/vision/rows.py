@@ -15,6 +15,7 @@ from configs.encodings import Pixels as Constants
 from ..data.files import DataError
 from ..data.image_bytes import read_groups
 from ..data.ledger import dropped_rows
+from ..data.reserved import reserved_array
 from .encoding import ImageEncoding
 from .images import Pixels, Unreadable, decode, place_of, read_bytes
 from .parts import ARRAY, FILES, Numbers, threads, write_table
@@ -36,7 +37,7 @@ class ArrayWriter:
     pixels: "np.memmap[Any, np.dtype[np.uint8]]" = field(init=False)
 
     def __post_init__(self) -> None:
-        self.pixels = np.lib.format.open_memmap(self.path, "w+", np.uint8, self.shape)
+        self.pixels = reserved_array(self.path, self.shape)
 
     def put(self, rows: Sequence[Sequence[int]], data: Sequence[bytes], pixels: Pixels) -> None:
         """Keep images, each for its rows."""
@@ -48,7 +49,7 @@ class ArrayWriter:
         if not kept.all():
             aside, chosen = self.path.with_suffix(".all"), np.flatnonzero(kept)
             whole = np.load(self.path.rename(aside), mmap_mode="r")
-            self.pixels = np.lib.format.open_memmap(self.path, "w+", np.uint8, (len(chosen), *self.shape[1:]))
+            self.pixels = reserved_array(self.path, (len(chosen), *self.shape[1:]))
             for start in range(0, len(chosen), BLOCK):
                 self.pixels[start : start + BLOCK] = whole[chosen[start : start + BLOCK]]
             self.pixels.flush()

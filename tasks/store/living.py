@@ -4,6 +4,7 @@ Prefect and MLflow keep a killed run as running for ever; a lock of the operatin
 """
 
 import fcntl
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +31,7 @@ def hold(kind: Kind, run_id: str) -> bool:
     if path in _HELD:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.parent.with_name(f"{run_id}.new")  # locked before it can be seen, else it looks left behind
+    aside = path.parent.with_name(f"{run_id}.{os.getpid()}")  # locked before it can be seen, else it looks left behind
     handle = aside.open("a")
     fcntl.flock(handle, fcntl.LOCK_EX)
     aside.rename(path)

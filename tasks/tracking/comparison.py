@@ -1,19 +1,18 @@
 """A comparison in MLflow: one parent run with the report, and the runs of its trainings as children."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Param, ViewType
+from mlflow.entities import ViewType
 
 from configs.settings import settings
 
 from ..artifact import Artifact, canonical, digest_text, lineage
-from . import data, runs
+from . import data, keys, runs
 from .descriptions import LONGEST, NOTE
 
 KEY = "temper.comparison_key"
@@ -64,10 +63,10 @@ def log_comparison(
     else:
         tags = {KEY: key, "mlflow.source.name": "temper"}
         run_id = str(client.create_run(where, tags=tags, run_name=name).info.run_id)
-    client.log_batch(run_id, params=_params(found))
+    keys.log_params(client, run_id, _params(found))
     runs.log_values(client, run_id, _metrics(found))
     for pair in found["pairs"]:
-        client.set_tag(run_id, f"temper.verdict.{_named(pair)}", pair["verdict"])
+        client.set_tag(run_id, keys.key(f"temper.verdict.{_named(pair)}"), pair["verdict"])
     client.set_tag(run_id, NOTE, (folder / "summary.md").read_text(encoding="utf-8")[:LONGEST])
     client.log_artifacts(run_id, str(folder))
     client.log_dict(run_id, dict(found), "comparison.json")
@@ -86,19 +85,18 @@ def adopt(client: MlflowClient, parent: str, child: str) -> None:
         client.set_tag(child, PARENT, parent)
 
 
-def _params(found: Mapping[str, Any]) -> list[Param]:
+def _params(found: Mapping[str, Any]) -> dict[str, object]:
     seeds = {one["name"]: [training["seed"] for training in one["trainings"]] for one in found["recipes"]}
-    values = {"rows": found["rows"], "groups": found["groups"], "confidence": found["confidence"]}
-    values |= {f"seeds.{_fit(name)}": ", ".join(map(str, each)) for name, each in seeds.items()}
-    return [Param(name, str(value)) for name, value in values.items()]
+    values: dict[str, object] = {"rows": found["rows"], "groups": found["groups"], "confidence": found["confidence"]}
+    return values | {f"seeds.{name}": ", ".join(map(str, each)) for name, each in seeds.items()}
 
 
 def _metrics(found: Mapping[str, Any]) -> dict[str, float]:
     values: dict[str, float] = {}
     for one in found["recipes"]:
-        values |= {f"test.{part}.{_fit(one['name'])}": one["accuracy"][at] for part, at in
+        values |= {f"test.{part}.{one['name']}": one["accuracy"][at] for part, at in
                    (("accuracy", "mean"), ("accuracy_low", "low"), ("accuracy_high", "high"))}  # fmt: skip
-        values[f"test.accuracy_spread.{_fit(one['name'])}"] = one["spread"]
+        values[f"test.accuracy_spread.{one['name']}"] = one["spread"]
     for pair in found["pairs"]:
         values |= {f"difference.{part}.{_named(pair)}": pair["difference"][part] for part in ("mean", "low", "high")}
         values[f"p_holm.{_named(pair)}"] = pair["p_holm"]
@@ -106,9 +104,4 @@ def _metrics(found: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _named(pair: Mapping[str, Any]) -> str:
-    return f"{_fit(pair['recipe'])} against {_fit(pair['against'])}"
-
-
-def _fit(name: str) -> str:
-    """A name that MLflow takes in a parameter's, metric's or tag's name."""
-    return re.sub(r"[^\w. -]", "_", name)[:100]
+    return f"{pair['recipe']} against {pair['against']}"

@@ -9,11 +9,10 @@ from typing import Any
 
 import yaml
 from mlflow import MlflowClient
-from mlflow.entities import Param, RunTag
 from mlflow.entities.model_registry import ModelVersion
 
 from ..artifact import Artifact
-from . import decisions, descriptions, inputs, models, pages, runs
+from . import decisions, descriptions, inputs, keys, models, pages, runs
 from .lookup import BEFORE
 from .promotion import CHAMPION, SCORE, Evidence, Verdict
 from .runs import flat
@@ -59,10 +58,10 @@ def log_records(
         client.log_artifact(run_id, str(report))
     _log_scores(client, version, stages, facts)
     late = {f"{stage}{name}": v for stage in ("evaluate", "register") for name, v in flat(sections[stage])}
+    keys.log_params(client, run_id, late)
     known = client.get_run(run_id).data.params
-    fresh = [Param(name, str(value)) for name, value in late.items() if name not in known]
-    other = [RunTag(name, str(value)) for name, value in late.items() if known.get(name, str(value)) != str(value)]
-    client.log_batch(run_id, params=fresh, tags=other)
+    other = {name: value for name, value in keys.params(late).items() if known[name] != value}
+    keys.log_tags(client, run_id, other)
 
 
 def _log_scores(
@@ -126,8 +125,8 @@ def settle(
 def note_scores(client: MlflowClient, version: ModelVersion, scores: Mapping[str, float]) -> None:
     """Keep the test metrics on the version, where the next challenger meets them."""
     for name, value in scores.items():
-        if version.tags.get(SCORE + name) != repr(value):
-            client.set_model_version_tag(version.name, version.version, SCORE + name, repr(value))
+        if version.tags.get(tag := keys.key(SCORE + name)) != repr(value):
+            client.set_model_version_tag(version.name, version.version, tag, repr(value))
 
 
 def settled(name: str, digest: str, scores: dict[str, float], links: dict[str, str]) -> dict[str, Any] | None:

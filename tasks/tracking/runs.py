@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag, ViewType
+from mlflow.entities import Metric, ViewType
 from mlflow.exceptions import MlflowException
 
 from configs.literal import complete
@@ -19,6 +19,7 @@ from ..artifact import Artifact, StageError, lineage
 from ..store.failure import because_of
 from ..store.living import alive
 from ..store.lock import locked
+from . import keys
 from .descriptions import NOTE, of_experiment, of_training
 from .load import PREFIX, measured
 from .pages import run_page
@@ -73,25 +74,30 @@ def experiment(found: MlflowClient, name: str) -> str:
             return str(made.experiment_id)
 
 
-def training_run(found: MlflowClient, key: str, links: Mapping[str, str], params: Mapping[str, Any]) -> str:
-    """Id of the run of a training key, made where this store has none; the flow run leaves its id on it."""
-    with turn("trainings", key):
-        run_id = _training_run(found, key, links, params)
-        mark(found, run_id, links)
-    return run_id
+def training_run(
+    found: MlflowClient, key: str, links: Mapping[str, str], params: Mapping[str, Any], *, began: int | None = None
+) -> str:
+    """Id of the run of a training key, made where this store has none; the flow run leaves its id on it.
 
-
-def _training_run(found: MlflowClient, key: str, links: Mapping[str, str], params: Mapping[str, Any]) -> str:
+    The run gets its key once it has all parameters, so that one that was cut off before is never taken for it.
+    began: when the training did (ms), if that is over.
+    """
     recipe = links.get("temper.recipe", "temper")
-    where = experiment(found, recipe)
-    known = [e.experiment_id for e in found.search_experiments()]
-    runs = found.search_runs(known, f"tags.`{KEY}` = '{key}'", ViewType.ACTIVE_ONLY, 1)
-    if runs:
-        return str(runs[0].info.run_id)
-    tags = {KEY: key, "mlflow.source.name": f"temper run {recipe}", "mlflow.user": user(),
-            NOTE: of_training(recipe, links)}  # fmt: skip
-    run_id = str(found.create_run(where, tags=tags, run_name=f"{recipe}-{key[:8]}").info.run_id)
-    found.log_batch(run_id, params=[Param(name, str(value)) for name, value in params.items()])
+    with turn("trainings", key):
+        where = experiment(found, recipe)
+        known = [e.experiment_id for e in found.search_experiments()]
+        runs = found.search_runs(known, f"tags.`{KEY}` = '{key}'", ViewType.ACTIVE_ONLY, 1)
+        if runs:
+            run_id = str(runs[0].info.run_id)
+        else:
+            tags = {"mlflow.source.name": f"temper run {recipe}", "mlflow.user": user(),
+                    NOTE: of_training(recipe, links)}  # fmt: skip
+            run_id = str(found.create_run(where, began, tags, f"{recipe}-{key[:8]}").info.run_id)
+        with alive("mlflow", run_id):
+            keys.log_params(found, run_id, params)  # also what another Temper left out
+            if not runs:
+                found.set_tag(run_id, KEY, key)
+            mark(found, run_id, links)
     return run_id
 
 
@@ -102,7 +108,7 @@ def mark(found: MlflowClient, run_id: str, links: Mapping[str, str]) -> None:
         shown = links.get("prefect.flow_run_url", links["prefect.flow_run_name"])
         tags[f"prefect.flow_run.{links['prefect.flow_run_id']}"] = shown
     if tags:
-        found.log_batch(run_id, tags=[RunTag(name, value) for name, value in tags.items()])
+        keys.log_tags(found, run_id, tags)
 
 
 def user() -> str:
@@ -146,10 +152,10 @@ def last_steps(found: MlflowClient, run_id: str) -> dict[str, int]:
 def log_step(found: MlflowClient, run_id: str, step: int, values: Mapping[str, float], seen: dict[str, int]) -> None:
     """Write one point of the curves, unless the run has it."""
     now = int(time.time() * 1000)
-    named = {METRICS.get(name, name): value for name, value in values.items()}
+    named = {keys.key(METRICS.get(name, name)): value for name, value in values.items()}
     fresh = {name: value for name, value in named.items() if step > seen.get(name, -1)}
     if fresh:
-        found.log_batch(run_id, [Metric(name, value, now, step) for name, value in fresh.items()])
+        keys.log_metrics(found, run_id, [Metric(name, value, now, step) for name, value in fresh.items()])
 
 
 def log_values(
@@ -166,8 +172,9 @@ def log_values(
         held = found.get_logged_model(measured_on["model_id"]).metrics or []
         known = {metric.key: metric.value for metric in held}
     extra = measured_on or {}
-    fresh = [Metric(name, value, now, 0, **extra) for name, value in values.items() if known.get(name) != value]
-    found.log_batch(run_id, metrics=fresh)
+    named = {keys.key(name): value for name, value in values.items()}
+    fresh = [Metric(name, value, now, 0, **extra) for name, value in named.items() if known.get(name) != value]
+    keys.log_metrics(found, run_id, fresh)
 
 
 def complete_run(found: MlflowClient, model: Artifact, links: Mapping[str, str]) -> str:
@@ -175,12 +182,15 @@ def complete_run(found: MlflowClient, model: Artifact, links: Mapping[str, str])
     manifest = model.manifest()
     inputs = [Artifact(ref["stage"], ref["key"], ref["digest"]) for ref in manifest["inputs"].values()]
     params = recipe_params({"train": manifest["section"]}, inputs)
-    run_id = training_run(found, model.key, links, params)
+    seconds, ended = float(manifest["made"]["seconds"]), int(manifest["made"]["at"]) * 1000
+    run_id = training_run(found, model.key, links, params, began=ended - int(1000 * seconds))
     history = json.loads((model.records / "history.json").read_text(encoding="utf-8"))
     seen = last_steps(found, run_id)
     for row in history:
         values = {name: value for name, value in row.items() if name != "step"}
         log_step(found, run_id, int(row["step"]), values, seen)
+    if found.get_run(run_id).info.status != "FINISHED":  # made here, or marked while what follows a training was killed
+        found.set_terminated(run_id, "FINISHED", ended)
     return run_id
 
 

@@ -17,7 +17,8 @@ class ImagesSource:
     kind: Literal["images"]
     """This kind of source."""
     path: str | None = None
-    """The folder or archive; a relative path starts at TEMPER_DATA."""
+    """The folder or archive, an .npz file, or a folder with .npy files: arrays of pixels and of labels, by their names
+    (x_train and y_train, images and labels); a relative path starts at TEMPER_DATA."""
     url: Address | None = None
     """Address of an archive, in place of `path`."""
     sha256: Sha256 | None = None

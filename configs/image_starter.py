@@ -111,7 +111,7 @@ class ImageStarter:
             return
         if source.pattern:
             yield f"  pattern: {flow(source.pattern)}", "searched in each path; as you said"
-        else:
+        elif not self.path.endswith(".npz"):
             yield "  # pattern: '(?P<label>[a-z]+)_'", "where names of files tell the class, not folders"
         if source.split_folders:
             yield "  split_folders: true", "folders called train, val or test give the split"

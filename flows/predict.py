@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from tasks.data.questions import Questions
     from tasks.tracking.named import Named
 
-IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp")
-
 
 def command(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="NAME (its champion), NAME@alias or NAME/version.")],
@@ -64,11 +62,30 @@ def _questions(what: str, column: str) -> "Questions | None":
         raise RecipeError("the text is empty; give a text or a file")
     is_short = len(what) < 256
     looks_like_file = path.suffix.lower() in ENDINGS and " " not in what
-    if path.suffix.lower() in IMAGES and not (is_short and path.is_dir()):
+    if _is_image(what) and not (is_short and path.is_dir()):
         return None
     if not (looks_like_file or (is_short and path.exists())):
         return None
     return open_questions(path, column)
+
+
+def _is_image(what: str) -> bool:
+    """Whether one image is named: by its ending, or a file that the prediction of a folder would read as one."""
+    from tasks.data.folders import IMAGE_ENDINGS, is_left_out
+    from tasks.data.tables import ENDINGS
+
+    path = Path(what)
+    if len(what) >= 256 or path.suffix.lower() in IMAGE_ENDINGS:
+        return path.suffix.lower() in IMAGE_ENDINGS
+    known = path.suffix.lower() in ENDINGS or is_left_out(path.name)
+    return path.is_file() and not known and _begins_like_an_image(path)
+
+
+def _begins_like_an_image(path: Path) -> bool:
+    from tasks.data.folders import MAGIC
+
+    with path.open("rb") as handle:
+        return handle.read(16).startswith(MAGIC)
 
 
 def open_questions(path: Path, column: str) -> "Questions":
@@ -106,7 +123,7 @@ def _answer_one(model: str, what: str) -> None:
     from tasks.data.files import check_file
 
     given: Any = [what]
-    if is_image := Path(what).suffix.lower() in IMAGES:
+    if is_image := _is_image(what):
         check_file(Path(what))
         given = pd.DataFrame({"image": [Path(what).read_bytes()]})
     _, loaded = open_model(model, "image" if is_image else "text")

@@ -158,7 +158,7 @@ def test_splits_from_folders(folder: Path, tmp_path: Path) -> None:
     ("how", "message"),
     [
         ({"path": "nowhere"}, "nowhere: no such folder or archive; relative paths start at the setting TEMPER_DATA"),
-        ({"path": "pets/labels.csv"}, "is neither a folder nor a zip or tar archive"),
+        ({"path": "pets/labels.csv"}, "is no folder, zip or tar archive, or .npz file"),
         ({"path": "empty"}, "empty: no image files in it"),
         ({"path": "pets/cats"}, r"none of 2 files lies in a folder that names its class .*; the first is a\.jpg"),
         ({"pattern": r"(?P<label>\d+)_x"}, r"none of 6 files fits `pattern`; the first is cats/a\.jpg"),

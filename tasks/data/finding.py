@@ -16,13 +16,14 @@ from configs.sources import Columns, FileSource, HubSource, UrlSource
 
 from . import archives, hub
 from .files import DataError
-from .folders import list_images
+from .folders import IMAGE_ENDINGS, list_images
 from .hub_rows import load_hub, take_rows
 from .image_files import UNREAD, label_files, read_images
 from .image_sets import IDX_FILES, read_image_set
-from .image_tables import ENDINGS, holds_images, likely_folder, names_images
+from .image_tables import holds_images, likely_folder, names_images
 from .intake import Intake, recipe_path
 from .looking import choose_image_columns
+from .pixel_arrays import NAMES, is_arrays
 from .sources import download, read_source, tables_among
 from .splitting import require_common_labels
 from .tables import ENDINGS as TABLES
@@ -70,6 +71,13 @@ def find(what: str, place: Path, intake: Intake, wish: Wish) -> Found:
     path = str(place)
     if place.is_dir() and _is_idx(place):
         return _of_torchvision(TorchvisionSource(kind="torchvision", name="MNIST", path=path), intake)
+    if is_arrays(place):
+        source = ImagesSource(kind="images", path=path)
+        rows = read_images(source, place, intake)
+        require_common_labels(rows["label"], rows["split"])
+        return Found(source, place.name, rows=rows, images=intake.images, notes=intake.notes)
+    if place.suffix.lower() == ".npy" and place.is_file():
+        raise DataError(f"{what}: one array; name the folder that holds an array of pixels and one of labels ({NAMES})")
     if place.is_dir():
         return _of_folder(place, what, intake, wish)
     if archives.is_archive(place.name):
@@ -108,7 +116,7 @@ def image_column(table: pd.DataFrame) -> str | None:
 
 def _of_folder(place: Path, called: str, intake: Intake, wish: Wish) -> Found:
     """Images by their folders; where these tell no class, by the table among them that lists images."""
-    has_images = any(name.lower().endswith(ENDINGS) for name, _ in list_images(place).read)
+    has_images = any(name.lower().endswith(IMAGE_ENDINGS) for name, _ in list_images(place).read)
     try:
         if not has_images:
             raise DataError(f"{called}: a folder without images; name one table in it")
@@ -190,7 +198,7 @@ def _of_archive(source: FileSource | UrlSource, path: Path, called: str, intake:
     """An archive of images where it holds more images than tables, else its table."""
     names = [member.name for member in archives.read_members(path)]
     known, tables = tables_among(names)
-    if sum(name.lower().endswith(ENDINGS) for name in known) > len(tables) and wish.member is None:
+    if sum(name.lower().endswith(IMAGE_ENDINGS) for name in known) > len(tables) and wish.member is None:
         place = {"url": source.url, "sha256": source.sha256} if isinstance(source, UrlSource) else {"path": str(path)}
         images = ImagesSource(kind="images", token=wish.token, **place)
         return _of_images(images, path, called, intake, wish)

@@ -1,14 +1,27 @@
 """Bytes of image files, as cleaning, encoding and prediction read them: where they lie, formats, what is wrong."""
 
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 import pyarrow.parquet as pq
 from PIL import Image, UnidentifiedImageError
 
-FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "AVIF", "JPEG2000", "ICO")
+FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "AVIF", "JPEG2000", "ICO", "HEIF")
 """What is tried on the bytes, whatever the file is called; others of Pillow's would start programs or read fonts."""
+
+
+UNREAD = {
+    re.compile(rb"....ftyp(hei[cxms]|hev[cms]|mif1|msf1)", re.DOTALL): "HEIC",
+    re.compile(rb"....ftyp(avif|avis)", re.DOTALL): "AVIF",
+    re.compile(rb"\xff\x0a|....JXL ", re.DOTALL): "JPEG XL",
+    re.compile(rb"8BPS"): "PSD",
+    re.compile(rb"\s{0,99}<(\?xml[^>]{0,200}>\s{0,99}<)?svg"): "SVG",
+    re.compile(rb"%PDF"): "PDF",
+}
+"""First bytes of pictures that are not read, or not by every installation."""
 
 
 class Measured(ValueError):
@@ -17,8 +30,12 @@ class Measured(ValueError):
 
 @cache
 def formats() -> tuple[str, ...]:
-    """Those of FORMATS that this Pillow was built with."""
+    """Those of FORMATS that this Pillow was built with, and HEIF where the extra `heic` is installed."""
     Image.init()
+    with suppress(ImportError):
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
@@ -31,14 +48,17 @@ def refuse_measured(image: Image.Image) -> None:
         raise Measured
 
 
-def cause_of(error: Exception) -> str:
-    """A few words on what is wrong with an image, from what its decoder raised."""
+def cause_of(error: Exception, data: bytes = b"") -> str:
+    """At most 40 characters on what is wrong with an image, from what its decoder raised and its bytes."""
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
         return "too many pixels"
     if isinstance(error, Measured):
         return "pixels without a known white (32 bits)"
     if isinstance(error, UnidentifiedImageError):
-        return "not an image"
+        kind = next((name for mark, name in UNREAD.items() if mark.match(data)), None)
+        if kind == "HEIC" and "HEIF" not in formats():
+            return "HEIC, which needs the extra heic"
+        return "not an image" if kind is None else f"{kind}, which is not read: save as PNG"
     if isinstance(error, EOFError) or "truncated" in str(error).lower():
         return "truncated"
     return "damaged" if isinstance(error, OSError | SyntaxError | ValueError) else f"damaged ({type(error).__name__})"

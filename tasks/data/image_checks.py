@@ -78,7 +78,7 @@ def _look(data: bytes, *, whole: bool, hashed: bool) -> Seen:
                 _decode(image)
             seen = Seen(None, image.mode, min(image.size))
     except Exception as error:  # decoders raise whatever a byte made them stumble over
-        return Seen(cause_of(error))
+        return Seen(cause_of(error, data))
     return replace(seen, hash=_hash(image)) if hashed else seen
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from configs.image_sources import ImagesSource
@@ -17,11 +18,13 @@ from .archives import is_archive, note_names, read_members
 from .columns import split_names
 from .files import DataError
 from .folders import is_left_out, list_images
+from .image_sets import store_pictures
 from .image_store import ImageStore
 from .intake import Intake, recipe_name
 from .label_variants import map_labels
 from .ledger import PARTS
 from .part_names import parts_named
+from .pixel_arrays import array_files, is_arrays, read_pixel_arrays
 from .trees import folder_parts, part_folders
 
 UNREAD = "that the recipe does not read"
@@ -41,6 +44,8 @@ def read_images(source: ImagesSource, place: Path, intake: Intake) -> pd.DataFra
     Columns image (sha256 of the bytes), file, label, split, and group where the pattern has one. Raises DataError
     where there is none, where a pattern fits none, and for an unknown label or split.
     """
+    if is_arrays(place):
+        return _read_arrays(source, place, intake)
     found: list[tuple[str, str]] = []
     sizes: dict[str, int] = {}
     files, total, left_out = _listed(place, intake)
@@ -66,6 +71,21 @@ def read_images(source: ImagesSource, place: Path, intake: Intake) -> pd.DataFra
     if place.is_dir():
         _record_folder(rows, place, sum(map(sizes.__getitem__, rows["file"])), intake)
     return rows
+
+
+def _read_arrays(source: ImagesSource, place: Path, intake: Intake) -> pd.DataFrame:
+    """Rows of arrays of pixels; their names tell the parts."""
+    if source.pattern is not None or source.split_folders:
+        raise DataError(f"{place}: pattern and split_folders are read of paths, which arrays have not; leave them out")
+    parts = read_pixel_arrays(place)
+    rows = store_pictures({part or "images": arrays for part, arrays in parts.items()}, intake)
+    labels = pd.Series(np.concatenate([labels for _, labels in parts.values()]), dtype="str")
+    splits = np.repeat([part or None for part in parts], [len(labels) for _, labels in parts.values()])
+    named = _named(labels, rows["file"], source, str(place), intake)
+    if place.is_dir():
+        for path in array_files(place):
+            intake.used(path)
+    return rows.assign(label=named, split=pd.Series(splits, dtype="str")).astype({"label": "str"})
 
 
 def _record_folder(rows: pd.DataFrame, folder: Path, size: int, intake: Intake) -> None:
@@ -174,7 +194,7 @@ def _reader(path: Path) -> Callable[[], Iterator[bytes]]:
 def image_place(source: ImagesSource) -> Path:
     """The local folder or archive. Raises DataError where it is neither."""
     place = settings().source(source.path or "")
-    if place.is_dir() or (place.is_file() and is_archive(place.name)):
+    if place.is_dir() or (place.is_file() and (is_archive(place.name) or is_arrays(place))):
         return place
-    what = "is neither a folder nor a zip or tar archive" if place.exists() else "no such folder or archive"
+    what = "is no folder, zip or tar archive, or .npz file" if place.exists() else "no such folder or archive"
     raise DataError(f"{place}: {what}; relative paths start at the setting TEMPER_DATA")

@@ -52,7 +52,7 @@ def read_image_set(source: TorchvisionSource, intake: Intake) -> pd.DataFrame:
         parts = {split: read_arrays(_open(source, folder, split)) for split in IDX_FILES}
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             intake.used(path, path.relative_to(folder).as_posix())
-    frame = _store(parts, intake)
+    frame = store_pictures(parts, intake)
     labels = np.concatenate([labels for _, labels in parts.values()])
     splits = np.repeat(list(parts), [len(labels) for _, labels in parts.values()])
     return frame.assign(label=labels, split=splits).astype({"label": "str", "split": "str"})
@@ -63,10 +63,13 @@ def read_digits(path: Path, intake: Intake) -> pd.DataFrame:
     table = np.loadtxt(path, delimiter=",", dtype=np.int64)
     images = (table[:, :64].reshape(-1, 8, 8) * 255 // 16).astype(np.uint8)
     labels = table[:, 64].astype("str")
-    return _store({"digits": (images, labels)}, intake).assign(label=labels, split=None).astype({"label": "str"})
+    return (
+        store_pictures({"digits": (images, labels)}, intake).assign(label=labels, split=None).astype({"label": "str"})
+    )
 
 
-def _store(parts: dict[str, tuple[np.ndarray, np.ndarray]], intake: Intake) -> pd.DataFrame:
+def store_pictures(parts: dict[str, tuple[np.ndarray, np.ndarray]], intake: Intake) -> pd.DataFrame:
+    """Keep pictures of bytes, by part, as PNG files; rows (image, file) in their order."""
     total = sum(len(labels) for _, labels in parts.values())
     rows: list[tuple[str, str]] = []
     with ImageStore(intake) as store:

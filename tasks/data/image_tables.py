@@ -16,16 +16,11 @@ from configs.settings import settings
 from configs.sources import FileSource, UrlSource
 
 from .errors import DataError
-from .folders import escape_name
+from .folders import IMAGE_ENDINGS, MAGIC, escape_name
 from .image_store import ImageStore
 from .intake import Intake
 
-ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".heic",
-           ".heif", ".jp2", ".ico", ".ppm", ".pgm")  # fmt: skip
-"""Endings of image files' names."""
-MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*", b"\0\0\0", b"P5", b"P6")
-"""First bytes of image files."""
-NAME = re.compile(rf"[^\r\n]{{0,1000}}(?:{'|'.join(map(re.escape, ENDINGS))})", re.IGNORECASE)
+NAME = re.compile(rf"[^\r\n]{{0,1000}}(?:{'|'.join(map(re.escape, IMAGE_ENDINGS))})", re.IGNORECASE)
 SAMPLE = 1000
 MOST = 0.9
 """Share of the values from which a column names or holds images."""

@@ -189,9 +189,12 @@ def _images(value: image_sources.ImagesSource, plain: dict[str, Any], table: dic
         return plain
     place = image_place(value)
     from ..data.folders import list_images
+    from ..data.pixel_arrays import array_files, is_arrays
 
-    found = digest_tree(place, list_images(place).read, table) if place.is_dir() else digest_once(place, table)
-    return {**plain, "sha256": found}
+    if not place.is_dir():
+        return {**plain, "sha256": digest_once(place, table)}
+    files = [(path.name, path) for path in array_files(place)] if is_arrays(place) else list_images(place).read
+    return {**plain, "sha256": digest_tree(place, files, table)}
 
 
 def _image_set(value: image_sources.TorchvisionSource, plain: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def decode(data: bytes, mode: str, size: int | None, fit: str) -> Pixels:
             image.load()
             plain = _eight_bits(ImageOps.exif_transpose(image)).convert(mode)
     except Exception as error:  # decoders raise whatever a byte made them stumble over
-        raise Unreadable(cause_of(error)) from None
+        raise Unreadable(cause_of(error, data)) from None
     if size is not None and plain.size != (size, size):
         plain = _square(plain, size, fit)
     pixels = np.asarray(plain)

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from .fields import STRICT
+from .fields import STRICT, refuse_unread
 
 OWN = ("id", "text", "messages", "image", "file", "label", "target", "split", "group", "time")
 """Columns that Temper names itself; a kept column is called otherwise."""
@@ -20,6 +20,16 @@ class Columns:
     """Column with the text."""
     messages: str | None = None
     """Column with a dialogue, in place of a text: a list of messages in OpenAI's or ShareGPT's form, or its JSON."""
+    prompt: str | tuple[str, ...] | None = None
+    """Column, or columns, with what the user says, in place of `messages`; several texts follow one another."""
+    completion: str | None = None
+    """Column with what the assistant replies to `prompt`: a dialogue of two turns."""
+    tools: str | None = None
+    """Column with a dialogue's own tools as JSON schemas; when absent `tools` or `functions`, where there is one."""
+    system: str | None = None
+    """Column with a dialogue's system text; when absent `system` or `system_prompt`, where there is one."""
+    ignore: tuple[str, ...] = ()
+    """Keys of messages and columns beside dialogues that are left out, though they may change what is trained."""
     image: str | None = None
     """Of a Hub data set: column with images, in place of a text."""
     label: str | None = "label"
@@ -45,7 +55,7 @@ class Columns:
     @classmethod
     def _without_label(cls, values: Any) -> Any:
         given = getattr(values, "kwargs", values)
-        if isinstance(given, dict) and (given.get("messages") or given.get("target")):
+        if isinstance(given, dict) and any(given.get(name) for name in ("messages", "completion", "target")):
             return {"label": None, **given}
         return values
 
@@ -53,12 +63,13 @@ class Columns:
     def _coherent(self) -> "Columns":
         if self.label_map and self.label is None:
             raise ValueError("label_map is read only with `label`, the column whose spellings it maps")
-        if self.label is not None and (other := self.messages or self.target):
-            raise ValueError(f"label {self.label!r} and {'messages' if self.messages else 'target'} {other!r} exclude "
-                             "each other; leave one out")  # fmt: skip
-        if self.messages is not None and self.target is not None:
+        self._check_dialogue()
+        if self.label is not None and (other := self.messages or self.completion or self.target):
+            what = "messages" if self.messages else "completion" if self.completion else "target"
+            raise ValueError(f"label {self.label!r} and {what} {other!r} exclude each other; leave one out")
+        if self.is_dialogue and self.target is not None:
             raise ValueError("messages and target exclude each other: of a dialogue the model's own turns are foretold")
-        if self.image and (other := self.messages or self.target):
+        if self.image and (other := self.messages or self.completion or self.target):
             raise ValueError(f"image {self.image!r} and {other!r} exclude each other; images have a label")
         if self.time_format is not None and self.time is None:
             raise ValueError("time_format is read only with `time`, the column that it describes")
@@ -69,6 +80,29 @@ class Columns:
         if len(set(self.keep)) < len(self.keep):
             raise ValueError(f"keep names a column twice: {', '.join(self.keep)}")
         return self
+
+    def _check_dialogue(self) -> None:
+        if (self.prompt is None) != (self.completion is None):
+            raise ValueError("prompt and completion go together: what the user says, and what the assistant replies")
+        if self.messages is not None and self.completion is not None:
+            raise ValueError("messages and prompt exclude each other: a row holds a whole dialogue, or two turns")
+        if not self.is_dialogue:
+            refuse_unread(self, ("tools", "system", "ignore"), "without messages or prompt", "columns.")
+
+    @property
+    def is_dialogue(self) -> bool:
+        """Whether a row holds a dialogue."""
+        return self.messages is not None or self.completion is not None
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """The columns of `prompt`."""
+        return (self.prompt,) if isinstance(self.prompt, str) else self.prompt or ()
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Columns that the recipe names for something that is no part of a dialogue."""
+        return tuple(name for name in (self.split, self.group, self.time) if name is not None)
 
 
 def _check_time_format(form: str) -> None:

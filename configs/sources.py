@@ -183,7 +183,7 @@ def holds(source: "Source") -> tuple[Content, Aim]:
         case HubSource() | FileSource() | UrlSource():
             columns = source.columns
             aim: Aim = "target" if columns.target else "label" if columns.label else None
-            return "image" if columns.image else "messages" if columns.messages else "text", aim
+            return "image" if columns.image else "messages" if columns.is_dialogue else "text", aim
         case _:
             return "text", "label"
 

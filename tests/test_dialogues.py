@@ -1,6 +1,7 @@
 """Dialogues of every form, the hotel table, CrossWOZ's runs, the embedded demo, and planted faults the checks find."""
 
 import json
+import re
 import zipfile
 from collections import Counter
 from itertools import pairwise
@@ -69,10 +70,10 @@ def test_openai_form_with_parallel_calls_and_results_out_of_order() -> None:
         said("system", "Be kind."),
         said("user", "Hello there"),
         {"role": "assistant", "content": "", "tool_calls": [
-            {"type": "function", "function": {"name": "fa", "arguments": {"x": 1}}},
-            {"type": "function", "function": {"name": "fb", "arguments": {"x": 1}}}]},
-        said("tool", "first", name="fa"),
-        said("tool", "second", name="fb"),
+            {"id": "a", "type": "function", "function": {"name": "fa", "arguments": {"x": 1}}},
+            {"id": "b", "type": "function", "function": {"name": "fb", "arguments": {"x": 1}}}]},
+        said("tool", "first", name="fa", tool_call_id="a"),
+        said("tool", "second", name="fb", tool_call_id="b"),
         said("assistant", "Done", weight=0),
     ]  # fmt: skip
     assert [is_call(message) for message in messages] == [False, False, True, False, False, False]
@@ -106,7 +107,7 @@ def test_the_hotel_form() -> None:
 
 
 def test_a_parquet_file_gives_the_same_messages(tmp_path: Path) -> None:
-    rows = [[said("user"), called(price="1-2")], [called(name="x"), said("user", "more", note="n")]]
+    rows = [[said("user"), called(price="1-2")], [called(name="x"), said("user", "more", name="n")]]
     pd.DataFrame({"messages": rows}).to_parquet(tmp_path / "rows.parquet")
     read = pd.read_parquet(tmp_path / "rows.parquet")["messages"]
     assert read_messages(read[0]) == rows[0], "other rows' arguments arrive as nulls"
@@ -126,7 +127,7 @@ def test_a_parquet_file_gives_the_same_messages(tmp_path: Path) -> None:
         ([said("user"), {"role": "assistant"}], r"message 2 \(assistant\): no content; give it a text"),
         ([{"role": "assistant", "content": None, "tool_calls": []}], r"message 1 \(assistant\): no content"),
         ([{"role": "return"}], r"message 1 \(return\): no content"),
-        ([{"role": "user", "content": [{"type": "image_url"}]}], "message 1: its content is a list; only texts"),
+        ([{"role": "user", "content": [{"type": "image_url"}]}], "message 1: .* a block of type 'image_url', which"),
         ([{"role": "search"}], "message 1: the arguments of search_hotels are null; write an object"),
         ([{"role": "search", "arguments": ["x"]}], "the arguments of search_hotels are a list"),
         ([{"role": "search", "arguments": "{price"}], "the arguments of search_hotels is no JSON"),
@@ -334,10 +335,43 @@ def test_each_planted_fault_raises_its_own_alarm_alone() -> None:
     assert {*wanted} == {*COLUMNS}, "no check without a fault"
 
 
+@pytest.mark.parametrize(
+    ("dialogue", "column", "words"),
+    [
+        (without(4), "roles", "message 5 is the user's, where the assistant's reply is due"),
+        (without(5), "roles", "messages 5 and 6 are both the assistant's; .*merge_turns"),
+        (
+            [said("user"), said("user"), said("assistant")],
+            "roles",
+            "messages 1 and 2 are both the user's; .*merge_turns",
+        ),
+        ([said("assistant"), *GOOD[1:]], "roles", "message 1 is the assistant's and nobody asked before it"),
+        ([*GOOD[1:], *GOOD], "roles", "message 7 is the system's"),
+        (
+            replaced(6, said("assistant", " ")),
+            "empty_turns",
+            r"message 7 \(assistant\) without a text; .*drop_empty_turns",
+        ),
+        (without(3), "calls_without_result", "message 3 calls 1 tool and 0 results follow"),
+        (without(2), "results_without_call", "message 3 is the result of no call"),
+        (GOOD[:-1], "last_turn", "the last message is the user's, and .*cut_trailing_turns"),
+        (GOOD[:2], "trained_turns", "no turn of the assistant is trained"),
+    ],
+)
+def test_a_fault_is_said_in_words_with_its_place_and_mend(dialogue: list[Message], column: str, words: str) -> None:
+    told = facts([dialogue])[column][0]
+    assert re.match(words, told) and "^" not in told and "(?:" not in told
+
+
+def test_a_dialogue_with_tools_and_no_system_text_is_whole() -> None:
+    own = {"role": "system", "content": None, "tools": [tool_schema()]}
+    assert alarms([[own, *GOOD[1:]]]) == {} and transcript([own, *GOOD[1:]]) == transcript(GOOD[1:])
+
+
 def test_the_facts_of_a_dialogue() -> None:
     told = facts([GOOD, replaced(2, called(price="1-2", colour="red"))])
     assert tuple(told.columns) == COLUMNS
-    assert told["roles"].tolist() == ["system user call tool reply user reply"] * 2
+    assert told.iloc[0].tolist() == [""] * len(COLUMNS)
     assert told["unknown_slots"].tolist() == ["", "search_hotels.colour"]
     assert facts([]).empty and facts([replaced(2, called("other"))], None)["unknown_slots"].tolist() == [""]
 

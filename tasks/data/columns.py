@@ -11,9 +11,9 @@ import pandas as pd
 
 from configs.sources import Columns
 
+from .dialogue_columns import read_dialogues
 from .files import DataError
 from .label_variants import map_labels
-from .messages import dump_messages, read_messages
 from .part_names import part_named
 from .rows import UNLABELLED
 
@@ -42,7 +42,9 @@ def take_columns(
     _check_names(table, columns, where)
     what = _content(columns)
     picked: dict[str, Any] = {
-        what: _dialogues(table[columns.messages], where) if columns.messages else _words(table[getattr(columns, what)]),
+        what: read_dialogues(table, columns, where, notes)
+        if columns.is_dialogue
+        else _words(table[getattr(columns, what)]),
         "label": UNLABELLED if columns.label is None else _labels(_words(table[columns.label]), columns, where, notes),
     }
     picked["split"] = split_names(_words(table[columns.split])) if columns.split else None
@@ -71,14 +73,18 @@ def other_separator(table: pd.DataFrame) -> str | None:
 
 
 def _content(columns: Columns) -> str:
-    return "image" if columns.image else "messages" if columns.messages else "text"
+    return "image" if columns.image else "messages" if columns.is_dialogue else "text"
 
 
 def _check_names(table: pd.DataFrame, columns: Columns, where: str) -> None:
     names = list(table.columns)
-    named = (_content(columns), "label", "target", "split", "group", "time")
+    named = (_content(columns), "completion", "tools", "system", "label", "target", "split", "group", "time")
     roles = [(role, getattr(columns, role)) for role in named]
-    for role, name in [*roles, *(("keep", name) for name in columns.keep)]:
+    for role, name in [
+        *roles,
+        *(("prompt", name) for name in columns.prompts),
+        *(("keep", name) for name in columns.keep),
+    ]:
         if name is not None and names.count(name) > 1:
             raise DataError(f"{where}: two columns are called {name!r}; rename one of them")
         if name is not None and name not in names:
@@ -89,20 +95,6 @@ def _check_names(table: pd.DataFrame, columns: Columns, where: str) -> None:
             raise DataError(
                 f"{where}: no column {name!r} for `columns.{role}`; the columns are {list(map(str, names))}{hint}"
             )
-
-
-def _dialogues(column: pd.Series, where: str) -> pd.Series:
-    """Dialogues in their canonical form; null stays null. Raises DataError naming the row."""
-    found: list[str | None] = []
-    for number, value in enumerate(column, 1):
-        if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
-            found.append(None)
-            continue
-        try:
-            found.append(dump_messages(read_messages(value)))
-        except DataError as error:
-            raise DataError(f"{where}: row {number}: {error}") from None
-    return pd.Series(found, index=column.index, dtype="str")
 
 
 def _words(column: pd.Series) -> pd.Series:

@@ -1,0 +1,238 @@
+"""Every key of a message, and every column beside dialogues, is obeyed or refused by name, whatever the form."""
+
+import json
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.feather as feather
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from configs.sources import Columns, FileSource
+from tasks.data.errors import DataError
+from tasks.data.intake import Intake
+from tasks.data.messages import dump_messages, load_messages, read_messages
+from tasks.data.sources import read_source
+
+ASK, REPLY = {"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}
+TOOL = {
+    "name": "hours",
+    "description": "when",
+    "parameters": {"type": "object", "properties": {"shop": {"type": "string"}}},
+}
+SCHEMA = {"type": "function", "function": TOOL}
+
+
+@pytest.mark.parametrize("key", ["reasoning_content", "thinking", "reasoning"])
+@pytest.mark.parametrize("form", [("role", "content", "assistant"), ("from", "value", "gpt")])
+def test_thoughts_are_kept_whatever_they_are_called(key: str, form: tuple[str, str, str]) -> None:
+    role, content, who = form
+    messages = read_messages([ASK, {role: who, content: "hello", key: "I greet."}])
+    assert messages[1] == {**REPLY, "reasoning_content": "I greet."}
+    assert load_messages(dump_messages(messages)) == messages == read_messages(messages)
+
+
+@pytest.mark.parametrize("value", [0, False, 0.0])
+@pytest.mark.parametrize("key", ["weight", "train", "loss_mask"])
+def test_a_turn_that_is_said_not_to_be_trained_has_weight_0(key: str, value: Any) -> None:
+    assert read_messages([ASK, {**REPLY, key: value}])[1]["weight"] == 0
+    assert read_messages([ASK, {**REPLY, key: not value}])[1]["weight"] == 1
+    assert "weight" not in read_messages([{**ASK, key: value}, REPLY])[0]
+
+
+@pytest.mark.parametrize(
+    ("turn", "says"),
+    [
+        ({**REPLY, "train": False, "weight": 1}, "weight: 1, train: False contradict one another"),
+        ({**REPLY, "mask": True}, "'mask' means trained in some data and not trained in others; write `loss_mask`"),
+        ({**REPLY, "loss_mask": [0, 1]}, r"loss_mask \[0, 1\]; it is 1 for a turn to learn"),
+        ({**ASK, "train": True}, "train: True on a turn of role user; only the assistant's turns are trained"),
+        ({**ASK, "thinking": "hm"}, "thoughts on a turn of role user"),
+        ({**REPLY, "thinking": "a", "reasoning_content": "b"}, "'reasoning_content' and 'thinking' say different"),
+        ({**REPLY, "thinking": ["a"]}, r"its thoughts \(thinking\) are no text"),
+        ({**REPLY, "channel": "final", "mood": 1}, r"keys 'channel', 'mood' are not read .* \[channel, mood\]"),
+        ({**REPLY, "refusal": "No."}, "key 'refusal' is not read"),
+        ({**REPLY, "value": "other"}, "'content' and 'value' say different things"),
+        ({**ASK, "tool_calls": [{"name": "f", "arguments": {}}]}, "tool_calls on a turn of role user"),
+    ],
+)
+def test_what_cannot_be_obeyed_is_refused_by_key_and_mend(turn: dict[str, Any], says: str) -> None:
+    with pytest.raises(DataError, match=f"message 2: .*{says}"):
+        read_messages([ASK, turn])
+
+
+def test_empty_keys_are_no_keys_and_times_are_counted() -> None:
+    left: Counter[str] = Counter()
+    turn = {**REPLY, "refusal": None, "annotations": [], "audio": {}, "mask": None, "timestamp": "2024"}
+    assert read_messages([ASK, turn], left=left) == [ASK, REPLY] and left == {"timestamp": 1}
+    assert read_messages([ASK, {**REPLY, "mood": 1}], ignore=("mood",), left=left) == [ASK, REPLY]
+    assert left["mood"] == 1
+
+
+@given(st.text("abcdefghijklmnop_", min_size=1), st.sampled_from([1, "x", [1], {"a": 1}, True]))
+def test_no_key_is_dropped_in_silence(key: str, value: Any) -> None:
+    left: Counter[str] = Counter()
+    with suppress(DataError):
+        message = read_messages([ASK, {**REPLY, key: value}], left=left)[1]
+        assert message != REPLY or left[key]
+
+
+def test_names_and_the_ids_of_calls_are_kept() -> None:
+    call = {"id": "c9", "function": {"name": "hours", "arguments": ""}}
+    messages = read_messages([{**ASK, "name": "Ann"}, {"role": "assistant", "content": None, "tool_calls": [call]},
+                              {"role": "tool", "tool_call_id": "c9", "content": "9"}])  # fmt: skip
+    assert messages[0]["name"] == "Ann" and messages[1]["tool_calls"][0]["id"] == "c9"
+    assert messages[1]["tool_calls"][0]["function"]["arguments"] == {}
+    assert messages[2] == {"role": "tool", "tool_call_id": "c9", "content": "9", "name": "hours"}
+
+
+# What stands beside the messages ----------------------------------------------------------------------------------
+
+ANTHROPICS = {"name": "hours", "description": "when", "input_schema": TOOL["parameters"]}
+
+
+@pytest.mark.parametrize("tools", [[SCHEMA], [TOOL], json.dumps([SCHEMA]), {**TOOL, "type": "function"}, [ANTHROPICS]])
+def test_tools_stand_in_the_first_message(tools: Any) -> None:
+    bare = read_messages([ASK, REPLY], tools=tools)
+    assert bare == [{"role": "system", "content": None, "tools": [SCHEMA]}, ASK, REPLY]
+    with_text = read_messages({"conversations": [ASK, REPLY], "tools": tools, "system_prompt": "Short."})
+    assert with_text[0] == {"role": "system", "content": "Short.", "tools": [SCHEMA]}
+    for messages in (bare, with_text):
+        assert load_messages(dump_messages(messages)) == messages == read_messages(messages)
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (
+            {"messages": [{"role": "system", "content": "A"}, ASK, REPLY], "system": "B"},
+            "a system text beside",
+        ),
+        ({"messages": [ASK, REPLY], "system": "A", "system_prompt": "B"}, "system and system_prompt beside"),
+        ({"messages": [ASK, REPLY], "tools": "hours"}, "tools is no JSON"),
+        ({"messages": [ASK, REPLY], "tools": [{"description": "x"}]}, "tool 1 has no name"),
+        ({"messages": [ASK, REPLY], "tools": 3}, "tools is a number"),
+        ({"messages": [ASK, REPLY], "weight": 0}, "'weight' beside the messages is not read"),
+        ({"messages": [ASK, REPLY], "system": ["A"]}, "the system text beside the messages is a list"),
+    ],
+)
+def test_what_beside_the_messages_cannot_be_obeyed_is_refused(value: Any, says: str) -> None:
+    with pytest.raises(DataError, match=says):
+        read_messages(value)
+
+
+TABLE = {"talk": [[ASK, REPLY], [ASK, REPLY]], "tools": [[SCHEMA], None], "system": ["Short.", None]}
+WANTED = [[{"role": "system", "content": "Short.", "tools": [SCHEMA]}, ASK, REPLY], [ASK, REPLY]]
+
+
+def saved(form: str, table: dict[str, list[Any]], folder: Path) -> str:
+    """The table as a file of this form; of CSV, lists are JSON text."""
+    path = folder / f"talks.{form}"
+    texts = {name: [json.dumps(v) if isinstance(v, list) else v for v in values] for name, values in table.items()}
+    match form:
+        case "csv":
+            pd.DataFrame(texts).to_csv(path, index=False)
+        case "jsonl":
+            rows = [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
+            path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        case "parquet":
+            pq.write_table(pa.table(table), path)
+        case _:
+            feather.write_feather(pa.table(table), path)
+    return path.name
+
+
+def rows_of(form: str, table: dict[str, list[Any]], home: Path, **columns: Any) -> tuple[list[Any], list[str]]:
+    name, intake = saved(form, table, home.parent / "data"), Intake(home)
+    source = FileSource(kind="file", path=name, columns=Columns(**columns))
+    return [load_messages(text) for text in read_source(source, intake)["messages"]], intake.notes
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet", "arrow"])
+def test_columns_tools_and_system_belong_to_the_dialogue_in_every_format(form: str, home: Path) -> None:
+    assert rows_of(form, TABLE, home, messages="talk")[0] == WANTED
+    other = {"talk": TABLE["talk"], "schemas": TABLE["tools"], "manner": TABLE["system"]}
+    assert rows_of(form, other, home, messages="talk", tools="schemas", system="manner")[0] == WANTED
+    rows, notes = rows_of(form, TABLE, home, messages="talk", ignore=("tools", "system"))
+    assert rows == [[ASK, REPLY]] * 2 and notes == ["left out of dialogues: tools (2 times), system (2 times)"]
+
+
+def test_a_column_that_changes_what_is_trained_is_refused_by_row(home: Path) -> None:
+    odd = {"talk": [[ASK, REPLY]] * 2, "loss_mask": [None, [0, 1]]}
+    with pytest.raises(DataError, match=r"row 2: 'loss_mask' beside the messages .*ignore: \[loss_mask\]"):
+        rows_of("jsonl", odd, home, messages="talk")
+    assert rows_of("jsonl", odd, home, messages="talk", ignore=("loss_mask",))[0] == [[ASK, REPLY]] * 2
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_prompts_and_completions_are_dialogues_of_two_turns(form: str, home: Path) -> None:
+    table = {"instruction": ["Add.", "Greet."], "input": ["1 and 2", None], "output": ["3", "hello"]}
+    rows, _ = rows_of(form, table, home, prompt=("instruction", "input"), completion="output")
+    assert [row[0]["content"] for row in rows] == ["Add.\n\n1 and 2", "Greet."]
+    assert [row[1] for row in rows] == [{"role": "assistant", "content": "3"}, REPLY]
+
+
+def test_prompts_may_be_lists_of_messages(home: Path) -> None:
+    for form in ("jsonl", "parquet"):
+        rows, _ = rows_of(form, {"p": [[ASK]], "c": [[REPLY]]}, home, prompt="p", completion="c")
+        assert rows == [[ASK, REPLY]]
+
+
+@pytest.mark.parametrize("given", [{"prompt": "p"}, {"messages": "m", "prompt": "p", "completion": "c"},
+                                   {"label": None, "ignore": ("x",)}])  # fmt: skip
+def test_columns_that_do_not_go_together_are_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"go together|exclude each other|not read without messages"):
+        Columns(**given)
+
+
+# Blocks ----------------------------------------------------------------------------------------------------
+
+
+def test_the_blocks_of_anthropic_become_messages() -> None:
+    blocks = [
+        {"role": "user", "content": [{"type": "text", "text": "When?", "cache_control": {"type": "ephemeral"}}]},
+        {"role": "assistant", "content": [{"type": "thinking", "thinking": "I ask.", "signature": "s"},
+                                          {"type": "text", "text": "A moment."},
+                                          {"type": "tool_use", "id": "t1", "name": "hours", "input": {"shop": "tea"}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1",
+                                      "content": [{"type": "text", "text": "9"}]},
+                                     {"type": "text", "text": "Well?"}]},
+        {"role": "assistant", "content": [{"type": "output_text", "text": "At nine."}]},
+    ]  # fmt: skip
+    call = {"id": "t1", "type": "function", "function": {"name": "hours", "arguments": {"shop": "tea"}}}
+    assert read_messages(blocks) == [
+        {"role": "user", "content": "When?"},
+        {"role": "assistant", "content": "A moment.", "reasoning_content": "I ask.", "tool_calls": [call]},
+        {"role": "tool", "content": "9", "tool_call_id": "t1", "name": "hours"},
+        {"role": "user", "content": "Well?"},
+        {"role": "assistant", "content": "At nine."},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("role", "blocks", "says"),
+    [
+        ("user", [{"type": "image", "source": {}}], "a block of type 'image', which cannot be trained on"),
+        ("user", [{"type": "tool_use", "name": "f", "input": {}}], "a tool_use block in a turn of role user"),
+        ("assistant", [{"type": "tool_use", "name": "f", "input": {}}, {"type": "text", "text": "x"}],
+         "a text block behind a tool_use block"),
+        ("user", [{"type": "text"}], "a text block without a text"),
+        ("user", [{"type": "tool_result", "is_error": True, "content": "x"}], "is_error of a tool_result"),
+        ("user", ["hi"], "a list of plain texts"),
+        ("user", [], "its content is empty"),
+    ],
+)  # fmt: skip
+def test_blocks_that_cannot_be_trained_on_are_named(role: str, blocks: list[Any], says: str) -> None:
+    with pytest.raises(DataError, match=f"message 1: .*{says}"):
+        read_messages([{"role": role, "content": blocks}])
+
+
+def test_messages_as_python_prints_them_are_named_as_such() -> None:
+    with pytest.raises(DataError, match=r"as Python prints it, with single quotes.*write it with json\.dumps"):
+        read_messages(repr([ASK, REPLY]))

@@ -1,6 +1,7 @@
 """Pictures of a model's answers: readable for any number of classes, in any script, with or without its font."""
 
 import sys
+import unicodedata
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +12,8 @@ import pandas as pd
 import pytest
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 
@@ -190,14 +193,32 @@ def test_labels_may_hold_anything(tmp_path: Path) -> None:
     draw_all(["$a_", r"b$\frac{$", "two\nlines", "", "long " * 30, "\U0001f40c", "\x07"], tmp_path)
 
 
+@given(st.text(max_size=60), st.integers(1, 30))
+def test_a_shortened_label_keeps_its_ends_and_never_its_control_characters(text: str, width: int) -> None:
+    short = shorten(text, width)
+    head, mark, tail = short.partition("…") if short != text else (text, "", text)
+    assert columns(short) <= width and text.startswith(head) and text.endswith(tail) and (mark or short == text)
+    assert not any(unicodedata.category(letter) in ("Cc", "Zl", "Zp") for letter in spell(text))
+
+
+def test_control_characters_are_code_points_and_hide_no_font(tmp_path: Path) -> None:
+    assert spell("a\nb\x00\u202ec\u2028") == "aU+000AbU+0000 U+202EcU+2028"
+    assert spell("a\u200db") in ("a\u200db", "aU+200Db")
+    with lettering(["\x07", "a"]):
+        assert spell("\x07a") == "U+0007a"
+    draw_all(["new\nline", "\x1b[31mred", "\u202eabc", "\u2028", "x" * 300], tmp_path)
+
+
 @pytest.mark.parametrize(
     ("text", "width", "short"),
     [
         ("abc", 3, "abc"),
-        ("abcd", 3, "ab…"),
+        ("abcd", 3, "a…d"),
+        ("n02085620-Chihuahua", 12, "n02085…uahua"),
+        ("an owl at night", 1, "…"),
         ("零一二", 6, "零一二"),
-        ("零一二三", 6, "零一…"),
-        ("a零一", 4, "a零…"),
+        ("零一二三", 6, "零…三"),
+        ("a零一", 4, "a…"),
         ("", 1, ""),
     ],
 )
@@ -261,7 +282,7 @@ def test_a_sheet_of_images_says_what_each_was_taken_for(tmp_path: Path, figures:
     draw_grid(drawn, ["cat", "dog", "a name of some length"], tmp_path / "x.png")
     axes = figures[0].axes
     assert len(axes) == 10 and [len(one.images) for one in axes] == [1] * 7 + [0] * 3
-    names = ["cat", "dog", "a name of some le…"]
+    names = ["cat", "dog", "a name of…e length"]
     for one, answer in zip(axes, drawn, strict=False):
         title = one.get_title().replace("\n", " ")
         expected = f"{names[answer.truth]} → {names[answer.found]}  {answer.probabilities.max():.3f}"

@@ -17,13 +17,15 @@ PACKAGES = ("notojp_matplotlib",)
 PLACEHOLDERS = "Last Resort"
 """A font with a box for every letter."""
 ELLIPSIS = "…"
+JOINERS = "\u200c\u200d\u00ad"
+"""Invisible characters that words are written with; a font draws them."""
 
 
 @contextmanager
 def lettering(texts: Iterable[str]) -> Iterator[None]:
     """Pictures made and saved inside are lettered in the usual font, and where it lacks a letter of the texts in the
     first installed font that has all that it lacks, if there is one. A $ is a dollar."""
-    lacking = frozenset(map(ord, "".join(texts))) - _known()
+    lacking = frozenset(ord(letter) for letter in set("".join(texts)) if not is_control(letter)) - _known()
     found = _font_of(lacking) if lacking else None
     with rc_context({"font.family": [*rcParams["font.family"], *([found] if found else [])], "text.parse_math": False}):
         yield
@@ -35,20 +37,28 @@ def drawable(labels: Iterable[str]) -> list[str]:
 
 
 def spell(text: str) -> str:
-    """A text as the fonts in use can draw it, in the same way."""
+    """A text as the fonts in use can draw it, in the same way; control characters are code points anyhow."""
     known = _known()
-    runs = groupby(text, lambda letter: ord(letter) in known)
+    runs = groupby(text, lambda letter: ord(letter) in known and not is_control(letter))
     return "".join("".join(run) if have else " ".join(f"U+{ord(letter):04X}" for letter in run) for have, run in runs)
 
 
+def is_control(letter: str) -> bool:
+    """Whether a character does something instead of being seen: line ends, NUL, marks that turn text round."""
+    return letter not in JOINERS and unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
 def shorten(text: str, width: int) -> str:
-    """At most `width` columns of text, a wide letter (East Asian ones) taking two."""
+    """At most `width` columns of text, a wide letter (East Asian ones) taking two; cut in the middle, since names that
+    begin alike differ at their ends."""
     if columns(text) <= width:
         return text
-    end, room = 0, width - 1
-    while (room := room - columns(text[end])) >= 0:
-        end += 1
-    return text[:end] + ELLIPSIS
+    start, end, left, right = 0, len(text), width // 2, (width - 1) // 2
+    while (wide := columns(text[start])) <= left:
+        start, left = start + 1, left - wide
+    while (wide := columns(text[end - 1])) <= right:
+        end, right = end - 1, right - wide
+    return text[:start] + ELLIPSIS + text[end:]
 
 
 def columns(text: str) -> int:

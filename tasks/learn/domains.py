@@ -14,7 +14,7 @@ from configs.schema import Train
 
 from ..data.files import DataError
 from ..data.hotels import TABLE
-from ..data.lettering import drawable, lettering
+from ..data.lettering import lettering
 from ..data.losses import Criterion, balanced
 from ..text import encoding as text_encoding
 from ..text import feed as text_feed
@@ -245,6 +245,8 @@ class Images:
 
     def draw_inputs(self, model: Any, train: Any, section: Train, folder: Path) -> None:
         if model.augment is not None:
+            from .pictures import named
+
             with lettering(self.labels):
-                names, path = drawable(self.labels), folder / "augmented.png"
+                names, path = [named(label) for label in self.labels], folder / "augmented.png"
                 draw_augmented(train, model.augment, model.size, names, path, seed=section.seed)

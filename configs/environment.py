@@ -22,7 +22,26 @@ QUIET = {
 """Defaults for other tools' switches (no telemetry, one log), set only where the environment is silent."""
 
 
+OWN = ("localhost", "127.0.0.1", "::1")
+"""Names of this machine, whose servers no proxy can reach."""
+
+
 def quiet_tools() -> None:
-    """Set QUIET; must come before the tools are imported, because they read it then."""
+    """Set QUIET, and NO_PROXY for this machine; must come before the tools are imported: they read it then."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    pass_by_proxies()
+
+
+def pass_by_proxies() -> None:
+    """Where a proxy is set, let no request to this machine go through it, of this process or its children.
+
+    The names of one letter case alone would not do: libraries differ in which they read. Where no variable sets a
+    proxy nothing is set, since then macOS's and Windows's own settings count.
+    """
+    if not any(name.lower().endswith("_proxy") and name.lower() != "no_proxy" for name in os.environ):
+        return
+    given = [one.strip() for name in ("no_proxy", "NO_PROXY") for one in os.environ.get(name, "").split(",")]
+    if "*" not in given:
+        kept = ",".join(dict.fromkeys([*filter(None, given), *OWN]))
+        os.environ.update({"no_proxy": kept, "NO_PROXY": kept})

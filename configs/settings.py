@@ -51,14 +51,25 @@ class Settings(BaseSettings):
     def tracking(self) -> str:
         """Absolute URI of the tracking store."""
         if self.tracking_uri:
-            return self.tracking_uri
+            return self._own
         servers = known(self.mlruns)
         return servers.mlflow if servers else self.database
 
     @property
     def database(self) -> str:
-        """URI of MLflow's SQLite database in home."""
+        """URI of MLflow's database where no server keeps it: MLFLOW_TRACKING_URI where that names one, else the SQLite
+        file in home. It is what `temper up` serves."""
+        if self.tracking_uri and not self.tracking_uri.startswith(("http://", "https://")):
+            return self._own
         return f"sqlite:///{self.mlruns / 'mlflow.db'}"
+
+    @property
+    def _own(self) -> str:
+        """MLFLOW_TRACKING_URI, the file of an SQLite database made absolute: servers work in another folder."""
+        given = str(self.tracking_uri)
+        if given.startswith("sqlite:///") and not given.startswith("sqlite:////"):
+            return f"sqlite:///{Path(given.removeprefix('sqlite:///')).absolute()}"
+        return given
 
     @property
     def shown_tracking(self) -> str:

@@ -33,9 +33,12 @@ def command(
         turns = _typed() if script is None else _written(script)
         console = Console(highlight=False)
         with Console(file=sys.stderr).status(f"loading {model}"):
-            from tasks.tracking.models import load_model
+            from .stores import require
 
-            predictor = load_model(model, "messages").unwrap_python_model().predictor
+            require("MLflow")
+            from tasks.tracking.models import dialogue_predictor
+
+            predictor = dialogue_predictor(model)
         _talk(predictor, turns, console, longest, echo=script is not None)
 
 

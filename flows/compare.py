@@ -75,8 +75,10 @@ def _run(
     from tasks.store.events import heard_by
 
     from .services import prefect_api
+    from .stores import require
     from .telling import Teller
 
+    require("Prefect", "MLflow")
     with Teller() as teller, heard_by(teller.hear), prefect_api():
         from .comparison import compare
 

@@ -30,6 +30,7 @@ def failures() -> Iterator[None]:
     from tasks.data.files import DataError
     from tasks.store.failure import full_disk_named
 
+    from .edges import library_error
     from .services import ServiceError
 
     try:
@@ -46,7 +47,15 @@ def failures() -> Iterator[None]:
             _say(f"setting TEMPER_{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}, got {item['input']!r}")
         raise typer.Exit(2) from None
     except OSError as error:
+        if told := library_error(error):  # of requests these are too
+            _say(told)
+            raise typer.Exit(1) from None
         _say(f"{error.filename or ''}: {error.strerror or error}".removeprefix(": "))
+        raise typer.Exit(1) from None
+    except Exception as error:
+        if (told := library_error(error)) is None:
+            raise
+        _say(told)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         _say(STOPPED)

@@ -21,6 +21,9 @@ def command(
     as decisions/….json.
     """
     with failures():
+        from .stores import require
+
+        require("MLflow")
         from tasks.tracking.aliases import history
 
         found = history(model)

@@ -107,6 +107,9 @@ def open_model(name: str, content: str) -> "tuple[Named, Model]":
     from rich.console import Console
 
     with Console(file=sys.stderr).status(f"loading {name}"):
+        from .stores import require
+
+        require("MLflow")
         from tasks.data.predicting import Model
         from tasks.tracking.models import answer, load_model
         from tasks.tracking.named import answers_of, find_named
@@ -167,7 +170,9 @@ def _run_flow(model: str, questions: "Questions", output: Path | None, column: s
     check_output(output, questions)
     os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"  # what fails is said once, by `failures`
     from .services import prefect_api
+    from .stores import require
 
+    require("Prefect")
     _say("recorded as a flow run; its progress is an artifact in Prefect")
     with prefect_api():
         from .prediction import predict

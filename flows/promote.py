@@ -23,6 +23,9 @@ def command(
     from rich.console import Console
 
     with failures(), Console(file=sys.stderr).status(f"proving version {version} in a fresh process"):
+        from .stores import require
+
+        require("MLflow")
         from tasks.tracking.aliases import promote
 
         made = promote(model, str(version), why)

@@ -19,6 +19,9 @@ def command(
     from rich.console import Console
 
     with failures():
+        from .stores import require
+
+        require("MLflow")
         from tasks.tracking.aliases import rollback
 
         made = rollback(model, why)

@@ -38,7 +38,10 @@ def command(
 
         from .ahead import load_ahead, prove_ahead
         from .services import prefect_api
+        from .stores import require
         from .telling import Teller
+
+        require("Prefect", "MLflow")
 
         ahead = prefect_api(meanwhile=lambda: load_ahead(loaded))
         with Teller() as teller, heard_by(teller.hear, prove_ahead), verifying(verify), ahead:

@@ -43,10 +43,13 @@ def command(
 
         from configs.servers import known
 
+        from .stores import require
+
         servers = known(settings().mlruns)
         api = PREFECT_API_URL.value() or (servers.prefect if servers else None)
         if not api:
             raise RecipeError("no Prefect server: start `temper up` first, or set PREFECT_API_URL")
+        require("Prefect")
         with temporary_settings({PREFECT_API_URL: str(api)}):
             if remove and recipes:  # they may have lost their schedule, or be gone
                 for path in recipes:

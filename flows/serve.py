@@ -70,6 +70,9 @@ def _find(model: str) -> "tuple[Named, Packed]":
     from rich.console import Console
 
     with Console(file=sys.stderr).status(f"looking up {model}"):
+        from .stores import require
+
+        require("MLflow")
         from tasks.tracking.named import find_named, read_packed
 
         named = find_named(model)

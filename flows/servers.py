@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .databases import database as look
+from configs.secrets import masked
+
 from .guarded import Guarded, child_environment
 from .services import ServiceError, answers
+from .stores import require, require_database
 
 PATIENCE = 180.0
 """Seconds that a server may take until it answers; a database that is migrated takes its time."""
@@ -43,19 +45,24 @@ def databases(address: str | None) -> Stores:
     Raises ServiceError.
     """
     if address:
+        from configs.settings import settings
+
         from .postgres import prepare
 
+        if (given := settings().tracking_uri) and not configured("MLflow"):
+            raise ServiceError(f"MLflow's store is named twice, by --database and by MLFLOW_TRACKING_URI "
+                               f"({masked(given)}); leave one out")  # fmt: skip
         return Stores(*prepare(address))
     from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL
 
     from configs.settings import settings
 
+    if settings().tracking_uri:
+        require("MLflow")
     places = {"Prefect": str(PREFECT_API_DATABASE_CONNECTION_URL.value()), "MLflow": settings().database}
     for owner, url in places.items():
         if url.startswith("sqlite") and not configured(owner):
-            found = look(owner, Path(url.partition(":///")[2]))
-            if found.state == "broken":
-                raise ServiceError(f"{found.what}: {found.found}; to mend it: {found.mend}")
+            require_database("Prefect" if owner == "Prefect" else "MLflow", Path(url.partition(":///")[2]))
     return Stores()
 
 

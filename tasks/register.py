@@ -60,6 +60,7 @@ def _register(
         version = models.find_version(client, section.model, model.digest)
         if version is None:
             version = models.log_version(client, section.model, run_id, model, samples[:2], facts)
+        runs.require_active(client, str(version.run_id), f"{section.model} version {version.version}")
         recipe = links.get("temper.recipe", section.model)
         registry.log_records(client, version, stages, {"register": complete(section)}, facts, recipe)
         evidence.log_rows(client, run_id, stages)

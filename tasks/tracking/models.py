@@ -61,12 +61,25 @@ def load_model(name: str, content: str) -> Any:
     except (MlflowException, OSError) as error:
         reason = str(error).splitlines()[0]
         raise StageError(f"{address} cannot be loaded from {settings().shown_tracking}: {reason}") from None
+    if model.metadata.signature is None or model.metadata.signature.inputs is None:
+        raise StageError(f"{address} has no signature, so nobody knows what it takes: it was not registered by Temper; "
+                         "name another version, or register it again with a signature")  # fmt: skip
     named = model.metadata.signature.inputs.input_names()
     takes = next((name for name in ("image", "messages") if name in named), "text")
     if takes != content:
         mend = {"image": "give it an image file", "text": "give it a text", "messages": "use `temper chat`"}[takes]
         raise StageError(f"{address} takes {takes}{'' if takes == 'messages' else 's'}; {mend}")
     return model
+
+
+def dialogue_predictor(name: str) -> Any:
+    """What of a registered dialogue model writes its turns. Raises StageError where it is none of Temper's."""
+    found = load_model(name, "messages")
+    try:
+        return found.unwrap_python_model().predictor
+    except (AttributeError, MlflowException):
+        raise StageError(f"{name} was not registered by Temper, so it has no tools to search with; ask it over HTTP "
+                         f"(`temper serve {name}`)") from None  # fmt: skip
 
 
 def model_folder(name: str, version: str) -> Path:
@@ -96,11 +109,17 @@ def model_folder(name: str, version: str) -> Path:
 
 
 def answer(model: Any, contents: Any) -> pd.DataFrame:
-    """A loaded model's answers. Raises StageError where it cannot read what it is given."""
+    """A loaded model's answers. Raises StageError where it cannot read what it is given, or answers with no table."""
     try:
-        found: pd.DataFrame = model.predict(contents)
-    except (ValueError, MlflowException) as error:
-        raise StageError(str(error).splitlines()[0]) from None
+        found: Any = model.predict(contents)
+    except Exception as error:  # a model that Temper did not register may raise anything
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        if isinstance(error, ValueError | MlflowException):
+            raise StageError(said) from None
+        raise StageError(f"the model fails on what it is given ({type(error).__name__}: {said})") from None
+    if not isinstance(found, pd.DataFrame):
+        raise StageError(f"the model answers with {type(found).__name__}, not with a table: it was not registered by "
+                         "Temper; load it with mlflow.pyfunc instead")  # fmt: skip
     return found
 
 

@@ -136,6 +136,8 @@ def settled(name: str, digest: str, scores: dict[str, float], links: dict[str, s
     known = models.find_version(client, name, digest)
     if known is None or VERDICT not in known.tags:
         return None
+    if known.run_id:
+        runs.require_active(client, str(known.run_id), f"{name} version {known.version}")
     note_scores(client, known, scores)
     if known.run_id:
         runs.mark(client, str(known.run_id), links)

@@ -61,6 +61,9 @@ def experiment(found: MlflowClient, name: str) -> str:
     with locked(place.mlruns / "mlflow.lock"):
         known = found.get_experiment_by_name(name)
         if known is not None:
+            if known.lifecycle_stage != "active":
+                mend = restoring("experiment", known.experiment_id)
+                raise StageError(f"the MLflow experiment {name} was deleted: {mend}, or give the recipe another name")
             return str(known.experiment_id)
         local = place.tracking.startswith("sqlite:")
         location = (place.mlruns / "artifacts").as_uri() if local else None
@@ -99,6 +102,30 @@ def training_run(
                 found.set_tag(run_id, KEY, key)
             mark(found, run_id, links)
     return run_id
+
+
+def restoring(what: str, number: str) -> str:
+    """The command that takes back the deletion of a run or an experiment."""
+    place = settings().shown_tracking
+    return f"restore it with `MLFLOW_TRACKING_URI={place} mlflow {what}s restore --{what}-id {number}`"
+
+
+def require_active(found: MlflowClient, run_id: str, whose: str) -> None:
+    """Raise StageError where a version's run was deleted, or is gone for good."""
+    anew = f"or delete {whose} in MLflow, and the next run registers the model again"
+    try:
+        info = found.get_run(run_id).info
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        raise StageError(f"{whose}: its MLflow run {run_id} is gone for good; restore MLflow's store, {anew}") from None
+    if info.lifecycle_stage == "active":
+        return
+    above = found.get_experiment(info.experiment_id)
+    if above.lifecycle_stage != "active":
+        raise StageError(f"{whose}: the MLflow experiment {above.name} of its run was deleted: "
+                         f"{restoring('experiment', info.experiment_id)}")  # fmt: skip
+    raise StageError(f"{whose}: its MLflow run {run_id} was deleted: {restoring('run', run_id)}, {anew}")
 
 
 def mark(found: MlflowClient, run_id: str, links: Mapping[str, str]) -> None:

@@ -1,0 +1,60 @@
+"""Errors of libraries at the edge of both servers -> a line that says what, where and the mend; None for all others."""
+
+from types import TracebackType
+
+from configs.secrets import masked
+
+SERVERS = {
+    "mlflow": "MLflow", "sqlalchemy": "MLflow", "sqlite3": "MLflow", "alembic": "MLflow", "requests": "MLflow",
+    "urllib3": "MLflow", "prefect": "Prefect", "httpx": "Prefect", "httpcore": "Prefect", "websockets": "Prefect",
+}  # fmt: skip
+"""Packages whose errors are met here, and which server they are asked for."""
+LONGEST = 300
+"""Characters of what a library says."""
+MENDS = (
+    ("lock", "another process holds the database: end it, and try again"),
+    ("deleted", "restore it in MLflow's interface, or with `mlflow runs restore` or `mlflow experiments restore`"),
+    ("not found", "it was deleted, or belongs to another store: see `temper history MODEL` and MLFLOW_TRACKING_URI"),
+    ("does not exist", "it was deleted, or belongs to another store: see `temper history MODEL` and "
+     "MLFLOW_TRACKING_URI"),
+    ("", "see `temper doctor`"),
+)  # fmt: skip
+"""What helps where these words are said; the first that fits counts."""
+
+
+def library_error(error: Exception) -> str | None:
+    """What is said of an error that a package of SERVERS raised, of its own kind or a plain one from its code."""
+    owner = _owner(error)
+    if owner is None:
+        return None
+    said = " ".join(str(error).split("[SQL:")[0].split()) or type(error).__name__
+    short = said if len(said) <= LONGEST else f"{said[:LONGEST]}…"
+    mend = next(mend for word, mend in MENDS if word in said.lower())
+    return masked(f"{owner} ({_where(owner)}): {short}; {mend}")
+
+
+def _owner(error: Exception) -> str | None:
+    for kind in type(error).__mro__:
+        if owner := SERVERS.get(kind.__module__.partition(".")[0]):
+            return owner
+    if type(error) in (RuntimeError, ConnectionError, TimeoutError):
+        return SERVERS.get(_raised_in(error.__traceback__).partition(".")[0])
+    return None
+
+
+def _raised_in(at: TracebackType | None) -> str:
+    """The module whose code raised."""
+    name = ""
+    while at is not None:
+        name, at = str(at.tb_frame.f_globals.get("__name__", "")), at.tb_next
+    return name
+
+
+def _where(owner: str) -> str:
+    from configs.settings import settings
+
+    if owner == "MLflow":
+        return settings().shown_tracking
+    from prefect.settings import PREFECT_API_URL
+
+    return str(PREFECT_API_URL.value() or "its temporary server")

@@ -1,0 +1,262 @@
+"""Servers and stores that are dead, locked, foreign or emptied: every command says so in a line, within seconds."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+import pytest
+import typer
+from tiny import ROOT
+
+from flows import chat, compare, history, plan, predict, promote, rollback, run, schedule, serve, up
+from flows.edges import library_error
+from flows.services import ServiceError
+from flows.stores import require
+from tasks.artifact import StageError
+
+DEAD = "http://127.0.0.1:9"
+RECIPE = str(ROOT / "configs" / "reviews_demo.yaml")
+MLFLOW: dict[str, Callable[[], Any]] = {
+    "run": lambda: run.command(Path(RECIPE)),
+    "predict": lambda: predict.command("any", "a text", "text", None),
+    "serve": lambda: serve.command("any", 5999, None),
+    "history": lambda: history.command("any"),
+    "promote": lambda: promote.command("any", 1, "so"),
+    "rollback": lambda: rollback.command("any", "so"),
+    "chat": lambda: chat.command("any", None, 16),
+    "compare": lambda: compare.command([RECIPE, RECIPE, "train.epochs=1"], None, 2, None),
+    "up": lambda: up.command(0, 0, None, "temper", 1),
+}
+PREFECT = {"run": MLFLOW["run"], "compare": MLFLOW["compare"], "schedule": lambda: schedule.command([Path(RECIPE)])}
+
+
+def says(capsys: pytest.CaptureFixture[str], call: Callable[[], Any], *words: str) -> None:
+    """The call ends with code 1 after one line with these words, in seconds and without a traceback."""
+    capsys.readouterr()
+    began = time.monotonic()
+    with pytest.raises(typer.Exit) as stopped:
+        call()
+    told = capsys.readouterr().err
+    assert stopped.value.exit_code == 1 and time.monotonic() - began < 20
+    assert told.count("error:") == 1 and "Traceback" not in told
+    for word in words:
+        assert word in told, told
+
+
+@contextmanager
+def locked_database(path: Path) -> Iterator[None]:
+    with sqlite3.connect(path) as made:
+        made.execute("create table if not exists alembic_version (version_num)")
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("begin exclusive")
+    yield
+    holder.close()
+
+
+@pytest.mark.parametrize("name", MLFLOW)
+@pytest.mark.parametrize("fault", ["dead", "files", "garbage"])
+def test_every_command_says_what_is_wrong_with_mlflows_store(
+    name: str, fault: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.db").write_bytes(b"no database at all " * 400)
+    given, words = {
+        "dead": (DEAD, ("MLflow's server http://127.0.0.1:9", "unset MLFLOW_TRACKING_URI")),
+        "files": ("./mlruns", ("MLFLOW_TRACKING_URI is ./mlruns, a store of files", "sqlite:////")),
+        "garbage": (f"sqlite:///{tmp_path}/bad.db", ("bad.db", "to mend it: mv")),
+    }[fault]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", given)
+    says(capsys, MLFLOW[name], *words)
+
+
+@pytest.mark.parametrize("name", ["predict", "up"])
+def test_a_locked_database_is_named_after_three_seconds(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/held.db")
+    with locked_database(tmp_path / "held.db"):
+        says(capsys, MLFLOW[name], "held.db is locked by another process", "fuser")
+
+
+@pytest.mark.parametrize("name", PREFECT)
+def test_every_command_says_that_prefects_server_is_dead(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: f"{DEAD}/api"}):
+        says(capsys, PREFECT[name], "Prefect's server http://127.0.0.1:9/api", "unset PREFECT_API_URL")
+
+
+def test_a_server_that_is_silent_has_three_seconds_and_one_that_asks_for_a_login_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Refusing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if "slow" in self.headers["Host"]:
+                time.sleep(6)
+            self.send_response(401)
+            self.end_headers()
+
+        def log_message(self, *words: Any) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:word@127.0.0.1:{server.server_port}/")
+        require("MLflow")
+        server.shutdown()
+        began = time.monotonic()
+        with pytest.raises(ServiceError, match="does not answer within 3 s") as stopped:  # listens, answers nobody
+            require("MLflow")
+        assert time.monotonic() - began < 5 and "word" not in str(stopped.value)
+
+
+def test_errors_of_libraries_become_lines_and_those_of_our_own_code_do_not() -> None:
+    import httpx
+    import requests
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import OperationalError
+
+    for error, words in (
+        (MlflowException("Run 'x' not found"), ("MLflow (sqlite:", "it was deleted, or belongs to another store")),
+        (OperationalError("select 1", {}, Exception("database is locked")), ("database is locked", "end it")),
+        (requests.ConnectionError("refused http://me:pw@host/"), ("MLflow", "refused http://…@host")),
+        (httpx.ConnectError("refused"), ("Prefect (its temporary server)", "refused")),
+        (MlflowException("x" * 5000), ("…; see `temper doctor`",)),
+    ):
+        told = library_error(error)
+        assert told is not None and "\n" not in told and len(told) < 600
+        assert all(word in told for word in words), told
+    for ours in (KeyError("x"), ValueError("x"), RuntimeError("x"), TypeError("x")):
+        assert library_error(ours) is None
+
+
+class Echo(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
+    """Somebody's model, which answers with a list."""
+
+    def predict(self, context, model_input, params=None):
+        return [len(model_input)]
+
+
+@pytest.mark.faults
+def test_models_runs_and_experiments_that_are_not_as_temper_left_them(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from registered import register_texts
+
+    from tasks.tracking import registry, runs
+    from tasks.tracking.models import DIGEST, answer
+
+    register_texts("own")
+    client = runs.client()
+    version = client.get_model_version("own", "1")
+    client.set_model_version_tag("own", "1", registry.VERDICT, "promoted: so")
+    digest, run_id = version.tags[DIGEST], str(version.run_id)
+
+    # a colleague's version becomes champion: no signature, no table
+    mlflow.set_tracking_uri(client.tracking_uri)
+    foreign = mlflow.pyfunc.log_model(name="m", python_model=Echo(), pip_requirements=["mlflow"])
+    mlflow.end_run()
+    client.create_model_version("own", foreign.model_uri)
+    client.set_registered_model_alias("own", "champion", "2")
+    says(capsys, lambda: predict.command("own", "a text", "text", None), "no signature")
+    says(capsys, lambda: chat.command("own", None, 16), "no signature")
+    says(capsys, lambda: promote.command("own", 2, "so"), "no signature")
+    says(capsys, lambda: rollback.command("own", "so"), "own")
+    history.command("own")
+    with pytest.raises(StageError, match="answers with list, not with a table"):
+        answer(mlflow.pyfunc.load_model(foreign.model_uri), pd.DataFrame({"text": ["a"]}))
+
+    # the alias is deleted, then the run, then the experiment
+    client.delete_registered_model_alias("own", "champion")
+    says(capsys, lambda: predict.command("own", "a text", "text", None), "own")
+    says(capsys, lambda: rollback.command("own", "so"), "no champion")
+    client.delete_run(run_id)
+    with pytest.raises(StageError, match=rf"version 1: its MLflow run {run_id} was deleted: restore .* runs rest"):
+        registry.settled("own", digest, {}, {})
+    history.command("own")
+    client.restore_run(run_id)
+    client.delete_experiment(client.get_run(run_id).info.experiment_id)
+    with pytest.raises(StageError, match=r"experiment small of its run was deleted: .*experiments restore --exp"):
+        registry.settled("own", digest, {}, {})
+    with pytest.raises(StageError, match=r"experiment small was deleted: restore it"):
+        runs.experiment(client, "small")
+    history.command("own")
+    capsys.readouterr()
+    plan.command(Path(RECIPE))  # asks no server
+
+
+PROXIED = """
+import asyncio, os, sys, urllib.request
+from configs.environment import quiet_tools
+quiet_tools()
+import httpx, requests
+for place in (sys.argv[1], sys.argv[1].replace("127.0.0.1", "localhost")):
+    assert urllib.request.urlopen(place, timeout=5).read() == b"own", "urllib"
+    assert requests.get(place, timeout=5).text == "own", "requests"
+    assert httpx.get(place, timeout=5).text == "own", "httpx"
+outside = "http://outside.invalid/"
+assert urllib.request.urlopen(outside, timeout=5).read() == b"proxy"
+assert requests.get(outside, timeout=5).text == httpx.get(outside, timeout=5).text == "proxy"
+print(os.environ["no_proxy"] == os.environ["NO_PROXY"], os.environ["NO_PROXY"])
+"""
+
+
+@pytest.mark.parametrize("case", [str.lower, str.upper], ids=["lower case", "upper case"])
+def test_this_machine_is_never_asked_through_a_proxy_and_others_are(case: Callable[[str], str]) -> None:
+    def serve_word(word: bytes) -> HTTPServer:
+        class Word(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(word)
+
+            def log_message(self, *words: Any) -> None: ...
+
+        server = HTTPServer(("127.0.0.1", 0), Word)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return server
+
+    own, proxy = serve_word(b"own"), serve_word(b"proxy")
+    env = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    env |= {case("http_proxy"): f"http://127.0.0.1:{proxy.server_port}", case("no_proxy"): "intern.example"}
+    done = subprocess.run([sys.executable, "-c", PROXIED, f"http://127.0.0.1:{own.server_port}/"], cwd=ROOT, env=env,
+                          capture_output=True, text=True)  # fmt: skip
+    for server in (own, proxy):
+        server.shutdown()
+        server.server_close()
+    assert done.stdout.split() == ["True", "intern.example,localhost,127.0.0.1,::1"], done.stderr
+
+
+def test_without_a_proxy_nothing_is_set_and_a_star_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    from configs.environment import pass_by_proxies
+
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    pass_by_proxies()
+    assert "no_proxy" not in os.environ and "NO_PROXY" not in os.environ
+    monkeypatch.setenv("https_proxy", "http://proxy.example")
+    monkeypatch.setenv("no_proxy", "*")
+    pass_by_proxies()
+    assert os.environ["no_proxy"] == "*" and "NO_PROXY" not in os.environ
+
+
+def test_one_tracking_uri_is_served_and_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from configs.settings import settings
+    from flows.servers import databases, mlflow_server
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///other.db")
+    served = mlflow_server(5000, databases(None)).env["MLFLOW_BACKEND_STORE_URI"]
+    assert served == settings().tracking == settings().database == f"sqlite:///{tmp_path}/other.db"
+    with pytest.raises(ServiceError, match="named twice"):
+        databases("postgresql://me:pw@127.0.0.1/x")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
+    assert settings().database == f"sqlite:///{settings().mlruns}/mlflow.db"

@@ -37,6 +37,9 @@ BASELINES: dict[str, tuple[str, ...]] = {
     "masked": ("majority",),
 }
 """What models of each kind can be compared with, which is what they are compared with where a recipe is silent."""
+SHARES: tuple[Score, ...] = ("accuracy", "macro_f1", "slot_f1", "search_exact", "call_recall", "call_precision",
+                            "end_of_turn", "reply_bleu", "reply_rouge_l", "exact", "bleu", "rouge_l")  # fmt: skip
+"""Scores that are 0 where nothing is right."""
 LOWER = ("rmse", "mae", "loss", "perplexity", "log_loss", "calibration_error")
 """Scores of which less is better."""
 

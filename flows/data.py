@@ -50,7 +50,7 @@ def count_rows(stages: "dict[str, Artifact]") -> dict[str, Any]:
     """Counts of rows over the stages up to split or encode. Raises StageError where rows are not conserved."""
     from tasks.artifact import StageError
     from tasks.data import ledger as book
-    from tasks.data.rows import read_rows
+    from tasks.data.rows import classes, read_rows
 
     raw = read_rows(stages["download"].file("rows.parquet"))
     ledger = book.read_ledger(list(stages.values())[-1].file("ledger.parquet"))
@@ -61,7 +61,7 @@ def count_rows(stages: "dict[str, Artifact]") -> dict[str, Any]:
     flow = book.flow_of_rows(ledger)
     dropped = flow[~flow["outcome"].isin(book.PARTS)].sort_values("rows", ascending=False, kind="stable")
     steps = stages["clean"].records / "steps.json"
-    labels = book.parts_by_label(ledger, raw.set_index("id")["label"])
+    labels = book.parts_by_label(ledger, classes(raw.set_index("id")))
     return {
         "raw": len(raw),
         "parts": {part: int((ledger["state"] == part).sum()) for part in book.PARTS},
@@ -70,8 +70,8 @@ def count_rows(stages: "dict[str, Artifact]") -> dict[str, Any]:
         "steps": json.loads(steps.read_text(encoding="utf-8")),
         "warnings": _warnings(stages["validate"]),
         "reasons": dropped.assign(share=dropped["rows"] / len(raw)).to_dict("records"),
-        "labels": [{"label": str(label), **row} for label, row in zip(labels.index, labels.to_dict("records"),
-                                                                     strict=True)],
+        "labels": [{"label": label if isinstance(label, str) else None, **row}
+                   for label, row in zip(labels.index, labels.to_dict("records"), strict=True)],
     }  # fmt: skip
 
 
@@ -104,8 +104,9 @@ def _show(found: dict[str, Any]) -> None:
         _print(console, ("dropped because", "in", "rows", "of all"), reasons[:MOST])
     if len(reasons) > MOST:
         console.print(f"[dim]and {len(reasons) - MOST} rarer reasons: --json has them all[/]\n")
-    _print(console, ("label", "train", "validation", "test", "dropped"), [list(line.values()) for line in
-                                                                         found["labels"]])  # fmt: skip
+    _print(console, ("label", "train", "validation", "test", "dropped"), [
+        ["(no label)" if line["label"] is None else line["label"], *list(line.values())[1:]] for line in found["labels"]
+    ])  # fmt: skip
     total = " + ".join(f"{count:,} {part}" for part, count in found["parts"].items())
     console.print(f"{raw:,} raw rows = {total} + {found['dropped']:,} dropped")
 

@@ -24,7 +24,7 @@ def clean(out: Output, section: Clean, checked: Artifact) -> None:
     from .data.cleaned import describe
     from .data.cleaning import clean_rows, require_rest, require_whole
     from .data.ledger import read_ledger
-    from .data.rows import read_rows, unlabelled, write_rows
+    from .data.rows import classes, read_rows, write_rows
 
     raw = read_rows(checked.file("rows.parquet"))
     cleaned = clean_rows(raw, section, checked.file(IMAGES) if "image" in raw else None)
@@ -32,8 +32,8 @@ def clean(out: Output, section: Clean, checked: Artifact) -> None:
     _record(out, cleaned)
     require_rest(cleaned, section)
     require_whole(cleaned)
-    labels = cleaned.rows["label"].nunique()
-    if cleaned.rows.empty or (labels < 2 and not unlabelled(raw)):
+    labels = classes(cleaned.rows).nunique()
+    if cleaned.rows.empty or (labels < 2 and "label" in raw):
         raise StageError(f"clean left {len(cleaned.rows)} rows with {labels} label(s); see `clean` in the recipe")
     out.rows("clean", read_ledger(checked.file("ledger.parquet")), cleaned.rows["id"], cleaned.dropped)
     write_rows(cleaned.rows, out.data / "rows.parquet")

@@ -34,8 +34,9 @@ def download(out: Output, section: Source) -> None:
 
 def _describe(rows: "pd.DataFrame", notes: list[str], about: dict[str, Any]) -> str:
     from .data.intake import describe_provenance
+    from .data.rows import classes
 
-    counts = rows["label"].value_counts(dropna=False)
+    counts = classes(rows).value_counts(dropna=False)
     lines = [f"# download: {len(rows):,} rows", *describe_provenance(about), *(f"- {note}" for note in notes)]
     lines += ["", "| label | rows |", "|---|---:|"]
     return "\n".join(lines + [f"| {label} | {count:,} |" for label, count in counts.items()])

@@ -22,7 +22,7 @@ def split(out: Output, section: Split, rows: Artifact) -> None:
 
     from .data.leakage import near_copies, reasons
     from .data.ledger import PARTS, dropped_rows, read_ledger
-    from .data.rows import read_rows, write_rows
+    from .data.rows import classes, read_rows, write_rows
     from .data.splitting import require_common_labels, require_parts, split_rows
 
     table = read_rows(rows.file("rows.parquet"))
@@ -32,7 +32,7 @@ def split(out: Output, section: Split, rows: Artifact) -> None:
     kept = ~table["id"].isin(dropped["id"])
     table, parts = table[kept], parts[kept]
     require_parts(parts, section)
-    require_common_labels(table["label"], parts)
+    require_common_labels(classes(table), parts)
     for part in PARTS:
         write_rows(table[parts == part], out.data / f"{part}.parquet")
     out.carry(rows.file("labels.json"))
@@ -42,7 +42,7 @@ def split(out: Output, section: Split, rows: Artifact) -> None:
     copies.astype({"similarity": "float64"}).to_parquet(out.records / "near_copies.parquet")
     if section.near_copies == "report" and len(copies):
         out.say(f"{len(copies):,} rows are near-copies of a held-out row; `split.near_copies: drop` drops them")
-    counts = pd.crosstab(table["label"], parts)
+    counts = pd.crosstab(classes(table), parts)
     for part in counts.columns:
         if absent := counts.index[counts[part] == 0].tolist():
             out.say(f"no {part} row has the label {', '.join(absent[:SHOWN])}{_more(len(absent) - SHOWN)}")

@@ -25,7 +25,7 @@ from tasks.data.files import DataError
 from tasks.data.intake import Intake
 from tasks.data.leakage import near_copies
 from tasks.data.messages import dump_messages, load_messages
-from tasks.data.rows import UNLABELLED, with_ids
+from tasks.data.rows import with_ids
 from tasks.data.sources import load_rows, read_source
 from tasks.data.splitting import split_rows
 from tasks.data.verdicts import rows_under
@@ -52,7 +52,7 @@ def test_forms_become_one_and_rows_have_no_classes(home: Path, tmp_path: Path) -
     written(home, [OPENAI, SHAREGPT, json.dumps(OPENAI)])
     rows = load_rows(TALKS, tmp_path)
     assert rows["messages"].nunique() == 1 and load_messages(rows["messages"][0]) == OPENAI
-    assert (rows["label"] == UNLABELLED).all() and "text" not in rows
+    assert "label" not in rows and "text" not in rows
     assert holds(TALKS) == ("messages", None)
     pq.write_table(pa.table({"chat": [OPENAI]}), home.parent / "data" / "talks.parquet")
     nested = load_rows(FileSource(kind="file", path="talks.parquet", columns=Columns(messages="chat")), tmp_path)
@@ -82,7 +82,7 @@ def test_label_and_messages_exclude_each_other() -> None:
 )
 def test_dialogues_that_break_an_expectation_leave_under_its_name(tmp_path: Path, turns: list[Any], says: str) -> None:
     rows = demo(tmp_path)
-    odd = with_ids(pd.DataFrame({"messages": [dump_messages(turns)], "label": UNLABELLED, "split": None}))
+    odd = with_ids(pd.DataFrame({"messages": [dump_messages(turns)], "split": None}))
     section = Validate(severity={"turns": "quarantine"}, min_rows=30)
     verdicts, _ = check_rows(pd.concat([rows, odd], ignore_index=True), section)
     gone = rows_under(verdicts, "quarantine")

@@ -123,7 +123,7 @@ def test_the_table_is_plain_and_finite() -> None:
 def test_missing_targets_are_told() -> None:
     """Of rows without classes it is the target that may be absent."""
     target = pd.Series([None if n % 4 else "0.5" for n in range(400)], dtype="str")
-    rows = pd.DataFrame({"text": "a text", "label": "all", "target": target}).astype("str")
+    rows = pd.DataFrame({"text": "a text", "target": target}).astype("str")
     before = profile(rows.assign(target="0.5"))
     assert {line.feature: line.verdict for line in drift(before, profile(rows.assign(target=target)))} == {
         "label": "stable", "missing text": "stable", "missing target": "drifted", "length": "stable",

@@ -98,7 +98,7 @@ def test_parquet_with_images(tmp_path: Path, form: str) -> None:
     ("values", "message"),
     [
         ([{"bytes": None, "path": "/etc/passwd"}] * 40, "names '/etc/passwd' without its bytes"),
-        ([[1, 2]] * 40, "holds ndarray, not the bytes or the path"),
+        ([[1, 2]] * 40, "holds a list, not the bytes or the path"),
         ([1] * 40, "holds int"),
     ],
 )

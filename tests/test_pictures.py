@@ -21,6 +21,7 @@ from configs.load import load_recipe
 from tasks.data import lettering as letters
 from tasks.data.lettering import columns, drawable, lettering, shorten, spell
 from tasks.learn.curves import draw_curves
+from tasks.learn.metrics import Confusion
 from tasks.learn.pictures import (
     COUNTED,
     MOST_BARS,
@@ -105,10 +106,16 @@ def answers(count: int, classes: int, text: str = "") -> list[Answer]:
     return [Answer(f"r{n}-0", text or pixels[n], n % classes, probabilities[n]) for n in range(count)]
 
 
+def cells(counts: np.ndarray) -> Confusion:
+    """The confusion that a matrix [true, predicted] shows."""
+    true, predicted = np.nonzero(counts)
+    return Confusion(true, predicted, counts[true, predicted], len(counts))
+
+
 def draw_all(labels: list[str], folder: Path) -> list[bytes]:
     """Every picture that has labels in it."""
     counts = np.random.default_rng(0).integers(0, 50, (len(labels), len(labels)))
-    draw_confusion(counts, labels, folder / "a.png")
+    draw_confusion(cells(counts), labels, folder / "a.png")
     draw_grid(answers(7, len(labels)), labels, folder / "b.png")
     draw_answers(answers(3, len(labels)), labels, folder / "c.png")
     draw_answers(answers(1, len(labels), f"{labels[0]} und so weiter {labels[-1]} " * 90), labels, folder / "d.png")
@@ -232,7 +239,7 @@ def test_labels_are_shortened_by_columns(text: str, width: int, short: str) -> N
 def test_a_confusion_matrix_is_readable(tmp_path: Path, figures: list[Any], classes: int, name: str) -> None:
     """No label covers another or is cut off, and the picture stays below 2,000 pixels a side."""
     counts = np.eye(classes, dtype=np.int64) * 1234
-    draw_confusion(counts, [name.format(n) for n in range(classes)], tmp_path / "x.png")
+    draw_confusion(cells(counts), [name.format(n) for n in range(classes)], tmp_path / "x.png")
     figure = figures[0]
     figure.draw_without_rendering()
     axes = figure.axes[0]
@@ -250,7 +257,7 @@ def test_a_confusion_matrix_is_readable(tmp_path: Path, figures: list[Any], clas
 def test_of_very_many_classes_those_with_mistakes_are_shown(tmp_path: Path, figures: list[Any]) -> None:
     counts = np.eye(300, dtype=np.int64) * 9
     counts[7, 299] = counts[123, 5] = 1
-    draw_confusion(counts, [f"c{n}" for n in range(300)], tmp_path / "x.png")
+    draw_confusion(cells(counts), [f"c{n}" for n in range(300)], tmp_path / "x.png")
     shown = [label.get_text() for label in figures[0].axes[0].get_yticklabels()]
     assert {"c5", "c7", "c123", "c299"} <= set(shown) and len(shown) == MOST_CLASSES
     assert figures[0].axes[0].get_title() == "the 100 of 300 classes with the most mistakes"

@@ -77,7 +77,7 @@ def require_rest(cleaned: Cleaned, section: steps.Clean) -> None:
 def require_whole(cleaned: Cleaned) -> None:
     """Raise DataError where a row is left without content or label (or target): no stage behind has a use for it."""
     rows = cleaned.rows
-    for name in (content(rows), aim(rows)):
+    for name in filter(None, (content(rows), aim(rows))):
         absent = _absent(rows[name])
         if absent.any():
             first = rows.loc[absent, "id"].iloc[0]
@@ -117,7 +117,8 @@ def _drop(rows: pd.DataFrame, step: Any, seen: pd.DataFrame) -> tuple[pd.DataFra
 def missing(rows: pd.DataFrame, step: steps.Missing) -> Drops:
     """Rows without content or label (or target)."""
     what, told = content(rows), aim(rows)
-    reasons = reason_where(_absent(rows[told]), f"missing {told}")
+    gone = pd.Series(False, index=rows.index) if told is None else _absent(rows[told])
+    reasons = reason_where(gone, f"missing {told}")
     return Drops(reasons.mask(_absent(rows[what]), f"missing {what}"))
 
 

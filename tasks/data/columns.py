@@ -1,7 +1,6 @@
 """A source's table -> Temper's columns: text, label, split, group and time, and those that a recipe keeps."""
 
 import difflib
-import json
 import re
 from pathlib import PurePosixPath
 from typing import Any
@@ -15,7 +14,7 @@ from .dialogue_columns import read_dialogues
 from .files import DataError
 from .label_variants import map_labels
 from .part_names import part_named
-from .rows import UNLABELLED
+from .written import as_written
 
 SPLITS = {"train": "train", "validation": "validation", "valid": "validation", "val": "validation",
           "dev": "validation", "test": "test"}  # fmt: skip
@@ -24,46 +23,62 @@ UNAMBIGUOUS = ("%a %b %d %H:%M:%S %z %Y", "%a, %d %b %Y %H:%M:%S %z", "%d %b %Y"
 """Tried where ISO 8601 does not fit: forms that name the month, so that no day can be taken for one."""
 DATED = r"\d{1,4}[-/. ]+\w{1,9}[-/., ]+\d{1,4}|^\d{8,}(?:\.\d*)?$"
 """What was meant as a moment, as against "unknown"."""
-INTEGER, NUMBER = r"-?(?:0|[1-9]\d{0,17})", r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?"
+FINER = r"(\.\d{6})\d+"
 
 
-def take_columns(
-    table: pd.DataFrame, columns: Columns, where: str, *, notes: list[str] | None = None, typed: bool = True
-) -> pd.DataFrame:
-    """Pick and rename the columns, with labels, groups and splits as names; what a person should know goes to `notes`.
+def take_columns(table: pd.DataFrame, columns: Columns, where: str, *, notes: list[str] | None = None) -> pd.DataFrame:
+    """Pick and rename the columns, every value as it is written; what a person should know goes to `notes`.
 
-    Dialogues come out as canonical JSON; rows without classes have the label UNLABELLED.
+    Dialogues come out as canonical JSON, lists and objects as text, target or kept value as JSON text; rows without
+    classes have no column `label`.
 
-    Without `typed` the table is of a format that knows only words, and kept columns that spell numbers become such.
-
-    Raises DataError for an absent column, an unknown label or split, and a time whose form is not told.
+    Raises DataError for an absent column, a list or object where one value is read, an unknown label or split, and a
+    time whose form is not told.
     """
     notes = [] if notes is None else notes
     _check_names(table, columns, where)
     what = _content(columns)
-    picked: dict[str, Any] = {
-        what: read_dialogues(table, columns, where, notes)
-        if columns.is_dialogue
-        else _words(table[getattr(columns, what)]),
-        "label": UNLABELLED if columns.label is None else _labels(_words(table[columns.label]), columns, where, notes),
-    }
-    picked["split"] = split_names(_words(table[columns.split])) if columns.split else None
-    types = {what: "str", "label": "str", "split": "str"}
+    picked: dict[str, Any] = {what: _contents(table, columns, where, notes)}
+    if columns.label is not None:
+        picked["label"] = _labels(_word_of(table, columns, "label", where), columns, where, notes)
+    picked["split"] = split_names(_word_of(table, columns, "split", where)) if columns.split else None
+    types = dict.fromkeys(picked, "str")
     if columns.image is not None:
         picked["file"], types["file"] = table["file"], "str"
     if columns.target is not None:
-        picked["target"], types["target"] = _words(table[columns.target]), "str"
+        picked["target"] = _texts(table[columns.target], where, "target", notes)
     if columns.group is not None:
-        picked["group"], types["group"] = _words(table[columns.group]), "str"
+        picked["group"] = _word_of(table, columns, "group", where)
     if columns.time is not None:
         picked["time"] = read_moments(table[columns.time], columns, where, notes)
     for name in columns.keep:
-        picked[name] = as_kept(table[name], typed=typed)
-    rows = pd.DataFrame(picked, index=table.index).astype(types)
+        picked[name] = as_written(table[name], where, "download.columns.keep", nested=True)
     if columns.keep:
-        kept = ", ".join(f"{name} ({rows[name].dtype})" for name in columns.keep)
-        notes.append(f"kept columns: {kept}")
-    return rows
+        notes.append(f"kept columns: {', '.join(columns.keep)}")
+    return pd.DataFrame(picked, index=table.index).astype(types)
+
+
+def _contents(table: pd.DataFrame, columns: Columns, where: str, notes: list[str]) -> pd.Series:
+    if columns.is_dialogue:
+        return read_dialogues(table, columns, where, notes)
+    return (
+        _word_of(table, columns, "image", where) if columns.image else _texts(table[columns.text], where, "text", notes)
+    )
+
+
+def _word_of(table: pd.DataFrame, columns: Columns, role: str, where: str) -> pd.Series:
+    return as_written(table[getattr(columns, role)], where, f"download.columns.{role}")
+
+
+def _texts(column: pd.Series, where: str, role: str, notes: list[str]) -> pd.Series:
+    """Texts; a list or object is its JSON text, which is said."""
+    words = as_written(column, where, f"download.columns.{role}", nested=True)
+    if column.dtype == object and (count := sum(isinstance(value, list | dict | np.ndarray) for value in column)):
+        notes.append(
+            f"{where}: {count:,} values of {column.name!r} are lists or objects, read as JSON text; where another text "
+            f"is meant, write it into a column of its own and name it in columns.{role}"
+        )
+    return words
 
 
 def other_separator(table: pd.DataFrame) -> str | None:
@@ -95,15 +110,6 @@ def _check_names(table: pd.DataFrame, columns: Columns, where: str) -> None:
             raise DataError(
                 f"{where}: no column {name!r} for `columns.{role}`; the columns are {list(map(str, names))}{hint}"
             )
-
-
-def _words(column: pd.Series) -> pd.Series:
-    """Any column as words: 1.0 from an integer column with gaps is "1"; null stays null."""
-    if pd.api.types.is_float_dtype(column):
-        numbers = column.dropna()
-        if (numbers % 1 == 0).all() and (numbers.abs() < 2**53).all():
-            column = column.astype("Int64")
-    return column.astype("str").where(column.notna())
 
 
 def _labels(written: pd.Series, columns: Columns, where: str, notes: list[str]) -> pd.Series:
@@ -150,9 +156,7 @@ def read_moments(column: pd.Series, columns: Columns, where: str, notes: list[st
     form, since day and month must not be guessed.
     """
     told, name = columns.time_format, columns.time
-    if pd.api.types.is_datetime64_any_dtype(column):
-        return _without_zone(column)
-    words = _words(column)
+    words = as_written(column, where, "download.columns.time")
     words = words.str.strip().where(words.str.strip() != "")
     moments = _parsed(words, told)
     unread = words[moments.isna() & words.notna()]
@@ -170,11 +174,13 @@ def read_moments(column: pd.Series, columns: Columns, where: str, notes: list[st
 
 
 def _parsed(words: pd.Series, told: str | None) -> pd.Series:
-    """Moments in UTC, null where a word does not fit."""
+    """Moments in UTC, null where a word does not fit; digits behind the microseconds are left out, since one such word
+    would narrow the years that all of them may name."""
     if told in EPOCHS:
         unit: Any = told
         numbers = pd.to_numeric(words, errors="coerce").astype("float64")
         return pd.to_datetime(numbers, unit=unit, errors="coerce", utc=True)
+    words = words if told else words.str.replace(FINER, r"\1", regex=True)
     moments = pd.to_datetime(words, format=told or "ISO8601", errors="coerce", utc=True)
     for form in () if told else UNAMBIGUOUS:
         if (moments.isna() & words.notna()).any():
@@ -185,63 +191,3 @@ def _parsed(words: pd.Series, told: str | None) -> pd.Series:
 def _without_zone(moments: pd.Series) -> pd.Series:
     plain: pd.Series = pd.to_datetime(moments, utc=True).dt.tz_localize(None).astype("datetime64[us]")
     return plain
-
-
-def as_kept(column: pd.Series, *, typed: bool = True) -> pd.Series:
-    """A column with its own type: whole number, number, truth, moment or words; nested values as JSON text.
-
-    Without `typed` (CSV) a column of which every value spells a number or a truth becomes one.
-    """
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.astype(column.cat.categories.dtype)
-    if pd.api.types.is_datetime64_any_dtype(column):
-        return _without_zone(column)
-    if column.dtype == object:
-        return _of_objects(column)
-    if pd.api.types.is_string_dtype(column):
-        return column.astype("str") if typed else _spelt(column.astype("str"))
-    if pd.api.types.is_float_dtype(column) and column.isna().any() and column.notna().any():
-        numbers = column.dropna()  # whole numbers with gaps
-        whole = bool((numbers % 1 == 0).all() and (numbers.abs() < 2**53).all())
-        return column.astype("Int64") if whole else column
-    known = pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column)
-    return column if known else _words(column)
-
-
-def _of_objects(column: pd.Series) -> pd.Series:
-    kinds = set(column.dropna().map(type))
-    if kinds <= {bool, np.bool_}:
-        return column.astype("boolean") if kinds else column.astype("str")
-    try:
-        if kinds <= {int, np.int64}:
-            return column.astype("Int64")
-    except (OverflowError, TypeError, ValueError):  # beyond 64 bits: words keep every digit
-        return _words(column)
-    if kinds <= {int, float}:
-        return column.astype("float64")
-    if kinds & {dict, list, tuple, np.ndarray}:
-        return column.map(_json, na_action="ignore").astype("str")
-    return _words(column)
-
-
-def _spelt(words: pd.Series) -> pd.Series:
-    """Words as numbers or truths where every one of them is spelt so; "007" and "1,5" are words."""
-    there = words.dropna()
-    if there.empty:
-        return words
-    if there.str.fullmatch(INTEGER).all():
-        return words.astype("Int64")
-    if there.str.fullmatch(NUMBER).all():
-        return words.astype("Float64")
-    truths = there.str.lower()
-    if truths.isin(["true", "false"]).all():
-        return (words.str.lower() == "true").astype("boolean").where(words.notna())
-    return words
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=_plain)
-
-
-def _plain(value: Any) -> Any:
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)

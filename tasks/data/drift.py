@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from .rows import aim, content
+from .rows import aim, classes, content
 
 Word = Literal["stable", "shifted", "drifted"]
 SHIFTED, DRIFTED = 0.1, 0.25
@@ -44,8 +44,8 @@ def profile(rows: pd.DataFrame) -> dict[str, Any]:
     `counts` and `shares` of bins, each named by its lower edge, sixteen to a doubling.
     """
     what, count = content(rows), len(rows)
-    labels = rows["label"].value_counts().sort_index()
-    missing = {name: int(_absent(rows[name]).sum()) for name in (what, aim(rows))}
+    labels = classes(rows).value_counts().sort_index()
+    missing = {name: int(_absent(rows[name]).sum()) for name in filter(None, (what, aim(rows)))}
     found = {
         "rows": count,
         "labels": _counted({str(label): int(number) for label, number in labels.items()}),

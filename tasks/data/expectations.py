@@ -11,7 +11,8 @@ from . import suites
 from .dialogue_checks import COLUMNS, dialogue_expectations, facts
 from .errors import DataError
 from .messages import load_messages
-from .rows import aim, content, unlabelled
+from .rows import aim, content
+from .typed import asks_for_words, typed_rows
 from .verdicts import SHOWN, Verdict, asked_for, found_in, rows_under, shown
 
 __all__ = ["Verdict", "check_rows", "label_set", "rows_under"]
@@ -19,18 +20,20 @@ __all__ = ["Verdict", "check_rows", "label_set", "rows_under"]
 
 @dataclass(frozen=True)
 class Asked:
-    """One GX expectation, what its breaking means, what it is called, and where the recipe asks for it."""
+    """One GX expectation, what its breaking means, what it is called, where the recipe asks for it, and whether it sees
+    kept columns as written rather than as numbers, truth values or moments."""
 
     expectation: Any
     severity: Severity
     name: str
     place: str
     rule: Rule | None = None
+    as_words: bool = True
 
 
 def label_set(rows: pd.DataFrame, section: Validate) -> list[str]:
     """The labels in class-id order: as the recipe says (with `labels: warn` further ones behind), else sorted."""
-    found = sorted(map(str, rows["label"].dropna().unique()))
+    found = sorted(rows["label"].dropna().unique()) if "label" in rows else []
     if not section.labels:
         return found
     widened = section.severity_of("labels") == "warn"
@@ -53,12 +56,14 @@ def check_rows(rows: pd.DataFrame, section: Validate) -> tuple[list[Verdict], st
     further = _further(seen, section)
     asked = dict(enumerate([*_short_rules(seen, section), *further]))
     first = {number: one for number, one in asked.items() if one.severity == "quarantine"}
-    done = _ask(seen, first)
+    typed = typed_rows(seen) if further else seen
+    done = _ask(seen, typed, first)
     gone = rows_under([verdict for verdict, _ in done.values()], "quarantine")["id"].unique()
-    stay = seen[~seen["id"].isin(gone)] if len(gone) else seen
-    done |= _ask(stay, {number: one for number, one in asked.items() if number not in first})
+    left = ~seen["id"].isin(gone)
+    stay = seen[left]
+    done |= _ask(stay, typed[left], {number: one for number, one in asked.items() if number not in first})
     told = [*_types(rows), *(done[number][0] for number in asked)]
-    if section.labels or not unlabelled(rows):
+    if "label" in rows:
         told += check_variants(stay, section)
     told += [*check_balance(stay, section), *check_splits(stay, section)]
     if first:
@@ -75,23 +80,29 @@ def _with_turns(rows: pd.DataFrame, section: Validate) -> pd.DataFrame:
     return rows.join(told.set_index(rows.index[there]))
 
 
-def _ask(rows: pd.DataFrame, asked: dict[int, Asked]) -> dict[int, tuple[Verdict, Any]]:
-    """Verdict and GX's result by number."""
-    results = suites.judge(rows, [one.expectation for one in asked.values()])
-    return {
-        number: (_verdict(one, result, rows), result)
-        for (number, one), result in zip(asked.items(), results, strict=True)
-    }
+def _ask(written: pd.DataFrame, typed: pd.DataFrame, asked: dict[int, Asked]) -> dict[int, tuple[Verdict, Any]]:
+    """Verdict and GX's result by number; an expectation that compares with texts sees kept columns as written."""
+    done: dict[int, tuple[Verdict, Any]] = {}
+    for rows, as_words in ((written, True), (typed, False)):
+        these = {number: one for number, one in asked.items() if one.as_words is as_words}
+        results = suites.judge(rows, [one.expectation for one in these.values()])
+        done |= {
+            number: (_verdict(one, result, written), result)
+            for (number, one), result in zip(these.items(), results, strict=True)
+        }
+    return done
 
 
 def _further(rows: pd.DataFrame, section: Validate) -> list[Asked]:
     """The recipe's own expectations, each tried out on a few rows."""
     found = []
+    typed = typed_rows(rows) if section.expectations else rows
     for number, asked in enumerate(section.expectations):
-        place = f"validate.expectations.{number}"
-        made = suites.as_moments(suites.make_expectation(asked, place, list(map(str, rows.columns))), rows)
-        suites.try_out(made, place, rows)
-        found.append(Asked(made, asked.severity, asked.name or _name(made), f"{place}.severity"))
+        place, as_words = f"validate.expectations.{number}", asks_for_words(asked.arguments)
+        seen = rows if as_words else typed
+        made = suites.as_moments(suites.make_expectation(asked, place, list(map(str, rows.columns))), seen)
+        suites.try_out(made, place, seen)
+        found.append(Asked(made, asked.severity, asked.name or _name(made), f"{place}.severity", as_words=as_words))
     return found
 
 
@@ -105,14 +116,17 @@ def _short_rules(rows: pd.DataFrame, section: Validate) -> list[Asked]:
     from great_expectations import expectations as gxe
 
     what, told, present = content(rows), aim(rows), 1 - section.max_missing
-    labels = list(section.labels or label_set(rows, section))
+    labels, columns = list(section.labels or label_set(rows, section)), ["id", what, *filter(None, [told]), "split"]
     asked: list[tuple[Rule | None, str, Any]] = [
         (None, "min_rows", gxe.ExpectTableRowCountToBeBetween(min_value=section.min_rows)),
-        (None, "", gxe.ExpectTableColumnsToMatchSet(column_set=["id", what, "label", "split"], exact_match=False)),
-        ("missing", "max_missing", gxe.ExpectColumnValuesToNotBeNull(column=what, mostly=present)),
-        ("missing", "max_missing", gxe.ExpectColumnValuesToNotBeNull(column=told, mostly=present)),
+        (None, "", gxe.ExpectTableColumnsToMatchSet(column_set=columns, exact_match=False)),
+        *(
+            ("missing", "max_missing", gxe.ExpectColumnValuesToNotBeNull(column=name, mostly=present))
+            for name in (what, told)
+            if name is not None
+        ),
     ]
-    if section.labels or not unlabelled(rows):
+    if "label" in rows:
         asked += [
             (None, "labels", gxe.ExpectColumnUniqueValueCountToBeBetween(column="label", min_value=2)),
             ("labels", "labels", gxe.ExpectColumnValuesToBeInSet(column="label", value_set=labels)),

@@ -29,6 +29,7 @@ from .splitting import require_common_labels
 from .tables import ENDINGS as TABLES
 from .trees import folder_parts, read_tree
 from .unknown_files import read_unknown
+from .written import as_written, join_frames
 
 READING = ("format", "encoding", "header", "separator", "quoting", "escape", "pattern")
 """Fields that say how a table is read."""
@@ -166,9 +167,10 @@ def _of_hub(name: str, intake: Intake, wish: Wish) -> Found:
     for split, (features, table) in loaded.items():
         for column, feature in features.items():
             if names := getattr(feature, "names", None):
-                table[column] = table[column].map(dict(enumerate(names)))
+                spelt = {one: name for at, name in enumerate(names) for one in (str(at), name)}
+                table[column] = as_written(table[column], repo, "download.columns.label").map(spelt)
         parts.append(table.assign(split=split))
-    return Found(source, repo.rpartition("/")[2], table=pd.concat(parts, ignore_index=True))
+    return Found(source, repo.rpartition("/")[2], table=join_frames(parts))
 
 
 def _holds_pictures(column: pd.Series) -> bool:

@@ -30,9 +30,9 @@ GAIN = 0.1
 
 def check_balance(rows: pd.DataFrame, section: Validate) -> list[Verdict]:
     """The commonest label against the rarest (of those that occur)."""
-    counts = rows["label"].value_counts()
-    if len(counts) < 2:
+    if "label" not in rows or rows["label"].nunique() < 2:
         return []
+    counts = rows["label"].value_counts()
     ratio = float(counts.iloc[0] / counts.iloc[-1])
     found = f"{ratio:,.1f} ({counts.index[0]}: {counts.iloc[0]:,}, {counts.index[-1]}: {counts.iloc[-1]:,})"
     asked = f"at most {section.max_imbalance:g} rows of the commonest label for one of the rarest"
@@ -61,7 +61,7 @@ def check_variants(rows: pd.DataFrame, section: Validate) -> list[Verdict]:
 
 def check_splits(rows: pd.DataFrame, section: Validate) -> list[Verdict]:
     """Given splits against one another, by their labelled rows; nothing where fewer than two have labels."""
-    if "split" not in rows:
+    if not {"split", "label"} <= {*rows}:
         return []
     given = rows[rows["split"].notna() & rows["label"].notna()]
     if given["split"].nunique() < 2:

@@ -1,20 +1,25 @@
 """A data set of the Hub -> rows: its splits, its classes' names, its licence; what its card must not name."""
 
+import gzip
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
 import pandas as pd
 
-from configs.sources import HubSource
+from configs.sources import FileSource, HubSource
 
 from . import archives, hub
 from .columns import split_names, take_columns
 from .errors import DataError
 from .image_store import ImageStore
 from .intake import Intake
+from .tables import join_tables, read_table
+from .written import as_written, frame_of
 
 TELL_EVERY = 1000
 """Images between two signs of progress."""
@@ -36,7 +41,8 @@ def take_rows(
         columns = source.columns
         names = getattr(features.get(columns.label or ""), "names", None)
         if names is not None:
-            table[columns.label] = table[columns.label].where(table[columns.label] != -1)  # the Hub's "no label"
+            numbers = as_written(table[columns.label], source.repo, "download.columns.label")
+            table[columns.label] = numbers.where(numbers != "-1")  # the Hub's "no label"
             columns = replace(columns, label_names=columns.label_names or tuple(names))
         rows = take_columns(table, columns, f"{source.repo} ({split})", notes=intake.notes)
         if columns.split is None:
@@ -97,17 +103,52 @@ def load_hub(source: HubSource, intake: Intake) -> tuple[Path, dict[str, tuple[d
         record_hub(source, folder, intake)
         check_packed(folder)
         check_card(folder / "README.md")
+        parts: Any = {}
         builder = datasets.load_dataset_builder(str(folder), source.subset, cache_dir=cache)
         words = {"keep_default_na": False, "na_values": [""]} if hasattr(builder.config, "keep_default_na") else {}
-        loaded = datasets.load_dataset(str(folder), source.subset, cache_dir=cache, **words)
+        tables = _read_texts(builder, words, intake)
+        if tables is None:
+            parts = datasets.load_dataset(str(folder), source.subset, cache_dir=cache, **words)
+            tables = {str(split): frame_of(part.with_format("arrow")[:]) for split, part in parts.items()}
     except (ValueError, FileNotFoundError, datasets.exceptions.DatasetsError) as error:
         reason = str(error.__cause__ or error).strip().split("\n")[0][:300]
         raise DataError(f"{source.repo}@{source.revision[:8]}: {reason}") from None
-    classes = datasets.ClassLabel
-    return folder, {
-        str(split): ({name: one for name, one in part.features.items() if isinstance(one, classes)}, part.to_pandas())
-        for split, part in loaded.items()
-    }
+    features = builder.info.features or (next(iter(parts.values())).features if parts else {})
+    classes = {name: one for name, one in features.items() if isinstance(one, datasets.ClassLabel)}
+    return folder, {split: (classes, table) for split, table in tables.items()}
+
+
+def _read_texts(builder: Any, words: dict[str, Any], intake: Intake) -> dict[str, pd.DataFrame] | None:
+    """Tables per split of CSV files and JSON lines, of which `datasets` would guess types by all rows; else None."""
+    from datasets.packaged_modules.csv.csv import CsvConfig
+    from datasets.packaged_modules.json.json import JsonConfig
+
+    config = builder.config
+    if isinstance(config, CsvConfig):
+        options = {**config.pd_read_csv_kwargs, **words, "chunksize": None, "dtype": "str"}
+        read: Any = lambda path: pd.read_csv(path, **options)  # noqa: E731
+    elif isinstance(config, JsonConfig) and config.field is None:
+        read = partial(_read_lines, FileSource(kind="file", path="", format="jsonl", encoding=config.encoding), intake)
+    else:
+        return None
+    try:
+        return {
+            str(split): join_tables({PurePosixPath(path).name: read(path) for path in paths})
+            for split, paths in config.data_files.items()
+        }
+    except DataError:
+        if isinstance(config, CsvConfig):
+            raise
+        return None  # JSON of another form
+
+
+def _read_lines(how: FileSource, intake: Intake, path: str) -> pd.DataFrame:
+    if not path.endswith(".gz"):
+        return read_table(Path(path), how)
+    plain = intake.scratch / "unpacked.jsonl"
+    with gzip.open(path, "rb") as packed, plain.open("wb") as whole:
+        shutil.copyfileobj(packed, whole)
+    return read_table(plain, how)
 
 
 def record_hub(source: HubSource, folder: Path, intake: Intake) -> None:

@@ -114,7 +114,8 @@ def _bytes(value: Any, folder: Path | None, where: str, column: str) -> bytes | 
         raise DataError(f"{where}: {column!r} names {name!r} without its bytes; keep the bytes in the table, or "
                         "make it a column of paths")  # fmt: skip
     if name is None:
-        raise DataError(f"{where}: {column!r} holds {type(value).__name__}, not the bytes or the path of an image")
+        kind = "a list" if isinstance(value, list) else type(value).__name__
+        raise DataError(f"{where}: {column!r} holds {kind}, not the bytes or the path of an image")
     if folder is None:
         raise DataError(f"{where}: {column!r} names {name!r}; a table from the net names no files of this machine: "
                         "keep the images in it as bytes, or fetch table and images and use kind file")  # fmt: skip

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from .files import DataError, text_encoding
+from .written import Number
 
 FORMS = "write one object per line, or one array of objects"
 TURNS = ("messages", "conversations", "conversation", "dialogue", "dialog", "turns")
@@ -86,7 +87,7 @@ def _read_lines(handle: IO[str], path: Path) -> list[dict[str, Any]]:
 def _parsed(text: str, where: str, *, one_line: bool) -> Any:
     """The value of a JSON text. Raises DataError."""
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_float=Number, parse_constant=Number)
         if "\\ud" in text.lower():
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:

@@ -18,6 +18,7 @@ from .files import DataError
 from .near import Ints, blocks_of
 from .ngrams import count_pieces, count_words
 from .optional import package
+from .rows import classes
 
 CHARACTERS = 5_000
 """Characters of a text that are read."""
@@ -38,7 +39,8 @@ Count = Callable[[pd.Series, int], Any]
 def label_errors(rows: pd.DataFrame, step: steps.LabelErrors) -> Drops:
     """Rows whose label is probably wrong, the worst first. Raises DataError where a label has too few rows."""
     filters, rank = (package(f"cleanlab.{name}", step.kind) for name in ("filter", "rank"))
-    known = rows[(rows["text"].fillna("").str.strip() != "") & rows["label"].notna()]
+    labelled = rows.assign(label=classes(rows))
+    known = labelled[(rows["text"].fillna("").str.strip() != "") & labelled["label"].notna()]
     codes, names = pd.factorize(known["label"], sort=True)
     _require_rows(known["label"].value_counts(), step)
     chances = _out_of_sample(known["text"], codes, step)

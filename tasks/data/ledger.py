@@ -102,6 +102,7 @@ def require_ended(ledger: pd.DataFrame, raw: int) -> None:
 
 
 def parts_by_label(ledger: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
-    """Rows per label (index; of raw rows, by id) and state (columns train, validation, test, dropped)."""
-    named = ledger["id"].map(labels).fillna("(no label)")
-    return pd.crosstab(named, ledger["state"]).reindex(columns=[*PARTS, DROPPED], fill_value=0)
+    """Rows per label (index, null for rows without one; of raw rows, by id) and state (columns train, validation,
+    test, dropped)."""
+    counts = ledger.groupby([ledger["id"].map(labels), "state"], dropna=False).size().unstack(fill_value=0)
+    return counts.reindex(columns=[*PARTS, DROPPED], fill_value=0)

@@ -21,6 +21,7 @@ from .ledger import PARTS
 from .part_names import part_named
 from .rows import with_ids
 from .splitting import split_rows
+from .written import as_written, exact
 
 TEXT_NAMES = ("text", "sentence", "review", "content", "body", "message", "comment", "tweet", "document", "utterance",
               "question", "description", "abstract", "headline", "title", "v2")  # fmt: skip
@@ -160,7 +161,7 @@ def _columns(table: pd.DataFrame) -> list[_Column]:
     for name in [name for name in table.columns if isinstance(name, str) and list(table.columns).count(name) == 1]:
         values = sample[name].dropna()
         if values.map(lambda value: isinstance(value, (str, int, float, bool, np.generic))).all() and len(values):
-            words = values.astype("str").str.strip()
+            words = as_written(values, "", name).str.strip()
             plain = words.str.fullmatch(WORDLESS).mean() < 0.5
             size = float(words.str.len().mean())
             found.append(_Column(name, len(values) / len(sample), len(values), int(words.nunique()), size, plain))
@@ -169,7 +170,7 @@ def _columns(table: pd.DataFrame) -> list[_Column]:
 
 def _names_parts(column: pd.Series) -> bool:
     """Whether every value names a part, training and test among them."""
-    parts = {part_named(value) for value in column.astype("str").fillna("").unique()}
+    parts = {part_named(str(value)) for value in {*exact(column)}}
     return {"train", "test"} <= parts <= set(PARTS)
 
 

@@ -22,6 +22,8 @@ def best_first(rows: pd.DataFrame) -> pd.DataFrame:
 def contradictions(rows: pd.DataFrame, step: steps.Contradictions) -> Drops:
     """The same text under different labels (or targets). Raises DataError where the step says `fail`."""
     what, told = content(rows), aim(rows)
+    if told is None:
+        return drop_where(pd.Series(False, index=rows.index), "")
     shared = rows.groupby(what)[told].transform("nunique") > 1
     if step.action == "fail" and shared.any():
         first = rows[shared].iloc[0]
@@ -30,7 +32,7 @@ def contradictions(rows: pd.DataFrame, step: steps.Contradictions) -> Drops:
             f"{int(shared.sum())} rows share a {what} with a row of another {told}, such as {first['id']} "
             f"({str(first[what])[:80]!r}: {', '.join(map(str, others))}); correct them or set `action`"
         )
-    other = _contradicting(rows[shared]).reindex(rows.index)
+    other = _contradicting(rows[shared], told).reindex(rows.index)
     if step.action == "majority":
         votes = rows.groupby([what, told])["id"].transform("size")
         most = votes.groupby(rows[what]).transform("max")
@@ -39,9 +41,9 @@ def contradictions(rows: pd.DataFrame, step: steps.Contradictions) -> Drops:
     return drop_where(shared, f"contradictory {told}", other)
 
 
-def _contradicting(rows: pd.DataFrame) -> pd.Series:
+def _contradicting(rows: pd.DataFrame, told: str) -> pd.Series:
     """Per row the first row of the same content and another label."""
-    what, told = content(rows), aim(rows)
+    what = content(rows)
     first = rows.groupby(what)[["id", told]].transform("first")
     differs = rows[told] != first[told]
     second = rows["id"].where(differs).groupby(rows[what]).transform("first")
@@ -51,7 +53,7 @@ def _contradicting(rows: pd.DataFrame) -> pd.Series:
 def duplicates(rows: pd.DataFrame, step: steps.Duplicates) -> Drops:
     """All but one of equal rows."""
     ordered = best_first(rows)
-    same = [content(rows), aim(rows)]
+    same = [name for name in (content(rows), aim(rows)) if name is not None]
     kept = ordered.groupby(same, dropna=False)["id"].transform("first")
     return drop_where(ordered.duplicated(same).reindex(rows.index), "duplicate", kept.reindex(rows.index))
 

@@ -22,8 +22,8 @@ CORE = {
 """Columns that Temper knows, in order. A row has a `text`, `messages` (a dialogue, as JSON) or an `image` (sha256 of
 its bytes, which lie in images.parquet); `target`, `file`, `group` and `time` are there where the source has them;
 columns that a recipe keeps follow."""
-UNLABELLED = "all"
-"""The label of every row of a source without classes: one class, so that shares by class are shares of all rows."""
+UNLABELLED = "all rows"
+"""What tables call the one class of rows without classes; such rows have no column `label`."""
 
 
 def content(rows: pd.DataFrame) -> str:
@@ -31,14 +31,14 @@ def content(rows: pd.DataFrame) -> str:
     return next(name for name in ("image", "messages", "text") if name in rows)
 
 
-def aim(rows: pd.DataFrame) -> str:
-    """The column that holds what is to be foretold of a row."""
-    return "target" if "target" in rows else "label"
+def aim(rows: pd.DataFrame) -> str | None:
+    """The column that holds what is to be predicted of a row; None where that is part of its content."""
+    return next((name for name in ("target", "label") if name in rows), None)
 
 
-def unlabelled(rows: pd.DataFrame) -> bool:
-    """Whether the rows have no classes."""
-    return bool((rows["label"] == UNLABELLED).all())
+def classes(rows: pd.DataFrame) -> pd.Series:
+    """The label of each row; of rows without classes one and the same, so that shares by class are shares of all."""
+    return rows["label"] if "label" in rows else pd.Series(UNLABELLED, index=rows.index, dtype="str", name="label")
 
 
 def with_ids(rows: pd.DataFrame) -> pd.DataFrame:
@@ -47,17 +47,23 @@ def with_ids(rows: pd.DataFrame) -> pd.DataFrame:
     The id is the first 16 hex digits of the sha256 of content and label (or target), a dash, and the number of the
     occurrence of those, from 0: it stays when other rows are added behind.
     """
-    columns = [content(rows), aim(rows)]
-    marked = rows[columns].notna().to_numpy()
-    digests = [
-        hashlib.sha256(f"{t if a else ''}\x1f{label if b else ''}\x1f{a}{b}".encode()).hexdigest()[:16]
-        for t, label, (a, b) in zip(rows[columns[0]], rows[columns[1]], marked, strict=True)
-    ]
+    what, told = content(rows), aim(rows)
+    contents = rows[what].where(rows[what].notna(), None).tolist()
+    truths = ["all"] * len(rows) if told is None else rows[told].where(rows[told].notna(), None).tolist()
+    digests = [_digest(content, truth) for content, truth in zip(contents, truths, strict=True)]
     hashes = pd.Series(digests, index=rows.index, dtype="str")
     count = hashes.groupby(hashes).cumcount().astype("str")
     named = rows.assign(id=hashes + "-" + count)
     known = [name for name in CORE if name in named.columns]
     return named[known + [name for name in named.columns if name not in CORE]]
+
+
+def _digest(content: str | None, truth: str | None) -> str:
+    """Of content and truth; where a text has the separator in it, lengths keep two rows from sharing a digest."""
+    text = f"{content or ''}\x1f{truth or ''}\x1f{content is not None}{truth is not None}"
+    if text.count("\x1f") > 2:
+        text = f"{len(content or '')}\x1f{text}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def write_rows(rows: pd.DataFrame, path: Path) -> None:

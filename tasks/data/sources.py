@@ -44,8 +44,7 @@ from .image_sets import read_digits, read_image_set
 from .image_tables import image_folders, refuse_names, store_images
 from .intake import Intake, recipe_name
 from .messages import dump_messages
-from .rows import UNLABELLED
-from .tables import BINARY, ENDINGS, UNTYPED, check_read, format_of, join_tables, read_table
+from .tables import BINARY, ENDINGS, check_read, format_of, join_tables, read_table
 
 
 def load_rows(source: Source, scratch: Path) -> pd.DataFrame:
@@ -109,23 +108,21 @@ def read_files(source: FileSource, intake: Intake) -> pd.DataFrame:
 
 def read_tables(files: dict[str, Path], source: FileSource | UrlSource, intake: Intake) -> pd.DataFrame:
     """Files by name (which tells the format) -> rows."""
-    tables, typed = open_tables(files, source, intake)
+    tables = open_tables(files, source, intake)
     where = next(iter(tables)) if len(tables) == 1 else f"{len(tables)} files ({next(iter(tables))} …)"
     if source.columns.image is not None:
         store_images(tables, source.columns.image, image_folders(tables, source), intake)
     joined = join_tables(tables)
     refuse_names(joined, source, where, intake)
-    rows = take_columns(joined, source.columns, where, notes=intake.notes, typed=typed)
+    rows = take_columns(joined, source.columns, where, notes=intake.notes)
     if source.split_files:
         parts = [part for name, table in tables.items() for part in [part_of(name)] * len(table)]
         rows["split"] = pd.Series(parts, index=rows.index, dtype="str")
     return rows
 
 
-def open_tables(
-    files: dict[str, Path], source: FileSource | UrlSource, intake: Intake
-) -> tuple[dict[str, pd.DataFrame], bool]:
-    """Files by name -> tables by name, and whether their values have types; archives are unpacked into scratch."""
+def open_tables(files: dict[str, Path], source: FileSource | UrlSource, intake: Intake) -> dict[str, pd.DataFrame]:
+    """Files by name -> tables by name; archives are unpacked into scratch."""
     unpacked = intake.scratch / "unpacked"
     shutil.rmtree(unpacked, ignore_errors=True)  # of a killed run
     flat: dict[str, Path] = {}
@@ -139,7 +136,7 @@ def open_tables(
                 flat[name] = path
         formats = {format_of(name, source) for name in flat}
         check_read(source, formats)
-        return {name: _read(path, name, source, intake) for name, path in flat.items()}, formats.isdisjoint(UNTYPED)
+        return {name: _read(path, name, source, intake) for name, path in flat.items()}
     finally:
         shutil.rmtree(unpacked, ignore_errors=True)
 
@@ -221,10 +218,10 @@ def read_hotel_dialogues(source: CrosswozSource, intake: Intake) -> pd.DataFrame
             runs, fate = convert(read_crosswoz(path), hotels)
             fates += fate
             told = [(dump_messages(run.messages), run.dialogue_id) for run in runs]
-            parts.append(pd.DataFrame(told, columns=["messages", "group"]).assign(label=UNLABELLED, split=split))
+            parts.append(pd.DataFrame(told, columns=["messages", "group"]).assign(split=split))
     intake.where = "CrossWOZ: " + ", ".join(recipe_name(Path(name)) for name in (str(source.train), str(source.test)))
     intake.note("messages: " + ", ".join(f"{fate} {count:,}" for fate, count in fates.most_common()))
-    return pd.concat(parts, ignore_index=True).astype(dict.fromkeys(("messages", "group", "label", "split"), "str"))
+    return pd.concat(parts, ignore_index=True).astype(dict.fromkeys(("messages", "group", "split"), "str"))
 
 
 def read_class_files(source: ClassFilesSource, intake: Intake) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from configs.splitting import GivenSplit, HashSplit, Split, TimeSplit
 from .files import DataError
 from .label_variants import shown_label
 from .ledger import PARTS
-from .rows import content
+from .rows import classes, content
 
 SHOWN = 5
 """Labels of a part that a message names."""
@@ -136,8 +136,9 @@ def _hashed(rows: pd.DataFrame, section: HashSplit) -> pd.Series:
 def _exact(rows: pd.DataFrame, section: HashSplit) -> pd.Series:
     """Exact shares per label: rows take their rank by hash within the label, equal texts side by side."""
     place = pd.Series(positions(rows[content(rows)], section.seed), index=rows.index)
-    rank = place.groupby(rows["label"]).rank(method="min") - 0.5
-    size = place.groupby(rows["label"]).transform("size")
+    labels = classes(rows)
+    rank = place.groupby(labels).rank(method="min") - 0.5
+    size = place.groupby(labels).transform("size")
     return _cut(rows, (rank / size).to_numpy(), section)
 
 

@@ -10,6 +10,7 @@ from .dialects import with_mend
 from .files import DataError, check_encoding, check_file
 from .json_rows import read_json
 from .pattern_lines import read_lines
+from .written import frame_of, frame_of_rows, join_frames
 
 ENDINGS = {
     ".csv": "csv",
@@ -21,8 +22,6 @@ ENDINGS = {
     ".arrow": "arrow",
     ".feather": "arrow",
 }
-UNTYPED = ("csv", "tsv", "lines")
-"""Formats in which every value is a word."""
 BINARY = {"parquet", "arrow"}
 """Formats that have no character encoding."""
 
@@ -62,7 +61,7 @@ def _read_text(path: Path, kind: str, how: Reading, notes: list[str]) -> pd.Data
     if kind == "lines":
         return read_lines(path, how.encoding, how.pattern)
     if kind == "jsonl":
-        return pd.DataFrame(read_json(path, how.encoding, notes))
+        return frame_of_rows(read_json(path, how.encoding, notes))
     try:
         return read_delimited(path, kind, how, notes)
     except DataError as error:
@@ -103,7 +102,7 @@ def join_tables(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
             said = [f"{word} {columns}" for word, columns in (("lacks", lacking), ("has also", more)) if columns]
             differ = " and ".join(said) or f"has {here}"
             raise DataError(f"{name} {differ}, unlike {first}; files that are read together have the same columns")
-    return pd.concat(tables.values(), ignore_index=True) if rest else tables[first]
+    return join_frames(tables.values()) if rest else tables[first]
 
 
 def _read_arrow(path: Path, kind: str) -> pd.DataFrame:
@@ -113,7 +112,7 @@ def _read_arrow(path: Path, kind: str) -> pd.DataFrame:
 
     try:
         table = pq.read_table(path) if kind == "parquet" else _arrow_table(path, feather)
-        frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)  # else a frame's index is no column
+        frame = frame_of(table)
     except (pa.ArrowException, OSError) as error:
         name = "a Parquet" if kind == "parquet" else "an Arrow"
         raise DataError(f"{path}: not {name} file ({str(error).splitlines()[0]})") from None

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from ..data.lettering import ELLIPSIS, columns, lettering, shorten, spell
-from .metrics import Floats, Ids
+from .metrics import Confusion, Floats, Ids
 
 DPI = 90
 WIDEST = 18
@@ -61,15 +61,14 @@ def named(label: str) -> str:
     return shorten(spell(label), WIDEST)
 
 
-def draw_confusion(counts: Ids, labels: Sequence[str], path: Path) -> None:
+def draw_confusion(counts: Confusion, labels: Sequence[str], path: Path) -> None:
     """Rows are true classes, columns predicted ones; colours are shares of the row, numbers are rows of data."""
     classes, title = list(range(len(labels))), ""
     if len(labels) > MOST_CLASSES:
-        wrong = counts.sum(0) + counts.sum(1) - 2 * np.diag(counts)
-        classes = sorted(np.argsort(-wrong, kind="stable")[:MOST_CLASSES].tolist())
+        classes = counts.worst(MOST_CLASSES)
         title = f"the {MOST_CLASSES} of {len(labels):,} classes with the most mistakes"
-    shown = counts[np.ix_(classes, classes)]
-    shares = shown / np.maximum(counts.sum(1)[classes], 1)[:, None]
+    shown = counts.table(classes)
+    shares = shown / np.maximum(counts.sums()[1][classes], 1)[:, None]
     side = 0.5 if len(shown) <= COUNTED else 0.16
     with lettering(labels):
         names = [named(labels[one]) for one in classes]

@@ -20,11 +20,15 @@ from ..data.predictions import Predictions
 from . import metrics
 from .domains import Domain, Part
 from .judged import chosen_baselines
-from .pictures import Answer, draw_answers, draw_calibration, draw_confusion, draw_grid
+from .pictures import MOST_CLASSES, Answer, draw_answers, draw_calibration, draw_confusion, draw_grid
 from .scoring import as_seen, baseline, load_predictor, odd_inputs
 
+FEWEST_CLASSES = 3
+"""Classes from which on the report lists the worst of them."""
 SAMPLES = 16
 """Rows whose answers the registered model must repeat."""
+VALUES = 2**26
+"""Probabilities in one chunk of a table."""
 LOOKED_AT = 6
 """Rows drawn at random to be looked at."""
 
@@ -63,16 +67,17 @@ def measure(truth: metrics.Ids, answers: Predictions, labels: tuple[str, ...], s
     """Metrics with bootstrap intervals, from class ids [rows] and probabilities [rows, classes]."""
     classes, found = len(labels), answers.probabilities.argmax(1)
     counts = metrics.confusion(truth, found, classes)
+    sums = counts.sums()
     options: dict[str, Any] = {"resamples": section.bootstrap, "confidence": section.confidence, "seed": section.seed}
     scores = {
-        "accuracy": metrics.accuracy(counts),
-        "macro_f1": metrics.macro_f1(counts),
+        "accuracy": metrics.accuracy(*sums),
+        "macro_f1": metrics.macro_f1(*sums),
         "log_loss": metrics.log_loss(truth, answers.probabilities),
         "calibration_error": metrics.calibration(truth, answers.probabilities)[0],
     }
     intervals = {
-        "accuracy": metrics.bootstrap(truth, found, classes, metric=metrics.accuracy, **options),
-        "macro_f1": metrics.bootstrap(truth, found, classes, metric=metrics.macro_f1, **options),
+        "accuracy": metrics.bootstrap(counts, metrics.accuracy, **options),
+        "macro_f1": metrics.bootstrap(counts, metrics.macro_f1, **options),
     }
     return {
         "rows": len(truth),
@@ -81,9 +86,16 @@ def measure(truth: metrics.Ids, answers: Predictions, labels: tuple[str, ...], s
         "shown": ["accuracy", "macro_f1"],
         "greedy_token_is_a_label": float(answers.on_label.mean()),
         "confidence": section.confidence,
-        "confusion": counts.tolist(),
+        **_cells(counts),
         "labels": list(labels),
     }
+
+
+def _cells(counts: metrics.Confusion) -> dict[str, Any]:
+    """The confusion as a matrix; of many classes the cells that have rows: [true, predicted, rows]."""
+    if counts.classes <= MOST_CLASSES:
+        return {"confusion": counts.table().tolist()}
+    return {"confusion_cells": np.stack([counts.true, counts.predicted, counts.rows], axis=1).tolist()}
 
 
 def compare(
@@ -93,8 +105,8 @@ def compare(
     found: dict[str, dict[str, float]] = {}
     for name in chosen_baselines(scored.domain.kind, section):
         answers = baseline(scored.domain, name, train, parts, scored.rows)
-        counts = metrics.confusion(scored.truth, answers, len(scored.domain.labels))
-        found[name] = {"accuracy": metrics.accuracy(counts), "macro_f1": metrics.macro_f1(counts)}
+        sums = metrics.confusion(scored.truth, answers, len(scored.domain.labels)).sums()
+        found[name] = {"accuracy": metrics.accuracy(*sums), "macro_f1": metrics.macro_f1(*sums)}
     return found
 
 
@@ -106,7 +118,7 @@ def save(scored: Scored, section: Evaluate, data: Path, records: Path) -> None:
         "id": rows["id"].tolist(),
         "label": rows["label"].tolist(),
         "predicted": [labels[i] for i in scored.found],
-        "probabilities": probabilities.tolist(),
+        "probabilities": _lists(probabilities),
     }
     pq.write_table(pa.table(columns), data / "predictions.parquet", compression="zstd")
     content = [_plain(one) for one in scored.contents[:SAMPLES]]
@@ -123,6 +135,19 @@ def save(scored: Scored, section: Evaluate, data: Path, records: Path) -> None:
     wrong = worst_mistakes(scored, section.worst)
     if len(wrong) and scored.domain.content == "image":
         draw_grid(_answers(scored, wrong), labels, records / "mistakes.png")
+
+
+def _lists(probabilities: metrics.Floats) -> pa.ChunkedArray:
+    """Rows of probabilities as Arrow's lists, without a Python number for each."""
+    classes = probabilities.shape[1]
+    size = max(1, VALUES // classes)
+    return pa.chunked_array(
+        [
+            pa.ListArray.from_arrays(np.arange(len(block) + 1, dtype=np.int32) * classes, pa.array(block.ravel()))
+            for block in (probabilities[start : start + size] for start in range(0, len(probabilities), size))
+        ],
+        type=pa.list_(pa.float64()),
+    )
 
 
 def _answers(scored: Scored, chosen: metrics.Ids) -> list[Answer]:
@@ -165,10 +190,30 @@ def describe(scored: Scored, worst: int) -> str:
         lines.append(f"- the likeliest token is a label word in {facts['greedy_token_is_a_label']:.1%} of rows")
     if better := not_better(facts):
         lines.append(f"- **not better than the baseline {' and '.join(better)}**")
+    lines += _worst_classes(scored, worst)
     mistakes = _mistakes(scored, worst)
     if mistakes:
         lines += ["", "Most confident mistakes:", "", "| row | true | predicted | p | row |", "|---|---|---|---:|---|"]
     return "\n".join(lines + mistakes)
+
+
+def _worst_classes(scored: Scored, count: int) -> list[str]:
+    """The classes with the lowest F1 of those that have test rows, most rows first among equals."""
+    labels = scored.domain.labels
+    right, true, predicted = metrics.confusion(scored.truth, scored.found, len(labels)).sums()
+    f1 = metrics.class_f1(right, true, predicted)
+    there = np.flatnonzero(true)
+    order = there[np.lexsort((there, -true[there], f1[there]))][:count]
+    if not len(order) or len(labels) < FEWEST_CLASSES:
+        return []
+    lines = ["", f"Classes with the lowest F1, {len(order)} of the {len(there):,} that have test rows:", ""]
+    lines += ["| class | F1 | rows | right | predicted |", "|---|---:|---:|---:|---:|"]
+    return lines + [f"| {_cell(labels[i])} | {f1[i]:.4f} | {true[i]:,} | {right[i]:,} | {predicted[i]:,} |"
+                    for i in order]  # fmt: skip
+
+
+def _cell(label: str) -> str:
+    return " ".join(label[:80].replace("|", " ").split())
 
 
 def _mistakes(scored: Scored, count: int) -> list[str]:

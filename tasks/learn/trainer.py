@@ -131,8 +131,8 @@ class CertifiedTrainer(Trainer):
 
     def _metrics(self, total: float, truth: Ids, found: Ids, classes: int) -> dict[str, float]:
         if self.truth == "classes":
-            counts = confusion(truth, found, classes)
-            return {"loss": total / counts.sum(), "accuracy": accuracy(counts), "macro_f1": macro_f1(counts)}
+            sums = confusion(truth, found, classes).sums()
+            return {"loss": total / len(truth), "accuracy": accuracy(*sums), "macro_f1": macro_f1(*sums)}
         hits = {"accuracy": float((truth == found).mean())} if self.truth == "tokens" else {}
         return {"loss": total / len(truth), **hits}
 

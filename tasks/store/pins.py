@@ -161,7 +161,7 @@ def _listed(value: sources.FileSource, paths: list[Path], table: dict[str, Any])
     from ..data.sources import open_tables
 
     with TemporaryDirectory() as scratch:
-        tables, _ = open_tables({str(path): path for path in paths}, value, Intake(Path(scratch)))
+        tables = open_tables({str(path): path for path in paths}, value, Intake(Path(scratch)))
     files = sorted(listed_images(tables, str(value.columns.image), image_folders(tables, value)))
     return digest_tree(Path(f"{paths[0]}: {value.columns.image}"), files, table)
 

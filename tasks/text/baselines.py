@@ -1,5 +1,7 @@
 """What a model is held against: the commonest label, TF-IDF with a regression, the most similar text."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -8,6 +10,8 @@ UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u
 WORD = rf"(?u)[{UNSPACED}]|[^\W{UNSPACED}]+"
 """A word; in a script without spaces a letter, so that pairs of words are pairs of letters there."""
 Labels = npt.NDArray[np.int64]
+MANY, WEIGHTS = 100, 4_000_000
+"""Of more classes than MANY the logistic regression has at most so many weights: 32 MB a copy."""
 BLOCK = 256
 """Texts that are compared with all known ones at a time."""
 
@@ -37,7 +41,9 @@ def nearest(known: list[str], asked: list[str]) -> Labels:
 def tfidf(train_texts: list[str], train_labels: Labels, test_texts: list[str]) -> Labels:
     """Word and word-pair TF-IDF with L2-regularised logistic regression, scikit-learn's defaults otherwise.
 
-    Everything is fitted on training rows. Texts without any word at all get the commonest label.
+    Everything is fitted on training rows. Texts without any word at all get the commonest label. Where a
+    regression of MANY classes would have more than WEIGHTS weights, of which its solver keeps a few dozen copies, the
+    label is that of the class whose mean vector is most like the text (cosine; Rocchio 1971).
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
@@ -47,8 +53,24 @@ def tfidf(train_texts: list[str], train_labels: Labels, test_texts: list[str]) -
         features = vectorizer.fit_transform(train_texts)
     except ValueError:  # an empty vocabulary: no word in any training text
         return majority(train_labels, len(test_texts))
+    if (classes := len(np.unique(train_labels))) > MANY and classes * features.shape[1] > WEIGHTS:
+        return _nearest_class(features, train_labels, vectorizer.transform(test_texts))
     model = LogisticRegression(max_iter=1000).fit(features, train_labels)
     return np.asarray(model.predict(vectorizer.transform(test_texts)), np.int64)
+
+
+def _nearest_class(features: Any, labels: Labels, asked: Any) -> Labels:
+    """Per row of `asked` the class whose mean row of `features` (both sparse) is most like it by the cosine; the
+    commonest class for a row without any feature."""
+    from scipy.sparse import csr_matrix
+    from sklearn.preprocessing import normalize
+
+    classes, places = np.unique(labels, return_inverse=True)
+    members = csr_matrix((np.ones(len(labels)), (places, np.arange(len(labels)))), (len(classes), len(labels)))
+    means = normalize(members @ features).T.tocsr()
+    found = [(asked[start : start + BLOCK] @ means).toarray() for start in range(0, asked.shape[0], BLOCK)]
+    best = [np.where(like.any(1), classes[like.argmax(1)], np.bincount(labels).argmax()) for like in found]
+    return np.concatenate([np.zeros(0, np.int64), *best])
 
 
 def tfidf_ridge(

@@ -57,7 +57,7 @@ def judge(
     """
     known = champion(client, version.name)
     if known is None:
-        return decide(facts["scores"], section, None), None
+        return decide(facts["scores"], section, None, facts.get("baselines")), None
     held = Evidence(str(known.version))
     if str(known.version) == str(version.version):  # a registration that was cut off behind its move of the alias
         return Verdict("promoted", "it is the champion already"), held

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from configs.schema import Register
-from configs.scores import sign
+from configs.scores import SHARES, sign
 
 if TYPE_CHECKING:  # scipy is not loaded to look a version up
     from ..learn.challenge import Contest, Slice
@@ -73,13 +73,16 @@ def refuse(scores: Mapping[str, float], section: Register) -> Verdict | None:
     return None
 
 
-def decide(scores: Mapping[str, float], section: Register, evidence: Evidence | None) -> Verdict:
-    """The verdict on a challenger; `evidence` is None where the model has no champion yet."""
+def decide(
+    scores: Mapping[str, float], section: Register, evidence: Evidence | None,
+    baselines: Mapping[str, Mapping[str, float]] | None = None,
+) -> Verdict:  # fmt: skip
+    """The verdict on a challenger; `evidence` is None where the model has no champion yet; baselines: their scores."""
     refused = refuse(scores, section)
     if refused is not None:
         return refused
     if evidence is None:
-        return Verdict("promoted", f"the first champion, {section.metric} {scores[section.metric]:.4f}")
+        return Verdict("promoted", _first(section, scores[section.metric], baselines or {}))
     if evidence.obstacle is not None or evidence.contest is None:
         why = evidence.obstacle or "nothing is known of the champion"
         return Verdict("undecided", f"not comparable with version {evidence.champion}: {why}")
@@ -97,6 +100,18 @@ def decide(scores: Mapping[str, float], section: Register, evidence: Evidence | 
         by = f" by more than {section.tolerance:g}" if fought.finding == "not worse" else ""
         return Verdict("promoted", f"{fought.finding}{by}: {told}")
     return Verdict("undecided", f"the rule better has no answer in {fought.finding!r}: {told}")
+
+
+def _first(section: Register, score: float, baselines: Mapping[str, Mapping[str, float]]) -> str:
+    """What a first champion is: its score, and plainly where that is nothing or what a baseline has too."""
+    metric = section.metric
+    beaten = [f"{name} ({values[metric]:.4f})" for name, values in baselines.items()
+              if metric in values and sign(metric) * values[metric] >= sign(metric) * score]  # fmt: skip
+    faults = ["it predicts nothing right"] if metric in SHARES and score <= 0 else []
+    faults += [f"it is not better than the baseline {' and '.join(beaten)}"] if beaten else []
+    verb = "change" if metric in section.thresholds else "set"
+    mend = f"; {verb} register.thresholds.{metric} to refuse such a model" if faults else ""
+    return f"the first champion, {metric} {score:.4f}{': ' if faults else ''}{', and '.join(faults)}{mend}"
 
 
 def _told(metric: str, evidence: Evidence) -> str:

@@ -102,7 +102,7 @@ def label_files(rows: pd.DataFrame, source: ImagesSource, where: str, intake: In
         rows = _in_classes(rows, where, intake)
     files = rows["file"]
     if source.pattern is None:
-        parts = pd.DataFrame({"label": files.str.extract(r"([^/]+)/[^/]+$", expand=False)})
+        parts = pd.DataFrame({"label": files.str.extract(r"(?s)^(?:.*/)?([^/]+)/[^/]+$", expand=False)})
     else:
         parts = files.str.extract(re.compile(source.pattern))
         parts = parts[list(re.compile(source.pattern).groupindex)]

@@ -6,7 +6,7 @@ from typing import Any
 
 from .errors import DataError
 
-NUMBER = r"[$€£¥￥]?\s*(\d+(?:\.\d+)?)\s*(?:元|分|块|yuan|rmb|cny|eur|euros?|usd|dollars?|stars?|[$€£])?"
+NUMBER = r"(?:[$€£¥￥]\s*)?(\d+(?:\.\d+)?)(?:\s*(?:元|分|块|yuan|rmb|cny|eur|euros?|usd|dollars?|stars?|[$€£]))?"
 BETWEEN = re.compile(rf"(?:between\s+|from\s+)?{NUMBER}\s*(?:-|–|—|~|～|至|到|to|and)\s*{NUMBER}")
 AT_LEAST = re.compile(
     rf"(?:(?:at least|from|over|above|>=?|≥)\s*{NUMBER}|{NUMBER}\s*(?:\+|以上|and above|and up|or more))"

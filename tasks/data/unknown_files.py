@@ -17,7 +17,10 @@ from .tables import ENDINGS, format_of, read_table
 HEAD = 65_536
 """Bytes or characters by which a format is recognised."""
 LINES = 20
-LABELLED = (r"__label__(?P<label>\S+)\s(?P<text>.+)", r"(?P<label>\S+)\s(?P<text>.+)")
+LABELLED = (
+    re.compile(r"__label__(?P<label>\S+)\s(?P<text>.+)"),
+    re.compile(r"(?P<label>\S+)\s(?P<text>.+)"),
+)
 """A label, a space and a text: as fastText writes it, and as many research sets do."""
 FEWEST = 10
 """Lines from which labels at their beginning can be told from words."""
@@ -82,10 +85,10 @@ def _pattern_of(path: Path, encoding: str) -> str | None:
     """A pattern that splits every line into one of few labels and a text."""
     lines = [line for line in _head(path, encoding) if line.strip()]
     for pattern in LABELLED:
-        fits = [re.fullmatch(pattern, line) for line in lines]
+        fits = [pattern.fullmatch(line) for line in lines]
         labels = {fit["label"] for fit in fits if fit}
         if all(fits) and len(lines) >= FEWEST and 2 <= len(labels) <= len(lines) / 5:
-            return pattern
+            return pattern.pattern
     return None
 
 

@@ -13,7 +13,7 @@ from .encoding import Encoding
 from .segments import IGNORE_INDEX, Encoded
 
 Floats = npt.NDArray[np.float64]
-NUMBER = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
+NUMBER = re.compile(r"\s*[+-]?([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def slow(listed: list[tuple[str, str, int, str]], file: Path, length: int) -> li
     return found
 
 
-@pytest.mark.faults
+@pytest.mark.long
 def test_every_pattern_is_known() -> None:
     """Found by the source itself; one that cannot be told without running it is listed above."""
     uses = found_uses()

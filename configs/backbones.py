@@ -7,10 +7,33 @@ from pydantic.dataclasses import dataclass
 
 from . import timm_weights, weights
 from .fields import STRICT, refuse_unread
+from .secrets import Sha256
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class Torchvision:
+class Weighted:
+    """Weights of an image net that a recipe names, and what it states of them."""
+
+    file: str | None = None
+    """Weights of yours in place of published ones (safetensors, or a PyTorch file without code); a relative path starts
+    at TEMPER_DATA, `package:NAME/path` in an installed package."""
+    partial: bool = False
+    """Whether tensors other than the last layer's may be absent from `file`, of another shape, or left over in it."""
+    sha256: Sha256 | None = None
+    """Checksum that the file of weights must have; another content is refused before it is read."""
+    licence: str | None = None
+    """The licence as the weights' publisher states it, for the records; it enters no key."""
+
+    def _require_stated(self) -> None:
+        """Raise ValueError where a field says something of weights that are not there."""
+        if self.partial and self.file is None:
+            raise ValueError("partial is read only with `file`")
+        if self.file is None and getattr(self, "weights", "none") == "none":
+            refuse_unread(self, ("sha256", "licence"), "without weights")
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Torchvision(Weighted):
     """Any classification model of torchvision, with new, published or your own weights, and a new last layer."""
 
     kind: Literal["torchvision"]
@@ -19,11 +42,6 @@ class Torchvision:
     """Its name in torchvision: resnet18, resnet50, alexnet, efficientnet_b0, vit_b_16, mobilenet_v3_small, …"""
     weights: str = "none"
     """Published weights by the name in their enum (DEFAULT, IMAGENET1K_V1, …), or none."""
-    file: str | None = None
-    """Weights of yours in place of `weights` (safetensors, or a PyTorch file without code); a relative path starts at
-    TEMPER_DATA."""
-    partial: bool = False
-    """Whether tensors other than the last layer's may be absent from `file`, of another shape, or left over in it."""
     head: Literal["linear", "concat_pool"] = "linear"
     """The new last layer: a linear one, or average and maximum pooling side by side, batch norm, dropout 0.5, 512
     units, ReLU, batch norm, linear."""
@@ -33,7 +51,7 @@ class Torchvision:
         weights.require_known(self.name, self.weights)
         if self.weights != "none" and self.file is not None:
             raise ValueError("weights and file exclude each other")
-        _require_file(self)
+        self._require_stated()
         return self
 
     def require_fit(self, encode: Any) -> None:
@@ -44,21 +62,17 @@ class Torchvision:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class CifarResnet:
+class CifarResnet(Weighted):
     """The residual net for small images of He et al. (2016), section 4.2, with parameter-free shortcuts."""
 
     kind: Literal["cifar_resnet"]
     """This kind of model."""
     depth: Literal[20, 32, 44, 56, 110] = 20
     """Layers: 6 n + 2 with n blocks per stage."""
-    file: str | None = None
-    """Weights to start from; a relative path starts at TEMPER_DATA."""
-    partial: bool = False
-    """Whether tensors other than the last layer's may be absent from `file`, of another shape, or left over in it."""
 
     @model_validator(mode="after")
     def _coherent(self) -> "CifarResnet":
-        _require_file(self)
+        self._require_stated()
         return self
 
     def require_fit(self, encode: Any) -> None:
@@ -67,7 +81,7 @@ class CifarResnet:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class Timm:
+class Timm(Weighted):
     """Any classification model of timm (extra `timm`), with new, published or your own weights, and a new last
     layer."""
 
@@ -80,11 +94,6 @@ class Timm:
     revision: str = "main"
     """Branch, tag or commit of the published weights' repository on the Hub; the commit it stands for is what
     counts."""
-    file: str | None = None
-    """Weights of yours in place of `weights` (safetensors, or a PyTorch file without code); a relative path starts at
-    TEMPER_DATA."""
-    partial: bool = False
-    """Whether tensors other than the last layer's may be absent from `file`, of another shape, or left over in it."""
     head: Literal["linear"] = "linear"
     """The new last layer."""
 
@@ -95,7 +104,7 @@ class Timm:
             raise ValueError("weights and file exclude each other")
         if self.weights == "none":
             refuse_unread(self, ("revision",), "with weights: none")
-        _require_file(self)
+        self._require_stated()
         return self
 
     @property
@@ -108,11 +117,6 @@ class Timm:
         require_colour(encode)
         if self.weights != "none":
             weights.require_fit(timm_weights.published(self.name, self.weights), self.name, encode)
-
-
-def _require_file(model: "Torchvision | CifarResnet | Timm") -> None:
-    if model.partial and model.file is None:
-        raise ValueError("partial is read only with `file`")
 
 
 def require_colour(encode: Any) -> None:

@@ -8,6 +8,7 @@ from pydantic.dataclasses import dataclass
 from .backbones import CifarResnet, Timm, Torchvision, require_colour
 from .fields import STRICT, Positive, Repo, Share, refuse_unread
 from .names import ModelName
+from .pretrained import Pretrained, PretrainedTokenizer
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -21,19 +22,19 @@ class TrainedTokenizer:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class LocalTokenizer:
+class LocalTokenizer(PretrainedTokenizer):
     """Tokenizer files in a folder: tokenizer.json, or vocab.json + merges.txt (GPT-2), or vocab.txt (BERT)."""
 
     kind: Literal["files"]
     """This kind of tokenizer."""
     path: str
-    """The folder; a relative path starts at TEMPER_DATA."""
+    """The folder; a relative path starts at TEMPER_DATA, `package:NAME/path` in an installed package."""
     lowercase: bool = True
     """Whether a vocab.txt is of an uncased model."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class HubTokenizer:
+class HubTokenizer(PretrainedTokenizer):
     """The tokenizer of a model on the Hub."""
 
     kind: Literal["hub"]
@@ -74,17 +75,17 @@ class NewModel:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class LocalModel:
+class LocalModel(Pretrained):
     """Weights (safetensors) and config.json in a folder."""
 
     kind: Literal["files"]
     """This kind of model."""
     path: str
-    """The folder; a relative path starts at TEMPER_DATA."""
+    """The folder; a relative path starts at TEMPER_DATA, `package:NAME/path` in an installed package."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class HubModel:
+class HubModel(Pretrained):
     """A pretrained model of the Hub, at a commit."""
 
     kind: Literal["hub"]

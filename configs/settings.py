@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from .packages import PREFIX, locate
 from .servers import known
 
 HOME = Path(__file__).resolve().parent.parent
@@ -83,8 +84,11 @@ class Settings(BaseSettings):
         return None if address is None else without_password(address).rstrip("/")
 
     def source(self, path: str) -> Path:
-        """A source path of a recipe, absolute."""
-        return (self.data / path).absolute()
+        """A source path of a recipe, absolute; `package:NAME/path` lies in an installed package.
+
+        Raises FileNotFoundError where there is no such package.
+        """
+        return locate(path) if path.startswith(PREFIX) else (self.data / path).absolute()
 
 
 def without_password(address: str) -> str:

@@ -56,6 +56,7 @@ def overrides(start: str, train: Mapping[str, Any], new: Mapping[str, Any] | Non
         changes += ["train.model.revision=main"] if train["model"].get("revision", "main") != "main" else []
         changes += ["train.model.file=null"] if train["model"].get("file") is not None else []
         changes += ["train.model.partial=false"] if train["model"].get("partial") else []
+        changes += [f"train.model.{name}=null" for name in ("sha256", "licence") if train["model"].get(name)]
     return changes + ([_phase(phases[-1], "all", total)] if phases else [])
 
 

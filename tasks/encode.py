@@ -47,6 +47,7 @@ def encode(out: Output, section: Encode, splits: Artifact) -> None:
 
     from .data.flow_picture import describe_flow, draw_flow
     from .data.ledger import PARTS, read_ledger
+    from .data.pretrained import keep_provenance
     from .data.rows import read_rows
 
     tables = {part: read_rows(splits.file(f"{part}.parquet")) for part in PARTS}
@@ -66,7 +67,8 @@ def encode(out: Output, section: Encode, splits: Artifact) -> None:
         out.say(_require_rest(section, {part: len(table) for part, table in tables.items()}, ids, dropped))
     kept = pd.Series([row for part in PARTS for row in dict.fromkeys(ids[part])], dtype="str")
     ledger = out.rows("encode", read_ledger(splits.file("ledger.parquet")), kept, dropped)
-    out.summary(f"{about}\n\n{describe_flow(ledger)}")
+    start = keep_provenance(getattr(section, "tokenizer", None), out.records)
+    out.summary("\n\n".join(part for part in (about, start, describe_flow(ledger)) if part))
     draw_flow(ledger, out.records / "rows.png")
 
 

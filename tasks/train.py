@@ -37,6 +37,7 @@ def libraries(section: Train) -> tuple[str, ...]:
 )
 def train(out: Output, section: Train, encoded: Artifact) -> None:
     """Train, or resume what a killed run left, and keep the checkpoint with the best validation score."""
+    from .data.pretrained import keep_provenance
     from .learn.curves import draw_curves
     from .learn.domains import open_domain
     from .learn.fit import Voice, fit
@@ -67,7 +68,8 @@ def train(out: Output, section: Train, encoded: Artifact) -> None:
     (out.data / "audit.json").write_text(json.dumps(audits, indent=1), encoding="utf-8")
     later = [audit.start for audit in fitted.audits[1:]]
     draw_curves(fitted.history, fitted.step, out.records / "curves.png", later)
-    notes = [note for note in (getattr(model, "loaded", ""), getattr(model, "adapted", ""), random) if note]
+    start = keep_provenance(section.model, out.records)
+    notes = [note for note in (start, getattr(model, "loaded", ""), getattr(model, "adapted", ""), random) if note]
     out.summary(_describe(domain, fitted, parameters, notes))
 
 

@@ -414,6 +414,11 @@ def test_models_and_tokenizers_are_loaded_without_their_code(hub: Hub, child: Ch
     assert not hub.seen(r"\.(py|bin|pt)")
     assert hub.seen("GET /lfs/") == [f"GET /lfs/{json.loads((tmp_path / 'sha256').read_text())}"]
 
+    stated = BUILD.replace("revision=commit)", f"revision=commit, sha256={'0' * 64!r})")
+    digest = json.loads((tmp_path / "sha256").read_text())
+    with pytest.raises(Failed, match=rf"model\.safetensors has sha256 {digest}, and the recipe states {'0' * 64}"):
+        child.run(stated, repo="t/model", commit=commit, folder=str(tmp_path))
+
     commit = hub.add("model", "t/pickled", {**extra, "config.json": good["config.json"]})
     with pytest.raises(Failed, match=r"DataError: .*no safetensors weights; Temper loads no other format"):
         child.run(BUILD, repo="t/pickled", commit=commit, folder=str(tmp_path))

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +21,7 @@ from configs import weights as known
 from configs.load import RecipeError, load_recipe
 from configs.models import CifarResnet, Torchvision
 from configs.schema import Train
+from tasks.artifact import digest_file
 from tasks.data import fetch
 from tasks.data.files import DataError
 from tasks.data.losses import Criterion
@@ -235,6 +237,10 @@ def test_published_weights_are_fetched_once_and_resumed(
     assert sorted(path.name for path in folder.iterdir()) == [name, f"{name}.lock"]
     model(SMALL)
     assert len(hub.requests) == 2, "kept"
+    right = digest_file(folder / name)
+    model(replace(SMALL, sha256=right))
+    with pytest.raises(DataError, match=rf"{name} has sha256 {right}, and the recipe states {'0' * 64}"):
+        model(replace(SMALL, sha256="0" * 64))
     flip(folder / name, 50_000)
     model(SMALL)
     assert len(hub.requests) == 3, "a damaged copy is fetched anew"

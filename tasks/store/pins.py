@@ -11,6 +11,7 @@ from configs import backbones, encodings, image_sources, models, sources, timm_w
 from configs.literal import literal
 from configs.settings import settings
 
+from ..data.pretrained import require_digests
 from .digests import digest_marked, digest_once, digest_tree
 from .output import environment_secret
 from .pin_table import pin_table
@@ -39,11 +40,11 @@ def _pin(value: Any, table: dict[str, Any], ask: Secret | None) -> tuple[Any, An
     match value:
         case sources.HubSource() | models.HubTokenizer() | models.HubModel():
             commit = _commit(value, table, ask)
-            kept = {name: one for name, one in plain.items() if name not in ("revision", "token")}
-            return replace(value, revision=commit), {**kept, "commit": commit}
+            return replace(value, revision=commit), {**_without(plain, "revision", "token"), "commit": commit}
         case models.LocalTokenizer() | models.LocalModel():
-            plain.pop("path")
-            return value, {**plain, "files": _folder(settings().source(value.path), table)}
+            files = _folder(settings().source(value.path), table, value.gguf)
+            require_digests(files, value.digests, value.path)
+            return value, {**_without(plain, "path", "sha256"), "files": files}
         case models.RegisteredTokenizer() | models.RegisteredModel():
             from ..tracking.models import model_folder
 
@@ -56,16 +57,16 @@ def _pin(value: Any, table: dict[str, Any], ask: Secret | None) -> tuple[Any, An
             section, plain = _pin_fields(value, plain, table, ask)
             return section, {**plain, "template": digest_once(settings().source(value.template), table)}
         case backbones.Torchvision() | backbones.CifarResnet() | backbones.Timm() if value.file is not None:
-            plain.pop("file")
-            return value, {**plain, "sha256": digest_once(settings().source(value.file), table)}
+            digest = digest_once(settings().source(value.file), table)
+            require_digests({value.file: digest}, {value.file: value.sha256 or digest}, value.file)
+            return value, {**_without(plain, "file"), "sha256": digest}
         case backbones.Torchvision() if value.weights != "none":
             best = weights.published(value.name, value.weights)
-            return replace(value, weights=best.enum), {**plain, "weights": [best.enum, best.file]}
+            return replace(value, weights=best.enum), {**_without(plain), "weights": [best.enum, best.file]}
         case backbones.Timm() if value.weights != "none":
             best, commit = timm_weights.published(value.name, value.weights), _commit(value, table, ask)
-            plain.pop("revision", None)
             named = replace(value, weights=best.enum, revision=commit)
-            return named, {**plain, "weights": [best.enum, best.file], "commit": commit}
+            return named, {**_without(plain, "revision"), "weights": [best.enum, best.file], "commit": commit}
     found = _bytes_of(value, plain, table)
     return _pin_fields(value, plain, table, ask) if found is None else (value, found)
 
@@ -133,11 +134,19 @@ def _commit(value: Any, table: dict[str, Any], ask: Secret | None) -> str:
     return str(table["commits"][name]["commit"])
 
 
-def _folder(folder: Path, table: dict[str, Any]) -> dict[str, str]:
+def _without(plain: Any, *names: str) -> dict[str, Any]:
+    """Literal values without these, and without what a recipe says of a licence."""
+    return {name: value for name, value in plain.items() if name not in (*names, "licence")}
+
+
+def _folder(folder: Path, table: dict[str, Any], only: str | None = None) -> dict[str, str]:
+    """Name -> sha256 of the files in a folder, or of `only` one of them."""
     from ..data.files import DataError
 
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; relative paths start at the setting TEMPER_DATA")
+    if only is not None:
+        return {only: digest_once(folder / only, table)}
     return {path.name: digest_marked(path, table) for path in sorted(folder.iterdir()) if path.is_file()}
 
 

@@ -19,6 +19,7 @@ from ..data.files import DataError
 from ..data.hotels import TABLE, demo_hotels, read_hotels, tool_schema
 from ..data.ledger import dropped_rows
 from ..data.messages import Message, load_messages
+from ..data.pretrained import pretrained_folder
 from .dialogue import DialogueEncoding, encode_dialogues
 from .dialogue_certificate import DialogueCertificate, certify_dialogues
 from .dialogue_encoding import make_dialogue_encoding
@@ -86,10 +87,8 @@ def _template(section: DialogueEncode) -> Template:
 
 def _own_template(source: TokenizerSource) -> Template | None:
     match source:
-        case LocalTokenizer():
-            return read_template(settings().source(source.path))
-        case HubTokenizer():
-            return read_template(hub.fetch(source.repo, source.revision, "model", hub.TOKENIZER_FILES))
+        case LocalTokenizer() | HubTokenizer():
+            return read_template(pretrained_folder(source, hub.TOKENIZER_FILES))
     return None
 
 

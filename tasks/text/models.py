@@ -17,10 +17,10 @@ from transformers import (
 )
 
 from configs.models import HubModel, LocalModel, ModelSource, NewModel
-from configs.settings import settings
 
 from ..data import hub
 from ..data.files import DataError
+from ..data.pretrained import pretrained_folder
 from .dialogue import DialogueEncoding
 from .encoding import FILE, Encoding
 from .loading import read_weights, unreported
@@ -73,10 +73,8 @@ def build_model(
                 model = auto.from_config(config, dtype=torch.float32)
             except ValueError as error:
                 raise DataError(f"train.model {source.family}: {str(error).splitlines()[0]}") from None
-        case LocalModel():
-            model = _load(auto, settings().source(source.path), labels, base)
-        case HubModel():
-            model = _load(auto, hub.fetch(source.repo, source.revision, "model", hub.MODEL_FILES), labels, base)
+        case LocalModel() | HubModel():
+            model = _load(auto, pretrained_folder(source, hub.MODEL_FILES), labels, base)
     _grow(model, encoding, tokenizer)
     _check_sizes(model, encoding, tokenizer)
     if mixin is SupervisedTokens:

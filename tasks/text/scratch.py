@@ -1,16 +1,16 @@
 """A pretrained text model's configuration -> `train.model` of the same net with new weights."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from transformers import AutoConfig
 
 from configs.models import HubModel, LocalModel
-from configs.settings import settings
 
-from ..data import hub
 from ..data.files import DataError
+from ..data.pretrained import pretrained_folder
 
 KEPT_BY_TRAINING = ("architectures", "dtype", "id2label", "label2id", "transformers_version", "problem_type",
                     "model_type", "_name_or_path", "use_cache")  # fmt: skip
@@ -22,10 +22,8 @@ def new_model(source: LocalModel | HubModel) -> dict[str, Any]:
 
     Raises DataError where there is no configuration, or where a recipe has no words for what is in it.
     """
-    if isinstance(source, LocalModel):
-        folder, name = settings().source(source.path), source.path
-    else:
-        folder, name = hub.fetch(source.repo, source.revision, "model", ("config.json",)), source.repo
+    name = source.path if isinstance(source, LocalModel) else source.repo
+    folder = pretrained_folder(replace(source, sha256=None), ("config.json",))  # no weights are read
     family, values = _values(folder, name)
     usual = AutoConfig.for_model(family).to_dict()
     own = {

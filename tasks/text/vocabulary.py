@@ -9,10 +9,10 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 
 from configs.encodings import ClassifierEncode, GenerativeEncode, MaskedEncode, RegressionEncode, Seq2SeqEncode
 from configs.models import HubTokenizer, LocalTokenizer, RegisteredTokenizer, TokenizerSource, TrainedTokenizer
-from configs.settings import settings
 
 from ..data import hub
 from ..data.files import DataError
+from ..data.pretrained import pretrained_folder
 from .encoding import FILE as ENCODING
 from .tokenizer import FILE, TextTokenizer, plain_tokenizer
 
@@ -48,9 +48,9 @@ def make_tokenizer(source: TokenizerSource, texts: list[str], added: Sequence[st
         case TrainedTokenizer():
             return _by_names(learn_bpe(texts, source.vocab_size, added))
         case LocalTokenizer():
-            found = read_folder(settings().source(source.path), lowercase=source.lowercase)
+            found = read_folder(pretrained_folder(source, ()), lowercase=source.lowercase)
         case HubTokenizer():
-            found = _from_transformers(hub.fetch(source.repo, source.revision, "model", hub.TOKENIZER_FILES))
+            found = _from_transformers(pretrained_folder(source, hub.TOKENIZER_FILES))
         case RegisteredTokenizer():
             raise DataError("a registered tokenizer must be pinned to its files before it is read")
     lacking = [token for token in added if token not in found.special_ids]

@@ -13,6 +13,7 @@ from mlflow.exceptions import MlflowException
 from configs.settings import settings
 
 from ..artifact import Artifact, Version, read_manifest
+from ..data.pretrained import RECORD
 from . import inputs, runs
 from .turns import turn
 
@@ -24,7 +25,11 @@ TRIES = 3
 
 
 def log_data(client: MlflowClient, run_id: str, stages: Mapping[str, Artifact]) -> None:
-    """Name the parts, with rows, digest and source, as the inputs of a run."""
+    """Name the parts, with rows, digest and source, as the inputs of a run; and what the model started from."""
+    for stage, what in (("train", "weights"), ("encode", "tokenizer")):
+        if stage in stages and (path := stages[stage].records / RECORD).is_file():
+            for name, value in json.loads(path.read_text(encoding="utf-8")).items():
+                client.set_tag(run_id, f"temper.{what}.{name}", value[:5000])
     if "split" not in stages:
         return
     source = inputs.provenance(stages["download"]) if "download" in stages else {}

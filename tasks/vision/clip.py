@@ -1,6 +1,7 @@
 """The files of a CLIP -> the structure of its image tower, its constants held against the recipe's, and its weights."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from configs.models import Clip, HubModel
 from configs.settings import settings
 from configs.weights import CLIP
 
-from ..data import hub
 from ..data.files import DataError
+from ..data.pretrained import pretrained_folder
 from .encoding import ImageEncoding
 from .probes import FIELDS
 from .weights import read_weights
@@ -80,10 +81,8 @@ def clip_tensors(source: Clip) -> dict[str, Tensor]:
 
 def _folder(source: Clip, patterns: tuple[str, ...]) -> Path:
     """The folder with these files, fetched from the Hub where they are there."""
-    given = source.source
-    if isinstance(given, HubModel):
-        return hub.fetch(given.repo, given.revision, "model", patterns)
-    return settings().source(given.path)
+    wanted = source.source.digests if patterns == WEIGHTS else {}
+    return pretrained_folder(replace(source.source, sha256=wanted or None), patterns)
 
 
 def _name(source: Clip) -> str:

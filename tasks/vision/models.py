@@ -16,13 +16,14 @@ from configs.settings import settings
 from ..data import hub
 from ..data.files import DataError
 from ..data.losses import Criterion
+from ..data.pretrained import check_files
 from .augment import Augment
 from .clip import clip_structure, clip_tensors
 from .encoding import ImageEncoding
 from .nets import CONFIG, WEIGHTS, ImageClassifier, build_net
 from .weights import load_weights, published_weights, read_weights
 
-START = ("weights", "revision", "file", "partial")
+START = ("weights", "revision", "file", "partial", "sha256", "licence")
 """Fields of `train.model` that say what training started from, and nothing of the structure."""
 
 
@@ -47,6 +48,7 @@ def _start_from(source: Backbone, model: ImageClassifier) -> None:
     if isinstance(source, Clip):
         tensors, partial, where = clip_tensors(source), False, "the image tower"
     elif (path := _weights_file(source)) is not None:
+        check_files(path.parent, {path.name: source.sha256} if source.sha256 else {}, path.parent.name)
         tensors, partial, where = read_weights(path), source.partial, path.name
     else:
         return

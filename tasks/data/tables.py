@@ -106,17 +106,17 @@ def join_tables(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def _read_arrow(path: Path, kind: str) -> pd.DataFrame:
-    import pyarrow as pa
     import pyarrow.feather as feather
     import pyarrow.parquet as pq
 
     try:
         table = pq.read_table(path) if kind == "parquet" else _arrow_table(path, feather)
-        frame = frame_of(table)
-    except (pa.ArrowException, OSError) as error:
-        name = "a Parquet" if kind == "parquet" else "an Arrow"
-        raise DataError(f"{path}: not {name} file ({str(error).splitlines()[0]})") from None
-    return frame
+        return frame_of(table.replace_schema_metadata(None))  # that of pandas may be damaged
+    except DataError:
+        raise
+    except Exception as error:  # a damaged byte makes Arrow raise whatever Python has
+        name, reason = "a Parquet" if kind == "parquet" else "an Arrow", (str(error) or type(error).__name__)
+        raise DataError(f"{path}: not {name} file ({reason.splitlines()[0][:200]})") from None
 
 
 def _arrow_table(path: Path, feather: Any) -> Any:

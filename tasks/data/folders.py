@@ -12,7 +12,8 @@ from .intake import LICENCE
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".heic",
                  ".heif", ".jp2", ".ico", ".ppm", ".pgm")  # fmt: skip
 """Endings of image files' names."""
-MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*", b"\0\0\0", b"P5", b"P6")
+MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*", b"\0\0\0", b"P5", b"P6",
+         b"\0\0\1\0", b"\xff\x4f\xff\x51")  # fmt: skip
 """First bytes of image files."""
 NO_IMAGES = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".md", ".xml", ".yaml", ".yml", ".ini", ".html", ".parquet",
              ".arrow", ".xlsx", ".xls", ".pdf", ".py", ".ipynb", ".zip", ".tar", ".gz", ".npy", ".npz")  # fmt: skip

@@ -1,9 +1,11 @@
 """Process settings from the environment: where things lie and how many threads; never part of any key."""
 
+import os
 import re
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .packages import PREFIX, locate
@@ -37,6 +39,11 @@ class Settings(BaseSettings):
 
     largest_source: int = Field(default=20 * 2**30, gt=0)
     """Bytes that a download, or what an archive unpacks to, may have."""
+
+    @field_validator("home", "artifacts", "data", mode="before")
+    @classmethod
+    def _expanded(cls, path: Any) -> Any:
+        return os.path.expanduser(path) if isinstance(path, str) else path
 
     @property
     def store(self) -> Path:
@@ -88,7 +95,7 @@ class Settings(BaseSettings):
 
         Raises FileNotFoundError where there is no such package.
         """
-        return locate(path) if path.startswith(PREFIX) else (self.data / path).absolute()
+        return locate(path) if path.startswith(PREFIX) else (self.data / os.path.expanduser(path)).absolute()
 
 
 def without_password(address: str) -> str:

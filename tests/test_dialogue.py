@@ -34,8 +34,10 @@ from tasks.text.tokenizer import TextTokenizer, plain_tokenizer
 from tasks.text.vocabulary import learn_bpe
 
 TOKENIZERS = {name: tokenizer_of(family) for name, family in FAMILIES.items()}
-UNROLLED = {"qwen3", "mistral"}
-"""Families that write earlier turns otherwise once others follow."""
+UNROLLED = {"qwen3", "mistral", "llama3"}
+"""Families that write earlier turns otherwise once others follow; or, Llama's here, whose prompt ends in two line
+breaks that this tokenizer joins, as nothing but the end of a text lets it, so that a history has other tokens."""
+FIRST = {"qwen3": (2,), "mistral": (2, 4), "llama3": (2,)}
 
 
 def say(role: str, content: str, **more: Any) -> Message:
@@ -116,7 +118,7 @@ def test_every_family_is_certified_and_gives_at_inference_what_it_trained(name: 
     result.require("train")
     assert result.as_dict()["holds"] and (result.lost, result.turns_removed, result.cut_rows) == (0, 0, 0)
     assert (result.turns, result.calls) == ((8, 3) if name == "phi" else (10, 4))
-    assert encoded.trained[0] == {"qwen3": (2,), "mistral": (2, 4)}.get(name, WRITTEN)
+    assert encoded.trained[0] == FIRST.get(name, WRITTEN)
     assert mismatches(name, encoding, [DIALOGUE, DIALOGUE[:7]]) == 0
 
 
@@ -175,7 +177,7 @@ def test_truncation_takes_whole_turns_from_the_oldest(name: str) -> None:
     encoded = encode_dialogues(encoding, TOKENIZERS[name], dialogues)
     assert encoded.dropped == ({} if name in UNROLLED else {1: TOO_LONG})
     assert encoded.encoded.lengths.max() <= longest - 1 and set(encoded.starts.tolist()) <= {0, 5, 7}
-    assert encoded.lost == {"qwen3": 1, "mistral": 1}.get(name, 5 - len(encoded.trained[0]))
+    assert encoded.lost == (1 if name in UNROLLED else 5 - len(encoded.trained[0]))
     result = certificate_of(name, encoding, dialogues, encoded)
     result.require("train")
     assert result.cut_rows and result.turns_removed == sum(int(start) - 1 for start in encoded.starts if start)
@@ -255,7 +257,7 @@ def test_a_template_without_calls_refuses_them_aloud() -> None:
 def test_a_generation_prompt_unlike_the_turn_is_refused() -> None:
     source = FAMILIES["chatml"].source.replace("'<|im_start|>assistant\\n' }}", "'<|im_start|>bot\\n' }}")
     encoding = make_dialogue_encoding(Template(source, {}), TOKENIZERS["chatml"])
-    with pytest.raises(DataError, match="generation prompt is not how it begins an assistant turn"):
+    with pytest.raises(DataError, match=r"generation prompt ends .*bot.*, and it does not begin turn 4 so"):
         encode_dialogues(encoding, TOKENIZERS["chatml"], [DIALOGUE])
 
 
@@ -403,7 +405,7 @@ def test_content_that_becomes_a_token_is_caught() -> None:
     certificate_of("chatml", encoding, [dialogue]).require("train")
     end = TOKENIZERS["chatml"].special_ids["<|im_end|>"]
     assert ids_of(encode_dialogues(encoding, TOKENIZERS["chatml"], [dialogue]), 0).count(end) == 3
-    careless = encode_dialogues(replace(encoding, specials=()), TOKENIZERS["chatml"], [dialogue])
+    careless = encode_dialogues(replace(encoding, specials=(), stops=()), TOKENIZERS["chatml"], [dialogue])
     assert ids_of(careless, 0).count(end) == 5
     broken = certificate_of("chatml", encoding, [dialogue], careless).violations
     assert "content became a special token" in broken

@@ -8,9 +8,11 @@ from chat_families import FAMILIES, LLAMA3, TOOL, tokenizer_of
 
 from tasks.data.files import DataError
 from tasks.text.dialogue_encoding import make_dialogue_encoding
-from tasks.text.endings import Ending, find_endings
+from tasks.text.endings import Ending
+from tasks.text.manners import learn
 from tasks.text.spellings import find_spellings
-from tasks.text.templates import CHATML, Template, read_template
+from tasks.text.template_files import read_template
+from tasks.text.templates import CHATML, Template
 
 ASKED = [{"role": "user", "content": "Hi"}]
 
@@ -28,7 +30,9 @@ def test_the_built_in_template_writes_tools_calls_and_results() -> None:
 
 def test_a_refusal_is_said_in_the_templates_own_words() -> None:
     gemma = FAMILIES["gemma"].template
-    with pytest.raises(DataError, match=r"refuses the turns \[system user\]: System role not supported"):
+    with pytest.raises(
+        DataError, match=r"refuses the turns \[system user\], as it does in transformers: System role not supported"
+    ):
         gemma.render([{"role": "system", "content": "x"}, *ASKED])
     with pytest.raises(DataError, match="refuses the turns"):
         Template("{% for", {}).render(ASKED)
@@ -49,10 +53,23 @@ def test_templates_are_read_from_either_file(tmp_path: Path) -> None:
     assert read_template(tmp_path) is None
     named = [{"name": "default", "template": "d"}, {"name": "tool_use", "template": "t"}]
     config.write_text(json.dumps({"chat_template": named, "bos_token": {"content": "<s>"}, "eos_token": "</s>"}))
-    assert read_template(tmp_path) == Template("t", {"bos_token": "<s>", "eos_token": "</s>"})
+    texts = {"bos_token": "<s>", "eos_token": "</s>"}
+    assert read_template(tmp_path) == Template("d", texts)
+    assert read_template(tmp_path, tools=True) == read_template(tmp_path, name="tool_use") == Template("t", texts)
+    with pytest.raises(DataError, match=r"encode.template_name: .* no chat template 'rag'; it has default, tool_use"):
+        read_template(tmp_path, name="rag")
     (tmp_path / "chat_template.jinja").write_text("own")
     found = read_template(tmp_path)
     assert found is not None and found.source == "own"
+    (tmp_path / "additional_chat_templates").mkdir()
+    (tmp_path / "additional_chat_templates" / "rag.jinja").write_text("r")
+    (tmp_path / "special_tokens_map.json").write_text(json.dumps({"bos_token": "<b>", "image_token": "<i>"}))
+    assert read_template(tmp_path, name="rag") == Template("r", {**texts, "image_token": "<i>"})
+    config.write_text(json.dumps({"chat_template": [{"name": "tool_use", "template": "t"}]}))
+    (tmp_path / "chat_template.jinja").unlink()
+    assert read_template(tmp_path, tools=True) == Template("t", {"bos_token": "<b>", "image_token": "<i>"})
+    with pytest.raises(DataError, match="none of them is the default; name one in"):
+        read_template(tmp_path)
     config.write_text("{")
     with pytest.raises(DataError, match=r"tokenizer_config.json: not JSON"):
         read_template(tmp_path)
@@ -64,8 +81,11 @@ def test_spellings_are_hidden_and_come_back() -> None:
     hidden = found.hide(turns)
     assert found.texts == ("<|im_end|>", "<eos>") and found.word == "Zq1qZ"
     assert "<" not in json.dumps(hidden) and json.loads(found.restore(json.dumps(hidden))) == turns
-    pieces = list(found.segments(hidden[0]["content"], lambda text: (len(text),), supervised=True))
-    assert [piece.text or piece.ids for piece in pieces] == ["a", (10,), (10,), " Zq0qZ000"]
+    pieces = list(found.parts(hidden[0]["content"]))
+    assert [(part, spelt) for _, part, spelt in pieces] == [
+        ("a", False), ("<|im_end|>", True), ("<|im_end|>", True), (" Zq0qZ000", False)
+    ]  # fmt: skip
+    assert [hidden[0]["content"][at:][:4] for at, _, _ in pieces] == ["aZq1", "Zq1q", "Zq1q", " Zq0"]
 
 
 def test_marked_ids_know_special_tokens_and_plain_ids_do_not() -> None:
@@ -79,24 +99,30 @@ def test_marked_ids_know_special_tokens_and_plain_ids_do_not() -> None:
 def test_endings_are_found_by_rendering() -> None:
     found = {}
     for name, family in FAMILIES.items():
-        found[name] = find_endings(family.template, [TOOL], family.special, family.eos)
+        found[name], _ = learn(family.template, [TOOL], family.special, family.eos)
     assert found["chatml"]["call"] == found["qwen3"]["assistant"] == Ending("<|im_end|>", "\n", False)
     assert found["phi"]["call"] == Ending("<|end|>", "<|endoftext|>", False)
     assert found["deepseek"]["call"].token == "<｜end▁of▁sentence｜>"
     assert found["glm"] == {"assistant": Ending("<|user|>", "", True), "call": Ending("<|observation|>", "", True)}
     bare = Template("{% for m in messages %}{{ m.role + ': ' + m.content + '\n' }}{% endfor %}", {})
-    assert find_endings(bare, [], ["</s>"], "</s>") == {"assistant": Ending("</s>", "", True)}
+    with pytest.raises(
+        DataError, match="no generation prompt, so that the model would be trained to write 'assistant: "
+    ):
+        learn(bare, [], ["</s>"], "</s>")
+    bare = Template(bare.source + "{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}", {})
+    assert learn(bare, [], ["</s>"], "</s>")[0] == {"assistant": Ending("</s>", "", True)}
     with pytest.raises(DataError, match="no special token behind a turn"):
-        find_endings(bare, [], ["</s>"], None)
+        learn(bare, [], ["</s>"], None)
     with pytest.raises(DataError, match="does not write what the assistant says"):
-        find_endings(Template("<s>", {}), [], ["<s>"], "<s>")
+        learn(Template("<s>", {}), [], ["<s>"], "<s>")
 
 
 def test_what_a_template_cannot_do_is_said_before_anything_is_encoded() -> None:
     tokenizer = tokenizer_of(FAMILIES["llama3"])
     with pytest.raises(DataError, match=r"needs the special token <\|im_start\|>"):
         make_dialogue_encoding(Template(CHATML, {}), tokenizer)
-    deaf = "{% for m in messages %}{{ '<|eot_id|>' + m.role + m.content + '<|eot_id|>' }}{% endfor %}"
+    deaf = "{% for m in messages %}{{ m.role + ':' + m.content + '<|eot_id|>' }}{% endfor %}"
+    deaf += "{% if add_generation_prompt %}{{ 'assistant:' }}{% endif %}"
     with pytest.raises(DataError, match="does not write the tool 'search_hotels'"):
         make_dialogue_encoding(Template(deaf, {}), tokenizer, [TOOL])
     mute = "{{ tools | tojson }}" + deaf

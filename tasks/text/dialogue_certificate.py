@@ -17,6 +17,9 @@ from .segments import IGNORE_INDEX
 from .substitution import Expected, expect
 from .tokenizer import TextTokenizer
 
+SPACED = " a word\n and another"
+"""Decoded piece by piece, it is itself with tokenizers that keep white space."""
+
 
 @dataclass
 class DialogueCertificate(Certificate):
@@ -28,6 +31,9 @@ class DialogueCertificate(Certificate):
     calls: int = 0
     turns_removed: int = 0
     lost: int = 0
+    thoughts: int = 0
+    own_ids: int = 0
+    split: int = 0
 
 
 class Collated(NamedTuple):
@@ -48,6 +54,7 @@ def certify_dialogues(
         cut_rows=int((encoded.encoded.cut > 0).sum()),
         dialogues=len(set(encoded.origin.tolist())),
         lost=encoded.lost,
+        split=encoded.split,
     )
     for number, collated in _collated(encoding, encoded):
         origin, start, trained = int(encoded.origin[number]), int(encoded.starts[number]), encoded.trained[number]
@@ -60,6 +67,9 @@ def certify_dialogues(
         result.supervised += int((collated.labels[1:] != IGNORE_INDEX).sum())
         result.turns += len(trained)
         result.calls += sum(is_call(dialogue[turn]) for turn in trained)
+        result.own_ids += expected.own_ids
+        if "thoughts" in encoding.train_on:
+            result.thoughts += sum(bool(dialogue[turn].get("reasoning_content")) for turn in trained)
         result.turns_removed += max(start - (dialogue[0]["role"] == "system"), 0)
     result.violations = {check: list(dict.fromkeys(rows)) for check, rows in result.violations.items()}
     return result
@@ -99,25 +109,49 @@ def _broken(
     marked = found.labels != IGNORE_INDEX
     runs = _runs(marked)
     whole, *texts = tokenizer.decode([found.ids[:length].tolist(), *(found.ids[a:b].tolist() for a, b in runs)])
-    wanted_text, *wanted = _given_back(tokenizer, [expected.text, *expected.runs], whole)
-    if [wanted_text, *wanted] != [expected.text, *expected.runs]:
-        whole, *texts = map(_squeezed, [whole, *texts])
+    whole_ids, ends = found.ids[:length].tolist(), set(encoding.end_ids)
     special = tokenizer.special_ids
     control = {number for text, number in special.items() if text != tokenizer.unknown}
+    due, decoded = [expected.text, *expected.runs], [whole, *texts]
+    if due != decoded and len(due) == len(decoded) and not _keeps_space(tokenizer, expected.text):
+        back = map(_squeezed, tokenizer.decode(tokenizer.marked_ids(due)))
+        decoded = [_squeezed(one) for one in decoded]
+        plain = map(_squeezed, due)
+        due = [again if one == again else text for one, again, text in zip(decoded, back, plain, strict=True)]
+    elif len(due) != len(decoded) and not _keeps_space(tokenizer, expected.text):
+        decoded, due = ([_squeezed(one), _squeezed("".join(rest))] for one, *rest in (decoded, due))
+    stops = tuple(ending.token for ending in encoding.endings.values())
+
+    def ended(run: str) -> bool:
+        return run.endswith(stops) or "thoughts" not in encoding.train_on
+
     checks = {
         "no supervised token": not marked[1:].any(),
         "attention is not the row's length": not np.array_equal(found.attention, np.arange(len(marked)) < length),
         "a pad is supervised": bool(marked[length:].any()),
         "label ids differ from input ids": bool((marked & (found.labels != found.ids)).any()),
-        "supervised runs are not the trained turns": len(runs) != len(expected.runs),
-        "a supervised run is not what the model writes": texts != wanted,
-        "an end-of-turn token is not supervised": any(found.ids[b - 1] not in encoding.end_ids for _, b in runs),
+        "supervised runs are not the trained turns": len(runs) != len(expected.runs) and decoded[1:] != due[1:],
+        "a supervised run is not what the model writes": decoded[1:] != due[1:],
+        "an end-of-turn token is not supervised": any(
+            found.ids[b - 1] not in ends for (_, b), run in zip(runs, expected.runs, strict=False) if ended(run)
+        ),
+        "token ids are not those of the whole text": not _whole(tokenizer, whole_ids, expected),
         "an end-of-turn token is not attended": any(not found.attention[b - 1] for _, b in runs),
-        "the text is not the dialogue's": whole != wanted_text,
+        "the text is not the dialogue's": decoded[0] != due[0],
         "content became a special token": [n for n in found.ids[:length].tolist() if n in control]
         != [special[token] for token in expected.specials if special[token] in control],
     }
     return {name for name, broken in checks.items() if broken}
+
+
+def _whole(tokenizer: TextTokenizer, ids: list[int], expected: Expected) -> bool:
+    """Whether ids are those of the whole text, or begin with those of the last turn's prompt where the whole text's do
+    not. Texts that spell special tokens have no ids of their own to be held against."""
+    due, given = tokenizer.marked_ids([expected.text, expected.text[: expected.prompt]])
+    control = {number for text, number in tokenizer.special_ids.items() if text != tokenizer.unknown}
+    if ids == due or [n for n in due if n in control] != [tokenizer.special_ids[one] for one in expected.specials]:
+        return True
+    return len(expected.runs) == 1 and due[: len(given)] != given == ids[: len(given)]
 
 
 def _runs(marked: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
@@ -126,13 +160,12 @@ def _runs(marked: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(int(begin), int(end)) for begin, end in edges.reshape(-1, 2)]
 
 
-def _given_back(tokenizer: TextTokenizer, texts: list[str], whole: str) -> list[str]:
-    """The texts as the tokenizer gives them back; without white space where that is not as they were."""
-    if whole == texts[0]:
-        return texts
-    back = tokenizer.decode(tokenizer.marked_ids(texts))
-    return texts if back == texts else [_squeezed(text) for text in back]
+def _keeps_space(tokenizer: TextTokenizer, text: str) -> bool:
+    """Whether the tokenizer gives white space back as it was, piece by piece; where not, a text's ids hold it."""
+    pieces = tokenizer.decode([[number] for number in tokenizer.ids([SPACED])[0]])
+    return "".join(pieces) == SPACED and tokenizer.decode(tokenizer.marked_ids([text])) == [text]
 
 
 def _squeezed(text: str) -> str:
-    return "".join(text.split())
+    """A text without white space, and without the sign that SentencePiece writes for it."""
+    return "".join(text.replace("▁", " ").split())

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 from ..data.errors import DataError
 from ..data.messages import Message
 from .dialogue import DialogueEncoding
-from .endings import Ending, Kind, find_endings
+from .endings import Ending, Kind
+from .manners import Manners, learn
 from .templates import CHATML, CHATML_TOKENS, Template
 from .tokenizer import TextTokenizer
 
@@ -26,6 +27,7 @@ class Options(TypedDict, total=False):
     packing: bool
     pad_id: int
     new_tokens: tuple[int, ...]
+    template_options: dict[str, Any]
 
 
 def make_dialogue_encoding(
@@ -35,15 +37,16 @@ def make_dialogue_encoding(
     specials = tuple(tokenizer.special_ids)
     if template.source == CHATML:
         _need_chatml(specials)
-    template = replace(template, texts=_texts(tokenizer) | template.texts)
-    endings = find_endings(template, tools, specials, template.texts.get("eos_token"))
+    texts = _texts(tokenizer) | template.texts
+    template = replace(template, texts=texts, options=options.get("template_options", {}))
+    endings, manners = learn(template, tools, specials, texts.get("eos_token"))
     takes_system = _takes_system(template, tools)
     if tools:
-        _need_tools(template, tools, endings, takes_system)
+        _need_tools(template, tools, manners if "call" not in endings else None, takes_system)
     special = tokenizer.special
     chosen: Options = {
-        "system": None, "train_on": ("assistant", "call"), "turns": "all", "max_length": 1024, "padding": "longest",
-        "packing": False, "pad_id": special.get("pad", special.get("eos", 0)), **options,
+        "system": None, "train_on": ("assistant", "call", "thoughts"), "turns": "all", "max_length": 1024,
+        "padding": "longest", "packing": False, "pad_id": special.get("pad", special.get("eos", 0)), **options,
     }  # fmt: skip
     return DialogueEncoding(
         template=template.source,
@@ -52,16 +55,20 @@ def make_dialogue_encoding(
         endings=endings,
         tools=tuple(tools),
         system_in_user=not takes_system,
-        end_ids=_end_ids(tokenizer, endings),
+        end_ids=(end_ids := _end_ids(tokenizer, endings)),
         special=dict(special),
+        manners=manners,
+        named=tuple(tokenizer.texts),
+        stops=tuple(text for text, number in tokenizer.special_ids.items() if number in end_ids),
         **chosen,
     )
 
 
-def _texts(tokenizer: TextTokenizer) -> dict[str, str]:
-    """The special tokens by the names that templates use."""
+def _texts(tokenizer: TextTokenizer) -> dict[str, Any]:
+    """The special tokens by the names that templates use, as transformers hands them over where it knows them."""
     by_id = {number: text for text, number in tokenizer.special_ids.items()}
-    return {f"{role}_token": by_id[number] for role, number in tokenizer.special.items() if number in by_id}
+    named = {f"{role}_token": by_id[number] for role, number in tokenizer.special.items() if number in by_id}
+    return named | dict(tokenizer.texts)
 
 
 def _need_chatml(specials: Sequence[str]) -> None:
@@ -73,7 +80,7 @@ def _need_chatml(specials: Sequence[str]) -> None:
         )
 
 
-def _need_tools(template: Template, tools: Sequence[Message], endings: dict[str, Ending], system: bool) -> None:
+def _need_tools(template: Template, tools: Sequence[Message], lacking_calls: Manners | None, system: bool) -> None:
     turns = [{"role": "system", "content": SYSTEM}] * system + [{"role": "user", "content": USER}]
     text = template.render(turns, tools, generation=True)
     lacking = [name for tool in tools if (name := tool["function"]["name"]) not in text]
@@ -81,8 +88,8 @@ def _need_tools(template: Template, tools: Sequence[Message], endings: dict[str,
         raise DataError(
             f"the chat template does not write the tool {lacking[0]!r}; take the model's template for tools, or chatml"
         )
-    if "call" not in endings:
-        raise DataError("the chat template does not write tool calls; take the model's template for tools, or chatml")
+    if lacking_calls is not None:
+        raise DataError(lacking_calls.no_calls)
 
 
 def _takes_system(template: Template, tools: Sequence[Message]) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from configs.encodings import TEMPLATES, DialogueEncode
-from configs.models import HubTokenizer, LocalTokenizer, TokenizerSource, TrainedTokenizer
+from configs.models import HubTokenizer, LocalTokenizer, TrainedTokenizer
 from configs.settings import settings
 
 from ..data import hub
@@ -20,11 +20,13 @@ from ..data.hotels import TABLE, demo_hotels, read_hotels, tool_schema
 from ..data.ledger import dropped_rows
 from ..data.messages import Message, load_messages
 from ..data.pretrained import pretrained_folder
+from .composing import compose
 from .dialogue import DialogueEncoding, encode_dialogues
 from .dialogue_certificate import DialogueCertificate, certify_dialogues
 from .dialogue_encoding import make_dialogue_encoding
 from .parts import Part
-from .templates import CHATML, CHATML_TOKENS, Template, read_template
+from .template_files import read_template
+from .templates import CHATML, CHATML_TOKENS, Template
 from .tokenizer import TextTokenizer
 from .vocabulary import make_tokenizer
 
@@ -41,7 +43,9 @@ class EncodedPart:
 def make_encoding(section: DialogueEncode, train: pd.DataFrame, folder: Path) -> tuple[DialogueEncoding, TextTokenizer]:
     """The tokenizer, learnt from training dialogues where the recipe says so, and the encoding; both are saved in
     `folder`, with the table of a tool. Raises DataError."""
-    template = _template(section)
+    dialogues = [load_messages(one) for one in train["messages"]]
+    brought = any(turns and turns[0].get("tools") for turns in dialogues)
+    template = _template(section, tools=section.tools is not None or brought)
     added = CHATML_TOKENS if template.source == CHATML else ()
     tools: list[dict[str, Any]] = []
     if section.tools is not None:
@@ -51,7 +55,7 @@ def make_encoding(section: DialogueEncode, train: pd.DataFrame, folder: Path) ->
         (folder / TABLE).write_text("\n".join(lines) + "\n", encoding="utf-8")
         tools = [tool_schema()]
     learnt = isinstance(section.tokenizer, TrainedTokenizer)
-    texts = [_plain(template, load_messages(one), tools) for one in train["messages"]] if learnt else []
+    texts = [_plain(template, one, tools) for one in dialogues] if learnt else []
     tokenizer = make_tokenizer(section.tokenizer, texts, added)
     encoding = make_dialogue_encoding(
         template,
@@ -64,6 +68,7 @@ def make_encoding(section: DialogueEncode, train: pd.DataFrame, folder: Path) ->
         padding=section.padding,
         packing=section.packing,
         new_tokens=tokenizer.added,
+        template_options=dict(section.template_options or {}),
     )
     tokenizer.save(folder)
     encoding.save(folder)
@@ -72,23 +77,26 @@ def make_encoding(section: DialogueEncode, train: pd.DataFrame, folder: Path) ->
 
 def _plain(template: Template, messages: list[Message], tools: list[dict[str, Any]]) -> str:
     """What the template writes of a dialogue, the tools included, without the special tokens of the built-in one."""
-    return re.sub("|".join(map(re.escape, CHATML_TOKENS)), "\n", template.render(messages, tools))
+    composed = compose(messages, 0, len(messages), system=None, system_in_user=False)
+    known = tools if composed.tools is None else composed.tools
+    return re.sub("|".join(map(re.escape, CHATML_TOKENS)), "\n", template.render(composed.messages, known))
 
 
-def _template(section: DialogueEncode) -> Template:
+def _template(section: DialogueEncode, *, tools: bool) -> Template:
     """The template that a recipe names. Raises DataError where the tokenizer has none of its own."""
     if section.template not in TEMPLATES:
         return Template(settings().source(section.template).read_text(encoding="utf-8"), {})
-    own = None if section.template == "chatml" else _own_template(section.tokenizer)
+    own = None if section.template == "chatml" else _own_template(section, tools)
     if own is None and section.template == "own":
         raise DataError("encode.template: own, but the tokenizer has no chat template; use chatml or a file")
     return own or Template(CHATML, {})
 
 
-def _own_template(source: TokenizerSource) -> Template | None:
-    match source:
-        case LocalTokenizer() | HubTokenizer():
-            return read_template(pretrained_folder(source, hub.TOKENIZER_FILES))
+def _own_template(section: DialogueEncode, tools: bool) -> Template | None:
+    match section.tokenizer:
+        case (LocalTokenizer() | HubTokenizer()) as source:
+            folder = pretrained_folder(source, hub.TOKENIZER_FILES)
+            return read_template(folder, tools=tools, name=section.template_name)
     return None
 
 
@@ -113,10 +121,17 @@ def describe(encoding: DialogueEncoding, tokenizer: TextTokenizer, certificates:
         + (", packed" if encoding.packing else "")
         + f"; a turn ends with one of {ends}.",
         "",
-        "| part | dialogues | sequences | tokens | supervised | turns trained | of these calls | turns cut off "
-        "| trained turns lost |",
-        "|---|" + "---:|" * 8,
+        "| part | dialogues | sequences | tokens | supervised | turns trained | of these calls | with thoughts "
+        "| turns cut off | trained turns lost |",
+        "|---|" + "---:|" * 9,
     ]
-    names = ("dialogues", "rows", "tokens", "supervised", "turns", "calls", "turns_removed", "lost")
+    names = ("dialogues", "rows", "tokens", "supervised", "turns", "calls", "thoughts", "turns_removed", "lost")
     lines += [f"| {part} | {' | '.join(f'{c[name]:,}' for name in names)} |" for part, c in certificates.items()]
+    own_ids, split = (sum(c.get(name, 0) for c in certificates.values()) for name in ("own_ids", "split"))
+    if own_ids:
+        lines += ["", f"{own_ids:,} trained calls hold an id (call00000 …) that Temper gave them: the template has the "
+                      "model write ids, and the data has none, or none that it takes."]  # fmt: skip
+    if split:
+        lines += ["", f"At the beginning of {split:,} turns a token of the whole text is cut, so that a turn begins "
+                      "behind the very tokens that inference gives."]  # fmt: skip
     return "\n".join(lines)

@@ -1,134 +1,112 @@
 """What a dialogue's sequence must hold, derived without the code that made it: the same turns with other words in.
 
-The mask is made by comparing beginnings of a dialogue (turns.py). Here the whole of it is rendered with one turn's
-content replaced by two words in turn; what changes is what the model writes. Nothing of Conversation is used.
+The mask is made by comparing beginnings of a dialogue (turns.py) with what was found of the template once (endings.py,
+manners.py). Here every trained turn is rendered anew with its own words replaced and with another turn behind it; what
+changes is what the model writes, and what stays before the next turn is its end. Nothing of those modules is used.
 """
 
-import json
 import re
-from bisect import bisect_left
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ..data.messages import Message, is_call
 from .dialogue import DialogueEncoding
+from .looker import Looker, Span, Turn, aligned, substituted
+from .turns import Script
 
-ONE, OTHER = "Awex", "Mubiz"
-"""Words put in place of a turn's content: no letter in common at either end."""
 GIVEN = "Truq{}h"
-PLAIN = "x"
-"""Put in place of a special token that content spells."""
-Span = tuple[int, int]
+"""Words put in place of what is given."""
 
 
 class Expected(NamedTuple):
-    """The text of a sequence, that of each supervised run, its special tokens, and the checks that rendering breaks."""
+    """The text of a sequence, that of each supervised run, how long the prompt of its last turn is, its special tokens,
+    the checks that rendering breaks, and how many of its trained calls hold ids that the data does not have."""
 
     text: str
     runs: list[str]
+    prompt: int
     specials: list[str]
     broken: set[str]
+    own_ids: int
 
 
 def expect(encoding: DialogueEncoding, dialogue: Sequence[Message], start: int, trained: Sequence[int]) -> Expected:
     """What the sequence of a dialogue from turn `start` must hold, whose turns `trained` are supervised."""
-    messages, moved = encoding.composed(dialogue, start, trained[-1] + 1)
+    messages, moved, own = encoding.composed(dialogue, start, trained[-1] + 1)
+    script = encoding.script if own is None else encoding.script.with_tools(own)
     places = [turn + moved for turn in trained]
-    plain = _render(encoding, messages)
-    text = plain + _opened_next(encoding, messages[-1])
-    broken: set[str] = set()
-    spans: list[Span] = []
-    for place in places:
-        begin = _shared(text, encoding.script.render(messages[:place], generation=True))
-        payload = _payload(encoding, messages, place, plain)
-        token = encoding.script.ending(messages[place]).token
-        end = text.find(token, payload[1]) if payload else -1
-        if payload is None:
-            broken.add("the template leaves out part of what the model writes")
-        elif payload[0] < begin or end < 0:
-            broken.add("what the model writes is not between its prompt and its end-of-turn token")
-        spans.append((begin, end + len(token) if end >= 0 else len(text)))
-        if not is_call(messages[place]) and not messages[place]["content"].strip():
-            broken.add("an empty turn is supervised")
-    text = text[: spans[-1][1]]
-    runs = [text[begin:end] for begin, end in spans]
-    broken |= _given(encoding, messages, places, runs) | _marked(encoding, messages, spans)
+    looker = Looker(encoding, script, messages)
+    turns = {place: looker.turn(place) for place in places}
+    last = turns[places[-1]]
+    text = last.given + last.text
+    broken, spans = set(looker.broken), []
+    for turn, (place, one) in zip(trained, turns.items(), strict=True):
+        if not text.startswith(one.given) or not text.startswith(one.text, len(one.given)):
+            broken.add("what is supervised is written otherwise once other turns follow")
+        thoughts, rest = _wanted(encoding, dialogue[turn])
+        begin, end = 0 if thoughts or not one.thoughts else one.thoughts, len(one.text) if rest else one.thoughts
+        spans.append((len(one.given) + begin, len(one.given) + end))
+        broken |= looker.faults(place, one)
+    broken |= _given(encoding, script, messages, turns) | _marked(script, messages, turns) | _names(encoding, script)
     if not _keeps_system(encoding, dialogue, text):
         broken.add("the system turn is missing")
-    return Expected(text, runs, _specials(encoding, messages, text), broken)
+    own_ids = _own_ids(dialogue, trained, messages, moved, turns)
+    runs = [text[begin:end] for begin, end in _joined(spans)]
+    return Expected(text, runs, len(last.given), looker.specials(places[-1], text), broken, own_ids)
 
 
-def _render(encoding: DialogueEncoding, messages: Sequence[Message]) -> str:
-    return encoding.script.render(messages)
+def _joined(spans: Sequence[Span]) -> list[Span]:
+    """The same with those that touch made one."""
+    found: list[Span] = []
+    for begin, end in spans:
+        found = [*found[:-1], (found[-1][0], end)] if found and found[-1][1] == begin else [*found, (begin, end)]
+    return found
 
 
-def _opened_next(encoding: DialogueEncoding, last: Message) -> str:
-    """The token of the next turn, where it is what ends this one."""
-    ending = encoding.script.ending(last)
-    return ending.token if ending.follows else ""
+def _wanted(encoding: DialogueEncoding, turn: Message) -> tuple[bool, bool]:
+    """Whether thoughts and the rest of a turn are to be supervised."""
+    kind = "call" if is_call(turn) else "assistant"
+    return "thoughts" in encoding.train_on and bool(turn.get("reasoning_content")), kind in encoding.train_on
 
 
-def _payload(encoding: DialogueEncoding, messages: Sequence[Message], place: int, plain: str) -> Span | None:
-    """Where a turn's own content lies in the text: between what two other contents leave unchanged.
-
-    None where a text of the turn is not written.
-    """
-    one, other = (
-        _render(encoding, [*messages[:place], _substituted(messages[place], word), *messages[place + 1 :]])
-        for word in (ONE, OTHER)
-    )
-    if one.count(ONE) < _texts(messages[place]):
-        return None
-    before = one[: _shared(one, other)]
-    behind = one[::-1][: _shared(one[::-1], other[::-1])]
-    begin = _shared(plain, before)
-    end = len(plain) - _shared(plain[::-1], behind)
-    return begin, max(begin, end)
-
-
-def _shared(one: str, other: str) -> int:
-    """How many characters two texts begin with in common."""
-    sizes = range(1, min(len(one), len(other)) + 1)
-    return bisect_left(sizes, True, key=lambda size: one[:size] != other[:size])
-
-
-def _substituted(message: Message, word: str) -> Message:
-    """The same turn with a word in place of each text that is its own."""
-    if not is_call(message):
-        return {**message, "content": word}
-    calls = []
-    for call in message["tool_calls"]:
-        function = call["function"]
-        names = function["arguments"] or {"probe": ""}
-        calls.append({**call, "function": {**function, "arguments": dict.fromkeys(names, word)}})
-    return {**message, "content": word if message["content"] else "", "tool_calls": calls}
-
-
-def _texts(message: Message) -> int:
-    """How many texts of a turn are its own: its content, and each argument of its calls."""
-    arguments = [call["function"]["arguments"] for call in message.get("tool_calls") or ()]
-    return sum(len(given) or 1 for given in arguments) + bool(message["content"] or not arguments)
+def _own_ids(
+    dialogue: Sequence[Message], trained: Sequence[int], messages: Sequence[Message], moved: int,
+    turns: Mapping[int, Turn],
+) -> int:  # fmt: skip
+    """Trained calls in which the model has to write an id that the data does not have."""
+    found = 0
+    for turn in trained:
+        pairs = zip(dialogue[turn].get("tool_calls") or (), messages[turn + moved].get("tool_calls") or (), strict=True)
+        found += sum(old.get("id") != new["id"] and new["id"] in turns[turn + moved].text for old, new in pairs)
+    return found
 
 
 def _given(
-    encoding: DialogueEncoding, messages: Sequence[Message], places: Sequence[int], runs: Sequence[str]
+    encoding: DialogueEncoding, script: Script, messages: Sequence[Message], turns: Mapping[int, Turn]
 ) -> set[str]:
     """Checks on the same dialogue with a word for each given turn and tool: every word is written, no run changes."""
-    words = {n: GIVEN.format(n) for n, turn in enumerate(messages) if n not in places and turn["content"]}
-    other = [_substituted(turn, words[n]) if n in words else turn for n, turn in enumerate(messages)]
-    script = replace(encoding.script, tools=tuple(_renamed(tool, n) for n, tool in enumerate(encoding.tools)))
-    text = script.render(other) + _opened_next(encoding, other[-1])
-    broken, rest, done = set(), "", 0
-    for place, run in zip(places, runs, strict=True):
-        begin = _shared(text, script.render(other[:place], generation=True))
-        if not text.startswith(run, begin):
+    words = {n: GIVEN.format(n) for n, turn in enumerate(messages) if n not in turns and turn["content"]}
+    other = [
+        substituted(turn, words[n], ("content", "tool_calls")) if n in words else turn
+        for n, turn in enumerate(messages)
+    ]
+    script = script.with_tools([_renamed(tool, n) for n, tool in enumerate(script.tools)])
+    broken, rest = set(), ""
+    for place, turn in turns.items():
+        given = script.render(other[:place], generation=True)
+        whole = script.render(other[: place + 1])
+        begin = len(given) if whole.startswith(given) else aligned(given, whole)
+        body = (
+            turn.text
+            if not encoding.script.ending(messages[place]).follows
+            else turn.text[: len(turn.text) - len(turn.end)]
+        )
+        if not whole.startswith(body, begin) and body not in whole:
             broken.add("what is supervised depends on what is given")
-        rest += text[done:begin]
-        done = begin + len(run)
+        rest = given
     if any(tool["function"]["name"] not in rest for tool in script.tools):
         broken.add("the tools are missing")
-    left = {messages[n]["role"] for n, word in words.items() if word not in rest}
+    left = {messages[n]["role"] for n, word in words.items() if word not in rest and n < max(turns)}
     return broken | {f"the template leaves out a turn of role {role}" for role in left}
 
 
@@ -136,30 +114,34 @@ def _renamed(tool: Message, number: int) -> Message:
     return {**tool, "function": {**tool["function"], "name": GIVEN.format(f"tool{number}")}}
 
 
-def _marked(encoding: DialogueEncoding, messages: Sequence[Message], spans: Sequence[Span]) -> set[str]:
-    """Check that each run holds a {% generation %} block, where the template has them, and no block reaches over."""
-    template = encoding.script.template
-    if not template.has_spans:
+def _marked(script: Script, messages: Sequence[Message], turns: Mapping[int, Turn]) -> set[str]:
+    """Check that what each turn writes touches a {% generation %} block, where the template has them, and that no block
+    reaches over what stands before its prompt or behind its end: a block may hold part of the prompt, as TRL's do."""
+    if not script.template.has_spans:
         return set()
-    blocks = template.spans(messages, encoding.tools)
-    tail = max(len(ending.tail) for ending in encoding.endings.values())
-    held = [any(begin <= b[0] < b[1] <= end + tail for b in blocks) for begin, end in spans]
-    return set() if all(held) else {"the template's generation blocks mark other text"}
+    for place, turn in turns.items():
+        shown = [script.formed(message) for message in messages[: place + 1]]
+        blocks = script.template.spans(shown, script.tools)
+        whole = script.template.render(shown, script.tools)
+        begin = len(turn.given) if whole.startswith(turn.given) else whole.rfind(turn.text)
+        end = begin + len(turn.text)
+        spoken = [block for block in blocks if block[0] < end and block[1] > begin]
+        if not spoken or any(
+            begin < block[0] and block[1] > end and not whole[end : block[1]].isspace() for block in spoken
+        ):
+            return {"the template's generation blocks mark other text"}
+    return set()
+
+
+def _names(encoding: DialogueEncoding, script: Script) -> set[str]:
+    """Check that the template has every special token that it reads and the tokenizer names."""
+    lacking = [
+        name for name in encoding.named if re.search(rf"\b{name}\b", encoding.template) and name not in encoding.texts
+    ]
+    return {f"the template reads {name}, which it is not given" for name in lacking}
 
 
 def _keeps_system(encoding: DialogueEncoding, dialogue: Sequence[Message], text: str) -> bool:
-    said = dialogue[0]["content"] if dialogue[0]["role"] == "system" else encoding.system
+    own = dialogue[0]["content"] if dialogue[0]["role"] == "system" else None
+    said = encoding.system if own is None else own
     return (said or "").strip() in text
-
-
-def _specials(encoding: DialogueEncoding, messages: Sequence[Message], text: str) -> list[str]:
-    """The special tokens of the text, less those that content spells."""
-    longest_first = sorted(encoding.specials, key=len, reverse=True)
-    spelt = re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
-    said = json.dumps([messages, encoding.tools], ensure_ascii=False)
-    if not spelt.search(said):
-        return spelt.findall(text)
-    turns, tools = json.loads(spelt.sub(PLAIN, said))
-    whole = encoding.script.template.render(turns, tools) + _opened_next(encoding, messages[-1])
-    behind = _render(encoding, messages) + _opened_next(encoding, messages[-1])
-    return spelt.findall(whole[: len(whole) - (len(behind) - len(text))])

@@ -1,18 +1,15 @@
 """A chat template (Jinja source) and messages -> text, in transformers' own sandbox."""
 
-import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from typing import Any
 
 from ..data.errors import DataError
 from ..data.messages import Message
 from .template_limits import TemplateLimit, limited
 
-ROLES = ("bos_token", "eos_token", "unk_token", "pad_token")
-"""Names under which a template reads the texts of special tokens."""
 CHATML = """\
 {%- set system = messages[0].content if messages and messages[0].role == 'system' else '' %}
 {%- if system or tools %}
@@ -57,10 +54,12 @@ CLOCK = """\
 
 @dataclass(frozen=True)
 class Template:
-    """Jinja source and the texts of special tokens that it names (bos_token, eos_token …)."""
+    """Jinja source, the texts of special tokens that it reads (bos_token, eos_token …), and options such as
+    enable_thinking."""
 
     source: str
-    texts: dict[str, str]
+    texts: dict[str, Any]
+    options: dict[str, Any] = field(default_factory=dict)
 
     def render(
         self, messages: Sequence[Message], tools: Sequence[Message] | None = None, *, generation: bool = False
@@ -95,30 +94,13 @@ class Template:
                     chat_template=self._source,
                     return_assistant_tokens_mask=spans,
                     add_generation_prompt=generation,
-                    **self.texts,
+                    **{**self.texts, **self.options},
                 )
         except TemplateLimit as error:
             raise DataError(f"the chat template is refused: {error}") from None
-        except (TemplateError, TypeError, ValueError, KeyError, AttributeError) as error:
+        except (TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
             roles = " ".join(str(message.get("role")) for message in messages)
-            raise DataError(f"the chat template refuses the turns [{roles}]: {error}") from None
+            raise DataError(
+                f"the chat template refuses the turns [{roles}], as it does in transformers: {error}"
+            ) from None
         return texts[0], found[0] if spans else []
-
-
-def read_template(folder: Path) -> Template | None:
-    """The template kept beside a tokenizer, chat_template.jinja or in tokenizer_config.json; None without one.
-
-    Of several named templates it is `tool_use`, else `default`. Raises DataError for an unreadable file.
-    """
-    config, own = folder / "tokenizer_config.json", folder / "chat_template.jinja"
-    try:
-        saved = json.loads(config.read_text(encoding="utf-8")) if config.exists() else {}
-    except json.JSONDecodeError as error:
-        raise DataError(f"{config.name}: not JSON ({error}); take the file as it was published") from None
-    source = own.read_text(encoding="utf-8") if own.exists() else saved.get("chat_template")
-    if isinstance(source, list):
-        named = {entry["name"]: entry["template"] for entry in source}
-        source = named.get("tool_use", named.get("default"))
-    tokens = {role: saved[role] for role in ROLES if saved.get(role)}
-    texts = {role: token["content"] if isinstance(token, dict) else token for role, token in tokens.items()}
-    return None if source is None else Template(source, texts)

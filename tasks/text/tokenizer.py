@@ -1,9 +1,10 @@
 """A tokenizer as it is saved with a model: tokenizer.json, read without transformers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Tokenizer
 
@@ -13,11 +14,12 @@ FILE = "tokenizer.json"
 @dataclass(frozen=True)
 class TextTokenizer:
     """A fast tokenizer and the ids of its special tokens: eos, pad, cls, sep, where it has them; of those that a recipe
-    added the ids in `added`."""
+    added the ids in `added`. texts: the special tokens by the names that chat templates read (bos_token …)."""
 
     backend: Tokenizer
     special: Mapping[str, int]
     added: tuple[int, ...] = ()
+    texts: Mapping[str, Any] = field(default_factory=dict)
 
     def ids(self, texts: list[str]) -> list[list[int]]:
         """Token ids of each text: no special tokens added, and none made of what a text says."""
@@ -26,6 +28,12 @@ class TextTokenizer:
     def marked_ids(self, texts: list[str]) -> list[list[int]]:
         """Token ids of texts that a chat template wrote: special tokens spelt in them are those tokens."""
         return [encoding.ids for encoding in self._marking.encode_batch_fast(texts, add_special_tokens=False)]
+
+    def placed_ids(self, texts: list[str], *, marked: bool = True) -> list[tuple[list[int], list[int]]]:
+        """Token ids of each text as `marked_ids` (or `ids`) has them, and the character at which each token begins."""
+        backend = self._marking if marked else self.backend
+        found = backend.encode_batch(texts, add_special_tokens=False)
+        return [(encoding.ids, [start for start, _ in encoding.offsets]) for encoding in found]
 
     @cached_property
     def _marking(self) -> Tokenizer:

@@ -1,89 +1,78 @@
-"""A dialogue -> rendered text with the spans that the model writes and the places where tokenising is cut."""
+"""A dialogue -> rendered text with the spans that the model writes and the places where its turns begin."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 from ..data.errors import DataError
 from ..data.messages import Message
-from .endings import Ending, kind_of
+from .endings import Ending, kind_of, shared
+from .manners import FORMS, Manners
+from .spellings import content_with
 from .templates import Template
 
-BETWEEN = "\n\n"
-"""Between a system text and the first user turn that has to carry it."""
+WORDS = ("Awun", "Mobez")
+"""Put in place of what a turn says, to see where it stands: no letter in common at either end."""
 
 
 class Rendered(NamedTuple):
-    """A text, the [start, end) of what is supervised in it, and where tokenising is cut, in order."""
+    """A text, the [start, end) of what is supervised in it, and where its trained turns begin, in order."""
 
     text: str
     runs: tuple[tuple[int, int], ...]
-    cuts: tuple[int, ...]
+    borders: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Script:
-    """What rendering needs beside the messages. system_in_user: the template has no system turn."""
+    """What rendering needs beside the messages. system_in_user: the template has no system turn. stops: the texts of
+    all tokens at which generation stops."""
 
     template: Template
     tools: tuple[Message, ...]
     endings: dict[str, Ending]
     system_in_user: bool
+    manners: Manners = field(default_factory=Manners)
+    stops: tuple[str, ...] = ()
 
     def render(self, messages: Sequence[Message], *, generation: bool = False) -> str:
         """The text of messages that `compose` has laid out."""
-        return self.template.render(messages, self.tools, generation=generation)
+        return self.template.render(list(map(self.formed, messages)), self.tools, generation=generation)
+
+    def formed(self, message: Message) -> Message:
+        """The message with arguments in the form that the template takes."""
+        form = FORMS[self.manners.arguments]
+        if self.manners.arguments == "object" or not message.get("tool_calls"):
+            return message
+        calls = [
+            {**call, "function": {**call["function"], "arguments": form(call["function"]["arguments"])}}
+            for call in message["tool_calls"]
+        ]
+        return {**message, "tool_calls": calls}
+
+    def with_tools(self, tools: Sequence[Message]) -> "Script":
+        """The same with other tools."""
+        return replace(self, tools=tuple(tools))
 
     def ending(self, message: Message) -> Ending:
         """How a turn of the model ends. Raises DataError where the template has no calls and this is one."""
         kind = kind_of(message)
         if kind not in self.endings:
-            raise DataError(
-                "the chat template does not write tool calls; take the model's template for tools, or chatml"
-            )
+            raise DataError(self.manners.no_calls)
         return self.endings[kind]
 
 
-def compose(
-    dialogue: Sequence[Message], start: int, stop: int, *, system: str | None, system_in_user: bool
-) -> tuple[list[Message], int]:
-    """The system turn and turns [start, stop) as a template takes them, and how far their numbers moved.
+class Written(NamedTuple):
+    """A turn of the model: the prompt, what is written behind it with its end token, and how much is thoughts."""
 
-    Turn i of the dialogue is turn i + moved of what is returned. Calls get ids and results their call's name and id,
-    by their order, since some templates ask for them. `weight` is left off.
-    """
-    own = bool(dialogue) and dialogue[0]["role"] == "system"
-    said = dialogue[0]["content"] if own else system
-    first = max(start, 1) if own else start
-    turns = _linked(dialogue[first:stop])
-    if said is None or (system_in_user and not said):
-        return turns, -first
-    if not system_in_user:
-        return [{"role": "system", "content": said}, *turns], 1 - first
-    place = next((n for n, turn in enumerate(turns) if turn["role"] == "user"), None)
-    if place is None:
-        raise DataError("the chat template has no system turn, and the dialogue no user turn that could carry it")
-    turns[place] = {**turns[place], "content": said + BETWEEN + turns[place]["content"]}
-    return turns, -first
+    given: str
+    text: str
+    thoughts: int
 
-
-def _linked(turns: Sequence[Message]) -> list[Message]:
-    """Copies of turns whose calls and results name one another."""
-    waiting: list[tuple[str, str]] = []
-    linked: list[Message] = []
-    calls = 0
-    for turn in turns:
-        copy = {name: value for name, value in turn.items() if name != "weight"}
-        if turn.get("tool_calls"):
-            copy["tool_calls"] = [{"type": "function", "id": f"call{calls + n:05d}", **call}
-                                  for n, call in enumerate(turn["tool_calls"])]  # fmt: skip
-            calls += len(turn["tool_calls"])
-            waiting = [(call["function"]["name"], call["id"]) for call in copy["tool_calls"]]
-        elif turn["role"] == "tool" and waiting:
-            name, number = waiting.pop(0)
-            copy = {"name": name, "tool_call_id": number, **copy}
-        linked.append(copy)
-    return linked
+    @property
+    def whole(self) -> str:
+        """All of it."""
+        return self.given + self.text
 
 
 @dataclass(frozen=True)
@@ -93,20 +82,17 @@ class Conversation:
     script: Script
     messages: list[Message]
     _known: dict[tuple[int, bool], str] = field(default_factory=dict)
+    _turns: dict[int, Written] = field(default_factory=dict)
 
     def given(self, turn: int) -> str:
         """All that the model is given before it writes this turn."""
         return self._render(turn, generation=True)
 
-    def written(self, turn: int) -> str:
-        """The same and what the model writes, its end-of-turn token included, nothing behind it."""
-        ending = self.script.ending(self.messages[turn])
-        whole = self._render(turn + 1, generation=False)
-        if ending.follows:
-            return whole + ending.token
-        if not whole.endswith(ending.token + ending.tail):
-            raise DataError(f"the chat template does not end turn {turn} with {ending.token!r} as it ends others")
-        return whole[: len(whole) - len(ending.tail)]
+    def written(self, turn: int) -> Written:
+        """A turn behind its prompt. Raises DataError where inference would not begin or end it so."""
+        if turn not in self._turns:
+            self._turns[turn] = self._written(turn)
+        return self._turns[turn]
 
     def groups(self, trained: Sequence[int]) -> list[tuple[int, ...]]:
         """Trained turns that one text can hold together, in order.
@@ -116,44 +102,146 @@ class Conversation:
         """
         found: list[tuple[int, ...]] = []
         for turn in trained:
-            fits = bool(found) and self.written(turn).startswith(self.written(found[-1][-1]))
+            fits = bool(found) and self.written(turn).given.startswith(self.written(found[-1][-1]).whole)
             found = [*found[:-1], (*found[-1], turn)] if fits else [*found, (turn,)]
         return found
 
-    def sequence(self, group: Sequence[int]) -> Rendered:
-        """The text up to the end of a group's last turn. Raises DataError where inference would begin it otherwise."""
-        odd = next((turn for turn in group if not self.written(turn).startswith(self.given(turn))), None)
-        if odd is not None:
-            raise DataError(
-                "the chat template's generation prompt is not how it begins an assistant turn; what is trained would "
-                "not be what inference gives. Mend its add_generation_prompt"
-            )
-        text = self.written(group[-1])
-        runs = tuple((len(self.given(turn)), len(self.written(turn))) for turn in group)
-        return Rendered(text, runs, self._cuts(text, group[-1] + 1))
+    def sequence(self, group: Sequence[int], kinds: dict[int, tuple[bool, bool]]) -> Rendered:
+        """The text up to the end of a group's last turn. kinds: of a turn, whether its thoughts and the rest train."""
+        text = self.written(group[-1]).whole
+        runs: list[tuple[int, int]] = []
+        for turn in group:
+            begin, (thoughts, rest), one = len(self.given(turn)), kinds[turn], self.written(turn)
+            middle, end = begin + one.thoughts, begin + len(one.text)
+            runs.append((begin if thoughts or not one.thoughts else middle, end if rest else middle))
+        return Rendered(text, tuple(runs), tuple(len(self.given(turn)) for turn in group))
 
     def opening(self) -> Rendered:
         """The text that generation is given: all messages and the generation prompt."""
-        text = self.given(len(self.messages))
-        return Rendered(text, (), self._cuts(text, len(self.messages)))
+        return Rendered(self.given(len(self.messages)), (), ())
 
-    def _cuts(self, text: str, stop: int) -> tuple[int, ...]:
-        """Both ends of every turn of the model, trained or not: merges across them would differ at inference."""
-        found = {0, len(text)}
-        for turn in range(stop):
-            if self.messages[turn]["role"] == "assistant" and (turn or self._opens()):
-                found |= {len(part) for part in (self.given(turn), self.written(turn)) if text.startswith(part)}
-        return tuple(sorted(found))
+    def _written(self, turn: int) -> Written:
+        message = self.messages[turn]
+        ending = self.script.ending(message)
+        given, whole = self.given(turn), self._render(turn + 1, generation=False)
+        if ending.follows:
+            end = len(whole)
+        elif whole.endswith(ending.token + ending.tail):
+            end = len(whole) - len(ending.tail)
+        else:
+            raise DataError(f"the chat template does not end turn {turn} with {ending.token!r} as it ends others")
+        said, thought = self._said(turn, whole)
+        begin = len(given) if whole.startswith(given) else self._begun(turn, whole[: min(said, thought)])
+        text = whole[begin:end] + (ending.token if ending.follows else "")
+        self._need_prompt(whole[begin : min(said, thought)])
+        self._need_own_words(turn, whole[begin : min(said, thought)])
+        self._need_one_end(turn, text, ending)
+        return Written(given, text, self._thoughts(turn, whole, thought) - begin if thought < len(whole) else 0)
 
-    def _opens(self) -> bool:
-        """Whether the template lets the model speak first."""
-        try:
-            return bool(self.given(0) or self.written(0))
-        except DataError:  # it is refused aloud where that turn is trained
-            return False
+    def _said(self, turn: int, whole: str) -> tuple[int, int]:
+        """Where what a turn says begins in the text, and its thoughts; its length where it has none."""
+        message = self.messages[turn]
+        thoughts = message.get("reasoning_content")
+        known = message["content"].strip() or str(
+            message.get("tool_calls", [{}])[0].get("function", {}).get("name", "")
+        )
+        said = whole.find(known, len(self.given(turn))) if known and whole.startswith(self.given(turn)) else -1
+        said = said if said >= 0 else self._place(turn, whole, ("content", "tool_calls"))
+        if not thoughts:
+            return said, len(whole)
+        thought = self._place(turn, whole, ("reasoning_content",))
+        if thought == len(whole):
+            raise DataError(
+                f"the chat template does not write the thoughts (reasoning_content) of turn {turn}; take a template "
+                "that does, set encode.template_options, or leave `thoughts` out of encode.train_on to train without"
+            )
+        return said, thought
+
+    def _place(self, turn: int, whole: str, keys: Sequence[str]) -> int:
+        """Where the text begins to change with some keys of a turn."""
+        texts = []
+        for word in WORDS:
+            other = replaced(self.messages[turn], word, keys)
+            texts.append(self.script.render([*self.messages[:turn], other]))
+        place = shared(*texts)
+        return min(shared(whole, texts[0]), place) if texts[0] != texts[1] else len(whole)
+
+    def _thoughts(self, turn: int, whole: str, thought: int) -> int:
+        """Where thoughts end, what closes them included."""
+        closing = self.script.manners.closing or ""
+        other = self.script.render(
+            [*self.messages[:turn], replaced(self.messages[turn], WORDS[0], ("reasoning_content",))]
+        )
+        behind = other[other.find(WORDS[0], thought) + len(WORDS[0]) :]
+        end = len(whole) - len(behind)
+        if not whole.endswith(behind) or not behind.startswith(closing):
+            raise DataError(f"the chat template does not close the thoughts of turn {turn} as it closes others")
+        return end + len(closing)
+
+    def _begun(self, turn: int, before: str) -> int:
+        """Where a turn begins in a text that differs from its prompt further up (a result that is the last turn).
+
+        Raises DataError where it differs in the generation prompt itself.
+        """
+        given = self.given(turn)
+        opened = given[shared(given, self._render(turn, generation=False)) :]
+        for place in range(len(before), len(opened) - 1, -1):
+            if opened.strip() and before.startswith(opened, place - len(opened)):
+                return place
+        told = " such as {enable_thinking: false}, or data with reasoning_content" if "think" in opened.lower() else ""
+        raise DataError(
+            f"the chat template's generation prompt ends {opened[-40:]!r}, and it does not begin turn {turn} so; what "
+            f"is trained would not be what inference gives. Set encode.template_options{told}, or mend its "
+            "add_generation_prompt"
+        )
+
+    def _need_prompt(self, lead: str) -> None:
+        """Raise DataError where the model itself would have to write the header of its turn."""
+        header = self.script.manners.header
+        if header and header in lead:
+            raise DataError(
+                "the chat template gives no generation prompt at this place (behind a tool's result, behind the "
+                f"model's own turn), so that the model would be trained to write its own header, {lead[:40]!r}; mend "
+                "its add_generation_prompt, or join consecutive turns of the assistant"
+            )
+
+    def _need_own_words(self, turn: int, lead: str) -> None:
+        """Raise DataError where the template writes an earlier turn behind the prompt of this one."""
+        before = [one["content"].strip() for one in self.messages[:turn] if one["role"] == "assistant"]
+        if any(len(content) > 1 and content in lead for content in before):
+            raise DataError(
+                f"the chat template joins turn {turn} to the assistant's turn before it, but not the generation prompt"
+                "; join consecutive turns of the assistant in the data"
+            )
+
+    def _need_one_end(self, turn: int, text: str, ending: Ending) -> None:
+        """Raise DataError where generation would stop before the end."""
+        inner = text[: len(text) - len(ending.token)]
+        early = next((token for token in self.script.stops if token in inner), None)
+        if early is not None:
+            raise DataError(
+                f"turn {turn} holds {early!r}, at which generation stops, before its end: what follows would never be "
+                "written. Leave this kind of turn out of encode.train_on, split it (text and calls in turns of their "
+                "own), or take another template"
+            )
 
     def _render(self, stop: int, *, generation: bool) -> str:
         key = (stop, generation)
         if key not in self._known:
             self._known[key] = self.script.render(self.messages[:stop], generation=generation)
         return self._known[key]
+
+
+def replaced(message: Message, word: str, keys: Sequence[str]) -> Message:
+    """The same turn with a word in place of each text that it has under some keys."""
+    changed: dict[str, Any] = {key: word for key in keys if message.get(key) and key != "tool_calls"}
+    if "content" in changed:
+        changed["content"] = content_with(message, word)
+    if "tool_calls" in keys and message.get("tool_calls"):
+        calls = []
+        for call in message["tool_calls"]:
+            function = call["function"]
+            names = function["arguments"] or {"probe": ""}
+            calls.append({**call, "function": {**function, "arguments": dict.fromkeys(names, word)}})
+        changed["tool_calls"] = calls
+    return {**message, **changed}

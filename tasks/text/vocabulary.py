@@ -56,7 +56,7 @@ def make_tokenizer(source: TokenizerSource, texts: list[str], added: Sequence[st
     lacking = [token for token in added if token not in found.special_ids]
     found.backend.add_special_tokens(lacking)
     new = tuple(found.backend.get_vocab(with_added_tokens=True)[token] for token in lacking)
-    return replace(plain_tokenizer(found.backend, found.special), added=new)
+    return replace(plain_tokenizer(found.backend, found.special), added=new, texts=found.texts)
 
 
 def learn_bpe(texts: list[str], size: int, added: Sequence[str] = ()) -> Tokenizer:
@@ -129,7 +129,8 @@ def _from_temper(folder: Path) -> TextTokenizer:
         )
     special = encoding["special"]
     found = _by_names(Tokenizer.from_file(str(folder / FILE)))
-    return plain_tokenizer(found.backend, {**found.special, **special})
+    made = plain_tokenizer(found.backend, {**found.special, **special})
+    return replace(made, texts=encoding.get("texts", {}))
 
 
 def _from_transformers(folder: Path) -> TextTokenizer:
@@ -145,4 +146,5 @@ def _from_transformers(folder: Path) -> TextTokenizer:
     special = {role: getattr(tokenizer, f"{role}_token_id") for role in ROLES}
     known = {role: token for role, token in special.items() if token is not None}
     by_name = _by_names(tokenizer.backend_tokenizer)
-    return plain_tokenizer(tokenizer.backend_tokenizer, {**by_name.special, **known})
+    made = plain_tokenizer(tokenizer.backend_tokenizer, {**by_name.special, **known})
+    return replace(made, texts=dict(tokenizer.special_tokens_map))

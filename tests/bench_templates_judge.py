@@ -1,0 +1,240 @@
+"""What a model has to write after the generation prompt, read off transformers' rendering alone."""
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+Message = dict[str, Any]
+FOLLOWING = {"role": "user", "content": "Qyzzy"}
+FIXED = datetime(2024, 7, 26, 12, 0, 0)
+
+
+class Impossible(Exception):
+    """No mask would be right: why."""
+
+
+def freeze_clock() -> None:
+    """Let templates write Temper's date."""
+    import transformers.utils.chat_template_utils as module
+
+    class Still(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return FIXED
+
+    module.datetime = Still  # type: ignore[attr-defined]
+
+
+def sample(source: str) -> str:
+    """What a template writes of a few dialogues, so that special tokens made of pieces are seen."""
+    from bench_templates_dialogues import DIALOGUES, TOOLS
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    found = ""
+    for name in ("system and two rounds", "call and reply", "thoughts"):
+        for prompted in (True, False):
+            try:
+                found += render_jinja_template(
+                    [DIALOGUES[name]], tools=TOOLS, chat_template=source, add_generation_prompt=prompted,
+                    bos_token="", eos_token="",
+                )[0][0]  # fmt: skip
+            except Exception:
+                continue
+    return found
+
+
+def shared(one: str, other: str) -> int:
+    """Length of the common beginning."""
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+class Judge:
+    """A template and its tokenizer as transformers has them."""
+
+    def __init__(self, source: str, own: Any, options: dict[str, Any]) -> None:
+        self.source, self.own, self.options = source, own, options
+        longest_first = sorted(own.all_special_tokens, key=len, reverse=True)
+        added = [token.content for token in own.added_tokens_decoder.values() if token.special]
+        self.specials = sorted({*longest_first, *added}, key=len, reverse=True)
+        self.special = re.compile("|".join(map(re.escape, self.specials)))
+
+    @cached_property
+    def lossless(self) -> bool:
+        text = f"a  b\n{self.specials[0]}\na{self.specials[-1]} b\n"
+        return "".join(self.own.decode([number]) for number in self.ids(text)) == text
+
+    def spells(self, dialogue: Any) -> bool:
+        """Whether people type special tokens in it, which transformers would take for such."""
+        return self.special.search(json.dumps(dialogue, ensure_ascii=False)) is not None
+
+    def ids(self, text: str) -> list[int]:
+        return list(self.own(text, add_special_tokens=False)["input_ids"])
+
+    def render(self, messages: Sequence[Message], tools: Any, *, prompted: bool = False) -> str:
+        messages = [{k: v for k, v in turn.items() if k != "weight"} for turn in messages]
+        try:
+            return str(self.own.apply_chat_template(messages, tools=tools, chat_template=self.source, tokenize=False,
+                                                    add_generation_prompt=prompted, **self.options))  # fmt: skip
+        except Exception as error:
+            raise Impossible(f"transformers raises {error}") from None
+
+    def turns(self, dialogue: Sequence[Message], tools: Any) -> dict[int, tuple[str, str]]:
+        """Trained turn -> (prompt, what is written after it). Raises Impossible."""
+        plain = self._given_systems(dialogue, tools)
+        plain, moved = plain
+        form = self._formed(plain, tools)
+        trained = [n for n, turn in enumerate(dialogue) if turn["role"] == "assistant" and turn.get("weight", 1)]
+        first = next(n for n, turn in enumerate(form) if turn["role"] == "user") + 1
+        if tools and any(
+            tool["function"]["name"] not in self.render(form[:first], tools, prompted=True) for tool in tools
+        ):
+            raise Impossible("the tools are not written")
+        return {n: self._turn(form, n + moved, tools) for n in trained}
+
+    def _given_systems(self, dialogue: Sequence[Message], tools: Any) -> tuple[list[Message], int]:
+        """The system text in the first user turn where the template has no system turn."""
+        if dialogue[0]["role"] != "system":
+            return list(dialogue), 0
+        try:
+            if "Vordim" in self.render([{"role": "system", "content": "Vordim"}, FOLLOWING], tools, prompted=True):
+                return list(dialogue), 0
+        except Impossible:
+            pass
+        said, rest = dialogue[0]["content"], list(dialogue[1:])
+        if said:
+            rest[0] = {**rest[0], "content": said + "\n\n" + rest[0]["content"]}
+        return rest, -1
+
+    def _formed(self, dialogue: list[Message], tools: Any) -> list[Message]:
+        """Arguments as an object, or as JSON text where the template writes that as it is."""
+        if not any(turn.get("tool_calls") for turn in dialogue):
+            return dialogue
+        probe = {"zig": "Zwog", "deep": {"on": True, "off": None}}
+        kinds = {}
+        for kind, given in (("object", probe), ("text", json.dumps(probe))):
+            call = {"type": "function", "id": "abcdef00x", "function": {"name": "weather", "arguments": given}}
+            try:
+                text = self.render([FOLLOWING, {"role": "assistant", "content": "", "tool_calls": [call]}], tools)
+            except Impossible as error:
+                kinds[kind] = str(error)
+                continue
+            python = str(probe) in text or "Zwog" not in text
+            twice = json.dumps(json.dumps(probe))[1:-1] in text
+            kinds[kind] = "python" if python else "twice" if twice else ""
+        if kinds["object"] == "":
+            return dialogue
+        if kinds["text"] == "":
+            return [_as_text(turn) for turn in dialogue]
+        raise Impossible(f"calls: {kinds}")
+
+    def _turn(self, dialogue: list[Message], turn: int, tools: Any) -> tuple[str, str]:
+        message = dialogue[turn]
+        given = self.render(dialogue[:turn], tools, prompted=True)
+        whole = self.render(dialogue[: turn + 1], tools)
+        begin = len(given) if whole.startswith(given) else self._found(given, whole, dialogue, turn, tools)
+        written = self._ended(dialogue, turn, tools, whole, begin)
+        self._check(message, written, given, dialogue, tools)
+        return given, written
+
+    def _found(self, given: str, whole: str, dialogue: list[Message], turn: int, tools: Any) -> int:
+        """Where the turn begins in a whole that differs before it."""
+        opened = given[shared(given, self.render(dialogue[:turn], tools)) :]
+        place = min((whole.rfind(text) for text in self._texts(dialogue[turn]) if text in whole), default=len(whole))
+        found = whole.rfind(opened, 0, place) if opened.strip() else -1
+        lead = whole[found + len(opened) : place]
+        if found < 0 or any(one["content"].strip() in lead for one in dialogue[:turn] if one["content"].strip()):
+            raise Impossible("the generation prompt is not how the turn begins")
+        return found + len(opened)
+
+    def _ended(self, dialogue: list[Message], turn: int, tools: Any, whole: str, begin: int) -> str:
+        """The written text with its end token."""
+        calls = dialogue[turn].get("tool_calls")
+        after = (
+            {"role": "tool", "content": "Qyzzy", "name": "weather", "tool_call_id": "abcdef00x"} if calls else FOLLOWING
+        )
+        if turn + 1 < len(dialogue) and dialogue[turn + 1]["role"] != "assistant":
+            after = dialogue[turn + 1]
+        try:
+            longer = self.render([*dialogue[: turn + 1], after], tools)
+        except Impossible:
+            longer = whole
+        said = max(
+            (whole.rfind(text) + len(text) for text in self._texts(dialogue[turn]) if text in whole), default=begin
+        )
+        here = max(said, begin)
+        last = next(
+            (text for text in reversed(self._texts(dialogue[turn])) if whole.rfind(text) + len(text) == here), ""
+        )
+        anchor = whole[max(0, here - 40) : here]
+        anchor = anchor if anchor in longer or not last else last.rpartition("\n")[2]
+        at = longer.rfind(anchor) + len(anchor) if anchor in longer else -1
+        common = here + shared(whole[here:], longer[at:]) if at >= 0 else len(whole)
+        spelt = [found for found in self.special.finditer(whole, begin) if found.start() >= here]
+        kept = [found for found in spelt if found.end() <= common]
+        if common < len(whole) and len(kept) > 1 and whole[:here].count(whole[kept[-1].start() :]):
+            kept = kept[:-1]
+        for one in reversed(kept or spelt):
+            text = whole[begin : one.end()]
+            if text.count(one.group()) == 1 + self._said(dialogue[turn], one.group()):
+                return text
+        opening = self.special.match(longer, at + len(whole) - here) if at >= 0 and common == len(whole) else None
+        end = opening.group() if opening else self.own.eos_token
+        if whole[begin:].count(end) > self._said(dialogue[turn], end):
+            raise Impossible("the end token stands inside the turn")
+        if kept:
+            raise Impossible("the token behind the turn also stands inside it")
+        return whole[begin:] + end
+
+    def _texts(self, message: Message) -> list[str]:
+        found = [
+            message["content"].split("</think>")[-1].strip(),
+            message.get("reasoning_content", ""),
+            *call_texts(message),
+        ]
+        return [text for text in found if text]
+
+    def _said(self, message: Message, text: str) -> int:
+        return json.dumps(message, ensure_ascii=False).count(text)
+
+    def _check(self, message: Message, written: str, given: str, dialogue: list[Message], tools: Any) -> None:
+        """Thoughts and content are written, headers and Python are not."""
+        thoughts = message.get("reasoning_content")
+        if thoughts and thoughts not in written:
+            raise Impossible("the thoughts are not written")
+        if message["content"].strip() and message["content"].split("</think>")[-1].strip() not in written:
+            raise Impossible("the content is not written")
+        if any(name not in written for name in call_texts(message)):
+            raise Impossible("a call is not written")
+        first = next(n for n, turn in enumerate(dialogue) if turn["role"] == "user")
+        header = self.render(dialogue[: first + 1], tools, prompted=True)
+        opened = header[shared(header, self.render(dialogue[: first + 1], tools)) :].strip()
+        said = thoughts or message["content"].strip() or next(iter(call_texts(message)), "")
+        lead = written[: written.find(said)] if said in written else written
+        if opened and opened in lead:
+            raise Impossible("a role header would be supervised")
+        if not opened and self.special.match(written.lstrip()) and "assistant" in lead:
+            raise Impossible("a role header would be supervised")
+        for call in message.get("tool_calls") or ():
+            arguments = call["function"]["arguments"]
+            values = arguments.values() if isinstance(arguments, dict) else ()
+            if any(isinstance(value, str) and json.dumps(value, ensure_ascii=False)[1:-1] not in written
+                   and value not in written for value in values):  # fmt: skip
+                raise Impossible("an argument is not written")
+
+
+def call_texts(message: Message) -> list[str]:
+    """The names of what a turn calls."""
+    return [call["function"]["name"] for call in message.get("tool_calls") or ()]
+
+
+def _as_text(turn: Message) -> Message:
+    if not turn.get("tool_calls"):
+        return turn
+    calls = []
+    for call in turn["tool_calls"]:
+        text = json.dumps(call["function"]["arguments"], ensure_ascii=False)
+        calls.append({**call, "function": {**call["function"], "arguments": text}})
+    return {**turn, "tool_calls": calls}

@@ -1,0 +1,73 @@
+"""Small chat templates, one for each thing that published ones do and ChatML does not."""
+
+HEAD, END = "{{- '<|im_start|>' + message.role + '\\n' }}", "{{- '<|im_end|>\\n' }}"
+PROMPT = "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- endif %}"
+TOOLS = "{%- if tools %}{{- '<|im_start|>system\\n' + tools | tojson + '<|im_end|>\\n' }}{%- endif %}"
+CALLS = """\
+{%- for call in message.tool_calls or [] %}
+{{- '<tool_call>{"name": "' + call.function.name + '", "arguments": ' + call.function.arguments | tojson }}
+{{- '}</tool_call>' }}{%- endfor %}"""
+EACH, DONE = "{%- for message in messages %}", "{%- endfor %}"
+
+
+def chat(turn: str, *, before: str = TOOLS, prompt: str = PROMPT) -> str:
+    """A template of a turn's text."""
+    return before + EACH + turn + DONE + prompt
+
+
+SAID = "{{- message.content }}"
+PLAIN = chat(HEAD + SAID + CALLS + END)
+WITH_BOS = "{{- bos_token }}" + PLAIN
+TWO_ENDS = chat(
+    HEAD
+    + "{%- if message.role == 'assistant' %}{{- '<|reply|>' + message.content + '<|/reply|>' }}"
+    + CALLS
+    + "{%- else %}{{- message.content }}{%- endif %}"
+    + END
+)
+"""A special token behind a reply that does not end the turn (Cohere)."""
+UNASKED = chat(
+    HEAD + SAID + CALLS + END + "{%- if loop.last and message.role == 'assistant' %}"
+    "{{- '<|im_start|>assistant\\n' }}{%- endif %}"
+)
+"""A generation prompt behind a finished turn, unasked."""
+END_INSIDE = chat(
+    HEAD + SAID + "{%- if message.tool_calls %}{{- '<|im_end|>\\ncall\\n' }}" + CALLS + "{%- endif %}" + END
+)
+"""Text, the end token, and a call in one turn (GigaChat3)."""
+UNPROMPTED = chat(HEAD + SAID + CALLS + END, prompt=PROMPT.replace("add_generation_prompt", "add_generation_prompt "
+                  "and messages[-1].role == 'user'"))  # fmt: skip
+"""No generation prompt behind a tool's result."""
+AS_TEXT = PLAIN.replace("call.function.arguments | tojson", "call.function.arguments | string")
+"""Arguments as they are: JSON text of JSON text, Python's of an object."""
+THINKING = chat(
+    HEAD + "{%- if message.reasoning_content or (message.role == 'assistant' and enable_thinking is false) %}"
+    "{{- '<think>\\n' + (message.reasoning_content or '') + '\\n</think>\\n' }}{%- endif %}" + SAID + CALLS + END
+)
+OPENED = THINKING.replace(
+    "{{- '<|im_start|>assistant\\n' }}{%- endif %}",
+    "{{- '<|im_start|>assistant\\n<think>\\n' + ('\\n</think>\\n' if enable_thinking is false else '') }}{%- endif %}",
+)
+"""A generation prompt that opens thoughts, or closes them where the option says so."""
+LAST_DIFFERS = chat(
+    HEAD + SAID + CALLS + "{%- if message.role == 'tool' and not loop.last %}{{- '\\n' }}{%- endif %}" + END
+)
+"""A result is written otherwise where it is the last turn (Hermes)."""
+JOINED = (
+    """\
+{%- for message in messages %}
+{%- if not (message.role == 'assistant' and not loop.first and messages[loop.index0 - 1].role == 'assistant') %}
+{{- '<|im_start|>' + message.role + '\\n' }}{%- endif %}{{- message.content }}
+{%- if loop.last or messages[loop.index0 + 1].role != message.role %}{{- '<|im_end|>\\n' }}{%- endif %}
+{%- endfor %}"""
+    + PROMPT
+)
+"""Two replies in a row become one."""
+MARKED = chat(
+    "{%- if message.role == 'assistant' %}{%- generation %}" + HEAD + SAID + "{{- '<|im_end|>' }}{%- endgeneration %}"
+    "{{- '\\n' }}{%- else %}" + HEAD + SAID + END + "{%- endif %}"
+)
+"""A generation block that covers the header as well."""
+WITH_IDS = PLAIN.replace('\'{"name"', '\'{"id": "\' + call.id + \'", "name"').replace(
+    '<tool_call>{"name": "\' +', '<tool_call>{"id": "\' + call.id + \'", "name": "\' +'
+)

@@ -1,0 +1,317 @@
+"""What published chat templates do and ChatML does not: each is trained as inference needs it, or refused by name; and
+the certificate sees each mistake of the encoder by itself."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import odd_templates as odd
+import pytest
+from chat_families import TOOL
+from test_dialogue import call, runs_of, say, with_metaspace, with_stripping_tokens
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, trainers
+
+import tasks.text.dialogue_encoding as encoding_module
+import tasks.text.turns as turns_module
+from tasks.data.errors import DataError
+from tasks.data.messages import Message
+from tasks.text import whole_text
+from tasks.text.dialogue import DialogueEncoding, encode_dialogues, load_dialogue_encoding, prompt
+from tasks.text.dialogue_certificate import DialogueCertificate, certify_dialogues
+from tasks.text.dialogue_encoding import make_dialogue_encoding
+from tasks.text.endings import Ending
+from tasks.text.templates import Template
+from tasks.text.tokenizer import TextTokenizer, plain_tokenizer
+from tasks.text.vocabulary import learn_bpe
+
+SPECIAL = ("<s>", "<|im_start|>", "<|reply|>", "<|/reply|>", "<|im_end|>")
+ASKED, ANSWER = say("user", "Where?"), say("assistant", "South.")
+THOUGHTFUL = {**ANSWER, "reasoning_content": "It is warm."}
+CALLED = [ASKED, call(name="x"), say("tool", "[]"), ANSWER]
+NESTED: dict[str, Any] = {"name": 'a "b"', "deep": {"on": True, "off": None}}
+
+
+def tokenizer() -> TextTokenizer:
+    backend = learn_bpe(["Where? South. It is warm.\n"] * 4, 300)
+    backend.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in SPECIAL])
+    ids = {"eos": backend.token_to_id("<|im_end|>")}
+    return replace(plain_tokenizer(backend, ids), texts={"bos_token": "<s>", "eos_token": "<|im_end|>"})
+
+
+TOKENIZER = tokenizer()
+
+
+def encoding_of(source: str, *, tools: bool = True, own: TextTokenizer = TOKENIZER, **options: Any) -> DialogueEncoding:
+    return make_dialogue_encoding(Template(source, {}), own, [TOOL] if tools else [], max_length=4096, **options)
+
+
+def trained(
+    encoding: DialogueEncoding, dialogue: list[Message], own: TextTokenizer = TOKENIZER
+) -> tuple[list[str], DialogueCertificate]:
+    """The supervised texts, and the certificate on them."""
+    made = encode_dialogues(encoding, own, [dialogue])
+    flat = made.encoded
+    rows = [flat.ids[flat.offsets[n] : flat.offsets[n + 1]].tolist() for n in range(len(flat))]
+    runs = [rows[n][a:b] for n in range(len(flat)) for a, b in runs_of(made, n)]
+    return own.decode(runs), certify_dialogues(encoding, own, made, ["row0"], [dialogue])
+
+
+def certified(source: str, dialogue: list[Message], **options: Any) -> list[str]:
+    texts, certificate = trained(encoding_of(source, **options), dialogue)
+    certificate.require("train")
+    return texts
+
+
+# What is trained -----------------------------------------------------------------------------------------------------
+
+
+def test_a_template_gets_every_special_token_that_the_tokenizer_names() -> None:
+    encoding = encoding_of(odd.WITH_BOS)
+    assert TOKENIZER.decode([prompt(encoding, TOKENIZER, [ASKED])])[0].startswith("<s><|im_start|>system")
+    certified(odd.WITH_BOS, CALLED)
+
+
+def test_the_end_is_what_stands_before_the_next_turn() -> None:
+    assert certified(odd.TWO_ENDS, [ASKED, ANSWER], tools=False) == ["<|reply|>South.<|/reply|><|im_end|>"]
+    assert encoding_of(odd.TWO_ENDS, tools=False).end_ids == (TOKENIZER.special_ids["<|im_end|>"],)
+    assert certified(odd.UNASKED, CALLED)[1] == "South.<|im_end|>"
+    assert certified(odd.UNASKED, CALLED)[0].endswith("</tool_call><|im_end|>")
+
+
+def test_an_end_token_within_a_turn_is_refused() -> None:
+    encoding = encoding_of(odd.END_INSIDE, tools=False)
+    assert encoding.endings.keys() == {"assistant"}
+    with pytest.raises(
+        DataError, match=r"dialogue 0: the chat template writes '<\|im_end\|>', at which generation has"
+    ):
+        encode_dialogues(encoding, TOKENIZER, [CALLED])
+    assert certified(odd.END_INSIDE, [ASKED, ANSWER], tools=False) == ["South.<|im_end|>"]
+
+
+def test_a_role_header_is_never_supervised() -> None:
+    encoding = encoding_of(odd.UNPROMPTED)
+    with pytest.raises(
+        DataError, match=r"no generation prompt at this place .* its own header, '<\|im_start\|>assistant"
+    ):
+        encode_dialogues(encoding, TOKENIZER, [CALLED])
+    assert len(certified(odd.UNPROMPTED, CALLED[:2])) == 1
+    with pytest.raises(DataError, match=r"writes no generation prompt, .* '<\|im_start\|>assistant"):
+        encoding_of(odd.PLAIN.replace(odd.PROMPT, ""))
+    with pytest.raises(DataError, match="join consecutive turns of the assistant"):
+        encode_dialogues(encoding_of(odd.JOINED, tools=False), TOKENIZER, [[ASKED, ANSWER, say("assistant", "Yes.")]])
+
+
+def test_arguments_come_in_the_form_that_the_template_takes() -> None:
+    turns = [ASKED, call(**NESTED)]
+    written = json.dumps(NESTED)
+    assert encoding_of(odd.PLAIN).manners.arguments == "object"
+    assert encoding_of(odd.AS_TEXT).manners.arguments == "text"
+    assert certified(odd.PLAIN, turns) == certified(odd.AS_TEXT, turns)
+    assert written in certified(odd.AS_TEXT, turns)[0]
+
+
+def test_thoughts_are_a_kind_of_their_own() -> None:
+    turns = [ASKED, THOUGHTFUL]
+    thoughts, rest = "<think>\nIt is warm.\n</think>\n", "South.<|im_end|>"
+    assert certified(odd.THINKING, turns) == [thoughts + rest]
+    assert certified(odd.THINKING, turns, train_on=("assistant", "call")) == [rest]
+    assert certified(odd.THINKING, turns, train_on=("thoughts",)) == [thoughts]
+    (both,) = certified(odd.THINKING, [ASKED, {**call(name="x"), "reasoning_content": "It is warm."}])
+    assert both.startswith(thoughts + "<tool_call>")
+    with pytest.raises(
+        DataError, match=r"does not write the thoughts \(reasoning_content\) of turn 1; take a template"
+    ):
+        encode_dialogues(encoding_of(odd.PLAIN), TOKENIZER, [turns])
+    assert certified(odd.PLAIN, turns, train_on=("assistant", "call")) == [rest]
+
+
+def test_options_of_a_template_reach_training_and_inference(tmp_path: Path) -> None:
+    turns = [ASKED, ANSWER]
+    with pytest.raises(
+        DataError, match=r"ends '.*<think>.*', and it does not begin turn 1 so; .*enable_thinking: false"
+    ):
+        encode_dialogues(encoding_of(odd.OPENED, tools=False), TOKENIZER, [turns])
+    assert certified(odd.OPENED, [ASKED, THOUGHTFUL], tools=False) == ["It is warm.\n</think>\nSouth.<|im_end|>"]
+    options = {"enable_thinking": False}
+    assert certified(odd.OPENED, turns, tools=False, template_options=options) == ["South.<|im_end|>"]
+    encoding_of(odd.OPENED, tools=False, template_options=options).save(tmp_path)
+    loaded = load_dialogue_encoding(tmp_path / "encoding.json")
+    assert TOKENIZER.decode([prompt(loaded, TOKENIZER, turns[:1])])[0].endswith("<think>\n\n</think>\n")
+
+
+def test_a_prompt_that_differs_further_up_is_what_is_trained() -> None:
+    encoding = encoding_of(odd.LAST_DIFFERS)
+    texts, certificate = trained(encoding, CALLED)
+    certificate.require("train")
+    assert texts[1] == "South.<|im_end|>"
+    made = encode_dialogues(encoding, TOKENIZER, [CALLED])
+    assert made.trained == [(1, 3)]
+    begin, ids = runs_of(made, 0)[1][0], made.encoded.ids.tolist()
+    assert "[]\n" not in TOKENIZER.decode([ids])[0] and "[]\n" in encoding.script.render(
+        encoding.composed(CALLED, 0, 4)[0]
+    )
+    assert ids[:begin] == prompt(encoding, TOKENIZER, CALLED[:3])
+
+
+def test_generation_blocks_may_cover_the_prompt() -> None:
+    assert certified(odd.MARKED, [ASKED, ANSWER], tools=False) == ["South.<|im_end|>"]
+
+
+def test_inline_thoughts_keep_their_markers() -> None:
+    own = tokenizer()
+    own.backend.add_special_tokens(["<think>", "</think>"])
+    own = replace(plain_tokenizer(own.backend, own.special), texts=own.texts)
+    content = "<think>\nWarm.\n</think>\nSouth of <think>."
+    encoding = encoding_of(odd.PLAIN, own=own, tools=False)
+    texts, certificate = trained(encoding, [ASKED, say("assistant", content)], own)
+    certificate.require("train")
+    ids = encode_dialogues(encoding, own, [[ASKED, say("assistant", content)]]).encoded.ids.tolist()
+    marks = [own.special_ids[text] for text in ("<think>", "</think>")]
+    assert texts == [content + "<|im_end|>"] and [ids.count(mark) for mark in marks] == [2, 1]
+
+
+def test_ids_of_calls_are_the_datas_or_counted() -> None:
+    own = {**call(name="x"), "tool_calls": [{**call(name="x")["tool_calls"][0], "id": "call_a1B2c3D4e5F6"}]}
+    texts, certificate = trained(encoding_of(odd.WITH_IDS), [ASKED, own])
+    assert "call_a1B2c3D4e5F6" in texts[0] and certificate.own_ids == 0
+    texts, certificate = trained(encoding_of(odd.WITH_IDS), [ASKED, call(name="x")])
+    assert "call00000" in texts[0] and certificate.own_ids == 1
+    strict = "{%- for m in messages %}{%- for c in m.tool_calls or [] %}{%- if c.id | length != 9 %}" \
+             "{{- raise_exception('nine') }}{%- endif %}{%- endfor %}{%- endfor %}" + odd.WITH_IDS  # fmt: skip
+    texts, certificate = trained(encoding_of(strict), [ASKED, own])
+    assert "call00000" in texts[0] and certificate.own_ids == 1
+    assert trained(encoding_of(odd.PLAIN), [ASKED, call(name="x")])[1].own_ids == 0
+
+
+def test_a_dialogues_own_tools_win() -> None:
+    other = {**TOOL, "function": {**TOOL["function"], "name": "weather"}}
+    turns = [{"role": "system", "content": None, "tools": [other]}, ASKED, call(name="x"), say("tool", "[]"), ANSWER]
+    for tools in (True, False):
+        encoding = encoding_of(odd.PLAIN, tools=tools, system="Be brief.")
+        trained(encoding, turns)[1].require("train")
+        given = TOKENIZER.decode([prompt(encoding, TOKENIZER, turns[:2])])[0]
+        assert "weather" in given and "search_hotels" not in given and "Be brief." in given
+
+
+# Tokens --------------------------------------------------------------------------------------------------------------
+
+
+def legacy() -> TextTokenizer:
+    """SentencePiece as transformers' `legacy: true` has it: a sign before each text between special tokens."""
+    backend = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True))
+    backend.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    backend.decoder = decoders.Replace("▁", " ")
+    letters = sorted(set('Where? South. It is warm.\nuserasintol[]{}":_' + json.dumps(TOOL) + "<tool_call>/"))
+    trainer = trainers.BpeTrainer(vocab_size=500, initial_alphabet=[*letters, "▁"], special_tokens=["<unk>"])
+    backend.train_from_iterator(["Where? South. It is warm.\n"] * 4, trainer)
+    backend.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in SPECIAL])
+    return plain_tokenizer(backend, {"eos": backend.token_to_id("<|im_end|>")})
+
+
+@pytest.mark.parametrize("build", [tokenizer, legacy, with_metaspace, with_stripping_tokens])
+def test_ids_are_those_of_the_whole_text(build: Callable[[], TextTokenizer]) -> None:
+    own = build()
+    encoding = encoding_of(odd.PLAIN, own=own)
+    made = encode_dialogues(encoding, own, [CALLED])
+    certify_dialogues(encoding, own, made, ["row0"], [CALLED]).require("train")
+    whole = encoding.script.render(encoding.composed(CALLED, 0, len(CALLED)).messages).removesuffix("\n")
+    assert made.encoded.ids.tolist() == own.marked_ids([whole])[0] and made.split == 0
+    for (begin, _), turn in zip(runs_of(made, 0), (1, 3), strict=True):
+        assert prompt(encoding, own, CALLED[:turn]) == made.encoded.ids[:begin].tolist()
+
+
+def test_where_a_token_would_reach_over_a_prompt_the_prompt_wins() -> None:
+    spaced = odd.chat("{{- message.role + ':' + ' ' + message.content + '<|im_end|>' }}", before="",
+                      prompt="{%- if add_generation_prompt %}{{- 'assistant: ' }}{%- endif %}")  # fmt: skip
+    own = tokenizer()
+    encoding = encoding_of(spaced, own=own, tools=False)
+    dialogue = [ASKED, ANSWER, ASKED, ANSWER]
+    made = encode_dialogues(encoding, own, [dialogue])
+    certificate = certify_dialogues(encoding, own, made, ["row0"], [dialogue])
+    certificate.require("train")
+    assert made.trained == [(1,), (3,)] and certificate.split == 2
+    flat = made.encoded
+    for n, turn in enumerate((1, 3)):
+        ((begin, _),) = runs_of(made, n)
+        ids = flat.ids[flat.offsets[n] : flat.offsets[n + 1]].tolist()
+        assert ids[:begin] == prompt(encoding, own, dialogue[:turn]) == own.marked_ids(own.decode([ids[:begin]]))[0]
+        assert own.decode([ids[begin:]]) == ["South.<|im_end|>"]
+
+
+# The certificate ------------------------------------------------------------------------------------------------------
+
+
+def broken(encoding: DialogueEncoding, dialogue: list[Message], own: TextTokenizer = TOKENIZER) -> set[str]:
+    return set(trained(encoding, dialogue, own)[1].violations)
+
+
+def test_a_lost_bos_is_caught() -> None:
+    encoding = encoding_of(odd.WITH_BOS)
+    lost = replace(encoding, texts={"eos_token": "<|im_end|>"})
+    assert "the template reads bos_token, which it is not given" in broken(lost, CALLED)
+
+
+def test_a_wrong_end_is_caught() -> None:
+    encoding = encoding_of(odd.TWO_ENDS, tools=False)
+    early = Ending("<|/reply|>", "<|im_end|>\n", False)
+    short = replace(encoding, endings={"assistant": early}, stops=("<|/reply|>",),
+                    end_ids=(TOKENIZER.special_ids["<|/reply|>"],))  # fmt: skip
+    assert "what ends the turn is not what generation stops at" in broken(short, [ASKED, ANSWER])
+    late = replace(
+        encoding_of(odd.UNASKED, tools=False), endings={"assistant": Ending("<|im_start|>", "assistant\n", False)}
+    )
+    assert "what ends the turn is not what generation stops at" in broken(replace(late, stops=()), [ASKED, ANSWER])
+
+
+def test_an_end_within_a_run_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoding = encoding_of(odd.END_INSIDE, tools=False)
+    planted = replace(encoding, endings={**encoding.endings, "call": encoding.endings["assistant"]})
+    monkeypatch.setattr(turns_module.Conversation, "_need_one_end", lambda *given: None)
+    assert "an end-of-turn token stands within what is supervised" in broken(planted, CALLED[:2])
+
+
+def test_a_supervised_header_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns_module.Conversation, "_need_prompt", lambda *given: None)
+    assert "a role header is supervised" in broken(encoding_of(odd.UNPROMPTED), CALLED)
+    monkeypatch.setattr(turns_module.Conversation, "_need_own_words", lambda *given: None)
+    turns = [ASKED, ANSWER, say("assistant", "Yes.")]
+    assert "a given turn is supervised" in broken(encoding_of(odd.JOINED, tools=False), turns)
+
+
+def test_arguments_of_python_are_caught() -> None:
+    encoding = encoding_of(odd.AS_TEXT)
+    planted = replace(encoding, manners=replace(encoding.manners, arguments="object"))
+    assert "a call's arguments are Python's text of an object" in broken(planted, [ASKED, call(**NESTED)])
+
+
+def test_lost_thoughts_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoding = encoding_of(odd.THINKING)
+    turns = [ASKED, THOUGHTFUL]
+    made = encode_dialogues(encoding, TOKENIZER, [[ASKED, ANSWER]])
+    found = certify_dialogues(encoding, TOKENIZER, made, ["row0"], [turns]).violations
+    assert "a supervised run is not what the model writes" in found
+    monkeypatch.setattr(turns_module.Conversation, "_said", lambda self, turn, whole: (len(whole), len(whole)))
+    left = "the template leaves out part of what the model writes"
+    assert {"thoughts are missing", left} <= broken(encoding_of(odd.PLAIN), turns)
+
+
+def test_texts_that_are_tokenised_piece_by_piece_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    def alone(self: Any, tokens: Any, text: str, borders: Any, spellings: Any) -> whole_text.Tokens:
+        cuts = [0, *borders, len(text)]
+        pieces = [(a, self.tokenizer.placed_ids([text[a:b]])[0]) for a, b in pairwise(cuts)]
+        ids = [token for _, piece in pieces for token in piece[0]]
+        return whole_text.Tokens(ids, [a + at for a, piece in pieces for at in piece[1]])
+
+    own = legacy()
+    encoding = encoding_of(odd.PLAIN, own=own)
+    assert broken(encoding, CALLED, own) == set()
+    monkeypatch.setattr(whole_text.WholeText, "_bordered", alone)
+    assert broken(encoding, CALLED, own) == {"token ids are not those of the whole text"}
+
+
+def test_every_text_of_the_tokenizer_is_handed_over() -> None:
+    own = replace(TOKENIZER, texts={**TOKENIZER.texts, "image_token": "<img>"})
+    assert encoding_module.make_dialogue_encoding(Template(odd.PLAIN, {}), own).texts["image_token"] == "<img>"

@@ -21,7 +21,8 @@ SPECIAL = re.compile(
     r"|</?s>|<(?:bos|eos|sop|pad)>|<(?:BOS|EOS)_TOKEN>|<SPECIAL_\d+>|<seed:\w+>|<\|[a-z]+>|<[a-z]+\|>|]~b]|\[e~\[|]~!b\["
 )
 BEGIN = (
-    "<|begin_of_text|>", "<bos>", "<BOS_TOKEN>", "<｜begin▁of▁sentence｜>", "<|startoftext|>", "<seed:bos>", "]~!b[", "<s>",
+    "<|begin_of_text|>", "<bos>", "<BOS_TOKEN>", "<｜begin▁of▁sentence｜>", "<|startoftext|>", "<seed:bos>", "]~!b[",
+    "<s>",
 )  # fmt: skip
 END = (
     "<|im_end|>", "<|eot_id|>", "<|eot|>", "<end_of_turn>", "<turn|>", "<|END_OF_TURN_TOKEN|>",

@@ -1,6 +1,6 @@
 # make demo, make test: each sets everything up first, once.
 .DEFAULT_GOAL := help
-.PHONY: help setup pretrained demo test lint faults long bench all lock screenshots clean
+.PHONY: help setup pretrained demo test lint faults long pythons bench all lock screenshots clean
 SHELL := /bin/bash
 PY := .venv/bin/python
 PYTHON := python3
@@ -20,8 +20,9 @@ help:
 	@echo "make lint         ruff, ruff format, mypy --strict, import-linter"
 	@echo "make faults       faults that Temper survives, at length"
 	@echo "make long         simulations of many minutes"
+	@echo "make pythons      the tests on Python 3.12 and 3.13 too, each set up anew (14 GB of disk, an hour or more)"
 	@echo "make bench        benchmarks: ratios, both sides in one run"
-	@echo "make all          lint, test, faults, long, bench"
+	@echo "make all          lint, test, faults, long, pythons, bench"
 	@echo "make lock         resolve requirements.lock anew from pyproject.toml"
 	@echo "make screenshots  the README's pictures, from a running demo"
 
@@ -64,7 +65,14 @@ bench: setup
 long: setup
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m long
 
-all: lint test faults long bench
+# Each in a folder of its own, which goes; a Python that this machine cannot have is skipped with the reason.
+pythons:
+	@for version in 3.12 3.13; do \
+		folder=$$(mktemp -d) && { OMP_NUM_THREADS=1 tests/other_python.sh $$version $$folder; code=$$?; \
+		rm -rf --one-file-system $$folder; [ $$code = 0 ] || exit $$code; } \
+	done
+
+all: lint test faults long pythons bench
 
 lock:
 	@.venv/bin/uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --extra dev pyproject.toml -o requirements.lock

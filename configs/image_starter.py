@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -53,6 +53,10 @@ class ImageFacts:
     grey: bool
     split: HashSplit | GivenSplit
     parts: dict[str, int]
+    variants: str = ""
+    """Labels that are spellings of one another, with counts."""
+    label_map: dict[str, str] = field(default_factory=dict)
+    """Each of them, the commonest aside, to the commonest."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,7 @@ class ImageStarter:
         return {
             "images": f"{facts.rows:,}, {'grey' if facts.grey else 'coloured'}",
             "labels": counted(facts.labels),
+            **({"spelt": f"as if one label: {facts.variants}"} if facts.variants else {}),
             "clean": f"{facts.duplicates:.1%} stand twice, {facts.unreadable:.1%} cannot be read",
             "split": how,
             "side": f"{sides} on the shorter side",
@@ -119,6 +124,15 @@ class ImageStarter:
     def _validate(self) -> Lines:
         facts = self.facts
         yield "validate:", "a run stops where the rows break one of these"
+        if facts.variants:
+            place = "download" if isinstance(self.source, ImagesSource) else "download.columns"
+            yield f"  # {plain(facts.variants)}", ""
+            yield (
+                "  # are spellings of one label, so validate stops: take all but one out of `labels` and map them in",
+                "",
+            )
+            yield f"  # {place} (label_map: {flow(facts.label_map)}),", ""
+            yield "  # or name them in distinct_labels: [[A, a]].", ""
         yield from label_lines(facts.labels)
         yield f"  min_rows: {rounded(0.9 * facts.rows, math.floor)}", f"it has {facts.rows:,}"
         yield f"  max_missing: {above(facts.missing)}", f"found {facts.missing:.2%} without a label"

@@ -1,18 +1,22 @@
 """Folders of images: parts by any name, classes, groups, what has no class; init asks where it cannot know."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from test_init_sources import held, laid, made, picture
 
 from configs.image_sources import ImagesSource
 from configs.splitting import GivenSplit, HashSplit
 from flows.init import prepare
+from tasks.data.expectations import check_rows
 from tasks.data.files import DataError
 from tasks.data.finding import Wish
 from tasks.data.intake import Intake
+from tasks.data.rows import with_ids
 from tasks.data.sources import read_source
 from tasks.data.splitting import require_common_labels
 from tasks.data.trees import part_folders, read_tree
@@ -125,7 +129,7 @@ def test_deeper_and_uneven_trees_are_asked_about() -> None:
 
 
 @pytest.mark.parametrize(
-    "parts", [("train/Cat", "train/Dog", "test/cat", "test/dog"), ("train/a", "train/b", "val/c", "test/a")]
+    "parts", [("train/Cat", "train/Dog", "test/cow", "test/hen"), ("train/a", "train/b", "val/c", "test/a")]
 )
 def test_parts_without_a_common_label_stop(tmp_path: Path, parts: tuple[str, ...]) -> None:
     laid(tmp_path / "data" / "set", files(*parts))
@@ -141,3 +145,18 @@ def test_the_split_stops_where_nothing_could_be_measured() -> None:
         require_common_labels(labels, parts)
     require_common_labels(labels.replace("cat", "Cat"), parts)
     require_common_labels(labels.where(labels != "cat"), parts)
+
+
+def test_labels_that_are_spellings_of_one_are_named_with_their_map(tmp_path: Path) -> None:
+    pairs = [("Cat", "cat"), ("Dog", "dog"), ("Caf\u00e9", "Cafe\u0301")]
+    laid(tmp_path / "data" / "set", files(*(f"{part}/{name}" for pair in pairs
+                                            for part, name in zip(("train", "test"), pair, strict=True))))  # fmt: skip
+    recipe, text = made("set", tmp_path)
+    rows = with_ids(read_source(recipe.download, Intake(tmp_path / "s")))
+    stopping = [verdict for verdict in check_rows(rows, recipe.validate)[0] if verdict.stops]
+    assert "labels_are_spelt_one_way" in {verdict.name for verdict in stopping}
+    found = re.search(r"label_map: (\{.*\})\)", text)
+    assert found
+    mended = replace(recipe.download, label_map=yaml.safe_load(found[1]))  # type: ignore[type-var]
+    rows = read_source(mended, Intake(tmp_path / "t"))
+    assert rows["label"].nunique() == 3 and (pd.crosstab(rows["label"], rows["split"]) == 6).all(axis=None)

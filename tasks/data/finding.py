@@ -22,6 +22,7 @@ from .image_files import UNREAD, label_files, read_images
 from .image_sets import IDX_FILES, read_image_set
 from .image_tables import holds_images, likely_folder, names_images
 from .intake import Intake, recipe_path
+from .label_variants import label_key
 from .looking import choose_image_columns
 from .pixel_arrays import NAMES, is_arrays
 from .sources import download, read_source, tables_among
@@ -75,7 +76,7 @@ def find(what: str, place: Path, intake: Intake, wish: Wish) -> Found:
     if is_arrays(place):
         source = ImagesSource(kind="images", path=path)
         rows = read_images(source, place, intake)
-        require_common_labels(rows["label"], rows["split"])
+        require_common_labels(rows["label"].map(label_key, na_action="ignore"), rows["split"])
         return Found(source, place.name, rows=rows, images=intake.images, notes=intake.notes)
     if place.suffix.lower() == ".npy" and place.is_file():
         raise DataError(f"{what}: one array; name the folder that holds an array of pixels and one of labels ({NAMES})")
@@ -105,7 +106,7 @@ def _of_table(place: Path, called: str, intake: Intake, wish: Wish) -> Found:
     source = replace(source, columns=choose_image_columns(table, image, called, wish.label), images=images)
     intake.note(f"the column {image!r} {'names' if names_images(table[image]) else 'holds'} image files")
     rows = read_source(source, intake)
-    require_common_labels(rows["label"], rows["split"])
+    require_common_labels(rows["label"].map(label_key, na_action="ignore"), rows["split"])
     return Found(source, place.name, rows=rows, images=intake.images, notes=[*notes, *intake.notes])
 
 
@@ -244,5 +245,5 @@ def _of_images(source: ImagesSource, place: Path, called: str, intake: Intake, w
             f"{called}: the images have fewer than two labels by their folders, so it is their names that tell the "
             f"class; say how with --pattern, such as '(?P<label>[a-z]+)', searched in {rows['file'].iloc[0]!r}"
         )
-    require_common_labels(rows["label"], rows["split"])
+    require_common_labels(rows["label"].map(label_key, na_action="ignore"), rows["split"])
     return Found(given, PurePosixPath(called).name, rows=rows, images=intake.images, notes=intake.notes)

@@ -11,6 +11,7 @@ from configs.splitting import GivenSplit, HashSplit
 
 from .errors import DataError
 from .image_checks import inspect
+from .label_variants import describe_variants, label_variants
 
 SAMPLE = 2_000
 """Images that are opened."""
@@ -29,22 +30,27 @@ def look_at_images(rows: pd.DataFrame, images: Path, where: str) -> ImageFacts:
         raise DataError(
             f"{where}: {len(labels):,} labels in {len(rows):,} images; a label has at least two, which repeat"
         )
-    digests = rows["image"].drop_duplicates()
+    digests = rows["image"].dropna().drop_duplicates()
     seen = inspect(images, digests.sample(min(len(digests), SAMPLE), random_state=0), (Unreadable(kind="unreadable"),))
     whole = seen[seen["cause"].isna()]
     if whole.empty:
-        raise DataError(f"{where}: no image of it can be read")
+        causes = ", ".join(f"{count:,} {cause}" for cause, count in seen["cause"].value_counts().items())
+        heic = "; `uv pip install pillow-heif` brings it" if "the extra heic" in causes else ""
+        raise DataError(f"{where}: no image of it can be read: {causes}{heic}")
+    variants = label_variants(labels)
     parts = {str(name): int(count) for name, count in rows["split"].value_counts().items()}
     return ImageFacts(
         rows=len(rows),
         labels=labels,
-        missing=float(rows["label"].isna().mean()),
-        duplicates=1 - len(digests) / len(rows),
+        missing=float(max(rows["label"].isna().mean(), rows["image"].isna().mean())),
+        duplicates=1 - len(digests) / max(1, rows["image"].count()),
         unreadable=float(seen["cause"].notna().mean()),
         sides=(int(whole["side"].min()), int(whole["side"].median()), int(whole["side"].max())),
         grey=bool(whole["mode"].isin(GREY).all()),
         split=_split(rows, parts, min(labels.values())),
         parts=parts if _whole(parts) else {},
+        variants=describe_variants(variants),
+        label_map={label: first for first, *others in variants for label in others},
     )
 
 

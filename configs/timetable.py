@@ -1,14 +1,16 @@
 """When a recipe runs by itself: a cron line or an interval, a time zone, a random delay."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 from zoneinfo import available_timezones
 
-from cronsim import CronSim, CronSimError
 from pydantic import Field, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
-from .fields import STRICT, Positive
+from .cron import next_times, shortest_gap
+from .fields import STRICT
+
+LONGEST = 10 * 366 * 24 * 3600
+"""Seconds of the longest interval: ten years."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -17,12 +19,13 @@ class Timetable:
 
     cron: str | None = None
     """Five fields: minute, hour, day of month, month, day of week."""
-    interval: Positive | None = None
+    interval: Annotated[int, Field(ge=1, le=LONGEST)] | None = None
     """Seconds between the beginnings of two runs."""
     timezone: str = "UTC"
     """Whose clock the cron line reads, such as Europe/Zurich."""
     jitter: Annotated[int, Field(ge=0)] = 0
-    """Each run begins up to so many seconds later, at random, so that not all begin at once."""
+    """Each run begins up to so many seconds later, at random, so that not all begin at once; less than lie between two
+    runs."""
     overrides: tuple[str, ...] = ()
     """Changes to the recipe in scheduled runs, as section.key=value."""
 
@@ -32,10 +35,7 @@ class Timetable:
         if value is not None:
             if len(value.split()) != 5:
                 raise ValueError(f"{value!r} is no cron line of five fields, such as '0 3 * * 1' for Mondays at three")
-            try:
-                next(CronSim(value, datetime.now(UTC)))
-            except (CronSimError, StopIteration):
-                raise ValueError(f"{value!r} is no cron line, or names no time at all") from None
+            next_times(value)
         return value
 
     @field_validator("timezone")
@@ -49,4 +49,7 @@ class Timetable:
     def _one(self) -> "Timetable":
         if (self.cron is None) == (self.interval is None):
             raise ValueError("give either cron or interval (seconds)")
+        if self.jitter and self.jitter >= (gap := self.interval or shortest_gap(str(self.cron))):
+            raise ValueError(f"jitter {self.jitter} must be less than the {gap:g} seconds between two runs, or they "
+                             "would overtake one another")  # fmt: skip
         return self

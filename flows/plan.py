@@ -37,12 +37,15 @@ def command(
     from rich.console import Console
     from rich.table import Table
 
+    from tasks.store.changes import in_words
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("stage", "status", "key", "what changed"):
         table.add_column(name, no_wrap=name in ("stage", "status"))
     for line in stages:
         colour = COLOURS[line["status"]]
-        changed = "\n".join(line["changed"][:8] + (["…"] if len(line["changed"]) > 8 else []))
+        said = list(dict.fromkeys(in_words(change, line["stage"]) for change in line["changed"]))
+        changed = "\n".join(said[:8] + (["…"] if len(said) > 8 else []))
         table.add_row(line["stage"], f"[{colour}]{line['status']}[/]", line["key"][:8], changed)
     console = Console(highlight=False)
     console.print(table)

@@ -3,9 +3,9 @@
 import json
 import logging
 import random
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from prefect import flow, get_run_logger, runtime
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.logging.handlers import PrefectConsoleHandler
-from prefect.states import Completed
+from prefect.states import Completed, Scheduled
 
 from configs.environment import quiet_tools
 from configs.load import load_recipe
@@ -22,12 +22,15 @@ from configs.settings import settings
 from tasks.artifact import Version
 from tasks.download import download
 from tasks.published import flow_links
+from tasks.store import living
+from tasks.store.changes import all_in_words
 from tasks.store.events import Event, heard_by
 from tasks.store.lock import locked
 from tasks.tracking.lookup import BEFORE, still_valid
 
 from .finetune import finetune
 from .hooks import watched
+from .named_runs import name_of
 from .plan import plan
 
 if TYPE_CHECKING:
@@ -37,7 +40,7 @@ EVENT = "temper.model"
 """What automations listen to: temper.model.promoted, .kept, .undecided."""
 
 
-@flow(name="retrain", flow_run_name=lambda: f"retrain {Path(runtime.flow_run.parameters['recipe']).stem}",
+@flow(name="retrain", flow_run_name=lambda: called(),
       persist_result=False, **watched())  # fmt: skip
 def retrain(recipe: str, overrides: tuple[str, ...] = ()) -> State[Any]:
     """Run a recipe if its sources, its sections or its code have changed since the last time.
@@ -50,18 +53,22 @@ def retrain(recipe: str, overrides: tuple[str, ...] = ()) -> State[Any]:
     quiet_others()
     loaded = load_recipe(Path(recipe), overrides)
     say = get_run_logger().info
+    delay(loaded)
     with (
         heard_by(lambda event: hear(event, say)),
         alone(loaded.name, lambda: say("another run of it is at work; waiting")),
     ):
-        delay(loaded)
         stages, _, cached = plan(loaded, ask=True)
         if settled := known(loaded, cached):
             return unchanged(settled, say)
         say("changed: %s", "; ".join(reasons(stages)))
         tell_difference(loaded, say)
-        version = finetune(loaded)
-        return judged(loaded, version)
+        return ended(loaded, finetune(loaded))
+
+
+def called() -> str:
+    """The run's name: by its recipe, which the deployment is named by; by the recipe's file without one."""
+    return name_of(runtime.deployment.name or Path(runtime.flow_run.parameters["recipe"]).stem)
 
 
 def quiet_others() -> None:
@@ -84,10 +91,23 @@ def alone(name: str, waiting: Any) -> Iterator[None]:
 
 
 def delay(recipe: Recipe) -> None:
-    """Wait for the schedule's jitter, if the schedule began this run."""
-    context = flow_run()
-    if recipe.schedule is not None and context.auto_scheduled:
-        time.sleep(lateness(str(context.id), recipe.schedule.jitter))
+    """Put the run off by the schedule's jitter, if the schedule began it: its process ends, and holds up no other run
+    meanwhile. Raises Pause, which tells Prefect's engine so."""
+    run = flow_run()
+    if recipe.schedule is None or not run.auto_scheduled or run.expected_start_time is None:
+        return
+    due = run.expected_start_time + timedelta(seconds=lateness(str(run.id), recipe.schedule.jitter))
+    if due <= datetime.now(UTC):
+        return
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import Pause
+
+    get_run_logger().info("put off until %s, by the jitter of its schedule", due.strftime("%Y-%m-%d %H:%M:%S UTC"))
+    state: State[Any] = Scheduled(scheduled_time=due, message="put off by the jitter of its schedule")
+    with get_client(sync_client=True) as api:
+        api.set_flow_run_state(run.id, state)
+    living.release("flow", str(run.id))
+    raise Pause(state=state)
 
 
 def lateness(run_id: str, jitter: int) -> float:
@@ -115,13 +135,27 @@ def known(recipe: Recipe, cached: "dict[str, Artifact]") -> dict[str, Any] | Non
     return still_valid(found, cached["evaluate"].digest)
 
 
-def unchanged(found: dict[str, Any], say: Any) -> State[Any]:
-    """A run that had nothing to do, recorded as such."""
-    verdict = str(found["verdict"]).removeprefix(BEFORE)
-    text = f"sources, recipe and code are those of version {found['version']} ({verdict})"
-    say(text)
-    create_markdown_artifact(f"# Nothing to do\n\n{text}.", key="retrain-summary")
-    return Completed(name="Unchanged", message=text)
+def unchanged(found: dict[str, Any], say: Any, same: str = "sources, recipe and code are those") -> State[Any]:
+    """A run that decided nothing, recorded as such: an old verdict is no event of its own."""
+    text = f"{same} of version {found['version']}"
+    earlier = str(found["verdict"]).removeprefix(BEFORE)
+    say("unchanged: %s (%s)", text, earlier)
+    create_markdown_artifact(f"# Unchanged\n\n{text}; nothing was decided.\n\nThen: {earlier}", key="retrain-summary")
+    show("unchanged", f"version {found['version']}")
+    return Completed(message=f"unchanged: {text}")
+
+
+def show(word: str, what: str) -> None:
+    """What a run came to, where Prefect's pages list runs: in its name and its tags.
+
+    Its state keeps Prefect's own name: pages filter by these, and leave out runs whose state has another.
+    """
+    from prefect.client.orchestration import get_client
+
+    run = flow_run()
+    with get_client(sync_client=True) as api:
+        name = f"{run.name.partition(': ')[0]}: {word}, {what}"
+        api.update_flow_run(run.id, name=name, tags=sorted({*run.tags, word}))
 
 
 def reasons(stages: list[dict[str, Any]]) -> list[str]:
@@ -129,7 +163,7 @@ def reasons(stages: list[dict[str, Any]]) -> list[str]:
     first = next((line for line in stages if line["status"] in ("run", "resumed")), None)
     if first is None:
         return ["the model is not registered yet"]
-    return [f"{first['stage']} {change}" for change in first["changed"][:8]] or [f"{first['stage']} was never run"]
+    return all_in_words(first["changed"], first["stage"])[:8] or [f"{first['stage']} was never run"]
 
 
 def tell_difference(recipe: Recipe, say: Any) -> None:
@@ -148,8 +182,16 @@ def tell_difference(recipe: Recipe, say: Any) -> None:
     create_table_artifact(found.lines, key="data-difference", description=f"Against version {before[0]}: {found.text}")
 
 
+def ended(recipe: Recipe, version: Version) -> State[Any]:
+    """The end of a run that went through all stages: a decision, or a model that was registered and judged before."""
+    if version.found:
+        found = {"version": version.version, "verdict": version.verdict}
+        return unchanged(found, get_run_logger().info, same="the model that came out is that")
+    return judged(recipe, version)
+
+
 def judged(recipe: Recipe, version: Version) -> State[Any]:
-    """The end of a run that registered something: its verdict as the state's name, and an event for automations."""
+    """The end of a run that decided something: its verdict in the state's message, and an event for automations."""
     from prefect.events import emit_event
 
     word = version.verdict.removeprefix(BEFORE).partition(":")[0].partition(" ")[0]
@@ -158,7 +200,8 @@ def judged(recipe: Recipe, version: Version) -> State[Any]:
     get_run_logger().info("%s version %s: %s", version.name, version.version, version.verdict)
     lines = [f"# {version.name} version {version.version}", "", version.verdict, "", f"Recipe: {recipe.name}."]
     create_markdown_artifact("\n".join(lines), key="retrain-summary")
-    return Completed(name=word.capitalize(), message=version.verdict)
+    show(word, f"version {version.version}")
+    return Completed(message=version.verdict)
 
 
 def hear(event: Event, say: Any) -> None:

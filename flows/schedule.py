@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 POOL = "temper"
 """Work pool of scheduled recipes unless another is named."""
+SLUG = "recipe"
+"""Name of the schedule that a recipe asks for."""
 ANCHOR = datetime(2020, 1, 1, tzinfo=UTC)
 """Intervals count from here, so that registering again moves no run."""
 
@@ -55,7 +57,7 @@ def command(
                 for path in recipes:
                     tell(unregister(path))
                 return
-            found = [(path, scheduled(path)) for path in recipes] if recipes else in_configs(tell)
+            found = distinct([(path, scheduled(path)) for path in recipes]) if recipes else in_configs(tell)
             for path, recipe in found:
                 tell(unregister(path) if remove else register(path, recipe, pool))
             if not recipes:
@@ -80,25 +82,40 @@ def scheduled(path: Path) -> "Recipe":
     return recipe
 
 
+def distinct(found: "list[tuple[Path, Recipe]]") -> "list[tuple[Path, Recipe]]":
+    """The same, each name once. Raises RecipeError."""
+    from configs.load import RecipeError
+
+    places: dict[str, Path] = {}
+    for path, recipe in found:
+        if places.setdefault(recipe.name, path).absolute() != path.absolute():
+            raise RecipeError(f"{path}: its name {recipe.name} is that of {places[recipe.name]} too; a name is one "
+                              "deployment, so give one of them another `name`")  # fmt: skip
+    return found
+
+
 def in_configs(say: Any) -> "list[tuple[Path, Recipe]]":
     """The recipes in configs/ that have a schedule; one that cannot be read is told and left out."""
     import configs
     from configs.load import RecipeError, load_recipe
 
-    found = []
+    found: list[tuple[Path, Recipe]] = []
     for path in sorted(Path(str(configs.__file__)).parent.glob("*.yaml")):
         try:
             recipe = load_recipe(path)
             if recipe.schedule is not None:
                 load_recipe(path, recipe.schedule.overrides)
-                found.append((path, recipe))
-        except RecipeError as error:
+                found = distinct([*found, (path, recipe)])
+        except (RecipeError, OSError) as error:
             say(f"left out: {error}")
     return found
 
 
 def register(path: Path, recipe: "Recipe", pool: str) -> str:
-    """Make or renew the deployment of a recipe; what is said of it. For a process pool it runs in this folder."""
+    """Make or renew the deployment of a recipe; what is said of it. For a process pool it runs in this folder.
+
+    What a person paused in Prefect stays paused. Raises RecipeError where the name is another file's.
+    """
     from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
     from prefect.types.entrypoint import EntrypointType
 
@@ -106,10 +123,11 @@ def register(path: Path, recipe: "Recipe", pool: str) -> str:
     from .retrain import retrain
 
     assert recipe.schedule is not None
+    paused = require_own_name(path, recipe.name)
     here = {"command": f"{sys.executable} -m prefect.engine", "working_dir": str(Path.cwd())}
     deployment: Any = retrain.to_deployment(
         recipe.name,
-        schedule=timed(recipe.schedule),
+        schedule=timed(recipe.schedule, active=not paused),
         parameters={"recipe": str(path.absolute()), "overrides": list(recipe.schedule.overrides)},
         concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE),
         description=f"Retrains {recipe.register.model} with the recipe {path.name} when its sources, sections or code "
@@ -120,7 +138,28 @@ def register(path: Path, recipe: "Recipe", pool: str) -> str:
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
     deployment.apply()
-    return f"{recipe.name}: {described(recipe.schedule)}"
+    return f"{recipe.name}: {described(recipe.schedule)}" + ("; paused in Prefect, and left so" if paused else "")
+
+
+def require_own_name(path: Path, name: str) -> bool:
+    """Whether the deployment that there is of a recipe was paused. Raises RecipeError where it is of another file."""
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectNotFound
+
+    from configs.load import RecipeError
+
+    from .lapsed import lapse
+
+    with get_client(sync_client=True) as api:
+        try:
+            known = api.read_deployment_by_name(f"retrain/{name}")
+        except ObjectNotFound:
+            return False
+    other = Path(str(known.parameters.get("recipe", path)))
+    if other.absolute() != path.absolute() and other.is_absolute() and lapse(other, name) is None:
+        raise RecipeError(f"{path}: the name {name} is on the schedule for {other}; give one of them another `name`, "
+                          f"or `temper schedule --remove {other}`")  # fmt: skip
+    return known.paused or any(not one.active for one in known.schedules)
 
 
 def unregister(path: Path) -> str:
@@ -172,14 +211,16 @@ def pool_type(name: str) -> str:
             return "process"
 
 
-def timed(table: "Timetable") -> Any:
-    """The schedule as Prefect has it."""
+def timed(table: "Timetable", *, active: bool = True) -> Any:
+    """The schedule as Prefect has it, under a name that stays when it is registered again."""
     from prefect.schedules import Cron, Interval
 
     if table.cron is not None:
-        return Cron(table.cron, timezone=table.timezone)
+        return Cron(table.cron, timezone=table.timezone, active=active, slug=SLUG)
     assert table.interval is not None
-    return Interval(timedelta(seconds=table.interval), anchor_date=ANCHOR, timezone=table.timezone)
+    return Interval(
+        timedelta(seconds=table.interval), anchor_date=ANCHOR, timezone=table.timezone, active=active, slug=SLUG
+    )
 
 
 def described(table: "Timetable") -> str:

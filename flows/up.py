@@ -18,6 +18,8 @@ from .services import ServiceError
 PREFECT_PORT, MLFLOW_PORT = 4200, 5000
 GRACE = 25.0
 """Seconds within which runs end, with a last word to their server."""
+NAMING = 20.0
+"""Seconds between two looks for scheduled runs that Prefect gave a name of its own."""
 POLLING = "5"
 """Seconds between two looks of the worker for runs that are due."""
 
@@ -64,7 +66,7 @@ def command(
             schedule(prefect, pool, shared=not servers[0].command)
             running.append(start_worker(stack, prefect, mlflow, pool=pool, limit=limit))
             tell("ready; Ctrl-C stops everything")
-            stay(running)
+            stay(running, prefect)
 
 
 def start(stack: ExitStack, servers: Sequence[Server]) -> list[Guarded]:
@@ -86,6 +88,7 @@ def start(stack: ExitStack, servers: Sequence[Server]) -> list[Guarded]:
 def schedule(prefect: str, pool: str, *, shared: bool) -> None:
     """Put the recipes of configs/ on the schedule, take off those without one, mark what a crash left, skip what was
     missed."""
+    from httpx import HTTPStatusError
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
@@ -95,7 +98,10 @@ def schedule(prefect: str, pool: str, *, shared: bool) -> None:
     with temporary_settings({PREFECT_API_URL: prefect}):
         pool_type(pool)
         for path, recipe in in_configs(tell):
-            tell(f"scheduled {register(path, recipe, pool)}")
+            try:
+                tell(f"scheduled {register(path, recipe, pool)}")
+            except (ValueError, HTTPStatusError) as error:  # one recipe, or what Prefect says of it, stops no other
+                tell(f"left out: {path}: {' '.join(str(error).split())}")
         tell_lapsed(shared=shared)
         with get_client(sync_client=True) as api:
             mark_crashed(api, tell, shared=shared)
@@ -114,9 +120,18 @@ def start_worker(stack: ExitStack, prefect: str, mlflow: str, *, pool: str, limi
     return worker
 
 
-def stay(running: Sequence[Guarded]) -> None:
-    """Until a signal comes, or a part ends, which ends the rest. Raises ServiceError."""
+def stay(running: Sequence[Guarded], prefect: str) -> None:
+    """Until a signal comes, or a part ends, which ends the rest; meanwhile scheduled runs are named by their recipe.
+
+    Raises ServiceError.
+    """
+    from .named_runs import name_scheduled
+
+    named = -NAMING
     while True:
+        if time.monotonic() - named > NAMING:
+            name_scheduled(prefect)
+            named = time.monotonic()
         for part in running:
             if (code := part.ended()) is not None:
                 raise ServiceError(f"{part.name} ended with code {code}; everything was stopped. {part.last_words()}")

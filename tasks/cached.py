@@ -17,6 +17,7 @@ from configs.settings import settings
 from .artifact import Artifact, Version
 from .published import flow_links, progress, publish, publish_link, publish_rows, publish_version, secret, speaker
 from .store import disk
+from .store.changes import all_in_words
 from .store.events import Event, Status, tell
 from .store.failure import because_of, full_disk_named
 from .store.identity import identity, key_of, what_changed
@@ -232,7 +233,8 @@ def _account(outcome: Outcome[Any], seconds: float) -> str:
         made = outcome.result.manifest()["made"]
         when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(made["at"]))
         return f"served from the store, where {outcome.result.key[:8]} was made in {made['seconds']} s at {when} UTC"
-    changed = f", because of {'; '.join(outcome.changed[:5])}" if outcome.changed else ""
+    said = all_in_words(outcome.changed, outcome.result.stage)[:5]
+    changed = f"; why: {'; '.join(said)}" if said else ""
     return f"{'resumed and ' if outcome.status == 'resumed' else ''}made in {seconds:.1f} s{changed}"
 
 

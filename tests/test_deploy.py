@@ -65,7 +65,7 @@ def test_prefects_own_command_deploys_and_a_worker_elsewhere_runs_it(server: str
     prefect("deployment", "run", "retrain/reviews_demo", "--param", f"overrides={json.dumps(SMALL)}", at=tmp_path)
     said = prefect("worker", "start", "--pool", "temper", "--type", "process", "--run-once", at=tmp_path)
     [run] = ask(f"{server}/flow_runs/filter", {"flows": {"name": {"any_": ["retrain"]}}})
-    assert (run["state_name"], run["name"]) == ("Promoted", "retrain reviews_demo"), said
+    assert (run["state_name"], run["name"]) == ("Completed", "retrain reviews_demo: promoted, version 1"), said
     assert "train done in" in said and "reviews-demo version 1: promoted" in said
     remarks = [line for line in said.splitlines() if "INFO" in line and ("great_exp" in line or "mlflow" in line)]
     assert remarks == [], "libraries speak between Temper's lines"

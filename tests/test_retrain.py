@@ -144,10 +144,10 @@ def test_the_difference_of_two_states_counts_rows_and_names_drift() -> None:
 def test_what_is_new_is_said_of_the_first_stage_that_runs() -> None:
     lines = [
         {"stage": "download", "status": "cached", "changed": []},
-        {"stage": "train", "status": "run", "changed": ["section.epochs 1 -> 2"]},
+        {"stage": "train", "status": "run", "changed": ["section.epochs: 1 → 2"]},
         {"stage": "evaluate", "status": "unknown", "changed": ["waits for model"]},
     ]
-    assert reasons(lines) == ["train section.epochs 1 -> 2"]
+    assert reasons(lines) == ["recipe: train.epochs: 1 → 2"]
     assert reasons([{"stage": "register", "status": "unknown", "changed": []}]) == ["the model is not registered yet"]
 
 

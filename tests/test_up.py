@@ -138,9 +138,10 @@ class Up:
                         {**asked, "sort": "EXPECTED_START_TIME_DESC", "limit": 200}))  # fmt: skip
 
     def states(self) -> list[str]:
-        """Names of the states of runs that have ended, the oldest first."""
-        ended = [run for run in self.runs() if run["end_time"]]
-        return [run["state_name"] for run in sorted(ended, key=lambda run: run["end_time"])]
+        """What the runs that have ended came to, as their names say, the oldest first; else their states' names."""
+        ended = sorted([run for run in self.runs() if run["end_time"]], key=lambda run: run["end_time"])
+        return [run["name"].rpartition(": ")[2].partition(",")[0] if ": " in run["name"] else run["state_name"]
+                for run in ended]  # fmt: skip
 
     def kill(self) -> None:
         assert self.process is not None
@@ -209,11 +210,11 @@ def test_a_schedule_runs_by_itself_survives_a_kill_and_leaves_nothing(up: Up, li
     # the first run trains, the second has nothing to do, the third meets the champion on more rows
     up.wait_for("the first run", lambda: up.states()[:1])
     up.wait_for("the second run", lambda: len(up.states()) >= 2)
-    assert up.states()[:2] == ["Promoted", "Unchanged"], up.said()
+    assert up.states()[:2] == ["promoted", "unchanged"], up.said()
     up.wait_for("the automation", lambda: listener.heard)
     assert "tiny-trial 1" in listener.heard[0]
     grow(up.folder, 900)
-    up.wait_for("the third run", lambda: [name for name in up.states()[2:] if name != "Unchanged"])
+    up.wait_for("the third run", lambda: [name for name in up.states()[2:] if name != "unchanged"])
     assert "rows against version 1: 300 came, 0 went, 600 stayed" in up.said()
     assert "tiny-trial version 2: " in up.said()
 

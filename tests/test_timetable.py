@@ -72,9 +72,10 @@ def test_what_could_not_be_kept_is_refused_when_the_recipe_is_read(tmp_path: Pat
 
 
 def test_differences_are_told_in_words() -> None:
-    told = all_in_words(
+    told = all_in_words(  # as identities differ
         ["section.sha256", "section.files", "section.commit: abc → def", "inputs.raw.images.parquet",
-         "python: 3.11 → 3.12", "code.tasks.data.rows", "libraries.torch: 2.1 → 2.2", "never computed here"], "download")  # fmt: skip
+         "python: 3.11 → 3.12", "code.tasks.data.rows", "libraries.torch: 2.1 → 2.2",
+         "never computed here"], "download")  # fmt: skip
     assert told == ["the source's bytes changed", "download: the commit that the revision stands for: abc → def",
                     "download reads other bytes: images.parquet of the raw artifact changed", "Python: 3.11 → 3.12",
                     "the code of tasks/data/rows.py changed", "torch: 2.1 → 2.2",

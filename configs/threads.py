@@ -7,7 +7,7 @@ from .settings import settings
 
 def expected_threads() -> int:
     """TEMPER_THREADS, else what torch takes by itself: OMP_NUM_THREADS, at most the cores that this process may use."""
-    import psutil
+    import psutil  # type: ignore[import-untyped]
 
     if (own := settings().threads) is not None:
         return own

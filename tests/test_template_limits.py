@@ -63,7 +63,7 @@ def test_data_that_recurse_are_refused_too() -> None:
     deep: list = []
     for _ in range(5000):
         deep = [deep]
-    with pytest.raises(DataError, match="the chat template (is refused|refuses)"):
+    with pytest.raises(DataError, match=r"the chat template (is refused|refuses)"):
         Template("{{ messages[0].content | tojson }}", {}).render([{"role": "user", "content": deep}])
 
 

@@ -132,7 +132,7 @@ def _begin_looking() -> None:
 
 
 def _look() -> None:
-    """Raise TemplateLimit in each thread whose rendering takes too long; ends where nothing has rendered for a while."""
+    """Raise TemplateLimit in each thread whose rendering takes too long; ends where nothing rendered for a while."""
     idle = 0
     while idle < 20:
         time.sleep(LOOK_EVERY)

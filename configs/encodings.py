@@ -179,10 +179,20 @@ class RegressionEncode:
     """Where the tokenizer comes from."""
     max_length: Annotated[int, Field(ge=3)] = 512
     """Longest row in tokens, special tokens included; of a longer text the first tokens are kept."""
-    max_dropped: Share = 0.5
-    """Largest share of the rows that may fall away here (too long, nothing to learn from) before the run stops."""
+    thousands: Literal[",", ".", " ", "'", "_"] | None = None
+    """What groups the digits of the targets by three (`1,234`); when absent such targets are no numbers."""
+    decimal: Literal[".", ","] = "."
+    """What stands before the fraction of the targets (`0,5`)."""
+    max_dropped: Share = 0.05
+    """Largest share of the rows that may be dropped, since their target cannot be read, before the run stops."""
     padding: Padding = "longest"
     """Pad each batch to its longest row, or every row to max_length."""
+
+    @model_validator(mode="after")
+    def _two_marks(self) -> "RegressionEncode":
+        if self.thousands == self.decimal:
+            raise ValueError(f"thousands and decimal are both {self.decimal!r}; they must differ")
+        return self
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -64,7 +64,10 @@ def encode(out: Output, section: Encode, splits: Artifact) -> None:
         case Seq2SeqEncode() | RegressionEncode() | MaskedEncode():
             ids, dropped, about = _encode_aims(out, section, tables)
     if len(dropped):
-        out.say(_require_rest(section, {part: len(table) for part, table in tables.items()}, ids, dropped))
+        said = _describe_dropped(section, pd.concat(tables.values()), dropped)
+        _require_rest(section, {part: len(table) for part, table in tables.items()}, ids, said)
+        out.say(f"{len(dropped):,} rows are dropped: {said}")
+        about += f"\n\nDropped: {said}."
     kept = pd.Series([row for part in PARTS for row in dict.fromkeys(ids[part])], dtype="str")
     ledger = out.rows("encode", read_ledger(splits.file("ledger.parquet")), kept, dropped)
     start = keep_provenance(getattr(section, "tokenizer", None), out.records)
@@ -77,20 +80,31 @@ Kept = tuple[dict[str, list[str]], "pd.DataFrame", str]
 """Ids of the rows of each part, the dropped rows with their reasons, and a page about both."""
 
 
-def _require_rest(section: Encode, before: dict[str, int], ids: dict[str, list[str]], dropped: "pd.DataFrame") -> str:
-    """What falls away, in words. Raises DataError where that is a whole part, or more than the recipe allows."""
-    counts = dropped["reason"].value_counts()
-    told = ", ".join(f"{reason}: {count:,}" for reason, count in counts.items())
+def _describe_dropped(section: Encode, rows: "pd.DataFrame", dropped: "pd.DataFrame") -> str:
+    """Each reason with its count and EXAMPLES rows, and what would mend it."""
+    from .data.drops import describe_reasons
+    from .data.rows import content
+    from .text.regression_encoding import other_notations
+
+    shown = "target" if isinstance(section, RegressionEncode) else "file" if "file" in rows else content(rows)
+    values = rows.set_index("id")[shown]
+    said = describe_reasons(dropped["reason"], values.loc[dropped["id"]])
+    if isinstance(section, RegressionEncode):
+        texts = values.loc[dropped["id"]].dropna().tolist()
+        said += other_notations(texts, section.thousands, section.decimal)
+    return said
+
+
+def _require_rest(section: Encode, before: dict[str, int], ids: dict[str, list[str]], said: str) -> None:
+    """Raise DataError where a whole part is dropped, or more than the recipe allows."""
     for part, count in before.items():
         if count and not ids[part]:
-            raise DataError(f"no {part} row is left to encode ({told}); change `encode`, or drop such rows in `clean`")
-    share, limit = len(dropped) / sum(before.values()), getattr(section, "max_dropped", 1.0)
-    if share > limit:
-        raise DataError(
-            f"encode would drop {share:.0%} of {sum(before.values()):,} rows ({told}), more than `encode.max_dropped` "
-            f"{limit:g}; change `encode` or raise it"
-        )
-    return f"{len(dropped):,} rows fall away ({told})"
+            raise DataError(f"no {part} row is left to encode: {said}; change `encode`, or drop such rows in `clean`")
+    total = sum(before.values())
+    gone, limit = total - sum(len(set(kept)) for kept in ids.values()), getattr(section, "max_dropped", 1.0)
+    if gone / total > limit:
+        raise DataError(f"encode would drop {gone / total:.0%} of {total:,} rows, more than `encode.max_dropped` "
+                        f"{limit:g}: {said}; change `encode` or raise it")  # fmt: skip
 
 
 def _encode_texts(out: Output, section: GenerativeEncode | ClassifierEncode, tables: Tables, labels: list[str]) -> Kept:

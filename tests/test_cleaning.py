@@ -413,7 +413,8 @@ def test_steps_for_images_do_not_fit_texts() -> None:
 def test_too_much_dropped_is_said() -> None:
     found = clean_rows(table(["a"] * 9 + ["b"]), Clean())
     with pytest.raises(
-        DataError, match=r"would drop 80% of 10 rows \(duplicate: 8\), more than `clean.max_dropped` 0.5"
+        DataError,
+        match=r"would drop 80% of 10 rows, more than `clean.max_dropped` 0.5: duplicate: 8, such as row \w+-\d '",
     ):
         require_rest(found, Clean())
     require_rest(found, Clean(max_dropped=0.8))

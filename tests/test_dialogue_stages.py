@@ -164,7 +164,7 @@ def test_crosswoz_becomes_rows_with_groups_and_counted_fates(
         (["encode.max_length=60"], r"no train row is left to encode \(too long: 40\); change `encode`"),
         (["encode.max_length=300"], r"no validation row is left to encode \(too long: 28\)"),
         (["encode.max_length=310", "encode.max_dropped=0.1"],
-         r"encode would drop \d+% of 40 rows \(too long: \d+\), more than `encode.max_dropped` 0.1"),
+         r"encode would drop \d+% of 40 rows, more than `encode.max_dropped` 0.1: too long: \d+, such as row "),
         (["encode.max_length=310"], None),
     ],
 )  # fmt: skip
@@ -178,7 +178,7 @@ def test_a_run_ends_where_too_many_rows_leave_nothing_to_learn(
         return
     perform_until(recipe, "encode")
     told = [event.text for event in heard if event.stage == "encode" and event.kind == "note"]
-    assert len(told) == 1 and re.fullmatch(r"\d+ rows fall away \(too long: \d+\)", told[0])
+    assert len(told) == 1 and re.match(r"\d+ rows are dropped: too long: \d+, such as row \w+-0 ", told[0])
 
 
 def test_a_model_that_is_not_registered_is_named(home: Path) -> None:

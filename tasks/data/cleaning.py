@@ -11,7 +11,7 @@ from configs import cleaning as steps
 
 from . import image_checks, label_errors, lookalikes, markup, repeats, texts, words
 from .cleaned import EXAMPLES, Cleaned, Done
-from .drops import Drops, reason_where
+from .drops import Drops, describe_reasons, reason_where
 from .files import DataError
 from .rows import aim, content
 
@@ -66,11 +66,13 @@ def require_rest(cleaned: Cleaned, section: steps.Clean) -> None:
     """Raise DataError where the steps dropped a larger share of the rows than the recipe allows."""
     share = len(cleaned.dropped) / max(cleaned.before, 1)
     if share > section.max_dropped:
-        worst = cleaned.dropped["reason"].value_counts().head(3)
+        gone = cleaned.dropped
+        worst = gone["reason"].value_counts().head(3).index
+        some = gone[gone["reason"].isin(worst)]
+        said = describe_reasons(some["reason"], some.set_index("id")["text"])
         raise DataError(
-            f"cleaning would drop {share:.0%} of {cleaned.before:,} rows "
-            f"({', '.join(f'{reason}: {count:,}' for reason, count in worst.items())}), more than `clean.max_dropped` "
-            f"{section.max_dropped:g}; change the steps or raise it"
+            f"cleaning would drop {share:.0%} of {cleaned.before:,} rows, more than `clean.max_dropped` "
+            f"{section.max_dropped:g}: {said}; change the steps or raise it"
         )
 
 

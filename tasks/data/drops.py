@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+EXAMPLES, LONGEST = 3, 60
+"""Rows shown of each reason, and characters of one."""
+
 
 @dataclass(frozen=True)
 class Drops:
@@ -24,3 +27,22 @@ def drop_where(mask: pd.Series, reason: str, others: pd.Series | None = None) ->
 def reason_where(mask: pd.Series, reason: str) -> pd.Series:
     """The reason where the mask holds, else null."""
     return pd.Series(reason, index=mask.index, dtype="str").where(mask)
+
+
+def describe_reasons(reasons: pd.Series, values: pd.Series) -> str:
+    """Each reason with its count and the first EXAMPLES values; both in the order of the rows, `values` by row id."""
+    rows = pd.DataFrame({"reason": reasons.to_numpy(), "id": values.index, "value": values.to_numpy()})
+    said = []
+    for reason, count in reasons.value_counts().items():
+        some = rows[rows["reason"] == reason].head(EXAMPLES)
+        shown = ", ".join(f"row {row}{_shown(value)}" for row, value in zip(some["id"], some["value"], strict=True))
+        said.append(f"{reason}: {count:,}, such as {shown}")
+    return "; ".join(said)
+
+
+def _shown(value: object) -> str:
+    """A value in quotes, cut; nothing where there is none."""
+    if not isinstance(value, str):
+        return ""
+    cut = value if len(value) <= LONGEST else f"{value[: LONGEST - 3]}..."
+    return f" {cut!r}" if cut.isprintable() else f" {cut!a}"

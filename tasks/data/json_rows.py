@@ -13,6 +13,8 @@ TURNS = ("messages", "conversations", "conversation", "dialogue", "dialog", "tur
 LINES = (".jsonl", ".ndjson")
 """Endings of files in which an object on a line is a row, even if it is the only one."""
 BLANK = " \t\r\n"
+DECODER = json.JSONDecoder(parse_float=Number, parse_constant=Number)
+"""`json.loads` would make one for each line."""
 
 
 def read_json(path: Path, encoding: str, notes: list[str]) -> list[dict[str, Any]]:
@@ -87,7 +89,7 @@ def _read_lines(handle: IO[str], path: Path) -> list[dict[str, Any]]:
 def _parsed(text: str, where: str, *, one_line: bool) -> Any:
     """The value of a JSON text. Raises DataError."""
     try:
-        value = json.loads(text, parse_float=Number, parse_constant=Number)
+        value = DECODER.decode(text)
         if "\\ud" in text.lower():
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:

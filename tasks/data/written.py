@@ -63,7 +63,8 @@ def as_written(column: pd.Series, where: str, role: str, *, nested: bool = False
     """
     if isinstance(column.dtype, pd.StringDtype) or not len(column):
         return column.astype("str")
-    words = [_word(value, nested) for value in exact(column)]
+    values = column.tolist() if column.dtype == object else exact(column)
+    words = [_word(value, nested) for value in values]
     odd = next((row for row, word in enumerate(words) if word is NotImplemented), None)
     if odd is not None:
         raise DataError(
@@ -78,20 +79,27 @@ def exact(column: pd.Series) -> list[Any]:
     if short is not None:  # as a double 0.1 would be 0.10000000149011612
         numbers = column.to_numpy(dtype=short, na_value=np.nan)
         return [None if number != number else Number(str(number)) for number in numbers]
-    values = column.astype(object).where(column.notna(), None)
-    return [value.item() if isinstance(value, np.generic) else value for value in values]
+    return [_plain_value(value) for value in column.astype(object).tolist()]
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    missing = value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value)
+    return None if missing else value
 
 
 def _word(value: Any, nested: bool) -> Any:
     """A value's word, None where it is missing, NotImplemented where it has none."""
-    if value is None or value is pd.NA or value is pd.NaT:
-        return None
-    spell = SPELT.get(type(value))
+    kind = type(value)
+    if kind is str or value is None:
+        return value
+    spell = SPELT.get(kind)
     if spell is not None:
-        return None if isinstance(value, float) and value != value else spell(value)
-    if nested and isinstance(value, dict | list | np.ndarray):
-        return nested_json(value)
-    return NotImplemented
+        return None if value != value else spell(value)
+    if (plain := _plain_value(value)) is not value:
+        return _word(plain, nested)
+    return nested_json(value) if nested and isinstance(value, dict | list | np.ndarray) else NotImplemented
 
 
 def nested_json(value: Any) -> str:

@@ -8,7 +8,6 @@ import pandas as pd
 from configs.schema import Evaluate
 
 from ..text.baselines import tfidf_ridge
-from ..text.regression_encoding import read_numbers
 from ..text.regressor import Predictor
 from .judged import SAMPLES, Judged, Progress, cell, chosen_baselines, sampled, state
 from .metrics import Floats
@@ -20,9 +19,10 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
     """Foretell the numbers of the test rows (id, text, target) and score."""
     predictor = Predictor.load(folder)
     how = Resampling(section.bootstrap, section.confidence, section.seed)
-    texts, truth = test["text"].tolist(), read_numbers(test["target"].tolist())
+    texts, truth = test["text"].tolist(), predictor.encoding.numbers(test["target"].tolist())
     found = predictor.predict(texts, section.batch_size, progress)
-    beside = {name: score_numbers(truth, _baseline(name, train, texts), how)
+    known = predictor.encoding.numbers(train["target"].tolist())
+    beside = {name: score_numbers(truth, _baseline(name, train["text"].tolist(), known, texts), how)
               for name in chosen_baselines("regression", section)}  # fmt: skip
     scores = score_numbers(truth, found, how)
     facts = state("regression", len(test), scores, section, shown=("rmse", "mae", "r2"), baselines=beside)
@@ -35,8 +35,7 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
     return Judged(facts, answers, samples, lines if len(worst) else [])
 
 
-def _baseline(name: str, train: pd.DataFrame, texts: list[str]) -> Floats:
-    known = read_numbers(train["target"].tolist())
+def _baseline(name: str, train: list[str], known: Floats, texts: list[str]) -> Floats:
     if name == "mean":
         return np.full(len(texts), known.mean())
-    return tfidf_ridge(train["text"].tolist(), known, texts)
+    return tfidf_ridge(train, known, texts)

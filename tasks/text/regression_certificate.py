@@ -31,7 +31,7 @@ def certify_numbers(
         batch = collate(encoding, part.encoded, values, rows)
         lengths = part.encoded.lengths[rows.start : rows.stop]
         mean, sd = Decimal(encoding.mean), Decimal(encoding.sd)
-        due = np.array([float((Decimal(targets[row].strip()) - mean) / sd) for row in rows])
+        due = np.array([float((_decimal(targets[row], encoding) - mean) / sd) for row in rows])
         masked = batch | {"labels": np.full_like(batch["input_ids"], IGNORE_INDEX)}
         found = {
             "attention is not the row's length": attention_odd(masked, lengths),
@@ -42,3 +42,9 @@ def certify_numbers(
         return found, int(lengths.sum()), 0
 
     return gather(Certificate(), part.encoded, part.ids, look)
+
+
+def _decimal(target: str, encoding: RegressionEncoding) -> Decimal:
+    """The number of a target, by other means than those that encoded it: character by character."""
+    kept = (letter for letter in target.strip() if not letter.isspace() and letter != encoding.thousands)
+    return Decimal("".join("." if letter == encoding.decimal else letter for letter in kept))

@@ -10,7 +10,7 @@ from ..data.ledger import dropped_rows
 from .certificate import Certificate
 from .parts import Part
 from .regression_certificate import certify_numbers
-from .regression_encoding import Floats, RegressionEncoding, read_numbers
+from .regression_encoding import RegressionEncoding, other_notations, read_numbers
 from .rows import frame_of
 from .tokenizer import TextTokenizer
 from .vocabulary import tokenizer_for
@@ -25,18 +25,19 @@ def make_encoding(section: RegressionEncode, train: pd.DataFrame) -> tuple[Regre
     """
     tokenizer = tokenizer_for(section, train["text"].tolist())
     special, pad = frame_of(section.kind, tokenizer, ("cls", "sep"))
-    values = _numbers(train)
+    values = read_numbers(train["target"].fillna("").tolist(), section.thousands, section.decimal)
     known = values[~np.isnan(values)]
     if not len(known):
+        told = other_notations(train["target"].dropna().tolist(), section.thousands, section.decimal)
         raise DataError(f"no target of the {len(train)} training rows is a number, the first is "
-                        f"{train['target'].iloc[0]!r}; name another column in download.columns.target")  # fmt: skip
+                        f"{train['target'].iloc[0]!r}{told or '; name another column in download.columns.target'}")  # fmt: skip
     mean, sd = float(known.mean()), float(known.std())
     if not sd > 1e-12 * max(1.0, abs(mean)) or not np.isfinite(sd):
         raise DataError(f"the targets of all {len(known)} training rows are {known[0]:g}, or too large; there is "
                         "nothing to learn")  # fmt: skip
     encoding = RegressionEncoding(
         kind=section.kind, labels=(), label_ids=(), special=special, max_length=section.max_length,
-        padding=section.padding, pad_id=pad, mean=mean, sd=sd,
+        padding=section.padding, pad_id=pad, mean=mean, sd=sd, thousands=section.thousands, decimal=section.decimal,
     )  # fmt: skip
     return encoding, tokenizer
 
@@ -45,7 +46,7 @@ def encode_part(
     encoding: RegressionEncoding, tokenizer: TextTokenizer, rows: pd.DataFrame
 ) -> tuple[Part, pd.DataFrame]:
     """Encode rows (id, text, target); those whose target is no finite number fall away."""
-    values = _numbers(rows)
+    values = encoding.numbers(rows["target"].fillna("").tolist())
     odd = np.isnan(values)
     known = rows[~odd]
     encoded = encoding.encode(tokenizer, known["text"].tolist())
@@ -57,7 +58,3 @@ def certify_part(encoding: RegressionEncoding, tokenizer: TextTokenizer, part: P
     """The certificate of one part, against the rows it came from."""
     known = rows.set_index("id").loc[part.ids]
     return certify_numbers(encoding, tokenizer, part, known["text"].tolist(), known["target"].tolist())
-
-
-def _numbers(rows: pd.DataFrame) -> Floats:
-    return read_numbers(rows["target"].fillna("").tolist())

@@ -14,7 +14,7 @@ import torch
 from configs.schema import Evaluate
 
 from ..data.errors import DataError
-from ..data.messages import Message, load_messages, transcript
+from ..data.messages import Message, is_call, load_messages, tools_of, transcript
 from ..text.baselines import nearest
 from ..text.chat import Predictor, spoken
 from ..text.collation import pad_rows
@@ -33,6 +33,8 @@ SAMPLES = 4
 """Dialogues whose first written turn the registered model must repeat."""
 LOOKED_AT = 6
 """Dialogues drawn at random to be looked at."""
+CALL_SCORES = ("slot_f1", "search_exact", "call_recall", "call_precision")
+"""Scores of calls: of any tool's arguments; the names are those of the first models that were registered."""
 SHOWN = ("slot_f1", "search_exact", "reply_bleu", "reply_rouge_l")
 """Scores that the terminal shows."""
 
@@ -71,20 +73,42 @@ def judge(
         Turn(row, place, dialogues[row][place], one.message, one.ended)
         for (row, place), one in zip(due, made, strict=True)
     ]
-    found = score_turns(turns, how)
+    unread = unreadable_calls(predictor, dialogues, turns)
+    found = score_turns([turn for turn in turns if (turn.dialogue, turn.position) not in unread], how)
+    why = predictor.reader.why or "no due call reads back from what the template writes of it"
+    measured = bool(found["calls_due"]) or not unread
+    if not measured:
+        found |= dict.fromkeys(CALL_SCORES)
     losses = losses_by_kind(predictor, list(every.values()), section.batch_size)
     beside = {}
     if "nearest" in chosen_baselines("dialogue", section):
         answers = nearest_turns([load_messages(messages) for messages in train["messages"]], histories)
         copied = [replace(turn, written=message, ended=True) for turn, message in zip(turns, answers, strict=True)]
-        beside["nearest"] = score_turns(copied, how)
+        beside["nearest"] = score_turns([turn for turn in copied if (turn.dialogue, turn.position) not in unread], how)
     found["loss"] = losses.pop("all")
     facts = state("dialogue", len(dialogues), found, section, shown=SHOWN, baselines=beside)
     facts["scores"] |= {f"loss_{kind}": value for kind, value in losses.items()}
     counted = ("dialogues", "turns", "calls_due", "calls_written", "ended")
+    facts["unmeasured"] = {} if measured else dict.fromkeys(CALL_SCORES, why)
     facts["counts"] = {name: found[name] for name in counted} | {"too_long": sum(not one.fits for one in made)}
     shown = sample_transcripts(dialogues, turns, LOOKED_AT, section.seed)
-    return Judged(facts, _answers(turns), _samples(predictor, dialogues), [_counted(facts["counts"])]), shown
+    ended = sum(turn.ended for turn in turns)
+    facts["counts"] |= {"turns": len(turns), "ended": ended, "unreadable_calls": len(unread)}
+    told = [_counted(facts["counts"], why if unread else "")]
+    return Judged(facts, _answers(turns), _samples(predictor, dialogues), told), shown
+
+
+def unreadable_calls(
+    predictor: Predictor, dialogues: Mapping[str, Sequence[Message]], turns: Sequence[Turn]
+) -> set[tuple[str, int]]:
+    """Turns whose due calls do not read back from what the chat template writes of them: nothing a model writes could
+    score there."""
+    return {
+        (turn.dialogue, turn.position)
+        for turn in turns
+        if is_call(turn.expected)
+        and not predictor.reader.gives_back(turn.expected, predictor.callable(dialogues[turn.dialogue]))
+    }
 
 
 def written_places(messages: Sequence[Message]) -> list[int]:
@@ -131,14 +155,18 @@ def _summed_loss(
 
 
 def _samples(predictor: Predictor, dialogues: Mapping[str, Sequence[Message]]) -> list[dict[str, Any]]:
-    """Histories as OpenAI's interface has them, and what a request with each gives."""
+    """Histories as OpenAI's interface has them (a whole request where a dialogue has tools of its own), and what a
+    request with each gives."""
     found = []
     for row, messages in list(dialogues.items())[:SAMPLES]:
         places = written_places(messages)
         if places:
-            asked = [spoken(message) for message in messages[: places[0]]]
-            answer = predictor.complete({"messages": asked})["choices"][0]["message"]
-            found.append({"id": row, "messages": asked, "answer": answer})
+            before = messages[: places[0]]
+            asked = [spoken(message) for message in before if message["content"] is not None]
+            tools = tools_of(list(before))
+            request = {"messages": asked} | ({"custom_inputs": {"tools": json.dumps(tools)}} if tools else {})
+            answer = predictor.complete(request)["choices"][0]["message"]
+            found.append({"id": row, "messages": request if tools else asked, "answer": answer})
     return found
 
 
@@ -154,11 +182,14 @@ def _answers(turns: Sequence[Turn]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _counted(counts: Mapping[str, int]) -> str:
+def _counted(counts: Mapping[str, int], why: str) -> str:
+    unread = (
+        f" Calls that nothing can earn, left out of the scores: {counts['unreadable_calls']:,}; {why}." if why else ""
+    )
     return (
-        f"Searches due {counts['calls_due']:,}, written {counts['calls_written']:,}; ended by the model "
+        f"Calls due {counts['calls_due']:,}, written {counts['calls_written']:,}; ended by the model "
         f"{counts['ended']:,} of {counts['turns']:,}; histories too long for it {counts['too_long']:,}, each counted "
-        "as an empty turn. Transcripts: transcripts.html."
+        f"as an empty turn.{unread} Transcripts: transcripts.html."
     )
 
 

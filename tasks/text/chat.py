@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,19 @@ from transformers import AutoModelForCausalLM
 
 from ..data.errors import DataError
 from ..data.hotels import TABLE, Hotels, read_hotels
-from ..data.messages import Message, read_messages
+from ..data.messages import Message, read_messages, tools_of
+from .call_reader import Reader, find_reader, schemas_of
 from .dialogue import DialogueEncoding, TooLongError, load_dialogue_encoding, prompt
 from .encoding import FILE
 from .generation import generate, stream
 from .loading import load_model
-from .replies import read_reply
+from .templates import Template
 from .tokenizer import TextTokenizer, load_tokenizer
 from .writer import Sampling
 
 LONGEST = 256
 """Tokens of a turn where nothing else is said."""
-UNKNOWN = ("n", "stop", "frequency_penalty", "presence_penalty", "tools", "top_k")
+UNKNOWN = ("n", "stop", "frequency_penalty", "presence_penalty", "top_k")
 """Wishes of OpenAI's interface that are refused: what they would change would not happen."""
 
 
@@ -55,6 +57,16 @@ class Predictor:
         hotels = read_hotels(folder / TABLE) if encoding.tools else None
         return cls(encoding, load_tokenizer(folder, encoding.special), model, hotels)
 
+    @cached_property
+    def reader(self) -> Reader:
+        """What reads the turns that the model writes, derived from its chat template."""
+        template = Template(self.encoding.template, self.encoding.texts)
+        return find_reader(lambda messages, tools, prompt: template.render(messages, tools, generation=prompt))
+
+    def callable(self, messages: Sequence[Message]) -> list[Any]:
+        """JSON schemas of what can be called in a dialogue: the recipe's tools and its own."""
+        return [*self.encoding.tools, *tools_of(list(messages))]
+
     @property
     def tools(self) -> tuple[str, ...]:
         """Names of what it can call."""
@@ -82,7 +94,10 @@ class Predictor:
         )
         written = zip(self.tokenizer.decode(made.ids), made.ended, strict=True)
         silent = Written({"role": "assistant", "content": ""}, ended=False, fits=False)
-        return [silent if ids is None else self._written(*next(written)) for ids in prompts]
+        return [
+            silent if ids is None else self._written(messages, *next(written))
+            for messages, ids in zip(dialogues, prompts, strict=True)
+        ]
 
     def _fitting(self, messages: Sequence[Message], longest: int) -> list[int] | None:
         try:
@@ -90,8 +105,8 @@ class Predictor:
         except TooLongError:
             return None
 
-    def _written(self, text: str, ended: Any) -> Written:
-        return Written(read_reply(text, self.tools), bool(ended))
+    def _written(self, messages: Sequence[Message], text: str, ended: Any) -> Written:
+        return Written(self.read(text, messages), bool(ended))
 
     def stream(self, messages: Sequence[Message], longest: int = LONGEST) -> Iterator[str]:
         """The next turn's text, piece by piece; a piece ends where a character does."""
@@ -112,12 +127,14 @@ class Predictor:
 
     def may_be_call(self, text: str) -> bool:
         """Whether what is written so far may become a call, so that it should not be shown as a reply yet."""
-        begun = text.lstrip()
+        begun, opens = text.lstrip(), self.reader.begins
+        if opens and opens.startswith(begun[: len(opens)]):
+            return True
         return not begun or begun[0] in "<[{`" or any(name.startswith(begun[: len(name)]) for name in self.tools)
 
-    def read(self, text: str) -> Message:
-        """A written turn's text as a message."""
-        return read_reply(text, self.tools)
+    def read(self, text: str, messages: Sequence[Message] = ()) -> Message:
+        """A written turn's text as a message; messages: the dialogue before it, whose tools it may call."""
+        return self.reader.read(text, schemas_of(self.callable(messages)))
 
     def answers(self, call: Message) -> list[Message]:
         """What a turn's calls give: tool messages; what a call does wrong is told to the model."""
@@ -144,7 +161,7 @@ class Predictor:
             raise ValueError(f"this model does not take {refused[0]!r}; leave it out")
         if "messages" not in given:
             raise ValueError("a request needs `messages`, a list of {role, content}")
-        messages = read_messages(given["messages"])
+        messages = read_messages(given["messages"], tools=_own_tools(given))
         heat = float(given.get("temperature", 0))
         sampling = Sampling(heat, float(given.get("top_p", 1))) if heat else None
         longest = int(given.get("max_tokens", LONGEST))
@@ -163,8 +180,14 @@ def spoken(message: Message) -> Message:
     for number, call in enumerate(message.get("tool_calls", ())):
         named = {**call["function"], "arguments": json.dumps(call["function"]["arguments"], ensure_ascii=False)}
         calls.append({"id": f"call-{number}", "type": "function", "function": named})
-    kept = {name: message[name] for name in ("role", "content", "name") if name in message}
+    kept = {name: message[name] for name in ("role", "content", "reasoning_content", "name") if name in message}
     return kept | ({"tool_calls": calls} if calls else {})
+
+
+def _own_tools(given: dict[str, Any]) -> Any:
+    """A request's tools: OpenAI's `tools`, or JSON text in `custom_inputs`, which MLflow passes on as it is."""
+    beside = given.get("custom_inputs")
+    return given.get("tools") or (beside.get("tools") if isinstance(beside, dict) else None)
 
 
 def _there(value: Any) -> bool:

@@ -12,6 +12,7 @@ MARKERS = re.compile(r"</?tool_calls?>|\[/?TOOL_CALLS\]|<\|/?tool_call\|>|<\|pyt
 FENCE = r"(?:```(?:json)?[ \t]*\n?)?"
 MALFORMED = "malformed_call"
 """Key of a reply, true where the model began a call that cannot be read."""
+BRACKETS = re.compile(r"[\[{\s]+")
 READER = json.JSONDecoder()
 
 
@@ -21,24 +22,27 @@ def read_reply(text: str, tools: Sequence[str]) -> Message:
     A call is JSON with name and arguments (or parameters), or a tool's name followed by JSON. What looks like a call
     but is none, or names no tool, is a reply with the text as it stands and `malformed_call` true.
     """
-    found = list(_calls(text, tools))
+    found = list(read_json_calls(text, tools))
     if found:
         begin = min(start for start, _ in found)
         content = MARKERS.split(text[:begin])[0].strip()
         return {"role": "assistant", "content": content, "tool_calls": [call for _, call in found]}
     reply: Message = {"role": "assistant", "content": text}
-    return {**reply, MALFORMED: True} if _looks_like_call(text, tools) else reply
+    return {**reply, MALFORMED: True} if begins_call(text, tools) else reply
 
 
-def _calls(text: str, tools: Sequence[str]) -> Iterator[tuple[int, Message]]:
+def read_json_calls(text: str, tools: Sequence[str]) -> Iterator[tuple[int, Message]]:
     """Every call in a text and where it begins."""
     place = 0
     named = _named(tools)
     while (brace := re.compile(r"[\[{]").search(text, place)) is not None:
         try:
             value, place = READER.raw_decode(text, brace.start())
-        except (json.JSONDecodeError, RecursionError):
+        except json.JSONDecodeError:
             place = brace.start() + 1
+            continue
+        except RecursionError:  # every bracket of the run would end there again
+            place = BRACKETS.match(text, brace.start()).end()  # type: ignore[union-attr]
             continue
         before = named.search(text[: brace.start()])
         if before is not None and isinstance(value, dict):
@@ -54,7 +58,9 @@ def _from_json(value: Any, tools: Sequence[str]) -> Message | None:
     if not isinstance(value, dict):
         return None
     inner = value.get("function", value)
-    if not isinstance(inner, dict) or inner.get("name") not in tools:
+    if not isinstance(inner, dict) or not isinstance(inner.get("name"), str):
+        return None
+    if tools and inner["name"] not in tools:
         return None
     arguments = inner.get("arguments", inner.get("parameters"))
     if isinstance(arguments, str):
@@ -75,7 +81,8 @@ def _named(tools: Sequence[str]) -> re.Pattern[str]:
     return re.compile(rf"(?:^|\n|>|\])[ \t]*({names})[ \t]*(?:\n|\[ARGS\])[ \t]*{FENCE}\Z")
 
 
-def _looks_like_call(text: str, tools: Sequence[str]) -> bool:
+def begins_call(text: str, tools: Sequence[str]) -> bool:
+    """Whether a text looks like a call that is none."""
     lines = text.strip().splitlines()
     opens = bool(lines) and (lines[0].strip() in tools or lines[0].startswith(('{"name"', '[{"name"')))
     return opens or MARKERS.search(text) is not None

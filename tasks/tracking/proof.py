@@ -23,7 +23,8 @@ TOLERANCE = 1e-5
 FRESH = """
 content, given = json.load(sys.stdin)
 if content == "messages":
-    told = [model.predict({"messages": one})["choices"][0]["message"] for one in given]
+    asked = [one if isinstance(one, dict) else {"messages": one} for one in given]
+    told = [model.predict(one)["choices"][0]["message"] for one in asked]
 else:
     if content == "image":
         import base64, pandas

@@ -20,7 +20,8 @@ OUTPUTS = {
 def example(content: str, samples: list[dict[str, Any]]) -> Any:
     """Sample rows as a caller would give them: texts, the bytes of image files, or one dialogue."""
     if content == "messages":
-        return {"messages": samples[0]["messages"]}
+        given = samples[0]["messages"]
+        return given if isinstance(given, dict) else {"messages": given}
     if content == "image":
         return pd.DataFrame({"image": [base64.b64decode(sample["image"]) for sample in samples]})
     return pd.DataFrame({"text": [sample["text"] for sample in samples]})

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, field_validator
 from pydantic.dataclasses import dataclass
 
+from .dialogue_steps import CutTrailingTurns, DialogueStep, DropEmptyTurns, MergeTurns
 from .fields import PLURAL, STRICT, Positive, Share
 from .text_steps import (
     Control,
@@ -27,6 +28,9 @@ __all__ = [
     "Clean",
     "Contradictions",
     "Control",
+    "CutTrailingTurns",
+    "DialogueStep",
+    "DropEmptyTurns",
     "Duplicates",
     "Ftfy",
     "Html",
@@ -36,6 +40,7 @@ __all__ = [
     "Length",
     "Lowercase",
     "Mentions",
+    "MergeTurns",
     "Missing",
     "Mode",
     "NearDuplicates",
@@ -125,7 +130,9 @@ TextStep = (
     | NearDuplicates | LabelErrors
 )  # fmt: skip
 ImageStep = Unreadable | Mode | Size | PerceptualDuplicates
-Step = Annotated[TextStep | ImageStep | Missing | Contradictions | Duplicates, Field(discriminator="kind")]
+Step = Annotated[
+    TextStep | ImageStep | DialogueStep | Missing | Contradictions | Duplicates, Field(discriminator="kind")
+]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -161,4 +168,6 @@ class Clean:
 
 def wanted(step: Any) -> str | None:
     """The content that a step is for; None where any will do."""
+    if isinstance(step, DialogueStep):
+        return "messages"
     return "text" if isinstance(step, TextStep) else "image" if isinstance(step, ImageStep) else None

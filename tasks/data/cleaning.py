@@ -11,6 +11,7 @@ from configs import cleaning as steps
 
 from . import image_checks, label_errors, lookalikes, markup, repeats, texts, words
 from .cleaned import EXAMPLES, Cleaned, Done
+from .dialogue_steps import change_dialogues
 from .drops import Drops, describe_reasons, reason_where
 from .files import DataError
 from .rows import aim, content
@@ -53,7 +54,9 @@ def clean_rows(rows: pd.DataFrame, section: steps.Clean, images: Path | None = N
     dropped, done = [pd.DataFrame(columns=list(LOST)).astype(LOST)], []
     for step in chosen:
         began = time.monotonic()
-        if type(step) in CHANGES:
+        if isinstance(step, steps.DialogueStep):
+            rows, facts = _shorten(rows, step)
+        elif type(step) in CHANGES:
             rows, facts = _change(rows, step)
         else:
             rows, gone, facts = _drop(rows, step, seen)
@@ -102,6 +105,18 @@ def _change(rows: pd.DataFrame, step: Any) -> tuple[pd.DataFrame, dict[str, Any]
     first = changed.to_numpy().nonzero()[0][:EXAMPLES]
     columns = (column.iloc[first].tolist() for column in (rows["id"], rows["text"], new))
     return rows.assign(text=new), {"changed": int(changed.sum()), "changes": tuple(zip(*columns, strict=True))}
+
+
+def _shorten(rows: pd.DataFrame, step: steps.DialogueStep) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Dialogues with fewer turns; every row that lost some is listed with how many."""
+    new, fewer = change_dialogues(rows["messages"], step)
+    changed = fewer > 0
+    first = changed.to_numpy().nonzero()[0][:EXAMPLES]
+    columns = (column.iloc[first].fillna("").tolist() for column in (rows["id"], rows["messages"], new))
+    listed = pd.DataFrame({"id": rows["id"][changed], "turns": fewer[changed]}).reset_index(drop=True)
+    facts = {"changed": int(changed.sum()), "changes": tuple(zip(*columns, strict=True)), "listed": listed,
+             "note": f"{int(fewer.sum()):,} turns fewer"}  # fmt: skip
+    return rows.assign(messages=new), facts
 
 
 def _drop(rows: pd.DataFrame, step: Any, seen: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:

@@ -1,6 +1,5 @@
 """temper chat: a conversation with a registered dialogue model, whose searches run on the table that it carries."""
 
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +9,7 @@ import typer
 from .failures import failures
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from .console import Console
 
 CALLS = 4
 """Searches in a row after which the model must answer; one that never does would go on for ever."""
@@ -27,12 +26,12 @@ def command(
 
     The reply is written as it comes. An empty line is passed over, /new begins anew, /quit or the end of input ends.
     """
-    from rich.console import Console
+    from .console import Console
 
     with failures():
         turns = _typed() if script is None else _written(script)
-        console = Console(highlight=False)
-        with Console(file=sys.stderr).status(f"loading {model}"):
+        console = Console()
+        with Console(stderr=True).status(f"loading {model}"):
             from .stores import require
 
             require("MLflow")
@@ -71,7 +70,7 @@ def _talk(predictor: Any, turns: Iterable[str], console: "Console", longest: int
             return
         if said == "/new":
             messages = []
-            console.print("[dim]a new conversation[/]")
+            console.print("a new conversation", style="dim")
         elif said:
             if echo:
                 console.print(Text(f"you    > {said}", "bold"))
@@ -90,7 +89,7 @@ def _answer(predictor: Any, messages: list[dict[str, Any]], console: "Console", 
         for call, result in zip(message["tool_calls"], results, strict=True):
             _show_search(call["function"], result["content"], console)
         messages += results
-    console.print(f"[yellow]{CALLS} searches in a row without an answer; ask otherwise[/]")
+    console.print(f"{CALLS} searches in a row without an answer; ask otherwise", style="yellow")
 
 
 def _turn(predictor: Any, messages: list[dict[str, Any]], console: "Console", longest: int) -> dict[str, Any]:
@@ -101,13 +100,13 @@ def _turn(predictor: Any, messages: list[dict[str, Any]], console: "Console", lo
         if not predictor.may_be_call(text):
             if not shown:
                 console.print("model  > ", end="", style="bold cyan")
-            console.print(text[shown:], end="", markup=False, soft_wrap=True)
+            console.print(text[shown:], end="", soft_wrap=True)
             shown = len(text)
     message: dict[str, Any] = predictor.read(text)
     if not message.get("tool_calls"):
         if not shown:
             console.print("model  > ", end="", style="bold cyan")
-        console.print(text[shown:], markup=False, soft_wrap=True)
+        console.print(text[shown:], soft_wrap=True)
     elif shown:
         console.print()
     return message

@@ -61,8 +61,10 @@ def command(
     with failures():
         named, variants = read_variants(words, changes or [], starts)
         found, stages = _run(named, variants, seeds, first_is_new=starts is not None)
+    from .console import print_json
+
     if as_json:
-        print(json.dumps(found | {"stages": stages}, ensure_ascii=False, indent=1))
+        print_json(found | {"stages": stages})
     else:
         _show(found)
 
@@ -163,15 +165,15 @@ def _require_different(variants: "list[Variant]") -> None:
 
 def _show(found: dict[str, Any]) -> None:
     """Accuracies, a line per pair with its verdict, and where to look."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     from tasks.learn.comparison import sentence
 
+    from .console import Console
     from .telling import where_to_look
 
-    out = Console(highlight=False)
+    out = Console()
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("recipe", overflow="fold")
     for name in ("test accuracy", f"{found['confidence']:.0%} interval", "SD over seeds", "trainings"):

@@ -43,7 +43,9 @@ def command(
         with Teller("reading") as teller, heard_by(teller.hear):
             outcomes = perform_until(loaded, until)
         document = count_rows({name: outcome.result for name, outcome in outcomes.items()})
-    print(json.dumps(document, ensure_ascii=False, indent=1)) if as_json else _show(document)
+    from .console import print_json
+
+    print_json(document) if as_json else _show(document)
 
 
 def count_rows(stages: "dict[str, Artifact]") -> dict[str, Any]:
@@ -88,9 +90,9 @@ def _warnings(validate: "Artifact") -> list[dict[str, str]]:
 
 
 def _show(found: dict[str, Any]) -> None:
-    from rich.console import Console
+    from .console import Console
 
-    console = Console(highlight=False)
+    console = Console()
     raw = found["raw"]
     _print(console, ("stage", "in", "kept", "dropped"), [list(line.values()) for line in found["stages"]])
     listed = ("rows listed",) if any("listed" in step for step in found["steps"]) else ()
@@ -103,7 +105,7 @@ def _show(found: dict[str, Any]) -> None:
     if reasons:
         _print(console, ("dropped because", "in", "rows", "of all"), reasons[:MOST])
     if len(reasons) > MOST:
-        console.print(f"[dim]and {len(reasons) - MOST} rarer reasons: --json has them all[/]\n")
+        console.print(f"and {len(reasons) - MOST} rarer reasons: --json has them all\n", style="dim")
     _print(console, ("label", "train", "validation", "test", "dropped"), [
         ["(no label)" if line["label"] is None else line["label"], *list(line.values())[1:]] for line in found["labels"]
     ])  # fmt: skip

@@ -62,15 +62,16 @@ def make_ready() -> None:
 
 def show(findings: list[Finding]) -> None:
     """Print the findings as a table, each mend below what it mends."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from .console import Console
 
     table = Table(box=None, show_header=False, pad_edge=False)
     for finding in findings:
         said = Text(finding.found, overflow="fold").append(f"\n→ {finding.mend}" if finding.mend else "", "bold")
         table.add_row(Text(finding.state, MARKS[finding.state]), Text(finding.what), said)
-    Console(highlight=False).print(table)
+    Console().print(table)
 
 
 def examine() -> Iterator[Finding]:

@@ -90,7 +90,8 @@ def _terminable() -> Iterator[None]:
 
 
 def _say(text: str) -> None:
-    from rich.console import Console
     from rich.text import Text
 
-    Console(file=sys.stderr).print(Text("error: ", "bold red") + Text(text), soft_wrap=True)
+    from .console import Console
+
+    Console(stderr=True).print(Text("error: ", "bold red") + Text(text), soft_wrap=True)

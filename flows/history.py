@@ -1,6 +1,5 @@
 """temper history: a registered model's versions, and every decision about its champion."""
 
-import json
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -27,19 +26,22 @@ def command(
         from tasks.tracking.aliases import history
 
         found = history(model)
+    from .console import print_json
+
     if as_json:
-        print(json.dumps(found, ensure_ascii=False, indent=1))
+        print_json(found)
     else:
         show(found)
 
 
 def show(found: dict[str, Any]) -> None:
     """Two tables: versions and decisions, the newest last."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    out = Console(highlight=False)
+    from .console import Console
+
+    out = Console()
     versions = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("version", "aliases", "test scores", "made (UTC)", "verdict"):
         versions.add_column(name, overflow="fold")

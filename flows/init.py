@@ -80,11 +80,13 @@ def command(
 
 
 def _write(output: Path, text: str, seen: list[tuple[str, str]]) -> None:
+    from tasks.data.escape import terminal
+
     output.parent.mkdir(parents=True, exist_ok=True)
     with output.open("x", encoding="utf-8") as handle:
         handle.write(text)
     for name, said in seen:
-        typer.echo(f"  {name:<7} {said}")
+        typer.echo(terminal(f"  {name:<7} {said}"))
     typer.echo(f"\nwrote {output}: read its remarks, then\n  temper run {output}")
 
 

@@ -1,6 +1,5 @@
 """temper inspect: one row as the model sees it, its true class, and the probabilities as a bar chart."""
 
-import json
 import shlex
 import shutil
 import subprocess
@@ -96,8 +95,10 @@ def command(
         stages = _cached(loaded, "evaluate" if wrong else "train", again)
         looked = _look(stages, _choose(stages, row, wrong, seed))
         picture = _draw(looked, out, loaded.name)
+    from .console import print_json
+
     if as_json:
-        print(json.dumps(looked.document(picture), ensure_ascii=False, indent=1))
+        print_json(looked.document(picture))
     else:
         _show(looked, stages["encode"], picture)
     if view and (problem := open_viewer(picture)):
@@ -193,13 +194,13 @@ def _draw(looked: Looked, out: Path | None, name: str) -> Path:
 
 
 def _show(looked: Looked, encoded: "Artifact", picture: Path) -> None:
-    from rich.console import Console
     from rich.text import Text
 
+    from .console import Console
     from .mask import colour_pieces
     from .way import encoded_facts
 
-    console, answer, labels = Console(highlight=False), looked.answer, looked.labels
+    console, answer, labels = Console(), looked.answer, looked.labels
     about = [looked.row.id, looked.row.state, *([looked.row.raw["file"]] if "file" in looked.row.raw else [])]
     console.print(Text(f"row {looked.number:,}  {'  '.join(about)}", "bold"))
     if isinstance(answer.seen, str):
@@ -216,7 +217,7 @@ def _show(looked: Looked, encoded: "Artifact", picture: Path) -> None:
         console.print(Text("  ") + name + Text(f"  {p:.4f}  ") + Text("█" * round(p * BAR), colour))
     if others := len(labels) - len(answer.bars()):
         console.print(f"  and {others:,} less likely classes")
-    console.print(f"picture: {picture}", soft_wrap=True, markup=False)
+    console.print(f"picture: {picture}", soft_wrap=True)
 
 
 def open_viewer(path: Path) -> str:

@@ -45,13 +45,13 @@ def command(
 def _show(encoded: "Artifact", rows: int) -> None:
     import json
 
-    from rich.console import Console
-
     from tasks.text.looks import look_at, open_looks
     from tasks.text.parts import read_part
     from tasks.text.tokenizer import load_tokenizer
 
-    console = Console(highlight=False)
+    from .console import Console
+
+    console = Console()
     encoding = json.loads(encoded.file("encoding.json").read_text(encoding="utf-8"))
     tokenizer = load_tokenizer(encoded.file("tokenizer.json").parent, encoding["special"])
     form, dialogue = open_looks(encoded.file("encoding.json").parent)
@@ -62,7 +62,7 @@ def _show(encoded: "Artifact", rows: int) -> None:
         if look.answer:
             line.append(f"  → {look.answer}", "bold")
         cut = int(part.encoded.cut[row])
-        console.print(f"[dim]{part.ids[row]}  {len(look.ids)} tokens{f', {cut} cut' if cut else ''}[/]")
+        console.print(f"{part.ids[row]}  {len(look.ids)} tokens{f', {cut} cut' if cut else ''}", style="dim")
         console.print(line, soft_wrap=False)
         console.print()
     certificate = json.loads(encoded.file("certificate.json").read_text(encoding="utf-8"))["train"]

@@ -1,6 +1,5 @@
 """temper plan: what a run would do, stage by stage, and why; nothing is run and nothing is asked."""
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -31,13 +30,17 @@ def command(
     with failures():
         loaded = load_recipe(recipe, overrides or [])
         stages, notes, _ = plan(loaded, ask=refresh)
+    from .console import print_json
+
     if as_json:
-        print(json.dumps(document(loaded, stages), indent=1))
+        print_json(document(loaded, stages))
         return
-    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from tasks.store.changes import in_words
+
+    from .console import Console
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("stage", "status", "key", "what changed"):
@@ -46,11 +49,11 @@ def command(
         colour = COLOURS[line["status"]]
         said = list(dict.fromkeys(in_words(change, line["stage"]) for change in line["changed"]))
         changed = "\n".join(said[:8] + (["…"] if len(said) > 8 else []))
-        table.add_row(line["stage"], f"[{colour}]{line['status']}[/]", line["key"][:8], changed)
-    console = Console(highlight=False)
+        table.add_row(line["stage"], Text(line["status"], colour), line["key"][:8], changed)
+    console = Console()
     console.print(table)
     for note in notes:
-        console.print(note, style="dim", markup=False)
+        console.print(note, style="dim")
 
 
 def plan(recipe: "Recipe", *, ask: bool) -> "tuple[list[dict[str, Any]], list[str], dict[str, Artifact]]":

@@ -33,6 +33,9 @@ def command(
         typer.Option("--output", "-o", help="Write here, as .csv, .jsonl or .parquet, instead of CSV to stdout."),
     ] = None,
     as_flow: Annotated[bool, typer.Option("--flow", help="Record it as a flow run in Prefect; needs -o.")] = False,
+    raw_cells: Annotated[
+        bool, typer.Option("--raw-cells", help="Leave cells of CSV that a spreadsheet would compute (=1+1) unescaped.")
+    ] = False,
     form: Annotated[str | None, typer.Option("--format", help="csv, tsv, jsonl, lines, parquet or arrow.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Character encoding, or `detect`; default utf-8.")] = None,
     header: Annotated[
@@ -51,7 +54,9 @@ def command(
     as anybody would load it, with mlflow.pyfunc.load_model, and carries its own preprocessing. A file is read as a
     recipe's `download` reads it: the last eight options are its keys.
     """
-    with failures():
+    from tasks.data.answers import raw
+
+    with failures(), raw(raw_cells):
         reading = given_reading(format=form, encoding=encoding, header=header, separator=separator, quoting=quoting,
                                 escape=escape, pattern=pattern, member=member)  # fmt: skip
         what, output = os.path.expanduser(what), output and Path(os.path.expanduser(output))
@@ -127,9 +132,9 @@ def _refuse_for_one(output: Path | None, as_flow: bool, reading: dict[str, Any])
 
 def open_model(name: str, content: str) -> "tuple[Named, Model]":
     """The version that a name means now, loaded to be asked."""
-    from rich.console import Console
+    from .console import Console
 
-    with Console(file=sys.stderr).status(f"loading {name}"):
+    with Console(stderr=True).status(f"loading {name}"):
         from .stores import require
 
         require("MLflow")
@@ -162,13 +167,16 @@ def _answer_one(model: str, what: str) -> None:
 
 
 def _stream(model: str, questions: "Questions") -> None:
+    from tasks.data.answers import to_csv
+    from tasks.data.escape import terminal
     from tasks.data.predicting import ERROR, predict_stream
 
     _, loaded = open_model(model, questions.content)
     failed = 0
     with _bar() as progress:
         for number, table in enumerate(predict_stream(questions, loaded, progress)):
-            table.to_csv(sys.stdout, index=False, header=number == 0)
+            text = to_csv(table, header=number == 0)
+            sys.stdout.write(terminal(text) if sys.stdout.isatty() else text)
             failed += int(table[ERROR].notna().sum()) if questions.forgiving else 0
     _tell(questions, len(questions.rows), failed, "")
 
@@ -214,15 +222,14 @@ def _tell(questions: "Questions", rows: int, failed: int, where: str) -> None:
 
 
 def _say(text: str) -> None:
-    from rich.console import Console
+    from .console import Console
 
-    Console(file=sys.stderr, highlight=False).print(text, markup=False, soft_wrap=True)
+    Console(stderr=True).print(text, soft_wrap=True)
 
 
 @contextmanager
 def _bar() -> "Iterator[Callable[[int, int], None]]":
     """A progress bar on stderr; takes rows done, and of how many."""
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -232,25 +239,35 @@ def _bar() -> "Iterator[Callable[[int, int], None]]":
         TimeRemainingColumn,
     )
 
-    columns = (TextColumn("predicting"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bars:
+    from .console import Console
+
+    columns = (
+        TextColumn("predicting", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task("predicting", total=None)
         yield lambda done, of: bars.update(task, completed=done, total=of)
 
 
 def _show(answers: Any) -> None:
-    from rich.console import Console
+    from rich.text import Text
 
-    console, first = Console(highlight=False), answers.iloc[0]
+    from .console import Console
+
+    console, first = Console(), answers.iloc[0]
     if "label" not in first:  # a written text, a number, a filled gap with its probability
         main, *others = first.items()
         told = main[1] if isinstance(main[1], str) else f"{main[1]:.6g}"
-        console.print(told, style="bold", markup=False)
+        console.print(told, style="bold")
         for name, value in others:
             console.print(f"  {name:<16} {value:7.4f}")
         return
-    console.print(f"[bold]{first['label']}[/]")
+    console.print(str(first["label"]), style="bold")
     for name, value in first.items():
         if str(name).startswith("probability of "):
             label = str(name).removeprefix("probability of ")
-            console.print(f"  {label:<16} {value:7.4f} [green]{'█' * round(value * 30)}[/]")
+            console.print(Text(f"  {label:<16} {value:7.4f} ") + Text("█" * round(value * 30), "green"))

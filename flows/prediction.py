@@ -59,8 +59,8 @@ class _Progress:
 
 def page(named: Named, questions: Questions, done: Predicted, output: Path, notes: list[str]) -> str:
     """What a person reads of a prediction."""
-    lines = [f"# Predictions of {named}", "", "| | |", "|---|---|", f"| input | `{questions.where}` |",
-             f"| output | `{output}` |", f"| rows | {done.rows:,} |",
+    lines = [f"# Predictions of {named}", "", "| | |", "|---|---|", f"| input | {_cell(str(questions.where))} |",
+             f"| output | {_cell(str(output))} |", f"| rows | {done.rows:,} |",
              f"| without an answer | {done.failed:,} |"]  # fmt: skip
     lines += [f"| answered by earlier runs | {done.kept:,} |"] if done.kept else []
     if all(isinstance(value, int) for value in done.summary.values()) and done.summary:
@@ -73,8 +73,10 @@ def page(named: Named, questions: Questions, done: Predicted, output: Path, note
         lines += ["", "| | mean | least | most |", "|---|---:|---:|---:|"]
         lines += [f"| {_cell(name)} | {told['mean']:.6g} | {told['min']:.6g} | {told['max']:.6g} |"
                   for name, told in done.summary.items()]  # fmt: skip
-    return "\n".join([*lines, "", *notes])
+    return "\n".join([*lines, "", *map(_cell, notes)])
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    from tasks.data.escape import markdown
+
+    return markdown(text)

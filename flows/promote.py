@@ -1,6 +1,5 @@
 """temper promote: a person makes a version champion, and says why."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -20,13 +19,15 @@ def command(
     has no report or signature, or that answers otherwise than its report in a fresh process. `temper rollback` takes a
     promotion back.
     """
-    from rich.console import Console
+    from rich.text import Text
 
-    with failures(), Console(file=sys.stderr).status(f"proving version {version} in a fresh process"):
+    from .console import Console
+
+    with failures(), Console(stderr=True).status(f"proving version {version} in a fresh process"):
         from .stores import require
 
         require("MLflow")
         from tasks.tracking.aliases import promote
 
         made = promote(model, str(version), why)
-    Console(highlight=False).print(f"[bold]{model}[/]: champion {made.before or 'none'} → {made.after}, by {made.who}")
+    Console().print(Text(model, "bold") + Text(f": champion {made.before or 'none'} → {made.after}, by {made.who}"))

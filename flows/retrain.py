@@ -20,6 +20,7 @@ from configs.load import load_recipe
 from configs.schema import Recipe
 from configs.settings import settings
 from tasks.artifact import Version
+from tasks.data.escape import markdown
 from tasks.download import download
 from tasks.published import flow_links
 from tasks.store import living
@@ -140,7 +141,10 @@ def unchanged(found: dict[str, Any], say: Any, same: str = "sources, recipe and 
     text = f"{same} of version {found['version']}"
     earlier = str(found["verdict"]).removeprefix(BEFORE)
     say("unchanged: %s (%s)", text, earlier)
-    create_markdown_artifact(f"# Unchanged\n\n{text}; nothing was decided.\n\nThen: {earlier}", key="retrain-summary")
+    create_markdown_artifact(
+        f"# Unchanged\n\n{markdown(f'{text}; nothing was decided.')}\n\nThen: {markdown(earlier)}",
+        key="retrain-summary",
+    )
     show("unchanged", f"version {found['version']}")
     return Completed(message=f"unchanged: {text}")
 
@@ -198,7 +202,13 @@ def judged(recipe: Recipe, version: Version) -> State[Any]:
     payload = {"model": version.name, "version": version.version, "verdict": version.verdict, "recipe": recipe.name}
     emit_event(f"{EVENT}.{word}", {"prefect.resource.id": f"temper.model.{version.name}"}, payload=payload)
     get_run_logger().info("%s version %s: %s", version.name, version.version, version.verdict)
-    lines = [f"# {version.name} version {version.version}", "", version.verdict, "", f"Recipe: {recipe.name}."]
+    lines = [
+        f"# {version.name} version {version.version}",
+        "",
+        markdown(version.verdict),
+        "",
+        f"Recipe: {recipe.name}.",
+    ]
     create_markdown_artifact("\n".join(lines), key="retrain-summary")
     show(word, f"version {version.version}")
     return Completed(message=version.verdict)

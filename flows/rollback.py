@@ -16,7 +16,9 @@ def command(
 
     Called again it goes one further back. A later run that finds the same model registered moves no alias.
     """
-    from rich.console import Console
+    from rich.text import Text
+
+    from .console import Console
 
     with failures():
         from .stores import require
@@ -25,4 +27,4 @@ def command(
         from tasks.tracking.aliases import rollback
 
         made = rollback(model, why)
-    Console(highlight=False).print(f"[bold]{model}[/]: champion {made.before} → {made.after}, by {made.who}")
+    Console().print(Text(model, "bold") + Text(f": champion {made.before} → {made.after}, by {made.who}"))

@@ -1,6 +1,5 @@
 """temper run: a recipe through the whole pipeline, told stage by stage."""
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -37,6 +36,7 @@ def command(
         from tasks.tracking import lookup
 
         from .ahead import load_ahead, prove_ahead
+        from .console import print_json
         from .services import prefect_api
         from .stores import require
         from .telling import Teller
@@ -50,7 +50,7 @@ def command(
             version = finetune(loaded)
         lookup.cool()
         if as_json:
-            print(json.dumps(document(teller.stages, version), indent=1))
+            print_json(document(teller.stages, version))
         else:
             teller.summary(version)
 

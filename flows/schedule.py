@@ -68,7 +68,9 @@ def command(
 
 def tell(text: str) -> None:
     """A line for the person at the terminal."""
-    print(text, file=sys.stderr, flush=True)
+    from tasks.data.escape import terminal
+
+    print(terminal(text), file=sys.stderr, flush=True)
 
 
 def scheduled(path: Path) -> "Recipe":

@@ -67,9 +67,9 @@ def command(
 
 
 def _find(model: str) -> "tuple[Named, Packed]":
-    from rich.console import Console
+    from .console import Console
 
-    with Console(file=sys.stderr).status(f"looking up {model}"):
+    with Console(stderr=True).status(f"looking up {model}"):
         from .stores import require
 
         require("MLflow")
@@ -145,9 +145,9 @@ def _path() -> str:
 
 def _wait(server: Guarded, port: int) -> None:
     """Until the server answers; it may take as long as it lives, since it may be building an environment."""
-    from rich.console import Console
+    from .console import Console
 
-    with Console(file=sys.stderr).status("starting the server"):
+    with Console(stderr=True).status("starting the server"):
         while (code := server.ended()) is None:
             try:
                 with urllib.request.urlopen(f"http://{HOST}:{port}/ping", timeout=5) as answer:
@@ -178,6 +178,6 @@ def curl(example: Mapping[str, Any], port: int) -> str:
 
 
 def _say(text: str) -> None:
-    from rich.console import Console
+    from .console import Console
 
-    Console(file=sys.stderr, highlight=False).print(text, markup=False, soft_wrap=True)
+    Console(stderr=True).print(text, soft_wrap=True)

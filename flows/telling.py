@@ -1,12 +1,10 @@
 """What a person at the terminal sees of a run: a line a stage, a bar while one works, a summary at the end."""
 
 import math
-import sys
 from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -17,14 +15,17 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from configs.scores import not_better
+
+from .console import Console
 
 if TYPE_CHECKING:
     from tasks.artifact import Version
     from tasks.store.events import Event
 
-MARKS = {"cached": "[cyan]cached[/]", "run": "[green]done[/]", "resumed": "[yellow]resumed[/]"}
+MARKS = {"cached": ("cached", "cyan"), "run": ("done", "green"), "resumed": ("resumed", "yellow")}
 
 
 class Teller:
@@ -32,11 +33,11 @@ class Teller:
 
     def __init__(self, beginning: str = "starting Prefect") -> None:
         self.beginning = beginning
-        self.console = Console(file=sys.stderr, highlight=False)
+        self.console = Console(stderr=True)
         self.stages: list[dict[str, Any]] = []
         self.bars = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -62,11 +63,11 @@ class Teller:
             text = f"{event.stage}: {event.text}"
             self.bars.update(self.bar, completed=event.done, total=event.total, description=text)
         elif event.kind == "note":
-            self.console.print(f"  {event.stage}: {event.text}", markup=False)
+            self.console.print(f"  {event.stage}: {event.text}")
         elif event.kind == "failed":
-            self.console.print(f"  [red]failed[/]   {event.stage:<10} {event.seconds:7.1f} s")
+            self._line("failed", "red", event)
         elif event.status is not None:
-            self.console.print(f"  {MARKS[event.status]:<18} {event.stage:<10} {event.seconds:7.1f} s", end="\n")
+            self._line(*MARKS[event.status], event)
             self.stages.append(
                 {
                     "stage": event.stage,
@@ -77,9 +78,13 @@ class Teller:
                 }
             )
 
+    def _line(self, word: str, colour: str, event: "Event") -> None:
+        mark = Text(f"  {word:<8}", colour)
+        self.console.print(mark + Text(f" {event.stage:<10} {event.seconds:7.1f} s", ""))
+
     def summary(self, version: "Version") -> None:
         """The end of a run: scores beside the baselines, the version, where to look, a line to try."""
-        out = Console(highlight=False)
+        out = Console()
         facts = version.report
         table = Table(box=None, pad_edge=False, header_style="bold")
         first, *others = facts["shown"]
@@ -88,18 +93,19 @@ class Teller:
             table.add_column(name, justify="right")
         low, high = facts["intervals"].get(first, (math.nan, math.nan))
         cells = [f"{facts['scores'].get(name, math.nan):.4f}" for name in facts["shown"]]
-        table.add_row("[bold]this model[/]", cells[0], f"{low:.4f} – {high:.4f}", *cells[1:])
+        table.add_row(Text("this model", "bold"), cells[0], f"{low:.4f} – {high:.4f}", *cells[1:])
         for name, values in facts["baselines"].items():
             cells = [f"{values[score]:.4f}" if score in values else "" for score in facts["shown"]]
             table.add_row(name, cells[0], "", *cells[1:])
         out.print()
         out.print(table)
         if beaten := not_better(facts):
-            out.print(f"[yellow]The model is not better than the baseline {' and '.join(beaten)}.[/]")
+            out.print(f"The model is not better than the baseline {' and '.join(beaten)}.", style="yellow")
         if version.openings > 1:
             out.print(f"{version.openings} models were scored on these test rows: the best of many flatters itself.")
         aliases = "".join(f" @{alias}" for alias in version.aliases)
-        out.print(f"\n[bold]{version.name}[/] version {version.version}[bold]{aliases}[/]: {version.verdict}")
+        out.print(Text.assemble("\n", (version.name, "bold"), f" version {version.version}", (aliases, "bold"),
+                                f": {version.verdict}"))  # fmt: skip
         out.print()
         for line in where_to_look(version.links):
             out.print(line, soft_wrap=True)

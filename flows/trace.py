@@ -1,7 +1,6 @@
 """temper trace: one row's whole way, from the source to the model's answer."""
 
 import difflib
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -53,7 +52,9 @@ def command(
             stages = {name: outcome.result for name, outcome in perform_until(loaded, "encode").items()}
         at = find_row(read_rows(stages["download"].file("rows.parquet")), row)
         way = follow(loaded, stages, at)
-    print(json.dumps(way, ensure_ascii=False, indent=1)) if as_json else _show(way)
+    from .console import print_json
+
+    print_json(way) if as_json else _show(way)
 
 
 def find_row(raw: "pd.DataFrame", wanted: str) -> int:
@@ -97,10 +98,11 @@ def _hint(ids: "pd.Series", contents: "pd.Series", wanted: str) -> str:
 
 
 def _show(way: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console(highlight=False)
+    from .console import Console
+
+    console = Console()
 
     def say(stage: str, *lines: "str | Text") -> None:
         for number, line in enumerate(lines):

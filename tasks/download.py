@@ -33,10 +33,11 @@ def download(out: Output, section: Source) -> None:
 
 
 def _describe(rows: "pd.DataFrame", notes: list[str], about: dict[str, Any]) -> str:
+    from .data.escape import markdown
     from .data.intake import describe_provenance
     from .data.rows import classes
 
     counts = classes(rows).value_counts(dropna=False)
-    lines = [f"# download: {len(rows):,} rows", *describe_provenance(about), *(f"- {note}" for note in notes)]
+    lines = [f"# download: {len(rows):,} rows", *describe_provenance(about), *(f"- {markdown(note)}" for note in notes)]
     lines += ["", "| label | rows |", "|---|---:|"]
-    return "\n".join(lines + [f"| {label} | {count:,} |" for label, count in counts.items()])
+    return "\n".join(lines + [f"| {markdown(str(label))} | {count:,} |" for label, count in counts.items()])

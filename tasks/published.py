@@ -75,7 +75,8 @@ def publish(name: str, records: Path) -> None:
         ]
         create_markdown_artifact(summary.read_text(encoding="utf-8") + "".join(pictures), key=f"{name}-summary")
     if table.exists():
-        create_table_artifact(json.loads(table.read_text(encoding="utf-8")), key=f"{name}-table")
+        lines = [{key: _plain(value) for key, value in line.items()} for line in json.loads(table.read_text("utf-8"))]
+        create_table_artifact(lines, key=f"{name}-table")
 
 
 def publish_rows(artifact: Artifact) -> None:
@@ -96,7 +97,7 @@ def _rows(artifact: Artifact) -> list[dict[str, Any]]:
         found = read_ledger(ledger)
         here = found[found["stage"] == artifact.stage]
         gone = here.loc[here["state"] == DROPPED, "reason"].value_counts()
-        told = [{"rows": f"dropped: {reason}", "count": int(count)} for reason, count in gone.items()]
+        told = [{"rows": f"dropped: {_plain(reason)}", "count": int(count)} for reason, count in gone.items()]
         parts = found["state"].value_counts()
         told += [{"rows": f"out, {part}", "count": int(parts[part])} for part in PARTS if part in parts]
     ends = {name: f"rows {name}" for name in ("in", "out") if name in counts}
@@ -130,13 +131,15 @@ def publish_version(version: Version) -> None:
 
 def describe_version(version: Version) -> str:
     """The page of a registration, in markdown."""
+    from .data.escape import markdown
+
     aliases = ", ".join(version.aliases) or "none"
     place = settings().shown_tracking
     run, page = (version.links.get(name) for name in ("run", "version"))
     lines = [
         f"# {version.name} version {version.version}",
         f"- alias: **{aliases}**",
-        f"- verdict: {version.verdict}",
+        f"- verdict: {markdown(version.verdict)}",
         f"- models that had been scored on these test rows, this one included: {version.openings}",
         f"- address: `{version.uri}`" + (f", [in the registry]({page})" if page else ""),
         f"- MLflow run: [{version.run_id}]({run})" if run else f"- MLflow run: `{version.run_id}` in `{place}`",
@@ -150,10 +153,12 @@ def describe_version(version: Version) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A value that Prefect's page can show: text, a whole number or a finite one."""
+    """A value that Prefect's page can show: text in which nothing is hidden, a whole number or a finite one."""
+    from .data.escape import visible
+
     if isinstance(value, float) and value not in (float("inf"), float("-inf")) and value == value:
         return round(value, 6)
-    return value if isinstance(value, str | int) and not isinstance(value, bool) else str(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else visible(str(value))
 
 
 def secret(name: str) -> str:

@@ -54,13 +54,14 @@ def _more(count: int) -> str:
 
 
 def _describe(counts: "pd.DataFrame", copies: "pd.DataFrame", section: Split) -> str:
+    from .data.escape import markdown
     from .data.ledger import PARTS
 
     counts = counts.reindex(columns=list(PARTS), fill_value=0)
     total = counts.to_numpy().sum()
     shares = ", ".join(f"{part} {counts[part].sum() / total:.1%}" for part in PARTS)
     lines = [f"# split ({section.kind}): {shares}", "", "| label | train | validation | test |", "|---|---:|---:|---:|"]
-    lines += [f"| {label} | {' | '.join(f'{n:,}' for n in row)} |" for label, row in
+    lines += [f"| {markdown(str(label))} | {' | '.join(f'{n:,}' for n in row)} |" for label, row in
               zip(counts.index, counts.to_numpy(), strict=True)]  # fmt: skip
     if section.near_copies == "keep":
         return "\n".join([*lines, "", "Near-copies across the parts were not looked for."])

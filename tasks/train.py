@@ -74,13 +74,14 @@ def train(out: Output, section: Train, encoded: Artifact) -> None:
 
 
 def _describe(domain: "Domain", fitted: "Fitted", parameters: int, notes: list[str]) -> str:
+    from .data.escape import markdown
     from .learn.fitting import diagnose
 
     chosen = next((row for row in fitted.history if row["step"] == fitted.step and "eval_loss" in row), None)
     lines = [
         f"# train: weights of step {fitted.step:,} of {fitted.steps:,}",
         f"- {parameters:,} parameters, {domain.kind}"
-        + (f", labels {', '.join(domain.labels)}" if domain.labels else ""),
+        + (f", labels {', '.join(map(markdown, domain.labels))}" if domain.labels else ""),
     ]
     if chosen:
         told = {"loss": "eval_loss", "accuracy": "eval_accuracy", "macro-F1": "eval_macro_f1"}
@@ -90,7 +91,7 @@ def _describe(domain: "Domain", fitted: "Fitted", parameters: int, notes: list[s
         lines.append("- no validation rows: the last weights are kept")
     lines.append(f"- {diagnose(fitted.history)}")
     for note in notes:
-        lines += ["", note]
+        lines += ["", markdown(note)]
     if len(fitted.audits) > 1:
         lines += ["", "| phase | steps | weights of step | moved | held still |", "|---|---|---:|---:|---:|"]
         lines += [

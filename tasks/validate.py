@@ -8,6 +8,7 @@ from configs.expectations import Validate
 
 from .artifact import Artifact, StageError
 from .cached import cached_task
+from .data.escape import code, markdown
 from .store.output import Output
 
 if TYPE_CHECKING:
@@ -98,11 +99,11 @@ def _describe(verdicts: "list[Verdict]", count: int) -> str:
     lines += ["| holds | severity | expectation | asked | found |", "|---|---|---|---|---|"]
     for verdict in verdicts:
         mark = f"**{_mark(verdict)}**" if verdict.stops else _mark(verdict)
-        cells = (verdict.severity, verdict.name, _cell(verdict.asked), _cell(verdict.found))
+        cells = (verdict.severity, _cell(verdict.name), _cell(verdict.asked), _cell(verdict.found))
         lines.append(f"| {mark} | {' | '.join(cells)} |")
     for verdict in verdicts:
         if verdict.offending and (verdict.severity != "fail" or not verdict.success):
-            lines += ["", f"Rows that break `{verdict.name}`:", "", "| row | value |", "|---|---|"]
+            lines += ["", f"Rows that break {code(verdict.name)}:", "", "| row | value |", "|---|---|"]
             lines += [f"| {row} | {_cell(value)} |" for row, value in verdict.offending]
     return "\n".join(lines)
 
@@ -114,8 +115,8 @@ def _leaving(verdicts: "list[Verdict]") -> list[str]:
         return []
     gone = len({row for verdict in told for row in verdict.rows})
     lines = [f"Rows that leave under quarantine: {gone:,}", "", "| expectation | rows that break it |", "|---|---:|"]
-    return [*lines, *(f"| {verdict.name} | {len(verdict.rows):,} |" for verdict in told), ""]
+    return [*lines, *(f"| {_cell(verdict.name)} | {len(verdict.rows):,} |" for verdict in told), ""]
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    return markdown(text)

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date, time
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -19,6 +20,7 @@ import pyarrow.parquet as pq
 from configs.load import RecipeError
 
 from .errors import DataError
+from .escape import cell
 
 
 class Writer(Protocol):
@@ -62,6 +64,30 @@ def beside(rows: pd.DataFrame, answers: pa.Table, names: Sequence[str]) -> pd.Da
     return pd.concat([rows.reset_index(drop=True), told], axis=1)
 
 
+_RAW: ContextVar[bool] = ContextVar("raw", default=False)
+
+
+@contextmanager
+def raw(on: bool = True) -> Iterator[None]:
+    """Write cells of CSV as they are inside; else a text that a spreadsheet would compute has an apostrophe before
+    it."""
+    token = _RAW.set(on)
+    try:
+        yield
+    finally:
+        _RAW.reset(token)
+
+
+def to_csv(table: pd.DataFrame, *, header: bool) -> str:
+    """The rows as CSV, with or without the line of names."""
+    if not _RAW.get():
+        table = table.set_axis([cell(name) for name in table.columns], axis=1)
+        safe = [column.map(cell) if column.dtype == object or pd.api.types.is_string_dtype(column) else column
+                for _, column in table.items()]  # fmt: skip
+        table = pd.concat(safe, axis=1) if safe else table
+    return str(table.to_csv(index=False, header=header))
+
+
 class Csv:
     """Comma-separated, with a line of names."""
 
@@ -77,8 +103,7 @@ class Csv:
 
     def write(self, rows: pd.DataFrame, answers: pa.Table) -> None:
         """Append rows and their answers."""
-        table = beside(rows, answers, self.names)
-        table.to_csv(self.file, index=False, header=self.header)
+        self.file.write(to_csv(beside(rows, answers, self.names), header=self.header))
         self.header = False
 
 

@@ -1,17 +1,17 @@
 """What cleaning did: counts and examples of each step in, a page for a person and plain values out."""
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
+
+from .escape import code, markdown
 
 EXAMPLES = 5
 REASONS = 10
 """So many reasons are shown with examples."""
 WIDTH = 80
 """Characters of an example."""
-HIDDEN = re.compile(r"[\x00-\x1f\x7f-\xa0\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 
 @dataclass(frozen=True)
@@ -53,19 +53,19 @@ def describe(cleaned: Cleaned) -> str:
     counts = cleaned.dropped["reason"].value_counts()
     if len(counts):
         lines += ["", "| dropped because | rows |", "|---|---:|"]
-        lines += [f"| {reason} | {count:,} |" for reason, count in counts.items()]
+        lines += [f"| {markdown(str(reason))} | {count:,} |" for reason, count in counts.items()]
     for done in cleaned.done:
         if done.changes:
             lines += ["", f"Changed by {done.step}:", "", "| row | before | after |", "|---|---|---|"]
-            lines += [f"| {row} | {_code(a)} | {_code(b)} |" for row, a, b in map(_difference, done.changes)]
+            lines += [f"| {row} | {code(a)} | {code(b)} |" for row, a, b in map(_difference, done.changes)]
         if done.listed is not None and len(done.listed):
             lines += ["", f"Listed by {done.step} ({done.note}), all of them in `{done.step}.parquet`:", ""]
             lines += _table(done.listed)
     lost = [loss for done in cleaned.done for loss in done.losses]
     for reason in counts.index[:REASONS]:
         shown = [(row, content) for why, row, content in lost if why == reason][:EXAMPLES]
-        lines += ["", f"Dropped because {reason}:", "", "| row | content |", "|---|---|"]
-        lines += [f"| {row} | {_code(content[:WIDTH])} |" for row, content in shown]
+        lines += ["", f"Dropped because {markdown(str(reason))}:", "", "| row | content |", "|---|---|"]
+        lines += [f"| {row} | {code(content[:WIDTH])} |" for row, content in shown]
     return "\n".join(lines)
 
 
@@ -83,9 +83,9 @@ def _listed(done: Done) -> str:
 
 
 def _table(listed: pd.DataFrame) -> list[str]:
-    lines = [f"| {' | '.join(listed.columns)} |", "|---" * listed.shape[1] + "|"]
+    lines = [f"| {' | '.join(map(markdown, listed.columns))} |", "|---" * listed.shape[1] + "|"]
     for row in listed.head(EXAMPLES).itertuples(index=False):
-        cells = [f"{cell:.3f}" if isinstance(cell, float) else _code(str(cell)[:WIDTH]) for cell in row]
+        cells = [f"{cell:.3f}" if isinstance(cell, float) else code(str(cell)[:WIDTH]) for cell in row]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
@@ -97,11 +97,3 @@ def _difference(change: tuple[str, str, str]) -> tuple[str, str, str]:
     start = max(same - WIDTH // 4, 0)
     lead = "…" if start else ""
     return row, lead + before[start : start + WIDTH], lead + after[start : start + WIDTH]
-
-
-def _code(text: str) -> str:
-    """A text as Markdown code in a table: nothing in it is hidden, or read as markup."""
-    shown = HIDDEN.sub(lambda found: f"\\u{ord(found.group()):04x}", text).replace("|", "\\|")
-    fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
-    pad = " " if "`" in shown or not shown.strip() else ""
-    return f"{fence}{pad}{shown}{pad}{fence}" if shown else "(empty)"

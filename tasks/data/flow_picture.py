@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from .escape import markdown
 from .ledger import DROPPED, PARTS, STAGES, flow_of_rows
 from .lettering import spell
 
@@ -32,8 +33,8 @@ def describe_flow(ledger: pd.DataFrame) -> str:
     flow = flow_of_rows(ledger)
     ended = flow["outcome"].isin(PARTS)
     for stage, outcome, count in pd.concat([flow[~ended], flow[ended]]).itertuples(index=False):
-        named = f"**{outcome}**" if outcome in PARTS else f"dropped: {outcome}"
-        lines.append(f"| {stage} | {named.replace('|', chr(92) + '|')} | {count:,} | {_percent(count / len(ledger))} |")
+        named = f"**{outcome}**" if outcome in PARTS else f"dropped: {markdown(outcome)}"
+        lines.append(f"| {stage} | {named} | {count:,} | {_percent(count / len(ledger))} |")
     return "\n".join(lines)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from configs.settings import settings
 
+from .escape import code, markdown
 from .files import DataError
 
 LICENCE = re.compile(r"(licen[cs]e|copying)([-_. ].{0,20})?", re.IGNORECASE)
@@ -80,8 +81,9 @@ def describe_provenance(about: dict[str, Any]) -> list[str]:
     """Lines of markdown."""
     licence = about["licence"] or {}
     said = f"{licence.get('says') or '?'} ({licence['file']})" if licence else "none stated by the source"
-    lines = [f"- Source: `{about['kind']}` {about['where']}, read {about['when']}", f"- Licence: {said}"]
-    lines += [f"- `{f['name']}`: {f['bytes']:,} bytes, sha256 `{f['sha256'][:16]}…`" for f in about["files"][:10]]
+    where = markdown(str(about["where"]))
+    lines = [f"- Source: `{about['kind']}` {where}, read {about['when']}", f"- Licence: {markdown(said)}"]
+    lines += [f"- {code(f['name'])}: {f['bytes']:,} bytes, sha256 `{f['sha256'][:16]}…`" for f in about["files"][:10]]
     more = len(about["files"]) - 10
     return lines + ([f"- … and {more:,} more files, in provenance.json"] if more > 0 else [])
 

@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..data.escape import markdown
 from ..data.files import DataError
 from ..data.lettering import drawable, lettering
 from . import paired
@@ -83,7 +84,7 @@ def p_value(p: float) -> str:
 def describe(found: dict[str, Any]) -> str:
     """The report as markdown."""
     percent, trainings = f"{found['confidence']:.0%}", len(found["recipes"][0]["trainings"])
-    lines = [f"# compare: {'; '.join(sentence(pair) for pair in found['pairs'])}", ""]
+    lines = [f"# compare: {'; '.join(markdown(sentence(pair)) for pair in found['pairs'])}", ""]
     lines += [f"| recipe | accuracy | {percent} interval | SD over seeds | by seed |", "|---|---:|---|---:|---|"]
     for one in found["recipes"]:
         each = ", ".join(f"{training['seed']}: {training['accuracy']:.4f}" for training in one["trainings"])
@@ -111,7 +112,7 @@ def describe(found: dict[str, Any]) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    return markdown(text)
 
 
 def draw(sides: Sequence[Side], found: dict[str, Any], path: Path) -> None:

@@ -14,6 +14,7 @@ from configs.encodings import READS
 from configs.schema import Evaluate
 from configs.scores import BASELINES, SCORES, not_better
 
+from ..data.escape import markdown
 from ..data.files import DataError
 
 SAMPLES = 16
@@ -100,4 +101,4 @@ def describe(judged: Judged, title: str, units: str = "test rows") -> str:
 
 def cell(text: str, longest: int = 160) -> str:
     """A text in one cell of a Markdown table."""
-    return " ".join(text.replace("|", "\\|").split())[:longest]
+    return markdown(" ".join(text.split())[:longest])

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from configs.schema import Evaluate
 from configs.scores import not_better
 
+from ..data.escape import markdown
 from ..data.files import DataError
 from ..data.predictions import Predictions
 from . import metrics
@@ -217,10 +218,10 @@ def _cell(label: str) -> str:
 
 
 def _mistakes(scored: Scored, count: int) -> list[str]:
-    labels, confidence = scored.domain.labels, scored.answers.probabilities.max(1)
+    labels, confidence = [markdown(label) for label in scored.domain.labels], scored.answers.probabilities.max(1)
     shown = scored.rows["file" if "file" in scored.rows and scored.domain.content == "image" else scored.domain.content]
     return [
         f"| {scored.rows['id'].iloc[i]} | {labels[scored.truth[i]]} | {labels[scored.found[i]]} | {confidence[i]:.3f} "
-        f"| {' '.join(str(shown.iloc[i])[:160].replace('|', ' ').split())} |"
+        f"| {markdown(' '.join(str(shown.iloc[i])[:160].split()))} |"
         for i in worst_mistakes(scored, count)
     ]

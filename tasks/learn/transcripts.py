@@ -1,7 +1,5 @@
 """Dialogues and the turns that a model wrote in them -> transcripts beside the truth, as Markdown or HTML."""
 
-import html
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -9,6 +7,8 @@ from typing import Literal
 
 import numpy as np
 
+from ..data import escape
+from ..data.escape import hypertext
 from ..data.messages import Message
 from .turn_scores import Turn, slots
 
@@ -72,13 +72,13 @@ def _markdown_of(transcript: Transcript) -> list[str]:
 
 
 def _html_of(transcript: Transcript) -> list[str]:
-    lines = [f"<h2>{html.escape(transcript.dialogue)}</h2>", "<table><tr><th></th><th>true</th><th>written</th></tr>"]
+    lines = [f"<h2>{hypertext(transcript.dialogue)}</h2>", "<table><tr><th></th><th>true</th><th>written</th></tr>"]
     for position, message in enumerate(transcript.messages):
         true, written = _columns(message, transcript.turns.get(position), _html_piece, "")
         cells = (
             f'<td class="given" colspan="2">{true}</td>' if written is None else f"<td>{true}</td><td>{written}</td>"
         )
-        lines.append(f"<tr><td>{html.escape(message['role'])}</td>{cells}</tr>")
+        lines.append(f"<tr><td>{hypertext(message['role'])}</td>{cells}</tr>")
     return [*lines, "</table>"]
 
 
@@ -116,7 +116,7 @@ def _pieces(message: Message, beside: Message | None) -> list[tuple[Kind, str]]:
 
 
 def _html_piece(kind: Kind, text: str) -> str:
-    shown = html.escape({"same": "✓ ", "other": "✗ "}.get(kind, "") + text)
+    shown = hypertext({"same": "✓ ", "other": "✗ "}.get(kind, "") + text)
     return f"<div><code>{shown}</code></div>" if kind == "tool" else f'<div class="{kind}">{shown}</div>'
 
 
@@ -135,5 +135,4 @@ def _markdown_piece(kind: Kind, text: str) -> str:
 
 def _escape(text: str) -> str:
     """A text that Markdown shows as it is, in one cell of a table."""
-    marked = re.sub(r"([\\`*_{}\[\]|#~])", r"\\\1", html.escape(text, quote=False))
-    return "<br>".join(marked.splitlines())
+    return escape.markdown(text, "<br>")

@@ -15,6 +15,7 @@ from configs.models import HubTokenizer, LocalTokenizer, TrainedTokenizer
 from configs.settings import settings
 
 from ..data import hub
+from ..data.escape import code
 from ..data.files import DataError
 from ..data.hotels import TABLE, demo_hotels, read_hotels, tool_schema
 from ..data.ledger import dropped_rows
@@ -119,7 +120,7 @@ def describe(encoding: DialogueEncoding, tokenizer: TextTokenizer, certificates:
         "# encode (dialogue): the mask certificate holds",
         f"Vocabulary {tokenizer.size:,}, at most {encoding.max_length} tokens a sequence"
         + (", packed" if encoding.packing else "")
-        + f"; a turn ends with one of {ends}.",
+        + f"; a turn ends with one of {code(ends)}.",
         "",
         "| part | dialogues | sequences | tokens | supervised | turns trained | of these calls | with thoughts "
         "| turns cut off | trained turns lost |",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..data.escape import code, markdown
 from .encoding import FILE, read_encoding
 from .masked_encoding import MaskedEncoding, pad_masked
 from .parts import Part
@@ -51,5 +52,7 @@ def look_at(form: Any, tokenizer: TextTokenizer, part: Part, row: int) -> Look:
 def sample(encoding: Any, tokenizer: TextTokenizer, part: Part, row: int) -> str:
     """One row as decoded pieces, supervised ones bold and between marks, the answer behind."""
     look = look_at(encoding if isinstance(encoding, MaskedEncoding) else encoding.labels, tokenizer, part, row)
-    marked = [f"**▸ `{p}` ◂**" if label >= 0 else f"`{p}`" for p, label in zip(look.pieces, look.labels, strict=True)]
-    return " ".join(marked).replace("\n", "\\n") + (f" → {look.answer}" if look.answer else "")
+    marked = [
+        f"**▸ {code(p)} ◂**" if label >= 0 else code(p) for p, label in zip(look.pieces, look.labels, strict=True)
+    ]
+    return " ".join(marked) + (f" → {markdown(look.answer)}" if look.answer else "")

@@ -10,6 +10,7 @@ from mlflow.entities.model_registry import ModelVersion
 from configs.scores import not_better
 
 from ..artifact import Artifact
+from ..data.escape import markdown
 from . import inputs, pages
 
 NOTE = "mlflow.note.content"
@@ -91,7 +92,7 @@ def of_run(stages: Mapping[str, Artifact], facts: Mapping[str, Any], told: Told)
     return "\n\n".join([
         f"{OURS} from the recipe `{told.recipe}`: {KINDS[facts['kind']]}.",
         _data(stages), _scores(stages, facts),
-        f"Registered as {f'[{named}]({page})' if page else named}: {told.verdict}.",
+        f"Registered as {f'[{named}]({page})' if page else named}: {markdown(told.verdict)}.",
         "To repeat it, save the artifact `recipe.yaml` and call `temper run recipe.yaml`. Each stage's page, with "
         "pictures, lies in its folder among the artifacts; `report.json` has all scores, `certificate.json` (of texts) "
         f"proves which tokens were trained, `decisions/` holds what the verdict rests on.{_flow_run(told.links)}",
@@ -114,7 +115,7 @@ def of_version(stages: Mapping[str, Artifact], facts: Mapping[str, Any], told: T
     opened = f"{openings} model{'s have' if openings != 1 else ' has'} been scored on this test split so far"
     return "\n\n".join([
         f"{OURS} from the recipe `{told.recipe}`: {KINDS[facts['kind']]}. Takes {TAKES[facts['content']]}.",
-        _data(stages), f"{_scores(stages, facts)} ({opened}.)", f"Verdict: {told.verdict}.",
+        _data(stages), f"{_scores(stages, facts)} ({opened}.)", f"Verdict: {markdown(told.verdict)}.",
         (f"[The training's run]({run}) has curves, report, recipe and every stage's page."
          if run else "The source run has curves, report, recipe and every stage's page.") + _flow_run(told.links),
     ])  # fmt: skip
@@ -126,10 +127,10 @@ def _data(stages: Mapping[str, Artifact]) -> str:
     counts = inputs.rows(stages)
     about = inputs.provenance(stages["download"]) if "download" in stages else {}
     licence = (about.get("licence") or {}).get("says")
-    source = f"{about.get('kind', 'unknown')}: {about.get('where', 'unknown')}"
+    source = f"{about.get('kind', 'unknown')}: {markdown(str(about.get('where', 'unknown')))}"
     return (
         f"Trained on {counts['train']:,} rows, chosen on {counts['validation']:,} validation rows and scored once on "
-        f"{counts['test']:,} test rows, of {source} (licence: {licence or 'none stated by the source'})."
+        f"{counts['test']:,} test rows, of {source} (licence: {markdown(licence or 'none stated by the source')})."
     )
 
 

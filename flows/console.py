@@ -1,0 +1,44 @@
+"""The terminal: what is printed is text, never markup, and nothing in it acts on the terminal."""
+
+import json
+import re
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console as RichConsole
+from rich.console import ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.status import Status
+from rich.text import Text
+
+from tasks.data.escape import HIDDEN, terminal
+
+
+class Console(RichConsole):
+    """rich's console for words and data alike: no `[bold]` is read, and of escape sequences the codes are shown.
+
+    Styles come from rich's own objects (Text, Table); what is inside them is shown as it is too.
+    """
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(file=sys.stderr if stderr else None, markup=False, highlight=False, emoji=False)
+
+    def status(self, status: RenderableType, **more: Any) -> Status:
+        """A line with a spinner, for as long as the context lasts."""
+        return super().status(Text(status) if isinstance(status, str) else status, **more)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Segments as rich makes them, the text of each fit for a terminal."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=terminal(segment.text))
+
+
+def print_json(value: Any, *, indent: int = 1) -> None:
+    """One JSON document on stdout, in which hidden characters are escaped, which changes no value."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    print(HIDDEN.sub(lambda found: found.group() if found.group() == "\n" else _escaped(found), text))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return json.dumps(found.group())[1:-1]

@@ -513,3 +513,118 @@ def test_an_interpreter_that_stumbles_over_threads_is_asked_again(monkeypatch: p
     monkeypatch.setattr(ast, "parse", healthy)
     with pytest.raises(SyntaxError):
         parse("a = ")
+
+
+# What is read of configs, and of the package's data ------------------------------------------------------------------
+
+READ = {
+    "configs/text_steps.py": {"UNSPACED": {"clean"}, "UNSPACED_LETTERS": set()},
+    "configs/weights.py": {"CLIP": {"train", "evaluate"}, "IMAGENET": set()},
+    "configs/encodings.py": {"READS": {"encode", "evaluate"}, "TEMPLATES": {"encode"}, "WRITING": set()},
+    "configs/scores.py": {"BASELINES": {"evaluate"}, "LOWER": {"evaluate"}},
+    "configs/augmentations.py": {"TINY": set()},
+    "configs/expectations.py": {"USUAL": {"validate"}},
+    "configs/load.py": {"DEEPEST": set()},
+    "configs/remarks.py": {"FORGIVING": set()},
+    "configs/names.py": {"LONGEST": set()},
+}
+"""Constants by file, each with the stages whose results it can shape."""
+
+
+def constants(text: str) -> list[str]:
+    """Names in capitals that a module binds at its top."""
+    nodes = [node for node in ast.parse(text).body if isinstance(node, ast.Assign | ast.AnnAssign)]
+    targets = [target for node in nodes for target in (getattr(node, "targets", None) or [node.target])]
+    return sorted({one.id for one in targets if isinstance(one, ast.Name) and one.id == one.id.upper()})
+
+
+def with_another(text: str, name: str) -> str:
+    """The module with another value of a constant, where it is bound."""
+    for node in ast.parse(text).body:
+        target = (getattr(node, "targets", None) or [getattr(node, "target", None)])[0]
+        if isinstance(target, ast.Name) and target.id == name and node.value is not None:  # type: ignore[attr-defined]
+            lines = text.splitlines(keepends=True)
+            first, last = node.value.lineno - 1, node.value.end_lineno  # type: ignore[attr-defined]
+            start, end = node.value.col_offset, node.value.end_col_offset  # type: ignore[attr-defined]
+            before, after = lines[first].encode()[:start].decode(), lines[last - 1].encode()[end:].decode()
+            return "".join([*lines[:first], f'{before}("another", "value"){after}', *lines[last:]])
+    raise AssertionError(f"no value of {name}")
+
+
+@pytest.mark.faults
+def test_a_constant_of_configs_changes_exactly_the_stages_that_read_it(copy: Path) -> None:
+    texts = sources(copy, "configs/*.py")
+    asked = [(path, name, wanted) for path, each in READ.items() for name, wanted in each.items()]
+    found = changed(copy, *({path: with_another(texts[path], name)} for path, name, _ in asked))
+    assert {name: got for (_, name, _), got in zip(asked, found, strict=True)} == {name: one for _, name, one in asked}
+
+
+@pytest.mark.faults
+def test_fields_and_checks_of_sections_change_no_code_and_methods_do(copy: Path) -> None:
+    source = sources(copy, "configs/sources.py")["configs/sources.py"]
+    assert 'kind: Literal["url"]' in source and "def places(self)" in source
+    field = source.replace('    kind: Literal["url"]', '    more: int = 3\n    kind: Literal["url"]')
+    method = source.replace("def places(self)", "def places(self, more: int = 3)")
+    added = source + "\n\nNEW = 7\n"
+    assert changed(copy, *({"configs/sources.py": text} for text in (field, method, added))) == [
+        set(),
+        {"download"},
+        set(),
+    ]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(7200)
+def test_every_constant_of_the_project_changes_all_that_read_it_and_nothing_else(copy: Path) -> None:
+    """Of tasks: the stages that can import the module. Of configs: those whose code names it, directly or through
+    what it names of configs; a name that none of their modules and none of configs' own code mentions changes none."""
+    tasks, configs, reached = sources(copy, "tasks/**/*.py"), sources(copy, "configs/*.py"), reaching(copy)
+    asked = [(path, name) for path, text in (tasks | configs).items() for name in constants(text)]
+    asked = [
+        (path, name) for path, name in asked if not path.startswith(("tasks/store/", "tasks/cached", "tasks/artifact"))
+    ]
+    found = changed(copy, *({path: with_another((tasks | configs)[path], name)} for path, name in asked))
+    for (path, name), stages in zip(asked, found, strict=True):
+        if path in tasks:
+            assert stages == reached[path], (path, name)
+            continue
+        module = path.removesuffix(".py").replace("/", ".")
+        naming = {one for one, text in tasks.items() if f"from {module} import" in text and name in text.split()}
+        direct = {stage for one in naming for stage in reached.get(one, set())}
+        assert stages <= set(STAGES) and (not direct or stages), (path, name, direct)
+
+
+def demo_section(name: str) -> Any:
+    from configs.load import load_recipe
+
+    return getattr(load_recipe(ROOT / "configs" / "hotel_demo.yaml"), name)
+
+
+@pytest.mark.parametrize(
+    ("file", "pinned"), [("hotels.jsonl", {"encode"}), ("hotel_dialogues.jsonl", {"download"}), ("reviews.csv", set())]
+)
+def test_a_data_file_of_the_package_is_pinned_by_the_stages_that_open_it(
+    file: str, pinned: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tasks.data import errors, files, hotels
+    from tasks.store.pins import pin
+
+    demo = shutil.copytree(errors.DEMO, tmp_path / "demo")
+    for module in (errors, files, hotels):
+        monkeypatch.setattr(module, "DEMO", demo)
+    sections = {name: demo_section(name) for name in ("download", "validate", "clean", "split", "encode", "train")}
+    before = {name: pin(section, ask=False)[1] for name, section in sections.items()}
+    with (demo / file).open("a", encoding="utf-8") as handle:
+        handle.write("\n")
+    after = {name: pin(section, ask=False)[1] for name, section in sections.items()}
+    assert {name for name in sections if before[name] != after[name]} == pinned
+
+
+def test_every_data_file_of_the_package_is_known_to_these_tests() -> None:
+    """A new one needs a pin, or code that counts; its name stands in the test above."""
+    listed = {"hotels.jsonl", "hotel_dialogues.jsonl", "reviews.csv"}
+    assert {
+        path.name for path in (ROOT / "tasks").rglob("*") if path.suffix not in (".py", ".pyc") and path.is_file()
+    } == listed
+    tables = {path.name for path in (ROOT / "configs").glob("*.json")}
+    assert tables == {"defaults.json", "timm_weights.json", "weights.json"}, "their values enter keys with the sections"

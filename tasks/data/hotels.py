@@ -96,7 +96,12 @@ def read_hotels(path: Path) -> Hotels:
 
 def demo_hotels() -> Hotels:
     """The small table of invented hotels that comes with Temper."""
-    return read_hotels(DEMO / "hotels.jsonl")
+    return read_hotels(demo_table())
+
+
+def demo_table() -> Path:
+    """The file of that table."""
+    return DEMO / TABLE
 
 
 def tool_schema() -> dict[str, Any]:

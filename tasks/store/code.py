@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import grimp
@@ -15,9 +15,11 @@ import grimp
 from configs.settings import HOME
 
 from ..artifact import digest_text
+from .config_code import config_digests
 
 OUTSIDE = ("configs", "tasks.cached", "tasks.artifact", "tasks.store")
-"""Not part of any closure: recipe values are in the key already, the cache has FORMAT."""
+"""Not part of any closure: recipe values are in the key already, what else is read of configs counts name by name
+(see config_code), the cache has FORMAT."""
 SHOWING = {"matplotlib", "rich", "mlflow", "prefect", "pydantic", "typer", "yaml", "grimp"}
 """Libraries that shape what is shown or configured, not the bytes of an artifact."""
 ABSENT = "not installed"
@@ -38,6 +40,12 @@ def parse(source: str) -> ast.Module:
         with suppress(SystemError):
             return ast.parse(source)
     return ast.parse(source)
+
+
+@lru_cache(maxsize=1024)
+def _tree(source: str) -> ast.Module:
+    """The same, parsed once for all stages that reach it; whoever drops docstrings drops them for all."""
+    return parse(source)
 
 
 def closure(module: str) -> tuple[dict[str, str], dict[str, str]]:
@@ -66,7 +74,9 @@ def _closure(module: str) -> tuple[dict[str, str], dict[str, str]]:
         seen.add(name)
         waiting.extend(graph.find_modules_directly_imported_by(name))
         waiting.extend(_packages_of(name))
-    return {name: code_digest(_source(name)) for name in sorted(seen)}, versions(libraries)
+    trees = {name: _tree(_source(name).read_text(encoding="utf-8")) for name in sorted(seen)}
+    code = {name: code_digest(_source(name)) for name in trees}
+    return code | config_digests(trees), versions(libraries)
 
 
 def versions(libraries: set[str]) -> dict[str, str]:
@@ -105,7 +115,7 @@ def _source(module: str) -> Path:
 
 def code_digest(path: Path) -> str:
     """sha256 of a module's syntax tree without docstrings."""
-    tree = parse(path.read_text(encoding="utf-8"))
+    tree = _tree(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             _drop_strings(node.body)

@@ -51,8 +51,11 @@ def _pin(value: Any, table: dict[str, Any], ask: Secret | None) -> tuple[Any, An
             folder = model_folder(value.name, value.version)
             kind = models.LocalModel if isinstance(value, models.RegisteredModel) else models.LocalTokenizer
             return kind(kind="files", path=str(folder)), {"kind": "registered", "files": _folder(folder, table)}
-        case encodings.HotelTable() if value.path is not None:
-            return value, {"kind": value.kind, "sha256": digest_once(settings().source(value.path), table)}
+        case encodings.HotelTable():
+            from ..data.hotels import demo_table
+
+            path = demo_table() if value.path is None else settings().source(value.path)
+            return value, {"kind": value.kind, "sha256": digest_once(path, table)}
         case encodings.DialogueEncode() if value.template not in encodings.TEMPLATES:
             section, plain = _pin_fields(value, plain, table, ask)
             return section, {**plain, "template": digest_once(settings().source(value.template), table)}

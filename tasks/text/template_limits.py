@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
 
 SECONDS = 20.0
 """Longest time of one rendering; real ones take milliseconds."""
@@ -25,53 +26,8 @@ LETTERS = 50_000_000
 LOOK_EVERY = 0.5
 """Seconds between two looks at what is rendering."""
 
-TRIAL = """
-import json, resource, sys
-source, seconds, memory, letters = json.load(sys.stdin)
-resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds) + 1))
-from jinja2 import nodes
-from jinja2.exceptions import TemplateError
-from jinja2.ext import Extension, loopcontrols
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-class Generation(Extension):
-    tags = {"generation"}
-    def parse(self, parser):
-        line = next(parser.stream).lineno
-        body = parser.parse_statements(["name:endgeneration"], drop_needle=True)
-        return nodes.Scope(body).set_lineno(line)
-def refuse(message):
-    raise TemplateError(message)
-def as_json(value, **options):
-    return json.dumps(value, ensure_ascii=False, **{k: v for k, v in options.items() if k != "ensure_ascii"})
-turns = [{"role": "user", "content": "How are you?"}, {"role": "assistant", "content": "Well."}]
-call = {"type": "function", "function": {"name": "f", "arguments": {"a": 1}}}
-dialogues = [turns, [{"role": "system", "content": "Be brief."}, *turns], [turns[0], {"role": "assistant",
-             "content": "", "tool_calls": [call]}, {"role": "tool", "name": "f", "content": "1"}, turns[1]]]
-tool = {"type": "function", "function": {"name": "f", "description": "d", "parameters": {"type": "object",
-        "properties": {"a": {"type": "integer", "description": "a number"}}, "required": ["a"]}}}
-try:
-    world = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols])
-    world.filters["tojson"] = as_json
-    world.globals.update(raise_exception=refuse, strftime_now=lambda form: form)
-    template = world.from_string(source)
-    for messages in dialogues:
-        for tools in (None, [tool]):
-            try:
-                text = template.render(messages=messages, tools=tools, add_generation_prompt=True, bos_token="<s>",
-                                       eos_token="</s>", unk_token="<unk>", pad_token="<pad>")
-            except (OverflowError, RecursionError, MemoryError):
-                raise
-            except Exception:
-                continue
-            if len(text) > letters:
-                raise OverflowError(f"it wrote {len(text):,} letters for {len(messages)} turns")
-except (OverflowError, RecursionError, MemoryError) as error:
-    print(f"{type(error).__name__}: {error}"[:300])
-except Exception:
-    pass
-"""
-"""Renders a few turns with jinja2 alone; says what went beyond a limit, and leaves all other errors to rendering."""
+TRIAL = Path(__file__).with_name("template_trial.py")
+"""The program that tries a template."""
 
 
 class TemplateLimit(Exception):
@@ -83,7 +39,7 @@ def tried(source: str) -> str:
     """Which limit a template breaks in a trial of its own; empty where it breaks none."""
     given = json.dumps([source, TRIAL_SECONDS, MEMORY, LETTERS])
     try:
-        done = subprocess.run([sys.executable, "-I", "-c", TRIAL], input=given, capture_output=True, text=True,
+        done = subprocess.run([sys.executable, "-I", str(TRIAL)], input=given, capture_output=True, text=True,
                               timeout=TRIAL_SECONDS)  # fmt: skip
     except subprocess.TimeoutExpired:
         return f"it did not end within {TRIAL_SECONDS:.0f} s for three turns"

@@ -1,0 +1,133 @@
+"""What stages read of `configs` beside a section's own values: constants, functions and methods, name by name.
+
+A section's fields are in its key with their values, so that a new option changes no key. A constant or a method that
+shapes results has no value there: its syntax counts, and that of all it reads, wherever a stage's code reads it.
+"""
+
+import ast
+from collections.abc import Iterator
+from functools import lru_cache
+
+from configs.settings import HOME
+
+from ..artifact import digest_text
+
+SETTINGS = ("configs.settings", "configs.servers", "configs.environment", "configs.threads")
+"""Process settings are no part of any key."""
+ASSIGNED = (ast.Assign, ast.AnnAssign)
+CHECKS = ("field_validator", "model_validator")
+"""Decorators of methods that refuse a section, and shape no result."""
+
+Symbol = tuple[str, str]
+"""A module of configs and a name in it."""
+Module = tuple[dict[str, ast.stmt], dict[str, Symbol]]
+
+
+def config_digests(trees: dict[str, ast.Module]) -> dict[str, str]:
+    """`module.name` to the digest of its syntax, of all that these modules' code can read of configs."""
+    waiting = [symbol for name, tree in trees.items() for symbol in _imported(tree, name)]
+    found: dict[str, str] = {}
+    seen: set[Symbol] = set()
+    while waiting:
+        symbol = waiting.pop()
+        if symbol in seen or symbol[0].startswith(SETTINGS):
+            continue
+        seen.add(symbol)
+        shapes, reads = _read(*symbol)
+        if shapes:
+            found[".".join(symbol)] = digest_text(shapes)
+        waiting += reads
+    return dict(sorted(found.items()))
+
+
+def _imported(tree: ast.Module, module: str) -> list[Symbol]:
+    """Names that code takes from modules of configs, directly or as attributes of the module."""
+    symbols, modules = [], {}
+    for node in ast.walk(tree):
+        for origin, alias in _origins(node, module):
+            if _exists(f"{origin}.{alias.name}"):
+                modules[alias.asname or alias.name] = f"{origin}.{alias.name}"
+            elif origin != "configs":
+                symbols.append((origin, alias.name))
+    return symbols + [
+        (modules[node.value.id], node.attr) for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules
+    ]  # fmt: skip
+
+
+def _origins(node: ast.AST, module: str) -> Iterator[tuple[str, ast.alias]]:
+    if not isinstance(node, ast.ImportFrom):
+        return
+    origin = node.module or ""
+    if node.level and module.startswith("configs"):
+        origin = f"configs.{origin}".rstrip(".")
+    if origin == "configs" or origin.startswith("configs."):
+        yield from ((origin, alias) for alias in node.names)
+
+
+def _exists(module: str) -> bool:
+    return HOME.joinpath(*module.split(".")).with_suffix(".py").is_file()
+
+
+def _module(name: str) -> Module:
+    return _bound(name, HOME.joinpath(*name.split(".")).with_suffix(".py").read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=256)
+def _bound(name: str, source: str) -> Module:
+    """Statements by the names that they bind at the top of a module of configs, and its imports from others."""
+    from .code import parse
+
+    tree = parse(source)
+    bound: dict[str, ast.stmt] = {}
+    for node in tree.body:
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+            bound[node.name] = node
+        targets = getattr(node, "targets", [getattr(node, "target", None)]) if isinstance(node, ASSIGNED) else []
+        bound |= {one.id: node for target in targets for one in ast.walk(target) if isinstance(one, ast.Name)}
+    taken = {symbol[1]: symbol for symbol in _imported(tree, name)}
+    return bound, taken
+
+
+def _read(module: str, name: str) -> tuple[str, tuple[Symbol, ...]]:
+    """The syntax of a name that shapes results ("" where none does), and the names of configs that it reads."""
+    bound, taken = _module(module)
+    if name not in bound:
+        return ("", (taken[name],)) if name in taken else ("", ())
+    node = bound[name]
+    if isinstance(node, ast.ClassDef):
+        parts: list[ast.AST] = [part for part in node.body if _shapes(part)]
+        types: list[ast.AST] = [*node.bases, *(p.annotation for p in node.body if isinstance(p, ast.AnnAssign))]
+    else:
+        parts, types = ([], [node]) if _is_type(node, name) else ([node], [])
+    read, of_types = _names(parts) - {name}, _names(types) - {name}
+    names = read | {one for one in of_types if one[:1].isupper() and one != one.upper()}
+    reads = [(module, one) for one in sorted(names) if one in bound]
+    reads += [taken[one] for one in sorted(names) if one in taken]
+    return "".join(ast.dump(_plain(part)) for part in parts), tuple(reads)
+
+
+def _names(parts: list[ast.AST]) -> set[str]:
+    return {one.id for part in parts for one in ast.walk(part) if isinstance(one, ast.Name)}
+
+
+def _shapes(part: ast.stmt) -> bool:
+    """Whether a part of a class shapes results by itself: methods that check nothing, and constants of the class."""
+    if isinstance(part, ast.FunctionDef):
+        named = {one.id for mark in part.decorator_list for one in ast.walk(mark) if isinstance(one, ast.Name)}
+        return not named & set(CHECKS) and not part.name.startswith(("require_", "_require"))
+    return isinstance(part, ast.AnnAssign) and "ClassVar" in ast.dump(part.annotation)
+
+
+def _is_type(node: ast.stmt, name: str) -> bool:
+    """A name of types is in capitals at its beginnings alone; a new member of it changes no key."""
+    return not isinstance(node, ast.FunctionDef) and name != name.upper()
+
+
+def _plain(node: ast.AST) -> ast.AST:
+    """The node without docstrings."""
+    for part in ast.walk(node):
+        if isinstance(part, (ast.FunctionDef, ast.ClassDef)):
+            told = [line for line in part.body if isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)]
+            part.body = [line for line in part.body if line not in told] or [ast.Pass()]
+    return node

@@ -36,7 +36,7 @@ def test_a_template_that_takes_too_much_is_refused_in_a_line(kind: str) -> None:
     began = time.monotonic()
     with pytest.raises(DataError, match="the chat template is refused: ") as said:
         Template(ENDLESS[kind], {}).render(TURNS)
-    assert "\n" not in str(said.value) and time.monotonic() - began < 15
+    assert "\n" not in str(said.value) and time.monotonic() - began < 60
 
 
 @pytest.mark.parametrize("spins", [SPINS, "{% set x = [1] %}" + SPINS.replace("9999", "99999")])

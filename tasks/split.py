@@ -31,7 +31,7 @@ def split(out: Output, section: Split, rows: Artifact) -> None:
     dropped = reasons(copies) if section.near_copies == "drop" else dropped_rows(table.head(0), "")
     kept = ~table["id"].isin(dropped["id"])
     table, parts = table[kept], parts[kept]
-    require_parts(parts, section)
+    require_parts(parts, section, table)
     require_common_labels(classes(table), parts)
     for part in PARTS:
         write_rows(table[parts == part], out.data / f"{part}.parquet")

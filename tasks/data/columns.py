@@ -165,7 +165,8 @@ def read_moments(column: pd.Series, columns: Columns, where: str, notes: list[st
         form = f"none fits time_format {told!r}" if told else "not ISO 8601, and day and month are not guessed"
         raise DataError(
             f"{where}: column {name!r}, row {dated.index[0] + 1}: {dated.iloc[0][:60]!r} is a time of unknown form "
-            f'({form}); set `columns.time_format`, such as "%d-%m-%Y %H:%M", or s or ms since 1970'
+            f'({form}); {"correct" if told else "set"} `columns.time_format`, such as "%d-%m-%Y %H:%M", or s or ms '
+            "since 1970"
         )
     if len(unread):
         example = unread.iloc[0][:60]

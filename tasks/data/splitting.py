@@ -1,6 +1,7 @@
 """Splitting: each row's part follows from a hash of its text or group, from its time, or is the source's own."""
 
 import hashlib
+from dataclasses import replace
 from typing import assert_never
 
 import numpy as np
@@ -30,16 +31,17 @@ def split_rows(rows: pd.DataFrame, section: Split) -> pd.Series:
             parts = _exact(rows, section) if section.exact else _hashed(rows, section)
         case _:
             assert_never(section)
-    require_parts(parts, section)
+    require_parts(parts, section, rows)
     return parts
 
 
-def require_parts(parts: pd.Series, section: Split) -> None:
-    """Raise DataError where a part that is asked for is empty, or one that is not asked for has rows."""
-    wanted = [part for part in PARTS if part != "validation" or section.validation not in (0, "none")]
+def require_parts(parts: pd.Series, section: Split, rows: pd.DataFrame | None = None) -> None:
+    """Raise DataError where a part that is asked for is empty, or one that is not asked for has rows; `rows`: those
+    that were split, on which a mend is tried."""
+    wanted = _wanted(section)
     for part in wanted:
         if not (parts == part).any():
-            raise DataError(f"no row falls into {part}; {_mend(section, part)}")
+            raise DataError(f"no row falls into {part}; {_mend(section, part, rows)}")
     odd = sorted(set(parts.unique()) - set(wanted))
     if odd:
         raise DataError(f"the source has {odd[0]} rows, but the recipe wants none; set split.validation: given")
@@ -63,7 +65,12 @@ def _shown(labels: set[str]) -> str:
     return ", ".join(named) + (f" and {len(labels) - SHOWN:,} more" if len(labels) > SHOWN else "")
 
 
-def _mend(section: Split, part: str) -> str:
+def _wanted(section: Split) -> list[str]:
+    return [part for part in PARTS if part != "validation" or section.validation not in (0, "none")]
+
+
+def _mend(section: Split, part: str, rows: pd.DataFrame | None) -> str:
+    """What would fill the part; of the recipe's keys only such as are not set already, and help."""
     match section:
         case GivenSplit() if part != "validation":
             return "the source lacks it; name it in the source or use split.kind: hash"
@@ -73,11 +80,18 @@ def _mend(section: Split, part: str) -> str:
             return "move split.test_from or split.validation_from"
         case HashSplit(by="group"):
             return "too few groups, or one holds nearly all rows; change the seed or the shares"
-    return "add rows, raise its share or set split.exact: true"
+    assert isinstance(section, HashSplit)
+    other = replace(section, exact=not section.exact)
+    if rows is not None and {*_wanted(other)} <= {*(_exact if other.exact else _hashed)(rows, other)}:
+        how = "which divides each label's rows" if other.exact else "which divides all rows and not each label's"
+        return f"set split.exact: {str(other.exact).lower()}, {how}, add rows or raise split.{part}"
+    few = "; with exact shares a part has a row of a label once its share is half a row" if section.exact else ""
+    return f"add rows or raise split.{part}{few}"
 
 
-def _column(rows: pd.DataFrame, name: str, kind: str) -> pd.Series:
-    """A column that a kind of split needs for every row."""
+def _column(rows: pd.DataFrame, name: str, otherwise: str) -> pd.Series:
+    """A column that a split needs for every row; `otherwise`: what the recipe can say for it not to."""
+    kind = name
     if name not in rows:
         raise DataError(f"split by {kind} needs the column; name it in download as `columns.{name}`")
     blank = rows[name].isna() if name == "time" else rows[name].isna() | (rows[name].str.strip() == "")
@@ -86,7 +100,7 @@ def _column(rows: pd.DataFrame, name: str, kind: str) -> pd.Series:
         first = rows.loc[blank, "id"].iloc[0]
         raise DataError(
             f"{missing} of {len(rows)} rows have no {name}, such as {first}; a split by {kind} cannot place them: "
-            "mend the source or use split.kind: hash"
+            f"mend the source or {otherwise}"
         )
     return rows[name]
 
@@ -95,21 +109,21 @@ def _given(rows: pd.DataFrame, section: GivenSplit) -> pd.Series:
     missing = int(rows["split"].isna().sum())
     if missing:
         first = rows.loc[rows["split"].isna(), "id"].iloc[0]
+        mend = "set `columns.split`" if missing == len(rows) else "mend the source"
         raise DataError(
-            f"{missing} of {len(rows)} rows have no given split, such as {first}; set `columns.split`, mend the source "
-            "or use split.kind: hash"
+            f"{missing} of {len(rows)} rows have no given split, such as {first}; {mend} or use split.kind: hash"
         )
     if isinstance(section.validation, str):
         return rows["split"]
     if (rows["split"] == "validation").any():
         raise DataError("the source has validation rows of its own; set split.validation: given")
-    keys = _column(rows, "group", "group") if "group" in rows else rows[content(rows)]
+    keys = _column(rows, "group", "leave out columns.group") if "group" in rows else rows[content(rows)]
     cut = (rows["split"] == "train") & (positions(keys, 0) < section.validation)
     return rows["split"].mask(cut, "validation")
 
 
 def _timed(rows: pd.DataFrame, section: TimeSplit) -> pd.Series:
-    time = _column(rows, "time", "time")
+    time = _column(rows, "time", "use split.kind: hash")
     bounds = [_moment(section.test_from), _moment(section.validation_from or section.test_from)]
     return pd.Series(np.select([time >= bound for bound in bounds], ["test", "validation"], "train"), index=rows.index,
                      dtype="str")  # fmt: skip
@@ -129,7 +143,7 @@ def positions(keys: pd.Series, seed: int) -> npt.NDArray[np.float64]:
 
 
 def _hashed(rows: pd.DataFrame, section: HashSplit) -> pd.Series:
-    keys = _column(rows, "group", "group") if section.by == "group" else rows[content(rows)]
+    keys = _column(rows, "group", "use split.by: row") if section.by == "group" else rows[content(rows)]
     return _cut(rows, positions(keys, section.seed), section)
 
 

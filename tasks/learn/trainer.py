@@ -183,5 +183,6 @@ class Reporter(TrainerCallback):
             self.report(state.global_step, values)
         if not all(np.isfinite(list(values.values()))):
             raise FloatingPointError(
-                f"step {state.global_step}: {values} is not finite; lower train.learning_rate or set train.clip"
+                f"step {state.global_step}: {values} is not finite; lower train.learning_rate or "
+                f"{'train.clip' if args.max_grad_norm else 'set train.clip'}"
             )

@@ -60,9 +60,8 @@ def other_notations(texts: Sequence[str], thousands: str | None, decimal: str) -
     found = []
     for group, mark in NOTATIONS:
         if (group, mark) != (thousands, decimal) and texts and np.isfinite(read_numbers(texts, group, mark)).all():
-            keys = [f"encode.thousands: {group!r}"] * (group is not None) + [f"encode.decimal: {mark!r}"] * (
-                mark != "."
-            )
+            keys = [f"encode.thousands: {group!r}"] if group else []
+            keys += [f"encode.decimal: {mark!r}"] if mark != "." else []
             found.append(f"{' with '.join(keys)} ({texts[0]!r} is then {read_numbers(texts[:1], group, mark)[0]:g})")
     return f"; they are numbers with {' or with '.join(found[:2])}" if found else ""
 

@@ -56,7 +56,9 @@ def first_tokens(tokenizer: TextTokenizer, labels: list[str], words: dict[str, s
     found: dict[int, str] = {}
     for label, ids in zip(labels, tokenizer.ids([chosen[label] for label in labels]), strict=True):
         if not ids:
-            raise DataError(f"the label word {chosen[label]!r} has no token; set encode.label_words")
+            raise DataError(
+                f"the label word {chosen[label]!r} has no token; {'change' if words else 'set'} encode.label_words"
+            )
         if ids[0] in found:
             other = found[ids[0]]
             raise DataError(

@@ -75,8 +75,8 @@ def told_sizes(shape: Shape, name: str) -> Iterator[None]:
     except (RuntimeError, AssertionError, ValueError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(
-            f"{name} cannot take images of {shape[2]} x {shape[1]} pixels ({reason}); set encode.size, for most models "
-            "to 224"
+            f"{name} cannot take images of {shape[2]} x {shape[1]} pixels ({reason}); "
+            "give encode.size another value, for most models 224"
         ) from None
 
 

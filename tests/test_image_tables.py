@@ -1,5 +1,6 @@
 """Tables that list images or hold their bytes: rows with labels, splits and groups; pins; absent files; init."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,11 @@ def test_names_of_images_are_not_trained_on_as_texts(tmp_path: Path) -> None:
     texts = FileSource(kind="file", path="set/index.csv", columns=Columns(text="path", label="kind"))
     with pytest.raises(DataError, match=r"such as photos/0\.png.*`columns: \{image: path, label: kind\}`"):
         load_rows(texts, tmp_path / "s")
-    (tmp_path / "data/set/photos").rename(tmp_path / "gone")
+    (tmp_path / "data/set/photos").rename(tmp_path / "data/set/deep")
+    listed(tmp_path, table(path=[f"{i}.png" for i in range(40)]), "set/index.csv")
+    with pytest.raises(DataError, match=r"label: kind\}`, `images: set/deep` and encode\.kind: image"):
+        load_rows(texts, tmp_path / "s")
+    for name in ("photos", "deep"):
+        shutil.rmtree(tmp_path / "data/set" / name)
     intake = Intake(tmp_path / "s")
     assert len(read_source(texts, intake)) == 40 and "are read as texts; to train on the images" in intake.notes[-1]

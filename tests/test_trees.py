@@ -36,8 +36,9 @@ def test_a_published_split_is_kept_by_whatever_name(tmp_path: Path, train: str, 
     laid(tmp_path / "data" / "set", files(*(f"{part}/{name}" for part in (train, test) for name in ("ant", "bee"))))
     recipe, _ = made("set", tmp_path)
     assert recipe.split == GivenSplit(kind="given", validation="none")
-    parts = held(recipe, tmp_path).groupby("part")["file"].agg(lambda names: {name.rsplit("/", 2)[0] for name in names})
-    assert parts.to_dict() == {"train": {train}, "test": {test}}
+    rows = read_source(recipe.download, Intake(tmp_path / "s"))
+    folders = rows.groupby("split")["file"].agg(lambda names: {name.rsplit("/", 2)[0] for name in names})
+    assert folders.to_dict() == {"train": {train}, "test": {test}}
 
 
 def test_a_recipe_that_reads_no_parts_reports_them(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from configs.sources import FileSource, UrlSource
 from .errors import DataError
 from .folders import IMAGE_ENDINGS, MAGIC, escape_name
 from .image_store import ImageStore
-from .intake import Intake
+from .intake import Intake, recipe_path
 
 NAME = re.compile(rf"[^\r\n]{{0,1000}}(?:{'|'.join(map(re.escape, IMAGE_ENDINGS))})", re.IGNORECASE)
 SAMPLE = 1000
@@ -142,7 +142,7 @@ def likely_folder(column: pd.Series, table: Path) -> Path | None:
     """The folder at which the paths of a table start: its own, one in it, or one above; None: they are nowhere."""
     names = [value for value in column.dropna().head(SAMPLE // 10) if isinstance(value, str)]
     inside = sorted(Path(entry.path) for entry in os.scandir(table.parent) if entry.is_dir())
-    places = [table.parent, *inside, *table.parent.parents[:2]]
+    places = [table.parent, *inside, *table.parent.parents[:2], settings().source("")]
     counts = {place: sum(find_image(name, place) is not None for name in names) for place in places}
     best = max(places, key=counts.__getitem__)
     return best if counts[best] else None
@@ -158,16 +158,19 @@ def image_folders(tables: Iterable[str], source: FileSource | UrlSource) -> dict
     return {name: own or Path(name).parent for name in tables}
 
 
-def refuse_names(table: pd.DataFrame, source: FileSource | UrlSource, where: str, intake: Intake) -> None:
+def refuse_names(tables: dict[str, pd.DataFrame], source: FileSource | UrlSource, intake: Intake) -> None:
     """Say where what is read as texts are names of image files; raise DataError where these are there."""
+    name, table = next(iter(tables.items()))
     column = source.columns.text
     if source.columns.image or source.columns.messages or column not in table or not names_images(table[column]):
         return
-    first = str(table[column].dropna().iloc[0])
+    own = Path(name).parent
+    folder = likely_folder(table[column], Path(name)) if own.is_dir() and isinstance(source, FileSource) else None
+    images = "" if folder in (None, own) else f", `images: {recipe_path(folder)}`"
     columns = f"{{image: {column}, label: {source.columns.label or 'label'}}}"
-    said = (f"{where}: the values of {column!r} name image files, such as {first[:200]}, and are read as texts; to "
-            f"train on the images set `columns: {columns}` and encode.kind: image")  # fmt: skip
-    folders = [*image_folders([where], source).values(), settings().source("")]
-    if any(find_image(first, folder) for folder in folders):
+    said = (f"{name}: the values of {column!r} name image files, such as {table[column].dropna().iloc[0][:200]}, and "
+            f"are read as texts; to train on the images set `columns: {columns}`{images} and encode.kind: image, or let "
+            "`temper init` write the recipe")  # fmt: skip
+    if folder is not None:
         raise DataError(said)
     intake.note(said)

@@ -112,9 +112,8 @@ def read_tables(files: dict[str, Path], source: FileSource | UrlSource, intake: 
     where = next(iter(tables)) if len(tables) == 1 else f"{len(tables)} files ({next(iter(tables))} …)"
     if source.columns.image is not None:
         store_images(tables, source.columns.image, image_folders(tables, source), intake)
-    joined = join_tables(tables)
-    refuse_names(joined, source, where, intake)
-    rows = take_columns(joined, source.columns, where, notes=intake.notes)
+    refuse_names(tables, source, intake)
+    rows = take_columns(join_tables(tables), source.columns, where, notes=intake.notes)
     if source.split_files:
         parts = [part for name, table in tables.items() for part in [part_of(name)] * len(table)]
         rows["split"] = pd.Series(parts, index=rows.index, dtype="str")

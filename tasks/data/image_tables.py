@@ -169,8 +169,8 @@ def refuse_names(tables: dict[str, pd.DataFrame], source: FileSource | UrlSource
     images = "" if folder in (None, own) else f", `images: {recipe_path(folder)}`"
     columns = f"{{image: {column}, label: {source.columns.label or 'label'}}}"
     said = (f"{name}: the values of {column!r} name image files, such as {table[column].dropna().iloc[0][:200]}, and "
-            f"are read as texts; to train on the images set `columns: {columns}`{images} and encode.kind: image, or let "
-            "`temper init` write the recipe")  # fmt: skip
+            f"are read as texts; to train on the images set `columns: {columns}`{images} and encode.kind: image, or "
+            "let `temper init` write the recipe")  # fmt: skip
     if folder is not None:
         raise DataError(said)
     intake.note(said)

@@ -1,7 +1,7 @@
 """Which columns of a source are what: `download.columns` in a recipe."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
@@ -38,6 +38,8 @@ class Columns:
     """Column with what is to be foretold in place of a label: a text (seq2seq) or a number (regression)."""
     split: str | None = None
     """Column that names the given split (train, validation or test)."""
+    split_map: dict[str, Literal["train", "validation", "test"]] = Field(default_factory=dict)
+    """Value of `split` (or with `split_files` name of a file, without its ending) to train, validation or test."""
     group: str | None = None
     """Column of which equal values stay in one part (a writer, a user, a thread)."""
     time: str | None = None

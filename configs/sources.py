@@ -94,12 +94,12 @@ class FileSource:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class ClassFilesSource:
-    """One text file per label, one text a line."""
+    """One text file per label, one text a line; or one folder per label, one text a file."""
 
     kind: Literal["class_files"]
     """This kind of source."""
     files: Annotated[dict[str, str], Field(min_length=1)]
-    """Label to file; relative paths start at TEMPER_DATA."""
+    """Label to file, or to a folder of .txt files; relative paths start at TEMPER_DATA."""
     encoding: str = "utf-8"
     """Character encoding of the files; `detect` finds it out and says so in the summary."""
 
@@ -189,6 +189,8 @@ def holds(source: "Source") -> tuple[Content, Aim]:
 
 
 def _refuse_two_splits(source: "FileSource | UrlSource") -> None:
+    if source.columns.split_map and source.columns.split is None and not source.split_files:
+        raise ValueError("columns.split_map is read with `columns.split` or `split_files`, whose names it maps")
     if source.split_files and source.columns.split is not None:
         raise ValueError("split_files and columns.split exclude each other: one of them names the split")
 

@@ -23,7 +23,7 @@ from .remarks import (
     register_lines,
     rounded,
 )
-from .sources import Columns, FileSource, HubSource, UrlSource
+from .sources import ClassFilesSource, Columns, FileSource, HubSource, UrlSource
 from .splitting import GivenSplit, HashSplit
 
 Kind = Literal["generative", "classifier"]
@@ -74,7 +74,7 @@ class Starter:
     name: str
     output: Path
     path: str
-    source: FileSource | UrlSource | HubSource
+    source: FileSource | UrlSource | HubSource | ClassFilesSource
     facts: Facts
     kind: Kind
     tokens: list[int]
@@ -98,6 +98,8 @@ class Starter:
         own = (
             "as the data set gives it"
             if isinstance(self.source, HubSource)
+            else "as the names of the files say"
+            if getattr(self.source, "split_files", False)
             else f"as the column {columns.split!r} says"
         )
         how = own if columns.split else "by a hash of the text, per label"
@@ -129,6 +131,8 @@ class Starter:
         source, columns, why = self.source, self.facts.columns, self.facts.why
         yield "download:", ""
         yield from placed(source, self.path)
+        if isinstance(source, ClassFilesSource):
+            return
         if not isinstance(source, HubSource):
             yield from reading(source)
         yield "  columns:", ""
@@ -139,7 +143,7 @@ class Starter:
                 "    # label_names: [zero, one, …]",
                 "to name the numbers; then the names stand in validate.labels too",
             )
-        if columns.split and not isinstance(source, HubSource):
+        if columns.split and not isinstance(source, HubSource) and not source.split_files:
             yield f"    split: {flow(columns.split)}", "its values name the parts"
 
     def _validate(self) -> Lines:
@@ -217,6 +221,14 @@ def placed(source: Any, path: str) -> Lines:
     elif getattr(source, "url", None) is not None:
         yield f"  url: {flow(str(source.url))}", ""
         yield f"  sha256: {flow(str(source.sha256))}", "of what was looked at; other bytes are refused"
+    elif isinstance(source, ClassFilesSource):
+        yield "  files:", "label to file or folder"
+        yield from ((f"    {flow(label)}: {flow(name)}", "") for label, name in source.files.items())
+        if source.encoding != "utf-8":
+            yield f"  encoding: {source.encoding}", "not all of them are UTF-8"
+    elif isinstance(source.path, tuple):
+        yield "  path:", "read together"
+        yield from ((f"  - {flow(name)}", "") for name in source.path)
     else:
         apart = "absolute, since it does not lie below TEMPER_DATA"
         yield f"  path: {flow(path)}", apart if Path(path).is_absolute() else "below TEMPER_DATA"
@@ -226,6 +238,8 @@ def placed(source: Any, path: str) -> Lines:
 
 def reading(source: FileSource | UrlSource) -> Lines:
     """How a table is read, where that is not by the defaults."""
+    if source.split_files:
+        yield "  split_files: true", "their names give the split"
     if source.member:
         yield f"  member: {flow(source.member)}", "the table in the archive"
     if source.format:

@@ -1,5 +1,6 @@
 """temper init: a table, images, an address or a data set comes in, a commented starter recipe goes out."""
 
+import os
 import random
 import re
 import tempfile
@@ -21,8 +22,8 @@ TRIED = 5_000
 """Texts on which a tokenizer is tried."""
 Kind = Literal["generative", "classifier"]
 DATA = (
-    "A table (CSV, TSV, JSON lines, Parquet, Arrow), a folder of images, an archive of either, an https address of "
-    "one, hub:OWNER/NAME, or torchvision:NAME."
+    "A table (CSV, TSV, JSON, Parquet, Arrow), a folder of images, of tables, or of texts by class, an archive, an "
+    "https address of one, hub:OWNER/NAME, or torchvision:NAME."
 )
 
 KIND = (
@@ -34,7 +35,8 @@ KIND = (
 def command(
     data: Annotated[str, typer.Argument(metavar="DATA", help=DATA)],
     output: Annotated[
-        Path | None, typer.Option(metavar="RECIPE", help="The recipe to write; default configs/NAME.yaml.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="RECIPE", help="The recipe to write; default configs/NAME.yaml."),
     ] = None,
     text: Annotated[str | None, typer.Option(metavar="COL", help="Column of the texts; else guessed.")] = None,
     label: Annotated[str | None, typer.Option(metavar="COL", help="Column of the labels; else guessed.")] = None,
@@ -65,7 +67,7 @@ def command(
         from tasks.data.files import DataError
         from tasks.data.finding import Wish
 
-        output = output or Path("configs") / f"{slug(stem(data))}.yaml"
+        output = Path(os.path.expanduser(output)) if output else Path("configs") / f"{slug(stem(data))}.yaml"
         if output.exists():
             raise RecipeError(f"{output} exists and stays as it is; name another file with --output")
         wish = Wish(pattern, member, token)
@@ -119,7 +121,7 @@ def prepare(
         intake = Intake(Path(folder), Path(folder) / "images.parquet", environment_secret)
         found = find(str(data), place, intake, replace(wish or Wish(), label=label))
         local = getattr(found.source, "path", None)
-        name, path = slug(output.stem), recipe_path(Path(local)) if local else found.called
+        name, path = slug(output.stem), recipe_path(Path(local)) if isinstance(local, str) else found.called
         if found.rows is not None and found.images is not None:
             facts = look_at_images(found.rows, found.images, str(data))
             if text or (label and not isinstance(found.source, FileSource)) or kind == "generative":

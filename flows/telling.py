@@ -1,6 +1,7 @@
 """What a person at the terminal sees of a run: a line a stage, a bar while one works, a summary at the end."""
 
 import math
+import shlex
 from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -110,10 +111,16 @@ class Teller:
         for line in where_to_look(version.links):
             out.print(line, soft_wrap=True)
         alias = f"@{version.aliases[0]}" if version.aliases else f"/{version.version}"
-        asked = {"image": "IMAGE.png", "masked": '"I would [MASK] this again tomorrow."'}
-        what = asked.get(facts["kind"], '"I would buy this again tomorrow."')
+        what = to_try(facts["kind"], version.example)
         line = f"chat {version.name}{alias}" if facts["kind"] == "dialogue" else f"predict {version.name}{alias} {what}"
         out.print(f"Try:     temper {line}", soft_wrap=True)
+
+
+def to_try(kind: str, example: str | None) -> str:
+    """What the next command predicts: a test row's own text, since a model of another language reads no English."""
+    if kind == "image" or example is None:
+        return "IMAGE.png" if kind == "image" else "TEXT"
+    return shlex.quote(example)
 
 
 def where_to_look(links: Mapping[str, str]) -> list[str]:

@@ -61,7 +61,7 @@ class Version:
     """A registered model: where it lies, what was decided, how many models were scored on its test rows so far.
 
     links: addresses of MLflow's pages of its run and version, where a browser can reach them. changed: rows that it
-    answers better and worse than the champion that it was held against (see learn/outcomes.py).
+    answers better and worse than the champion that it was held against (see learn/outcomes.py). example: a test text.
     """
 
     name: str
@@ -75,6 +75,7 @@ class Version:
     found: bool = False
     links: dict[str, str] = field(default_factory=dict)
     changed: dict[str, Any] | None = None
+    example: str | None = None
 
     @property
     def uri(self) -> str:

@@ -10,6 +10,9 @@ from .artifact import Artifact, Version, lineage
 from .cached import recorded_task
 from .store.events import Event, tell
 
+SHORT = 100
+"""Characters of a text that stands on one line of a terminal."""
+
 
 @recorded_task
 def register(links: dict[str, str], section: Register, model: Artifact, report: Artifact) -> Version:
@@ -41,7 +44,15 @@ def register(links: dict[str, str], section: Register, model: Artifact, report: 
         links=known["links"],
         changed=known["changed"],
         found=found,
+        example=_example(report),
     )
+
+
+def _example(report: Artifact) -> str | None:
+    """The first short test text among the report's samples, to be tried in the terminal."""
+    samples = json.loads((report.records / "samples.json").read_text(encoding="utf-8"))
+    texts = [sample["text"] for sample in samples if isinstance(sample.get("text"), str)]
+    return next((text for text in texts if 0 < len(text) <= SHORT and text.isprintable()), None)
 
 
 def _tell_waiting() -> None:

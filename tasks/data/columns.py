@@ -3,7 +3,7 @@
 import difflib
 import re
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -13,11 +13,10 @@ from configs.sources import Columns
 from .dialogue_columns import read_dialogues
 from .files import DataError
 from .label_variants import map_labels
-from .part_names import part_named
+from .part_names import LONGEST, part_named
 from .written import as_written
 
-SPLITS = {"train": "train", "validation": "validation", "valid": "validation", "val": "validation",
-          "dev": "validation", "test": "test"}  # fmt: skip
+Part = Literal["train", "validation", "test"]
 EPOCHS = ("s", "ms")
 UNAMBIGUOUS = ("%a %b %d %H:%M:%S %z %Y", "%a, %d %b %Y %H:%M:%S %z", "%d %b %Y", "%d %B %Y", "%B %d, %Y")
 """Tried where ISO 8601 does not fit: forms that name the month, so that no day can be taken for one."""
@@ -41,7 +40,9 @@ def take_columns(table: pd.DataFrame, columns: Columns, where: str, *, notes: li
     picked: dict[str, Any] = {what: _contents(table, columns, where, notes)}
     if columns.label is not None:
         picked["label"] = _labels(_word_of(table, columns, "label", where), columns, where, notes)
-    picked["split"] = split_names(_word_of(table, columns, "split", where)) if columns.split else None
+    picked["split"] = (
+        split_names(_word_of(table, columns, "split", where), columns.split_map) if columns.split else None
+    )
     types = dict.fromkeys(picked, "str")
     if columns.image is not None:
         picked["file"], types["file"] = table["file"], "str"
@@ -129,23 +130,34 @@ def _labels(written: pd.Series, columns: Columns, where: str, notes: list[str]) 
     return direct.fillna(map_labels(others.map(spelt).astype("str").fillna(others), label_map))
 
 
-def part_of(name: str) -> str:
-    """The split that a file's name tells, or else its folder. Raises DataError where none or several are in it."""
+def part_of(name: str, split_map: dict[str, Part]) -> str:
+    """The split that a file's name tells, by the map or as a word in it, or else its folder.
+
+    Raises DataError where none or several are in it.
+    """
     path = PurePosixPath(name)
-    words = [SPLITS[word] for word in re.split(r"[^a-z]+", path.name.lower()) if word in SPLITS]
-    found = set(words or [SPLITS[word] for word in [path.parent.name.lower()] if word in SPLITS])
+    stem = path.stem
+    if mapped := split_map.get(stem) or split_map.get(path.name):
+        return mapped
+    words = {part for word in re.split(r"[^A-Za-z]+", stem[:LONGEST]) if word and (part := part_named(word))}
+    whole = part_named(stem) or (None if words else part_named(path.parent.name))
+    found = {whole} if whole else words
     if len(found) != 1:
-        raise DataError(f"{name}: the name tells {' and '.join(sorted(found)) or 'no'} split, but `split_files` asks "
-                        "for one: train, val or test as a word in it")  # fmt: skip
+        told = " and ".join(sorted(found)) or "no"
+        raise DataError(f"{name}: the name tells {told} split, but `split_files` asks for one: train, val or test as a "
+                        f"word in it, or `columns.split_map: {{{stem}: train}}`")  # fmt: skip
     return found.pop()
 
 
-def split_names(column: pd.Series) -> pd.Series:
-    """Names of splits as Temper spells them. Raises DataError for one that it does not know."""
-    known = column.map({name: part_named(name) for name in column.dropna().unique()}).astype("str")
-    odd = column[known.isna() & column.notna()].unique()
-    if len(odd):
-        raise DataError(f"split names {sorted(odd)[:5]} are unknown; use train, validation and test")
+def split_names(column: pd.Series, split_map: dict[str, Part] | None = None) -> pd.Series:
+    """Names of splits as Temper spells them, by the map first. Raises DataError for one that it does not know."""
+    given = split_map or {}
+    names = {name: given.get(name) or given.get(name.strip()) or part_named(name) for name in column.dropna().unique()}
+    known = column.map(names).astype("str")
+    odd = sorted(column[known.isna() & column.notna()].unique())
+    if odd:
+        raise DataError(f"split names {odd[:5]} are unknown; use train, validation and test, or map them in "
+                        f"`columns.split_map`, such as {{{odd[0]}: train}}")  # fmt: skip
     return known
 
 

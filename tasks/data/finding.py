@@ -28,6 +28,7 @@ from .pixel_arrays import NAMES, is_arrays
 from .sources import download, read_source, tables_among
 from .splitting import require_common_labels
 from .tables import ENDINGS as TABLES
+from .text_folders import read_text_folder
 from .trees import folder_parts, read_tree
 from .unknown_files import read_unknown
 from .written import as_written, join_frames
@@ -119,6 +120,9 @@ def image_column(table: pd.DataFrame) -> str | None:
 def _of_folder(place: Path, called: str, intake: Intake, wish: Wish) -> Found:
     """Images by their folders; where these tell no class, by the table among them that lists images."""
     has_images = any(name.lower().endswith(IMAGE_ENDINGS) for name, _ in list_images(place).read)
+    if not has_images and not any(map(_lists_images, place.iterdir())):
+        table, source, notes = read_text_folder(place, called, intake)
+        return Found(source, place.name, table=table, notes=notes)
     try:
         if not has_images:
             raise DataError(f"{called}: a folder without images; name one table in it")

@@ -46,7 +46,7 @@ def take_rows(
             columns = replace(columns, label_names=columns.label_names or tuple(names))
         rows = take_columns(table, columns, f"{source.repo} ({split})", notes=intake.notes)
         if columns.split is None:
-            rows["split"] = split_names(pd.Series([split] * len(rows), dtype="str"))
+            rows["split"] = split_names(pd.Series([split] * len(rows), dtype="str"), columns.split_map)
         parts.append(rows)
     return pd.concat(parts, ignore_index=True)
 

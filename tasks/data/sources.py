@@ -25,17 +25,15 @@ from configs.sources import (
 )
 
 from . import archives, fetch
+from .class_files import read_class_files
 from .columns import part_of, take_columns
 from .crosswoz import convert, read_crosswoz
 from .files import (
     DataError,
-    check_encoding,
-    check_file,
     describe_encoding,
     detect_encoding,
     embedded_file,
     find_files,
-    text_encoding,
 )
 from .hotels import read_hotels
 from .hub_rows import read_hub
@@ -115,7 +113,9 @@ def read_tables(files: dict[str, Path], source: FileSource | UrlSource, intake: 
     refuse_names(tables, source, intake)
     rows = take_columns(join_tables(tables), source.columns, where, notes=intake.notes)
     if source.split_files:
-        parts = [part for name, table in tables.items() for part in [part_of(name)] * len(table)]
+        parts = [
+            part for name, table in tables.items() for part in [part_of(name, source.columns.split_map)] * len(table)
+        ]
         rows["split"] = pd.Series(parts, index=rows.index, dtype="str")
     return rows
 
@@ -221,24 +221,3 @@ def read_hotel_dialogues(source: CrosswozSource, intake: Intake) -> pd.DataFrame
     intake.where = "CrossWOZ: " + ", ".join(recipe_name(Path(name)) for name in (str(source.train), str(source.test)))
     intake.note("messages: " + ", ".join(f"{fate} {count:,}" for fate, count in fates.most_common()))
     return pd.concat(parts, ignore_index=True).astype(dict.fromkeys(("messages", "group", "split"), "str"))
-
-
-def read_class_files(source: ClassFilesSource, intake: Intake) -> pd.DataFrame:
-    """One file per label, one text a line; a blank line is a row without text."""
-    parts = []
-    intake.where = ", ".join(source.files.values())
-    for label, name in source.files.items():
-        path = settings().source(name)
-        check_file(path)
-        encoding = source.encoding
-        if encoding == "detect":
-            encoding = detect_encoding(path)
-            intake.note(f"{path.name}: {describe_encoding(path, encoding)}")
-        check_encoding(path, encoding)
-        intake.used(path)
-        with path.open(encoding=text_encoding(encoding), newline="") as handle:  # a carriage return ends no line
-            text = handle.read()
-        end = "\n" if "\n" in text else "\r"  # but on old Macs
-        lines = pd.Series(text.removesuffix(end).split(end), dtype="str").str.removesuffix("\r")
-        parts.append(pd.DataFrame({"text": lines.where(lines != ""), "label": label, "split": None}))
-    return pd.concat(parts, ignore_index=True).astype({"text": "str", "label": "str", "split": "str"})

@@ -111,6 +111,7 @@ def _read_arrow(path: Path, kind: str) -> pd.DataFrame:
 
     try:
         table = pq.read_table(path) if kind == "parquet" else _arrow_table(path, feather)
+        table.validate(full=True)  # offsets and characters, which Arrow believes when it reads
         return frame_of(table.replace_schema_metadata(None))  # that of pandas may be damaged
     except DataError:
         raise

@@ -91,7 +91,7 @@ def _bytes_of(value: Any, plain: Any, table: dict[str, Any]) -> dict[str, Any] |
         case sources.ClassFilesSource():
             return {
                 **plain,
-                "files": [[name, digest_once(settings().source(p), table)] for name, p in value.files.items()],
+                "files": [[name, _texts(settings().source(p), table)] for name, p in value.files.items()],
             }
         case sources.UrlSource():
             del plain["url"]
@@ -140,6 +140,13 @@ def _commit(value: Any, table: dict[str, Any], ask: Secret | None) -> str:
 def _without(plain: Any, *names: str) -> dict[str, Any]:
     """Literal values without these, and without what a recipe says of a licence."""
     return {name: value for name, value in plain.items() if name not in (*names, "licence")}
+
+
+def _texts(place: Path, table: dict[str, Any]) -> Any:
+    """sha256 of a text file, or of each in a folder, by name."""
+    from ..data.class_files import list_texts
+
+    return [digest_once(path, table) for path in list_texts(place)] if place.is_dir() else digest_once(place, table)
 
 
 def _folder(folder: Path, table: dict[str, Any], only: str | None = None) -> dict[str, str]:

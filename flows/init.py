@@ -14,13 +14,14 @@ import typer
 from .failures import failures
 
 if TYPE_CHECKING:
+    from configs.dialogue_starter import DialogueStarter
     from configs.image_starter import ImageStarter
     from configs.starter import Starter
     from tasks.data.finding import Wish
 
 TRIED = 5_000
 """Texts on which a tokenizer is tried."""
-Kind = Literal["generative", "classifier"]
+Kind = Literal["generative", "classifier", "dialogue"]
 DATA = (
     "A table (CSV, TSV, JSON, Parquet, Arrow), a folder of images, of tables, or of texts by class, an archive, an "
     "https address of one, hub:OWNER/NAME, or torchvision:NAME."
@@ -28,7 +29,8 @@ DATA = (
 
 KIND = (
     "generative: a small new model writes the label (the default for texts). classifier: a pretrained model has a head "
-    "that chooses it; images get a small new net without it."
+    "that chooses it; images get a small new net without it. dialogue: a small new model writes the "
+    "assistant's turns (the default where a column holds lists of messages, or prompts and completions)."
 )
 
 
@@ -100,11 +102,12 @@ def prepare(
     text: str | None = None,
     label: str | None = None,
     wish: "Wish | None" = None,
-) -> tuple["Starter | ImageStarter", list[str]]:
+) -> tuple["Starter | ImageStarter | DialogueStarter", list[str]]:
     """Look at the data; returns what the recipe follows from, and what had to be guessed to read it.
 
     Raises DataError.
     """
+    from configs.dialogue_starter import DialogueStarter
     from configs.image_starter import ImageStarter
     from configs.settings import settings
     from configs.sources import FileSource
@@ -113,6 +116,7 @@ def prepare(
     from tasks.data.finding import Wish, find
     from tasks.data.intake import Intake, recipe_path
     from tasks.data.looking import look
+    from tasks.data.looking_dialogues import dialogue_columns, look_at_dialogues
     from tasks.data.looking_images import look_at_images
     from tasks.store.output import environment_secret
 
@@ -129,6 +133,11 @@ def prepare(
             start: Literal["small", "pretrained"] = "small" if kind is None else "pretrained"
             return ImageStarter(name, output, path, found.source, facts, start), found.notes
     assert found.table is not None
+    if dialogues := dialogue_columns(found.table, asked=kind == "dialogue") if kind in (None, "dialogue") else None:
+        talks = look_at_dialogues(found.table, str(data), dialogues)
+        return DialogueStarter(name, output, path, found.source, talks, token_lengths(talks.texts)), found.notes
+    if kind == "dialogue":
+        raise DataError(f"{data}: no column holds lists of messages, and none are called prompt and completion")
     seen = look(found.table, str(data), text, label)
     return Starter(name, output, path, found.source, seen, kind or "generative", token_lengths(seen.texts)), found.notes
 

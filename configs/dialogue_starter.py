@@ -1,0 +1,146 @@
+"""Facts about dialogues -> the text of a commented starter recipe that trains on them."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from .remarks import Lines, above, counted, flow, opening, pace_lines, plain, recipe_text, rounded
+from .sources import Columns, HubSource
+from .starter import VOCABULARY, placed, reading
+
+LONGEST = 1024
+WARNING = """# Runs offline, on a CPU, with new weights: it shows that all fits, not what a good model can do.
+# For a pretrained one put in what the remarks behind `tokenizer`, `model` and `learning_rate` name."""
+REPO = "Qwen/Qwen3-0.6B"
+MENDS = {"roles": "merge_turns", "empty_turns": "drop_empty_turns", "last_turn": "cut_trailing_turns"}
+"""Faults of dialogues with the steps that mend them."""
+
+
+@dataclass(frozen=True)
+class DialogueFacts:
+    """What was seen of dialogues.
+
+    turns, longest: messages of a dialogue, at half of them or fewer and at most. tools: dialogues with tools of their
+    own. faults: dialogues per column of `validate`'s checks. missing, duplicates: shares. copies: whether many rows
+    nearly copy a row of another part. parts, texts: rows per part, dialogues as text. overhead: tokens around turns.
+    """
+
+    columns: Columns
+    rows: int
+    turns: int
+    longest: int
+    tools: int
+    faults: dict[str, int]
+    missing: float
+    duplicates: float
+    exact: bool
+    copies: bool
+    parts: dict[str, int]
+    texts: list[str]
+    overhead: int
+
+
+@dataclass(frozen=True)
+class DialogueStarter:
+    """What the text follows from; see `Starter`."""
+
+    name: str
+    output: Path
+    path: str
+    source: Any
+    facts: DialogueFacts
+    tokens: list[int]
+
+    @cached_property
+    def max_length(self) -> int:
+        """Room for 99 of 100 dialogues with the marks around their turns, in steps of 64."""
+        usual = self.tokens[math.ceil(0.99 * len(self.tokens)) - 1] + self.facts.overhead
+        return min(LONGEST, max(64, -(-usual // 64) * 64))
+
+    def seen(self) -> dict[str, str]:
+        """What was seen, in words."""
+        facts, columns = self.facts, self.facts.columns
+        held = columns.messages or f"{' and '.join(columns.prompts)}, replied to in {columns.completion}"
+        return {
+            "rows": f"{facts.rows:,}",
+            "dialogue": f"{held}: half have {facts.turns} messages or fewer, the longest {facts.longest}",
+            "tools": f"{facts.tools:,} dialogues have tools of their own",
+            "faults": counted(facts.faults) or "none",
+            "split": f"by a hash: {', '.join(f'{part} {count:,}' for part, count in facts.parts.items() if count)}",
+        }
+
+    def text(self) -> str:
+        """The recipe."""
+        rows = f"from the {self.facts.rows:,} dialogues of {plain(Path(self.path).name)}"
+        head = opening(f"A small GPT-2 learns, {rows}, to write the assistant's turns.", str(self.output), WARNING,
+                       self.name)  # fmt: skip
+        parts = [self._download, self._validate, self._clean, self._split, self._encode, self._train, self._register]
+        return recipe_text(head, parts)
+
+    def _download(self) -> Lines:
+        columns = self.facts.columns
+        yield "download:", ""
+        yield from placed(self.source, self.path)
+        if not isinstance(self.source, HubSource):
+            yield from reading(self.source)
+        yield "  columns:", "`tools` and `system` beside dialogues are read too; `ignore` leaves keys out"
+        if columns.messages:
+            yield f"    messages: {flow(columns.messages)}", "its values are lists of turns"
+        else:
+            yield f"    prompt: {flow(list(columns.prompts))}", "what the user says"
+            yield f"    completion: {flow(columns.completion)}", "what the assistant replies"
+
+    def _validate(self) -> Lines:
+        facts = self.facts
+        yield "validate:", "a run stops where the rows break one of these"
+        yield f"  min_rows: {rounded(0.9 * facts.rows, math.floor)}", f"it has {facts.rows:,}"
+        yield f"  max_missing: {above(facts.missing)}", f"found {facts.missing:.2%}"
+        yield f"  max_duplicates: {above(facts.duplicates)}", f"found {facts.duplicates:.2%}"
+        if facts.faults:
+            yield "  severity: {turns: warn}", f"found {counted(facts.faults)}; `temper data` names the rows"
+
+    def _clean(self) -> Lines:
+        yield "clean:\n  steps:", "in this order"
+        yield from self._mending()
+        yield "  - missing", ""
+        yield "  - duplicates", ""
+
+    def _mending(self) -> Iterator[tuple[str, str]]:
+        for fault in ("empty_turns", "roles", "last_turn"):
+            if fault in self.facts.faults:
+                yield f"  - {MENDS[fault]}", f"{self.facts.faults[fault]:,} dialogues"
+
+    def _split(self) -> Lines:
+        yield "split:", self.seen()["split"]
+        yield "  kind: hash", ""
+        if self.facts.exact:
+            yield "  exact: true", "few rows: without it a part may be empty"
+        if self.facts.copies:
+            yield "  near_copies: keep", "many dialogues are nearly alike; `drop` makes the test harder"
+
+    def _encode(self) -> Lines:
+        yield "encode:\n  kind: dialogue", ""
+        yield "  tokenizer:", f"or {{kind: hub, repo: {REPO}}}"
+        yield "    kind: train", "learnt from the training rows"
+        yield f"    vocab_size: {VOCABULARY}", ""
+        yield "  template: chatml", "or `own`, where the tokenizer has one"
+        yield f"  max_length: {self.max_length}", "in tokens; of longer dialogues the oldest turns go"
+
+    def _train(self) -> Lines:
+        rows = self.facts.parts["train"]
+        yield "train:", ""
+        yield "  model:", f"or {{kind: hub, repo: {REPO}}}"
+        yield "    kind: new\n    family: gpt2", ""
+        yield f"    config: {{n_layer: 2, n_head: 4, n_embd: 128, n_positions: {self.max_length}}}", ""
+        yield "  learning_rate: 1e-3", "2e-5 for a pretrained model"
+        yield f"  schedule: linear\n  clip: 1.0\n  epochs: {5 if rows < 2000 else 3 if rows < 20_000 else 1}", ""
+        yield from pace_lines(8, rows)
+        yield "  metric: loss", ""
+
+    def _register(self) -> Lines:
+        yield "register:", ""
+        yield f"  model: {self.name.replace('_', '-')}", "its name in the registry"
+        yield "  metric: loss", ""

@@ -1,8 +1,9 @@
 """Nets for images that others published: `train.model` of kind torchvision, cifar_resnet and timm."""
 
-from typing import Any, Literal
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from . import timm_weights, weights
@@ -23,13 +24,41 @@ class Weighted:
     """Checksum that the file of weights must have; another content is refused before it is read."""
     licence: str | None = None
     """The licence as the weights' publisher states it, for the records; it enters no key."""
+    rename: tuple[tuple[str, str], ...] = ()
+    """Where the tensors in `file` have other names than the model's: regular expressions with their replacements, each
+    applied to every name, in this order."""
+    match: Literal["name", "order"] = "name"
+    """`order` takes the tensors in `file` in their order, whatever their names: accepted where number, kinds (weight,
+    bias, running statistics, counters) and shapes all agree, the last layer's included."""
+    expect: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    """What the net must name before its last layer is replaced: a label of the training rows, an image or a folder of
+    images (a relative path starts at TEMPER_DATA) -> the class index of the weights."""
+    expect_rate: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """The share of the images of each expectation for which that class must come first."""
 
     def _require_stated(self) -> None:
         """Raise ValueError where a field says something of weights that are not there."""
         if self.partial and self.file is None:
             raise ValueError("partial is read only with `file`")
+        if self.file is None:
+            refuse_unread(self, ("match", "rename"), "without `file`")
         if self.file is None and getattr(self, "weights", "none") == "none":
             refuse_unread(self, ("sha256", "licence"), "without weights")
+            if self.expect:
+                raise ValueError("expect is not read without weights; leave it out")
+        if not self.expect:
+            refuse_unread(self, ("expect_rate",), "without `expect`")
+        if self.match == "order" and (self.rename or self.partial):
+            raise ValueError("match: order goes by no names and takes every tensor: leave rename and partial out")
+        if self.match == "order" and str(self.file).endswith(".safetensors"):
+            raise ValueError("match: order needs a PyTorch file: safetensors keeps no order of tensors; take rename")
+        if self.expect and getattr(self, "head", "linear") != "linear":
+            raise ValueError("expect needs the weights' own last layer: take head: linear")
+        for pattern, _ in self.rename:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"rename: {pattern!r} is no regular expression ({error})") from None
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

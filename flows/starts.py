@@ -12,6 +12,16 @@ from configs.schema import Recipe
 STARTS = ("pretrained", "scratch", "head")
 WHOLE = ("files", "hub", "registered")
 """Kinds of text models that come with their weights."""
+STATED: dict[str, Any] = {
+    "partial": False,
+    "sha256": None,
+    "licence": None,
+    "rename": [],
+    "match": "name",
+    "expect": {},
+    "expect_rate": 0.5,
+}
+"""What a recipe states of an image net's weights, and the values that state nothing."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +65,8 @@ def overrides(start: str, train: Mapping[str, Any], new: Mapping[str, Any] | Non
         changes = ["train.model.weights=none"] if train["model"].get("weights") not in (None, "none") else []
         changes += ["train.model.revision=main"] if train["model"].get("revision", "main") != "main" else []
         changes += ["train.model.file=null"] if train["model"].get("file") is not None else []
-        changes += ["train.model.partial=false"] if train["model"].get("partial") else []
-        changes += [f"train.model.{name}=null" for name in ("sha256", "licence") if train["model"].get(name)]
+        for name, unset in STATED.items():
+            changes += [f"train.model.{name}={json.dumps(unset)}"] if train["model"].get(name, unset) != unset else []
     return changes + ([_phase(phases[-1], "all", total)] if phases else [])
 
 

@@ -33,13 +33,19 @@ TOKENS = ("tokenizers", "transformers")
 LIBRARIES = {"image": ("pillow",), "dialogue": (*TOKENS, "jinja2"), "masked": (*TOKENS, "numpy")}
 
 
+def libraries(section: Encode) -> tuple[str, ...]:
+    """What an encoding depends on besides the code; a tokenizer in a GGUF file adds what reads it."""
+    gguf = getattr(getattr(section, "tokenizer", None), "gguf", None)
+    return (*LIBRARIES.get(section.kind, TOKENS), *(("gguf",) if gguf else ()))
+
+
 @cached_task(
     opens={
         "splits": (
             "train.parquet", "validation.parquet", "test.parquet", "images.parquet", "labels.json", "ledger.parquet",
         )
     },
-    libraries=lambda section: LIBRARIES.get(section.kind, TOKENS),
+    libraries=libraries,
 )  # fmt: skip
 def encode(out: Output, section: Encode, splits: Artifact) -> None:
     """Tokenise and mask texts or dialogues and certify every row, or decode images. Raises DataError, MaskError."""

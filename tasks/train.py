@@ -26,7 +26,8 @@ def libraries(section: Train) -> tuple[str, ...]:
     keras = getattr(section.model, "framework", "") == "keras"
     quantized = section.lora is not None and section.lora.base != "float32"
     timm = section.model.kind == "timm"
-    added = {"keras": keras, "timm": timm, "peft": section.lora is not None, "bitsandbytes": quantized}
+    gguf = getattr(section.model, "gguf", None) is not None
+    added = {"keras": keras, "timm": timm, "gguf": gguf, "peft": section.lora is not None, "bitsandbytes": quantized}
     return (*LIBRARIES, *(name for name, needed in added.items() if needed))
 
 

@@ -219,7 +219,8 @@ class Images:
         return image_parts.read_part(path, self.encoding)
 
     def model(self, section: Train, train: Any) -> Any:
-        return image_models.build_model(section, self.encoding, criterion(section, train.class_ids, len(self.labels)))
+        loss = criterion(section, train.class_ids, len(self.labels))
+        return image_models.build_model(section, self.encoding, loss, train)
 
     def layout(self, model: Any) -> Layout:
         """Names below the net; the head is the layer that replaced the source's classification layer."""

@@ -1,7 +1,10 @@
 """Files -> their sha256, taken once as long as size and times stay; the table of pins holds what was taken."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from configs.settings import settings
 
 from ..artifact import canonical, digest_file, digest_text, marks
 
@@ -30,3 +33,18 @@ def digest_marked(path: Path, table: dict[str, Any]) -> str:
     if any(known.get(mark) != now[mark] for mark in now):
         table["files"][str(path)] = known = {**now, "sha256": digest_file(path)}
     return str(known["sha256"])
+
+
+def digest_expected(expect: Mapping[str, int], table: dict[str, Any]) -> dict[str, Any]:
+    """What a recipe expects of images (`train.model.expect`): digests of files and folders, names of labels; empty
+    where it expects nothing."""
+    from ..data.folders import list_images
+
+    found: list[list[Any]] = []
+    for what, index in expect.items():
+        place = settings().source(what)
+        if place.is_dir():
+            found.append([digest_tree(place, list_images(place).read, table), index])
+        else:
+            found.append([digest_once(place, table) if place.is_file() else what, index])
+    return {"expect": found} if found else {}

@@ -12,7 +12,7 @@ from configs.literal import literal
 from configs.settings import settings
 
 from ..data.pretrained import require_digests
-from .digests import digest_marked, digest_once, digest_tree
+from .digests import digest_expected, digest_marked, digest_once, digest_tree
 from .output import environment_secret
 from .pin_table import pin_table
 
@@ -62,14 +62,16 @@ def _pin(value: Any, table: dict[str, Any], ask: Secret | None) -> tuple[Any, An
         case backbones.Torchvision() | backbones.CifarResnet() | backbones.Timm() if value.file is not None:
             digest = digest_once(settings().source(value.file), table)
             require_digests({value.file: digest}, {value.file: value.sha256 or digest}, value.file)
-            return value, {**_without(plain, "file"), "sha256": digest}
+            return value, {**_without(plain, "file"), "sha256": digest, **digest_expected(value.expect, table)}
         case backbones.Torchvision() if value.weights != "none":
             best = weights.published(value.name, value.weights)
-            return replace(value, weights=best.enum), {**_without(plain), "weights": [best.enum, best.file]}
+            kept = {**_without(plain), **digest_expected(value.expect, table)}
+            return replace(value, weights=best.enum), {**kept, "weights": [best.enum, best.file]}
         case backbones.Timm() if value.weights != "none":
             best, commit = timm_weights.published(value.name, value.weights), _commit(value, table, ask)
             named = replace(value, weights=best.enum, revision=commit)
-            return named, {**_without(plain, "revision"), "weights": [best.enum, best.file], "commit": commit}
+            kept = {**_without(plain, "revision"), **digest_expected(value.expect, table)}
+            return named, {**kept, "weights": [best.enum, best.file], "commit": commit}
     found = _bytes_of(value, plain, table)
     return _pin_fields(value, plain, table, ask) if found is None else (value, found)
 

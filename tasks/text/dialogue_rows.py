@@ -25,6 +25,7 @@ from .composing import compose
 from .dialogue import DialogueEncoding, encode_dialogues
 from .dialogue_certificate import DialogueCertificate, certify_dialogues
 from .dialogue_encoding import make_dialogue_encoding
+from .gguf_files import gguf_template
 from .parts import Part
 from .template_files import read_template
 from .templates import CHATML, CHATML_TOKENS, Template
@@ -97,6 +98,8 @@ def _own_template(section: DialogueEncode, tools: bool) -> Template | None:
     match section.tokenizer:
         case (LocalTokenizer() | HubTokenizer()) as source:
             folder = pretrained_folder(source, hub.TOKENIZER_FILES)
+            if source.gguf is not None:
+                return gguf_template(folder / source.gguf)
             return read_template(folder, tools=tools, name=section.template_name)
     return None
 

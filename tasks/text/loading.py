@@ -9,6 +9,9 @@ from typing import Any
 import torch
 from transformers.utils import logging as hf_logging
 
+SPEAKERS = ("transformers.modeling_utils", "transformers.distributed.tensor_parallel")
+"""Loggers of the table, and of a remark that layers are not spread over several devices, which nobody asked for."""
+
 
 def read_weights(auto: Any, folder: Path, **options: Any) -> Any:
     """What `auto.from_pretrained` gives of a local folder: safetensors alone, float32, no code of the folder's own.
@@ -24,13 +27,15 @@ def read_weights(auto: Any, folder: Path, **options: Any) -> Any:
 @contextmanager
 def unreported() -> Iterator[None]:
     """Without transformers' table of what did and did not load, where Temper says it in its own page."""
-    speaker = logging.getLogger("transformers.modeling_utils")
-    before = speaker.level
-    speaker.setLevel(logging.ERROR)
+    speakers = [logging.getLogger(name) for name in SPEAKERS]
+    before = [speaker.level for speaker in speakers]
+    for speaker in speakers:
+        speaker.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        speaker.setLevel(before)
+        for speaker, level in zip(speakers, before, strict=True):
+            speaker.setLevel(level)
 
 
 def load_model(auto: Any, folder: Path, device: str | None = None) -> Any:

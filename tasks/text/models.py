@@ -23,9 +23,10 @@ from ..data.files import DataError
 from ..data.pretrained import pretrained_folder
 from .dialogue import DialogueEncoding
 from .encoding import FILE, Encoding
+from .gguf_files import dequantised, describe_types, gguf_options, without_bar
 from .loading import read_weights, unreported
 from .packing import packs
-from .quantized import loading_options
+from .quantized import loading_options, unquantized
 from .seq2seq_encoding import Seq2SeqEncoding
 from .supervision import (
     SupervisedMasks,
@@ -74,7 +75,7 @@ def build_model(
             except ValueError as error:
                 raise DataError(f"train.model {source.family}: {str(error).splitlines()[0]}") from None
         case LocalModel() | HubModel():
-            model = _load(auto, pretrained_folder(source, hub.MODEL_FILES), labels, base)
+            model = _load(auto, pretrained_folder(source, hub.MODEL_FILES), labels, base, source.gguf)
     _grow(model, encoding, tokenizer)
     _check_sizes(model, encoding, tokenizer)
     if mixin is SupervisedTokens:
@@ -123,14 +124,17 @@ def _new_config(source: NewModel, encoding: AnyEncoding, tokenizer: TextTokenize
     return AutoConfig.for_model(source.family, **{"vocab_size": tokenizer.size, **ids, **labels, **source.config})
 
 
-def _load(auto: Any, folder: Path, labels: dict[str, Any], base: str) -> PreTrainedModel:
-    """Load safetensors weights; a classifier's head that is absent or of another size is a new one."""
-    if not any(folder.glob("*.safetensors")):
-        raise DataError(f"{folder}: no safetensors weights; Temper loads no other format")
-    told = _told(folder)
-    options = labels | loading_options(base)
+def _load(auto: Any, folder: Path, labels: dict[str, Any], base: str, gguf: str | None) -> PreTrainedModel:
+    """Load safetensors, or a GGUF file; a classifier's head that is absent or of another size is a new one."""
+    if gguf is None and not any(folder.glob("*.safetensors")):
+        raise DataError(f"{folder}: no safetensors weights; Temper loads no other format, but for `gguf: FILE`")
+    if gguf is not None and base != "float32":
+        raise DataError(f"train.lora.base {base} is not for a GGUF file, which is dequantised; take float32")
+    told = gguf or _told(folder)
+    types = {} if gguf is None else dequantised(folder / gguf)
+    options = labels | loading_options(base) | gguf_options(gguf)
     try:
-        with unreported():
+        with unreported(), without_bar():
             model, found = read_weights(
                 auto, folder, output_loading_info=True, ignore_mismatched_sizes=bool(labels), **options
             )
@@ -144,6 +148,10 @@ def _load(auto: Any, folder: Path, labels: dict[str, Any], base: str) -> PreTrai
         lost = [name for name in lost if name.startswith(f"{model.base_model_prefix}.") and ".pooler." not in name]
     if lost:
         raise DataError(f"{told}: {len(lost)} weights are absent or of another size, such as {min(lost)}")
+    if types:
+        unquantized(model)  # which else is not saved
+        model.config.dequantised_from = types  # travels in config.json
+        model.loaded = "\n".join(filter(None, (describe_types(types), model.loaded)))
     return cast(PreTrainedModel, model)
 
 

@@ -1,6 +1,5 @@
 """A pretrained text model's configuration -> `train.model` of the same net with new weights."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from configs.models import HubModel, LocalModel
 
 from ..data.files import DataError
 from ..data.pretrained import pretrained_folder
+from .gguf_files import gguf_options
 
 KEPT_BY_TRAINING = ("architectures", "dtype", "id2label", "label2id", "transformers_version", "problem_type",
                     "model_type", "_name_or_path", "use_cache")  # fmt: skip
@@ -24,7 +24,7 @@ def new_model(source: LocalModel | HubModel) -> dict[str, Any]:
     """
     name = source.path if isinstance(source, LocalModel) else source.repo
     folder = pretrained_folder(replace(source, sha256=None), ("config.json",))  # no weights are read
-    family, values = _values(folder, name)
+    family, values = _values(folder, name, source.gguf)
     usual = AutoConfig.for_model(family).to_dict()
     own = {
         key: value
@@ -38,9 +38,11 @@ def new_model(source: LocalModel | HubModel) -> dict[str, Any]:
     return {"kind": "new", "family": family, "config": own | {"vocab_size": values["vocab_size"]}}
 
 
-def _values(folder: Path, name: str) -> tuple[str, dict[str, Any]]:
+def _values(folder: Path, name: str, gguf: str | None) -> tuple[str, dict[str, Any]]:
+    options = {"local_files_only": True, "trust_remote_code": False, **gguf_options(gguf)}
     try:
-        family = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]
-        return str(family), AutoConfig.from_pretrained(folder, local_files_only=True).to_dict()
+        config = AutoConfig.from_pretrained(folder, **options)
+        return str(config.model_type), config.to_dict()
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{name}: no config.json that transformers can read ({str(error).splitlines()[0]})") from None
+        what = gguf or "config.json"
+        raise DataError(f"{name}: no {what} that transformers can read ({str(error).splitlines()[0]})") from None

@@ -14,6 +14,7 @@ from ..data import hub
 from ..data.files import DataError
 from ..data.pretrained import pretrained_folder
 from .encoding import FILE as ENCODING
+from .gguf_files import gguf_options
 from .tokenizer import FILE, TextTokenizer, plain_tokenizer
 
 END, PAD = "<|endoftext|>", "<|pad|>"
@@ -47,10 +48,10 @@ def make_tokenizer(source: TokenizerSource, texts: list[str], added: Sequence[st
     match source:
         case TrainedTokenizer():
             return _by_names(learn_bpe(texts, source.vocab_size, added))
-        case LocalTokenizer():
+        case LocalTokenizer() if source.gguf is None:
             found = read_folder(pretrained_folder(source, ()), lowercase=source.lowercase)
-        case HubTokenizer():
-            found = _from_transformers(pretrained_folder(source, hub.TOKENIZER_FILES))
+        case LocalTokenizer() | HubTokenizer():
+            found = _from_transformers(pretrained_folder(source, hub.TOKENIZER_FILES), source.gguf)
         case RegisteredTokenizer():
             raise DataError("a registered tokenizer must be pinned to its files before it is read")
     lacking = [token for token in added if token not in found.special_ids]
@@ -133,12 +134,14 @@ def _from_temper(folder: Path) -> TextTokenizer:
     return replace(made, texts=encoding.get("texts", {}))
 
 
-def _from_transformers(folder: Path) -> TextTokenizer:
-    """Let transformers build it, since a repository's own class decides what tokenizer files mean."""
+def _from_transformers(folder: Path, gguf: str | None = None) -> TextTokenizer:
+    """Let transformers build it, since a repository's own class decides what tokenizer files mean; or that of a GGUF
+    file in the folder."""
     from transformers import AutoTokenizer
 
+    options = {"local_files_only": True, "trust_remote_code": False, **gguf_options(gguf)}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(folder, **options)
     except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
         raise DataError(f"{folder.name}: not a readable tokenizer ({str(error).splitlines()[0]})") from None
     if not tokenizer.is_fast:

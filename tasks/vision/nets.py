@@ -48,7 +48,7 @@ class ImageClassifier(nn.Module):
 
     def __init__(self, net: nn.Module, encoding: ImageEncoding, criterion: Criterion) -> None:
         super().__init__()
-        self.net, self.criterion = net, criterion
+        self.net, self.criterion, self.encoding = net, criterion, encoding
         self.size, self.augment = (encoding.height, encoding.width), None
         self.register_buffer("mean", torch.tensor(encoding.mean).view(1, -1, 1, 1) * 255, persistent=False)
         self.register_buffer("std", torch.tensor(encoding.std).view(1, -1, 1, 1) * 255, persistent=False)

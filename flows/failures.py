@@ -52,6 +52,9 @@ def failures() -> Iterator[None]:
             raise typer.Exit(1) from None
         _say(f"{error.filename or ''}: {error.strerror or error}".removeprefix(": "))
         raise typer.Exit(1) from None
+    except RecursionError:
+        _say("something in the data is nested more deeply than can be read; make it flatter")
+        raise typer.Exit(1) from None
     except Exception as error:
         if (told := library_error(error)) is None:
             raise

@@ -43,8 +43,7 @@ METRICS = {
 def client() -> MlflowClient:
     """A client of the tracking store; a fresh SQLite store is initialised by one process at a time."""
     place = settings()
-    place.mlruns.mkdir(parents=True, exist_ok=True)
-    with locked(place.mlruns / "mlflow.lock"):
+    with locked(place.mlruns / "mlflow.lock", readable=True):
         found = MlflowClient(place.tracking, place.tracking)
         try:
             found.search_experiments(max_results=1)

@@ -28,8 +28,8 @@ def is_public(address: str) -> bool:
     if isinstance(known, ipaddress.IPv6Address):
         if known in TRANSLATED:
             return is_public(str(ipaddress.IPv4Address(int(known) & 0xFFFFFFFF)))
-        if known.sixtofour is not None and not is_public(str(known.sixtofour)):
-            return False
+        if known.sixtofour is not None:  # from Python 3.13 on ipaddress calls the whole block not global
+            return is_public(str(known.sixtofour))
         if known not in GLOBAL:  # among others IPv4 mapped (::ffff:127.0.0.1) and compatible (::127.0.0.1)
             return False
     if any(known in block for block in REFUSED if block.version == known.version):

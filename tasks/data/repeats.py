@@ -30,7 +30,7 @@ def contradictions(rows: pd.DataFrame, step: steps.Contradictions) -> Drops:
         others = rows.loc[rows[what] == first[what], told].dropna().unique()
         raise DataError(
             f"{int(shared.sum())} rows share a {what} with a row of another {told}, such as {first['id']} "
-            f"({str(first[what])[:80]!r}: {', '.join(map(str, others))}); correct them or set `action` to drop or majority"
+            f"({str(first[what])[:80]!r}: {', '.join(map(str, others))}); correct them or set `action: drop`"
         )
     other = _contradicting(rows[shared], told).reindex(rows.index)
     if step.action == "majority":

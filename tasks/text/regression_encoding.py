@@ -62,7 +62,7 @@ def other_notations(texts: Sequence[str], thousands: str | None, decimal: str) -
         if (group, mark) != (thousands, decimal) and texts and np.isfinite(read_numbers(texts, group, mark)).all():
             keys = [f"encode.thousands: {group!r}"] if group else []
             keys += [f"encode.decimal: {mark!r}"] if mark != "." else []
-            found.append(f"{' with '.join(keys)} ({texts[0]!r} is then {read_numbers(texts[:1], group, mark)[0]:g})")
+            found.append(f"{' and '.join(keys)} ({texts[0]!r} is then {read_numbers(texts[:1], group, mark)[0]:g})")
     return f"; they are numbers with {' or with '.join(found[:2])}" if found else ""
 
 

@@ -62,7 +62,8 @@ def command(
             prefect, mlflow = (server.url for server in servers)
             if own:
                 announce(place.mlruns, Servers(prefect, mlflow, os.getpid()))
-            tell(f"Prefect:  {prefect.removesuffix('/api')}\nMLflow:   {mlflow}\nArtifacts: {place.store}")
+            pages = f"{mlflow}/#/models?workflowType=machine_learning"  # else it opens beside chats, without models
+            tell(f"Prefect:  {prefect.removesuffix('/api')}\nMLflow:   {pages}\nArtifacts: {place.store}")
             schedule(prefect, pool, shared=not servers[0].command)
             running.append(start_worker(stack, prefect, mlflow, pool=pool, limit=limit))
             tell("ready; Ctrl-C stops everything")

@@ -179,7 +179,7 @@ class MLflow:
         with urllib.request.urlopen(f"{self.address}/api/2.0/mlflow/runs/get?run_id={run}", timeout=60) as answer:
             experiment = json.load(answer)["run"]["info"]["experiment_id"]
         self.page.goto(f"{self.address}/#/experiments/{experiment}/runs")
-        self.page.locator(f'a[href$="/runs/{run}"]').first.click()
+        self.page.locator(f'a[href*="/runs/{run}"]').first.click()
         self.page.get_by_text("About this run").wait_for()
 
     def open_tab(self, name: str) -> None:

@@ -70,7 +70,12 @@ def test_rollback_restores_the_champion_before_and_says_so(client: MlflowClient)
     assert all(one["who"] and one["at"] for one in found["decisions"])
     assert [one["decision"] for one in found["versions"]] == ["promoted", "rolled back", "rolled back"]
     run_id = found["versions"][2]["run_id"]
-    assert len(client.list_artifacts(run_id, "decisions")) == 1
+    assert len(client.list_artifacts(run_id, "decisions")) == 2
+    tags = client.get_registered_model("plain").tags
+    assert list(tags) == [decisions.LOG] and tags[decisions.LOG].startswith("version 2 rolled back, ")
+    old = found["decisions"][0]  # as an earlier Temper kept the log
+    client.set_registered_model_tag("plain", f"{decisions.ENTRY}2020", json.dumps(old))
+    assert aliases.history("plain")["decisions"] == found["decisions"]
 
 
 def test_the_commands_show_and_move_it(client: MlflowClient, capsys: pytest.CaptureFixture[str]) -> None:

@@ -89,12 +89,17 @@ def quality(table: pd.DataFrame, kind: str) -> Floats:
     return np.asarray(table["label"] == table["predicted"], float)
 
 
-def changed(new: pd.DataFrame, old: pd.DataFrame, kind: str) -> dict[str, Any]:
-    """How many rows `new` answers better and worse than `old` (aligned), and some of each: fixed, broken, examples."""
+def changed(new: pd.DataFrame, old: pd.DataFrame, kind: str, known: Sequence[str] | None = None) -> dict[str, Any]:
+    """How many rows `new` answers better and worse than `old` (aligned), and some of each: fixed, broken, examples.
+
+    known: the classes of the old model; where every row that is fixed is of others, `unknown` lists these.
+    """
     gain = quality(new, kind) - quality(old, kind)
     order = np.argsort(-np.abs(gain), kind="stable")
     best, worst = order[gain[order] > 0], order[gain[order] < 0]
-    return {
+    truths = {str(label) for label in new[_truth(kind)].iloc[best]} if known and kind in CLASSES else set()
+    strange = {"unknown": sorted(truths)} if truths and not truths & set(known or ()) else {}
+    return strange | {
         "fixed": len(best),
         "broken": len(worst),
         "examples": {name: [_example(new, old, kind, int(at)) for at in places[:SHOWN]]

@@ -67,7 +67,6 @@ def rollback(name: str, why: str) -> Entry:
 
 
 def _carry_out(client: MlflowClient, name: str, made: Entry) -> Entry:
-    decisions.keep(client, client.get_model_version(name, made.version), made)
     decisions.apply(client, name, made)
     return made
 

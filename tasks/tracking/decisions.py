@@ -3,8 +3,8 @@
 import json
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -17,8 +17,10 @@ from ..artifact import StageError
 from . import runs
 from .promotion import CANDIDATE, CHAMPION
 
+LOG = "temper.decisions"
+"""Tag of a registered model: its last decision, in a line; the log itself lies in the runs of its versions."""
 ENTRY = "temper.decision."
-"""Prefix of the registered model's tags that hold the log; the rest is the moment, so that they sort."""
+"""Prefix of tags in which earlier versions of Temper kept the log; the rest is the moment, so that they sort."""
 DECISION = "temper.decision"
 """Tag of a version: the last that was decided about it, in a word or two."""
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
@@ -64,10 +66,9 @@ def entry(
 
 
 def keep(client: MlflowClient, about: ModelVersion, made: Entry, further: Mapping[str, Any] | None = None) -> None:
-    """Put a decision, and what it rests on, into the run of the version that it is about."""
-    if about.run_id:
-        document = {**asdict(made), **(further or {})}
-        client.log_dict(str(about.run_id), document, f"decisions/{about.name}-{about.version}-{made.moment}.json")
+    """Put a decision, and what it rests on, into the run of a version that it is about."""
+    document = {**asdict(made), **(further or {})}
+    client.log_dict(str(about.run_id), document, f"decisions/{about.name}-{about.version}-{made.moment}.json")
 
 
 def changed(client: MlflowClient, about: ModelVersion) -> dict[str, Any] | None:
@@ -90,8 +91,8 @@ def changed(client: MlflowClient, about: ModelVersion) -> dict[str, Any] | None:
     return found
 
 
-def apply(client: MlflowClient, name: str, made: Entry) -> None:
-    """Move the alias as the decision says, then write it down.
+def apply(client: MlflowClient, name: str, made: Entry, further: Mapping[str, Any] | None = None) -> None:
+    """Move the alias as the decision says, then write it down, with what it rests on.
 
     The alias first: a log that tells of a move which was cut off would lead a rollback astray, while one that lacks a
     move is mended by the next entry, which says what it found. Raises StageError where another process has moved the
@@ -108,25 +109,56 @@ def apply(client: MlflowClient, name: str, made: Entry) -> None:
             client.delete_registered_model_alias(name, CANDIDATE)
     elif made.decided in ("kept", "undecided"):
         client.set_registered_model_alias(name, CANDIDATE, made.version)
-    client.set_registered_model_tag(name, ENTRY + made.moment, json.dumps(asdict(made), ensure_ascii=False))
+    versions = [client.get_model_version(name, one) for one in (made.version, made.after, made.before) if one]
+    about = next((one for one in versions if one.run_id), None)
+    if about is None:  # of versions without runs, which somebody else registered, a tag is all there is
+        client.set_registered_model_tag(name, ENTRY + made.moment, json.dumps(asdict(made), ensure_ascii=False))
+    else:
+        keep(client, about, made, further)
+    when = made.at[:16].replace("T", " ")
+    told = f"version {made.version} {made.decided}, {when} UTC, by {made.who}; all: temper history {name}"
+    client.set_registered_model_tag(name, LOG, told)
     client.set_model_version_tag(name, made.version, DECISION, made.decided)
 
 
 def entries(client: MlflowClient, name: str) -> list[Entry]:
     """The log, oldest first. Raises StageError where there is no such model, or an entry cannot be read."""
     try:
-        tags: dict[str, Any] = client.get_registered_model(name).tags
+        model = client.get_registered_model(name)
     except MlflowException as error:
         if error.error_code in ABSENT:
             raise StageError(f"there is no registered model {name!r}; `temper run` registers one") from None
         raise
-    found = []
-    for key in sorted(key for key in tags if key.startswith(ENTRY)):
-        try:
-            found.append(Entry(**json.loads(tags[key])))
-        except (ValueError, TypeError) as error:
-            raise StageError(f"the tag {key} of {name} is no decision ({error}); delete it in MLflow") from None
-    return found
+    found: dict[str, Entry] = {}
+    for run_id in {str(one.run_id) for one in client.search_model_versions(f"name = '{name}'") if one.run_id}:
+        for place, text in _kept(client, run_id, name):
+            _add(found, f"{place} in the run {run_id}", text)
+    for key in (key for key in model.tags if key.startswith(ENTRY)):
+        _add(found, f"the tag {key} of {name}", model.tags[key])
+    born = model.creation_timestamp or 0  # a run outlives a model of this name that was deleted before
+    return [found[at] for at in sorted(found) if datetime.fromisoformat(at).timestamp() * 1000 >= born]
+
+
+def _kept(client: MlflowClient, run_id: str, name: str) -> Iterator[tuple[str, str]]:
+    """Paths and texts of the decisions about a model that lie in a run; nothing of a run that is gone for good."""
+    own = re.compile(rf"decisions/{re.escape(name)}-\d+-\d+\.json")
+    try:
+        paths = [item.path for item in client.list_artifacts(run_id, "decisions") if own.fullmatch(item.path)]
+        with tempfile.TemporaryDirectory() as scratch:
+            for path in paths:
+                yield path, Path(client.download_artifacts(run_id, path, scratch)).read_text(encoding="utf-8")
+    except MlflowException as error:
+        if error.error_code not in ABSENT:
+            raise
+
+
+def _add(found: dict[str, Entry], place: str, text: str) -> None:
+    try:
+        told = json.loads(text)
+        one = Entry(**{each.name: told[each.name] for each in fields(Entry)})
+        found[datetime.fromisoformat(one.at).isoformat()] = one
+    except (ValueError, TypeError, KeyError) as error:
+        raise StageError(f"{place} is no decision ({type(error).__name__}: {error}); delete it in MLflow") from None
 
 
 def succession(log: Sequence[Entry], current: str | None) -> list[str]:

@@ -37,13 +37,15 @@ TAKES = {
 
 @dataclass(frozen=True)
 class Told:
-    """What is told of a version beside its report: name, number, recipe, verdict, its run, the flow run's links."""
+    """What is told of a version beside its report: name, number, recipe, verdict, its run, other registrations of that,
+    the flow run's links."""
 
     name: str
     version: str
     recipe: str
     verdict: str
     page: str | None = None
+    others: tuple[str, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -55,13 +57,24 @@ def describe(
     run_id, name = str(version.run_id), str(version.name)
     run = client.get_run(run_id)
     recipe = links.get("temper.recipe") or run.data.tags.get("temper.recipe", "temper")
-    told = Told(name, str(version.version), recipe, verdict, pages.run_page(client, run_id), links)
+    told = Told(name, str(version.version), recipe, verdict, pages.run_page(client, run_id),
+                _others(client, version), links)  # fmt: skip
     if ours(run.data.tags.get(NOTE)):
         client.set_tag(run_id, NOTE, of_run(stages, facts, told)[:LONGEST])
     if ours(client.get_registered_model(name).description):
         client.update_registered_model(name, of_model(name, recipe, facts))
     if ours(client.get_model_version(name, version.version).description):
         client.update_model_version(name, version.version, of_version(stages, facts, told, openings))
+
+
+def _others(client: MlflowClient, version: ModelVersion) -> tuple[str, ...]:
+    """The other versions that were registered of the same training, a line each: one run tells of all of them."""
+    same = client.search_model_versions(f"run_id = '{version.run_id}'")
+    return tuple(
+        f"Registered as `{one.name}` version {one.version} too: {markdown(one.tags.get('temper.verdict', 'not settled'))}."
+        for one in sorted(same, key=lambda one: (one.name, int(one.version)))
+        if (one.name, str(one.version)) != (version.name, str(version.version))
+    )
 
 
 def ours(text: str | None) -> bool:
@@ -92,7 +105,7 @@ def of_run(stages: Mapping[str, Artifact], facts: Mapping[str, Any], told: Told)
     return "\n\n".join([
         f"{OURS} from the recipe `{told.recipe}`: {KINDS[facts['kind']]}.",
         _data(stages), _scores(stages, facts),
-        f"Registered as {f'[{named}]({page})' if page else named}: {markdown(told.verdict)}.",
+        "\n".join([f"Registered as {f'[{named}]({page})' if page else named}: {markdown(told.verdict)}.", *told.others]),
         "To repeat it, save the artifact `recipe.yaml` and call `temper run recipe.yaml`. Each stage's page, with "
         "pictures, lies in its folder among the artifacts; `report.json` has all scores, `certificate.json` (of texts) "
         f"proves which tokens were trained, `decisions/` holds what the verdict rests on.{_flow_run(told.links)}",

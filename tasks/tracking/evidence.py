@@ -1,5 +1,6 @@
 """A champion and a challenger's report -> both scored on the challenger's test rows, and what a paired test says."""
 
+import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ from ..learn import challenge, outcomes
 from ..learn.resampling import Resampling
 from .decisions import ABSENT, champion
 from .promotion import Evidence, Verdict, decide, refuse
+from .proof import REPORT
 from .rescoring import rescore
 
 PREDICTIONS = "predictions"
@@ -87,7 +89,19 @@ def gather(
         slices = challenge.slices(one, other, rule, groups=groups, rows=rows, smallest=section.slices)
     except DataError as error:
         return Evidence(version, source, str(error))
-    return Evidence(version, source, None, fought, tuple(slices), outcomes.changed(new, old, kind))
+    changed = outcomes.changed(new, old, kind, _labels(client, known))
+    return Evidence(version, source, None, fought, tuple(slices), changed)
+
+
+def _labels(client: MlflowClient, known: ModelVersion) -> list[str] | None:
+    """The classes that the champion's report names; None where it cannot be read."""
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            kept = client.download_artifacts(str(known.run_id), REPORT, scratch)
+            found: list[str] | None = json.loads(Path(kept).read_text(encoding="utf-8")).get("labels")
+    except (MlflowException, OSError, ValueError):  # it changes a remark, no verdict
+        return None
+    return found
 
 
 def _require_unseen(client: MlflowClient, known: ModelVersion, new: pd.DataFrame) -> None:

@@ -6,19 +6,22 @@ from mlflow import MlflowClient
 
 from configs.settings import settings
 
+SIDE = "?workflowType=machine_learning"
+"""MLflow's pages are shown beside links to chats and traces, and none to models, unless the address says so."""
+
 
 def run_page(client: MlflowClient, run_id: str) -> str | None:
     """The page of a run."""
     place = settings().mlflow_pages
     if place is None:
         return None
-    return f"{place}/#/experiments/{client.get_run(run_id).info.experiment_id}/runs/{run_id}"
+    return f"{place}/#/experiments/{client.get_run(run_id).info.experiment_id}/runs/{run_id}{SIDE}"
 
 
 def version_page(name: str, version: str) -> str | None:
     """The page of a registered version."""
     place = settings().mlflow_pages
-    return None if place is None else f"{place}/#/models/{quote(name, safe='')}/versions/{version}"
+    return None if place is None else f"{place}/#/models/{quote(name, safe='')}/versions/{version}{SIDE}"
 
 
 def pages(client: MlflowClient, run_id: str, name: str, version: str) -> dict[str, str]:

@@ -123,6 +123,8 @@ def _told(metric: str, evidence: Evidence) -> str:
     rows = "" if evidence.changed is None else (
         f"; {evidence.changed['fixed']:,} rows fixed, {evidence.changed['broken']:,} broken"
     )  # fmt: skip
+    if unknown := (evidence.changed or {}).get("unknown"):
+        rows += f"; every fixed row is of a class that version {evidence.champion} never knew ({', '.join(unknown)})"
     return (
         f"{metric} {fought.challenger:.4f} against {fought.champion:.4f} of version {evidence.champion} on "
         f"{fought.rows:,} rows ({fought.test}: better by {difference.mean:+.4f} [{difference.low:+.4f}, "

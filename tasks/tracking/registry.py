@@ -117,8 +117,7 @@ def settle(
                            why=verdict.reason)  # fmt: skip
     rests_on = evidence.record() if evidence is not None else None
     told = {"verdict": verdict.text, "more": verdict.more, "scores": dict(scores), "evidence": rests_on}
-    decisions.keep(client, version, made, told)
-    decisions.apply(client, version.name, made)
+    decisions.apply(client, version.name, made, told)
     client.set_model_version_tag(version.name, version.version, VERDICT, verdict.text)
 
 

@@ -71,7 +71,8 @@ def _others(client: MlflowClient, version: ModelVersion) -> tuple[str, ...]:
     """The other versions that were registered of the same training, a line each: one run tells of all of them."""
     same = client.search_model_versions(f"run_id = '{version.run_id}'")
     return tuple(
-        f"Registered as `{one.name}` version {one.version} too: {markdown(one.tags.get('temper.verdict', 'not settled'))}."
+        f"Registered as `{one.name}` version {one.version} too: "
+        f"{markdown(one.tags.get('temper.verdict', 'not settled'))}."
         for one in sorted(same, key=lambda one: (one.name, int(one.version)))
         if (one.name, str(one.version)) != (version.name, str(version.version))
     )
@@ -105,7 +106,8 @@ def of_run(stages: Mapping[str, Artifact], facts: Mapping[str, Any], told: Told)
     return "\n\n".join([
         f"{OURS} from the recipe `{told.recipe}`: {KINDS[facts['kind']]}.",
         _data(stages), _scores(stages, facts),
-        "\n".join([f"Registered as {f'[{named}]({page})' if page else named}: {markdown(told.verdict)}.", *told.others]),
+        "\n".join([f"Registered as {f'[{named}]({page})' if page else named}: {markdown(told.verdict)}.",
+                   *told.others]),
         "To repeat it, save the artifact `recipe.yaml` and call `temper run recipe.yaml`. Each stage's page, with "
         "pictures, lies in its folder among the artifacts; `report.json` has all scores, `certificate.json` (of texts) "
         f"proves which tokens were trained, `decisions/` holds what the verdict rests on.{_flow_run(told.links)}",

@@ -83,3 +83,18 @@ def test_decisions_of_a_model_are_not_read_as_those_of_another(home: Path) -> No
         assert decisions.changed(client, about) == {"fixed": fixed}
     about = type("About", (), {"name": "a", "version": "1", "run_id": run_id})()
     assert decisions.changed(client, about) == {"fixed": 5}
+
+
+@pytest.mark.faults
+def test_a_champion_whose_files_were_deleted_is_named_with_the_mend(home: Path) -> None:
+    import shutil
+
+    from registered import register_texts
+
+    from tasks.artifact import StageError
+    from tasks.tracking.models import load_model
+
+    register_texts("gone")
+    shutil.rmtree(settings().mlruns / "artifacts")
+    with pytest.raises(StageError, match="its files were deleted: restore them, or `temper run` its recipe"):
+        load_model("gone", "text")

@@ -60,7 +60,13 @@ def load_model(name: str, content: str) -> Any:
         model = mlflow.pyfunc.load_model(address)
     except (MlflowException, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise StageError(f"{address} cannot be loaded from {settings().shown_tracking}: {reason}") from None
+        gone = "No such artifact" in reason or isinstance(error, FileNotFoundError)
+        mend = (
+            "; its files were deleted: restore them, or `temper run` its recipe, which registers it again"
+            if gone
+            else ""
+        )
+        raise StageError(f"{address} cannot be loaded from {settings().shown_tracking}: {reason}{mend}") from None
     if model.metadata.signature is None or model.metadata.signature.inputs is None:
         raise StageError(f"{address} has no signature, so nobody knows what it takes: it was not registered by Temper; "
                          "name another version, or register it again with a signature")  # fmt: skip

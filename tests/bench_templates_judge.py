@@ -141,7 +141,9 @@ class Judge:
 
     def _found(self, given: str, whole: str, dialogue: list[Message], turn: int, tools: Any) -> int:
         """Where the turn begins in a whole that differs before it."""
-        opened = given[shared(given, self.render(dialogue[:turn], tools)) :]
+        opened = given[shared(given, self.render(dialogue[:turn], tools)) :].lstrip()
+        if not opened and given.rfind(dialogue[turn - 1]["content"]) >= 0:
+            opened = given[given.rfind(dialogue[turn - 1]["content"]) :]
         place = min((whole.rfind(text) for text in self._texts(dialogue[turn]) if text in whole), default=len(whole))
         found = whole.rfind(opened, 0, place) if opened.strip() else -1
         lead = whole[found + len(opened) : place]

@@ -395,7 +395,11 @@ def test_content_of_a_call_that_the_template_leaves_out_is_caught() -> None:
     talking = [*DIALOGUE[:2], {**DIALOGUE[2], "content": "Let me see."}]
     certificate_of("chatml", encoding_of("chatml"), [talking]).require("train")
     for name in ("llama3", "glm"):
-        broken = certificate_of(name, encoding_of(name), [talking]).violations
+        encoding = encoding_of(name)
+        with pytest.raises(DataError, match=r"dialogue 0: the chat template leaves out what turn 2 says"):
+            encode_dialogues(encoding, TOKENIZERS[name], [talking])
+        silent = encode_dialogues(encoding, TOKENIZERS[name], [DIALOGUE[:3]])
+        broken = certificate_of(name, encoding, [talking], silent).violations
         assert broken.keys() == {"the template leaves out part of what the model writes"}
 
 

@@ -52,7 +52,11 @@ class Looker:
         words = self._words(place, whole, self.messages[place], "content", "tool_calls")
         thoughts = self._words(place, whole, self.messages[place], "reasoning_content")
         first = min(span[0] for span in (words, thoughts) if span is not None) if words or thoughts else len(given)
-        begin = len(given) if whole.startswith(given) else aligned(given, whole[:first])
+        begin = (
+            len(given)
+            if whole.startswith(given)
+            else aligned(given, whole[:first], self.messages[place - 1] if place else {})
+        )
         if words is None or begin > first:
             self.broken.add("the template leaves out part of what the model writes")
         text = whole[begin:]
@@ -192,9 +196,12 @@ def common(one: str, other: str) -> int:
     return bisect_left(sizes, True, key=lambda size: one[:size] != other[:size])
 
 
-def aligned(given: str, before: str) -> int:
-    """Where a turn begins in a text that differs from its prompt further up: behind the longest end of the prompt."""
-    places = range(len(before), 0, -1)
+def aligned(given: str, before: str, last: Message) -> int:
+    """Where a turn begins in a text that differs from its prompt further up: behind the longest end of the prompt that
+    stands behind the last turn's words."""
+    said = str(last.get("content") or "").strip()[-MATCHED:]
+    least = before.rfind(said) + len(said) if said and said in before else 1
+    places = range(len(before), least - 1, -1)
     return max(places, key=lambda place: common(given[::-1], before[:place][::-1]), default=0)
 
 

@@ -95,7 +95,7 @@ def _given(
     for place, turn in turns.items():
         given = script.render(other[:place], generation=True)
         whole = script.render(other[: place + 1])
-        begin = len(given) if whole.startswith(given) else aligned(given, whole)
+        begin = len(given) if whole.startswith(given) else aligned(given, whole, other[place - 1] if place else {})
         body = (
             turn.text
             if not encoding.script.ending(messages[place]).follows

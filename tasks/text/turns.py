@@ -13,6 +13,8 @@ from .templates import Template
 
 WORDS = ("Awun", "Mobez")
 """Put in place of what a turn says, to see where it stands: no letter in common at either end."""
+TAIL = 12
+"""Letters of the last turn by which its end is found again."""
 
 
 class Rendered(NamedTuple):
@@ -131,6 +133,11 @@ class Conversation:
         else:
             raise DataError(f"the chat template does not end turn {turn} with {ending.token!r} as it ends others")
         said, thought = self._said(turn, whole)
+        if said == len(whole) or (message.get("tool_calls") and message["content"].strip() not in whole):
+            raise DataError(
+                f"the chat template leaves out what turn {turn} says (text beside a call, arguments); take another "
+                "template, or give text and calls turns of their own"
+            )
         begin = len(given) if whole.startswith(given) else self._begun(turn, whole[: min(said, thought)])
         text = whole[begin:end] + (ending.token if ending.follows else "")
         self._need_prompt(whole[begin : min(said, thought)])
@@ -184,10 +191,11 @@ class Conversation:
         Raises DataError where it differs in the generation prompt itself.
         """
         given = self.given(turn)
-        opened = given[shared(given, self._render(turn, generation=False)) :]
-        for place in range(len(before), len(opened) - 1, -1):
-            if opened.strip() and before.startswith(opened, place - len(opened)):
-                return place
+        opened = given[shared(given, self._render(turn, generation=False)) :].lstrip()
+        said = self.messages[turn - 1]["content"].strip()[-TAIL:] if turn else ""
+        kept = opened or (given[given.rfind(said) :] if said and said in given else "")
+        if kept and kept in before:
+            return before.rindex(kept) + len(kept)
         told = " such as {enable_thinking: false}, or data with reasoning_content" if "think" in opened.lower() else ""
         raise DataError(
             f"the chat template's generation prompt ends {opened[-40:]!r}, and it does not begin turn {turn} so; what "

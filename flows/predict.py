@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .asked import open_asked, open_model, open_questions
 from .failures import failures
-from .reading import given_reading, mends_as_options
+from .reading import given_reading
 
 if TYPE_CHECKING:
     from tasks.data.predicting import Model
@@ -27,7 +28,10 @@ def command(
             help="A text; a CSV, TSV, JSONL, Parquet or Arrow file; an image; a folder of images.",
         ),
     ],
-    column: Annotated[str, typer.Option("--column", help="Column of the file that holds the texts.")] = "text",
+    column: Annotated[
+        str | None,
+        typer.Option("--column", help="Column of the texts or dialogues; else `text`, of dialogues `messages`."),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Write here, as .csv, .jsonl or .parquet, instead of CSV to stdout."),
@@ -50,6 +54,11 @@ def command(
     """Predict with a registered model: label and probabilities of a text or image, a number, a written text, the word
     for a [MASK] in a text; of a file of texts or a folder of images, a row each, beside the file's own columns.
 
+    Of a file of dialogues for a dialogue model, in any form that a recipe reads, a row gets the turn that the model
+    writes next: its text in `reply`, its calls as JSON in `calls`, beside the columns that are no part of the dialogue
+    (or its row number). Assistant turns at the end of a dialogue are not given to the model, so that a reply can be
+    compared with the one in the data. Tools are not run; a reply has at most 256 tokens.
+
     With -o a call that was stopped goes on where it was, as long as model and input are the same. The model is loaded
     as anybody would load it, with mlflow.pyfunc.load_model, and carries its own preprocessing. A file is read as a
     recipe's `download` reads it: the last eight options are its keys.
@@ -67,12 +76,12 @@ def command(
         elif as_flow:
             _run_flow(model, questions, output, column=column, reading=reading)
         elif output is None:
-            _stream(model, questions)
+            _stream(model, questions, column)
         else:
-            _predict(model, questions, output)
+            _predict(model, questions, output, column)
 
 
-def _questions(what: str, column: str, reading: dict[str, Any]) -> "Questions | None":
+def _questions(what: str, column: str | None, reading: dict[str, Any]) -> "Questions | None":
     """The rows of a file or folder; None for a text or an image."""
     from configs.load import RecipeError
     from tasks.data.archives import is_archive
@@ -88,8 +97,7 @@ def _questions(what: str, column: str, reading: dict[str, Any]) -> "Questions | 
     if not (looks_like_file or (is_short and path.exists())):
         return None
     questions = open_questions(path, column, reading)
-    for note in getattr(questions, "notes", ()):
-        _say(note)
+    _say_notes(questions)
     return questions
 
 
@@ -112,14 +120,6 @@ def _begins_like_an_image(path: Path) -> bool:
         return handle.read(16).startswith(MAGIC)
 
 
-def open_questions(path: Path, column: str, reading: dict[str, Any] | None = None) -> "Questions":
-    """The texts of a file, read by the fields of a recipe's source that `reading` holds, or the images of a folder."""
-    from tasks.data.questions import open_folder, open_table
-
-    with mends_as_options():
-        return open_folder(path) if path.is_dir() else open_table(path, column, reading)
-
-
 def _refuse_for_one(output: Path | None, as_flow: bool, reading: dict[str, Any]) -> None:
     from configs.load import RecipeError
 
@@ -128,23 +128,6 @@ def _refuse_for_one(output: Path | None, as_flow: bool, reading: dict[str, Any])
 
     if output or as_flow:
         raise RecipeError(f"{'-o' if output else '--flow'} goes with a file or a folder, not with one text or image")
-
-
-def open_model(name: str, content: str) -> "tuple[Named, Model]":
-    """The version that a name means now, loaded to be asked."""
-    from .console import Console
-
-    with Console(stderr=True).status(f"loading {name}"):
-        from .stores import require
-
-        require("MLflow")
-        from tasks.data.predicting import Model
-        from tasks.tracking.models import answer, load_model
-        from tasks.tracking.named import answers_of, find_named
-
-        named = find_named(name)
-        loaded = load_model(named.uri, content)
-    return named, Model(lambda given: answer(loaded, given), answers_of(loaded), named.identity())
 
 
 def _answer_one(model: str, what: str) -> None:
@@ -166,12 +149,12 @@ def _answer_one(model: str, what: str) -> None:
     _show(answers)
 
 
-def _stream(model: str, questions: "Questions") -> None:
+def _stream(model: str, questions: "Questions", column: str | None) -> None:
     from tasks.data.answers import to_csv
     from tasks.data.escape import terminal
     from tasks.data.predicting import ERROR, predict_stream
 
-    _, loaded = open_model(model, questions.content)
+    _, loaded, questions = _asked(model, questions, column)
     failed = 0
     with _bar() as progress:
         for number, table in enumerate(predict_stream(questions, loaded, progress)):
@@ -181,17 +164,18 @@ def _stream(model: str, questions: "Questions") -> None:
     _tell(questions, len(questions.rows), failed, "")
 
 
-def _predict(model: str, questions: "Questions", output: Path) -> None:
+def _predict(model: str, questions: "Questions", output: Path, column: str | None) -> None:
     from tasks.data.predicting import check_output, predict_into
 
     check_output(output, questions)
-    _, loaded = open_model(model, questions.content)
+    _, loaded, questions = _asked(model, questions, column)
     with _bar() as progress:
         done = predict_into(output, questions, loaded, _say, progress)
     _tell(questions, done.rows, done.failed, f" in {output}")
 
 
-def _run_flow(model: str, questions: "Questions", output: Path | None, *, column: str, reading: dict[str, Any]) -> None:
+def _run_flow(model: str, questions: "Questions", output: Path | None, *, column: str | None,
+              reading: dict[str, Any]) -> None:  # fmt: skip
     from configs.load import RecipeError
 
     if output is None:
@@ -216,9 +200,23 @@ def _run_flow(model: str, questions: "Questions", output: Path | None, *, column
 def _tell(questions: "Questions", rows: int, failed: int, where: str) -> None:
     ignored = getattr(questions, "ignored", 0)
     told = [f"{rows - failed:,} predictions{where}"]
-    told += [f"{failed:,} files could not be read, as the column `error` says"] if failed else []
+    what = "files could not be read" if questions.content == "image" else "rows have no reply"
+    told += [f"{failed:,} {what}, as the column `error` says"] if failed else []
     told += [f"{ignored:,} files were left out: no images by their names"] if ignored else []
     _say("; ".join(told))
+
+
+def _asked(model: str, questions: "Questions", column: str | None) -> "tuple[Named, Model, Questions]":
+    named, loaded, asked = open_asked(model, questions, column)
+    if asked is not questions:
+        _say_notes(asked, known=getattr(questions, "notes", ()))
+    return named, loaded, asked
+
+
+def _say_notes(questions: "Questions", known: tuple[str, ...] = ()) -> None:
+    for note in getattr(questions, "notes", ()):
+        if note not in known:
+            _say(note)
 
 
 def _say(text: str) -> None:

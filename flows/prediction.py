@@ -12,8 +12,8 @@ from tasks.data.predicting import Predicted, check_output, predict_into
 from tasks.data.questions import Questions
 from tasks.tracking.named import Named
 
+from .asked import open_asked, open_questions
 from .hooks import watched
-from .predict import open_model, open_questions
 
 STEP = 0.01
 """Share of the rows after which Prefect hears of progress again."""
@@ -23,9 +23,9 @@ LINES = 50
 
 @flow(name="predict", flow_run_name="{model}", persist_result=False, **watched())
 def predict(
-    model: str, file: str, output: str, column: str = "text", reading: dict[str, Any] | None = None
+    model: str, file: str, output: str, column: str | None = None, reading: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Write the model's answers to every row of `file`, or every image of a folder, to `output` (.csv, .jsonl or
+    """Write the model's predictions for every row of `file`, or every image of a folder, to `output` (.csv, .jsonl or
     .parquet).
 
     `reading` holds fields of a recipe's source that say how the file is read, such as `separator`. Paths are absolute,
@@ -34,8 +34,8 @@ def predict(
     """
     questions = open_questions(Path(file), column, reading)
     check_output(Path(output), questions)
-    named, loaded = open_model(model, questions.content)
-    notes: list[str] = []
+    named, loaded, questions = open_asked(model, questions, column)
+    notes = list(getattr(questions, "notes", ()))
     done = predict_into(Path(output), questions, loaded, notes.append, _Progress(f"answers of {named}"))
     create_markdown_artifact(page(named, questions, done, Path(output), notes), key="predictions",
                              description=f"{named}: {done.rows:,} rows")  # fmt: skip

@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import BertConfig, BertForMaskedLM, BertForSequenceClassification
+from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
+from transformers import BertConfig, BertForMaskedLM, BertForSequenceClassification, GPT2Config, GPT2LMHeadModel
 
 from configs.models import Mlp
 from tasks.artifact import Artifact, digest_text
 from tasks.data.losses import Criterion
+from tasks.text.dialogue_encoding import make_dialogue_encoding
 from tasks.text.encoding import Encoding
 from tasks.text.masked_encoding import MaskedEncoding
-from tasks.text.tokenizer import TextTokenizer
+from tasks.text.templates import CHATML, CHATML_TOKENS, Template
+from tasks.text.tokenizer import TextTokenizer, plain_tokenizer
+from tasks.text.vocabulary import learn_bpe
 from tasks.tracking import runs
 from tasks.tracking.models import log_version
 from tasks.vision.encoding import ImageEncoding
@@ -67,6 +70,38 @@ def register_images(name: str, side: int = 8) -> str:
     save_model(ImageClassifier(net, encoding, Criterion()), structure, folder)
     sample = {"image": base64.b64encode(picture(0, side)).decode()}
     return _register(name, folder, "image", "image", encoding.labels, [sample])
+
+
+def dialogue_folder(folder: Path) -> Path:
+    """The files of a writer of ChatML's turns, untrained."""
+    folder.mkdir(parents=True, exist_ok=True)
+    backend = learn_bpe(["a good row? never again"], 300)
+    backend.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in CHATML_TOKENS])
+    end = backend.token_to_id(CHATML_TOKENS[-1])
+    tokenizer = plain_tokenizer(backend, {"eos": end, "pad": end})
+    tokenizer.save(folder)
+    make_dialogue_encoding(Template(CHATML, {}), tokenizer, max_length=512).save(folder)
+    torch.manual_seed(0)
+    GPT2LMHeadModel(
+        GPT2Config(
+            vocab_size=tokenizer.size,
+            n_layer=1,
+            n_head=2,
+            n_embd=16,
+            n_positions=512,
+            bos_token_id=end,
+            eos_token_id=end,
+        )
+    ).save_pretrained(folder)
+    return folder
+
+
+def register_dialogues(name: str) -> Path:
+    """A writer of dialogues; its files."""
+    folder = dialogue_folder(Artifact("train", f"{name}0", "").path / "data")
+    sample = {"messages": [{"role": "user", "content": "a good row?"}]}
+    _register(name, folder, "dialogue", "messages", (), [sample])
+    return folder
 
 
 def picture(seed: int, side: int = 8, form: str = "PNG") -> bytes:

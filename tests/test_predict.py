@@ -341,7 +341,8 @@ def test_a_folder_of_images_has_a_row_for_each_and_a_reason_for_the_broken(
     say("digits", folder)
     assert capsys.readouterr().out == out.read_text(encoding="utf-8")
 
-    whole = Images(folder, open_folder(folder).rows, 0, batch=2)
+    listed = open_folder(folder)
+    whole = Images(folder, listed.rows, listed.paths, 0, batch=2)
     named, digits = predict.open_model("digits", "image")
     predict_into(tmp_path / "whole.parquet", whole, digits)
     again = pd.read_parquet(tmp_path / "whole.parquet")
@@ -351,7 +352,7 @@ def test_a_folder_of_images_has_a_row_for_each_and_a_reason_for_the_broken(
     assert "b/text.jpg: not a readable image" in (told := capsys.readouterr().err) and "row 0" not in told
     assert np.allclose(again["probability"], found["probability"], atol=1e-6, equal_nan=True)
     (folder / "z.png").write_bytes(picture(5))
-    assert Images(folder, whole.rows, 0, 2).identity() != {**whole.identity(), "input": named.digest}
+    assert Images(folder, whole.rows, whole.paths, 0, 2).identity() != {**whole.identity(), "input": named.digest}
 
 
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
@@ -439,7 +440,7 @@ def test_as_a_flow_it_is_recorded_with_a_page_and_its_progress(
     assert (done["rows"], done["failed"], done["version"]) == (7, 3, "1")
     assert sum(done["summary"].values()) == 4
     assert flow("small", str(table), str(tmp_path / "texts.jsonl"), "label")["rows"] == ROWS
-    assert flow.retries == 0 and {"model", "file", "output", "column"} == set(flow.parameters.properties)
+    assert flow.retries == 0 and {"model", "file", "output", "column", "reading"} == set(flow.parameters.properties)
     deployed = flow.to_deployment(
         "nightly", cron="0 3 * * *", parameters={"model": "small", "file": "a", "output": "b"}
     )

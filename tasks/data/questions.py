@@ -17,6 +17,7 @@ from .errors import DataError, check_file
 from .folders import list_images
 from .image_files import LARGEST
 from .intake import Intake
+from .messages import HOLDERS
 from .sources import open_tables
 from .tables import join_tables
 
@@ -129,10 +130,13 @@ def _bytes(path: Path) -> bytes | OSError:
         return OSError(f"cannot be read ({error.strerror})")
 
 
-def open_table(path: Path, column: str, reading: Mapping[str, Any] | None = None) -> Texts:
-    """The texts of a file, read as `read_rows` does. Raises DataError where it cannot be read or a row has no text,
+def open_table(path: Path, column: str | None, reading: Mapping[str, Any] | None = None) -> Texts:
+    """The texts of a file, read as `read_rows` does; `column`: None for `text`, or of a file without it for a usual
+    name of dialogues. Raises DataError where it cannot be read or a row has no text,
     RecipeError where it lacks the column."""
     rows, notes = read_rows(path, reading)
+    if column is None:
+        column = next((name for name in ("text", *HOLDERS) if name in rows.columns), "text")
     if column not in rows.columns:
         raise RecipeError(f"{path}: no column {column!r} among {list(rows.columns)}; name one with --column")
     if twice := sorted({str(name) for name in rows.columns[rows.columns.duplicated()]}):

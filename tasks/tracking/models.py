@@ -47,10 +47,11 @@ def connect() -> None:
     mlflow.set_registry_uri(settings().tracking)
 
 
-def load_model(name: str, content: str) -> Any:
-    """Load NAME (its champion), NAME@alias, NAME/version or a models:/ address, to be given texts or images.
+def load_model(name: str, *contents: str) -> Any:
+    """Load NAME (its champion), NAME@alias, NAME/version or a models:/ address, to be given one of the contents (text,
+    image, messages).
 
-    Raises StageError where it cannot be loaded, or takes the other.
+    Raises StageError where it cannot be loaded, or takes another.
     """
     address = name if name.startswith("models:/") else f"models:/{name}"
     if not set("@/") & set(address.removeprefix("models:/")):
@@ -70,19 +71,28 @@ def load_model(name: str, content: str) -> Any:
     if model.metadata.signature is None or model.metadata.signature.inputs is None:
         raise StageError(f"{address} has no signature, so nobody knows what it takes: it was not registered by Temper; "
                          "name another version, or register it again with a signature")  # fmt: skip
-    named = model.metadata.signature.inputs.input_names()
-    takes = next((name for name in ("image", "messages") if name in named), "text")
-    if takes != content:
-        mend = {"image": "give it an image file", "text": "give it a text", "messages": "use `temper chat`"}[takes]
+    if (takes := content_of(model)) not in contents:
+        mend = {"image": "give it an image file", "text": "give it a text",
+                "messages": "use `temper chat`, or give it a file of dialogues"}[takes]  # fmt: skip
         raise StageError(f"{address} takes {takes}{'' if takes == 'messages' else 's'}; {mend}")
     return model
 
 
 def dialogue_predictor(name: str) -> Any:
     """What of a registered dialogue model writes its turns. Raises StageError where it is none of Temper's."""
-    found = load_model(name, "messages")
+    return predictor_of(load_model(name, "messages"), name)
+
+
+def content_of(model: Any) -> str:
+    """What a loaded model takes: text, image or messages."""
+    named = model.metadata.signature.inputs.input_names()
+    return next((name for name in ("image", "messages") if name in named), "text")
+
+
+def predictor_of(model: Any, name: str) -> Any:
+    """The predictor in a loaded model. Raises StageError where it is none of Temper's."""
     try:
-        return found.unwrap_python_model().predictor
+        return model.unwrap_python_model().predictor
     except (AttributeError, MlflowException):
         raise StageError(f"{name} was not registered by Temper, so it has no tools to search with; ask it over HTTP "
                          f"(`temper serve {name}`)") from None  # fmt: skip

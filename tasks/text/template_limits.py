@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from pathlib import Path
 
 SECONDS = 20.0
 """Longest time of one rendering; real ones take milliseconds."""
@@ -26,9 +25,6 @@ LETTERS = 50_000_000
 LOOK_EVERY = 0.5
 """Seconds between two looks at what is rendering."""
 
-TRIAL = Path(__file__).with_name("template_trial.py")
-"""The program that tries a template."""
-
 
 class TemplateLimit(Exception):
     """A chat template went beyond a limit; the message says which."""
@@ -37,10 +33,12 @@ class TemplateLimit(Exception):
 @lru_cache(maxsize=16)
 def tried(source: str) -> str:
     """Which limit a template breaks in a trial of its own; empty where it breaks none."""
+    from . import template_trial  # an import, since models carry the modules that theirs import
+
     given = json.dumps([source, TRIAL_SECONDS, MEMORY, LETTERS])
     try:
-        done = subprocess.run([sys.executable, "-I", str(TRIAL)], input=given, capture_output=True, text=True,
-                              timeout=TRIAL_SECONDS)  # fmt: skip
+        done = subprocess.run([sys.executable, "-I", str(template_trial.__file__)], input=given, capture_output=True,
+                              text=True, timeout=TRIAL_SECONDS)  # fmt: skip
     except subprocess.TimeoutExpired:
         return f"it did not end within {TRIAL_SECONDS:.0f} s for three turns"
     if done.returncode != 0:

@@ -161,8 +161,8 @@ def test_crosswoz_becomes_rows_with_groups_and_counted_fates(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (["encode.max_length=60"], r"no train row is left to encode \(too long: 40\); change `encode`"),
-        (["encode.max_length=300"], r"no validation row is left to encode \(too long: 28\)"),
+        (["encode.max_length=60"], r"no train row is left to encode: too long: 40, such as row .*change `encode`"),
+        (["encode.max_length=300"], r"no validation row is left to encode: too long: 28, such as row "),
         (["encode.max_length=310", "encode.max_dropped=0.1"],
          r"encode would drop \d+% of 40 rows, more than `encode.max_dropped` 0.1: too long: \d+, such as row "),
         (["encode.max_length=310"], None),

@@ -475,7 +475,8 @@ def test_what_the_reading_found_out_is_said(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_day_and_month_are_never_guessed(folder: Path, value: str, form: str | None) -> None:
     content = f"text,label,t\na,x,\nb,x,{value}\n"
-    with pytest.raises(DataError, match=rf"a\.csv: column 't', row 2: '{value}' .*set `columns\.time_format`"):
+    mend = "correct" if form else "set"
+    with pytest.raises(DataError, match=rf"a\.csv: column 't', row 2: '{value}' .*{mend} `columns\.time_format`"):
         found(folder, "a.csv", content, columns={"time": "t", "time_format": form})
 
 

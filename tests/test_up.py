@@ -339,5 +339,7 @@ def test_a_configured_server_that_is_away_is_named(up: Up) -> None:
     up.env["MLFLOW_TRACKING_URI"] = f"http://127.0.0.1:{up.mlflow}"
     up.env["PREFECT_API_URL"] = f"http://127.0.0.1:{up.prefect}/api"
     said = up.temper("up", code=1).stderr
-    assert f"nothing answers at http://127.0.0.1:{up.prefect}/api/health" in said
-    assert "PREFECT_API_URL" in said
+    assert f"127.0.0.1:{up.mlflow} does not answer" in said and "MLFLOW_TRACKING_URI" in said
+    del up.env["MLFLOW_TRACKING_URI"]
+    said = up.temper("up", code=1).stderr
+    assert f"127.0.0.1:{up.prefect}" in said and "PREFECT_API_URL" in said

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -24,6 +25,7 @@ from . import runs
 from .signatures import example, signature
 
 DIGEST = "temper.model_digest"
+HEX = re.compile("[0-9a-f]{16,64}")
 REQUIRED = ("mlflow", "torch", "transformers", "safetensors", "numpy", "pandas")
 SERVING = {
     "generative": "tasks.text.predictor",
@@ -111,7 +113,8 @@ def model_folder(name: str, version: str) -> Path:
             else client.get_model_version_by_alias(name, version)
         )
         connect()
-        digest = known.tags.get(DIGEST, f"{name}-{known.version}")
+        tagged = known.tags.get(DIGEST, "")
+        digest = tagged if HEX.fullmatch(tagged) else f"{name}-{known.version}"  # others write tags too: never a path
         root = Path(
             mlflow.artifacts.download_artifacts(f"models:/{name}/{known.version}", dst_path=str(folder / digest))
         )

@@ -155,6 +155,8 @@ def _encode_parts(out: Output, form: Any, encoding: "AnyEncoding", tokenizer: "T
 def _encode_dialogues(out: Output, section: DialogueEncode, tables: Tables) -> Kept:
     import pandas as pd
 
+    from .data.messages import load_messages
+    from .text.call_proof import prove_calls
     from .text.dialogue_rows import describe, encode_part, make_encoding
     from .text.parts import write_part
 
@@ -167,7 +169,13 @@ def _encode_dialogues(out: Output, section: DialogueEncode, tables: Tables) -> K
         ids[name], certificates[name] = made.part.ids, made.certificate.as_dict()
         dropped.append(made.dropped)
     (out.data / "certificate.json").write_text(json.dumps(certificates, indent=1), encoding="utf-8")
-    return ids, pd.concat(dropped, ignore_index=True), describe(encoding, tokenizer, certificates)
+    train = tables["train"]
+    about = describe(encoding, tokenizer, certificates)
+    proof = prove_calls(encoding, dict(zip(train["id"], map(load_messages, train["messages"]), strict=True)))
+    if said := proof.describe():
+        out.say(said)
+        about += f"\n\n{said}."
+    return ids, pd.concat(dropped, ignore_index=True), about
 
 
 def _encode_images(out: Output, section: ImageEncode, tables: Tables, images: Path, labels: list[str]) -> Kept:

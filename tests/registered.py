@@ -77,10 +77,10 @@ def dialogue_folder(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     backend = learn_bpe(["a good row? never again"], 300)
     backend.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in CHATML_TOKENS])
-    end = backend.token_to_id(CHATML_TOKENS[-1])
+    end = backend.get_vocab()[CHATML_TOKENS[-1]]
     tokenizer = plain_tokenizer(backend, {"eos": end, "pad": end})
     tokenizer.save(folder)
-    make_dialogue_encoding(Template(CHATML, {}), tokenizer, max_length=512).save(folder)
+    make_dialogue_encoding(Template(CHATML, {}), tokenizer, max_length=2048).save(folder)
     torch.manual_seed(0)
     GPT2LMHeadModel(
         GPT2Config(
@@ -88,7 +88,7 @@ def dialogue_folder(folder: Path) -> Path:
             n_layer=1,
             n_head=2,
             n_embd=16,
-            n_positions=512,
+            n_positions=2048,
             bos_token_id=end,
             eos_token_id=end,
         )

@@ -88,7 +88,7 @@ def test_calls_are_json_beside_the_reply() -> None:
 
 
 def test_a_dialogue_that_is_too_long_has_a_reason_and_the_others_their_reply(loaded: Predictor, tmp_path: Path) -> None:
-    rows = [{"messages": [{**ASK, "content": words}]} for words in ("a row", "good row " * 400, "bad")]
+    rows = [{"messages": [{**ASK, "content": words}]} for words in ("a row", "good row " * 1200, "bad")]
     done = predict_into(tmp_path / "out.jsonl", opened(write(tmp_path / "in.jsonl", rows)), reply_model(loaded, {}))
     out = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
     assert done.rows == 3 and done.failed == 1

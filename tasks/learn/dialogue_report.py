@@ -18,7 +18,7 @@ from ..data.messages import Message, is_call, load_messages, tools_of, transcrip
 from ..text.baselines import nearest
 from ..text.chat import Predictor, spoken
 from ..text.collation import pad_rows
-from ..text.dialogue import encode_dialogues, load_dialogue_encoding
+from ..text.dialogue import TooLongError, encode_dialogues, load_dialogue_encoding
 from ..text.encoding import FILE
 from ..text.endings import kind_of
 from ..text.parts import Part
@@ -156,17 +156,25 @@ def _summed_loss(
 
 def _samples(predictor: Predictor, dialogues: Mapping[str, Sequence[Message]]) -> list[dict[str, Any]]:
     """Histories as OpenAI's interface has them (a whole request where a dialogue has tools of its own), and what a
-    request with each gives."""
-    found = []
-    for row, messages in list(dialogues.items())[:SAMPLES]:
+    request with each gives; of those that leave room for a turn. Raises DataError where none does."""
+    found: list[dict[str, Any]] = []
+    refused: DataError | None = None
+    for row, messages in dialogues.items():
         places = written_places(messages)
-        if places:
+        if places and len(found) < SAMPLES:
             before = messages[: places[0]]
+            try:
+                predictor.prompt(before)
+            except TooLongError as error:
+                refused = DataError(f"row {row}: {error}; raise `encode.max_length`")
+                continue
             asked = [spoken(message) for message in before if message["content"] is not None]
             tools = tools_of(list(before))
             request = {"messages": asked} | ({"custom_inputs": {"tools": json.dumps(tools)}} if tools else {})
             answer = predictor.complete(request)["choices"][0]["message"]
             found.append({"id": row, "messages": request if tools else asked, "answer": answer})
+    if refused is not None and not found:
+        raise refused
     return found
 
 

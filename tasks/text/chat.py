@@ -15,12 +15,12 @@ from transformers import AutoModelForCausalLM
 from ..data.errors import DataError
 from ..data.hotels import TABLE, Hotels, read_hotels
 from ..data.messages import Message, read_messages, tools_of
-from .call_reader import Reader, find_reader, schemas_of
+from .call_proof import template_reader
+from .call_reader import Reader, schemas_of
 from .dialogue import DialogueEncoding, TooLongError, load_dialogue_encoding, prompt
 from .encoding import FILE
 from .generation import generate, stream
 from .loading import load_model
-from .templates import Template
 from .tokenizer import TextTokenizer, load_tokenizer
 from .writer import Sampling
 
@@ -60,8 +60,7 @@ class Predictor:
     @cached_property
     def reader(self) -> Reader:
         """What reads the turns that the model writes, derived from its chat template."""
-        template = Template(self.encoding.template, self.encoding.texts)
-        return find_reader(lambda messages, tools, prompt: template.render(messages, tools, generation=prompt))
+        return template_reader(self.encoding)
 
     def callable(self, messages: Sequence[Message]) -> list[Any]:
         """JSON schemas of what can be called in a dialogue: the recipe's tools and its own."""

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from configs.dialogue_starter import DialogueStarter
     from configs.image_starter import ImageStarter
     from configs.starter import Starter
-    from tasks.data.finding import Wish
+    from configs.target_starter import TargetKind, TargetStarter
+    from tasks.data.finding import Found, Wish
 
 TRIED = 5_000
 """Texts on which a tokenizer is tried."""
-Kind = Literal["generative", "classifier", "dialogue"]
+Kind = Literal["generative", "classifier", "dialogue", "regression", "seq2seq"]
 DATA = (
     "A table (CSV, TSV, JSON, Parquet, Arrow), a folder of images, of tables, or of texts by class, an archive, an "
     "https address of one, hub:OWNER/NAME, or torchvision:NAME."
@@ -30,7 +31,9 @@ DATA = (
 KIND = (
     "generative: a small new model writes the label (the default for texts). classifier: a pretrained model has a head "
     "that chooses it; images get a small new net without it. dialogue: a small new model writes the "
-    "assistant's turns (the default where a column holds lists of messages, or prompts and completions)."
+    "assistant's turns (the default where a column holds lists of messages, or prompts and completions). regression: a "
+    "small new model foretells a number (the default where no column is a label and one called like a score holds "
+    "many numbers). seq2seq: a small new model writes a target text."
 )
 
 
@@ -41,7 +44,9 @@ def command(
         typer.Option("--output", "-o", metavar="RECIPE", help="The recipe to write; default configs/NAME.yaml."),
     ] = None,
     text: Annotated[str | None, typer.Option(metavar="COL", help="Column of the texts; else guessed.")] = None,
-    label: Annotated[str | None, typer.Option(metavar="COL", help="Column of the labels; else guessed.")] = None,
+    label: Annotated[
+        str | None, typer.Option(metavar="COL", help="Column of the labels or targets; else guessed.")
+    ] = None,
     kind: Annotated[Kind | None, typer.Option(help=KIND)] = None,
     pattern: Annotated[
         str | None, typer.Option(metavar="REGEX", help="Of images: what in a path is the class, as (?P<label>…).")
@@ -102,7 +107,7 @@ def prepare(
     text: str | None = None,
     label: str | None = None,
     wish: "Wish | None" = None,
-) -> tuple["Starter | ImageStarter | DialogueStarter", list[str]]:
+) -> tuple["Starter | ImageStarter | DialogueStarter | TargetStarter", list[str]]:
     """Look at the data; returns what the recipe follows from, and what had to be guessed to read it.
 
     Raises DataError.
@@ -118,6 +123,7 @@ def prepare(
     from tasks.data.looking import look
     from tasks.data.looking_dialogues import dialogue_columns, look_at_dialogues
     from tasks.data.looking_images import look_at_images
+    from tasks.data.looking_targets import number_column
     from tasks.store.output import environment_secret
 
     place = Path(data) if Path(data).exists() else settings().source(str(data))
@@ -128,8 +134,14 @@ def prepare(
         name, path = slug(output.stem), recipe_path(Path(local)) if isinstance(local, str) else found.called
         if found.rows is not None and found.images is not None:
             facts = look_at_images(found.rows, found.images, str(data))
-            if text or (label and not isinstance(found.source, FileSource)) or kind == "generative":
-                raise DataError(f"{data}: images have no columns and no kind generative; take those options away")
+            if (
+                text
+                or (label and not isinstance(found.source, FileSource))
+                or kind in ("generative", "regression", "seq2seq")
+            ):
+                raise DataError(
+                    f"{data}: images have no columns and no kind {kind or 'generative'}; take those options away"
+                )
             start: Literal["small", "pretrained"] = "small" if kind is None else "pretrained"
             return ImageStarter(name, output, path, found.source, facts, start), found.notes
     assert found.table is not None
@@ -138,8 +150,33 @@ def prepare(
         return DialogueStarter(name, output, path, found.source, talks, token_lengths(talks.texts)), found.notes
     if kind == "dialogue":
         raise DataError(f"{data}: no column holds lists of messages, and none are called prompt and completion")
-    seen = look(found.table, str(data), text, label)
+    if kind == "regression" or kind == "seq2seq":
+        return _for_targets(name, output, path, found, kind, text=text, label=label), found.notes
+    numbers = number_column(found.table) if kind is None and label is None else None
+    try:
+        seen = look(found.table, str(data), text, label)
+    except DataError:
+        if numbers is None:
+            raise
+        return _for_targets(name, output, path, found, None, text=text, label=None), found.notes
+    if numbers is not None:
+        found.notes.append(f"{numbers!r} holds many different numbers: --kind regression foretells them, this recipe "
+                           f"{seen.columns.label!r}")  # fmt: skip
     return Starter(name, output, path, found.source, seen, kind or "generative", token_lengths(seen.texts)), found.notes
+
+
+def _for_targets(
+    name: str, output: Path, path: str, found: "Found", kind: "TargetKind | None", *, text: str | None,
+    label: str | None,
+) -> "TargetStarter":  # fmt: skip
+    """The recipe for numbers or written targets; `kind` None: of numbers that nobody asked for."""
+    from configs.target_starter import TargetStarter
+    from tasks.data.looking_targets import look_at_targets
+
+    assert found.table is not None
+    seen = look_at_targets(found.table, path, kind or "regression", text, label, asked=kind is not None)
+    return TargetStarter(name, output, path, found.source, seen, kind or "regression", token_lengths(seen.texts),
+                         token_lengths(seen.aims))  # fmt: skip
 
 
 def stem(data: str) -> str:

@@ -353,7 +353,7 @@ def test_mistakes_end_the_command_with_code_2_and_write_nothing(tmp_path: Path) 
         "nosuch.csv: no such file, here or below TEMPER_DATA"
         in temper("init", "nosuch.csv", cwd=tmp_path, code=2).stderr
     )
-    assert "data: a folder without images; name one table in it" in temper("init", "data", cwd=tmp_path, code=2).stderr
+    assert "data: a folder without images, tables, or" in temper("init", "data", cwd=tmp_path, code=2).stderr
     rows().to_csv(tmp_path / "a.csv", index=False)
     (tmp_path / "mine.yaml").write_text("mine")
     done = temper("init", "a.csv", "--output", "mine.yaml", cwd=tmp_path, code=2)

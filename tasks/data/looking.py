@@ -39,7 +39,7 @@ WORDLESS = r"[-+]?\d+([.,]\d+)?([eE][-+]?\d+)?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*
 
 
 @dataclass(frozen=True)
-class _Column:
+class Column:
     """A column in the sample: share filled, values, different ones, characters of one on average, whether words."""
 
     name: str
@@ -94,18 +94,18 @@ def look(table: pd.DataFrame, where: str, text: str | None = None, label: str | 
 
 def _choose(table: pd.DataFrame, where: str, text: str | None, label: str | None) -> tuple[Columns, dict[str, str]]:
     why = {role: "as you said" for role, name in (("text", text), ("label", label)) if name}
-    known = [column for column in _columns(table) if column.name not in (text, label)]
-    split = next((column.name for column in known if _names_parts(table[column.name])), None)
+    known = [column for column in inspect_columns(table) if column.name not in (text, label)]
+    split = next((column.name for column in known if names_parts(table[column.name])), None)
     known = [column for column in known if column.name != split]
     listed = f"the columns are {list(map(str, table.columns))}"
     if text is None:
         found = sorted((c for c in known if c.words and c.distinct > 0.3 * c.values),
-                       key=lambda c: (_rank(c.name, TEXT_NAMES), -c.mean))  # fmt: skip
+                       key=lambda c: (rank(c.name, TEXT_NAMES), -c.mean))  # fmt: skip
         if not found:
             raise DataError(f"{where}: no column looks like texts; {listed}; name it with --text")
         text, mean = found[0].name, found[0].mean
         longest = f"the longest texts, {mean:.0f} characters on average"
-        why["text"] = "by its name" if _rank(text, TEXT_NAMES) < UNNAMED else longest
+        why["text"] = "by its name" if rank(text, TEXT_NAMES) < UNNAMED else longest
     if label is None:
         label, why["label"] = _choose_label([c for c in known if c.name != text], where, listed)
     if text == label:
@@ -118,11 +118,11 @@ def choose_image_columns(table: pd.DataFrame, image: str, where: str, label: str
 
     Raises DataError where no column, or more than one, could be the label.
     """
-    known = [column for column in _columns(table) if column.name not in (image, label)]
-    split = next((column.name for column in known if _names_parts(table[column.name])), None)
+    known = [column for column in inspect_columns(table) if column.name not in (image, label)]
+    split = next((column.name for column in known if names_parts(table[column.name])), None)
     rest = [column for column in known if column.name != split]
-    grouped = sorted((c for c in rest if _rank(c.name, GROUP_NAMES) < UNNAMED and 1 < c.distinct < c.values),
-                     key=lambda c: _rank(c.name, GROUP_NAMES))  # fmt: skip
+    grouped = sorted((c for c in rest if rank(c.name, GROUP_NAMES) < UNNAMED and 1 < c.distinct < c.values),
+                     key=lambda c: rank(c.name, GROUP_NAMES))  # fmt: skip
     group = grouped[0].name if grouped else None
     if label is None:
         listed = f"the columns are {list(map(str, table.columns))}"
@@ -130,10 +130,10 @@ def choose_image_columns(table: pd.DataFrame, image: str, where: str, label: str
     return Columns(image=image, label=label, split=split, group=group)
 
 
-def _choose_label(columns: list[_Column], where: str, listed: str) -> tuple[str, str]:
+def _choose_label(columns: list[Column], where: str, listed: str) -> tuple[str, str]:
     few = [c for c in columns if 2 <= c.distinct <= min(MOST_LABELS, c.values / 2)]
-    named = sorted((c for c in few if _rank(c.name, LABEL_NAMES) < UNNAMED),
-                   key=lambda c: (-round(c.filled, 1), _rank(c.name, LABEL_NAMES), c.distinct))  # fmt: skip
+    named = sorted((c for c in few if rank(c.name, LABEL_NAMES) < UNNAMED),
+                   key=lambda c: (-round(c.filled, 1), rank(c.name, LABEL_NAMES), c.distinct))  # fmt: skip
     if named:
         return named[0].name, "by its name"
     few = [c for c in few if c.filled > 0.9]
@@ -145,7 +145,7 @@ def _choose_label(columns: list[_Column], where: str, listed: str) -> tuple[str,
     raise DataError(f"{where}: no column has few values that repeat, as a label has; {listed}; name it with --label")
 
 
-def _rank(name: str, names: Sequence[str]) -> int:
+def rank(name: str, names: Sequence[str]) -> int:
     """Place of a column's name among the expected ones; behind them names that only contain one; then the rest."""
     plain = name.strip().lower()
     if (exact := plain if plain in names else plain.removesuffix("s")) in names:
@@ -154,7 +154,7 @@ def _rank(name: str, names: Sequence[str]) -> int:
     return min(inside, default=UNNAMED)
 
 
-def _columns(table: pd.DataFrame) -> list[_Column]:
+def inspect_columns(table: pd.DataFrame) -> list[Column]:
     """Columns of single values with at least one."""
     sample = table.sample(min(len(table), SAMPLE), random_state=0)
     found = []
@@ -164,11 +164,11 @@ def _columns(table: pd.DataFrame) -> list[_Column]:
             words = as_written(values, "", name).str.strip()
             plain = words.str.fullmatch(WORDLESS).mean() < 0.5
             size = float(words.str.len().mean())
-            found.append(_Column(name, len(values) / len(sample), len(values), int(words.nunique()), size, plain))
+            found.append(Column(name, len(values) / len(sample), len(values), int(words.nunique()), size, plain))
     return found
 
 
-def _names_parts(column: pd.Series) -> bool:
+def names_parts(column: pd.Series) -> bool:
     """Whether every value names a part, training and test among them."""
     parts = {part_named(str(value)) for value in {*exact(column)}}
     return {"train", "test"} <= parts <= set(PARTS)

@@ -1,0 +1,147 @@
+"""Facts about texts with targets -> the text of a commented starter recipe for regression or sequence to sequence."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from .remarks import Lines, above, counted, flow, opening, pace_lines, plain, recipe_text, rounded
+from .sources import Columns, HubSource
+from .splitting import GivenSplit, HashSplit
+from .starter import LONGEST, VOCABULARY, placed, reading
+
+TargetKind = Literal["regression", "seq2seq"]
+WARNING = """# Runs offline, on a CPU, with new weights: it shows that all fits, not what a good model can do.
+# For a pretrained one put in what the remarks behind `tokenizer`, `model` and `learning_rate` name."""
+REPOS: dict[TargetKind, str] = {"regression": "distilbert/distilbert-base-uncased", "seq2seq": "google-t5/t5-small"}
+MODELS: dict[TargetKind, tuple[str, str]] = {
+    "regression": ("bert", "{num_hidden_layers: 2, num_attention_heads: 4, hidden_size: 128, intermediate_size: 512}"),
+    "seq2seq": ("t5", "{d_model: 128, d_kv: 32, d_ff: 512, num_layers: 2, num_heads: 4}"),
+}
+
+
+@dataclass(frozen=True)
+class TargetFacts:
+    """What was seen of texts and targets.
+
+    why: reason per column. targets: what they are, in words. longest: characters of a text. missing, duplicates:
+    shares. dropped: rows per reason of `clean`. parts, texts, aims: rows per part, and what is left of both columns.
+    """
+
+    columns: Columns
+    why: dict[str, str]
+    rows: int
+    targets: str
+    longest: int
+    missing: float
+    duplicates: float
+    dropped: dict[str, int]
+    split: HashSplit | GivenSplit
+    parts: dict[str, int]
+    texts: list[str]
+    aims: list[str]
+
+
+@dataclass(frozen=True)
+class TargetStarter:
+    """What the text follows from; see `Starter`. tokens, target_tokens: lengths of texts and targets, ascending."""
+
+    name: str
+    output: Path
+    path: str
+    source: Any
+    facts: TargetFacts
+    kind: TargetKind
+    tokens: list[int]
+    target_tokens: list[int]
+
+    def seen(self) -> dict[str, str]:
+        """What was seen, in words."""
+        facts, columns = self.facts, self.facts.columns
+        how = f"as the column {columns.split!r} says" if columns.split else "by a hash of the text"
+        return {
+            "rows": f"{facts.rows:,}",
+            "kind": f"{self.kind}: {facts.why['kind']}",
+            "text": f"{columns.text!r}: {facts.why['text']}",
+            "target": f"{columns.target!r}: {facts.why['target']}; {facts.targets}",
+            "clean": f"drops {counted(facts.dropped) or 'none'} of {facts.rows:,} rows",
+            "split": f"{how}: {', '.join(f'{part} {count:,}' for part, count in facts.parts.items() if count)}",
+        }
+
+    def text(self) -> str:
+        """The recipe."""
+        who, does = ("BERT", "foretell") if self.kind == "regression" else ("T5", "write")
+        what = f"A small {who} learns, from the {self.facts.rows:,} rows of {plain(Path(self.path).name)}, to {does} "
+        head = opening(f"{what}{plain(str(self.facts.columns.target))}.", str(self.output), WARNING, self.name)
+        parts = [self._download, self._validate, self._clean, self._split, self._encode, self._train, self._evaluate,
+                 self._register]  # fmt: skip
+        return recipe_text(head, [part for part in parts if part != self._evaluate or self.kind == "seq2seq"])
+
+    def _download(self) -> Lines:
+        columns = self.facts.columns
+        yield "download:", ""
+        yield from placed(self.source, self.path)
+        if not isinstance(self.source, HubSource):
+            yield from reading(self.source)
+        yield "  columns:", ""
+        yield f"    text: {flow(columns.text)}", self.facts.why["text"]
+        yield f"    target: {flow(columns.target)}", self.facts.targets
+        if columns.split and not isinstance(self.source, HubSource) and not self.source.split_files:
+            yield f"    split: {flow(columns.split)}", "its values name the parts"
+
+    def _validate(self) -> Lines:
+        facts = self.facts
+        yield "validate:", "a run stops where the rows break one of these"
+        yield f"  min_rows: {rounded(0.9 * facts.rows, math.floor)}", f"it has {facts.rows:,}"
+        yield f"  max_chars: {rounded(2 * facts.longest, math.ceil)}", f"the longest text has {facts.longest:,}"
+        yield f"  max_missing: {above(facts.missing)}", f"found {facts.missing:.2%}"
+        yield f"  max_duplicates: {above(facts.duplicates)}", f"found {facts.duplicates:.2%}"
+
+    def _clean(self) -> Lines:
+        yield "clean:", self.seen()["clean"]
+        yield "  steps:\n  - unicode\n  - whitespace\n  - missing\n  - duplicates", ""
+
+    def _split(self) -> Lines:
+        yield "split:", self.seen()["split"]
+        yield f"  kind: {self.facts.split.kind}", ""
+        if isinstance(self.facts.split, GivenSplit):
+            yield f"  validation: {self.facts.split.validation}", ""
+        elif self.facts.split.exact:
+            yield "  exact: true", "few rows: without it a part may be empty"
+
+    def _encode(self) -> Lines:
+        yield f"encode:\n  kind: {self.kind}", ""
+        yield "  tokenizer:", f"or {{kind: hub, repo: {REPOS[self.kind]}}}"
+        yield "    kind: train", "learnt from the training rows"
+        yield f"    vocab_size: {VOCABULARY}", ""
+        yield f"  max_length: {_room(self.tokens, 0.99)}", "in tokens; longer texts are cut"
+        if self.kind == "seq2seq":
+            yield f"  max_target: {_room(self.target_tokens, 1)}", "in tokens; rows with longer targets are dropped"
+        else:
+            yield '  # thousands: ","', "where targets are written 1,234; `decimal` for 0,5"
+
+    def _train(self) -> Lines:
+        rows, (family, config) = self.facts.parts["train"], MODELS[self.kind]
+        yield "train:", ""
+        yield "  model:", f"or {{kind: hub, repo: {REPOS[self.kind]}}}"
+        yield f"    kind: new\n    family: {family}\n    config: {config}", ""
+        yield f"  learning_rate: {'3e-4' if self.kind == 'regression' else '1e-3'}", "2e-5 for a pretrained model"
+        yield f"  schedule: linear\n  clip: 1.0\n  epochs: {5 if rows < 2000 else 3 if rows < 20_000 else 1}", ""
+        yield from pace_lines(16, rows)
+        yield "  metric: loss", ""
+
+    def _evaluate(self) -> Iterator[tuple[str, str]]:
+        yield "evaluate:", ""
+        yield f"  max_new_tokens: {_room(self.target_tokens, 1)}", "of a written target"
+
+    def _register(self) -> Lines:
+        yield "register:", ""
+        yield f"  model: {self.name.replace('_', '-')}", "its name in the registry"
+        yield f"  metric: {'rmse' if self.kind == 'regression' else 'exact'}", ""
+
+
+def _room(lengths: list[int], share: float) -> int:
+    """Tokens of this share of the rows and two special ones, in steps of 8."""
+    usual = lengths[math.ceil(share * len(lengths)) - 1] + 2
+    return min(LONGEST, max(16, -(-usual // 8) * 8))

@@ -1,0 +1,83 @@
+"""temper init for targets: numbers and written texts are seen where it is sure, and the recipes run."""
+
+import random
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from configs.load import load_recipe
+from configs.starter import Starter
+from configs.target_starter import TargetStarter
+from flows.init import prepare
+from flows.spine import perform_until
+from tasks.data.errors import DataError
+from tasks.store.events import Event
+
+WORDS = ["good", "bad", "room", "cheap", "dear", "warm", "cold", "near", "far", "loud", "calm"]
+
+
+def table(path: Path, rows: int = 90) -> pd.DataFrame:
+    """Texts, a number that follows from them, their first words, and a label; written as CSV."""
+    draw = random.Random(3)
+    drawn = [[draw.choice(WORDS) for _ in range(8)] for _ in range(rows)]
+    made = pd.DataFrame({
+        "review": [f"{' '.join(words)} {number}" for number, words in enumerate(drawn)],
+        "score": [round(words.count("good") - words.count("bad") + draw.random(), 3) for words in drawn],
+        "summary": [" ".join(words[:2]) for words in drawn],
+        "label": [draw.choice(["yes", "no"]) for _ in drawn],
+    })  # fmt: skip
+    made.to_csv(path, index=False)
+    return made
+
+
+def taken(path: Path, *columns: str) -> Path:
+    table(path)[list(columns)].to_csv(path, index=False)
+    return path
+
+
+def test_many_numbers_called_a_score_are_regression_where_no_column_is_a_label(tmp_path: Path) -> None:
+    starter, _ = prepare(taken(tmp_path / "a.csv", "review", "score"), tmp_path / "a.yaml", None)
+    assert isinstance(starter, TargetStarter) and starter.kind == "regression"
+    assert (starter.facts.columns.text, starter.facts.columns.target) == ("review", "score")
+    assert "many different numbers" in starter.seen()["kind"]
+
+
+def test_where_a_label_stands_beside_numbers_it_asks_for_the_kind(tmp_path: Path) -> None:
+    path = taken(tmp_path / "a.csv", "review", "score", "label")
+    starter, notes = prepare(path, tmp_path / "a.yaml", None)
+    assert isinstance(starter, Starter) and any("'score'" in note and "--kind regression" in note for note in notes)
+    starter, _ = prepare(path, tmp_path / "a.yaml", "regression")
+    assert isinstance(starter, TargetStarter) and starter.facts.columns.target == "score"
+
+
+def test_few_numbers_are_a_label_and_a_target_can_be_named(tmp_path: Path) -> None:
+    few = table(tmp_path / "a.csv").assign(score=lambda rows: range(len(rows))).assign(score=lambda r: r["score"] % 5)
+    few[["review", "score"]].to_csv(tmp_path / "few.csv", index=False)
+    assert isinstance(prepare(tmp_path / "few.csv", tmp_path / "a.yaml", None, label="score")[0], Starter)
+    starter, _ = prepare(tmp_path / "few.csv", tmp_path / "a.yaml", "regression", label="score")
+    assert isinstance(starter, TargetStarter) and starter.seen()["target"].startswith("'score': as you said")
+
+
+@pytest.mark.parametrize(
+    ("columns", "kind", "label", "says"),
+    [(("review", "summary"), "regression", None, "no column is called like a target"),
+     (("review", "summary"), "regression", "summary", "does not hold numbers"),
+     (("review", "score"), "seq2seq", None, "texts to be written"),
+     (("score", "summary"), "seq2seq", "summary", "no column looks like texts")],
+)  # fmt: skip
+def test_what_has_no_target_is_refused_with_the_option(
+    tmp_path: Path, columns: tuple[str, ...], kind: str, label: str | None, says: str
+) -> None:
+    with pytest.raises(DataError, match=says):
+        prepare(taken(tmp_path / "a.csv", *columns), tmp_path / "a.yaml", kind, label=label)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ["regression", "seq2seq"])
+def test_the_recipe_fits_its_rows_up_to_encode(kind: str, tmp_path: Path, home: Path, heard: list[Event]) -> None:
+    path = taken(home.parent / "data" / "a.csv", "review", "score", "summary")
+    starter, _ = prepare(path, tmp_path / "a.yaml", kind)  # type: ignore[arg-type]
+    (tmp_path / "a.yaml").write_text(starter.text(), encoding="utf-8")
+    recipe = load_recipe(tmp_path / "a.yaml")
+    assert recipe.encode.kind == kind == starter.kind  # type: ignore[union-attr]
+    assert perform_until(recipe, "encode")["encode"].result.file("certificate.json").is_file()

@@ -138,7 +138,8 @@ class DialogueEncode:
         "call",
         "thoughts",
     )
-    """What of the model's own turns carries loss: replies, calls of tools, thoughts (reasoning_content) before them."""
+    """What of the model's own turns carries loss: replies, calls of tools, thoughts (reasoning_content) before them.
+    Thoughts inline in a content (<think> … </think>) are part of the reply, unless the template takes them apart."""
     turns: Literal["all", "last"] = "all"
     """All of these turns of a dialogue, or the last one."""
 

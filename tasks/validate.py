@@ -88,7 +88,7 @@ def _mark(verdict: "Verdict") -> str:
 
 
 def _complaint(verdict: "Verdict") -> str:
-    rows = "".join(f"\n    row {row}: {value[:100]!r}" for row, value in verdict.offending[:5])
+    rows = "".join(f"\n    row {row}: {value!r}" for row, value in verdict.offending[:5])
     mend = f"\n    see {verdict.place}" if verdict.place else ""
     return f"  {verdict.name} ({verdict.asked}): {verdict.found}{rows}{mend}"
 

@@ -2,7 +2,6 @@
 
 import os
 import socket
-import sqlite3
 import urllib.error
 import urllib.request
 from contextlib import closing
@@ -98,6 +97,8 @@ def require_database(owner: Owner, file: Path) -> None:
 
 
 def _require_unlocked(owner: Owner, file: Path) -> None:
+    import sqlite3  # `--help` does without it
+
     if not file.is_file() or file.stat().st_size == 0 or not os.access(file, os.W_OK):
         return
     uri = f"{file.absolute().as_uri()}?mode=rw"

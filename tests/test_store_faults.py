@@ -104,7 +104,7 @@ def fork(value: int, order: dict[str, Any]) -> int:
         if order["broken"] == "no partial":
             disk.partial_path = lambda root, stage, key: root / stage / key
         if order["broken"] == "no lock":
-            cached.locked = lambda path, waiting: nullcontext()  # type: ignore[assignment]
+            cached.locked = lambda path, **how: nullcontext()  # type: ignore[assignment]
         outcome = BLEND.perform(Dose(value), {})
         os.write(1, json.dumps([outcome.result.digest, outcome.status]).encode() + b"\n")
         os._exit(0)

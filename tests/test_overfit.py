@@ -47,7 +47,7 @@ train:
   learning_rate: 5e-3
   schedule: linear
   clip: 1.0
-  epochs: 44
+  epochs: 60
   batch_size: 2
   logging_steps: 50
 evaluate: {bootstrap: 100, baselines: [], max_new_tokens: 128}
@@ -79,7 +79,7 @@ def test_every_search_of_20_dialogues_is_repeated_exactly(tmp_path: Path) -> Non
     turns = written(tmp_path)
     searches = turns[turns["true"].map(is_call)]
     assert len(searches) == 28 and len(turns) == 89
-    assert repeated(searches).all(), searches[~repeated(searches)]["written"].tolist()
+    assert repeated(searches).all(), searches[~repeated(searches)][["true", "written", "ended"]].to_dict("records")
     asked, wrote = ([one["tool_calls"][0]["function"]["arguments"] for one in searches[side]]
                     for side in ("true", "written"))  # fmt: skip
     assert asked == wrote and len({json.dumps(one) for one in asked}) > 20

@@ -71,7 +71,7 @@ class TargetStarter:
 
     def text(self) -> str:
         """The recipe."""
-        who, does = ("BERT", "foretell") if self.kind == "regression" else ("T5", "write")
+        who, does = ("BERT", "predict") if self.kind == "regression" else ("T5", "write")
         what = f"A small {who} learns, from the {self.facts.rows:,} rows of {plain(Path(self.path).name)}, to {does} "
         head = opening(f"{what}{plain(str(self.facts.columns.target))}.", str(self.output), WARNING, self.name)
         parts = [self._download, self._validate, self._clean, self._split, self._encode, self._train, self._evaluate,

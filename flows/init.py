@@ -32,7 +32,7 @@ KIND = (
     "generative: a small new model writes the label (the default for texts). classifier: a pretrained model has a head "
     "that chooses it; images get a small new net without it. dialogue: a small new model writes the "
     "assistant's turns (the default where a column holds lists of messages, or prompts and completions). regression: a "
-    "small new model foretells a number (the default where no column is a label and one called like a score holds "
+    "small new model predicts a number (the default where no column is a label and one called like a score holds "
     "many numbers). seq2seq: a small new model writes a target text."
 )
 
@@ -160,7 +160,7 @@ def prepare(
             raise
         return _for_targets(name, output, path, found, None, text=text, label=None), found.notes
     if numbers is not None:
-        found.notes.append(f"{numbers!r} holds many different numbers: --kind regression foretells them, this recipe "
+        found.notes.append(f"{numbers!r} holds many different numbers: --kind regression predicts them, this recipe "
                            f"{seen.columns.label!r}")  # fmt: skip
     return Starter(name, output, path, found.source, seen, kind or "generative", token_lengths(seen.texts)), found.notes
 

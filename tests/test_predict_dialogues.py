@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ class Stopping:
 
 def test_stopped_between_batches_it_ends_in_the_same_bytes(loaded: Predictor, tmp_path: Path) -> None:
     asked = opened(write(tmp_path / "in.jsonl", [{"id": n, "messages": talk} for n, talk in enumerate(TALKS)]))
-    asked, model = Dialogues(asked.path, asked.rows, asked.column, asked.histories, batch=2), reply_model(loaded, {})
+    asked, model = replace(asked, batch=2), reply_model(loaded, {})
     predict_into(tmp_path / "whole.csv", asked, model)
     with pytest.raises(KeyboardInterrupt):
         predict_into(tmp_path / "out.csv", asked, Model(Stopping(model, 1), model.columns, {}))

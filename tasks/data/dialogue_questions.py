@@ -2,15 +2,13 @@
 
 import json
 import re
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from configs.sources import Columns
 
-from ..artifact import canonical, digest_file
 from .dialogue_columns import read_dialogues
 from .errors import DataError
 from .messages import HOLDERS, SYSTEMS, TOOLS, Message, load_messages
@@ -23,37 +21,18 @@ IGNORE = re.compile(r" with `download\.columns\.ignore: \[[^\]]*\]`")
 
 
 @dataclass(frozen=True)
-class Dialogues:
+class Dialogues(Texts):
     """Histories of dialogues; `rows`: the file's columns that are no part of them. One that is too long for the model
     becomes a row with the reason."""
 
-    path: Path
-    rows: pd.DataFrame
-    column: str
-    histories: tuple[list[Message], ...]
     batch: int = 64
-    reading: dict[str, Any] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    histories: tuple[list[Message], ...] = ()
     content = "messages"
     forgiving = True
-
-    @property
-    def where(self) -> str:
-        """The input as a person named it."""
-        return str(self.path)
-
-    def identity(self) -> dict[str, Any]:
-        """The file's checksum, how it is read, and the column."""
-        how = {"reading": canonical(self.reading)} if self.reading else {}
-        return {"input": digest_file(self.path), "column": self.column, "batch": self.batch, **how}
 
     def given(self, start: int, stop: int) -> list[Any]:
         """Histories, as lists of messages."""
         return list(self.histories[start:stop])
-
-    def ask(self, given: list[Any]) -> Any:
-        """A list."""
-        return given
 
 
 def open_dialogues(table: Texts, column: str | None = None) -> Dialogues:
@@ -73,7 +52,8 @@ def open_dialogues(table: Texts, column: str | None = None) -> Dialogues:
     rows = table.rows.drop(columns=[key for key in (name, *TOOLS, *SYSTEMS) if key in table.rows])
     if not rows.shape[1]:
         rows = pd.DataFrame({ROW: range(1, len(rows) + 1)}, index=rows.index)
-    return Dialogues(table.path, rows, name, histories, reading=table.reading, notes=(*table.notes, *notes))
+    notes = [*table.notes, *notes]
+    return Dialogues(table.path, rows, name, reading=table.reading, notes=tuple(notes), histories=histories)
 
 
 def holder(rows: pd.DataFrame) -> str | None:

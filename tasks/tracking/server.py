@@ -2,7 +2,14 @@
 
 import os
 import uuid
+from pathlib import Path
 from typing import Any
+
+BEGINNING = """try {
+  const kept = "mlflow.workflowType_v1";
+  localStorage.getItem(kept) || localStorage.setItem(kept, JSON.stringify("machine_learning"));
+} catch (denied) {}"""
+"""What a browser does before it shows MLflow: where it has kept no side, it keeps that of models."""
 
 
 def prepare() -> None:
@@ -30,5 +37,22 @@ def prepare() -> None:
 def create_app() -> Any:
     """The ASGI application, interface and API; `prepare` comes first."""
     from mlflow.server.fastapi_app import create_fastapi_app
+    from starlette.responses import HTMLResponse
+    from starlette.routing import Route
 
-    return create_fastapi_app()
+    app = create_fastapi_app()
+    page = front_page()
+    app.router.routes.insert(0, Route("/", lambda request: HTMLResponse(page, headers={"Cache-Control": "no-cache"})))
+    return app
+
+
+def front_page() -> str:
+    """MLflow's only page, on which a new browser begins with models and trainings.
+
+    Which side is shown is decided in the browser alone (`?workflowType=` of the address, else what it keeps, else
+    GenAI), without regard to the experiment's own tag. The switch above the menu works as before.
+    """
+    from mlflow import server
+
+    text = (Path(server.__file__).parent / server.REL_STATIC_DIR / "index.html").read_text(encoding="utf-8")
+    return text.replace("<head>", f"<head><script>{BEGINNING}</script>", 1)

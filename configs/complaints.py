@@ -85,6 +85,10 @@ def complaints(error: ValidationError, places: Places) -> Iterator[str]:
         yield f"{places.name(at, item['msg'])}: {said}"
 
 
+FEW = 8
+"""Keys that are all named where none was given."""
+
+
 def _complaint(item: Any, at: Location) -> str:
     kind, key, given = item["type"], dotted(at), item["input"]
     options = _options(item["loc"])
@@ -105,7 +109,11 @@ def _complaint(item: Any, at: Location) -> str:
     if kind == "value_error":
         return f"`{key}`: {message}" if key else message
     if options:
-        return f"`{key}`: expected keys below it, got {'nothing' if given is None else repr(given)}"
+        keys = [field.name for option in options for field in fields(option)]
+        named = f" ({', '.join(keys)})" if len(keys) <= FEW else ""
+        return f"`{key}`: expected keys below it{named}, got {'nothing' if given is None else repr(given)}"
+    if kind == "tuple_type":
+        return f"`{key}`: expected a list in brackets, as [{given}], got {given!r}"
     message = message.replace("Input should be", "expected").replace("String should", "should")
     hint = "; put it in quotes" if kind == "string_type" and isinstance(given, (bool, int, float)) else ""
     hint = _nearest(given, re.findall(r"'([^']*)'", message)) if kind == "literal_error" else hint

@@ -10,6 +10,14 @@ from typing import Any
 
 LOOKED_AT = 300
 """Times of a cron line between which the shortest distance is looked for."""
+FIELDS = {
+    "minute": "0 to 59",
+    "hour": "0 to 23",
+    "day of month": "1 to 31, or L for the last day",
+    "month": "1 to 12, or jan to dec",
+    "day of week": "0 to 7 (0 and 7 are Sunday), or sun to sat, fri#2 for the second Friday, L5 for the last",
+}
+"""What Prefect reads in each field of a cron line, beside `*`, lists, ranges and steps."""
 
 
 @cache
@@ -28,15 +36,30 @@ def _parser() -> Any:
 
 def next_times(line: str, count: int = 1) -> list[float]:
     """The next times of a cron line, in seconds since 1970. Raises ValueError for what Prefect refuses."""
-    refused = ValueError(f"{line!r} is no cron line that Prefect reads, or names no time at all")
     croniter = _parser()
-    if not croniter.is_valid(line) or {"r", "h"} & {field.casefold() for field in line.split()}:
-        raise refused
+    if not _valid(line):
+        raise ValueError(f"Prefect does not read the cron line {line!r}: {_faults(line.split())}")
     try:
         times = croniter(line, datetime.now(UTC))
         return [times.get_next(float) for _ in range(count)]
     except (ValueError, LookupError, OverflowError):
-        raise refused from None
+        raise ValueError(
+            f"the cron line {line!r} names a day that never comes; change its day of month (field 3) or its month "
+            "(field 4)"
+        ) from None
+
+
+def _valid(line: str) -> bool:
+    return bool(_parser().is_valid(line)) and not {"r", "h"} & {field.casefold() for field in line.split()}
+
+
+def _faults(given: list[str]) -> str:
+    """What to write in the fields that are wrong, each looked at alone."""
+    wrong = []
+    for at, (field, (name, valid)) in enumerate(zip(given, FIELDS.items(), strict=True)):
+        if not _valid(" ".join(field if at == other else "*" for other in range(len(given)))):
+            wrong.append(f"its {name} {field!r} is not {valid}")
+    return "; ".join(wrong) or "write `*` in one of day of month (field 3) and day of week (field 5)"
 
 
 def shortest_gap(line: str) -> float:

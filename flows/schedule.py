@@ -63,7 +63,7 @@ def command(
             if not recipes:
                 tell_lapsed(shared=servers is None or str(api) != servers.prefect)
         if not found:
-            tell("no recipe in configs/ has a schedule")
+            tell("no recipe in configs/ has a schedule; add `schedule: {cron: 0 3 * * 1}` to one, or name a recipe")
 
 
 def tell(text: str) -> None:
@@ -80,8 +80,19 @@ def scheduled(path: Path) -> "Recipe":
     recipe = load_recipe(path)
     if recipe.schedule is None:
         raise RecipeError(f"{path}: has no schedule; add for example\nschedule:\n  cron: 0 3 * * 1\n  timezone: UTC")
-    load_recipe(path, recipe.schedule.overrides)
+    check_overrides(path, recipe)
     return recipe
+
+
+def check_overrides(path: Path, recipe: "Recipe") -> None:
+    """The schedule's own changes fit the recipe. Raises RecipeError."""
+    from configs.load import RecipeError, load_recipe
+
+    assert recipe.schedule is not None
+    try:
+        load_recipe(path, recipe.schedule.overrides)
+    except RecipeError as error:
+        raise RecipeError(f"{path}: `schedule.overrides`: {error}") from None
 
 
 def distinct(found: "list[tuple[Path, Recipe]]") -> "list[tuple[Path, Recipe]]":
@@ -106,7 +117,7 @@ def in_configs(say: Any) -> "list[tuple[Path, Recipe]]":
         try:
             recipe = load_recipe(path)
             if recipe.schedule is not None:
-                load_recipe(path, recipe.schedule.overrides)
+                check_overrides(path, recipe)
                 found = distinct([*found, (path, recipe)])
         except (RecipeError, OSError) as error:
             say(f"left out: {error}")

@@ -30,12 +30,12 @@ DEMO = ROOT / "configs" / "reviews_demo.yaml"
 @pytest.mark.parametrize(
     ("schedule", "said"),
     [
-        ("{cron: 0 3 * * 8}", "is no cron line"),
-        ("{cron: 0 0 30 2 *}", "names no time at all"),
+        ("{cron: 0 3 * * 8}", "its day of week .8. is not"),
+        ("{cron: 0 0 30 2 *}", "day that never comes"),
         ("{cron: '@daily'}", "five fields"),
         ("{cron: 0 3 * * 1, timezone: Mars}", "'Mars' is no time zone"),
-        ("{}", "either cron or interval"),
-        ("{cron: 0 3 * * 1, interval: 60}", "either cron or interval"),
+        ("{}", "give one of the two"),
+        ("{cron: 0 3 * * 1, interval: 60}", "give one of the two"),
         ("{interval: 0}", "greater than or equal to 1"),
         ("{interval: 60, jiter: 5}", "jitter"),
     ],

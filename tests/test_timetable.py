@@ -46,7 +46,7 @@ def test_every_cron_line_that_a_recipe_accepts_prefect_takes() -> None:
         next(iter(Served(cron=line, timezone="UTC")._get_dates_generator(n=1, start=datetime.now(UTC))))
     assert taken > 100
     for refused in ("0 0 LW * *", "0 0 * * 5L", "0 0 30 2 *", "H 3 * * *"):
-        with pytest.raises(ValueError, match="no cron line that Prefect reads"):
+        with pytest.raises(ValueError, match=r"Prefect does not read|day that never comes"):
             cron.next_times(refused)
 
 
@@ -62,13 +62,35 @@ def test_a_recipe_is_read_without_prefect() -> None:
         ("{interval: 60, jitter: 60}", "jitter 60 must be less than the 60 seconds"),
         ("{interval: 60, jitter: 3600}", "less than the 60 seconds"),
         ("{cron: '*/10 9-17 * * *', jitter: 600}", "less than the 600 seconds"),
-        ("{cron: 0 0 LW * *}", "Prefect reads"),
+        ("{cron: 0 0 LW * *}", "its day of month 'LW' is not 1 to 31, or L for the last day$"),
+        (
+            "{cron: 0 24 * 13 5L}",
+            r"hour '24' is not 0 to 23; its month '13' .*; its day of week '5L' .* L5 for the last",
+        ),
+        ("{cron: 0 0 31 4 *}", r"never comes; change its day of month \(field 3\)"),
+        ("{cron: '@daily'}", "five fields, such as '0 3"),
         ("{interval: 99999999999}", "less than or equal to"),
+        ("{interval: 1h}", "'1h' is no whole number of seconds; write 3600 for every hour"),
+        ("{}", "give one of the two, cron .* or interval"),
+        ("{interval: 60, timezone: tokyo}", r"did you mean Asia/Tokyo\?"),
+        ("{interval: 60, timezone: US/Eastren}", r"did you mean US/Eastern\?"),
+        ("{interval: 60, timezone: nowhere}", "write UTC or one such as"),
+        ("{interval: 60, overrides: a=b}", r"expected a list in brackets, as \[a=b\]"),
+        ("60", r"expected keys below it \(cron, interval, timezone, jitter, overrides\), got 60"),
     ],
 )
 def test_what_could_not_be_kept_is_refused_when_the_recipe_is_read(tmp_path: Path, schedule: str, said: str) -> None:
     with pytest.raises(RecipeError, match=said):
         load_recipe(write(tmp_path, "a.yaml", name="a", schedule=schedule))
+
+
+@pytest.mark.parametrize("change", ["a", "train.epoch=3"])
+def test_the_schedules_own_changes_are_named_with_file_and_key(tmp_path: Path, change: str) -> None:
+    from flows.schedule import scheduled
+
+    path = write(tmp_path, "a.yaml", name="a", schedule=f"{{interval: 60, overrides: [{change}]}}")
+    with pytest.raises(RecipeError, match=rf"a\.yaml: `schedule.overrides`: override `{change}`: "):
+        scheduled(path)
 
 
 def test_differences_are_told_in_words() -> None:

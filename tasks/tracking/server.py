@@ -54,5 +54,5 @@ def front_page() -> str:
     """
     from mlflow import server
 
-    text = (Path(server.__file__).parent / server.REL_STATIC_DIR / "index.html").read_text(encoding="utf-8")
-    return text.replace("<head>", f"<head><script>{BEGINNING}</script>", 1)
+    page = Path(server.__file__).parent / server.REL_STATIC_DIR / "index.html"
+    return page.read_text(encoding="utf-8").replace("<head>", f"<head><script>{BEGINNING}</script>", 1)

@@ -54,5 +54,5 @@ def front_page() -> str:
     """
     from mlflow import server
 
-    page = Path(server.__file__).parent / server.REL_STATIC_DIR / "index.html"
+    page = Path(str(server.__file__)).parent / str(server.REL_STATIC_DIR) / "index.html"
     return page.read_text(encoding="utf-8").replace("<head>", f"<head><script>{BEGINNING}</script>", 1)

@@ -180,7 +180,8 @@ class Judge:
             kept = kept[:-1]
         for one in reversed(kept or spelt):
             text = whole[begin : one.end()]
-            if text.count(one.group()) == 1 + self._said(dialogue[turn], one.group()):
+            opens = bool(calls) and not dialogue[turn]["content"] and text.startswith(one.group())
+            if text.count(one.group()) == 1 + opens + self._said(dialogue[turn], one.group()):
                 return text
         opening = self.special.match(longer, at + len(whole) - here) if at >= 0 and common == len(whole) else None
         end = opening.group() if opening else self.own.eos_token

@@ -34,7 +34,9 @@ UNASKED = chat(
 END_INSIDE = chat(
     HEAD + SAID + "{%- if message.tool_calls %}{{- '<|im_end|>\\ncall\\n' }}" + CALLS + "{%- endif %}" + END
 )
-"""Text, the end token, and a call in one turn (GigaChat3)."""
+"""Text, the end token, and a call in one turn (GigaChat3): a call without text begins with the end token."""
+END_WITHIN = END_INSIDE.replace("'<|im_end|>\\ncall\\n'", "'I call.<|im_end|>\\ncall\\n'")
+"""The same, but generation would stop behind words that every call begins with."""
 UNPROMPTED = chat(HEAD + SAID + CALLS + END, prompt=PROMPT.replace("add_generation_prompt", "add_generation_prompt "
                   "and messages[-1].role == 'user'"))  # fmt: skip
 """No generation prompt behind a tool's result."""

@@ -13,12 +13,15 @@ import pytest
 from chat_families import TOOL
 from test_dialogue import call, runs_of, say, with_metaspace, with_stripping_tokens
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, trainers
+from torch import Tensor
+from transformers import LlamaConfig, LlamaForCausalLM
 
 import tasks.text.dialogue_encoding as encoding_module
 import tasks.text.turns as turns_module
 from tasks.data.errors import DataError
 from tasks.data.messages import Message
 from tasks.text import whole_text
+from tasks.text.chat import Predictor
 from tasks.text.dialogue import DialogueEncoding, encode_dialogues, load_dialogue_encoding, prompt
 from tasks.text.dialogue_certificate import DialogueCertificate, certify_dialogues
 from tasks.text.dialogue_encoding import make_dialogue_encoding
@@ -82,13 +85,70 @@ def test_the_end_is_what_stands_before_the_next_turn() -> None:
 
 
 def test_an_end_token_within_a_turn_is_refused() -> None:
-    encoding = encoding_of(odd.END_INSIDE, tools=False)
+    encoding = encoding_of(odd.END_WITHIN, tools=False)
     assert encoding.endings.keys() == {"assistant"}
     with pytest.raises(
         DataError, match=r"dialogue 0: the chat template writes '<\|im_end\|>', at which generation has"
     ):
         encode_dialogues(encoding, TOKENIZER, [CALLED])
-    assert certified(odd.END_INSIDE, [ASKED, ANSWER], tools=False) == ["South.<|im_end|>"]
+    assert certified(odd.END_WITHIN, [ASKED, ANSWER], tools=False) == ["South.<|im_end|>"]
+    spoken = {**call(name="x"), "content": "Wait."}
+    with pytest.raises(
+        DataError, match=r"turn 1 holds '<\|im_end\|>', at which generation stops, .* leave out the text"
+    ):
+        encode_dialogues(encoding_of(odd.END_INSIDE), TOKENIZER, [[ASKED, spoken]])
+
+
+def test_a_call_may_begin_with_the_end_of_the_text_that_it_has_not() -> None:
+    encoding = encoding_of(odd.END_INSIDE)
+    assert encoding.manners.first == "<|im_end|>" and encoding_of(odd.PLAIN).manners.first == ""
+    texts = certified(odd.END_INSIDE, CALLED)
+    assert texts[0].startswith("<|im_end|>\ncall\n<tool_call>") and texts[0].endswith("</tool_call><|im_end|>")
+    assert texts[1] == "South.<|im_end|>"
+
+
+def test_a_template_that_writes_one_of_two_calls_is_named() -> None:
+    two = {**call(name="x"), "tool_calls": [*call(name="x")["tool_calls"], *call(name="y")["tool_calls"]]}
+    alone = odd.PLAIN.replace("in message.tool_calls or []", "in (message.tool_calls or [])[:1]")
+    with pytest.raises(DataError, match="fewer than the 2 calls of turn 1; give each call a turn of its own"):
+        certified(alone, [ASKED, two])
+    assert certified(odd.PLAIN, [ASKED, two])[0].count("<tool_call>") == 2
+
+
+class Scripted(LlamaForCausalLM):
+    """Writes one text whatever it is given, and then the same letter for ever."""
+
+    def __init__(self, ids: list[int], size: int, begin: int) -> None:
+        super().__init__(LlamaConfig(vocab_size=size, hidden_size=8, intermediate_size=8, num_hidden_layers=1,
+                                     num_attention_heads=1, max_position_embeddings=4096))  # fmt: skip
+        self.ids, self.begin = ids, begin
+
+    def forward(self, input_ids: Tensor, *, position_ids: Tensor, **options: Any) -> Any:
+        found = super().forward(input_ids, position_ids=position_ids, **options)
+        place = int(position_ids[0, -1]) + 1 - self.begin
+        found.logits[:, -1] = 0
+        found.logits[:, -1, self.ids[min(place, len(self.ids) - 1)]] = 1
+        return found
+
+
+def predictor(encoding: DialogueEncoding, dialogue: list[Message], text: str) -> Predictor:
+    """A model that writes a text behind a dialogue."""
+    (ids,) = TOKENIZER.marked_ids([text])
+    begin = len(prompt(encoding, TOKENIZER, dialogue))
+    return Predictor(encoding, TOKENIZER, Scripted(ids, TOKENIZER.size, begin).eval(), None)
+
+
+def test_generation_goes_on_behind_the_end_with_which_a_call_begins() -> None:
+    encoding = encoding_of(odd.END_INSIDE)
+    called = call(name="x")["tool_calls"]
+    writing = predictor(encoding, [ASKED], certified(odd.END_INSIDE, [ASKED, call(name="x")])[0] + "<s>more")
+    (written,) = writing.write([[ASKED]], longest=200)
+    assert written.ended and [one["function"] for one in written.message["tool_calls"]] == [called[0]["function"]]
+    assert "".join(writing.stream([ASKED], longest=200)).endswith("</tool_call>")
+    replying = predictor(encoding, [ASKED], "South.<|im_end|>\ncall\n")
+    (written,) = replying.write([[ASKED]], longest=200)
+    assert written.ended and written.message == {"role": "assistant", "content": "South."}
+    assert "".join(replying.stream([ASKED], longest=200)) == "South."
 
 
 def test_a_role_header_is_never_supervised() -> None:
@@ -267,10 +327,15 @@ def test_a_wrong_end_is_caught() -> None:
 
 
 def test_an_end_within_a_run_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    encoding = encoding_of(odd.END_INSIDE, tools=False)
+    within = "an end-of-turn token stands within what is supervised"
+    encoding = encoding_of(odd.END_WITHIN, tools=False)
     planted = replace(encoding, endings={**encoding.endings, "call": encoding.endings["assistant"]})
     monkeypatch.setattr(turns_module.Conversation, "_need_one_end", lambda *given: None)
-    assert "an end-of-turn token stands within what is supervised" in broken(planted, CALLED[:2])
+    assert within in broken(planted, CALLED[:2])
+    inside = encoding_of(odd.END_INSIDE)
+    assert within not in broken(inside, CALLED[:2])
+    assert within in broken(replace(inside, manners=replace(inside.manners, first="")), CALLED[:2])
+    assert within in broken(inside, [ASKED, {**call(name="x"), "content": "Wait."}])
 
 
 def test_a_supervised_header_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,6 +62,12 @@ class Predictor:
         """What reads the turns that the model writes, derived from its chat template."""
         return template_reader(self.encoding)
 
+    @cached_property
+    def first(self) -> int | None:
+        """The end token with which calls begin in this template; None in most."""
+        text = self.encoding.manners.first
+        return self.tokenizer.marked_ids([text])[0][0] if text else None
+
     def callable(self, messages: Sequence[Message]) -> list[Any]:
         """JSON schemas of what can be called in a dialogue: the recipe's tools and its own."""
         return [*self.encoding.tools, *tools_of(list(messages))]
@@ -85,6 +91,7 @@ class Predictor:
             self.model,
             [ids for ids in prompts if ids is not None],
             end_ids=self.encoding.end_ids,
+            first=self.first,
             max_new_tokens=longest,
             batch_size=batch_size,
             pad_id=self.encoding.pad_id,
@@ -115,6 +122,7 @@ class Predictor:
             self.model,
             self.prompt(messages, longest),
             end_ids=self.encoding.end_ids,
+            first=self.first,
             max_new_tokens=longest,
             pad_id=self.encoding.pad_id,
         ):

@@ -100,9 +100,10 @@ class Prober:
             raise DataError("the chat template does not write what the assistant says; take the model's own template")
         return self._ending(turns, [asked], self._written(turns))
 
-    def call(self, name: str, form: Any, reply: str) -> Ending:
-        """How a turn with calls ends, whose arguments `form` writes. Raises DataError as `reply` does, and where the
-        token that ends a reply stands within it."""
+    def call(self, name: str, form: Any, reply: str) -> tuple[Ending, str]:
+        """How a turn with calls ends, whose arguments `form` writes, and the end token with which one without text
+        begins (it ends the empty text; mostly none). Raises DataError as `reply` does, and where the token that ends a
+        reply stands within it."""
         asked = {"role": "user", "content": USER}
         result = {"role": "tool", "name": name, "tool_call_id": "call00000", "content": RECORDS}
         turns = [asked, probe_call(name, form({"probe": WRITTEN}))]
@@ -110,10 +111,13 @@ class Prober:
             raise DataError(NO_CALLS)
         inner = self._written(turns)
         with suppress(DataError):  # a template of one call a turn
-            inner = self._written([asked, probe_call(name, form({"probe": RECORDS}), form({"probe": WRITTEN}))])
+            two = [asked, probe_call(name, form({"probe": RECORDS}), form({"probe": WRITTEN}))]
+            inner = self._written(two) or inner
+        first = reply if inner.startswith(reply) else ""
+        inner = inner.removeprefix(first)
         if reply in inner:
             raise DataError(WITHIN.format(reply))
-        return self._ending(turns, [result, asked], inner)
+        return self._ending(turns, [result, asked], inner), first
 
     def _written(self, turns: Sequence[Message]) -> str:
         """What stands between the generation prompt and the last of the turn's words; nothing where that prompt is not

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from .writer import Ids, Sampling, Writer
+from .writer import Ends, Ids, Sampling, Writer
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,15 @@ def generate(
     prompts: Sequence[Sequence[int]],
     *,
     end_ids: Collection[int],
+    first: int | None = None,
     max_new_tokens: int,
     batch_size: int,
     pad_id: int,
     sampling: Sampling | None = None,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> Generated:
-    """Write after each prompt until an end token, `max_new_tokens` tokens, or the model's last position.
+    """Write after each prompt until an end token, `max_new_tokens` tokens, or the model's last position. An end token
+    that is `first` does not end what begins with it.
 
     model: any transformers model that writes (causal, or an encoder with a decoder), in eval mode and with its own
     forward, so loaded by `AutoModelForCausalLM.from_pretrained` or `AutoModelForSeq2SeqLM.from_pretrained`, not as
@@ -44,7 +46,7 @@ def generate(
     likeliest token is the same but for ties, in half precision two near ones may change places.
     Raises ValueError for a model that cannot write, and for a prompt that is empty or leaves no position free.
     """
-    writer = Writer(model, frozenset(end_ids), pad_id, sampling)
+    writer = Writer(model, Ends(frozenset(end_ids), first), pad_id, sampling)
     room = writer.room(prompts, max_new_tokens)
     found: list[list[int]] = [[] for _ in prompts]
     ended = np.zeros(len(prompts), bool)
@@ -62,6 +64,7 @@ def stream(
     prompt: Sequence[int],
     *,
     end_ids: Collection[int],
+    first: int | None = None,
     max_new_tokens: int,
     pad_id: int,
     sampling: Sampling | None = None,
@@ -70,7 +73,7 @@ def stream(
 
     The model stops writing when the iterator is closed. Raises ValueError as `generate` does, at the call.
     """
-    writer = Writer(model, frozenset(end_ids), pad_id, sampling)
+    writer = Writer(model, Ends(frozenset(end_ids), first), pad_id, sampling)
     room = int(writer.room([prompt], max_new_tokens)[0])
     return _tokens(writer, prompt, room)
 
@@ -122,12 +125,14 @@ def _tokens(writer: Writer, prompt: Sequence[int], room: int) -> Iterator[int]:
 
     thread = Thread(target=work, name="generation", daemon=True)
     thread.start()
+    place = 0
     try:
         while (token := streamer.queue.get()) is not None:
             if isinstance(token, BaseException):
                 raise token
-            if token in writer.end_ids:
+            if writer.ends.stop(token, place):
                 return
+            place += 1
             yield token
     finally:
         streamer.closed.set()

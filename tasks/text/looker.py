@@ -135,7 +135,8 @@ class Looker:
         """What no mask may hold."""
         message, ends = self.messages[place], set(self.encoding.stops)
         ending = self.script.ending(message)
-        inner = self.special.findall(one.text[: len(one.text) - len(one.end)]) if self.encoding.stops else []
+        written = one.text[: len(one.text) - len(one.end)].removeprefix(self._first(place))
+        inner = self.special.findall(written) if self.encoding.stops else []
         said = {text for text in self.encoding.specials if text in json.dumps(message, ensure_ascii=False)}
         header = self._header(place)
         checks = {
@@ -153,6 +154,20 @@ class Looker:
             "an empty turn is supervised": not is_call(message) and not message["content"].strip(),
         }
         return {name for name, broken in checks.items() if broken}
+
+    def _first(self, place: int) -> str:
+        """The end token with which this call begins and generation goes on; none where a reply may begin so too, or
+        where the turn has a text before it."""
+        message, first = self.messages[place], self.encoding.manners.first
+        reply = {"role": "assistant", "content": ONE}
+        if not first or not is_call(message) or message["content"].strip():
+            return ""
+        given = self.script.render(self.messages[:place], generation=True)
+        try:
+            other = self.script.render([*self.messages[:place], reply])
+        except DataError:
+            return ""
+        return "" if other[common(given, other) :].startswith(first) else first
 
     def _header(self, place: int) -> str:
         """What a generation prompt adds to the turns before it, up to its first line's end."""

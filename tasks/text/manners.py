@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ..data.errors import DataError
@@ -25,13 +25,15 @@ Form = Literal["object", "text"]
 class Manners:
     """arguments: what the template takes for a call's arguments, an object or JSON text; any_id: it takes calls' ids as
     the data has them. closing: what it writes behind thoughts, whatever comes next; None where it writes none.
-    header: how its generation prompt begins. no_calls: why calls cannot be trained, where they cannot."""
+    header: how its generation prompt begins. no_calls: why calls cannot be trained, where they cannot. first: the end
+    token with which a call without text begins; a reply never does, so that generation goes on behind it."""
 
     arguments: Form = "object"
     any_id: bool = True
     closing: str | None = None
     header: str = ""
     no_calls: str = NO_CALLS
+    first: str = ""
 
 
 def as_text(arguments: Any) -> str:
@@ -54,11 +56,11 @@ def learn(
         name = str(beside.tools[0]["function"]["name"]) if beside.tools else "probe"
         try:
             form = _form(beside, name)
-            endings["call"] = beside.call(name, FORMS[form], endings["assistant"].token)
+            endings["call"], first = beside.call(name, FORMS[form], endings["assistant"].token)
         except DataError as error:
             manners = Manners(header=manners.header, no_calls=str(error))
             continue
-        manners = Manners(form, _takes_ids(beside, name, form), header=manners.header)
+        manners = Manners(form, _takes_ids(beside, name, form), header=manners.header, first=first)
         break
     return endings, _with_thoughts(prober, manners, endings)
 
@@ -148,4 +150,4 @@ def _with_thoughts(prober: Prober, manners: Manners, endings: dict[str, Ending])
         return manners
     closing = behind[0][: min(shared(behind[0], other) for other in behind)]
     closing = closing.split(WRITTEN)[0]
-    return Manners(manners.arguments, manners.any_id, closing, manners.header, manners.no_calls)
+    return replace(manners, closing=closing)

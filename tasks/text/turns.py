@@ -142,6 +142,7 @@ class Conversation:
         text = whole[begin:end] + (ending.token if ending.follows else "")
         self._need_prompt(whole[begin : min(said, thought)])
         self._need_own_words(turn, whole[begin : min(said, thought)])
+        self._need_calls(turn, text)
         self._need_one_end(turn, text, ending)
         return Written(given, text, self._thoughts(turn, whole, thought) - begin if thought < len(whole) else 0)
 
@@ -222,15 +223,27 @@ class Conversation:
                 "; join consecutive turns of the assistant in the data"
             )
 
+    def _need_calls(self, turn: int, text: str) -> None:
+        """Raise DataError where the template writes some of a turn's calls alone."""
+        place, names = 0, [call["function"]["name"] for call in self.messages[turn].get("tool_calls", ())]
+        for name in names:
+            place = text.find(name, place) + len(name)
+            if place < len(name):
+                raise DataError(
+                    f"the chat template writes fewer than the {len(names)} calls of turn {turn}; give each call a turn "
+                    "of its own with its result behind it, or take another template"
+                )
+
     def _need_one_end(self, turn: int, text: str, ending: Ending) -> None:
-        """Raise DataError where generation would stop before the end."""
-        inner = text[: len(text) - len(ending.token)]
+        """Raise DataError where generation would stop before the end; behind `manners.first` it goes on."""
+        first = self.script.manners.first if self.messages[turn].get("tool_calls") else ""
+        inner = text.removeprefix(first)[: -len(ending.token)]
         early = next((token for token in self.script.stops if token in inner), None)
         if early is not None:
             raise DataError(
                 f"turn {turn} holds {early!r}, at which generation stops, before its end: what follows would never be "
-                "written. Leave this kind of turn out of encode.train_on, split it (text and calls in turns of their "
-                "own), or take another template"
+                "written. Leave this kind of turn out of encode.train_on, leave out the text before its calls, or give "
+                "it a turn of its own, or take another template"
             )
 
     def _render(self, stop: int, *, generation: bool) -> str:

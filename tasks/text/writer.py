@@ -10,7 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from transformers import GenerationConfig, LogitsProcessorList, TemperatureLogitsWarper, TopPLogitsWarper
+from transformers import (
+    GenerationConfig,
+    LogitsProcessorList,
+    StoppingCriteria,
+    StoppingCriteriaList,
+    TemperatureLogitsWarper,
+    TopPLogitsWarper,
+)
 
 Ids = npt.NDArray[np.int64]
 
@@ -51,18 +58,44 @@ class _Gumbel:
         return scores + torch.from_numpy(noise).to(self.device, scores.dtype)
 
 
+@dataclass(frozen=True)
+class Ends:
+    """The ids that end a text; first: the one of them that does not end it where it is the first to be written."""
+
+    ids: frozenset[int]
+    first: int | None = None
+
+    def stop(self, token: int, place: int) -> bool:
+        """Whether a text ends with the token that is written at a place, counted from 0."""
+        return token in self.ids and (place > 0 or token != self.first)
+
+
+class _Stopping(StoppingCriteria):  # type: ignore[misc]
+    """transformers' rule of end tokens, but for the one that may be written first; `eos_token_id` makes it fill up."""
+
+    def __init__(self, ends: Ends, begin: int, device: torch.device) -> None:
+        self.eos_token_id = torch.tensor(sorted(ends.ids), device=device)
+        self.first, self.begin = ends.first, begin
+
+    def __call__(self, input_ids: Tensor, scores: Tensor, **options: Any) -> Tensor:
+        """Which rows are done: bool [rows]."""
+        last = input_ids[:, -1]
+        done = torch.isin(last, self.eos_token_id)
+        return done & (last != self.first) if input_ids.shape[1] == self.begin + 1 else done
+
+
 class Writer:
     """A shallow copy of a model, so that the given one keeps its settings (weights are shared).
 
     Raises ValueError for a model that cannot write, for no end tokens, and for prompts without room for an answer.
     """
 
-    def __init__(self, model: Any, end_ids: frozenset[int], pad_id: int, sampling: Sampling | None) -> None:
+    def __init__(self, model: Any, ends: Ends, pad_id: int, sampling: Sampling | None) -> None:
         model = model.get_base_model() if hasattr(model, "get_base_model") else model  # peft's layers are inside it
         _check(model)
-        if not end_ids:
+        if not ends.ids:
             raise ValueError("end_ids is empty; without an end token no answer could ever end")
-        self.end_ids, self.pad_id, self.sampling = end_ids, pad_id, sampling
+        self.ends, self.pad_id, self.sampling = ends, pad_id, sampling
         self.paired = bool(model.config.is_encoder_decoder)
         self.start = _decoder_start(model) if self.paired else None
         self.model = copy.copy(model)
@@ -93,13 +126,21 @@ class Writer:
             do_sample=False,
             num_beams=1,
             use_cache=True,
-            eos_token_id=sorted(self.end_ids),
+            eos_token_id=sorted(self.ends.ids) if self.ends.first is None else None,
             pad_token_id=self.pad_id,
             decoder_start_token_id=self.start,
         )
         drawing = self.sampling and self.sampling.processors(rows, self.model.device)
-        found = self.model.generate(**batch, generation_config=config, logits_processor=drawing, streamer=streamer)
-        return found[:, 1 if self.paired else batch["input_ids"].shape[1] :].tolist()  # type: ignore[no-any-return]
+        begin = 1 if self.paired else batch["input_ids"].shape[1]
+        stopping = [] if self.ends.first is None else [_Stopping(self.ends, begin, self.model.device)]
+        found = self.model.generate(
+            **batch,
+            generation_config=config,
+            logits_processor=drawing,
+            stopping_criteria=StoppingCriteriaList(stopping),
+            streamer=streamer,
+        )
+        return found[:, begin:].tolist()  # type: ignore[no-any-return]
 
     def _pad(self, prompts: Sequence[Sequence[int]]) -> dict[str, Ids]:
         """input_ids and attention_mask [prompts, longest]; pads stand on the left of what is gone on with.
@@ -116,7 +157,7 @@ class Writer:
 
     def cut(self, tokens: list[int]) -> tuple[list[int], bool]:
         """What stands before the first end token, and whether there is one."""
-        end = next((place for place, token in enumerate(tokens) if token in self.end_ids), None)
+        end = next((place for place, token in enumerate(tokens) if self.ends.stop(token, place)), None)
         return tokens[:end], end is not None
 
 

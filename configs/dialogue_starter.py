@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .remarks import Lines, above, counted, flow, opening, pace_lines, plain, recipe_text, rounded
+from .recipe_comments import Lines, above, counted, flow, opening, pace_lines, plain, recipe_text, rounded
 from .sources import Columns, HubSource
 from .starter import VOCABULARY, placed, reading
 

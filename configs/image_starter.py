@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from .image_sources import ImagesSource, TorchvisionSource
-from .remarks import (
+from .recipe_comments import (
     FORGIVING,
     Lines,
     above,

@@ -9,10 +9,10 @@ from typing import Any
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from .complaints import Location, Places, complaints, dotted
 from .literal import complete
 from .schema import Recipe
 from .secrets import masked
+from .validation_errors import Location, Places, complaints, dotted
 
 WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
 NUMBERS = (

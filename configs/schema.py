@@ -7,13 +7,13 @@ from pydantic.dataclasses import dataclass
 
 from .cleaning import Clean
 from .encodings import READS, Encode
+from .evaluation import Evaluate, Register
 from .expectations import Validate
 from .fields import PLURAL, STRICT
-from .judging import Evaluate, Register
 from .names import RecipeName
+from .schedule import Timetable
 from .sources import Source, holds
 from .splitting import HashSplit, Split, require_fit
-from .timetable import Timetable
 from .training import Train
 
 __all__ = ["Evaluate", "Recipe", "Register", "Train"]

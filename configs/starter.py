@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from .remarks import (
+from .recipe_comments import (
     FORGIVING,
     Lines,
     above,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from .remarks import Lines, above, counted, flow, opening, pace_lines, plain, recipe_text, rounded
+from .recipe_comments import Lines, above, counted, flow, opening, pace_lines, plain, recipe_text, rounded
 from .sources import Columns, HubSource
 from .splitting import GivenSplit, HashSplit
 from .starter import LONGEST, VOCABULARY, placed, reading

@@ -34,7 +34,7 @@ def answer(recipe: "Recipe", row: "Row", text: str | None) -> dict[str, Any]:
                     "from": "the report on the test rows"}  # fmt: skip
     if "train" not in cached or recipe.encode.kind == "dialogue":
         return {}
-    from tasks.learn.scoring import answer_text, score_row
+    from tasks.kinds.score import answer_text, score_row
 
     folder = cached["train"].file("config.json").parent
     if recipe.encode.kind == "masked":

@@ -9,8 +9,8 @@ from .reading import mends_as_options
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.data.predicting import Model
-    from tasks.data.questions import Questions
+    from tasks.inference.batch import Model
+    from tasks.inference.inputs import Questions
     from tasks.tracking.named import Named
 
 
@@ -19,7 +19,7 @@ def open_questions(path: Path, column: str | None, reading: dict[str, Any] | Non
 
     `column`: None for `text`, or of a file without it for a usual name of dialogues.
     """
-    from tasks.data.questions import open_folder, open_table
+    from tasks.inference.inputs import open_folder, open_table
 
     with mends_as_options():
         return open_folder(path) if path.is_dir() else open_table(path, column, reading)
@@ -36,7 +36,7 @@ def open_model(name: str, content: str) -> "tuple[Named, Model]":
 
 def open_asked(name: str, questions: "Questions", column: str | None) -> "tuple[Named, Model, Questions]":
     """The version that a name means now, and the questions as it takes them: a table's rows as texts or dialogues."""
-    from tasks.data.questions import Texts
+    from tasks.inference.inputs import Texts
 
     if not isinstance(questions, Texts):
         return *open_model(name, questions.content), questions
@@ -46,8 +46,8 @@ def open_asked(name: str, questions: "Questions", column: str | None) -> "tuple[
         loaded = load_model(named.uri, questions.content, "messages")
     if content_of(loaded) != "messages":
         return named, _pyfunc_model(loaded, named), questions
-    from tasks.data.dialogue_questions import open_dialogues
-    from tasks.tracking.replies import reply_model
+    from tasks.inference.dialogue_inputs import open_dialogues
+    from tasks.inference.replies import reply_model
 
     with mends_as_options():
         dialogues = open_dialogues(questions, column)
@@ -55,7 +55,7 @@ def open_asked(name: str, questions: "Questions", column: str | None) -> "tuple[
 
 
 def _pyfunc_model(loaded: Any, named: "Named") -> "Model":
-    from tasks.data.predicting import Model
+    from tasks.inference.batch import Model
     from tasks.tracking.models import answer
     from tasks.tracking.named import answers_of
 

@@ -27,7 +27,7 @@ def failures() -> Iterator[None]:
 
     from configs.load import RecipeError
     from tasks.artifact import StageError
-    from tasks.data.files import DataError
+    from tasks.data.errors import DataError
     from tasks.store.failure import full_disk_named
 
     from .edges import library_error

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from configs.image_starter import ImageStarter
     from configs.starter import Starter
     from configs.target_starter import TargetKind, TargetStarter
-    from tasks.data.finding import Found, Wish
+    from tasks.autodetect.locate import Found, Wish
 
 TRIED = 5_000
 """Texts on which a tokenizer is tried."""
@@ -71,8 +71,8 @@ def command(
 
         from configs.load import RecipeError
         from configs.secrets import masked
-        from tasks.data.files import DataError
-        from tasks.data.finding import Wish
+        from tasks.autodetect.locate import Wish
+        from tasks.data.errors import DataError
 
         output = Path(os.path.expanduser(output)) if output else Path("configs") / f"{slug(stem(data))}.yaml"
         if output.exists():
@@ -117,14 +117,14 @@ def prepare(
     from configs.settings import settings
     from configs.sources import FileSource
     from configs.starter import Starter
-    from tasks.data.files import DataError
-    from tasks.data.finding import Wish, find
-    from tasks.data.intake import Intake, recipe_path
-    from tasks.data.looking import look
-    from tasks.data.looking_dialogues import dialogue_columns, look_at_dialogues
-    from tasks.data.looking_images import look_at_images
-    from tasks.data.looking_targets import number_column
-    from tasks.store.output import environment_secret
+    from tasks.autodetect.dialogues import dialogue_columns, look_at_dialogues
+    from tasks.autodetect.images import look_at_images
+    from tasks.autodetect.locate import Wish, find
+    from tasks.autodetect.table import look
+    from tasks.autodetect.targets import number_column
+    from tasks.data.errors import DataError
+    from tasks.data.sources.provenance import Intake, recipe_path
+    from tasks.output import environment_secret
 
     place = Path(data) if Path(data).exists() else settings().source(str(data))
     with tempfile.TemporaryDirectory() as folder:
@@ -171,7 +171,7 @@ def _for_targets(
 ) -> "TargetStarter":  # fmt: skip
     """The recipe for numbers or written targets; `kind` None: of numbers that nobody asked for."""
     from configs.target_starter import TargetStarter
-    from tasks.data.looking_targets import look_at_targets
+    from tasks.autodetect.targets import look_at_targets
 
     assert found.table is not None
     seen = look_at_targets(found.table, path, kind or "regression", text, label, asked=kind is not None)

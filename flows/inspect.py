@@ -137,7 +137,7 @@ def _choose(stages: "dict[str, Artifact]", row: str | None, wrong: bool, seed: i
     import numpy as np
     import pandas as pd
 
-    from tasks.data.files import DataError
+    from tasks.data.errors import DataError
     from tasks.data.ledger import read_ledger
     from tasks.data.rows import read_rows
 
@@ -160,10 +160,10 @@ def _choose(stages: "dict[str, Artifact]", row: str | None, wrong: bool, seed: i
 
 def _look(stages: "dict[str, Artifact]", at: int) -> Looked:
     """Score the raw row at a position. Raises DataError for one that was dropped."""
-    from tasks.data.files import DataError
+    from tasks.data.errors import DataError
     from tasks.data.rows import read_rows
+    from tasks.kinds.score import as_seen, score_row
     from tasks.learn.pictures import Answer
-    from tasks.learn.scoring import as_seen, score_row
 
     from .answered import IMAGES
     from .way import row_at

@@ -45,8 +45,8 @@ def command(
 def _show(encoded: "Artifact", rows: int) -> None:
     import json
 
-    from tasks.text.looks import look_at, open_looks
     from tasks.text.parts import read_part
+    from tasks.text.token_view import look_at, open_looks
     from tasks.text.tokenizer import load_tokenizer
 
     from .console import Console

@@ -16,7 +16,7 @@ from .run import RecipeFile
 if TYPE_CHECKING:
     import yaml
 
-    from tasks.data.hub import Kind
+    from tasks.data.sources.hub import Kind
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ def command(recipe: RecipeFile) -> None:
     """
     with failures():
         from configs.load import load_recipe
-        from tasks.data import hub
-        from tasks.data.files import DataError
-        from tasks.store.output import environment_secret
+        from tasks.data.errors import DataError
+        from tasks.data.sources import hub
+        from tasks.output import environment_secret
 
         found = list(references(load_recipe(recipe)))
         loose = [each for each in found if not hub.COMMIT.match(each.revision)]

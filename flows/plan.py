@@ -84,7 +84,8 @@ def plan(recipe: "Recipe", *, ask: bool) -> "tuple[list[dict[str, Any]], list[st
 def _foresee(one: Any, section: Any, inputs: dict[str, Any], ask: bool) -> tuple[dict[str, Any], Any, list[str]]:
     from configs.settings import settings
     from configs.threads import described_difference
-    from tasks.store import disk, pins
+    from tasks import pins
+    from tasks.store import disk
     from tasks.store.identity import key_of, what_changed
 
     try:

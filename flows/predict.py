@@ -14,8 +14,8 @@ from .failures import failures
 from .reading import given_reading
 
 if TYPE_CHECKING:
-    from tasks.data.predicting import Model
-    from tasks.data.questions import Questions
+    from tasks.inference.batch import Model
+    from tasks.inference.inputs import Questions
     from tasks.tracking.named import Named
 
 
@@ -63,7 +63,7 @@ def command(
     as anybody would load it, with mlflow.pyfunc.load_model, and carries its own preprocessing. A file is read as a
     recipe's `download` reads it: the last eight options are its keys.
     """
-    from tasks.data.answers import raw
+    from tasks.inference.outputs import raw
 
     with failures(), raw(raw_cells):
         reading = given_reading(format=form, encoding=encoding, header=header, separator=separator, quoting=quoting,
@@ -84,8 +84,8 @@ def command(
 def _questions(what: str, column: str | None, reading: dict[str, Any]) -> "Questions | None":
     """The rows of a file or folder; None for a text or an image."""
     from configs.load import RecipeError
-    from tasks.data.archives import is_archive
-    from tasks.data.tables import ENDINGS
+    from tasks.data.sources.archives import is_archive
+    from tasks.data.sources.tables import ENDINGS
 
     path = Path(what)
     if not what.strip():
@@ -103,8 +103,8 @@ def _questions(what: str, column: str | None, reading: dict[str, Any]) -> "Quest
 
 def _is_image(what: str) -> bool:
     """Whether one image is named: by its ending, or a file that the prediction of a folder would read as one."""
-    from tasks.data.folders import IMAGE_ENDINGS, is_left_out
-    from tasks.data.tables import ENDINGS
+    from tasks.data.sources.folders import IMAGE_ENDINGS, is_left_out
+    from tasks.data.sources.tables import ENDINGS
 
     path = Path(what)
     if len(what) >= 256 or path.suffix.lower() in IMAGE_ENDINGS:
@@ -114,7 +114,7 @@ def _is_image(what: str) -> bool:
 
 
 def _begins_like_an_image(path: Path) -> bool:
-    from tasks.data.folders import MAGIC
+    from tasks.data.sources.folders import MAGIC
 
     with path.open("rb") as handle:
         return handle.read(16).startswith(MAGIC)
@@ -150,9 +150,9 @@ def _answer_one(model: str, what: str) -> None:
 
 
 def _stream(model: str, questions: "Questions", column: str | None) -> None:
-    from tasks.data.answers import to_csv
     from tasks.data.escape import terminal
-    from tasks.data.predicting import ERROR, predict_stream
+    from tasks.inference.batch import ERROR, predict_stream
+    from tasks.inference.outputs import to_csv
 
     _, loaded, questions = _asked(model, questions, column)
     failed = 0
@@ -165,7 +165,7 @@ def _stream(model: str, questions: "Questions", column: str | None) -> None:
 
 
 def _predict(model: str, questions: "Questions", output: Path, column: str | None) -> None:
-    from tasks.data.predicting import check_output, predict_into
+    from tasks.inference.batch import check_output, predict_into
 
     check_output(output, questions)
     _, loaded, questions = _asked(model, questions, column)
@@ -180,7 +180,7 @@ def _run_flow(model: str, questions: "Questions", output: Path | None, *, column
 
     if output is None:
         raise RecipeError("--flow needs -o: what a recorded run predicts is a file")
-    from tasks.data.predicting import check_output
+    from tasks.inference.batch import check_output
 
     check_output(output, questions)
     os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"  # what fails is said once, by `failures`

@@ -8,8 +8,8 @@ from uuid import UUID
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 
-from tasks.data.predicting import Predicted, check_output, predict_into
-from tasks.data.questions import Questions
+from tasks.inference.batch import Predicted, check_output, predict_into
+from tasks.inference.inputs import Questions
 from tasks.tracking.named import Named
 
 from .asked import open_asked, open_questions

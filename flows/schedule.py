@@ -10,8 +10,8 @@ import typer
 from .failures import failures
 
 if TYPE_CHECKING:
+    from configs.schedule import Timetable
     from configs.schema import Recipe
-    from configs.timetable import Timetable
 
 POOL = "temper"
 """Work pool of scheduled recipes unless another is named."""

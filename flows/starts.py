@@ -84,7 +84,7 @@ def _pretrained(model: Mapping[str, Any]) -> bool:
 
 def _new_model(recipe: Recipe) -> dict[str, Any]:
     from tasks.artifact import StageError
-    from tasks.store.pins import Unpinned, pin
+    from tasks.pins import Unpinned, pin
     from tasks.text.scratch import new_model
 
     try:

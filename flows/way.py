@@ -54,7 +54,7 @@ def said(rows: "pd.DataFrame") -> "pd.Series":
     """What each row says: its text, the words of its dialogue, or its image's file."""
     import pandas as pd
 
-    from tasks.data.messages import load_messages, transcript
+    from tasks.data.dialogues.messages import load_messages, transcript
 
     if "messages" not in rows:
         return rows["text" if "text" in rows else "file" if "file" in rows else "image"]
@@ -193,8 +193,8 @@ def encoded_facts(encoded: "Artifact", row: Row) -> dict[str, Any]:
         encoding = json.loads(encoded.file("encoding.json").read_text(encoding="utf-8"))
         pixels = f"{encoding['width']} x {encoding['height']}, mode {encoding['mode']}"
         return {"pixels": pixels, "class": row.raw["label"]}
-    from tasks.text.looks import look_at, open_looks
     from tasks.text.parts import read_part
+    from tasks.text.token_view import look_at, open_looks
     from tasks.text.tokenizer import load_tokenizer
 
     encoding = json.loads(encoded.file("encoding.json").read_text(encoding="utf-8"))

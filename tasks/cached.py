@@ -15,6 +15,8 @@ from configs.literal import complete
 from configs.settings import settings
 
 from .artifact import Artifact, Version
+from .output import Output, Report, new_output
+from .pins import pin
 from .published import flow_links, progress, publish, publish_link, publish_rows, publish_version, secret, speaker
 from .store import disk
 from .store.changes import all_in_words
@@ -22,8 +24,6 @@ from .store.events import Event, Status, tell
 from .store.failure import because_of, full_disk_named
 from .store.identity import identity, key_of, what_changed
 from .store.lock import locked
-from .store.output import Output, Report, new_output
-from .store.pins import pin
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -7,10 +7,10 @@ from configs.cleaning import Clean
 
 from .artifact import Artifact, StageError
 from .cached import cached_task
-from .store.output import Output
+from .output import Output
 
 if TYPE_CHECKING:
-    from .data.cleaned import Cleaned
+    from .data.cleaning.report import Cleaned
 
 IMAGES = "images.parquet"
 
@@ -21,8 +21,8 @@ IMAGES = "images.parquet"
 )
 def clean(out: Output, section: Clean, checked: Artifact) -> None:
     """Normalise texts and drop what must not be trained on. Raises DataError, StageError where too little is left."""
-    from .data.cleaned import describe
-    from .data.cleaning import clean_rows, require_rest, require_whole
+    from .data.cleaning.pipeline import clean_rows, require_rest, require_whole
+    from .data.cleaning.report import describe
     from .data.ledger import read_ledger
     from .data.rows import classes, read_rows, write_rows
 
@@ -44,7 +44,7 @@ def clean(out: Output, section: Clean, checked: Artifact) -> None:
 
 def _record(out: Output, cleaned: "Cleaned") -> None:
     """Counts per step; what steps list; of dropped rows the texts and which row each repeats or contradicts."""
-    from .data.cleaned import counted
+    from .data.cleaning.report import counted
 
     (out.records / "steps.json").write_text(json.dumps(counted(cleaned), indent=1), encoding="utf-8")
     partners = cleaned.dropped[["id", "other"]].dropna()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from configs.sources import Source
 
 from .cached import cached_task
-from .store.output import Output
+from .output import Output
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 @cached_task(libraries=("pandas", "pyarrow"))
 def download(out: Output, section: Source) -> None:
     """Fetch and read the source; every raw row gets its id. Raises DataError."""
-    from .data.intake import Intake, write_provenance
     from .data.ledger import open_ledger, write_ledger
     from .data.rows import with_ids, write_rows
-    from .data.sources import read_source
+    from .data.sources.provenance import Intake, write_provenance
+    from .data.sources.read import read_source
 
     intake = Intake(out.beside, out.data / "images.parquet", out.secret, out.progress)
     rows = with_ids(read_source(section, intake))
@@ -34,8 +34,8 @@ def download(out: Output, section: Source) -> None:
 
 def _describe(rows: "pd.DataFrame", notes: list[str], about: dict[str, Any]) -> str:
     from .data.escape import markdown
-    from .data.intake import describe_provenance
     from .data.rows import classes
+    from .data.sources.provenance import describe_provenance
 
     counts = classes(rows).value_counts(dropna=False)
     lines = [f"# download: {len(rows):,} rows", *describe_provenance(about), *(f"- {markdown(note)}" for note in notes)]

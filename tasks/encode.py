@@ -18,8 +18,8 @@ from configs.encodings import (
 
 from .artifact import Artifact
 from .cached import cached_task
-from .data.files import DataError
-from .store.output import Output
+from .data.errors import DataError
+from .output import Output
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,8 +53,8 @@ def encode(out: Output, section: Encode, splits: Artifact) -> None:
 
     from .data.flow_picture import describe_flow, draw_flow
     from .data.ledger import PARTS, read_ledger
-    from .data.pretrained import keep_provenance
     from .data.rows import read_rows
+    from .data.sources.pretrained import keep_provenance
 
     tables = {part: read_rows(splits.file(f"{part}.parquet")) for part in PARTS}
     labels = json.loads(splits.file("labels.json").read_text(encoding="utf-8"))
@@ -90,7 +90,7 @@ def _describe_dropped(section: Encode, rows: "pd.DataFrame", dropped: "pd.DataFr
     """Each reason with its count and EXAMPLES rows, and what would mend it."""
     from .data.drops import describe_reasons
     from .data.rows import content
-    from .text.regression_encoding import other_notations
+    from .kinds.regression.encoding import other_notations
 
     shown = "target" if isinstance(section, RegressionEncode) else "file" if "file" in rows else content(rows)
     values = rows.set_index("id")[shown]
@@ -114,7 +114,7 @@ def _require_rest(section: Encode, before: dict[str, int], ids: dict[str, list[s
 
 
 def _encode_texts(out: Output, section: GenerativeEncode | ClassifierEncode, tables: Tables, labels: list[str]) -> Kept:
-    from .text import rows
+    from .kinds.text_classification import encode as rows
     from .text.vocabulary import tokenizer_for
 
     tokenizer = tokenizer_for(section, tables["train"]["text"].tolist())
@@ -122,7 +122,9 @@ def _encode_texts(out: Output, section: GenerativeEncode | ClassifierEncode, tab
 
 
 def _encode_aims(out: Output, section: Seq2SeqEncode | RegressionEncode | MaskedEncode, tables: Tables) -> Kept:
-    from .text import masked_rows, regression_rows, seq2seq_rows
+    from .kinds.masked_lm import encode as masked_rows
+    from .kinds.regression import encode as regression_rows
+    from .kinds.seq2seq import encode as seq2seq_rows
 
     form: Any = {"seq2seq": seq2seq_rows, "regression": regression_rows, "masked": masked_rows}[section.kind]
     encoding, tokenizer = form.make_encoding(section, tables["train"])
@@ -155,9 +157,9 @@ def _encode_parts(out: Output, form: Any, encoding: "AnyEncoding", tokenizer: "T
 def _encode_dialogues(out: Output, section: DialogueEncode, tables: Tables) -> Kept:
     import pandas as pd
 
-    from .data.messages import load_messages
-    from .text.call_proof import prove_calls
-    from .text.dialogue_rows import describe, encode_part, make_encoding
+    from .data.dialogues.messages import load_messages
+    from .text.chat.call_proof import prove_calls
+    from .text.chat.rows import describe, encode_part, make_encoding
     from .text.parts import write_part
 
     encoding, tokenizer = make_encoding(section, tables["train"], out.data)
@@ -179,7 +181,7 @@ def _encode_dialogues(out: Output, section: DialogueEncode, tables: Tables) -> K
 
 
 def _encode_images(out: Output, section: ImageEncode, tables: Tables, images: Path, labels: list[str]) -> Kept:
-    from .vision.rows import encode_parts
+    from .kinds.image_classification.encode import encode_parts
 
     encoding, ids, dropped = encode_parts(
         section, tables, images, labels, out.data, lambda done, of: out.progress(done, of, "decoding")
@@ -197,7 +199,7 @@ def _encode_images(out: Output, section: ImageEncode, tables: Tables, images: Pa
 def _describe(
     encoding: "AnyEncoding", tokenizer: "TextTokenizer", train: "Part", certificates: dict[str, dict[str, Any]]
 ) -> str:
-    from .text.looks import sample
+    from .text.token_view import sample
 
     lines = [
         f"# encode ({encoding.kind}): the mask certificate holds",

@@ -8,7 +8,7 @@ from configs.schema import Evaluate
 
 from .artifact import Artifact
 from .cached import cached_task
-from .store.output import Output
+from .output import Output
 
 
 @cached_task(
@@ -31,9 +31,9 @@ def evaluate(out: Output, section: Evaluate, model: Artifact, encoded: Artifact,
 
 def _classes(out: Output, section: Evaluate, folder: Path, encoded: Artifact, splits: Artifact) -> tuple[int, str]:
     from .data.rows import read_rows
-    from .learn.domains import open_domain
-    from .learn.report import compare, describe, save, score
-    from .learn.scoring import contents_of
+    from .kinds.classification_report import compare, describe, save, score
+    from .kinds.score import contents_of
+    from .kinds.spec import open_domain
 
     domain = open_domain(folder)
     parts = {name: domain.read(encoded.file(f"{name}.parquet")) for name in ("train", "test")}
@@ -49,8 +49,8 @@ def _classes(out: Output, section: Evaluate, folder: Path, encoded: Artifact, sp
 
 def _dialogues(out: Output, section: Evaluate, folder: Path, encoded: Artifact, splits: Artifact) -> tuple[int, str]:
     from .data.rows import read_rows
-    from .learn.dialogue_report import judge, require_same_inputs, save_transcripts
-    from .learn.judged import describe, save
+    from .kinds.dialogue.report import judge, require_same_inputs, save_transcripts
+    from .learn.evaluation_report import describe, save
     from .text.parts import read_part
 
     train, test = (read_rows(splits.file(f"{part}.parquet")) for part in ("train", "test"))
@@ -67,12 +67,14 @@ def _dialogues(out: Output, section: Evaluate, folder: Path, encoded: Artifact, 
 
 def _aims(out: Output, section: Evaluate, folder: Path, encoded: Artifact, splits: Artifact) -> tuple[int, str]:
     """Models that rewrite texts, foretell a number or foretell hidden tokens."""
-    from .data.files import DataError
+    from .data.errors import DataError
     from .data.rows import read_rows
-    from .learn import masked_report, regression_report, seq2seq_report
-    from .learn.domains import open_domain
-    from .learn.judged import describe, save
-    from .learn.scoring import odd_inputs
+    from .kinds.masked_lm import report as masked_report
+    from .kinds.regression import report as regression_report
+    from .kinds.score import odd_inputs
+    from .kinds.seq2seq import report as seq2seq_report
+    from .kinds.spec import open_domain
+    from .learn.evaluation_report import describe, save
 
     domain = open_domain(folder)
     parts = {name: domain.read(encoded.file(f"{name}.parquet")) for name in ("train", "test")}
@@ -85,7 +87,7 @@ def _aims(out: Output, section: Evaluate, folder: Path, encoded: Artifact, split
     judged = judge(folder, tables["train"], tables["test"], section, lambda done, of: out.progress(done, of, "scoring"))
     save(judged, out.data, out.records)
     if domain.kind == "regression":
-        from .learn.number_pictures import draw_numbers
+        from .kinds.regression.plot import draw_numbers
 
         draw_numbers(judged.answers["true"].to_numpy(), judged.answers["value"].to_numpy(), out.records / "numbers.png")
     return len(tables["test"]), describe(judged, f"{domain.kind}, {len(tables['test']):,} test rows")

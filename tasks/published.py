@@ -13,8 +13,8 @@ from configs.servers import known
 from configs.settings import settings, without_password
 
 from .artifact import Artifact, StageError, Version
+from .output import checked_secret, environment_secret
 from .store.events import Event, tell
-from .store.output import checked_secret, environment_secret
 
 OFTEN = 2.0
 """Seconds between two states of a progress artifact."""

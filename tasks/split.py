@@ -6,7 +6,7 @@ from configs.splitting import Split
 
 from .artifact import Artifact
 from .cached import cached_task
-from .store.output import Output
+from .output import Output
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,10 +10,10 @@ from configs.settings import settings
 
 from .artifact import Artifact, StageError
 from .cached import cached_task
-from .store.output import Output
+from .output import Output
 
 if TYPE_CHECKING:
-    from .learn.domains import Domain
+    from .kinds.spec import Domain
     from .learn.fit import Fitted
 
 LIBRARIES = ("torch", "transformers", "accelerate", "safetensors", "numpy")
@@ -38,9 +38,9 @@ def libraries(section: Train) -> tuple[str, ...]:
 )
 def train(out: Output, section: Train, encoded: Artifact) -> None:
     """Train, or resume what a killed run left, and keep the checkpoint with the best validation score."""
-    from .data.pretrained import keep_provenance
+    from .data.sources.pretrained import keep_provenance
+    from .kinds.spec import open_domain
     from .learn.curves import draw_curves
-    from .learn.domains import open_domain
     from .learn.fit import Voice, fit
     from .learn.phases import left_random, plan_phases
 
@@ -76,7 +76,7 @@ def train(out: Output, section: Train, encoded: Artifact) -> None:
 
 def _describe(domain: "Domain", fitted: "Fitted", parameters: int, notes: list[str]) -> str:
     from .data.escape import markdown
-    from .learn.fitting import diagnose
+    from .learn.overfitting import diagnose
 
     chosen = next((row for row in fitted.history if row["step"] == fitted.step and "eval_loss" in row), None)
     lines = [

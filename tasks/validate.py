@@ -9,12 +9,12 @@ from configs.expectations import Validate
 from .artifact import Artifact, StageError
 from .cached import cached_task
 from .data.escape import code, markdown
-from .store.output import Output
+from .output import Output
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .data.verdicts import Verdict
+    from .data.checks.results import Verdict
 
 IMAGES = "images.parquet"
 
@@ -22,11 +22,11 @@ IMAGES = "images.parquet"
 @cached_task(opens={"raw": ("rows.parquet", "ledger.parquet", IMAGES)})
 def validate(out: Output, section: Validate, raw: Artifact) -> None:
     """Hold the rows against the recipe's expectations. Raises StageError naming expectation and rows, DataError."""
+    from .data.checks.expectations import check_rows, label_set
+    from .data.checks.results import rows_under
     from .data.drift import profile
-    from .data.expectations import check_rows, label_set
     from .data.ledger import read_ledger
     from .data.rows import read_rows, write_rows
-    from .data.verdicts import rows_under
 
     rows = read_rows(raw.file("rows.parquet"))
     (out.records / "profile.json").write_text(json.dumps(profile(rows), ensure_ascii=False), encoding="utf-8")
@@ -52,7 +52,7 @@ def validate(out: Output, section: Validate, raw: Artifact) -> None:
 
 def _record(records: Path, verdicts: "list[Verdict]") -> None:
     """Every row that breaks an expectation, one Parquet file (id, expectation) per severity that has some."""
-    from .data.verdicts import rows_under
+    from .data.checks.results import rows_under
 
     failed = [verdict for verdict in verdicts if not verdict.success]
     for name, lines in (

@@ -31,8 +31,8 @@ from pydantic import TypeAdapter  # noqa: E402
 
 from configs.cleaning import Clean, Step  # noqa: E402
 from configs.sources import EmbeddedSource  # noqa: E402
-from tasks.data.cleaning import CHANGES, DROPS, clean_rows  # noqa: E402
-from tasks.data.sources import load_rows  # noqa: E402
+from tasks.data.cleaning.pipeline import CHANGES, DROPS, clean_rows  # noqa: E402
+from tasks.data.sources.read import load_rows  # noqa: E402
 
 SMALL, PICTURED = 100_000, int(os.environ.get("TEMPER_BENCH_PICTURES", "5000"))
 TEXTS = ["unicode", "html", "control", "urls", "mentions", "whitespace", "lowercase", "length", "missing",

@@ -24,10 +24,10 @@ from configs.encodings import GenerativeEncode  # noqa: E402
 from configs.models import LocalTokenizer  # noqa: E402
 from configs.sources import ClassFilesSource, EmbeddedSource  # noqa: E402
 from tasks.data.rows import with_ids  # noqa: E402
-from tasks.data.sources import load_rows  # noqa: E402
+from tasks.data.sources.read import load_rows  # noqa: E402
+from tasks.kinds.text_classification.encode import certify_part, encode_part, make_encoding  # noqa: E402
 from tasks.text.collation import pad_rows  # noqa: E402
 from tasks.text.parts import Part  # noqa: E402
-from tasks.text.rows import certify_part, encode_part, make_encoding  # noqa: E402
 from tasks.text.vocabulary import END, learn_bpe, read_folder  # noqa: E402
 from tasks.text.vocabulary import _by_names as by_names  # noqa: E402
 

@@ -27,11 +27,11 @@ import test_expectations as expectations  # noqa: E402
 
 from configs.cleaning import Clean  # noqa: E402
 from configs.sources import Columns, EmbeddedSource, FileSource, Source  # noqa: E402
-from tasks.data.cleaning import clean_rows  # noqa: E402
-from tasks.data.files import DataError  # noqa: E402
-from tasks.data.intake import Intake  # noqa: E402
+from tasks.data.cleaning.pipeline import clean_rows  # noqa: E402
+from tasks.data.errors import DataError  # noqa: E402
 from tasks.data.rows import with_ids  # noqa: E402
-from tasks.data.sources import load_rows, read_source  # noqa: E402
+from tasks.data.sources.provenance import Intake  # noqa: E402
+from tasks.data.sources.read import load_rows, read_source  # noqa: E402
 
 RUNS = 5
 SHARE = 0.05

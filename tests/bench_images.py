@@ -33,10 +33,10 @@ from transformers import PrinterCallback, Trainer, TrainingArguments  # noqa: E4
 from configs.models import Mlp  # noqa: E402
 from configs.optimizers import Sgd  # noqa: E402
 from configs.schema import Train  # noqa: E402
-from tasks.learn.domains import Images  # noqa: E402
+from tasks.kinds.image_classification.feed import Rows, collate  # noqa: E402
+from tasks.kinds.spec import Images  # noqa: E402
 from tasks.learn.fit import Voice, fit  # noqa: E402
 from tasks.vision.encoding import ImageEncoding  # noqa: E402
-from tasks.vision.feed import Rows, collate  # noqa: E402
 from tasks.vision.parts import Part  # noqa: E402
 
 ROWS, BATCH, ROUNDS = 60_000, 64, 3

@@ -115,7 +115,7 @@ def _import_first(stage: str) -> None:
     if stage == "validate":
         import great_expectations  # noqa: F401
 
-        import tasks.data.expectations  # noqa: F401
+        import tasks.data.checks.expectations  # noqa: F401
 
 
 def run(name: str, folder: Path) -> dict[str, float]:

@@ -23,12 +23,12 @@ from bench_templates_judge import Impossible, Judge, freeze_clock  # noqa: E402
 from bench_templates_tokenizers import KINDS, build  # noqa: E402
 
 from tasks.data.errors import DataError  # noqa: E402
+from tasks.learn.labels import IGNORE_INDEX  # noqa: E402
 from tasks.text.certificate import MaskError  # noqa: E402
-from tasks.text.dialogue import EncodedDialogues, encode_dialogues, prompt  # noqa: E402
-from tasks.text.dialogue_certificate import certify_dialogues  # noqa: E402
-from tasks.text.dialogue_encoding import make_dialogue_encoding  # noqa: E402
-from tasks.text.segments import IGNORE_INDEX  # noqa: E402
-from tasks.text.templates import Template  # noqa: E402
+from tasks.text.chat.certificate import certify_dialogues  # noqa: E402
+from tasks.text.chat.chat_template import Template  # noqa: E402
+from tasks.text.chat.encoding import EncodedDialogues, encode_dialogues, prompt  # noqa: E402
+from tasks.text.chat.make_encoding import make_dialogue_encoding  # noqa: E402
 
 EQUAL, RIGHTLY, NEEDLESS, WRONG, SILENT = "equal", "refused", "refused though possible", "wrong", "silent"
 FAULTS = ("shifted", "no end", "header", "no beginning")

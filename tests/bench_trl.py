@@ -23,15 +23,15 @@ sys.path[:0] = [str(ROOT)]
 
 from configs.models import TrainedTokenizer  # noqa: E402
 from configs.sources import CrosswozSource, EmbeddedSource  # noqa: E402
-from tasks.data.hotels import tool_schema  # noqa: E402
-from tasks.data.intake import Intake  # noqa: E402
-from tasks.data.messages import Message, load_messages  # noqa: E402
-from tasks.data.sources import read_source  # noqa: E402
-from tasks.text.dialogue import DialogueEncoding, EncodedDialogues, encode_dialogues  # noqa: E402
-from tasks.text.dialogue_certificate import certify_dialogues  # noqa: E402
-from tasks.text.dialogue_encoding import make_dialogue_encoding  # noqa: E402
-from tasks.text.segments import IGNORE_INDEX  # noqa: E402
-from tasks.text.templates import CHATML, CHATML_TOKENS, Template  # noqa: E402
+from tasks.data.dialogues.hotels import tool_schema  # noqa: E402
+from tasks.data.dialogues.messages import Message, load_messages  # noqa: E402
+from tasks.data.sources.provenance import Intake  # noqa: E402
+from tasks.data.sources.read import read_source  # noqa: E402
+from tasks.learn.labels import IGNORE_INDEX  # noqa: E402
+from tasks.text.chat.certificate import certify_dialogues  # noqa: E402
+from tasks.text.chat.chat_template import CHATML, CHATML_TOKENS, Template  # noqa: E402
+from tasks.text.chat.encoding import DialogueEncoding, EncodedDialogues, encode_dialogues  # noqa: E402
+from tasks.text.chat.make_encoding import make_dialogue_encoding  # noqa: E402
 from tasks.text.tokenizer import TextTokenizer  # noqa: E402
 from tasks.text.vocabulary import PAD, make_tokenizer  # noqa: E402
 

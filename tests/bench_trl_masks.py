@@ -12,7 +12,7 @@ from bench_templates import TOOLS, Bench, freeze_clock, runs_of
 from bench_templates_dialogues import DIALOGUES
 
 from tasks.data.errors import DataError
-from tasks.text.dialogue import encode_dialogues
+from tasks.text.chat.encoding import encode_dialogues
 
 
 def compared(one: Bench, name: str) -> str:

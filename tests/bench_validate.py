@@ -26,7 +26,7 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
 from configs.expectations import Validate  # noqa: E402
-from tasks.data.expectations import check_rows  # noqa: E402
+from tasks.data.checks.expectations import check_rows  # noqa: E402
 
 ROUNDS = 5
 GOAL = 5

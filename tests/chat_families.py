@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from tokenizers import AddedToken
 
-from tasks.data.messages import Message
-from tasks.text.templates import CHATML, Template
+from tasks.data.dialogues.messages import Message
+from tasks.text.chat.chat_template import CHATML, Template
 from tasks.text.tokenizer import TextTokenizer, plain_tokenizer
 from tasks.text.vocabulary import learn_bpe
 

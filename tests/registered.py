@@ -14,11 +14,11 @@ from transformers import BertConfig, BertForMaskedLM, BertForSequenceClassificat
 
 from configs.models import Mlp
 from tasks.artifact import Artifact, digest_text
-from tasks.data.losses import Criterion
-from tasks.text.dialogue_encoding import make_dialogue_encoding
+from tasks.kinds.masked_lm.encoding import MaskedEncoding
+from tasks.learn.losses import Criterion
+from tasks.text.chat.chat_template import CHATML, CHATML_TOKENS, Template
+from tasks.text.chat.make_encoding import make_dialogue_encoding
 from tasks.text.encoding import Encoding
-from tasks.text.masked_encoding import MaskedEncoding
-from tasks.text.templates import CHATML, CHATML_TOKENS, Template
 from tasks.text.tokenizer import TextTokenizer, plain_tokenizer
 from tasks.text.vocabulary import learn_bpe
 from tasks.tracking import runs

@@ -18,12 +18,12 @@ from hub_server import Hub, sha256
 
 from configs.image_sources import ImagesSource
 from configs.sources import FileSource, UrlSource
-from tasks.data import archives, fetch
-from tasks.data.archives import read_members, unpack
-from tasks.data.files import DataError
-from tasks.data.intake import Intake
-from tasks.data.sources import load_rows, read_source
-from tasks.store import pins
+from tasks import pins
+from tasks.data.errors import DataError
+from tasks.data.sources import archives, fetch
+from tasks.data.sources.archives import read_members, unpack
+from tasks.data.sources.provenance import Intake
+from tasks.data.sources.read import load_rows, read_source
 
 ROWS = b"text,label\na film,good\nno film,bad\n"
 MORE = b"text,label\nold film,good\n"

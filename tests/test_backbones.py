@@ -16,12 +16,12 @@ from configs.load import RecipeError, load_recipe
 from configs.models import CifarResnet, Torchvision
 from configs.phases import Children, Phase
 from configs.schema import Train
-from tasks.data.files import DataError
-from tasks.data.losses import Criterion
-from tasks.learn.domains import Images
+from tasks.data.errors import DataError
+from tasks.kinds.spec import Images
 from tasks.learn.fit import Voice, fit
+from tasks.learn.losses import Criterion
 from tasks.learn.phases import plan_phases
-from tasks.store.pins import pin
+from tasks.pins import pin
 from tasks.vision.backbones import ConcatPool, build_torchvision
 from tasks.vision.encoding import ImageEncoding
 from tasks.vision.models import build_model, save_model

@@ -13,9 +13,9 @@ from configs.settings import settings
 from tasks.artifact import MANIFEST, Artifact
 from tasks.cached import Stage, cached_task, verifying
 from tasks.data.ledger import advance, open_ledger, read_ledger
+from tasks.output import Output, new_output
 from tasks.store import disk
 from tasks.store.events import heard_by
-from tasks.store.output import Output, new_output
 
 CODE = "tasks.data.rows"
 """The module whose code stands for these stages' own: keys are made of the code of this project."""
@@ -121,7 +121,7 @@ def test_another_value_is_another_key_and_the_first_is_kept() -> None:
 def test_an_upstream_change_that_gives_the_same_opened_bytes_stops_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first stage runs anew under other code; its opened file is the same, so the second is served."""
     _, before = draw_and_count()
-    monkeypatch.setattr(draw, "__module__", "tasks.data.tables")
+    monkeypatch.setattr(draw, "__module__", "tasks.data.sources.tables")
     statuses, after = draw_and_count()
     assert statuses == ["run", "cached"] and before == after
 

@@ -13,12 +13,12 @@ from test_call_reader import FORMS, ROUND, TOOL, turn
 from configs.load import load_recipe
 from configs.schema import Evaluate
 from flows.spine import perform_until
-from tasks.data.messages import Message, dump_messages
-from tasks.learn.dialogue_report import CALL_SCORES, judge
+from tasks.data.dialogues.messages import Message, dump_messages
+from tasks.kinds.dialogue.report import CALL_SCORES, judge
 from tasks.store.events import Event
-from tasks.text.call_proof import prove_calls
-from tasks.text.chat import Predictor
-from tasks.text.dialogue import DialogueEncoding
+from tasks.text.chat.call_proof import prove_calls
+from tasks.text.chat.encoding import DialogueEncoding
+from tasks.text.chat.predictor import Predictor
 
 ROOT = Path(__file__).resolve().parent.parent
 QUOTED = '<tool_call>\n{"name": "hours", "arguments": {"day": 1}}\n</tool_call>'

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.data.messages import Message
-from tasks.text.call_reader import NO_CALLS, Reader, find_reader, schemas_of
-from tasks.text.literals import read_literal
-from tasks.text.replies import MALFORMED
-from tasks.text.templates import Template
+from tasks.data.dialogues.messages import Message
+from tasks.text.chat.call_reader import NO_CALLS, Reader, find_reader, schemas_of
+from tasks.text.chat.chat_template import Template
+from tasks.text.chat.literals import read_literal
+from tasks.text.chat.parse_reply import MALFORMED
 
 ROUND = ("{%- for m in messages %}<|{{ m.role }}|>{{ m.content }}BODY<|end|>{%- endfor %}"
          "{{ '<|assistant|>' if add_generation_prompt }}")  # fmt: skip

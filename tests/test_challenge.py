@@ -12,9 +12,9 @@ from scipy.stats import binomtest, norm
 from sklearn.metrics import f1_score
 
 from tasks.data.errors import DataError
-from tasks.learn.challenge import Contest, Rule, contest, slices, student_interval, tango
-from tasks.learn.outcomes import Outcomes, align, changed, outcomes
-from tasks.learn.resampling import Resampling, ratio
+from tasks.kinds.outcomes import align, changed, outcomes
+from tasks.learn.champion_test import Contest, Rule, contest, slices, student_interval, tango
+from tasks.learn.resampling import Outcomes, Resampling, ratio
 
 HOW = Resampling(500, 0.95, 0)
 BETTER, NOT_WORSE = Rule(HOW), Rule(HOW, 0.02)

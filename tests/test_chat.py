@@ -19,14 +19,14 @@ from rich.console import Console
 from configs.load import RecipeError, load_recipe
 from configs.schema import Recipe
 from tasks.artifact import Artifact
-from tasks.data.messages import Message, dump_messages, load_messages
+from tasks.data.dialogues.messages import Message, dump_messages, load_messages
 from tasks.data.rows import read_rows
+from tasks.learn.labels import IGNORE_INDEX
 from tasks.store.events import Event
-from tasks.text.chat import Predictor
-from tasks.text.dialogue import encode_dialogues
-from tasks.text.dialogue_rows import make_encoding
-from tasks.text.endings import kind_of
-from tasks.text.segments import IGNORE_INDEX
+from tasks.text.chat.encoding import encode_dialogues
+from tasks.text.chat.end_of_turn import kind_of
+from tasks.text.chat.predictor import Predictor
+from tasks.text.chat.rows import make_encoding
 
 pytestmark = pytest.mark.faults
 ROOT = Path(__file__).resolve().parent.parent

@@ -20,12 +20,12 @@ from configs.load import RecipeError, load_recipe
 from configs.sources import ClassFilesSource, EmbeddedSource, FileSource
 from tasks.artifact import StageError
 from tasks.clean import clean
-from tasks.data.cleaned import Cleaned, describe
-from tasks.data.cleaning import CHANGES, DROPS, clean_rows, require_rest
-from tasks.data.files import DataError
+from tasks.data.cleaning.pipeline import CHANGES, DROPS, clean_rows, require_rest
+from tasks.data.cleaning.report import Cleaned, describe
+from tasks.data.errors import DataError
 from tasks.data.ledger import conserve, read_ledger
 from tasks.data.rows import read_rows, with_ids
-from tasks.data.sources import load_rows
+from tasks.data.sources.read import load_rows
 from tasks.download import download
 from tasks.store.code import closure, versions
 from tasks.validate import validate

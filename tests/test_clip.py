@@ -21,18 +21,18 @@ from configs.phases import Phase
 from configs.schema import Train
 from flows.starts import STARTS, starting
 from tasks.artifact import Artifact
-from tasks.data.files import DataError
-from tasks.data.losses import Criterion
-from tasks.learn.domains import Images
+from tasks.data.errors import DataError
+from tasks.kinds.image_classification import encode as rows
+from tasks.kinds.image_classification.predictor import Predictor
+from tasks.kinds.spec import Images
 from tasks.learn.fit import Voice, fit
-from tasks.store.pins import pin
+from tasks.learn.losses import Criterion
+from tasks.pins import pin
 from tasks.tracking.fresh import run_fresh
-from tasks.vision import rows
 from tasks.vision.encoding import ImageEncoding
 from tasks.vision.models import build_model, save_model
 from tasks.vision.nets import ImageClassifier
 from tasks.vision.parts import Part
-from tasks.vision.predictor import Predictor
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPE = ROOT / "configs" / "ants_bees_resnet18.yaml"

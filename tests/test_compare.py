@@ -14,7 +14,7 @@ from configs.models import LocalModel, NewModel
 from flows import compare
 from flows.starts import overrides, starting
 from tasks.artifact import StageError
-from tasks.data.files import DataError
+from tasks.data.errors import DataError
 from tasks.store.events import Event
 
 RECIPE = str(ROOT / "configs" / "reviews_demo.yaml")

@@ -1,8 +1,8 @@
 """What validate says of broken rows holds the whole mend."""
 
-from tasks.data.dialogue_checks import COLUMNS, facts
-from tasks.data.turns import Message
-from tasks.data.verdicts import LONGEST, Verdict
+from tasks.data.checks.dialogue_checks import COLUMNS, facts
+from tasks.data.checks.results import LONGEST, Verdict
+from tasks.data.dialogues.turns import Message
 from tasks.validate import _complaint
 
 BROKEN = (

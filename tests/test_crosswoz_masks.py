@@ -8,9 +8,9 @@ from chat_families import FAMILIES
 from test_dialogue import certificate_of, encoding_of, mismatches
 
 from configs.sources import CrosswozSource
-from tasks.data.intake import Intake
-from tasks.data.messages import Message, load_messages
-from tasks.data.sources import read_source
+from tasks.data.dialogues.messages import Message, load_messages
+from tasks.data.sources.provenance import Intake
+from tasks.data.sources.read import read_source
 
 NAMES = list(FAMILIES)
 DIALOGUES = 915

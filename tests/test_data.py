@@ -12,9 +12,9 @@ from configs.cleaning import Clean
 from configs.expectations import Validate
 from configs.splitting import GivenSplit, HashSplit
 from tasks.artifact import StageError
-from tasks.data.cleaning import clean_rows
-from tasks.data.expectations import check_rows, label_set
-from tasks.data.files import DataError
+from tasks.data.checks.expectations import check_rows, label_set
+from tasks.data.cleaning.pipeline import clean_rows
+from tasks.data.errors import DataError
 from tasks.data.leakage import near_copies, reasons
 from tasks.data.ledger import advance, conserve, dropped_rows, flow_of_rows, open_ledger, require_ended
 from tasks.data.rows import with_ids

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from configs.sources import ClassFilesSource, Columns, FileSource
-from tasks.data import delimited
-from tasks.data.files import DataError
-from tasks.data.sources import load_rows
-from tasks.data.tables import read_table
-from tasks.data.unknown_files import read_unknown
+from tasks.autodetect.unknown_files import read_unknown
+from tasks.data.errors import DataError
+from tasks.data.sources import delimited
+from tasks.data.sources.read import load_rows
+from tasks.data.sources.tables import read_table
 
 
 def source(path: Path, **how: Any) -> FileSource:

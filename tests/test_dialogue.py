@@ -11,12 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-import tasks.text.dialogue_certificate as certificate_module
-from tasks.data.files import DataError
-from tasks.data.messages import Message
+import tasks.text.chat.certificate as certificate_module
+from tasks.data.dialogues.messages import Message
+from tasks.data.errors import DataError
+from tasks.learn.labels import IGNORE_INDEX
 from tasks.text.certificate import MaskError
-from tasks.text.collation import pad_rows
-from tasks.text.dialogue import (
+from tasks.text.chat.certificate import DialogueCertificate, certify_dialogues
+from tasks.text.chat.chat_template import Template
+from tasks.text.chat.encoding import (
     NO_TARGET,
     TOO_LONG,
     DialogueEncoding,
@@ -25,11 +27,9 @@ from tasks.text.dialogue import (
     load_dialogue_encoding,
     prompt,
 )
-from tasks.text.dialogue_certificate import DialogueCertificate, certify_dialogues
-from tasks.text.dialogue_encoding import make_dialogue_encoding
-from tasks.text.packing import pad_packed
-from tasks.text.segments import IGNORE_INDEX
-from tasks.text.templates import Template
+from tasks.text.chat.make_encoding import make_dialogue_encoding
+from tasks.text.chat.packing import pad_packed
+from tasks.text.collation import pad_rows
 from tasks.text.tokenizer import TextTokenizer, plain_tokenizer
 from tasks.text.vocabulary import learn_bpe
 

@@ -19,18 +19,18 @@ from configs.sources import Columns, CrosswozSource, EmbeddedSource, FileSource,
 from configs.splitting import GivenSplit, HashSplit
 from flows.spine import perform_until
 from tasks.artifact import StageError
-from tasks.data.cleaning import clean_rows
-from tasks.data.expectations import check_rows
-from tasks.data.files import DataError
-from tasks.data.intake import Intake
+from tasks.data.checks.expectations import check_rows
+from tasks.data.checks.results import rows_under
+from tasks.data.cleaning.pipeline import clean_rows
+from tasks.data.dialogues.messages import dump_messages, load_messages
+from tasks.data.errors import DataError
 from tasks.data.leakage import near_copies
-from tasks.data.messages import dump_messages, load_messages
 from tasks.data.rows import with_ids
-from tasks.data.sources import load_rows, read_source
+from tasks.data.sources.provenance import Intake
+from tasks.data.sources.read import load_rows, read_source
 from tasks.data.splitting import split_rows
-from tasks.data.verdicts import rows_under
+from tasks.pins import pin
 from tasks.store.events import Event
-from tasks.store.pins import pin
 
 ROOT = Path(__file__).resolve().parent.parent
 OPENAI = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]

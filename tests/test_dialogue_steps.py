@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 
 from configs.cleaning import Clean, CutTrailingTurns, DropEmptyTurns, MergeTurns
-from tasks.data.cleaned import counted, describe
-from tasks.data.cleaning import clean_rows
+from tasks.data.cleaning.pipeline import clean_rows
+from tasks.data.cleaning.report import counted, describe
+from tasks.data.dialogues.messages import Message, dump_messages, load_messages
 from tasks.data.errors import DataError
-from tasks.data.messages import Message, dump_messages, load_messages
 from tasks.data.rows import UNLABELLED, with_ids
 
 CALL = {"type": "function", "function": {"name": "f", "arguments": {}}}

@@ -13,13 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.data import suites
-from tasks.data.crosswoz import Converted, convert, has_hotel_act, read_crosswoz
-from tasks.data.dialogue_checks import COLUMNS, dialogue_expectations, facts
-from tasks.data.files import DEMO, DataError
-from tasks.data.hotels import LIMIT, SLOTS, Hotels, demo_hotels, read_hotels, tool_schema
-from tasks.data.messages import Message, dump_messages, is_call, load_messages, read_messages, transcript
-from tasks.data.ranges import read_range
+from tasks.data.checks import great_expectations as suites
+from tasks.data.checks.dialogue_checks import COLUMNS, dialogue_expectations, facts
+from tasks.data.dialogues.hotels import LIMIT, SLOTS, Hotels, demo_hotels, read_hotels, tool_schema
+from tasks.data.dialogues.messages import Message, dump_messages, is_call, load_messages, read_messages, transcript
+from tasks.data.dialogues.ranges import read_range
+from tasks.data.errors import DataError
+from tasks.data.files import DEMO
+from tasks.data.sources.crosswoz import Converted, convert, has_hotel_act, read_crosswoz
 
 HOTEL = "酒店"
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from configs.sources import ClassFilesSource, EmbeddedSource
 from tasks.data.drift import Drift, drift, drift_table, profile, stability_index
-from tasks.data.sources import load_rows
+from tasks.data.sources.read import load_rows
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "datasets"
 

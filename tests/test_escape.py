@@ -16,8 +16,8 @@ from tiny import ROOT
 
 from configs.load import load_recipe
 from flows.console import Console, print_json
-from tasks.data.answers import raw, to_csv
 from tasks.data.escape import HIDDEN, cell, code, hypertext, markdown, terminal, visible
+from tasks.inference.outputs import raw, to_csv
 from tasks.store.events import Event
 
 ESC = "\x1b[31m\x1b]0;OWNED\x07\x9b2J"

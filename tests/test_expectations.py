@@ -15,13 +15,13 @@ from pydantic import ValidationError
 from configs.expectations import OF_ROWS, Expectation, Validate
 from configs.sources import ClassFilesSource, Columns, EmbeddedSource, FileSource, Source
 from tasks.artifact import Artifact, StageError
-from tasks.data.expectations import check_rows, label_set, rows_under
-from tasks.data.files import DataError
-from tasks.data.given import check_splits
+from tasks.data.checks.expectations import check_rows, label_set, rows_under
+from tasks.data.checks.results import Verdict, shown
+from tasks.data.checks.split_checks import check_splits
+from tasks.data.errors import DataError
 from tasks.data.ledger import open_ledger, read_ledger, write_ledger
 from tasks.data.rows import read_rows, with_ids, write_rows
-from tasks.data.sources import load_rows
-from tasks.data.verdicts import Verdict, shown
+from tasks.data.sources.read import load_rows
 from tasks.store.events import Event, heard_by
 from tasks.validate import validate
 

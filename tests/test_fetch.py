@@ -14,12 +14,13 @@ from pydantic import ValidationError
 
 from configs.sources import UrlSource
 from tasks.artifact import StageError
-from tasks.data import fetch, sources
-from tasks.data.addresses import is_public
-from tasks.data.fetch import Terms, download_file, shown
-from tasks.data.files import DataError
+from tasks.data.errors import DataError
+from tasks.data.sources import fetch
+from tasks.data.sources import read as sources
+from tasks.data.sources.addresses import is_public
+from tasks.data.sources.fetch import Terms, download_file, shown
 from tasks.download import download
-from tasks.store.output import checked_secret
+from tasks.output import checked_secret
 
 DATA = b"text,label\n" + b"a film,good\n" * 1000
 PUBLIC = "93.184.215.14"

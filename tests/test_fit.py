@@ -17,14 +17,15 @@ from transformers import GPT2Config, GPT2LMHeadModel, TrainingArguments
 from configs.models import NewModel
 from configs.optimizers import Adadelta, Adagrad, Adam, Adamw, Optimizer, Rmsprop, Rprop, Sgd
 from configs.schema import Train
+from tasks.kinds.feed import Rows, collate_rows
 from tasks.learn.checkpoints import certify, check, checkpoints
 from tasks.learn.fit import Feed, Fitted, Voice, fit, training_arguments
+from tasks.learn.labels import IGNORE_INDEX
 from tasks.learn.optimizers import make_optimizer
 from tasks.text.encoding import Encoding
-from tasks.text.feed import Rows, collate_rows
 from tasks.text.models import take_forward
 from tasks.text.parts import Part
-from tasks.text.segments import IGNORE_INDEX, Encoded
+from tasks.text.segments import Encoded
 from tasks.text.supervision import SupervisedTokens
 
 ENCODING = Encoding("generative", ("neg", "pos"), (4, 5), {"eos": 0}, 12, "longest", 1)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tasks.learn.fitting import FEWEST, diagnose
+from tasks.learn.overfitting import FEWEST, diagnose
 
 STEPS = np.arange(100, 2100, 100)
 

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from test_init_sources import laid, photographs
 
 from configs.image_sources import ImagesSource
-from tasks.data.files import DataError
-from tasks.data.folders import escape_name, is_left_out, list_images
-from tasks.data.intake import Intake
-from tasks.data.questions import open_folder
+from tasks import pins
+from tasks.data.errors import DataError
 from tasks.data.rows import write_rows
-from tasks.data.sources import load_rows, read_source
-from tasks.store import pins
+from tasks.data.sources.folders import escape_name, is_left_out, list_images
+from tasks.data.sources.provenance import Intake
+from tasks.data.sources.read import load_rows, read_source
+from tasks.inference.inputs import open_folder
 
 IGNORED = (".DS_Store", "ant/Thumbs.db", "Icon\r", "bee/desktop.ini", "__MACOSX/ant/._0.png", "@eaDir/0.png",
            ".cache/0.png", "notes.txt", "LICENSE", "ant/.#0.png")  # fmt: skip

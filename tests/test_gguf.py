@@ -15,10 +15,10 @@ from configs.lora import Lora
 from configs.models import HubTokenizer, LocalModel, LocalTokenizer
 from configs.schema import Train
 from tasks.artifact import digest_file
-from tasks.data.files import DataError
+from tasks.data.errors import DataError
 from tasks.encode import libraries as encode_libraries
-from tasks.learn.domains import Texts
-from tasks.store.pins import pin
+from tasks.kinds.spec import Texts
+from tasks.pins import pin
 from tasks.text.encoding import Encoding
 from tasks.text.gguf_files import gguf_options, gguf_template
 from tasks.text.models import build_model

@@ -18,8 +18,8 @@ import pytest
 from hub_server import Child, Failed, Hub
 
 from configs.sources import HubSource
-from tasks.data.image_sets import png
-from tasks.store import pins
+from tasks import pins
+from tasks.data.sources.image_sets import png
 
 pytestmark = pytest.mark.faults
 
@@ -31,8 +31,8 @@ CSV = {
 PLACES = ["{url}/stolen.csv", "{folder}/stolen.csv", "../../../../../../../..{folder}/*.csv"]
 PLACES += ["file://{folder}/stolen.csv", "a::{url}/stolen.csv", " {url}/stolen.csv"]
 USED = (
-    "from tasks.data import hub; from tasks.data.sources import load_rows; "
-    "from tasks.store import pins; from configs import models, sources\n"
+    "from tasks.data.sources import hub; from tasks.data.sources.read import load_rows; "
+    "from tasks import pins; from configs import models, sources\n"
 )
 USED += "from pathlib import Path\n"
 FETCH = USED + "folder = hub.fetch(repo, commit, kind, tuple(patterns or hub.DATA_FILES))\n"
@@ -297,7 +297,7 @@ def test_compressed_files_and_arrow_are_read_too(hub: Hub, child: Child, tmp_pat
 
 PICTURES = ROWS.replace("revision=commit", "revision=commit, columns=sources.Columns(image='image')")
 PICTURES = PICTURES.replace("load_rows(source, Path(scratch))", "read_source(source, intake)").replace(
-    "\nsource", "\nfrom tasks.data.intake import Intake; from tasks.data.sources import read_source\n"
+    "\nsource", "\nfrom tasks.data.sources.provenance import Intake; from tasks.data.sources.read import read_source\n"
     "intake = Intake(Path(scratch), Path(scratch) / 'images.parquet')\nsource", 1
 )  # fmt: skip
 
@@ -333,8 +333,8 @@ def test_images_come_with_their_bytes_from_tables_and_from_folders(hub: Hub, chi
         child.run(PICTURES, repo="t/none", commit=commit, scratch=str(tmp_path / "none"))
 
 
-TOLD = USED + "from tasks.data.intake import Intake; from tasks.data.sources import read_source\n"
-TOLD += "from tasks.store.output import environment_secret\n"
+TOLD = USED + "from tasks.data.sources.provenance import Intake; from tasks.data.sources.read import read_source\n"
+TOLD += "from tasks.output import environment_secret\n"
 TOLD += "source = sources.HubSource(kind='hub', repo=repo, token=token)\n"
 TOLD += "told = []; intake = Intake(Path(scratch), None, environment_secret, lambda *how: told.append(how))\n"
 TOLD += "section, values = pins.pin(source, ask=True); read_source(section, intake); result = [told, values]"

@@ -24,15 +24,16 @@ from configs.cleaning import Clean
 from configs.expectations import Validate
 from configs.image_sources import ImagesSource
 from tasks.clean import clean
-from tasks.data import image_bytes, image_checks
-from tasks.data.cleaned import Cleaned, describe
-from tasks.data.cleaning import clean_rows
-from tasks.data.files import DataError
+from tasks.data.cleaning import image_checks
+from tasks.data.cleaning.perceptual_hashes import alike
+from tasks.data.cleaning.pipeline import clean_rows
+from tasks.data.cleaning.report import Cleaned, describe
+from tasks.data.errors import DataError
 from tasks.data.ledger import conserve, read_ledger
-from tasks.data.lookalikes import alike
 from tasks.data.rows import read_rows, with_ids
+from tasks.data.sources import image_bytes
 from tasks.download import download
-from tasks.store.output import new_output
+from tasks.output import new_output
 from tasks.validate import validate
 
 RNG = np.random.default_rng(0)

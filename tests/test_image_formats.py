@@ -15,14 +15,14 @@ from configs.cleaning import Unreadable
 from configs.image_sources import ImagesSource
 from configs.splitting import GivenSplit, HashSplit
 from flows.predict import _is_image
-from tasks.data.files import DataError
-from tasks.data.folders import IMAGE_ENDINGS
-from tasks.data.image_bytes import formats
-from tasks.data.image_checks import inspect
-from tasks.data.intake import Intake
-from tasks.data.questions import open_folder
-from tasks.data.sources import load_rows, read_source
-from tasks.store import pins
+from tasks import pins
+from tasks.data.cleaning.image_checks import inspect
+from tasks.data.errors import DataError
+from tasks.data.sources.folders import IMAGE_ENDINGS
+from tasks.data.sources.image_bytes import formats
+from tasks.data.sources.provenance import Intake
+from tasks.data.sources.read import load_rows, read_source
+from tasks.inference.inputs import open_folder
 from tasks.vision.images import Unreadable as NoImage
 from tasks.vision.images import decode
 

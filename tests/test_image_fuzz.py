@@ -17,13 +17,13 @@ from configs.cleaning import Unreadable
 from configs.columns import Columns
 from configs.image_sources import ImagesSource
 from configs.sources import FileSource, Source
-from tasks.data.files import DataError
-from tasks.data.image_bytes import formats
-from tasks.data.image_checks import inspect
-from tasks.data.image_store import ImageStore
-from tasks.data.intake import Intake
-from tasks.data.sources import read_source
-from tasks.store import pins
+from tasks import pins
+from tasks.data.cleaning.image_checks import inspect
+from tasks.data.errors import DataError
+from tasks.data.sources.image_bytes import formats
+from tasks.data.sources.image_store import ImageStore
+from tasks.data.sources.provenance import Intake
+from tasks.data.sources.read import read_source
 from tasks.vision.images import Unreadable as NoImage
 from tasks.vision.images import decode
 

@@ -20,15 +20,15 @@ from pydantic import ValidationError
 
 from configs.columns import OWN
 from configs.image_sources import ImagesSource, TorchvisionSource
+from tasks import pins
 from tasks.artifact import StageError
-from tasks.data import image_sets, image_store
-from tasks.data.files import DataError
-from tasks.data.image_sets import png, read_arrays
-from tasks.data.intake import Intake
+from tasks.data.errors import DataError
 from tasks.data.rows import CORE
-from tasks.data.sources import load_rows, read_source
+from tasks.data.sources import image_sets, image_store
+from tasks.data.sources.image_sets import png, read_arrays
+from tasks.data.sources.provenance import Intake
+from tasks.data.sources.read import load_rows, read_source
 from tasks.download import download
-from tasks.store import pins
 
 
 @pytest.fixture

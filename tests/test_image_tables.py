@@ -14,12 +14,12 @@ from configs.load import load_recipe
 from configs.sources import FileSource
 from configs.splitting import GivenSplit
 from flows.init import prepare
-from tasks.data.expectations import check_rows
-from tasks.data.files import DataError
-from tasks.data.intake import Intake
+from tasks import pins
+from tasks.data.checks.expectations import check_rows
+from tasks.data.errors import DataError
 from tasks.data.rows import with_ids
-from tasks.data.sources import load_rows, read_source
-from tasks.store import pins
+from tasks.data.sources.provenance import Intake
+from tasks.data.sources.read import load_rows, read_source
 
 COLUMNS = Columns(image="path", label="kind", split="part", group="patient")
 

@@ -26,29 +26,29 @@ from configs.optimizers import Adam
 from configs.schema import Train
 from configs.splitting import HashSplit
 from tasks.clean import clean
-from tasks.data.files import DataError
-from tasks.data.image_store import ImageStore
-from tasks.data.intake import Intake
+from tasks.data.errors import DataError
 from tasks.data.ledger import read_ledger
-from tasks.data.losses import Criterion
 from tasks.data.rows import read_rows
+from tasks.data.sources.image_store import ImageStore
+from tasks.data.sources.provenance import Intake
 from tasks.download import download
 from tasks.encode import encode
+from tasks.kinds.image_classification import encode as encoding_rows
+from tasks.kinds.image_classification.encode import encode_parts
+from tasks.kinds.image_classification.predictor import Predictor
+from tasks.kinds.score import odd_inputs
+from tasks.kinds.spec import Images, open_domain
 from tasks.learn.checkpoints import checkpoints
-from tasks.learn.domains import Images, open_domain
 from tasks.learn.fit import Fitted, Voice, fit
-from tasks.learn.scoring import odd_inputs
+from tasks.learn.losses import Criterion
 from tasks.split import split
 from tasks.validate import validate
 from tasks.vision import augment as augmenting
-from tasks.vision import rows as encoding_rows
 from tasks.vision.augment import Augment
 from tasks.vision.encoding import ImageEncoding
 from tasks.vision.images import decode
 from tasks.vision.models import build_model
 from tasks.vision.parts import FilePixels, Part
-from tasks.vision.predictor import Predictor
-from tasks.vision.rows import encode_parts
 from tasks.vision.warp import inverse_affine, warp
 
 GREY = ImageEncoding("image", ("a", "b", "c"), "L", 12, 12, True, "crop", (0.5,), (0.25,))

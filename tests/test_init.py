@@ -15,19 +15,19 @@ from hypothesis import strategies as st
 from configs import models, sources, splitting
 from configs.encodings import GenerativeEncode
 from configs.load import load_recipe, parse
-from configs.remarks import flow
+from configs.recipe_comments import flow
 from configs.schema import Recipe
 from configs.starter import label_words
 from flows.init import prepare, slug
-from tasks.data.cleaning import clean_rows
-from tasks.data.expectations import check_rows, label_set
-from tasks.data.files import DataError
-from tasks.data.looking import look
+from tasks.autodetect.table import look
+from tasks.autodetect.unknown_files import read_unknown
+from tasks.data.checks.expectations import check_rows, label_set
+from tasks.data.cleaning.pipeline import clean_rows
+from tasks.data.errors import DataError
 from tasks.data.rows import with_ids
-from tasks.data.sources import load_rows
+from tasks.data.sources.read import load_rows
 from tasks.data.splitting import split_rows
-from tasks.data.unknown_files import read_unknown
-from tasks.text.rows import certify_part, encode_part, make_encoding
+from tasks.kinds.text_classification.encode import certify_part, encode_part, make_encoding
 from tasks.text.vocabulary import make_tokenizer
 
 NOUNS = ("film", "book", "phone", "chair", "dish", "song", "train", "hotel", "lamp", "coat")

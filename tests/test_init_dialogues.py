@@ -9,8 +9,8 @@ import pytest
 
 from configs.load import load_recipe
 from flows.init import prepare
+from tasks.autodetect.dialogues import dialogue_columns
 from tasks.data.errors import DataError
-from tasks.data.looking_dialogues import dialogue_columns
 
 TURNS = ("Where is number {}?", "Behind the bridge, door {}.")
 

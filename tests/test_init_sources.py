@@ -24,13 +24,13 @@ from configs.load import load_recipe
 from configs.schema import Recipe
 from configs.splitting import GivenSplit, HashSplit
 from flows.init import Kind, prepare, stem
-from tasks.data.cleaning import clean_rows
-from tasks.data.expectations import check_rows
-from tasks.data.files import DataError
-from tasks.data.finding import Wish
-from tasks.data.intake import Intake
+from tasks.autodetect.locate import Wish
+from tasks.data.checks.expectations import check_rows
+from tasks.data.cleaning.pipeline import clean_rows
+from tasks.data.errors import DataError
 from tasks.data.rows import with_ids
-from tasks.data.sources import read_source
+from tasks.data.sources.provenance import Intake
+from tasks.data.sources.read import read_source
 from tasks.data.splitting import split_rows
 
 

@@ -12,15 +12,15 @@ from configs.load import RecipeError, load_recipe
 from configs.models import Cnn
 from configs.optimizers import Adam
 from configs.schema import Train
-from tasks.data.files import DataError
-from tasks.data.losses import Criterion
-from tasks.learn.domains import Images
+from tasks.data.errors import DataError
+from tasks.kinds.image_classification.predictor import Predictor
+from tasks.kinds.spec import Images
 from tasks.learn.fit import Voice, fit
+from tasks.learn.losses import Criterion
 from tasks.tracking.models import requirements
 from tasks.vision.encoding import ImageEncoding
 from tasks.vision.models import build_model
 from tasks.vision.parts import Part
-from tasks.vision.predictor import Predictor
 
 ROOT = Path(__file__).resolve().parent.parent
 PIXELS = ImageEncoding("image", ("a", "b", "c"), "L", 16, 12, False, "crop", (0.5,), (0.25,))

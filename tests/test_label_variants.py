@@ -12,11 +12,11 @@ from configs.expectations import Validate
 from configs.load import load_recipe
 from configs.sources import Columns, FileSource
 from flows.init import prepare
-from tasks.data.columns import take_columns
-from tasks.data.expectations import check_rows, label_set
+from tasks.data.checks.expectations import check_rows, label_set
 from tasks.data.label_variants import describe_variants, label_key, label_variants, map_labels
 from tasks.data.rows import with_ids
-from tasks.data.sources import load_rows
+from tasks.data.sources.columns import take_columns
+from tasks.data.sources.read import load_rows
 
 SPELLINGS = [
     ("ill", "Ill", "ILL", " ill", "ill\t", "i\u200bll", "\ufeffill", "ill\u00ad"),

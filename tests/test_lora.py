@@ -30,10 +30,11 @@ from configs.lora import Lora
 from configs.models import LocalModel, NewModel
 from configs.phases import Phase
 from configs.schema import Train
-from tasks.data.files import DataError
+from tasks.data.errors import DataError
+from tasks.kinds.spec import Texts
 from tasks.learn.checkpoints import checkpoints
-from tasks.learn.domains import Texts
 from tasks.learn.fit import Fitted, Voice, fit
+from tasks.learn.labels import IGNORE_INDEX
 from tasks.learn.phases import plan_phases
 from tasks.text.encoding import Encoding
 from tasks.text.lora import add_lora, probe_batch, scores
@@ -41,7 +42,7 @@ from tasks.text.merging import TOLERANCE, export_merged
 from tasks.text.models import SupervisedTokens, take_forward
 from tasks.text.parts import Part
 from tasks.text.quantized import require_quantization
-from tasks.text.segments import IGNORE_INDEX, Encoded
+from tasks.text.segments import Encoded
 from tasks.text.tokenizer import TextTokenizer
 from tasks.train import libraries
 

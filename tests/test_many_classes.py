@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from configs.schema import Evaluate
 from tasks.data.predictions import Predictions
+from tasks.kinds.classification_report import Scored, _lists, _worst_classes, measure
 from tasks.learn import metrics
 from tasks.learn.pictures import MOST_CLASSES
-from tasks.learn.report import Scored, _lists, _worst_classes, measure
 from tasks.text.baselines import MANY, WEIGHTS, majority, tfidf
 
 

@@ -13,11 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from configs.sources import EmbeddedSource
-from tasks.data import label_errors, languages, near
-from tasks.data.cleaning import clean_rows
-from tasks.data.languages import tell_languages
-from tasks.data.ngrams import count_pieces, count_words
-from tasks.data.sources import load_rows
+from tasks.data.cleaning import label_errors, languages
+from tasks.data.cleaning import minhash as near
+from tasks.data.cleaning.languages import tell_languages
+from tasks.data.cleaning.ngrams import count_pieces, count_words
+from tasks.data.cleaning.pipeline import clean_rows
+from tasks.data.sources.read import load_rows
 
 LETTERS = st.sampled_from("abcÄß _-1.é漢字😀\u0301\n\t")
 TEXTS = st.lists(st.text(LETTERS, max_size=12), min_size=1, max_size=5)

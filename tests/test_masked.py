@@ -16,19 +16,19 @@ from transformers import BertForMaskedLM
 from configs.encodings import ClassifierEncode, MaskedEncode
 from configs.lora import Lora
 from configs.models import LocalModel, LocalTokenizer
-from tasks.data.files import DataError
-from tasks.learn.domains import Texts
-from tasks.learn.masked_report import by_frequency, with_gap
-from tasks.learn.text_domains import Gaps, open_text_domain
-from tasks.text import filler, masked_rows
-from tasks.text.certificate import MaskError
-from tasks.text.feed import ChangingRows, FixedRows, collate_masked
-from tasks.text.masked_certificate import certify_masked
-from tasks.text.masked_encoding import FIXED, MaskedEncoding, pad_masked
+from tasks.data.errors import DataError
+from tasks.kinds.feed import ChangingRows, FixedRows, collate_masked
+from tasks.kinds.masked_lm import encode as masked_rows
+from tasks.kinds.masked_lm import predictor as filler
+from tasks.kinds.masked_lm.certificate import certify_masked
+from tasks.kinds.masked_lm.encoding import FIXED, MaskedEncoding, pad_masked
+from tasks.kinds.masked_lm.report import by_frequency, with_gap
+from tasks.kinds.spec import Texts
+from tasks.kinds.text import Gaps, open_text_domain
+from tasks.kinds.text_classification.encode import make_encoding as make_classifier
+from tasks.learn.labels import IGNORE_INDEX
+from tasks.text.certificate import NO_TARGET, MaskError
 from tasks.text.models import build_model
-from tasks.text.rows import NO_TARGET
-from tasks.text.rows import make_encoding as make_classifier
-from tasks.text.segments import IGNORE_INDEX
 from tasks.text.supervision import SupervisedMasks, check_foreteller
 from tasks.text.vocabulary import make_tokenizer
 

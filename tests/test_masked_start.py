@@ -14,9 +14,9 @@ from configs.load import load_recipe
 from configs.models import LocalModel, RegisteredModel
 from configs.schema import Recipe
 from tasks.artifact import Artifact, StageError
-from tasks.data.files import DataError
+from tasks.data.errors import DataError
+from tasks.pins import pin
 from tasks.store.events import Event
-from tasks.store.pins import pin
 from tasks.text.tokenizer import load_tokenizer
 
 pytestmark = pytest.mark.faults

@@ -19,17 +19,18 @@ import tasks.text.certificate as certificate_module
 from configs.encodings import ClassifierEncode, Encode, GenerativeEncode
 from configs.models import LocalTokenizer, TrainedTokenizer
 from configs.sources import ClassFilesSource, EmbeddedSource
-from tasks.data.files import DataError
+from tasks.data.errors import DataError
 from tasks.data.ledger import conserve
 from tasks.data.rows import with_ids
-from tasks.data.sources import load_rows
-from tasks.learn.domains import open_domain
-from tasks.learn.scoring import odd_inputs
-from tasks.text.certificate import Certificate, MaskError, certify
+from tasks.data.sources.read import load_rows
+from tasks.kinds.score import odd_inputs
+from tasks.kinds.spec import open_domain
+from tasks.kinds.text_classification.encode import certify_part, encode_part, make_encoding
+from tasks.learn.labels import IGNORE_INDEX
+from tasks.text.certificate import NO_TARGET, Certificate, MaskError, certify
 from tasks.text.collation import pad_rows
 from tasks.text.encoding import Encoding, load_encoding
-from tasks.text.rows import NO_TARGET, certify_part, encode_part, make_encoding
-from tasks.text.segments import IGNORE_INDEX, Encoded, Segment, encode_segments
+from tasks.text.segments import Encoded, Segment, encode_segments
 from tasks.text.tokenizer import TextTokenizer, load_tokenizer
 from tasks.text.vocabulary import END, make_tokenizer, read_folder, tokenizer_for
 

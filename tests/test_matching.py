@@ -14,9 +14,9 @@ from torch import Tensor
 from configs.backbones import CifarResnet, Timm
 from configs.load import RecipeError, load_recipe
 from configs.schema import Train
-from tasks.data.files import DataError
-from tasks.data.losses import Criterion
-from tasks.store.pins import pin
+from tasks.data.errors import DataError
+from tasks.learn.losses import Criterion
+from tasks.pins import pin
 from tasks.vision import models
 from tasks.vision.encoding import ImageEncoding
 from tasks.vision.known_classes import require_classes

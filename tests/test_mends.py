@@ -11,7 +11,7 @@ import pytest
 
 from configs.schema import Register
 from configs.splitting import GivenSplit, HashSplit
-from tasks.data.files import DataError
+from tasks.data.errors import DataError
 from tasks.data.rows import with_ids
 from tasks.data.splitting import split_rows
 from tasks.tracking.promotion import decide

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.sources import Columns, FileSource
+from tasks.data.dialogues.messages import dump_messages, load_messages, read_messages
 from tasks.data.errors import DataError
-from tasks.data.intake import Intake
-from tasks.data.messages import dump_messages, load_messages, read_messages
-from tasks.data.sources import read_source
+from tasks.data.sources.provenance import Intake
+from tasks.data.sources.read import read_source
 
 ASK, REPLY = {"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}
 TOOL = {

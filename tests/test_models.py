@@ -29,17 +29,18 @@ from transformers.utils import logging as hf_logging
 
 from configs.models import LocalModel, NewModel
 from configs.schema import Train
-from tasks.data.files import DataError
-from tasks.learn.domains import Texts
+from tasks.data.errors import DataError
+from tasks.kinds.feed import Rows, collate_rows
+from tasks.kinds.spec import Texts
 from tasks.learn.fit import training_arguments
+from tasks.learn.labels import IGNORE_INDEX
 from tasks.learn.trainer import CertifiedTrainer
 from tasks.text.baselines import WORD, tfidf
 from tasks.text.encoding import Encoding
-from tasks.text.feed import Rows, collate_rows
 from tasks.text.loading import read_weights
 from tasks.text.models import FORMS, build_model, take_forward
 from tasks.text.parts import Part
-from tasks.text.segments import IGNORE_INDEX, Encoded
+from tasks.text.segments import Encoded
 from tasks.text.supervision import SupervisedTokens
 from tasks.text.tokenizer import TextTokenizer
 

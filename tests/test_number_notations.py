@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from configs.encodings import RegressionEncode
-from tasks.data.files import DataError
+from tasks.data.errors import DataError
 from tasks.encode import _describe_dropped, _require_rest
-from tasks.text.regression_encoding import read_numbers
-from tasks.text.regression_rows import certify_part, encode_part, make_encoding
+from tasks.kinds.regression.encode import certify_part, encode_part, make_encoding
+from tasks.kinds.regression.encoding import read_numbers
 
 TOKENIZER: Any = {"kind": "train", "vocab_size": 300}
 

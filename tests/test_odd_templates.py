@@ -16,17 +16,17 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, tra
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 
-import tasks.text.dialogue_encoding as encoding_module
-import tasks.text.turns as turns_module
+import tasks.text.chat.make_encoding as encoding_module
+import tasks.text.chat.spans as turns_module
+from tasks.data.dialogues.messages import Message
 from tasks.data.errors import DataError
-from tasks.data.messages import Message
-from tasks.text import whole_text
-from tasks.text.chat import Predictor
-from tasks.text.dialogue import DialogueEncoding, encode_dialogues, load_dialogue_encoding, prompt
-from tasks.text.dialogue_certificate import DialogueCertificate, certify_dialogues
-from tasks.text.dialogue_encoding import make_dialogue_encoding
-from tasks.text.endings import Ending
-from tasks.text.templates import Template
+from tasks.text.chat import tokenize_text as whole_text
+from tasks.text.chat.certificate import DialogueCertificate, certify_dialogues
+from tasks.text.chat.chat_template import Template
+from tasks.text.chat.encoding import DialogueEncoding, encode_dialogues, load_dialogue_encoding, prompt
+from tasks.text.chat.end_of_turn import Ending
+from tasks.text.chat.make_encoding import make_dialogue_encoding
+from tasks.text.chat.predictor import Predictor
 from tasks.text.tokenizer import TextTokenizer, plain_tokenizer
 from tasks.text.vocabulary import learn_bpe
 

@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 
 from configs.load import load_recipe
-from tasks.data.files import DataError
-from tasks.data.messages import is_call
-from tasks.learn.domains import Dialogues
-from tasks.text.dialogue import DialogueEncoding
+from tasks.data.dialogues.messages import is_call
+from tasks.data.errors import DataError
+from tasks.kinds.spec import Dialogues
+from tasks.learn.labels import IGNORE_INDEX
+from tasks.text.chat.encoding import DialogueEncoding
 from tasks.text.encoding import FILE
-from tasks.text.segments import IGNORE_INDEX
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 ROOT = Path(__file__).resolve().parent.parent

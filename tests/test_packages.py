@@ -20,10 +20,10 @@ from configs.packages import about, locate
 from configs.schema import Train
 from configs.settings import settings
 from tasks.artifact import digest_file
-from tasks.data.files import DataError
-from tasks.data.losses import Criterion
-from tasks.data.pretrained import RECORD, keep_provenance, provenance
-from tasks.store.pins import pin
+from tasks.data.errors import DataError
+from tasks.data.sources.pretrained import RECORD, keep_provenance, provenance
+from tasks.learn.losses import Criterion
+from tasks.pins import pin
 from tasks.text.models import build_model
 from tasks.text.vocabulary import make_tokenizer
 from tasks.tracking import runs

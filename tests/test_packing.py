@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from tasks.learn.labels import IGNORE_INDEX
+from tasks.text.chat.packing import pack_rows, packs, pad_packed
 from tasks.text.collation import pad_rows
-from tasks.text.packing import pack_rows, packs, pad_packed
-from tasks.text.segments import IGNORE_INDEX, Encoded
+from tasks.text.segments import Encoded
 
 SMALL = {"vocab_size": 97, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
 SIZES: dict[str, dict[str, Any]] = {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.data.part_names import WORDS, part_named, parts_named
+from tasks.data.sources.part_names import WORDS, part_named, parts_named
 
 SEPARATORS = ("", "_", "-", " ", ".")
 

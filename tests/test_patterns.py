@@ -9,8 +9,10 @@ import awkward
 import pytest
 from awkward import Use
 
-from tasks.data import unknown_files, words
-from tasks.text import replies, spellings
+from tasks.autodetect import unknown_files
+from tasks.data.cleaning import filters as words
+from tasks.text.chat import parse_reply as replies
+from tasks.text.chat import special_tokens as spellings
 
 MILLION = 10**6
 OWN = "a recipe's own pattern, which its author answers for"

@@ -16,11 +16,11 @@ from configs.models import Cnn, NewModel
 from configs.optimizers import Adam, Lbfgs, Rprop, Sgd
 from configs.phases import Children, Phase
 from configs.schema import Train
-from tasks.data.files import DataError
-from tasks.data.losses import Criterion, balanced
+from tasks.data.errors import DataError
+from tasks.kinds.spec import Images, Texts
 from tasks.learn import fit as fit_module
-from tasks.learn.domains import Images, Texts
 from tasks.learn.fit import Fitted, Voice, fit
+from tasks.learn.losses import Criterion, balanced
 from tasks.learn.phases import Layout, hold_still, left_random, plan_phases
 from tasks.text.encoding import Encoding
 from tasks.text.models import take_forward

@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 
 from configs.load import load_recipe
-from tasks.data import lettering as letters
-from tasks.data.lettering import columns, drawable, lettering, shorten, spell
+from tasks.data import fonts as letters
+from tasks.data.fonts import columns, drawable, lettering, shorten, spell
 from tasks.learn.curves import draw_curves
 from tasks.learn.metrics import Confusion
 from tasks.learn.pictures import (
@@ -317,10 +317,10 @@ def test_calibration_and_curves(tmp_path: Path, figures: list[Any]) -> None:
 
 def test_the_report_keeps_the_surest_mistakes_and_random_rows(tmp_path: Path) -> None:
     from configs.schema import Evaluate
-    from tasks.data.image_sets import png
     from tasks.data.predictions import Predictions
-    from tasks.learn.domains import Images
-    from tasks.learn.report import Scored, save, worst_mistakes
+    from tasks.data.sources.image_sets import png
+    from tasks.kinds.classification_report import Scored, save, worst_mistakes
+    from tasks.kinds.spec import Images
     from tasks.vision.encoding import ImageEncoding
 
     encoding = ImageEncoding("image", ("a", "b"), "L", 8, 8, False, "crop", (0.5,), (0.25,))

@@ -21,11 +21,11 @@ from registered import picture, register_gaps, register_images, register_texts
 from configs.load import RecipeError
 from flows import predict
 from tasks.artifact import StageError, digest_file
-from tasks.data.answers import Tally
 from tasks.data.errors import DataError
-from tasks.data.finished import Finished
-from tasks.data.predicting import Model, Predicted, predict_into, predict_stream
-from tasks.data.questions import Images, Texts, open_folder, open_table
+from tasks.inference.batch import Model, Predicted, predict_into, predict_stream
+from tasks.inference.checkpoints import Finished
+from tasks.inference.inputs import Images, Texts, open_folder, open_table
+from tasks.inference.outputs import Tally
 
 COLUMNS = {"label": "string", "probability": "double"}
 IDENTITY = {"model": "lengths", "version": "1", "digest": "d", "libraries": {"torch": "2"}}

@@ -11,14 +11,14 @@ import pytest
 from registered import dialogue_folder, register_dialogues
 
 from flows import predict
-from tasks.data.answers import raw
-from tasks.data.dialogue_questions import Dialogues, open_dialogues, reply_columns
 from tasks.data.errors import DataError
-from tasks.data.predicting import Model, predict_into
-from tasks.data.questions import open_table
-from tasks.text.chat import Predictor
+from tasks.inference.batch import Model, predict_into
+from tasks.inference.dialogue_inputs import Dialogues, open_dialogues, reply_columns
+from tasks.inference.inputs import open_table
+from tasks.inference.outputs import raw
+from tasks.inference.replies import reply_model
+from tasks.text.chat.predictor import Predictor
 from tasks.tracking.models import SERVING, carry_code
-from tasks.tracking.replies import reply_model
 
 ASK = {"role": "user", "content": "a good row?"}
 REPLY = {"role": "assistant", "content": "never again"}

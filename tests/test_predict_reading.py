@@ -18,8 +18,8 @@ from configs.sources import FileSource
 from flows import reading
 from flows.predict import _questions, command, open_questions
 from flows.reading import as_options, given_reading
-from tasks.data.files import DataError
-from tasks.data.questions import read_rows
+from tasks.data.errors import DataError
+from tasks.inference.inputs import read_rows
 
 TEXTS = ["caf\u00e9 tr\u00e8s froid", "cold soup"]
 

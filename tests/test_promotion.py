@@ -11,7 +11,7 @@ from tiny import recipe
 
 from configs.load import RecipeError
 from configs.schema import Register
-from tasks.learn.challenge import Contest, Finding, Slice
+from tasks.learn.champion_test import Contest, Finding, Slice
 from tasks.learn.paired import Interval
 from tasks.tracking.decisions import Entry, succession
 from tasks.tracking.promotion import CANDIDATE, CHAMPION, Evidence, decide

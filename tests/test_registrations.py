@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from tasks.learn import outcomes
-from tasks.learn.challenge import Rule, contest
+from tasks.kinds import outcomes
+from tasks.learn.champion_test import Rule, contest
 from tasks.learn.resampling import Resampling
 
 

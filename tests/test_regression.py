@@ -15,17 +15,18 @@ from transformers import BertForSequenceClassification
 from configs.encodings import RegressionEncode
 from configs.load import RecipeError, load_recipe
 from configs.lora import Lora
-from tasks.data.files import DataError
-from tasks.learn.text_domains import Numbers, open_text_domain
-from tasks.text import regression_rows, regressor
+from tasks.data.errors import DataError
+from tasks.kinds.feed import Rows, collate_numbers
+from tasks.kinds.regression import encode as regression_rows
+from tasks.kinds.regression import predictor as regressor
+from tasks.kinds.regression.certificate import certify_numbers
+from tasks.kinds.regression.encoding import RegressionEncoding, pad_numbers, read_numbers
+from tasks.kinds.text import Numbers, open_text_domain
+from tasks.learn.labels import IGNORE_INDEX
 from tasks.text.baselines import tfidf_ridge
 from tasks.text.certificate import MaskError
-from tasks.text.feed import Rows, collate_numbers
 from tasks.text.models import build_model
 from tasks.text.parts import Part, read_part, write_part
-from tasks.text.regression_certificate import certify_numbers
-from tasks.text.regression_encoding import RegressionEncoding, pad_numbers, read_numbers
-from tasks.text.segments import IGNORE_INDEX
 from tasks.text.tokenizer import TextTokenizer
 from tasks.tracking.proof import difference
 

@@ -5,11 +5,11 @@ from chat_families import FAMILIES, TOOL, tokenizer_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.data.messages import Message
-from tasks.text.dialogue import encode_dialogues
-from tasks.text.dialogue_encoding import make_dialogue_encoding
-from tasks.text.replies import MALFORMED, read_reply
-from tasks.text.segments import IGNORE_INDEX
+from tasks.data.dialogues.messages import Message
+from tasks.learn.labels import IGNORE_INDEX
+from tasks.text.chat.encoding import encode_dialogues
+from tasks.text.chat.make_encoding import make_dialogue_encoding
+from tasks.text.chat.parse_reply import MALFORMED, read_reply
 
 TOOLS = ["search_hotels", "book"]
 

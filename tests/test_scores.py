@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
-from tasks.data.files import DataError
-from tasks.learn.regression import score_numbers, spearman
+from tasks.data.errors import DataError
+from tasks.kinds.dialogue.metrics import Turn, score_turns, slots
+from tasks.kinds.masked_lm.metrics import score_tokens
+from tasks.kinds.regression.metrics import score_numbers, spearman
 from tasks.learn.resampling import Resampling, estimate, ratio
-from tasks.learn.text_scores import Words, bleu, bleu_statistics, bleu_tokens, rouge_l, score_texts
-from tasks.learn.token_scores import score_tokens
-from tasks.learn.turn_scores import Turn, score_turns, slots
+from tasks.text.text_scores import Words, bleu, bleu_statistics, bleu_tokens, rouge_l, score_texts
 
 HOW = Resampling(resamples=200, confidence=0.9, seed=1)
 ENGLISH = ["the cat sat on the mat", "a hotel near the river", "no", "it costs 400 a night, breakfast included"]

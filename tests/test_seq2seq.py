@@ -15,16 +15,18 @@ from configs.encodings import Seq2SeqEncode
 from configs.load import RecipeError, load_recipe
 from configs.lora import Lora
 from configs.models import LocalModel
-from tasks.data.files import DataError
-from tasks.learn.text_domains import Rewrites, open_text_domain
-from tasks.text import rewriter, seq2seq_rows
+from tasks.data.errors import DataError
+from tasks.kinds.feed import Rows, collate_pairs
+from tasks.kinds.seq2seq import encode as seq2seq_rows
+from tasks.kinds.seq2seq import predictor as rewriter
+from tasks.kinds.seq2seq.certificate import certify_pairs
+from tasks.kinds.seq2seq.encoding import Seq2SeqEncoding, join_pairs, pad_pairs, split_pairs
+from tasks.kinds.text import Rewrites, open_text_domain
+from tasks.learn.labels import IGNORE_INDEX
 from tasks.text.certificate import MaskError
-from tasks.text.feed import Rows, collate_pairs
 from tasks.text.models import build_model
 from tasks.text.parts import Part, read_part, write_part
-from tasks.text.segments import IGNORE_INDEX, Encoded
-from tasks.text.seq2seq_certificate import certify_pairs
-from tasks.text.seq2seq_encoding import Seq2SeqEncoding, join_pairs, pad_pairs, split_pairs
+from tasks.text.segments import Encoded
 from tasks.text.tokenizer import TextTokenizer
 
 pytestmark = pytest.mark.faults

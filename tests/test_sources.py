@@ -15,14 +15,14 @@ from pydantic import ValidationError
 
 from configs.models import LocalTokenizer
 from configs.sources import ClassFilesSource, Columns, EmbeddedSource, FileSource, HubSource, UrlSource
-from tasks.data.files import DataError
-from tasks.data.hub_rows import record_hub
-from tasks.data.intake import Intake
+from tasks import pins
+from tasks.data.checks.typed import typed_rows
+from tasks.data.errors import DataError
 from tasks.data.rows import with_ids, write_rows
-from tasks.data.sources import load_rows, read_source
-from tasks.data.typed import typed_rows
+from tasks.data.sources.hub_rows import record_hub
+from tasks.data.sources.provenance import Intake
+from tasks.data.sources.read import load_rows, read_source
 from tasks.download import download
-from tasks.store import pins
 from tasks.store.events import Event, heard_by
 
 WHOLE = [["a film", "good", None], ["no film", "bad", None]]

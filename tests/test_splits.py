@@ -20,16 +20,17 @@ from configs.cleaning import Clean
 from configs.sources import ClassFilesSource, EmbeddedSource
 from configs.splitting import GivenSplit, HashSplit, Split, TimeSplit
 from flows.spine import perform_until
-from tasks.data import copies, near
-from tasks.data.cleaning import clean_rows
-from tasks.data.copies import Copies
-from tasks.data.files import DataError
+from tasks.data.cleaning import minhash as near
+from tasks.data.cleaning import near_duplicates as copies
+from tasks.data.cleaning.minhash import jaccard, shingle
+from tasks.data.cleaning.near_duplicates import Copies
+from tasks.data.cleaning.perceptual_hashes import representatives
+from tasks.data.cleaning.pipeline import clean_rows
+from tasks.data.errors import DataError
 from tasks.data.leakage import near_copies, reasons
 from tasks.data.ledger import read_ledger
-from tasks.data.lookalikes import representatives
-from tasks.data.near import jaccard, shingle
 from tasks.data.rows import read_rows, with_ids
-from tasks.data.sources import load_rows
+from tasks.data.sources.read import load_rows
 from tasks.data.splitting import positions, split_rows
 from tasks.store.events import Event, heard_by
 

@@ -36,8 +36,8 @@ from hypothesis.stateful import (
 
 from tasks import cached
 from tasks.artifact import MANIFEST, Artifact, content_digest, describe_files
+from tasks.output import Output
 from tasks.store import disk
-from tasks.store.output import Output
 
 pytestmark = pytest.mark.faults
 
@@ -326,7 +326,7 @@ def fresh(section: Grown, press_section: Grown) -> tuple[bytes, bytes, bytes]:
     return half.encode(), full.encode(), (half * press_section.amount).encode()
 
 
-MODULES = ("tasks.data.rows", "tasks.data.tables")
+MODULES = ("tasks.data.rows", "tasks.data.sources.tables")
 """Two pieces of code that a stage may stand in: to move it from one to the other is to edit its code."""
 sections = st.builds(Grown, st.integers(1, 4), st.sampled_from(["green", "red"]))
 

@@ -23,11 +23,11 @@ import pytest
 from configs.columns import Columns
 from configs.load import RecipeError
 from configs.sources import ClassFilesSource, FileSource
+from tasks.autodetect.table import look
+from tasks.autodetect.unknown_files import read_unknown
 from tasks.data.errors import DataError
-from tasks.data.looking import look
-from tasks.data.questions import open_table
-from tasks.data.sources import load_rows
-from tasks.data.unknown_files import read_unknown
+from tasks.data.sources.read import load_rows
+from tasks.inference.inputs import open_table
 
 ROWS = [("caf\u00e9 \u201ctr\u00e8s\u201d froid, dit-il", "bad", 1.5), ('say "hi" \u597d', "good", 2.0),
         ("two\nlines", "bad", -3.25), ("plain words of no weight", "good", 0.0)] * 3  # fmt: skip

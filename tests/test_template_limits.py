@@ -6,8 +6,8 @@ import time
 import pytest
 
 from tasks.data.errors import DataError
-from tasks.text import template_limits
-from tasks.text.templates import CHATML, Template
+from tasks.text.chat import template_limits
+from tasks.text.chat.chat_template import CHATML, Template
 
 TURNS = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi"}]
 SPINS = (

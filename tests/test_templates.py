@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from chat_families import FAMILIES, LLAMA3, TOOL, tokenizer_of
 
-from tasks.data.files import DataError
-from tasks.text.dialogue_encoding import make_dialogue_encoding
-from tasks.text.endings import Ending
-from tasks.text.manners import learn
-from tasks.text.spellings import find_spellings
-from tasks.text.template_files import read_template
-from tasks.text.templates import CHATML, Template
+from tasks.data.errors import DataError
+from tasks.text.chat.chat_template import CHATML, Template
+from tasks.text.chat.end_of_turn import Ending
+from tasks.text.chat.make_encoding import make_dialogue_encoding
+from tasks.text.chat.special_tokens import find_spellings
+from tasks.text.chat.template_files import read_template
+from tasks.text.chat.template_properties import learn
 
 ASKED = [{"role": "user", "content": "Hi"}]
 

@@ -12,9 +12,9 @@ from configs.load import load_recipe
 from configs.sources import ClassFilesSource, Columns, FileSource
 from flows.init import command, prepare
 from flows.telling import to_try
+from tasks import pins
 from tasks.data.errors import DataError
-from tasks.data.sources import load_rows
-from tasks.store import pins
+from tasks.data.sources.read import load_rows
 
 
 @pytest.fixture

@@ -22,12 +22,12 @@ from configs.schema import Train
 from flows.pin import Reference, pinned, references
 from flows.starts import overrides
 from tasks.artifact import Artifact
-from tasks.data.files import DataError
-from tasks.data.losses import Criterion
-from tasks.learn.domains import Images
+from tasks.data.errors import DataError
+from tasks.kinds.spec import Images
 from tasks.learn.fit import Voice, fit
+from tasks.learn.losses import Criterion
 from tasks.learn.phases import plan_phases
-from tasks.store.pins import pin
+from tasks.pins import pin
 from tasks.tracking.fresh import run_fresh
 from tasks.tracking.models import requirements
 from tasks.train import libraries

@@ -5,8 +5,8 @@ import re
 from html.parser import HTMLParser
 from typing import Any
 
-from tasks.learn.transcripts import LONGEST, Transcript, markdown, page, sample_transcripts
-from tasks.learn.turn_scores import Turn
+from tasks.kinds.dialogue.metrics import Turn
+from tasks.kinds.dialogue.transcripts import LONGEST, Transcript, markdown, page, sample_transcripts
 
 
 def call(**arguments: Any) -> dict[str, Any]:

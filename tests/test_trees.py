@@ -12,14 +12,14 @@ from test_init_sources import held, laid, made, picture
 from configs.image_sources import ImagesSource
 from configs.splitting import GivenSplit, HashSplit
 from flows.init import prepare
-from tasks.data.expectations import check_rows
-from tasks.data.files import DataError
-from tasks.data.finding import Wish
-from tasks.data.intake import Intake
+from tasks.autodetect.locate import Wish
+from tasks.data.checks.expectations import check_rows
+from tasks.data.errors import DataError
 from tasks.data.rows import with_ids
-from tasks.data.sources import read_source
+from tasks.data.sources.provenance import Intake
+from tasks.data.sources.read import read_source
+from tasks.data.sources.trees import part_folders, read_tree
 from tasks.data.splitting import require_common_labels
-from tasks.data.trees import part_folders, read_tree
 
 
 def files(*folders: str, each: int = 6) -> dict[str, bytes]:

@@ -16,23 +16,23 @@ from configs.load import RecipeError, load_recipe
 from configs.models import Cnn, Mlp
 from configs.optimizers import Adam
 from configs.schema import Train
-from tasks.data.files import DataError
-from tasks.data.image_checks import _look as look
-from tasks.data.image_sets import png
-from tasks.data.image_store import ImageStore
-from tasks.data.intake import Intake
-from tasks.data.losses import Criterion
-from tasks.learn.domains import Images
+from tasks.data.cleaning.image_checks import _look as look
+from tasks.data.errors import DataError
+from tasks.data.sources.image_sets import png
+from tasks.data.sources.image_store import ImageStore
+from tasks.data.sources.provenance import Intake
+from tasks.kinds.image_classification.baselines import centroid
+from tasks.kinds.image_classification.encode import encode_parts
+from tasks.kinds.image_classification.predictor import Predictor
+from tasks.kinds.score import contents_of, odd_inputs
+from tasks.kinds.spec import Images
 from tasks.learn.fit import Voice, fit
-from tasks.learn.scoring import contents_of, odd_inputs
-from tasks.vision.baselines import centroid
+from tasks.learn.losses import Criterion
 from tasks.vision.encoding import ImageEncoding, load_encoding
 from tasks.vision.images import Unreadable, decode
 from tasks.vision.models import build_model, save_model
 from tasks.vision.nets import load_model
 from tasks.vision.parts import Part, read_part
-from tasks.vision.predictor import Predictor
-from tasks.vision.rows import encode_parts
 
 ROOT = Path(__file__).resolve().parent.parent
 GREY = ImageEncoding("image", ("a", "b", "c"), "L", 8, 8, False, "crop", (0.5,), (0.25,))

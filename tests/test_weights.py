@@ -22,10 +22,10 @@ from configs.load import RecipeError, load_recipe
 from configs.models import CifarResnet, Torchvision
 from configs.schema import Train
 from tasks.artifact import digest_file
-from tasks.data import fetch
-from tasks.data.files import DataError
-from tasks.data.losses import Criterion
-from tasks.store.pins import pin
+from tasks.data.errors import DataError
+from tasks.data.sources import fetch
+from tasks.learn.losses import Criterion
+from tasks.pins import pin
 from tasks.vision.backbones import build_torchvision
 from tasks.vision.encoding import ImageEncoding
 from tasks.vision.models import build_model, save_model

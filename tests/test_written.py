@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 from configs.sources import Columns, FileSource
 from configs.splitting import HashSplit
-from tasks.data.columns import take_columns
-from tasks.data.files import DataError
+from tasks.data.errors import DataError
 from tasks.data.rows import with_ids
-from tasks.data.sources import load_rows
-from tasks.data.written import Number, as_written, frame_of, join_frames
+from tasks.data.sources.columns import take_columns
+from tasks.data.sources.read import load_rows
+from tasks.data.sources.written import Number, as_written, frame_of, join_frames
 
 ROOT = Path(__file__).resolve().parents[1]
 FIELDS = ("text", "label", "group", "kept", "time")
@@ -212,7 +212,7 @@ def test_lists_and_objects_as_text_or_target_are_json_text_and_said(tmp_path: Pa
     lines = [{"text": ["a", "é"], "out": {"b": 1, "a": [None, 1.50]}}, {"text": "plain", "out": "word"}]
     (tmp_path / "a.jsonl").write_text(json.dumps(lines[0]) + "\n" + json.dumps(lines[1]) + "\n")
     notes: list[str] = []
-    from tasks.data.tables import read_table
+    from tasks.data.sources.tables import read_table
 
     table = read_table(tmp_path / "a.jsonl", FileSource(kind="file", path="a.jsonl"))
     rows = take_columns(table, Columns(target="out"), "a.jsonl", notes=notes)

@@ -8,10 +8,10 @@ import pytest
 from test_init_sources import made, packed, photographs, picture
 
 from configs.image_sources import ImagesSource
-from tasks.data.archives import read_members
-from tasks.data.intake import Intake
-from tasks.data.sources import read_source
-from tasks.data.zip_names import zip_encoding
+from tasks.data.sources.archives import read_members
+from tasks.data.sources.provenance import Intake
+from tasks.data.sources.read import read_source
+from tasks.data.sources.zip_names import zip_encoding
 
 NAMES = {
     "gbk": ["猫/照片一.png", "狗狗/我的照片.png", "汽车/北京.png", "自行车/上海路口.png"],

@@ -9,8 +9,8 @@ from pathlib import Path
 from configs.settings import settings
 from configs.sources import EmbeddedSource
 
-from .accents import likeliest
 from .errors import DEMO, DataError, check_file
+from .latin_encodings import likeliest
 
 __all__ = ["DEMO", "DataError", "check_encoding", "check_file", "describe_encoding", "detect_encoding",
            "embedded_file", "find_files", "text_encoding"]  # fmt: skip

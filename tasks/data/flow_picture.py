@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from .escape import markdown
+from .fonts import spell
 from .ledger import DROPPED, PARTS, STAGES, flow_of_rows
-from .lettering import spell
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,8 +7,8 @@ import pandas as pd
 
 from configs.splitting import Split
 
-from .copies import Copies, Mask
-from .messages import load_messages, transcript
+from .cleaning.near_duplicates import Copies, Mask
+from .dialogues.messages import load_messages, transcript
 from .rows import content
 
 

@@ -3,7 +3,7 @@
 from importlib import import_module
 from types import ModuleType
 
-from .files import DataError
+from .errors import DataError
 
 
 def package(name: str, step: str) -> ModuleType:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from configs.splitting import GivenSplit, HashSplit, Split, TimeSplit
 
-from .files import DataError
+from .errors import DataError
 from .label_variants import shown_label
 from .ledger import PARTS
 from .rows import classes, content

@@ -11,9 +11,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..data.errors import DataError
 from ..data.escape import markdown
-from ..data.files import DataError
-from ..data.lettering import drawable, lettering
+from ..data.fonts import drawable, lettering
 from . import paired
 from .metrics import Ids
 

@@ -22,7 +22,7 @@ from transformers.utils import logging as hf_logging
 from configs.schema import Train
 from configs.threads import kept_threads
 
-from ..data.files import DataError
+from ..data.errors import DataError
 from ..store.disk import remove
 from .checkpoints import ASIDE, certify, check, check_best, newest_intact, publish
 from .norms import require_company

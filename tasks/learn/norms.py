@@ -9,7 +9,7 @@ from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import DataLoader, Dataset
 
-from ..data.files import DataError
+from ..data.errors import DataError
 
 REFUSED = "more than 1 value per channel"
 """What torch says in such a case. It depends on the size of the images, too, and of the maps the net makes of them."""

@@ -9,7 +9,7 @@ from torch import nn
 from configs.literal import complete
 from configs.schema import Train
 
-from ..data.files import DataError
+from ..data.errors import DataError
 
 
 class Lbfgs(torch.optim.LBFGS):

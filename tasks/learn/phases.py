@@ -15,7 +15,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from configs.phases import Children, Members, Phase
 from configs.schema import Train
 
-from ..data.files import DataError
+from ..data.errors import DataError
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from ..data.lettering import ELLIPSIS, columns, lettering, shorten, spell
+from ..data.fonts import ELLIPSIS, columns, lettering, shorten, spell
 from .metrics import Confusion, Floats, Ids
 
 DPI = 90

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,18 @@ Metric = Callable[[Floats], Floats]
 """Sums [..., statistics] to values [...], NaN where the metric is undefined."""
 BLOCK = 2**22
 """Counts drawn at once."""
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """statistics [rows, k], and the score as a function of their sums over rows."""
+
+    statistics: Floats
+    metric: Metric
+
+    def of(self, rows: Any) -> "Outcomes":
+        """Those of some rows (a mask or positions)."""
+        return Outcomes(self.statistics[rows], self.metric)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from transformers import Trainer, TrainerCallback
 from configs.schema import Train
 
 from ..store.disk import remove
-from ..text.segments import IGNORE_INDEX
 from . import checkpoints, weights
+from .labels import IGNORE_INDEX
 from .metrics import Ids, accuracy, confusion, macro_f1
 from .optimizers import Lbfgs, make_optimizer, step_factor
 

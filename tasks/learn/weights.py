@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file, load_model, save_file, save_model
 from torch import nn
 
-from ..data.files import DataError
+from ..data.errors import DataError
 
 FILE = "model.safetensors"
 

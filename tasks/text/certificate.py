@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ..data.files import DataError
+from ..data.errors import DataError
+from ..learn.labels import IGNORE_INDEX
 from .collation import Matrix, pad_rows
 from .encoding import Encoding
-from .segments import IGNORE_INDEX, Encoded
+from .segments import Encoded
 from .tokenizer import TextTokenizer
 
 SHOWN = 5
@@ -24,6 +25,10 @@ BROKEN = "\ufffd"
 
 class MaskError(DataError):
     """Labels or attention are not what the rows ask for; the message names check and row ids."""
+
+
+NO_TARGET = "no supervised token"
+"""Reason of rows that are dropped since training would learn nothing from them."""
 
 
 @dataclass

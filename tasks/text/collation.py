@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from .segments import IGNORE_INDEX, Encoded
+from ..learn.labels import IGNORE_INDEX
+from .segments import Encoded
 
 Matrix = npt.NDArray[np.int64]
 

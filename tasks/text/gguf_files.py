@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..artifact import digest_file
-from ..data.files import DataError
-from .templates import Template
+from ..data.errors import DataError
+from .chat.chat_template import Template
 
 ROLES = {"bos_token": "bos", "eos_token": "eos", "unk_token": "unknown", "pad_token": "padding"}
 """Names under which a chat template reads special tokens -> GGUF's for their ids."""

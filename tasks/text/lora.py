@@ -14,7 +14,7 @@ from transformers.pytorch_utils import Conv1D
 
 from configs.lora import Lora
 
-from ..data.files import DataError
+from ..data.errors import DataError
 
 SAME = 1e-3
 """How far new adapters, whose B is 0, may change a score, as a share of the largest one. DoRA divides and multiplies by

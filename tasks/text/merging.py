@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from ..data.files import DataError
+from ..data.errors import DataError
 from .lora import difference, peft, scores
 from .quantized import dequantized, is_quantized, unquantized
 

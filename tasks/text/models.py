@@ -18,16 +18,16 @@ from transformers import (
 
 from configs.models import HubModel, LocalModel, ModelSource, NewModel
 
-from ..data import hub
-from ..data.files import DataError
-from ..data.pretrained import pretrained_folder
-from .dialogue import DialogueEncoding
+from ..data.errors import DataError
+from ..data.sources import hub
+from ..data.sources.pretrained import pretrained_folder
+from ..kinds.seq2seq.encoding import Seq2SeqEncoding
+from .chat.encoding import DialogueEncoding
+from .chat.packing import packs
 from .encoding import FILE, Encoding
 from .gguf_files import dequantised, describe_types, gguf_options, without_bar
 from .loading import read_weights, unreported
-from .packing import packs
 from .quantized import loading_options, unquantized
-from .seq2seq_encoding import Seq2SeqEncoding
 from .supervision import (
     SupervisedMasks,
     SupervisedNumbers,

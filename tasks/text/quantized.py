@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from transformers import BitsAndBytesConfig, PreTrainedModel
 
-from ..data.files import DataError
+from ..data.errors import DataError
 from .lora import peft
 
 CLASSES = ("Linear4bit", "Linear8bitLt")

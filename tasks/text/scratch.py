@@ -8,8 +8,8 @@ from transformers import AutoConfig
 
 from configs.models import HubModel, LocalModel
 
-from ..data.files import DataError
-from ..data.pretrained import pretrained_folder
+from ..data.errors import DataError
+from ..data.sources.pretrained import pretrained_folder
 from .gguf_files import gguf_options
 
 KEPT_BY_TRAINING = ("architectures", "dtype", "id2label", "label2id", "transformers_version", "problem_type",

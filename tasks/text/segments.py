@@ -8,8 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-IGNORE_INDEX = -100
-"""Label of a token that carries no loss."""
+from ..learn.labels import IGNORE_INDEX
 
 Ints = npt.NDArray[np.int32]
 Tokenize = Callable[[list[str]], list[list[int]]]

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from transformers.utils import ModelOutput
 
 from ..data.errors import DataError
-from ..data.losses import Criterion
-from .segments import IGNORE_INDEX
+from ..learn.labels import IGNORE_INDEX
+from ..learn.losses import Criterion
 
 
 @dataclass

@@ -10,9 +10,9 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from configs.encodings import ClassifierEncode, GenerativeEncode, MaskedEncode, RegressionEncode, Seq2SeqEncode
 from configs.models import HubTokenizer, LocalTokenizer, RegisteredTokenizer, TokenizerSource, TrainedTokenizer
 
-from ..data import hub
-from ..data.files import DataError
-from ..data.pretrained import pretrained_folder
+from ..data.errors import DataError
+from ..data.sources import hub
+from ..data.sources.pretrained import pretrained_folder
 from .encoding import FILE as ENCODING
 from .gguf_files import gguf_options
 from .tokenizer import FILE, TextTokenizer, plain_tokenizer
@@ -151,3 +151,12 @@ def _from_transformers(folder: Path, gguf: str | None = None) -> TextTokenizer:
     by_name = _by_names(tokenizer.backend_tokenizer)
     made = plain_tokenizer(tokenizer.backend_tokenizer, {**by_name.special, **known})
     return replace(made, texts=dict(tokenizer.special_tokens_map))
+
+
+def frame_of(kind: str, tokenizer: TextTokenizer, needed: tuple[str, ...]) -> tuple[dict[str, int], int]:
+    """The ids of the special tokens that a kind of row needs, and the id of pads. Raises DataError where one lacks."""
+    special = tokenizer.special
+    lacking = [role for role in needed if role not in special]
+    if lacking:
+        raise DataError(f"encode.kind {kind} needs a tokenizer with {' and '.join(lacking)} token; this has none")
+    return {role: special[role] for role in needed}, special.get("pad", special.get("eos", 0))

@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 from configs.settings import settings
 
 from ..artifact import Artifact, Version, read_manifest
-from ..data.pretrained import RECORD
+from ..data.sources.pretrained import RECORD
 from . import inputs, runs
 from .turns import turn
 

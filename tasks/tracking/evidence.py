@@ -19,7 +19,8 @@ from configs.scores import sign
 from ..artifact import Artifact
 from ..data.errors import DataError
 from ..data.rows import read_rows
-from ..learn import challenge, outcomes
+from ..kinds import outcomes
+from ..learn import champion_test as challenge
 from ..learn.resampling import Resampling
 from .decisions import ABSENT, champion
 from .promotion import Evidence, Verdict, decide, refuse

@@ -28,13 +28,13 @@ DIGEST = "temper.model_digest"
 HEX = re.compile("[0-9a-f]{16,64}")
 REQUIRED = ("mlflow", "torch", "transformers", "safetensors", "numpy", "pandas")
 SERVING = {
-    "generative": "tasks.text.predictor",
-    "classifier": "tasks.text.predictor",
-    "image": "tasks.vision.predictor",
-    "dialogue": "tasks.text.chat",
-    "seq2seq": "tasks.text.rewriter",
-    "regression": "tasks.text.regressor",
-    "masked": "tasks.text.filler",
+    "generative": "tasks.kinds.text_classification.predictor",
+    "classifier": "tasks.kinds.text_classification.predictor",
+    "image": "tasks.kinds.image_classification.predictor",
+    "dialogue": "tasks.text.chat.predictor",
+    "seq2seq": "tasks.kinds.seq2seq.predictor",
+    "regression": "tasks.kinds.regression.predictor",
+    "masked": "tasks.kinds.masked_lm.predictor",
 }
 """Per kind of encoding the module that predicts, and travels with the model."""
 FURTHER = {"text": ("tokenizers",), "messages": ("tokenizers", "jinja2"), "image": ("pillow", "pyarrow")}

@@ -10,7 +10,7 @@ from configs.schema import Register
 from configs.scores import SHARES, sign
 
 if TYPE_CHECKING:  # scipy is not loaded to look a version up
-    from ..learn.challenge import Contest, Slice
+    from ..learn.champion_test import Contest, Slice
 
 CHAMPION, CANDIDATE = "champion", "candidate"
 SCORE = "temper.test."
@@ -23,7 +23,7 @@ class Evidence:
     """What is known of a challenger against the champion, scored on the same test rows.
 
     champion: its version. source: where its predictions are from. obstacle: why the two cannot be compared, where they
-    cannot. changed: rows fixed and broken, with examples (see learn/outcomes.py).
+    cannot. changed: rows fixed and broken, with examples (see kinds/outcomes.py).
     """
 
     champion: str

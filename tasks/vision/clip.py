@@ -12,8 +12,8 @@ from configs.models import Clip, HubModel
 from configs.settings import settings
 from configs.weights import CLIP
 
-from ..data.files import DataError
-from ..data.pretrained import pretrained_folder
+from ..data.errors import DataError
+from ..data.sources.pretrained import pretrained_folder
 from .encoding import ImageEncoding
 from .probes import FIELDS
 from .weights import read_weights

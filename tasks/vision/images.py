@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image, ImageOps
 
-from ..data.image_bytes import cause_of, formats, read_groups, refuse_measured
+from ..data.sources.image_bytes import cause_of, formats, read_groups, refuse_measured
 
 Pixels = npt.NDArray[np.uint8]
 CHANNELS = {"L": 1, "RGB": 3}

@@ -10,9 +10,10 @@ from torch import nn
 
 from configs.settings import settings
 
-from ..data.files import DataError, check_file
-from ..data.folders import list_images
-from ..data.losses import Criterion
+from ..data.errors import DataError
+from ..data.files import check_file
+from ..data.sources.folders import list_images
+from ..learn.losses import Criterion
 from .encoding import ImageEncoding
 from .nets import ImageClassifier
 from .parts import Part

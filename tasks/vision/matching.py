@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from ..data.files import DataError
+from ..data.errors import DataError
 
 Tensors = Mapping[str, Tensor]
 

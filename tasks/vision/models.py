@@ -15,10 +15,10 @@ from configs.models import Backbone, Clip, ImageModel
 from configs.schema import Train
 from configs.settings import settings
 
-from ..data import hub
-from ..data.files import DataError
-from ..data.losses import Criterion
-from ..data.pretrained import check_files
+from ..data.errors import DataError
+from ..data.sources import hub
+from ..data.sources.pretrained import check_files
+from ..learn.losses import Criterion
 from .augment import Augment
 from .clip import clip_structure, clip_tensors
 from .encoding import ImageEncoding

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers.utils import ModelOutput
 
-from ..data.losses import Criterion
+from ..learn.losses import Criterion
 from . import backbones, keras_nets, probes, timm_nets
 from .encoding import ImageEncoding
 

@@ -16,8 +16,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ..data.files import DataError, check_file
-from ..store.fetched import fetch_once
+from ..data.errors import DataError
+from ..data.files import check_file
+from ..data.sources.fetched import fetch_once
 
 NESTED = ("state_dict", "model_state_dict", "model")
 """Keys under which training scripts keep the weights beside other things."""

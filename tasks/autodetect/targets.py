@@ -1,0 +1,123 @@
+"""A table that nobody has described yet -> its column of targets (numbers or texts), and what holds of its rows."""
+
+import pandas as pd
+
+from configs.cleaning import Clean, Duplicates, Missing
+from configs.sources import Columns
+from configs.splitting import GivenSplit, HashSplit
+from configs.target_starter import TargetFacts, TargetKind
+from configs.text_steps import Unicode, Whitespace
+
+from ..data.cleaning.pipeline import clean_rows
+from ..data.errors import DataError
+from ..data.ledger import PARTS
+from ..data.rows import with_ids
+from ..data.sources.columns import take_columns
+from ..data.splitting import split_rows
+from .table import TEXT_NAMES, UNNAMED, Column, inspect_columns, names_parts, rank
+
+NUMBER_NAMES = ("target", "score", "rating", "value", "price", "points", "grade", "similarity", "y")
+"""Names of columns of numbers that may be foretold."""
+WRITTEN_NAMES = ("target", "summary", "highlights", "translation", "output", "answer", "response", "reply", "title",
+                 "headline", "reason")  # fmt: skip
+"""Names of columns of texts that may be written."""
+MANY = 20
+"""Different numbers from which on they are no classes."""
+STEPS = (Unicode(kind="unicode"), Whitespace(kind="whitespace"), Missing(kind="missing"), Duplicates(kind="duplicates"))
+"""The steps of the recipe that is written."""
+NUMBERS = 0.95
+"""Share of the values that must be numbers."""
+
+
+def number_column(table: pd.DataFrame) -> str | None:
+    """The column of many different numbers whose name says that it may be foretold; None where there is none."""
+    known = [one for one in inspect_columns(table) if one.distinct > MANY and rank(one.name, NUMBER_NAMES) < UNNAMED
+             and _are_numbers(table[one.name])]  # fmt: skip
+    return min(known, key=lambda one: rank(one.name, NUMBER_NAMES)).name if known else None
+
+
+def look_at_targets(
+    table: pd.DataFrame, where: str, kind: TargetKind, text: str | None, target: str | None, *, asked: bool = True
+) -> TargetFacts:
+    """Guess the columns that are not given and measure the rows. Raises DataError where they cannot be trained on."""
+    columns, why = _choose(table, where, kind, text, target)
+    why["kind"] = (
+        "as you said" if asked else f"{columns.target!r} holds many different numbers, and no column is a label"
+    )
+    rows = with_ids(take_columns(table, columns, where))
+    cleaned = clean_rows(rows, Clean(steps=STEPS, max_dropped=1.0))
+    kept = cleaned.rows
+    if kept.empty:
+        raise DataError(f"{where}: no row has both {columns.text!r} and {columns.target!r}")
+    split, parts = _split(kept, where, given=columns.split is not None)
+    seen = rows["text"].dropna()
+    return TargetFacts(
+        columns=columns, why=why, rows=len(rows), targets=_described(rows["target"], kind),
+        longest=int(seen.str.len().max()), missing=float(rows[["text", "target"]].isna().any(axis=1).mean()),
+        duplicates=1 - seen.nunique() / len(seen),
+        dropped={str(reason): int(count) for reason, count in cleaned.dropped["reason"].value_counts().items()},
+        split=split, parts={part: int((parts == part).sum()) for part in PARTS}, texts=kept["text"].tolist(),
+        aims=kept["target"].tolist(),
+    )  # fmt: skip
+
+
+def _choose(
+    table: pd.DataFrame, where: str, kind: TargetKind, text: str | None, target: str | None
+) -> tuple[Columns, dict[str, str]]:
+    if table.empty:
+        raise DataError(f"{where}: the file holds no rows")
+    why = {role: "as you said" for role, name in (("text", text), ("target", target)) if name}
+    known = inspect_columns(table)
+    split = next((one.name for one in known if one.name not in (text, target) and names_parts(table[one.name])), None)
+    listed = f"the columns are {list(map(str, table.columns))}"
+    if target is None:
+        target = number_column(table) if kind == "regression" else _written(known, {text, split})
+        if target is None:
+            what = "many different numbers" if kind == "regression" else "texts to be written"
+            raise DataError(f"{where}: no column is called like a target and holds {what}; {listed}; name it with "
+                            "--label")  # fmt: skip
+        why["target"] = "by its name"
+    if target in table and kind == "regression" and not _are_numbers(table[target]):
+        raise DataError(f"{where}: {target!r} does not hold numbers such as 1 or 2.5; name another with --label, or "
+                        "write a recipe with `encode.thousands` or `decimal` by hand")  # fmt: skip
+    if text is None:
+        words = [one for one in known if one.words and one.name not in (target, split)]
+        if not words:
+            raise DataError(f"{where}: no column looks like texts; {listed}; name it with --text")
+        text = min(words, key=lambda one: (rank(one.name, TEXT_NAMES), -one.mean)).name
+        why["text"] = "by its name" if rank(text, TEXT_NAMES) < UNNAMED else "the longest texts"
+    if text == target:
+        raise DataError(f"{where}: {text!r} cannot be both text and target")
+    return Columns(text=text, target=target, split=split), why
+
+
+def _written(known: list[Column], taken: set[str | None]) -> str | None:
+    fit = [one for one in known if one.words and one.name not in taken and rank(one.name, WRITTEN_NAMES) < UNNAMED]
+    return min(fit, key=lambda one: rank(one.name, WRITTEN_NAMES)).name if fit else None
+
+
+def _are_numbers(values: pd.Series) -> bool:
+    present = values.dropna()
+    return bool(len(present)) and float(pd.to_numeric(present, errors="coerce").notna().mean()) >= NUMBERS
+
+
+def _described(targets: pd.Series, kind: TargetKind) -> str:
+    if kind == "seq2seq":
+        return f"{targets.nunique():,} different texts"
+    numbers = pd.to_numeric(targets, errors="coerce").dropna()
+    return f"{numbers.nunique():,} different numbers from {numbers.min():g} to {numbers.max():g}"
+
+
+def _split(rows: pd.DataFrame, where: str, *, given: bool) -> tuple[HashSplit | GivenSplit, pd.Series]:
+    """The source's own split, else one by hash, exact where a part would be empty."""
+    if given:
+        own = GivenSplit(kind="given", validation="given" if (rows["split"] == "validation").any() else "none")
+        return own, split_rows(rows, own)
+    for hashed in (HashSplit(), HashSplit(exact=True)):
+        try:
+            parts = split_rows(rows, hashed)
+        except DataError:
+            continue
+        if set(parts) >= set(PARTS):
+            return hashed, parts
+    raise DataError(f"{where}: {len(rows):,} rows after cleaning, too few for train, validation and test")

@@ -1,0 +1,144 @@
+"""A file that nobody has described yet -> its table, the source that reads it so, and what had to be guessed."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from configs.sources import FileSource, Format
+
+from ..data.errors import DataError
+from ..data.files import check_encoding, check_file, describe_encoding, detect_encoding, text_encoding
+from ..data.sources.columns import other_separator
+from ..data.sources.dialects import find_options
+from ..data.sources.tables import ENDINGS, format_of, read_table
+from .table import LABEL_NAMES, TEXT_NAMES
+
+HEAD = 65_536
+"""Bytes or characters by which a format is recognised."""
+LINES = 20
+LABELLED = (
+    re.compile(r"__label__(?P<label>\S+)\s(?P<text>.+)"),
+    re.compile(r"(?P<label>\S+)\s(?P<text>.+)"),
+)
+"""A label, a space and a text: as fastText writes it, and as many research sets do."""
+FEWEST = 10
+"""Lines from which labels at their beginning can be told from words."""
+TAG = re.compile(r"O|[BIESLU]-\S+|-X-")
+KNOWN = "save it as CSV, TSV, JSON lines or Parquet, or read its lines with `format: lines` and a `pattern`"
+
+
+def read_unknown(path: Path) -> tuple[pd.DataFrame, FileSource, list[str]]:
+    """Read a table of unknown form; returns it, the source that reads it so, and what had to be guessed.
+
+    Raises DataError for what is no table.
+    """
+    check_file(path)
+    known = ENDINGS.get(path.suffix.lower())
+    kind = known or _sniff(path)
+    notes = [] if known else [f"the name has no known ending; the content looks like {kind}"]
+    encoding = "utf-8"
+    if kind not in ("parquet", "arrow"):
+        try:
+            check_encoding(path, encoding)
+        except DataError as error:
+            encoding = detect_encoding(path)
+            notes.append(f"{str(error).partition(';')[0]}; {describe_encoding(path, encoding)}")
+        if kind != "jsonl":
+            _refuse_conll(path, encoding)
+    form: Format | None = None if known else kind  # type: ignore[assignment]
+    pattern = _pattern_of(path, encoding) if kind == "lines" else None
+    source = FileSource(kind="file", path=str(path), format=form, encoding=encoding, pattern=pattern)
+    if kind in ("csv", "tsv"):
+        return _read_delimited(path, source, notes)
+    return read_table(path, source, notes=notes), source, notes
+
+
+def _sniff(path: Path) -> str:
+    with path.open("rb") as handle:
+        head = handle.read(HEAD)
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    if head.startswith((b"ARROW1", b"FEA1", b"\xff\xff\xff\xff")):
+        return "arrow"
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b'{"', b"{\n", b"{\r", b"{}", b"[{", b"[\n", b"[\r")):
+        return "jsonl"
+    lines = head.splitlines()[:LINES]
+    for kind, mark in (("tsv", b"\t"), ("csv", b","), ("csv", b";"), ("csv", b"|")):
+        if b"\0" not in head and all(mark in line for line in lines):
+            return kind
+    if b"\0" not in head and _pattern_of(path, "latin-1") is not None:
+        return "lines"
+    if b"\0" not in head:
+        _refuse_conll(path, "latin-1")
+    raise DataError(f"{path}: not a table that Temper reads; {KNOWN}")
+
+
+def _head(path: Path, encoding: str) -> list[str]:
+    with path.open(encoding=text_encoding(encoding), newline="\n") as handle:
+        text = handle.read(HEAD)
+    lines = text.split("\n")
+    return [line.removesuffix("\r") for line in (lines[:-1] if len(text) == HEAD else lines)]
+
+
+def _pattern_of(path: Path, encoding: str) -> str | None:
+    """A pattern that splits every line into one of few labels and a text."""
+    lines = [line for line in _head(path, encoding) if line.strip()]
+    for pattern in LABELLED:
+        fits = [pattern.fullmatch(line) for line in lines]
+        labels = {fit["label"] for fit in fits if fit}
+        if all(fits) and len(lines) >= FEWEST and 2 <= len(labels) <= len(lines) / 5:
+            return pattern.pattern
+    return None
+
+
+def _refuse_conll(path: Path, encoding: str) -> None:
+    """Raise DataError for a word and its tag per line."""
+    lines = [line.split() for line in _head(path, encoding)]
+    words = [line for line in lines if line and line[0] != "-DOCSTART-"]
+    tags = [line[-1] for line in words if len(line) > 1 and TAG.fullmatch(line[-1])]
+    if [] in lines[:-1] and len(tags) == len(words) >= FEWEST and len(set(tags)) > 1:
+        raise DataError(f"{path}: looks like CoNLL, a word and its tag per line; Temper trains no tagging of words; "
+                        "for a label per sentence write label, tab and sentence in each line of a .tsv")  # fmt: skip
+
+
+def _read_delimited(path: Path, source: FileSource, notes: list[str]) -> tuple[pd.DataFrame, FileSource, list[str]]:
+    """With the dialect that fits every line, without quotes where they swallow lines, and without a header where the
+    first line is a row."""
+    table, source = _read_dialect(path, source, notes)
+    if not source.quoting:
+        notes = [*notes, "double quotes belong to the texts: taken as marks around fields they lose or swallow some"]
+    if source.escape is not None:
+        notes = [*notes, f"quotes inside fields are escaped by {source.escape}, as MySQL writes them"]
+    names = list(map(str, table.columns))
+    named = any(name.strip().lower() in TEXT_NAMES + LABEL_NAMES for name in names)
+    if not named and any((table.iloc[:, place] == name).any() for place, name in enumerate(names)):
+        source = replace(source, header=tuple(f"column{number}" for number in range(1, len(names) + 1)))
+        notes = [*notes, "the first line is already a row, so the columns are called column1, column2, …"]
+        table = read_table(path, source)
+    return table, source, notes
+
+
+def _read_dialect(path: Path, source: FileSource, notes: list[str]) -> tuple[pd.DataFrame, FileSource]:
+    kind = format_of(str(path), source)
+    options = find_options(path, kind, source)
+    if options is None and kind == "tsv" and (other := find_options(path, "csv", source)):
+        source, options = replace(source, format="csv"), other
+    if options is not None:
+        source = replace(source, separator=options.separator, quoting=options.quoting, escape=options.escape)
+    said: list[str] = []
+    table = read_table(path, source, notes=said)
+    if kind == "csv" and options is None and (mark := other_separator(table)):
+        source, said = replace(source, separator=mark), []
+        table = read_table(path, source, notes=said)
+    if source.quoting and any(table.iloc[:, place].str.contains("\n").any() for place in range(table.shape[1])):
+        plain = replace(source, quoting=False)
+        try:
+            lines = read_table(path, plain)
+            if lines.notna().all(axis=None) and len(lines) > len(table):
+                return lines, plain
+        except DataError:  # then the quotes are marks around fields
+            pass
+    notes += said
+    return table, source

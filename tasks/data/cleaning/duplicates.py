@@ -1,0 +1,68 @@
+"""Steps about rows that repeat others: rows in, the reason and the other row per row that is dropped out."""
+
+import pandas as pd
+
+from configs import cleaning as steps
+
+from ..drops import Drops, drop_where
+from ..errors import DataError
+from ..rows import aim, content
+from .near_duplicates import Copies
+
+SPLIT_ORDER = {"test": 0, "validation": 1, "train": 2}
+"""Of equal rows in several given splits the one is kept that must not be lost: test before training."""
+
+
+def best_first(rows: pd.DataFrame) -> pd.DataFrame:
+    """The same rows, those first that are kept of several equal ones."""
+    rank = rows["split"].map(SPLIT_ORDER).fillna(0)
+    return rows.loc[rank.sort_values(kind="stable").index]
+
+
+def contradictions(rows: pd.DataFrame, step: steps.Contradictions) -> Drops:
+    """The same text under different labels (or targets). Raises DataError where the step says `fail`."""
+    what, told = content(rows), aim(rows)
+    if told is None:
+        return drop_where(pd.Series(False, index=rows.index), "")
+    shared = rows.groupby(what)[told].transform("nunique") > 1
+    if step.action == "fail" and shared.any():
+        first = rows[shared].iloc[0]
+        others = rows.loc[rows[what] == first[what], told].dropna().unique()
+        raise DataError(
+            f"{int(shared.sum())} rows share a {what} with a row of another {told}, such as {first['id']} "
+            f"({str(first[what])[:80]!r}: {', '.join(map(str, others))}); correct them or set `action: drop`"
+        )
+    other = _contradicting(rows[shared], told).reindex(rows.index)
+    if step.action == "majority":
+        votes = rows.groupby([what, told])["id"].transform("size")
+        most = votes.groupby(rows[what]).transform("max")
+        winners = rows[told].where(votes == most).groupby(rows[what]).transform("nunique")
+        shared &= ~((votes == most) & (winners == 1))
+    return drop_where(shared, f"contradictory {told}", other)
+
+
+def _contradicting(rows: pd.DataFrame, told: str) -> pd.Series:
+    """Per row the first row of the same content and another label."""
+    what = content(rows)
+    first = rows.groupby(what)[["id", told]].transform("first")
+    differs = rows[told] != first[told]
+    second = rows["id"].where(differs).groupby(rows[what]).transform("first")
+    return first["id"].where(differs, second)
+
+
+def duplicates(rows: pd.DataFrame, step: steps.Duplicates) -> Drops:
+    """All but one of equal rows."""
+    ordered = best_first(rows)
+    same = [name for name in (content(rows), aim(rows)) if name is not None]
+    kept = ordered.groupby(same, dropna=False)["id"].transform("first")
+    return drop_where(ordered.duplicated(same).reindex(rows.index), "duplicate", kept.reindex(rows.index))
+
+
+def near_duplicates(rows: pd.DataFrame, step: steps.NearDuplicates) -> Drops:
+    """Texts that nearly equal one that is kept, whatever the label of either."""
+    ordered = best_first(rows[rows["text"].notna()])
+    stands = Copies(ordered["text"], step.similarity).first_kept()
+    kept = pd.Series(ordered["id"].to_numpy()[stands], index=ordered.index, dtype="str")
+    return drop_where(
+        (kept != ordered["id"]).reindex(rows.index, fill_value=False), "near-duplicate", kept.reindex(rows.index)
+    )

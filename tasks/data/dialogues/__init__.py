@@ -1,0 +1,1 @@
+"""Dialogues: messages, turns and calls in any usual form in; one canonical form out."""

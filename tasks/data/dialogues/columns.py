@@ -1,0 +1,86 @@
+"""A table with dialogues -> each dialogue as canonical JSON, with its tools and the system text beside it."""
+
+from collections import Counter
+from typing import Any
+
+import pandas as pd
+
+from configs.columns import Columns
+
+from ..errors import DataError
+from .messages import SYSTEMS, TOOLS, Message, as_plain, dump_messages, read_messages
+from .turn_keys import BESIDE, check_beside
+
+BETWEEN = "\n\n"
+"""Between the columns of a prompt."""
+
+
+def read_dialogues(table: pd.DataFrame, columns: Columns, where: str, notes: list[str]) -> pd.Series:
+    """The dialogue of each row; null where there is none. What is left out is counted in `notes`.
+
+    Columns `tools`, `functions`, `system` and `system_prompt` belong to the dialogue, unless the recipe names or
+    ignores them. Raises DataError naming the row, the fault and the mend.
+    """
+    tools = _names(table, columns, (columns.tools,) if columns.tools else TOOLS)
+    system = _names(table, columns, (columns.system,) if columns.system else SYSTEMS)
+    left: Counter[str] = Counter({name: len(table) if name in table else 0 for name in columns.ignore})
+    odd = _names(table, columns, BESIDE)
+    held = [name for name in (columns.messages, *columns.prompts, columns.completion) if name]
+    cells = {name: table[name].tolist() for name in dict.fromkeys([*held, *tools, *system, *odd])}
+    found: list[str | None] = []
+    for number in range(len(table)):
+        row = {name: _value(values[number]) for name, values in cells.items()}
+        place = f"{where}: row {number + 1}"
+        check_beside({name: row[name] for name in odd}, place)
+        try:
+            value = _dialogue(row, columns)
+            beside = {"tools": _one(row, tools), "system": _one(row, system)}
+            found.append(
+                None if value is None else dump_messages(
+                    read_messages(value, **beside, ignore=columns.ignore, left=left))
+            )  # fmt: skip
+        except DataError as error:
+            raise DataError(f"{place}: {error}") from None
+    if left:
+        notes.append("left out of dialogues: " + ", ".join(f"{key} ({count:,} times)" for key, count in left.items()))
+    return pd.Series(found, index=table.index, dtype="str")
+
+
+def _names(table: pd.DataFrame, columns: Columns, names: tuple[str, ...]) -> list[str]:
+    """Those of the columns that are there, and neither ignored nor named for something else."""
+    return [name for name in names if name in table and name not in {*columns.ignore, *columns.named}]
+
+
+def _dialogue(row: dict[str, Any], columns: Columns) -> Any:
+    """The dialogue in a row, or a turn of the user and one of the assistant; None where the row has none."""
+    if columns.completion is None:
+        return row[str(columns.messages)]
+    reply, asked = row[columns.completion], [row[name] for name in columns.prompts if not _is_empty(row[name])]
+    if reply is None or not asked:
+        return None
+    if len(asked) == 1 and not isinstance(asked[0], str):
+        return [*as_plain(asked[0]), *_turns(reply)]
+    if odd := next((value for value in asked if not isinstance(value, str)), None):
+        raise DataError(f"the prompt holds {type(odd).__name__}; several columns of a prompt are texts")
+    return [{"role": "user", "content": BETWEEN.join(asked)}, *_turns(reply)]
+
+
+def _turns(reply: Any) -> list[Message]:
+    return [{"role": "assistant", "content": reply}] if isinstance(reply, str) else as_plain(reply)
+
+
+def _one(row: dict[str, Any], names: list[str]) -> Any:
+    """What the row has in these columns, of which one may have a value. Raises DataError."""
+    given = {name: row[name] for name in names if not _is_empty(row[name])}
+    if len(given) > 1:
+        raise DataError(f"the columns {' and '.join(given)} both have a value; ignore one of them")
+    return next(iter(given.values()), None)
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or (hasattr(value, "__len__") and len(value) == 0)
+
+
+def _value(value: Any) -> Any:
+    """A cell; None where it is missing."""
+    return None if value is pd.NA or (isinstance(value, float) and value != value) else value

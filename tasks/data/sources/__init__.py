@@ -1,0 +1,1 @@
+"""Sources: files, folders, archives, the Hub and addresses in; rows with their provenance out."""

@@ -1,0 +1,57 @@
+"""Text files of one label each, a text a line, or folders of them, a text a file -> rows (text, label, split)."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from configs.settings import settings
+from configs.sources import ClassFilesSource
+
+from ..errors import DataError
+from ..files import check_encoding, check_file, describe_encoding, detect_encoding, text_encoding
+from .folders import is_system
+from .provenance import Intake
+
+TEXT = ".txt"
+
+
+def read_class_files(source: ClassFilesSource, intake: Intake) -> pd.DataFrame:
+    """Per label the lines of its file, or the files of its folder; an empty one is a row without text.
+
+    Raises DataError for a file that is absent, empty or in another encoding, and for a folder without text files.
+    """
+    parts = []
+    intake.where = ", ".join(source.files.values())
+    for label, name in source.files.items():
+        place = settings().source(name)
+        texts = ([_read(path, source, intake) for path in list_texts(place)] if place.is_dir()
+                 else _lines(_read(place, source, intake)))  # fmt: skip
+        column = pd.Series(texts, dtype="str")
+        parts.append(pd.DataFrame({"text": column.where(column != ""), "label": label, "split": None}))
+    return pd.concat(parts, ignore_index=True).astype({"text": "str", "label": "str", "split": "str"})
+
+
+def list_texts(folder: Path) -> list[Path]:
+    """The text files right in a folder, by name. Raises DataError where there is none."""
+    found = [path for path in sorted(folder.iterdir()) if path.suffix.lower() == TEXT and not is_system(path.name)]
+    if not found:
+        raise DataError(f"{folder}: no file in this folder ends in {TEXT}; name a folder of texts, one in each file")
+    return found
+
+
+def _lines(text: str) -> list[str]:
+    end = "\n" if "\n" in text else "\r"  # old Macs
+    return [line.removesuffix("\r") for line in text.removesuffix(end).split(end)]
+
+
+def _read(path: Path, source: ClassFilesSource, intake: Intake) -> str:
+    check_file(path)
+    encoding = source.encoding
+    if encoding == "detect":
+        encoding = detect_encoding(path)
+        if encoding != "utf-8":
+            intake.note(f"{path.name}: {describe_encoding(path, encoding)}")
+    check_encoding(path, encoding)
+    intake.used(path)
+    with path.open(encoding=text_encoding(encoding), newline="") as handle:  # a carriage return ends no line
+        return handle.read()

@@ -1,0 +1,50 @@
+"""Files -> their sha256, taken once as long as size and times stay; the table of pins holds what was taken."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from configs.settings import settings
+
+from ...artifact import canonical, digest_file, digest_text, marks
+
+
+def digest_tree(folder: Path, files: list[tuple[str, Path]], table: dict[str, Any]) -> str:
+    """Digest of files below a folder; the pins keep one line for the folder, not one for each of a million."""
+    now = digest_text(canonical([[name, marks(path)] for name, path in files]))
+    known = table["files"].get(f"{folder}/", {})
+    if known.get("marks") != now:
+        digests = [[name, digest_file(path)] for name, path in files]
+        table["files"][f"{folder}/"] = known = {"marks": now, "sha256": digest_text(canonical(digests))}
+    return str(known["sha256"])
+
+
+def digest_once(path: Path, table: dict[str, Any]) -> str:
+    """The sha256 of a file. Raises DataError where it is absent or empty."""
+    from ..files import check_file
+
+    check_file(path)
+    return digest_marked(path, table)
+
+
+def digest_marked(path: Path, table: dict[str, Any]) -> str:
+    """The sha256 of a file, which may be empty."""
+    now, known = marks(path), table["files"].get(str(path), {})
+    if any(known.get(mark) != now[mark] for mark in now):
+        table["files"][str(path)] = known = {**now, "sha256": digest_file(path)}
+    return str(known["sha256"])
+
+
+def digest_expected(expect: Mapping[str, int], table: dict[str, Any]) -> dict[str, Any]:
+    """What a recipe expects of images (`train.model.expect`): digests of files and folders, names of labels; empty
+    where it expects nothing."""
+    from .folders import list_images
+
+    found: list[list[Any]] = []
+    for what, index in expect.items():
+        place = settings().source(what)
+        if place.is_dir():
+            found.append([digest_tree(place, list_images(place).read, table), index])
+        else:
+            found.append([digest_once(place, table) if place.is_file() else what, index])
+    return {"expect": found} if found else {}

@@ -1,0 +1,1 @@
+"""Inference over files: rows or images come in; a registered model's predictions go out, also after a kill."""

@@ -1,0 +1,81 @@
+"""A table of dialogues -> what a dialogue model is asked: each dialogue up to the turn that it has to write."""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from configs.sources import Columns
+
+from ..data.dialogues.columns import read_dialogues
+from ..data.dialogues.messages import HOLDERS, SYSTEMS, TOOLS, Message, load_messages
+from ..data.dialogues.turn_keys import BESIDE
+from ..data.errors import DataError
+from .inputs import Texts
+
+ROW = "row"
+"""Column with the number of a row, from 1, of a file that has no columns beside its dialogues."""
+IGNORE = re.compile(r" with `download\.columns\.ignore: \[[^\]]*\]`")
+
+
+@dataclass(frozen=True)
+class Dialogues(Texts):
+    """Histories of dialogues; `rows`: the file's columns that are no part of them. One that is too long for the model
+    becomes a row with the reason."""
+
+    batch: int = 64
+    histories: tuple[list[Message], ...] = ()
+    content = "messages"
+    forgiving = True
+
+    def given(self, start: int, stop: int) -> list[Any]:
+        """Histories, as lists of messages."""
+        return list(self.histories[start:stop])
+
+
+def open_dialogues(table: Texts, column: str | None = None) -> Dialogues:
+    """The dialogues of a table, read as a recipe's `download.columns.messages` reads them, each without its trailing
+    assistant turns. `column`: None for `messages` or another usual name.
+
+    Raises DataError naming the row for what cannot be read, or where nothing is left to reply to.
+    """
+    name = column or holder(table.rows) or table.column
+    beside = tuple(key for key in BESIDE if key in table.rows)
+    notes: list[str] = []
+    try:
+        texts = read_dialogues(table.rows, Columns(messages=name, ignore=beside), table.where, notes)
+    except DataError as error:
+        raise DataError(IGNORE.sub(" of the file", str(error))) from None
+    histories = tuple(_history(text, f"{table.where}: row {number:,}") for number, text in enumerate(texts, 1))
+    rows = table.rows.drop(columns=[key for key in (name, *TOOLS, *SYSTEMS) if key in table.rows])
+    if not rows.shape[1]:
+        rows = pd.DataFrame({ROW: range(1, len(rows) + 1)}, index=rows.index)
+    notes = [*table.notes, *notes]
+    return Dialogues(table.path, rows, name, reading=table.reading, notes=tuple(notes), histories=histories)
+
+
+def holder(rows: pd.DataFrame) -> str | None:
+    """The column that is called as dialogues usually are; None where there is none."""
+    return next((name for name in HOLDERS if name in rows), None)
+
+
+def reply_columns(message: Message) -> dict[str, str]:
+    """A written turn as columns: its text, and its calls as JSON, [] where it has none."""
+    calls = [call["function"] for call in message.get("tool_calls", ())]
+    told = [{"name": call["name"], "arguments": call["arguments"]} for call in calls]
+    return {"reply": message["content"] or "", "calls": json.dumps(told, ensure_ascii=False)}
+
+
+def _history(text: Any, where: str) -> list[Message]:
+    """The messages of a dialogue before the turns of the assistant that end it."""
+    if not isinstance(text, str):
+        raise DataError(f"{where}: no dialogue; fill or drop such rows")
+    messages = load_messages(text)
+    while messages and messages[-1]["role"] == "assistant":
+        messages.pop()
+    if not messages or messages[-1]["role"] == "system":
+        raise DataError(f"{where}: no turn of a user or a tool to reply to; assistant turns at the end of a dialogue "
+                        "are not given to the model")  # fmt: skip
+    return messages

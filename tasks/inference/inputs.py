@@ -1,0 +1,178 @@
+"""What a registered model is asked: the rows of a table file or the images below a folder, a batch at a time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol
+
+import pandas as pd
+from pydantic import ValidationError
+
+from configs.load import RecipeError
+from configs.sources import FileSource
+
+from ..artifact import canonical, digest_file, digest_text
+from ..data.dialogues.messages import HOLDERS
+from ..data.errors import DataError, check_file
+from ..data.sources.folders import list_images
+from ..data.sources.image_files import LARGEST
+from ..data.sources.provenance import Intake
+from ..data.sources.read import open_tables
+from ..data.sources.tables import join_tables
+
+NAMED = 5
+"""Rows that a refusal names."""
+
+
+class Questions(Protocol):
+    """A source of questions, in an order that does not change."""
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """What the input says of each question: its own columns."""
+
+    @property
+    def content(self) -> str:
+        """What the model must take: text or image."""
+
+    @property
+    def batch(self) -> int:
+        """Questions that are asked at once."""
+
+    @property
+    def forgiving(self) -> bool:
+        """Whether a question that cannot be answered becomes a row with its reason."""
+
+    @property
+    def where(self) -> str:
+        """The input as a person named it."""
+
+    def identity(self) -> dict[str, Any]:
+        """What the answers depend on."""
+
+    def given(self, start: int, stop: int) -> list[Any]:
+        """Questions from `start` to before `stop`; an OSError stands for one that cannot be read."""
+
+    def ask(self, given: list[Any]) -> Any:
+        """The form in which the model takes some of them."""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A column of a table."""
+
+    path: Path
+    rows: pd.DataFrame
+    column: str
+    batch: int = 512
+    reading: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    content = "text"
+    forgiving = False
+
+    @property
+    def where(self) -> str:
+        """The input as a person named it."""
+        return str(self.path)
+
+    def identity(self) -> dict[str, Any]:
+        """The file's checksum, how it is read, and the column."""
+        how = {"reading": canonical(self.reading)} if self.reading else {}
+        return {"input": digest_file(self.path), "column": self.column, "batch": self.batch, **how}
+
+    def given(self, start: int, stop: int) -> list[Any]:
+        """Texts."""
+        return list(self.rows[self.column].iloc[start:stop].astype(str))
+
+    def ask(self, given: list[Any]) -> Any:
+        """A list."""
+        return given
+
+
+@dataclass(frozen=True)
+class Images:
+    """Files below a folder, `paths` on the disk; `ignored`: how many are no images by their names."""
+
+    folder: Path
+    rows: pd.DataFrame
+    paths: tuple[Path, ...]
+    ignored: int
+    batch: int = 64
+    content = "image"
+    forgiving = True
+
+    @property
+    def where(self) -> str:
+        """The input as a person named it."""
+        return str(self.folder)
+
+    def identity(self) -> dict[str, Any]:
+        """Names, sizes and times: images are not hashed, of which there may be very many."""
+        stats = [path.stat() for path in self.paths]
+        told = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in zip(self.rows["file"], stats, strict=True)]
+        return {"input": digest_text(canonical(told)), "batch": self.batch}
+
+    def given(self, start: int, stop: int) -> list[Any]:
+        """Bytes of files."""
+        return [_bytes(path) for path in self.paths[start:stop]]
+
+    def ask(self, given: list[Any]) -> Any:
+        """A table."""
+        return pd.DataFrame({"image": given})
+
+
+def _bytes(path: Path) -> bytes | OSError:
+    try:
+        size = path.stat().st_size
+        return OSError(f"{size:,} bytes, an image has at most {LARGEST:,}") if size > LARGEST else path.read_bytes()
+    except OSError as error:
+        return OSError(f"cannot be read ({error.strerror})")
+
+
+def open_table(path: Path, column: str | None, reading: Mapping[str, Any] | None = None) -> Texts:
+    """The texts of a file, read as `read_rows` does; `column`: None for `text`, or of a file without it for a usual
+    name of dialogues. Raises DataError where it cannot be read or a row has no text,
+    RecipeError where it lacks the column."""
+    rows, notes = read_rows(path, reading)
+    if column is None:
+        column = next((name for name in ("text", *HOLDERS) if name in rows.columns), "text")
+    if column not in rows.columns:
+        raise RecipeError(f"{path}: no column {column!r} among {list(rows.columns)}; name one with --column")
+    if twice := sorted({str(name) for name in rows.columns[rows.columns.duplicated()]}):
+        raise DataError(f"{path}: two columns are called {twice[0]!r}; rename one")
+    empty = rows[column].isna().to_numpy().nonzero()[0]
+    if len(empty):
+        named = ", ".join(f"{place + 1:,}" for place in empty[:NAMED]) + (", …" if len(empty) > NAMED else "")
+        raise DataError(f"{path}: {len(empty):,} of {len(rows):,} rows have no text (row {named}); fill or drop them")
+    if not len(rows):
+        raise DataError(f"{path}: no rows")
+    return Texts(path, rows, column, reading=dict(reading or {}), notes=tuple(notes))
+
+
+def open_folder(folder: Path) -> Images:
+    """The images below a folder, by their paths. Raises DataError where there is none."""
+    listing = list_images(folder)
+    if not listing.read:
+        raise DataError(f"{folder}: no image files in it")
+    names, paths = zip(*listing.read, strict=True)
+    return Images(folder, pd.DataFrame({"file": names}, dtype="str"), paths, len(listing.left_out))
+
+
+def read_rows(path: Path, reading: Mapping[str, Any] | None = None) -> tuple[pd.DataFrame, list[str]]:
+    """A table, or the tables of an archive, by the reader of recipes, and what a person should know of the reading.
+
+    `reading` holds fields of a recipe's source such as `separator`. Raises DataError, and RecipeError for a field that
+    cannot be meant.
+    """
+    try:
+        source = FileSource(kind="file", path=str(path.absolute()), **reading or {})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise RecipeError(f"{where and f'`{where}`: '}{first['msg'].removeprefix('Value error, ')}") from None
+    check_file(path)
+    with TemporaryDirectory() as scratch:
+        intake = Intake(Path(scratch))
+        tables = open_tables({str(path): path}, source, intake)
+    return join_tables(tables), intake.notes

@@ -1,0 +1,227 @@
+"""A model's answers on test rows -> what is known about it: metrics, baselines, mistakes, pictures."""
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from configs.schema import Evaluate
+from configs.scores import not_better
+
+from ..data.errors import DataError
+from ..data.escape import markdown
+from ..data.predictions import Predictions
+from ..learn import metrics
+from ..learn.evaluation_report import chosen_baselines
+from ..learn.pictures import MOST_CLASSES, Answer, draw_answers, draw_calibration, draw_confusion, draw_grid
+from .score import as_seen, baseline, load_predictor, odd_inputs
+from .spec import Domain, Part
+
+FEWEST_CLASSES = 3
+"""Classes from which on the report lists the worst of them."""
+SAMPLES = 16
+"""Rows whose answers the registered model must repeat."""
+VALUES = 2**26
+"""Probabilities in one chunk of a table."""
+LOOKED_AT = 6
+"""Rows drawn at random to be looked at."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Test rows (id, label, and the content), their true class ids, the model's answers, and the facts that follow."""
+
+    rows: pd.DataFrame
+    contents: list[Any]
+    truth: metrics.Ids
+    answers: Predictions
+    domain: Domain
+    facts: dict[str, Any]
+
+    @property
+    def found(self) -> metrics.Ids:
+        """Predicted class ids."""
+        return np.asarray(self.answers.probabilities.argmax(1), np.int64)
+
+
+def score(
+    domain: Domain, folder: Path, rows: pd.DataFrame, contents: list[Any], part: Part, section: Evaluate,
+    progress: Callable[[int, int], None],
+) -> Scored:  # fmt: skip
+    """Score raw rows once and measure. Raises DataError where inference builds other input than training did."""
+    odd = odd_inputs(domain, contents, part)
+    if len(odd):
+        raise DataError(f"row {rows['id'].iloc[odd[0]]} is encoded otherwise at inference than in training")
+    answers = load_predictor(domain, folder).predict(contents, section.batch_size, progress)
+    facts = measure(part.class_ids, answers, domain.labels, section) | {"content": domain.content, "kind": domain.kind}
+    return Scored(rows, contents, part.class_ids, answers, domain, facts)
+
+
+def measure(truth: metrics.Ids, answers: Predictions, labels: tuple[str, ...], section: Evaluate) -> dict[str, Any]:
+    """Metrics with bootstrap intervals, from class ids [rows] and probabilities [rows, classes]."""
+    classes, found = len(labels), answers.probabilities.argmax(1)
+    counts = metrics.confusion(truth, found, classes)
+    sums = counts.sums()
+    options: dict[str, Any] = {"resamples": section.bootstrap, "confidence": section.confidence, "seed": section.seed}
+    scores = {
+        "accuracy": metrics.accuracy(*sums),
+        "macro_f1": metrics.macro_f1(*sums),
+        "log_loss": metrics.log_loss(truth, answers.probabilities),
+        "calibration_error": metrics.calibration(truth, answers.probabilities)[0],
+    }
+    intervals = {
+        "accuracy": metrics.bootstrap(counts, metrics.accuracy, **options),
+        "macro_f1": metrics.bootstrap(counts, metrics.macro_f1, **options),
+    }
+    return {
+        "rows": len(truth),
+        "scores": scores,
+        "intervals": intervals,
+        "shown": ["accuracy", "macro_f1"],
+        "greedy_token_is_a_label": float(answers.on_label.mean()),
+        "confidence": section.confidence,
+        **_cells(counts),
+        "labels": list(labels),
+    }
+
+
+def _cells(counts: metrics.Confusion) -> dict[str, Any]:
+    """The confusion as a matrix; of many classes the cells that have rows: [true, predicted, rows]."""
+    if counts.classes <= MOST_CLASSES:
+        return {"confusion": counts.table().tolist()}
+    return {"confusion_cells": np.stack([counts.true, counts.predicted, counts.rows], axis=1).tolist()}
+
+
+def compare(
+    section: Evaluate, scored: Scored, train: pd.DataFrame, parts: Mapping[str, Part]
+) -> dict[str, dict[str, float]]:
+    """The baselines' metrics on the same test rows, each fitted on the training rows alone. Raises DataError."""
+    found: dict[str, dict[str, float]] = {}
+    for name in chosen_baselines(scored.domain.kind, section):
+        answers = baseline(scored.domain, name, train, parts, scored.rows)
+        sums = metrics.confusion(scored.truth, answers, len(scored.domain.labels)).sums()
+        found[name] = {"accuracy": metrics.accuracy(*sums), "macro_f1": metrics.macro_f1(*sums)}
+    return found
+
+
+def save(scored: Scored, section: Evaluate, data: Path, records: Path) -> None:
+    """Write report.json and predictions.parquet (data), sample rows and pictures (records)."""
+    rows, probabilities, labels = scored.rows, scored.answers.probabilities, scored.domain.labels
+    (data / "report.json").write_text(json.dumps(scored.facts, indent=1, sort_keys=True), encoding="utf-8")
+    columns = {
+        "id": rows["id"].tolist(),
+        "label": rows["label"].tolist(),
+        "predicted": [labels[i] for i in scored.found],
+        "probabilities": _lists(probabilities),
+    }
+    pq.write_table(pa.table(columns), data / "predictions.parquet", compression="zstd")
+    content = [_plain(one) for one in scored.contents[:SAMPLES]]
+    samples = rows.head(SAMPLES)[["id"]].assign(
+        **{scored.domain.content: content}, answer=probabilities[:SAMPLES].tolist()
+    )
+    text = json.dumps(samples.to_dict("records"), ensure_ascii=False, indent=1)
+    (records / "samples.json").write_text(text, encoding="utf-8")
+    draw_confusion(metrics.confusion(scored.truth, scored.found, len(labels)), labels, records / "confusion.png")
+    error, bins = metrics.calibration(scored.truth, probabilities)
+    draw_calibration(bins, error, records / "calibration.png")
+    chosen = np.random.default_rng(section.seed).permutation(len(rows))[:LOOKED_AT]
+    draw_answers(_answers(scored, chosen), labels, records / "random_rows.png")
+    wrong = worst_mistakes(scored, section.worst)
+    if len(wrong) and scored.domain.content == "image":
+        draw_grid(_answers(scored, wrong), labels, records / "mistakes.png")
+
+
+def _lists(probabilities: metrics.Floats) -> pa.ChunkedArray:
+    """Rows of probabilities as Arrow's lists, without a Python number for each."""
+    classes = probabilities.shape[1]
+    size = max(1, VALUES // classes)
+    return pa.chunked_array(
+        [
+            pa.ListArray.from_arrays(np.arange(len(block) + 1, dtype=np.int32) * classes, pa.array(block.ravel()))
+            for block in (probabilities[start : start + size] for start in range(0, len(probabilities), size))
+        ],
+        type=pa.list_(pa.float64()),
+    )
+
+
+def _answers(scored: Scored, chosen: metrics.Ids) -> list[Answer]:
+    ids, probabilities = scored.rows["id"], scored.answers.probabilities
+    return [
+        Answer(ids.iloc[i], as_seen(scored.domain, scored.contents[i]), int(scored.truth[i]), probabilities[i])
+        for i in chosen
+    ]
+
+
+def worst_mistakes(scored: Scored, count: int) -> metrics.Ids:
+    """Positions of the wrong answers that the model was surest of, the surest first."""
+    wrong = np.flatnonzero(scored.found != scored.truth)
+    return wrong[np.argsort(-scored.answers.probabilities.max(1)[wrong], kind="stable")][:count]
+
+
+def _plain(content: Any) -> str:
+    """A text, or the bytes of a file in base64."""
+    return content if isinstance(content, str) else base64.b64encode(content).decode()
+
+
+def describe(scored: Scored, worst: int) -> str:
+    """The report as markdown."""
+    facts = scored.facts
+    scores, (low, high) = facts["scores"], facts["intervals"]["accuracy"]
+    f_low, f_high = facts["intervals"]["macro_f1"]
+    lines = [
+        f"# evaluate: accuracy {scores['accuracy']:.4f} [{low:.4f}, {high:.4f}] on {facts['rows']:,} test rows",
+        "",
+        "| | accuracy | macro-F1 |",
+        "|---|---:|---:|",
+        f"| this model | {scores['accuracy']:.4f} [{low:.4f}, {high:.4f}] "
+        f"| {scores['macro_f1']:.4f} [{f_low:.4f}, {f_high:.4f}] |",
+    ]
+    for name, values in facts["baselines"].items():
+        lines.append(f"| {name} | {values['accuracy']:.4f} | {values['macro_f1']:.4f} |")
+    lines += ["", f"Intervals: {facts['confidence']:.0%} bootstrap over test rows.", ""]
+    lines.append(f"- log loss {scores['log_loss']:.4f}, calibration error {scores['calibration_error']:.4f}")
+    if scored.domain.kind == "generative":
+        lines.append(f"- the likeliest token is a label word in {facts['greedy_token_is_a_label']:.1%} of rows")
+    if better := not_better(facts):
+        lines.append(f"- **not better than the baseline {' and '.join(better)}**")
+    lines += _worst_classes(scored, worst)
+    mistakes = _mistakes(scored, worst)
+    if mistakes:
+        lines += ["", "Most confident mistakes:", "", "| row | true | predicted | p | row |", "|---|---|---|---:|---|"]
+    return "\n".join(lines + mistakes)
+
+
+def _worst_classes(scored: Scored, count: int) -> list[str]:
+    """The classes with the lowest F1 of those that have test rows, most rows first among equals."""
+    labels = scored.domain.labels
+    right, true, predicted = metrics.confusion(scored.truth, scored.found, len(labels)).sums()
+    f1 = metrics.class_f1(right, true, predicted)
+    there = np.flatnonzero(true)
+    order = there[np.lexsort((there, -true[there], f1[there]))][:count]
+    if not len(order) or len(labels) < FEWEST_CLASSES:
+        return []
+    lines = ["", f"Classes with the lowest F1, {len(order)} of the {len(there):,} that have test rows:", ""]
+    lines += ["| class | F1 | rows | right | predicted |", "|---|---:|---:|---:|---:|"]
+    return lines + [f"| {_cell(labels[i])} | {f1[i]:.4f} | {true[i]:,} | {right[i]:,} | {predicted[i]:,} |"
+                    for i in order]  # fmt: skip
+
+
+def _cell(label: str) -> str:
+    return " ".join(label[:80].replace("|", " ").split())
+
+
+def _mistakes(scored: Scored, count: int) -> list[str]:
+    labels, confidence = [markdown(label) for label in scored.domain.labels], scored.answers.probabilities.max(1)
+    shown = scored.rows["file" if "file" in scored.rows and scored.domain.content == "image" else scored.domain.content]
+    return [
+        f"| {scored.rows['id'].iloc[i]} | {labels[scored.truth[i]]} | {labels[scored.found[i]]} | {confidence[i]:.3f} "
+        f"| {markdown(' '.join(str(shown.iloc[i])[:160].split()))} |"
+        for i in worst_mistakes(scored, count)
+    ]

@@ -1,0 +1,1 @@
+"""Dialogue: the turns of a chat model, with calls of tools."""

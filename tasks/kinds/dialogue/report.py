@@ -1,0 +1,208 @@
+"""A dialogue model and its test dialogues -> what is known about it: scores with intervals, losses, transcripts."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from configs.schema import Evaluate
+
+from ...data.dialogues.messages import Message, is_call, load_messages, tools_of, transcript
+from ...data.errors import DataError
+from ...learn.evaluation_report import Judged, Progress, chosen_baselines, state
+from ...learn.labels import IGNORE_INDEX
+from ...learn.resampling import Resampling
+from ...text.baselines import nearest
+from ...text.chat.encoding import TooLongError, encode_dialogues, load_dialogue_encoding
+from ...text.chat.end_of_turn import kind_of
+from ...text.chat.predictor import Predictor, spoken
+from ...text.collation import pad_rows
+from ...text.encoding import FILE
+from ...text.parts import Part
+from ...text.segments import Encoded
+from ...text.tokenizer import load_tokenizer
+from .metrics import Turn, score_turns
+from .transcripts import Transcript, markdown, page, sample_transcripts
+
+SAMPLES = 4
+"""Dialogues whose first written turn the registered model must repeat."""
+LOOKED_AT = 6
+"""Dialogues drawn at random to be looked at."""
+CALL_SCORES = ("slot_f1", "search_exact", "call_recall", "call_precision")
+"""Scores of calls: of any tool's arguments; the names are those of the first models that were registered."""
+SHOWN = ("slot_f1", "search_exact", "reply_bleu", "reply_rouge_l")
+"""Scores that the terminal shows."""
+
+
+def require_same_inputs(folder: Path, test: pd.DataFrame, part: Part) -> None:
+    """Raise DataError where a model's own files encode a test dialogue otherwise than training did."""
+    encoding = load_dialogue_encoding(folder / FILE)
+    tokenizer = load_tokenizer(folder, encoding.special)
+    dialogues = [load_messages(messages) for messages in test["messages"]]
+    made = encode_dialogues(encoding, tokenizer, dialogues)
+    pairs = zip(_sequences(part.encoded), _sequences(made.encoded), strict=False)
+    odd = [row for row, (trained, now) in zip(part.ids, pairs, strict=False) if trained != now]
+    if odd or len(made.encoded) != len(part):
+        raise DataError(f"row {(odd or part.ids)[0]} is encoded otherwise at inference than in training")
+
+
+def _sequences(encoded: Encoded) -> list[tuple[list[int], list[int]]]:
+    """Ids and labels of each sequence."""
+    spans = [slice(begin, end) for begin, end in pairwise(encoded.offsets)]
+    return [(encoded.ids[span].tolist(), encoded.labels[span].tolist()) for span in spans]
+
+
+def judge(
+    folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evaluate, progress: Progress
+) -> tuple[Judged, list[Transcript]]:
+    """Let the model write every turn of the test dialogues after the true history, and score. Raises DataError."""
+    predictor = Predictor.load(folder)
+    how = Resampling(section.bootstrap, section.confidence, section.seed)
+    every = {row: load_messages(messages) for row, messages in zip(test["id"], test["messages"], strict=True)}
+    chosen = np.sort(np.random.default_rng(section.seed).permutation(len(every))[: section.written or len(every)])
+    dialogues = {row: every[row] for row in test["id"].iloc[chosen]}
+    due = [(row, place) for row, messages in dialogues.items() for place in written_places(messages)]
+    histories = [dialogues[row][:place] for row, place in due]
+    made = predictor.write(histories, section.batch_size, section.max_new_tokens, progress=progress)
+    turns = [
+        Turn(row, place, dialogues[row][place], one.message, one.ended)
+        for (row, place), one in zip(due, made, strict=True)
+    ]
+    unread = unreadable_calls(predictor, dialogues, turns)
+    found = score_turns([turn for turn in turns if (turn.dialogue, turn.position) not in unread], how)
+    why = predictor.reader.why or "no due call reads back from what the template writes of it"
+    measured = bool(found["calls_due"]) or not unread
+    if not measured:
+        found |= dict.fromkeys(CALL_SCORES)
+    losses = losses_by_kind(predictor, list(every.values()), section.batch_size)
+    beside = {}
+    if "nearest" in chosen_baselines("dialogue", section):
+        answers = nearest_turns([load_messages(messages) for messages in train["messages"]], histories)
+        copied = [replace(turn, written=message, ended=True) for turn, message in zip(turns, answers, strict=True)]
+        beside["nearest"] = score_turns([turn for turn in copied if (turn.dialogue, turn.position) not in unread], how)
+    found["loss"] = losses.pop("all")
+    facts = state("dialogue", len(dialogues), found, section, shown=SHOWN, baselines=beside)
+    facts["scores"] |= {f"loss_{kind}": value for kind, value in losses.items()}
+    counted = ("dialogues", "turns", "calls_due", "calls_written", "ended")
+    facts["unmeasured"] = {} if measured else dict.fromkeys(CALL_SCORES, why)
+    facts["counts"] = {name: found[name] for name in counted} | {"too_long": sum(not one.fits for one in made)}
+    shown = sample_transcripts(dialogues, turns, LOOKED_AT, section.seed)
+    ended = sum(turn.ended for turn in turns)
+    facts["counts"] |= {"turns": len(turns), "ended": ended, "unreadable_calls": len(unread)}
+    told = [_counted(facts["counts"], why if unread else "")]
+    return Judged(facts, _answers(turns), _samples(predictor, dialogues), told), shown
+
+
+def unreadable_calls(
+    predictor: Predictor, dialogues: Mapping[str, Sequence[Message]], turns: Sequence[Turn]
+) -> set[tuple[str, int]]:
+    """Turns whose due calls do not read back from what the chat template writes of them: nothing a model writes could
+    score there."""
+    return {
+        (turn.dialogue, turn.position)
+        for turn in turns
+        if is_call(turn.expected)
+        and not predictor.reader.gives_back(turn.expected, predictor.callable(dialogues[turn.dialogue]))
+    }
+
+
+def written_places(messages: Sequence[Message]) -> list[int]:
+    """Positions of the turns that the model writes."""
+    return [place for place, message in enumerate(messages) if kind_of(message) is not None]
+
+
+def nearest_turns(known: Sequence[Sequence[Message]], histories: Sequence[Sequence[Message]]) -> list[Message]:
+    """The baseline: what training dialogues have behind the history that is most like each history, by TF-IDF of its
+    last two turns."""
+    places = [(messages, place) for messages in known for place in written_places(messages)]
+    before = [transcript(list(messages[max(place - 2, 0) : place])) for messages, place in places]
+    asked = [transcript(list(history[-2:])) for history in histories]
+    return [places[at][0][places[at][1]] for at in nearest(before, asked)]
+
+
+@torch.inference_mode()
+def losses_by_kind(predictor: Predictor, dialogues: Sequence[Sequence[Message]], batch_size: int) -> dict[str, float]:
+    """Mean loss in nats of the supervised tokens of replies, of calls and of all that the recipe trains on."""
+    kinds = predictor.encoding.train_on
+    sums = {kind: _summed_loss(predictor, (kind,), dialogues, batch_size) for kind in kinds}
+    found = {kind: total / tokens for kind, (total, tokens) in sums.items() if tokens}
+    total, tokens = np.sum(list(sums.values()), axis=0)
+    return found | {"all": float(total / max(tokens, 1))}
+
+
+def _summed_loss(
+    predictor: Predictor, kinds: tuple[Any, ...], dialogues: Sequence[Sequence[Message]], batch_size: int
+) -> tuple[float, int]:
+    encoding = replace(predictor.encoding, train_on=kinds, packing=False)
+    encoded = encode_dialogues(encoding, predictor.tokenizer, dialogues).encoded
+    total, tokens = 0.0, 0
+    order = np.argsort(encoded.lengths, kind="stable")
+    for start in range(0, len(order), batch_size):
+        batch = pad_rows(encoded, order[start : start + batch_size], encoding.pad_id)
+        inputs = {name: torch.from_numpy(values).to(predictor.model.device) for name, values in batch.items()}
+        targets = inputs.pop("labels")[:, 1:]
+        kept = targets != IGNORE_INDEX
+        hidden = predictor.model.base_model(**inputs, use_cache=False)[0]
+        logits = predictor.model.get_output_embeddings()(hidden[:, :-1][kept])
+        total += float(torch.nn.functional.cross_entropy(logits.float(), targets[kept], reduction="sum"))
+        tokens += int(kept.sum())
+    return total, tokens
+
+
+def _samples(predictor: Predictor, dialogues: Mapping[str, Sequence[Message]]) -> list[dict[str, Any]]:
+    """Histories as OpenAI's interface has them (a whole request where a dialogue has tools of its own), and what a
+    request with each gives; of those that leave room for a turn. Raises DataError where none does."""
+    found: list[dict[str, Any]] = []
+    refused: DataError | None = None
+    for row, messages in dialogues.items():
+        places = written_places(messages)
+        if places and len(found) < SAMPLES:
+            before = messages[: places[0]]
+            try:
+                predictor.prompt(before)
+            except TooLongError as error:
+                refused = DataError(f"row {row}: {error}; raise `encode.max_length`")
+                continue
+            asked = [spoken(message) for message in before if message["content"] is not None]
+            tools = tools_of(list(before))
+            request = {"messages": asked} | ({"custom_inputs": {"tools": json.dumps(tools)}} if tools else {})
+            answer = predictor.complete(request)["choices"][0]["message"]
+            found.append({"id": row, "messages": request if tools else asked, "answer": answer})
+    if refused is not None and not found:
+        raise refused
+    return found
+
+
+def _answers(turns: Sequence[Turn]) -> pd.DataFrame:
+    """A row per turn: true and written message as JSON."""
+    columns = {
+        "id": [turn.dialogue for turn in turns],
+        "turn": [turn.position for turn in turns],
+        "true": [json.dumps(turn.expected, ensure_ascii=False) for turn in turns],
+        "written": [json.dumps(turn.written, ensure_ascii=False) for turn in turns],
+        "ended": [turn.ended for turn in turns],
+    }
+    return pd.DataFrame(columns)
+
+
+def _counted(counts: Mapping[str, int], why: str) -> str:
+    unread = (
+        f" Calls that nothing can earn, left out of the scores: {counts['unreadable_calls']:,}; {why}." if why else ""
+    )
+    return (
+        f"Calls due {counts['calls_due']:,}, written {counts['calls_written']:,}; ended by the model "
+        f"{counts['ended']:,} of {counts['turns']:,}; histories too long for it {counts['too_long']:,}, each counted "
+        f"as an empty turn.{unread} Transcripts: transcripts.html."
+    )
+
+
+def save_transcripts(shown: Sequence[Transcript], records: Path) -> None:
+    """Write some test dialogues with what the model wrote beside the truth, as a page and as Markdown."""
+    (records / "transcripts.html").write_text(page(shown), encoding="utf-8")
+    (records / "transcripts.md").write_text(markdown(shown), encoding="utf-8")

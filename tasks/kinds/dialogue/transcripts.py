@@ -1,0 +1,138 @@
+"""Dialogues and the turns that a model wrote in them -> transcripts beside the truth, as Markdown or HTML."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Literal
+
+import numpy as np
+
+from ...data import escape
+from ...data.dialogues.messages import Message
+from ...data.escape import hypertext
+from .metrics import Turn, slots
+
+LONGEST = 600
+"""Letters of a given turn, such as records that a search found, that are shown."""
+UNENDED = "no end of turn"
+EMPTY = "empty"
+STYLE = """
+body { font: 14px/1.5 system-ui, sans-serif; margin: 1.5em; max-width: 75em; color: #222; background: #fff }
+table { border-collapse: collapse; width: 100%; table-layout: fixed; margin-bottom: 2em }
+th, td { border: 1px solid #ccc; padding: .4em .6em; text-align: left; vertical-align: top; overflow-wrap: anywhere }
+th:first-child, td:first-child { width: 6em; color: #555 }
+.given { background: #f5f5f5; white-space: pre-wrap } .text { white-space: pre-wrap }
+.same { color: #00664a } .other { color: #a33f00; font-weight: 600 } .fault { color: #a33f00; font-style: italic }
+"""
+"""The colours of pictures.RIGHT and WRONG, darkened so that text in them can be read on white."""
+
+Kind = Literal["text", "tool", "same", "other", "fault"]
+"""Of a piece of a turn; `same` and `other` are slots that the turn beside it has too, or has not."""
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """A dialogue as it is looked at: its id, all its messages, and by position the turns that the model wrote."""
+
+    dialogue: str
+    messages: Sequence[Message]
+    turns: Mapping[int, Turn]
+
+
+def sample_transcripts(
+    dialogues: Mapping[str, Sequence[Message]], turns: Sequence[Turn], count: int, seed: int
+) -> list[Transcript]:
+    """`count` dialogues drawn at random of those with written turns, in the order of `dialogues`."""
+    written: dict[str, dict[int, Turn]] = {}
+    for turn in turns:
+        written.setdefault(turn.dialogue, {})[turn.position] = turn
+    names = [name for name in dialogues if name in written]
+    chosen = np.random.default_rng(seed).permutation(len(names))[:count]
+    return [Transcript(names[i], dialogues[names[i]], written[names[i]]) for i in sorted(chosen.tolist())]
+
+
+def markdown(transcripts: Sequence[Transcript]) -> str:
+    """A table per dialogue; of slots, ✓ has the turn beside it too, ✗ has it not."""
+    return "\n".join(chain.from_iterable(map(_markdown_of, transcripts)))
+
+
+def page(transcripts: Sequence[Transcript]) -> str:
+    """A HTML page that needs nothing else; slots are marked by ✓ and ✗ and by colour."""
+    body = "\n".join(chain.from_iterable(map(_html_of, transcripts)))
+    head = f'<meta charset="utf-8">\n<title>transcripts</title>\n<style>{STYLE}</style>'
+    return f"<!doctype html>\n<html>\n{head}\n{body}\n</html>\n"
+
+
+def _markdown_of(transcript: Transcript) -> list[str]:
+    lines = [f"## {_escape(transcript.dialogue)}", "", "| | true | written |", "|---|---|---|"]
+    for position, message in enumerate(transcript.messages):
+        true, written = _columns(message, transcript.turns.get(position), _markdown_piece, "<br>")
+        lines.append(f"| {_escape(message['role'])} | {true} | {written or ''} |")
+    return [*lines, ""]
+
+
+def _html_of(transcript: Transcript) -> list[str]:
+    lines = [f"<h2>{hypertext(transcript.dialogue)}</h2>", "<table><tr><th></th><th>true</th><th>written</th></tr>"]
+    for position, message in enumerate(transcript.messages):
+        true, written = _columns(message, transcript.turns.get(position), _html_piece, "")
+        cells = (
+            f'<td class="given" colspan="2">{true}</td>' if written is None else f"<td>{true}</td><td>{written}</td>"
+        )
+        lines.append(f"<tr><td>{hypertext(message['role'])}</td>{cells}</tr>")
+    return [*lines, "</table>"]
+
+
+def _columns(
+    message: Message, turn: Turn | None, draw: Callable[[Kind, str], str], between: str
+) -> tuple[str, str | None]:
+    """Both sides of one row; the second is None where the turn is given."""
+    if turn is None:
+        return between.join(draw(kind, text) for kind, text in _given(message)), None
+    faults: list[tuple[Kind, str]] = [] if turn.ended else [("fault", UNENDED)]
+    sides = _pieces(turn.expected, turn.written), _pieces(turn.written, turn.expected) + faults
+    true, written = (between.join(draw(kind, text) for kind, text in side) for side in sides)
+    return true, written
+
+
+def _given(message: Message) -> list[tuple[Kind, str]]:
+    pieces = _pieces(message, None)
+    return [
+        (kind, f"{text[:LONGEST]} … ({len(text):,} letters)" if len(text) > LONGEST else text) for kind, text in pieces
+    ]
+
+
+def _pieces(message: Message, beside: Message | None) -> list[tuple[Kind, str]]:
+    """What a turn says: its text, then the tools that it calls, then their slots, marked where a turn stands beside."""
+    pieces: list[tuple[Kind, str]] = [("text", message["content"])] if message["content"] else []
+    calls = [call["function"]["name"] for call in message.get("tool_calls") or ()]
+    pieces += [("tool", name) for name in calls]
+    others = slots(beside) if beside else frozenset()
+    many = len(set(calls)) > 1
+    for slot in sorted(slots(message)):
+        tool, name, value = slot
+        kind: Kind = "text" if beside is None else "same" if slot in others else "other"
+        pieces.append((kind, f"{f'{tool}: ' if many else ''}{name} = {value}"))
+    return pieces or [("fault", EMPTY)]
+
+
+def _html_piece(kind: Kind, text: str) -> str:
+    shown = hypertext({"same": "✓ ", "other": "✗ "}.get(kind, "") + text)
+    return f"<div><code>{shown}</code></div>" if kind == "tool" else f'<div class="{kind}">{shown}</div>'
+
+
+def _markdown_piece(kind: Kind, text: str) -> str:
+    shown = _escape(text)
+    match kind:
+        case "text":
+            return shown
+        case "same":
+            return f"✓ {shown}"
+        case "other":
+            return f"✗ **{shown}**"
+        case "tool" | "fault":
+            return f"*{shown}*"
+
+
+def _escape(text: str) -> str:
+    """A text that Markdown shows as it is, in one cell of a table."""
+    return escape.markdown(text, "<br>")

@@ -1,0 +1,48 @@
+"""Split rows -> encoded parts whose tokens will be hidden: the tokenizer, the encoding, what falls away, the
+certificate."""
+
+import numpy as np
+import pandas as pd
+
+from configs.encodings import MaskedEncode
+
+from ...data.ledger import dropped_rows
+from ...text.certificate import NO_TARGET, Certificate
+from ...text.parts import Part
+from ...text.tokenizer import TextTokenizer
+from ...text.vocabulary import frame_of, tokenizer_for
+from .certificate import certify_masked
+from .encoding import FIXED, MaskedEncoding
+
+
+def make_encoding(section: MaskedEncode, train: pd.DataFrame) -> tuple[MaskedEncoding, TextTokenizer]:
+    """The tokenizer, learnt from training texts where the recipe says so, and the encoding. Raises DataError."""
+    tokenizer = tokenizer_for(section, train["text"].tolist())
+    special, pad = frame_of(section.kind, tokenizer, ("cls", "sep", "mask"))
+    encoding = MaskedEncoding(
+        kind=section.kind, labels=(), label_ids=(), special=special, max_length=section.max_length,
+        padding=section.padding, pad_id=pad, share=section.share,
+        special_ids=tuple(sorted({*tokenizer.special_ids.values(), *tokenizer.special.values()})),
+        vocabulary=tokenizer.size,
+    )  # fmt: skip
+    return encoding, tokenizer
+
+
+def encode_part(encoding: MaskedEncoding, tokenizer: TextTokenizer, rows: pd.DataFrame) -> tuple[Part, pd.DataFrame]:
+    """Encode rows (id, text); those without a token that could be hidden fall away."""
+    encoded = encoding.encode(tokenizer, rows["text"].tolist())
+    plain = np.concatenate([[0], np.cumsum(~np.isin(encoded.ids, encoding.special_ids))])
+    empty = plain[encoded.offsets[1:]] == plain[encoded.offsets[:-1]]
+    if empty.any():
+        part, _ = encode_part(encoding, tokenizer, rows[~empty])
+        return part, dropped_rows(rows[empty], NO_TARGET)
+    return Part(rows["id"].tolist(), np.zeros(len(rows), np.int64), encoded), dropped_rows(rows.head(0), "")
+
+
+def certify_part(encoding: MaskedEncoding, tokenizer: TextTokenizer, part: Part, rows: pd.DataFrame) -> Certificate:
+    """The certificate of one part, as it is masked in the first epoch and as it is masked for validation."""
+    texts = rows.set_index("id").loc[part.ids]["text"].tolist()
+    result = certify_masked(encoding, tokenizer, part, texts, FIXED)
+    for check, found in certify_masked(encoding, tokenizer, part, texts, 0).violations.items():
+        result.violations[check] = [*result.violations[check], *found]
+    return result

@@ -1,0 +1,126 @@
+"""A saved masked language model -> its words for the gaps of a text; the same code in evaluate and where it is
+served."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from transformers import AutoModelForMaskedLM
+
+from ...learn.labels import IGNORE_INDEX
+from ...text.collation import Matrix
+from ...text.encoding import FILE, read_encoding
+from ...text.inputs import require_texts
+from ...text.loading import load_model
+from ...text.segments import Encoded
+from ...text.tokenizer import TextTokenizer, load_tokenizer
+from .encoding import FIXED, MaskedEncoding, pad_masked
+
+GAP = "[MASK]"
+"""A gap in a text, whatever the tokenizer calls its mask."""
+Floats = npt.NDArray[np.float64]
+Ids = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """Hidden tokens per row: losses summed in nats, how many were the likeliest token, how many there are."""
+
+    losses: Floats
+    right: Ids
+    tokens: Ids
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Texts with gaps in, texts with the likeliest tokens in their places out."""
+
+    encoding: MaskedEncoding
+    tokenizer: TextTokenizer
+    model: Any
+    content = "text"
+
+    @classmethod
+    def load(cls, folder: Path, device: str | None = None) -> "Predictor":
+        """Read tokenizer.json, encoding.json, config.json and model.safetensors."""
+        encoding = read_encoding(folder / FILE, MaskedEncoding)
+        tokenizer = load_tokenizer(folder, encoding.special)
+        return cls(encoding, tokenizer, load_model(AutoModelForMaskedLM, folder, device))
+
+    def frame(self, texts: Sequence[str]) -> pd.DataFrame:
+        """Columns filled, and probability: of the chosen tokens, multiplied where a text has several gaps.
+
+        Gaps are filled independently. Raises ValueError for what is not a text, or has no gap that the model sees.
+        """
+        require_texts(texts)
+        filled = [self._fill(text) for text in texts]
+        columns = {"filled": [text for text, _ in filled], "probability": [p for _, p in filled]}
+        return pd.DataFrame(columns).astype({"filled": "str", "probability": "float64"})
+
+    @torch.inference_mode()
+    def _fill(self, text: str) -> tuple[str, float]:
+        pieces = text.split(GAP)
+        if len(pieces) == 1:
+            raise ValueError(f"{text[:80]!r} has no {GAP}; put one where a word is to be found")
+        ids, places = self._row(pieces)
+        logits = self._logits(np.array([ids]), np.ones((1, len(ids)), np.int64))[0, places]
+        chances = torch.softmax(logits.double(), 1)
+        chances[:, list(self.encoding.special_ids)] = 0  # a gap is a word's place
+        best, chosen = chances.max(1)
+        told = pieces[0]
+        for place, token, piece in zip(places, chosen.tolist(), pieces[1:], strict=True):
+            told = self._joined(told, ids[place - 1], token) + piece
+        return told, float(best.prod())
+
+    def _row(self, pieces: list[str]) -> tuple[list[int], list[int]]:
+        """Ids of a text with its gaps, and where these are. A gap stands for a word with the space before it."""
+        special = self.encoding.special
+        ids, places = [special["cls"]], []
+        for number, piece in enumerate(self.tokenizer.ids([*(one.rstrip() for one in pieces[:-1]), pieces[-1]])):
+            if number:
+                places.append(len(ids))
+                ids.append(special["mask"])
+            ids += piece
+        last = self.encoding.max_length - 1
+        if places[-1] >= last:
+            raise ValueError(f"a {GAP} stands behind the {last} tokens that the model reads; shorten the text")
+        return [*ids[:last], special["sep"]], places
+
+    def _joined(self, told: str, before: int, token: int) -> str:
+        """A text and the token behind it: some tokens begin with a space, others go on with the word."""
+        alone, both = self.tokenizer.decode([[before], [before, token]])
+        word = both[len(alone) :] if both.startswith(alone) else both
+        goes_on = word[:1] == word[:1].strip()
+        return (told.rstrip() if goes_on else told) + (word if told[-1:].strip() else word.lstrip())
+
+    def foretell(
+        self, encoded: Encoded, ids: Sequence[str], batch_size: int = 32,
+        progress: Callable[[int, int], None] = lambda done, of: None,
+    ) -> Foretold:  # fmt: skip
+        """How rows with these ids fare when tokens are hidden as in validation."""
+        losses, right, tokens = np.zeros(len(ids)), np.zeros(len(ids), np.int64), np.zeros(len(ids), np.int64)
+        order = np.argsort(encoded.lengths, kind="stable")
+        for start in range(0, len(ids), batch_size):
+            rows = order[start : start + batch_size]
+            batch = pad_masked(self.encoding, encoded, ids, rows.tolist(), (FIXED, 0))
+            losses[rows], right[rows] = self._score(batch)
+            tokens[rows] = (batch["labels"] != IGNORE_INDEX).sum(1)
+            progress(min(start + batch_size, len(ids)), len(ids))
+        return Foretold(losses, right, tokens)
+
+    @torch.inference_mode()
+    def _score(self, batch: dict[str, Matrix]) -> tuple[Floats, Ids]:
+        labels = torch.from_numpy(batch["labels"]).to(self.model.device)
+        logits = self._logits(batch["input_ids"], batch["attention_mask"])
+        losses = torch.nn.functional.cross_entropy(logits.float().transpose(1, 2), labels, reduction="none")
+        right = (logits.argmax(2) == labels).sum(1)
+        return losses.double().sum(1).cpu().numpy(), right.cpu().numpy()
+
+    def _logits(self, ids: Matrix, attention: Matrix) -> Any:
+        inputs = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(attention)}
+        return self.model(**{name: value.to(self.model.device) for name, value in inputs.items()}).logits

@@ -1,0 +1,73 @@
+"""A model that foretells hidden tokens and its test rows -> perplexity and accuracy beside the tokens' frequency."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from configs.schema import Evaluate
+
+from ...learn.evaluation_report import SAMPLES, Judged, Progress, cell, chosen_baselines, sampled, state
+from ...learn.labels import IGNORE_INDEX
+from ...learn.resampling import Resampling
+from ...text.segments import Encoded
+from .encoding import FIXED, pad_masked
+from .metrics import score_tokens
+from .predictor import GAP, Foretold, Predictor
+
+
+def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evaluate, progress: Progress) -> Judged:
+    """Hide tokens of the test rows (id, text), the same for every model of this tokenizer, and score."""
+    predictor = Predictor.load(folder)
+    how = Resampling(section.bootstrap, section.confidence, section.seed)
+    ids = test["id"].tolist()
+    encoded = predictor.encoding.encode(predictor.tokenizer, test["text"].tolist())
+    found = predictor.foretell(encoded, ids, section.batch_size, progress)
+    beside = {}
+    for name in chosen_baselines("masked", section):
+        known = predictor.encoding.encode(predictor.tokenizer, train["text"].tolist())
+        beside[name] = _scores(by_frequency(predictor, known, encoded, ids), how)
+    scores = _scores(found, how)
+    facts = state("masked", len(test), scores, section, shown=("perplexity", "accuracy"), baselines=beside)
+    facts["counts"] = {"tokens": scores["tokens"]}
+    table = {"id": ids, "tokens": found.tokens, "right": found.right, "loss": found.losses}
+    asked = [with_gap(predictor, row, text) for row, text in zip(ids[:SAMPLES], test["text"][:SAMPLES], strict=True)]
+    filled = predictor.frame(asked)
+    lines = ["| row | text | filled | p |", "|---|---|---|---:|"]
+    told = zip(ids, asked, filled["filled"], filled["probability"], strict=False)
+    lines += [f"| {row} | {cell(text)} | {cell(full)} | {p:.3f} |" for row, text, full, p in told]
+    return Judged(facts, pd.DataFrame(table), sampled(ids[:SAMPLES], asked, filled), lines)
+
+
+def _scores(found: Foretold, how: Resampling) -> dict[str, Any]:
+    scores = score_tokens(found.losses, found.right, found.tokens, how)
+    total = int(found.tokens.sum())
+    return scores | {"loss": float(found.losses.sum() / total) if total else None}
+
+
+def by_frequency(predictor: Predictor, known: Encoded, encoded: Encoded, ids: list[str]) -> Foretold:
+    """The baseline: every hidden token by the frequency of tokens in training rows, one added to each; the likeliest
+    is the most frequent one."""
+    encoding = predictor.encoding
+    counts = np.bincount(known.ids, minlength=encoding.vocabulary).astype(float) + 1
+    counts[list(encoding.special_ids)] = 0
+    with np.errstate(divide="ignore"):
+        losses = -np.log(counts / counts.sum())
+    found = Foretold(np.zeros(len(ids)), np.zeros(len(ids), np.int64), np.zeros(len(ids), np.int64))
+    for row in range(len(ids)):
+        labels = pad_masked(encoding, encoded, ids, [row], (FIXED, 0))["labels"][0]
+        truth = labels[labels != IGNORE_INDEX]
+        found.losses[row], found.right[row] = losses[truth].sum(), (truth == counts.argmax()).sum()
+        found.tokens[row] = len(truth)
+    return found
+
+
+def with_gap(predictor: Predictor, row: str, text: str) -> str:
+    """A text with a gap in place of one of its words, drawn by the row's id among those that the model reads."""
+    words = text.split()
+    place = int(hashlib.blake2b(row.encode(), digest_size=4).hexdigest(), 16) % max(len(words), 1)
+    before = len(predictor.tokenizer.ids([" ".join(words[:place])])[0])
+    place = place if before < predictor.encoding.max_length - 2 else 0
+    return " ".join([*words[:place], GAP, *words[place + 1 :]])

@@ -1,0 +1,51 @@
+"""A second, independent look at texts and numbers as training reads them, against the raw rows."""
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from ...learn.labels import IGNORE_INDEX
+from ...text.certificate import Certificate, attention_odd, framed_checks, gather
+from ...text.parts import Part
+from ...text.segments import Encoded
+from ...text.tokenizer import TextTokenizer
+from .encoding import Floats, RegressionEncoding, pad_numbers
+
+TOLERANCE = 1e-5
+"""Largest difference of a label, in standard deviations and by its own size, since labels are float32."""
+Collate = Callable[[RegressionEncoding, Encoded, Floats, Sequence[int]], dict[str, Any]]
+
+
+def certify_numbers(
+    encoding: RegressionEncoding, tokenizer: TextTokenizer, part: Part, texts: Sequence[str], targets: Sequence[str],
+    collate: Collate = pad_numbers,
+) -> Certificate:  # fmt: skip
+    """Check every row after truncation and collation; its number is read anew, in decimal arithmetic."""
+
+    values = part.values
+    if values is None:
+        raise ValueError("these encoded rows have no numbers; encode them with encode.kind regression")
+
+    def look(rows: range) -> tuple[dict[str, Any], int, int]:
+        batch = collate(encoding, part.encoded, values, rows)
+        lengths = part.encoded.lengths[rows.start : rows.stop]
+        mean, sd = Decimal(encoding.mean), Decimal(encoding.sd)
+        due = np.array([float((_decimal(targets[row], encoding) - mean) / sd) for row in rows])
+        masked = batch | {"labels": np.full_like(batch["input_ids"], IGNORE_INDEX)}
+        found = {
+            "attention is not the row's length": attention_odd(masked, lengths),
+            "the label is not the row's number": ~np.isclose(batch["labels"], due, rtol=TOLERANCE, atol=TOLERANCE),
+            "the label is one that the Trainer does not count": batch["labels"] == IGNORE_INDEX,
+        }
+        found |= framed_checks(encoding, tokenizer, batch["input_ids"], lengths, [texts[row] for row in rows])
+        return found, int(lengths.sum()), 0
+
+    return gather(Certificate(), part.encoded, part.ids, look)
+
+
+def _decimal(target: str, encoding: RegressionEncoding) -> Decimal:
+    """The number of a target, by other means than those that encoded it: character by character."""
+    kept = (letter for letter in target.strip() if not letter.isspace() and letter != encoding.thousands)
+    return Decimal("".join("." if letter == encoding.decimal else letter for letter in kept))

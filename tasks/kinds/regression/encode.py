@@ -1,0 +1,60 @@
+"""Split rows with numbers -> encoded parts: the tokenizer, the encoding, the rows that fall away, the certificate."""
+
+import numpy as np
+import pandas as pd
+
+from configs.encodings import RegressionEncode
+
+from ...data.errors import DataError
+from ...data.ledger import dropped_rows
+from ...text.certificate import Certificate
+from ...text.parts import Part
+from ...text.tokenizer import TextTokenizer
+from ...text.vocabulary import frame_of, tokenizer_for
+from .certificate import certify_numbers
+from .encoding import RegressionEncoding, other_notations, read_numbers
+
+NO_NUMBER = "target is no number"
+
+
+def make_encoding(section: RegressionEncode, train: pd.DataFrame) -> tuple[RegressionEncoding, TextTokenizer]:
+    """The tokenizer and the encoding, with the mean and standard deviation of the training rows' numbers.
+
+    Raises DataError where these are no numbers, or all the same.
+    """
+    tokenizer = tokenizer_for(section, train["text"].tolist())
+    special, pad = frame_of(section.kind, tokenizer, ("cls", "sep"))
+    values = read_numbers(train["target"].fillna("").tolist(), section.thousands, section.decimal)
+    known = values[~np.isnan(values)]
+    if not len(known):
+        told = other_notations(train["target"].dropna().tolist(), section.thousands, section.decimal)
+        told = told or "; name another column in download.columns.target"
+        raise DataError(f"no target of the {len(train)} training rows is a number, the first is "
+                        f"{train['target'].iloc[0]!r}{told}")  # fmt: skip
+    mean, sd = float(known.mean()), float(known.std())
+    if not sd > 1e-12 * max(1.0, abs(mean)) or not np.isfinite(sd):
+        raise DataError(f"the targets of all {len(known)} training rows are {known[0]:g}, or too large; there is "
+                        "nothing to learn")  # fmt: skip
+    encoding = RegressionEncoding(
+        kind=section.kind, labels=(), label_ids=(), special=special, max_length=section.max_length,
+        padding=section.padding, pad_id=pad, mean=mean, sd=sd, thousands=section.thousands, decimal=section.decimal,
+    )  # fmt: skip
+    return encoding, tokenizer
+
+
+def encode_part(
+    encoding: RegressionEncoding, tokenizer: TextTokenizer, rows: pd.DataFrame
+) -> tuple[Part, pd.DataFrame]:
+    """Encode rows (id, text, target); those whose target is no finite number fall away."""
+    values = encoding.numbers(rows["target"].fillna("").tolist())
+    odd = np.isnan(values)
+    known = rows[~odd]
+    encoded = encoding.encode(tokenizer, known["text"].tolist())
+    part = Part(known["id"].tolist(), np.zeros(len(known), np.int64), encoded, values[~odd])
+    return part, dropped_rows(rows[odd], NO_NUMBER)
+
+
+def certify_part(encoding: RegressionEncoding, tokenizer: TextTokenizer, part: Part, rows: pd.DataFrame) -> Certificate:
+    """The certificate of one part, against the rows it came from."""
+    known = rows.set_index("id").loc[part.ids]
+    return certify_numbers(encoding, tokenizer, part, known["text"].tolist(), known["target"].tolist())

@@ -1,0 +1,86 @@
+"""Numbers that texts are to foretell -> what the model learns, and its answers back to numbers."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...learn.labels import IGNORE_INDEX
+from ...text.collation import pad_rows
+from ...text.encoding import Encoding
+from ...text.segments import Encoded
+
+Floats = npt.NDArray[np.float64]
+NUMBER = re.compile(r"\s*[+-]?([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
+
+
+@dataclass(frozen=True)
+class RegressionEncoding(Encoding):
+    """The tokenizer's own form for one text, and the mean and standard deviation of the training rows' numbers."""
+
+    mean: float
+    sd: float
+    thousands: str | None = None
+    decimal: str = "."
+
+    def numbers(self, texts: Sequence[str]) -> Floats:
+        """The number that each target is, as the recipe says targets are written; see `read_numbers`."""
+        return read_numbers(texts, self.thousands, self.decimal)
+
+    def normalise(self, values: Floats) -> npt.NDArray[np.float32]:
+        """Numbers as the model learns them, float32 [rows]: training rows have mean 0 and standard deviation 1."""
+        normal = ((values - self.mean) / self.sd).astype(np.float32)
+        # the Trainer takes a label of exactly -100 for one that does not count
+        normal[normal == IGNORE_INDEX] = np.nextafter(np.float32(IGNORE_INDEX), np.float32(0))
+        return normal
+
+    def restore(self, outputs: Floats) -> Floats:
+        """The model's outputs in the numbers' own unit."""
+        return outputs * self.sd + self.mean
+
+
+def read_numbers(texts: Sequence[str], thousands: str | None = None, decimal: str = ".") -> Floats:
+    """The number that each text is, float64 [rows]; NaN where it is none, or not a finite one.
+
+    thousands: what may group the digits before the decimal mark by three; a group of another size is no number.
+    """
+    plain = [plain_number(text, thousands, decimal) for text in texts]
+    values = np.array([float(text) if NUMBER.fullmatch(text) else np.nan for text in plain], np.float64)
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+NOTATIONS = ((",", "."), (".", ","), (" ", ","), ("'", "."), (" ", "."), (None, ","))
+"""Pairs of a thousands separator and a decimal mark that targets are commonly written with."""
+
+
+def other_notations(texts: Sequence[str], thousands: str | None, decimal: str) -> str:
+    """What the recipe would have to say for all of these targets to be numbers, which they are not now; else empty."""
+    found = []
+    for group, mark in NOTATIONS:
+        if (group, mark) != (thousands, decimal) and texts and np.isfinite(read_numbers(texts, group, mark)).all():
+            keys = [f"encode.thousands: {group!r}"] if group else []
+            keys += [f"encode.decimal: {mark!r}"] if mark != "." else []
+            found.append(f"{' and '.join(keys)} ({texts[0]!r} is then {read_numbers(texts[:1], group, mark)[0]:g})")
+    return f"; they are numbers with {' or with '.join(found[:2])}" if found else ""
+
+
+def plain_number(text: str, thousands: str | None, decimal: str) -> str:
+    """A number as Python writes it, where the text is one in the given notation; else the text, or no number."""
+    if thousands is None and decimal == ".":
+        return text
+    whole, mark, rest = text.strip().replace("\u00a0", " ").replace("\u202f", " ").partition(decimal)
+    if thousands is not None and thousands in whole:
+        if not re.fullmatch(rf"[+-]?[0-9]{{1,3}}(?:{re.escape(thousands)}[0-9]{{3}})+", whole):
+            return ""
+        whole = whole.replace(thousands, "")
+    return "" if decimal != "." and "." in whole + rest else f"{whole}{'.' if mark else ''}{rest}"
+
+
+def pad_numbers(encoding: RegressionEncoding, encoded: Encoded, values: Floats, rows: Sequence[int]) -> dict[str, Any]:
+    """input_ids and attention_mask, int64 [len(rows), length], and labels, float32 [len(rows)], normalised."""
+    width = encoding.max_length if encoding.padding == "max_length" else None
+    batch: dict[str, Any] = {**pad_rows(encoded, rows, encoding.pad_id, width)}
+    return batch | {"labels": encoding.normalise(values[np.asarray(rows, np.int64)])}

@@ -1,0 +1,59 @@
+"""A saved regression model -> a number for each text; the same code here, in evaluate and where it is served."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from transformers import AutoModelForSequenceClassification
+
+from ...text.collation import pad_rows
+from ...text.encoding import FILE, read_encoding
+from ...text.inputs import require_texts
+from ...text.loading import load_model
+from ...text.tokenizer import TextTokenizer, load_tokenizer
+from .encoding import RegressionEncoding
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Texts in, numbers in the target's own unit out."""
+
+    encoding: RegressionEncoding
+    tokenizer: TextTokenizer
+    model: Any
+    content = "text"
+
+    @classmethod
+    def load(cls, folder: Path, device: str | None = None) -> "Predictor":
+        """Read tokenizer.json, encoding.json, config.json and model.safetensors."""
+        encoding = read_encoding(folder / FILE, RegressionEncoding)
+        tokenizer = load_tokenizer(folder, encoding.special)
+        return cls(encoding, tokenizer, load_model(AutoModelForSequenceClassification, folder, device))
+
+    @torch.inference_mode()
+    def predict(
+        self, texts: Sequence[str], batch_size: int = 32, progress: Callable[[int, int], None] = lambda done, of: None
+    ) -> npt.NDArray[np.float64]:
+        """A number per text [texts], batched by length. Raises ValueError for what is not a text."""
+        require_texts(texts)
+        encoded = self.encoding.encode(self.tokenizer, texts)
+        order = np.argsort(encoded.lengths, kind="stable")
+        outputs = np.empty(len(texts))
+        for start in range(0, len(texts), batch_size):
+            rows = order[start : start + batch_size]
+            batch = pad_rows(encoded, rows, self.encoding.pad_id)
+            inputs = {
+                name: torch.from_numpy(batch[name]).to(self.model.device) for name in ("input_ids", "attention_mask")
+            }
+            outputs[rows] = self.model(**inputs).logits[:, 0].double().cpu().numpy()
+            progress(min(start + batch_size, len(texts)), len(texts))
+        return self.encoding.restore(outputs)
+
+    def frame(self, texts: Sequence[str], batch_size: int = 32) -> pd.DataFrame:
+        """Column value."""
+        return pd.DataFrame({"value": self.predict(texts, batch_size)})

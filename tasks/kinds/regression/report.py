@@ -1,0 +1,41 @@
+"""A model that foretells numbers and its test rows -> errors, correlations, beside the mean and a ridge regression."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from configs.schema import Evaluate
+
+from ...learn.evaluation_report import SAMPLES, Judged, Progress, cell, chosen_baselines, sampled, state
+from ...learn.metrics import Floats
+from ...learn.resampling import Resampling
+from ...text.baselines import tfidf_ridge
+from .metrics import score_numbers
+from .predictor import Predictor
+
+
+def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evaluate, progress: Progress) -> Judged:
+    """Foretell the numbers of the test rows (id, text, target) and score."""
+    predictor = Predictor.load(folder)
+    how = Resampling(section.bootstrap, section.confidence, section.seed)
+    texts, truth = test["text"].tolist(), predictor.encoding.numbers(test["target"].tolist())
+    found = predictor.predict(texts, section.batch_size, progress)
+    known = predictor.encoding.numbers(train["target"].tolist())
+    beside = {name: score_numbers(truth, _baseline(name, train["text"].tolist(), known, texts), how)
+              for name in chosen_baselines("regression", section)}  # fmt: skip
+    scores = score_numbers(truth, found, how)
+    facts = state("regression", len(test), scores, section, shown=("rmse", "mae", "r2"), baselines=beside)
+    answers = pd.DataFrame({"id": test["id"].to_numpy(), "true": truth, "value": found})
+    some = test.head(SAMPLES)
+    samples = sampled(some["id"].tolist(), texts[:SAMPLES], predictor.frame(texts[:SAMPLES]))
+    lines = ["Largest errors:", "", "| row | text | true | foretold |", "|---|---|---:|---:|"]
+    worst = np.argsort(-np.abs(found - truth), kind="stable")[: section.worst]
+    lines += [f"| {answers['id'][at]} | {cell(texts[at])} | {truth[at]:g} | {found[at]:.4g} |" for at in worst]
+    return Judged(facts, answers, samples, lines if len(worst) else [])
+
+
+def _baseline(name: str, train: list[str], known: Floats, texts: list[str]) -> Floats:
+    if name == "mean":
+        return np.full(len(texts), known.mean())
+    return tfidf_ridge(train, known, texts)

@@ -1,0 +1,53 @@
+"""A model that rewrites texts and its test rows -> scores of what it writes, its loss, and the nearest training
+text's target beside it."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from configs.schema import Evaluate
+
+from ...learn.evaluation_report import SAMPLES, Judged, Progress, cell, chosen_baselines, sampled, state
+from ...learn.resampling import Resampling
+from ...text.baselines import nearest
+from ...text.text_scores import score_texts
+from .predictor import Predictor
+
+LOOKED_AT = 8
+"""Rows drawn at random to be looked at."""
+
+
+def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evaluate, progress: Progress) -> Judged:
+    """Let the model write for the test rows (id, text, target), all or as many as the recipe says, and score."""
+    predictor = Predictor.load(folder)
+    how = Resampling(section.bootstrap, section.confidence, section.seed)
+    drawn = np.random.default_rng(section.seed).permutation(len(test))
+    rows = test.iloc[np.sort(drawn[: section.written or len(test)])].reset_index(drop=True)
+    texts, targets = rows["text"].tolist(), rows["target"].tolist()
+    made = predictor.write(texts, section.batch_size, section.max_new_tokens, progress)
+    written = [one.text for one in made]
+    found = _scores(targets, written, how)
+    found["loss"] = predictor.loss(test["text"].tolist(), test["target"].tolist(), section.batch_size)
+    beside = {}
+    for name in chosen_baselines("seq2seq", section):
+        known = train["target"].tolist()
+        copied = [known[at] for at in nearest(train["text"].tolist(), texts)]
+        beside[name] = _scores(targets, copied, how)
+    facts = state("seq2seq", len(rows), found, section, shown=("exact", "bleu", "rouge_l"), baselines=beside)
+    facts["counts"] = {"ended": sum(one.ended for one in made), "empty": found["empty"]}
+    answers = pd.DataFrame(
+        {"id": rows["id"], "true": targets, "written": written, "ended": [one.ended for one in made]}
+    )
+    some = rows.head(SAMPLES)
+    samples = sampled(some["id"].tolist(), texts[:SAMPLES], predictor.frame(texts[:SAMPLES]))
+    looked = np.sort(np.random.default_rng(section.seed).permutation(len(rows))[:LOOKED_AT])
+    lines = ["| row | text | true | written |", "|---|---|---|---|"]
+    lines += [f"| {rows['id'][at]} | {cell(texts[at])} | {cell(targets[at])} | {cell(written[at])} |" for at in looked]
+    return Judged(facts, answers, samples, lines)
+
+
+def _scores(targets: list[str], written: list[str], how: Resampling) -> dict[str, object]:
+    """Scores of texts under the names that recipes use."""
+    found = score_texts(targets, written, how)
+    return found | {"exact": found["exact_match"], "exact_interval": found["exact_match_interval"]}

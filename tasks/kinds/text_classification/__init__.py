@@ -1,0 +1,1 @@
+"""Text classification, by a head or by label words."""

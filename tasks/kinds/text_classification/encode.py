@@ -1,0 +1,78 @@
+"""Split rows -> encoded parts: the encoding that a recipe asks for, applied to every part and certified."""
+
+import numpy as np
+import pandas as pd
+
+from configs.encodings import ClassifierEncode, GenerativeEncode
+
+from ...data.errors import DataError
+from ...data.ledger import dropped_rows
+from ...text.certificate import NO_TARGET, Certificate, certify
+from ...text.encoding import Encoding
+from ...text.parts import Part
+from ...text.tokenizer import TextTokenizer
+from ...text.vocabulary import frame_of
+
+
+def make_encoding(
+    section: GenerativeEncode | ClassifierEncode, tokenizer: TextTokenizer, labels: list[str]
+) -> Encoding:
+    """Fix every id that the encoding needs. Raises DataError for label words that cannot be told apart."""
+    needed = ("eos",) if isinstance(section, GenerativeEncode) else ("cls", "sep")
+    special, pad = frame_of(section.kind, tokenizer, needed)
+    label_ids: tuple[int, ...] = ()
+    if isinstance(section, GenerativeEncode):
+        label_ids = first_tokens(tokenizer, labels, section.label_words)
+        pad = pad if section.pad_token_id is None else section.pad_token_id
+        if pad >= tokenizer.size:
+            raise DataError(f"encode.pad_token_id {pad} is outside the vocabulary of {tokenizer.size} tokens")
+    return Encoding(
+        kind=section.kind,
+        labels=tuple(labels),
+        label_ids=label_ids,
+        special=special,
+        max_length=section.max_length,
+        padding=section.padding,
+        pad_id=pad,
+    )
+
+
+def first_tokens(tokenizer: TextTokenizer, labels: list[str], words: dict[str, str] | None) -> tuple[int, ...]:
+    """The token that stands for each label: the first of its word. Raises DataError where two are equal."""
+    chosen = words or {label: label for label in labels}
+    lacking = [label for label in labels if label not in chosen]
+    if lacking:
+        raise DataError(f"encode.label_words has no word for the label {lacking[0]!r}")
+    found: dict[int, str] = {}
+    for label, ids in zip(labels, tokenizer.ids([chosen[label] for label in labels]), strict=True):
+        if not ids:
+            raise DataError(
+                f"the label word {chosen[label]!r} has no token; {'change' if words else 'set'} encode.label_words"
+            )
+        if ids[0] in found:
+            other = found[ids[0]]
+            raise DataError(
+                f"the label words {chosen[other]!r} and {chosen[label]!r} begin with the same token {ids[0]}; "
+                "give them other words in encode.label_words"
+            )
+        found[ids[0]] = label
+    return tuple(found)
+
+
+def encode_part(encoding: Encoding, tokenizer: TextTokenizer, rows: pd.DataFrame) -> tuple[Part, pd.DataFrame]:
+    """Encode rows (id, text, label); rows without a supervised token fall away, with that reason."""
+    texts, labels = rows["text"].tolist(), rows["label"].tolist()
+    classes = np.array([encoding.labels.index(label) for label in labels], np.int64)
+    encoded = encoding.encode(tokenizer, texts, labels)
+    if encoding.kind == "generative":
+        empty = encoded.supervised() == 0
+        if empty.any():
+            part, dropped = encode_part(encoding, tokenizer, rows[~empty])
+            return part, pd.concat([dropped_rows(rows[empty], NO_TARGET), dropped], ignore_index=True)
+    return Part(rows["id"].tolist(), classes, encoded), dropped_rows(rows.head(0), "")
+
+
+def certify_part(encoding: Encoding, tokenizer: TextTokenizer, part: Part, rows: pd.DataFrame) -> Certificate:
+    """The mask certificate of one part, against the rows it came from."""
+    known = rows.set_index("id").loc[part.ids]
+    return certify(encoding, tokenizer, part.encoded, part.ids, known["text"].tolist(), known["label"].tolist())

@@ -1,0 +1,3 @@
+"""Labels of positions: the one that carries no loss, as PyTorch's cross entropy skips it."""
+
+IGNORE_INDEX = -100

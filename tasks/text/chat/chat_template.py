@@ -1,0 +1,106 @@
+"""A chat template (Jinja source) and messages -> text, in transformers' own sandbox."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from ...data.dialogues.messages import Message
+from ...data.errors import DataError
+from .template_limits import TemplateLimit, limited
+
+CHATML = """\
+{%- set system = messages[0].content if messages and messages[0].role == 'system' else '' %}
+{%- if system or tools %}
+    {{- '<|im_start|>system\\n' + system }}
+    {%- if tools %}
+        {{- '\\n\\n' if system else '' }}
+        {{- 'You may call these functions, given as JSON, one per line:\\n<tools>\\n' }}
+        {%- for tool in tools %}
+            {{- tool | tojson + '\\n' }}
+        {%- endfor %}
+        {{- '</tools>\\nTo call one, write its name and arguments as JSON:\\n' }}
+        {{- '<tool_call>\\n{"name": ..., "arguments": {...}}\\n</tool_call>' }}
+    {%- endif %}
+    {{- '<|im_end|>\\n' }}
+{%- endif %}
+{%- for message in messages %}
+    {%- if message.role == 'system' and loop.first %}
+        {%- continue %}
+    {%- endif %}
+    {{- '<|im_start|>' + message.role + '\\n' + message.content }}
+    {%- for call in message.tool_calls or [] %}
+        {{- '\\n' if message.content or not loop.first else '' }}
+        {{- '<tool_call>\\n{"name": ' + call.function.name | tojson }}
+        {{- ', "arguments": ' + call.function.arguments | tojson + '}\\n</tool_call>' }}
+    {%- endfor %}
+    {{- '<|im_end|>\\n' }}
+{%- endfor %}
+{%- if add_generation_prompt %}
+    {{- '<|im_start|>assistant\\n' }}
+{%- endif %}"""
+"""The built-in template, for a tokenizer with CHATML_TOKENS and no template of its own."""
+CHATML_TOKENS = ("<|im_start|>", "<|im_end|>")
+CLOCK = """\
+{%- macro strftime_now(format) %}\
+{{- format | replace('%Y', '2024') | replace('%y', '24') | replace('%m', '07') | replace('%d', '26') \
+| replace('%B', 'July') | replace('%b', 'Jul') | replace('%A', 'Friday') | replace('%a', 'Fri') \
+| replace('%H', '12') | replace('%M', '00') | replace('%S', '00') }}\
+{%- endmacro %}
+"""
+"""A template that writes today's date would give other prompts when serving than when training: time stands still."""
+
+
+@dataclass(frozen=True)
+class Template:
+    """Jinja source, the texts of special tokens that it reads (bos_token, eos_token …), and options such as
+    enable_thinking."""
+
+    source: str
+    texts: dict[str, Any]
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def render(
+        self, messages: Sequence[Message], tools: Sequence[Message] | None = None, *, generation: bool = False
+    ) -> str:
+        """The text of messages, with generation=True up to where the model begins to write. Raises DataError."""
+        return self._render(messages, tools, generation, spans=False)[0]
+
+    def spans(self, messages: Sequence[Message], tools: Sequence[Message] | None = None) -> list[tuple[int, int]]:
+        """The [start, end) of every {% generation %} block in the rendered text."""
+        return self._render(messages, tools, False, spans=True)[1]
+
+    @property
+    def has_spans(self) -> bool:
+        """Whether the template marks what the model writes by {% generation %}."""
+        return re.search(r"\{%-?\s*generation\s*-?%\}", self.source) is not None
+
+    @cached_property
+    def _source(self) -> str:
+        return CLOCK + self.source if "strftime_now" in self.source else self.source
+
+    def _render(
+        self, messages: Sequence[Message], tools: Sequence[Message] | None, generation: bool, *, spans: bool
+    ) -> tuple[str, list[tuple[int, int]]]:
+        from jinja2.exceptions import TemplateError
+        from transformers.utils.chat_template_utils import render_jinja_template
+
+        try:
+            with limited(self._source):
+                texts, found = render_jinja_template(
+                    [list(messages)],
+                    tools=list(tools) if tools else None,
+                    chat_template=self._source,
+                    return_assistant_tokens_mask=spans,
+                    add_generation_prompt=generation,
+                    **{**self.texts, **self.options},
+                )
+        except TemplateLimit as error:
+            raise DataError(f"the chat template is refused: {error}") from None
+        except (TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+            roles = " ".join(str(message.get("role")) for message in messages)
+            raise DataError(
+                f"the chat template refuses the turns [{roles}], as it does in transformers: {error}"
+            ) from None
+        return texts[0], found[0] if spans else []

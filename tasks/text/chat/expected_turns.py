@@ -1,0 +1,248 @@
+"""One turn of the model as renderings of it with other words show it, and what no mask of it may hold.
+
+The certificate's own eyes (substitution.py): nothing of turns.py, endings.py and manners.py is used but how a dialogue
+is rendered, and which token the model is said to stop at.
+"""
+
+import json
+import re
+from bisect import bisect_left
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from ...data.dialogues.messages import Message, is_call
+from ...data.errors import DataError
+from .encoding import DialogueEncoding
+from .spans import Script
+from .special_tokens import content_with, thought_markers
+
+ONE, OTHER, NEXT = "Awex", "Mubiz", "Jorvel"
+"""Words put in place of a turn's content, no letter in common at either end, and of the turn behind it."""
+PLAIN = "x"
+"""Put in place of a special token that content spells."""
+MATCHED = 24
+"""Letters before a turn's words by which they are found again."""
+Span = tuple[int, int]
+
+
+class Turn(NamedTuple):
+    """A turn of the model as two renderings show it: its prompt, what it writes, where its words begin in that, where
+    its thoughts end (0 without), its last token's text."""
+
+    given: str
+    text: str
+    words: int
+    thoughts: int
+    end: str
+
+
+class Looker:
+    """One sequence's turns, rendered again and again."""
+
+    def __init__(self, encoding: DialogueEncoding, script: Script, messages: list[Message]) -> None:
+        self.encoding, self.script, self.messages = encoding, script, messages
+        self.special = _pattern(encoding.specials)
+        self.broken: set[str] = set()
+
+    def turn(self, place: int) -> Turn:
+        """A turn of the model, and in `broken` what is odd about it."""
+        given = self.script.render(self.messages[:place], generation=True)
+        whole = self.script.render(self.messages[: place + 1])
+        words = self._words(place, whole, self.messages[place], "content", "tool_calls")
+        thoughts = self._words(place, whole, self.messages[place], "reasoning_content")
+        first = min(span[0] for span in (words, thoughts) if span is not None) if words or thoughts else len(given)
+        begin = (
+            len(given)
+            if whole.startswith(given)
+            else aligned(given, whole[:first], self.messages[place - 1] if place else {})
+        )
+        if words is None or begin > first:
+            self.broken.add("the template leaves out part of what the model writes")
+        text = whole[begin:]
+        end, token = self._end(place, whole, words or (begin, begin))
+        text = whole[begin:end] if end <= len(whole) else whole[begin:] + token
+        behind = 0
+        if thoughts:
+            behind = self._closed(place, whole, thoughts[1]) - begin
+        return Turn(given, text, first - begin, behind, token)
+
+    def _words(self, place: int, whole: str, message: Message, *keys: str) -> Span | None:
+        """Where a turn's own words lie in the text: between what two other contents leave unchanged. None where one of
+        them is not written."""
+        count = _count(message, keys)
+        if not count:
+            return None
+        before = self.messages[:place]
+        one, other = (self.script.render([*before, substituted(message, word, keys)]) for word in (ONE, OTHER))
+        if one.count(ONE) < count:
+            self.broken.add("the template leaves out part of what the model writes")
+            return None
+        begin = common(whole, one[: common(one, other)])
+        behind = one[::-1][: common(one[::-1], other[::-1])]
+        end = len(whole) - common(whole[::-1], behind)
+        return begin, max(begin, end)
+
+    def _closed(self, place: int, whole: str, end: int) -> int:
+        """Where thoughts end with what closes them: before what another content of the same turn changes."""
+        message, before = self.messages[place], self.messages[:place]
+        reply = {key: value for key, value in message.items() if key != "tool_calls"}
+        texts = [whole, self.script.render([*before, {**reply, "content": ONE}])]
+        if self.encoding.endings.keys() >= {"call"}:
+            call = {"type": "function", "id": "call00000", "function": {"name": OTHER, "arguments": {"probe": OTHER}}}
+            with suppress(DataError):  # a tool that this template does not know
+                texts.append(self.script.render([*before, {**reply, "content": "", "tool_calls": [call]}]))
+        return max(end, min(common(whole, text) for text in texts[1:]))
+
+    def _end(self, place: int, whole: str, words: Span) -> tuple[int, str]:
+        """Where the turn's last token ends and what it is: the last special token that stays whatever comes next."""
+        longer, behind = self._followed(place, whole), words[1]
+        own = whole[words[0] : behind]
+        near = (whole[max(words[0] - MATCHED, 0) : behind], own, own.strip().rpartition("\n")[2])
+        anchor = next((text for text in near if text and text in longer), None)
+        said = longer.rfind(anchor) + len(anchor) if anchor else -1
+        stays = behind + common(whole[behind:], longer[said:]) if said >= 0 else len(whole)
+        found = list(self.special.finditer(whole, behind))
+        tokens = [one for one in found if one.end() <= stays]
+        if len(tokens) > 1 and stays < len(whole) and whole[tokens[-1].start() :] in whole[: words[0]]:
+            tokens = tokens[:-1]  # a generation prompt that is written unasked
+        tokens = [one for one in tokens or found if one.group() not in whole[behind : one.start()]]
+        if tokens and not self.script.ending(self.messages[place]).follows:
+            return tokens[-1].end(), tokens[-1].group()
+        opening = self.special.match(longer, said + len(whole) - behind) if said >= 0 and stays == len(whole) else None
+        token = opening.group() if opening else str(self.encoding.texts.get("eos_token", ""))
+        return len(whole) + len(token), token
+
+    def _followed(self, place: int, whole: str) -> str:
+        """The turn with another behind it."""
+        message = self.messages[place]
+        user = {"role": "user", "content": NEXT}
+        following = [user]
+        if is_call(message):
+            call = message["tool_calls"][0]
+            following = [
+                {"role": "tool", "content": NEXT, "name": call["function"]["name"], "tool_call_id": call["id"]},
+                user,
+            ]
+        for after in following:
+            try:
+                return self.script.render([*self.messages[: place + 1], after])
+            except DataError:
+                continue
+        return whole
+
+    def faults(self, place: int, one: Turn) -> set[str]:
+        """What no mask may hold."""
+        message, ends = self.messages[place], set(self.encoding.stops)
+        ending = self.script.ending(message)
+        written = one.text[: len(one.text) - len(one.end)].removeprefix(self._first(place))
+        inner = self.special.findall(written) if self.encoding.stops else []
+        said = {text for text in self.encoding.specials if text in json.dumps(message, ensure_ascii=False)}
+        header = self._header(place)
+        checks = {
+            "an end-of-turn token stands within what is supervised": [t for t in inner if t in ends and t not in said],
+            "what ends the turn is not what generation stops at": one.end != ending.token,
+            "a role header is supervised": header and header in one.text[: max(one.words, 0)],
+            "a call's arguments are Python's text of an object": any(
+                text in one.text and text not in json.dumps(message, ensure_ascii=False) for text in _pythons(message)
+            ),
+            "a given turn is supervised": any(
+                len(turn["content"].strip()) > 1 and turn["content"].strip() in one.text[: max(one.words, 0)]
+                for turn in self.messages[:place]
+            ),
+            "thoughts are missing": (message.get("reasoning_content") or "").strip() not in one.text,
+            "an empty turn is supervised": not is_call(message) and not message["content"].strip(),
+        }
+        return {name for name, broken in checks.items() if broken}
+
+    def _first(self, place: int) -> str:
+        """The end token with which this call begins and generation goes on; none where a reply may begin so too, or
+        where the turn has a text before it."""
+        message, first = self.messages[place], self.encoding.manners.first
+        reply = {"role": "assistant", "content": ONE}
+        if not first or not is_call(message) or message["content"].strip():
+            return ""
+        given = self.script.render(self.messages[:place], generation=True)
+        try:
+            other = self.script.render([*self.messages[:place], reply])
+        except DataError:
+            return ""
+        return "" if other[common(given, other) :].startswith(first) else first
+
+    def _header(self, place: int) -> str:
+        """What a generation prompt adds to the turns before it, up to its first line's end."""
+        first = next((n for n in range(place) if self.messages[n]["role"] == "user"), None)
+        if first is None:
+            return ""
+        before = [*self.messages[:first], {"role": "user", "content": NEXT}]
+        try:
+            prompted, plain = self.script.render(before, generation=True), self.script.render(before)
+        except DataError:
+            return ""
+        added = prompted[common(prompted, plain) :].strip()
+        return added.splitlines()[0] if added else ""
+
+    def specials(self, place: int, text: str) -> list[str]:
+        """The special tokens of the text, less those that content spells."""
+        said = json.dumps([self.messages, self.script.tools], ensure_ascii=False)
+        if not self.special.search(said):
+            return list(self.special.findall(text))
+        turns = [_without(turn, self.special) for turn in self.messages]
+        tools = json.loads(self.special.sub(PLAIN, json.dumps(self.script.tools, ensure_ascii=False)))
+        script = self.script.with_tools(tools)
+        last = Looker(self.encoding, script, turns).turn(place)
+        return list(self.special.findall(last.given + last.text))
+
+
+def _without(turn: Message, special: re.Pattern[str]) -> Message:
+    """A turn without the special tokens that it spells, but for the markers of thoughts that it begins with."""
+    kept = thought_markers(turn)
+    plain: Message = json.loads(special.sub(PLAIN, json.dumps({**turn, "content": ""}, ensure_ascii=False)))
+    return {**plain, "content": special.sub(lambda one: one[0] if one[0] in kept else PLAIN, turn["content"])}
+
+
+def _pattern(specials: Sequence[str]) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, sorted(specials, key=len, reverse=True))) or "(?!)")
+
+
+def common(one: str, other: str) -> int:
+    """How many characters two texts begin with in common."""
+    sizes = range(1, min(len(one), len(other)) + 1)
+    return bisect_left(sizes, True, key=lambda size: one[:size] != other[:size])
+
+
+def aligned(given: str, before: str, last: Message) -> int:
+    """Where a turn begins in a text that differs from its prompt further up: behind the longest end of the prompt that
+    stands behind the last turn's words."""
+    said = str(last.get("content") or "").strip()[-MATCHED:]
+    least = before.rfind(said) + len(said) if said and said in before else 1
+    places = range(len(before), least - 1, -1)
+    return max(places, key=lambda place: common(given[::-1], before[:place][::-1]), default=0)
+
+
+def substituted(message: Message, word: str, keys: Sequence[str]) -> Message:
+    """The same turn with a word in place of each text that is its own."""
+    changed: dict[str, Any] = {key: word for key in keys if key != "tool_calls" and message.get(key)}
+    if "content" in changed:
+        changed["content"] = content_with(message, word)
+    if "tool_calls" in keys and message.get("tool_calls"):
+        calls = []
+        for call in message["tool_calls"]:
+            names = call["function"]["arguments"] or {"probe": ""}
+            calls.append({**call, "function": {**call["function"], "arguments": dict.fromkeys(names, word)}})
+        changed["tool_calls"] = calls
+    return {**message, **changed}
+
+
+def _count(message: Message, keys: Sequence[str]) -> int:
+    """How many texts of a turn are its own: its content, and each argument of its calls."""
+    if "reasoning_content" in keys:
+        return bool(message.get("reasoning_content"))
+    arguments = [call["function"]["arguments"] for call in message.get("tool_calls") or ()]
+    return sum(len(given) or 1 for given in arguments) + bool(message["content"])
+
+
+def _pythons(message: Message) -> list[str]:
+    """Texts that Python, not JSON, writes of a turn's arguments."""
+    given = [call["function"]["arguments"] for call in message.get("tool_calls") or ()]
+    return [str(one) for one in given if one and str(one) != json.dumps(one, ensure_ascii=False)]

@@ -1,0 +1,201 @@
+"""A saved dialogue model -> its next turn; the same code in evaluate, in the terminal and where it is served."""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from transformers import AutoModelForCausalLM
+
+from ...data.dialogues.hotels import TABLE, Hotels, read_hotels
+from ...data.dialogues.messages import Message, read_messages, tools_of
+from ...data.errors import DataError
+from ..encoding import FILE
+from ..generation import generate, stream
+from ..loading import load_model
+from ..tokenizer import TextTokenizer, load_tokenizer
+from ..writer import Sampling
+from .call_proof import template_reader
+from .call_reader import Reader, schemas_of
+from .encoding import DialogueEncoding, TooLongError, load_dialogue_encoding, prompt
+
+LONGEST = 256
+"""Tokens of a turn where nothing else is said."""
+UNKNOWN = ("n", "stop", "frequency_penalty", "presence_penalty", "top_k")
+"""Wishes of OpenAI's interface that are refused: what they would change would not happen."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A turn that the model wrote, and whether it ended it itself; `fits`: whether there was room for what precedes."""
+
+    message: Message
+    ended: bool
+    fits: bool = True
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Dialogues in, the model's next turn out; `hotels` is the table of its tool."""
+
+    encoding: DialogueEncoding
+    tokenizer: TextTokenizer
+    model: Any
+    hotels: Hotels | None
+    content = "messages"
+
+    @classmethod
+    def load(cls, folder: Path, device: str | None = None) -> "Predictor":
+        """Read tokenizer.json, encoding.json, hotels.jsonl, config.json and model.safetensors."""
+        encoding = load_dialogue_encoding(folder / FILE)
+        model = load_model(AutoModelForCausalLM, folder, device)
+        hotels = read_hotels(folder / TABLE) if encoding.tools else None
+        return cls(encoding, load_tokenizer(folder, encoding.special), model, hotels)
+
+    @cached_property
+    def reader(self) -> Reader:
+        """What reads the turns that the model writes, derived from its chat template."""
+        return template_reader(self.encoding)
+
+    @cached_property
+    def first(self) -> int | None:
+        """The end token with which calls begin in this template; None in most."""
+        text = self.encoding.manners.first
+        return self.tokenizer.marked_ids([text])[0][0] if text else None
+
+    def callable(self, messages: Sequence[Message]) -> list[Any]:
+        """JSON schemas of what can be called in a dialogue: the recipe's tools and its own."""
+        return [*self.encoding.tools, *tools_of(list(messages))]
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """Names of what it can call."""
+        return tuple(str(tool["function"]["name"]) for tool in self.encoding.tools)
+
+    def prompt(self, messages: Sequence[Message], longest: int = LONGEST) -> list[int]:
+        """The ids that the model is given, with room for `longest` more tokens, half of the length at most."""
+        return prompt(self.encoding, self.tokenizer, messages, min(longest, self.encoding.max_length // 2))
+
+    def write(
+        self, dialogues: Sequence[Sequence[Message]], batch_size: int = 8, longest: int = LONGEST,
+        sampling: Sampling | None = None, progress: Callable[[int, int], None] = lambda done, of: None,
+    ) -> list[Written]:  # fmt: skip
+        """The next turn of each dialogue; an empty one where the turns since the user's last one are too long."""
+        prompts = [self._fitting(messages, longest) for messages in dialogues]
+        made = generate(
+            self.model,
+            [ids for ids in prompts if ids is not None],
+            end_ids=self.encoding.end_ids,
+            first=self.first,
+            max_new_tokens=longest,
+            batch_size=batch_size,
+            pad_id=self.encoding.pad_id,
+            sampling=sampling,
+            progress=progress,
+        )
+        written = zip(self.tokenizer.decode(made.ids), made.ended, strict=True)
+        silent = Written({"role": "assistant", "content": ""}, ended=False, fits=False)
+        return [
+            silent if ids is None else self._written(messages, *next(written))
+            for messages, ids in zip(dialogues, prompts, strict=True)
+        ]
+
+    def _fitting(self, messages: Sequence[Message], longest: int) -> list[int] | None:
+        try:
+            return self.prompt(messages, longest)
+        except TooLongError:
+            return None
+
+    def _written(self, messages: Sequence[Message], text: str, ended: Any) -> Written:
+        return Written(self.read(text, messages), bool(ended))
+
+    def stream(self, messages: Sequence[Message], longest: int = LONGEST) -> Iterator[str]:
+        """The next turn's text, piece by piece; a piece ends where a character does."""
+        ids: list[int] = []
+        told = ""
+        for token in stream(
+            self.model,
+            self.prompt(messages, longest),
+            end_ids=self.encoding.end_ids,
+            first=self.first,
+            max_new_tokens=longest,
+            pad_id=self.encoding.pad_id,
+        ):
+            ids.append(token)
+            text = self.tokenizer.decode([ids])[0]
+            if not text.endswith("\ufffd"):
+                yield text[len(told) :]
+                told = text
+
+    def may_be_call(self, text: str) -> bool:
+        """Whether what is written so far may become a call, so that it should not be shown as a reply yet."""
+        begun, opens = text.lstrip(), self.reader.begins
+        if opens and opens.startswith(begun[: len(opens)]):
+            return True
+        return not begun or begun[0] in "<[{`" or any(name.startswith(begun[: len(name)]) for name in self.tools)
+
+    def read(self, text: str, messages: Sequence[Message] = ()) -> Message:
+        """A written turn's text as a message; messages: the dialogue before it, whose tools it may call."""
+        return self.reader.read(text, schemas_of(self.callable(messages)))
+
+    def answers(self, call: Message) -> list[Message]:
+        """What a turn's calls give: tool messages; what a call does wrong is told to the model."""
+        return [self._answer(one["function"]) for one in call.get("tool_calls", ())]
+
+    def _answer(self, function: dict[str, Any]) -> Message:
+        try:
+            if self.hotels is None:
+                raise DataError(f"there is no tool {function['name']}")
+            found: Any = self.hotels.search(function["arguments"])
+        except DataError as error:
+            found = {"error": str(error)}
+        return {"role": "tool", "name": function["name"], "content": json.dumps(found, ensure_ascii=False)}
+
+    def complete(self, model_input: Any) -> Any:
+        """OpenAI's chat completion of {"messages": …}, or of each row of a table. Raises ValueError."""
+        rows: list[Any] = model_input.to_dict("records") if isinstance(model_input, pd.DataFrame) else [model_input]
+        done = [self._complete(row) for row in rows]
+        return done[0] if len(done) == 1 else done
+
+    def _complete(self, asked: dict[str, Any]) -> dict[str, Any]:
+        given = {name: value for name, value in asked.items() if _there(value)}
+        if refused := [name for name in UNKNOWN if name in given and (name, given[name]) != ("n", 1)]:
+            raise ValueError(f"this model does not take {refused[0]!r}; leave it out")
+        if "messages" not in given:
+            raise ValueError("a request needs `messages`, a list of {role, content}")
+        messages = read_messages(given["messages"], tools=_own_tools(given))
+        heat = float(given.get("temperature", 0))
+        sampling = Sampling(heat, float(given.get("top_p", 1))) if heat else None
+        longest = int(given.get("max_tokens", LONGEST))
+        self.prompt(messages, longest)  # raises what a caller should know
+        (written,) = self.write([messages], longest=longest, sampling=sampling)
+        calls = written.message.get("tool_calls", ())
+        reason = "length" if not written.ended else "tool_calls" if calls else "stop"
+        choice = {"index": 0, "message": spoken(written.message), "finish_reason": reason}
+        return {"id": f"chatcmpl-{uuid.uuid4().hex}", "object": "chat.completion", "created": int(time.time()),
+                "model": "temper", "choices": [choice]}  # fmt: skip
+
+
+def spoken(message: Message) -> Message:
+    """A message as OpenAI's interface has it: every call with an id, its arguments as JSON text."""
+    calls = []
+    for number, call in enumerate(message.get("tool_calls", ())):
+        named = {**call["function"], "arguments": json.dumps(call["function"]["arguments"], ensure_ascii=False)}
+        calls.append({"id": f"call-{number}", "type": "function", "function": named})
+    kept = {name: message[name] for name in ("role", "content", "reasoning_content", "name") if name in message}
+    return kept | ({"tool_calls": calls} if calls else {})
+
+
+def _own_tools(given: dict[str, Any]) -> Any:
+    """A request's tools: OpenAI's `tools`, or JSON text in `custom_inputs`, which MLflow passes on as it is."""
+    beside = given.get("custom_inputs")
+    return given.get("tools") or (beside.get("tools") if isinstance(beside, dict) else None)
+
+
+def _there(value: Any) -> bool:
+    return isinstance(value, list | tuple | dict) or not pd.isna(value)

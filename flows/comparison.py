@@ -27,7 +27,7 @@ from tasks.train import train
 from tasks.validate import validate
 
 from .hooks import watched
-from .starts import Variant
+from .initializations import Variant
 
 
 @dataclass(frozen=True)

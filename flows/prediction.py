@@ -12,8 +12,8 @@ from tasks.inference.batch import Predicted, check_output, predict_into
 from tasks.inference.inputs import Questions
 from tasks.tracking.named import Named
 
-from .asked import open_asked, open_questions
 from .hooks import watched
+from .model_inputs import open_asked, open_questions
 
 STEP = 0.01
 """Share of the rows after which Prefect hears of progress again."""

@@ -62,7 +62,7 @@ def fitted(domain: Any, parts: dict[str, Part], section: Train, root: Path) -> t
 
 def stages(folder: Path, rows: pd.DataFrame, text: str, *changes: str) -> dict[str, Artifact]:
     """A recipe over these rows, performed as far as evaluate; the artifact of each stage."""
-    from flows.spine import perform_until
+    from flows.stage_graph import perform_until
 
     rows.drop(columns=["id", "label"]).to_csv(folder / "data" / "rows.csv", index=False)
     path = folder / "recipe.yaml"

@@ -26,7 +26,7 @@ from prefect import flow
 from configs.environment import quiet_tools
 quiet_tools()
 from configs.load import load_recipe
-from flows.spine import stage
+from flows.stage_graph import stage
 from tiny import ROOT, TINY
 STAGES = ("download", "validate", "clean", "split")
 stages = [stage(name) for name in STAGES]

@@ -93,7 +93,7 @@ def sections(stage: str, values: dict[str, Any]) -> dict[str, Any]:
 
 def measure(name: str) -> None:
     """Run one stage in this process, those before it unmeasured, and print what it took."""
-    from flows.spine import stage as stage_of
+    from flows.stage_graph import stage as stage_of
 
     stage, values = PLAN[name]
     chosen = sections(stage, values)

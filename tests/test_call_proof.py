@@ -12,7 +12,7 @@ from test_call_reader import FORMS, ROUND, TOOL, turn
 
 from configs.load import load_recipe
 from configs.schema import Evaluate
-from flows.spine import perform_until
+from flows.stage_graph import perform_until
 from tasks.data.dialogues.messages import Message, dump_messages
 from tasks.kinds.dialogue.report import CALL_SCORES, judge
 from tasks.store.events import Event

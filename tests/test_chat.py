@@ -46,7 +46,7 @@ def recipe(*changes: str) -> Recipe:
 @pytest.fixture
 def stages(heard: list[Event]) -> dict[str, Artifact]:
     """The demo's stages up to evaluate, once for the module."""
-    from flows.spine import perform_until
+    from flows.stage_graph import perform_until
 
     return {name: outcome.result for name, outcome in perform_until(recipe(), "evaluate").items()}
 
@@ -157,7 +157,7 @@ class Scripted:
 
 
 def test_a_chat_searches_answers_and_begins_anew(predictor: Predictor, capsys: pytest.CaptureFixture[str]) -> None:
-    from flows.chat import _talk
+    from flows.cli.chat import _talk
 
     search = '<tool_call>\n{"name": "search_hotels", "arguments": {"type": "budget"}}\n</tool_call>'
     model = Scripted([search, "The Copper Kettle is cheap.", "Hello!"], predictor)
@@ -170,7 +170,7 @@ def test_a_chat_searches_answers_and_begins_anew(predictor: Predictor, capsys: p
 
 
 def test_a_model_that_only_searches_is_stopped(predictor: Predictor, capsys: pytest.CaptureFixture[str]) -> None:
-    from flows.chat import CALLS, _talk
+    from flows.cli.chat import CALLS, _talk
 
     search = '<tool_call>\n{"name": "search_hotels", "arguments": {}}\n</tool_call>'
     _talk(Scripted([search] * CALLS, predictor), ["hi"], Console(width=200), 50, echo=False)
@@ -195,7 +195,7 @@ def test_what_does_not_go_with_dialogues_is_refused_at_load(change: str, says: s
 def test_a_dialogue_is_shown_turn_by_turn(
     stages: dict[str, Artifact], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from flows import mask
+    from flows.cli import mask
 
     monkeypatch.setenv("COLUMNS", "30000")
     mask.command(ROOT / "configs" / "hotel_demo.yaml", TINY, 1)

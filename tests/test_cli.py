@@ -42,8 +42,8 @@ def test_the_swift_end_loses_nothing(tmp_path: Path) -> None:
         "    atexit.register(print, 'at exit', end='')\n"
         "    raise SystemExit(3)\n"
         "def faulty(): raise RuntimeError('a fault of ours')\n"
-        "import flows.doctor, flows.plan\n"
-        "flows.doctor.command, flows.plan.command = command, faulty\n"
+        "import flows.cli.doctor, flows.cli.plan\n"
+        "flows.cli.doctor.command, flows.cli.plan.command = command, faulty\n"
         "class Held:\n"
         "    def __del__(self): print('freed')\n"
         "sys.held = Held()\n"
@@ -80,7 +80,7 @@ def test_plan_needs_neither_torch_nor_prefect_nor_mlflow(tmp_path: Path) -> None
 
 
 def test_mask_shows_the_supervised_token(tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from flows import mask, plan
+    from flows.cli import mask, plan
 
     mask.command(Path(RECIPE), [], 2)
     shown = capsys.readouterr().out
@@ -111,7 +111,7 @@ def test_bad_data_end_in_a_message_and_code_1(
     tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str], content: bytes | None, message: str
 ) -> None:
     """A missing, empty, non-UTF-8 file; all texts empty; one class only; a label outside the set."""
-    from flows import mask
+    from flows.cli import mask
 
     if content is not None:
         (tmp_path / "data" / "rows.csv").write_bytes(content)
@@ -135,7 +135,7 @@ def test_a_failed_stage_ends_the_flow_with_code_1(tmp_path: Path) -> None:
 
 @pytest.mark.faults
 def test_predict_names_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from flows import predict
+    from flows.cli import predict
 
     (tmp_path / "rows.csv").write_text("title,label\na,pos\n", encoding="utf-8")
     pd.DataFrame({"title": ["a"]}).to_feather(tmp_path / "rows.arrow")

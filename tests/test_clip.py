@@ -19,7 +19,7 @@ from configs.load import RecipeError, load_recipe
 from configs.models import Clip
 from configs.phases import Phase
 from configs.schema import Train
-from flows.starts import STARTS, starting
+from flows.initializations import STARTS, starting
 from tasks.artifact import Artifact
 from tasks.data.errors import DataError
 from tasks.kinds.image_classification import encode as rows

@@ -11,8 +11,8 @@ from tiny import ROOT, STAGES, TINY
 
 from configs.load import RecipeError, load_recipe
 from configs.models import LocalModel, NewModel
-from flows import compare
-from flows.starts import overrides, starting
+from flows.cli import compare
+from flows.initializations import overrides, starting
 from tasks.artifact import StageError
 from tasks.data.errors import DataError
 from tasks.store.events import Event

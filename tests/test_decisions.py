@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, Schema
 
-from flows import history, promote, rollback
+from flows.cli import history, promote, rollback
 from tasks.artifact import StageError
 from tasks.tracking import aliases, decisions, proof, registry, runs
 from tasks.tracking.models import DIGEST

@@ -11,8 +11,8 @@ import pytest
 from test_up import BIN, PATIENCE, ROOT, ask, free_ports
 from tiny import TINY, planted
 
-from flows.guarded import Guarded, child_environment
-from flows.servers import answers
+from flows.services.child_processes import Guarded, child_environment
+from flows.services.servers import answers
 
 SMALL = [*TINY, "download={kind: file, path: rows.csv}", "validate.min_rows=100"]
 
@@ -26,7 +26,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     [port] = free_ports(1)
     url = f"http://127.0.0.1:{port}/api"
-    command = [BIN / "python", "-m", "flows.prefect_server", str(port)]
+    command = [BIN / "python", "-m", "flows.services.prefect_server", str(port)]
     env = child_environment(PYTHONPATH=str(ROOT))
     process = Guarded.start("Prefect", command, env=env, grace=5.0, log=tmp_path / "server.log")
     try:

@@ -17,7 +17,7 @@ from configs.load import load_recipe
 from configs.models import LocalModel, LocalTokenizer, RegisteredModel, RegisteredTokenizer, TrainedTokenizer
 from configs.sources import Columns, CrosswozSource, EmbeddedSource, FileSource, holds
 from configs.splitting import GivenSplit, HashSplit
-from flows.spine import perform_until
+from flows.stage_graph import perform_until
 from tasks.artifact import StageError
 from tasks.data.checks.expectations import check_rows
 from tasks.data.checks.results import rows_under

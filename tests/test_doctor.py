@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from flows import databases, doctor
-from flows.databases import Finding
+from flows.cli import doctor
+from flows.services import databases
+from flows.services.databases import Finding
 
 pytestmark = pytest.mark.faults
 

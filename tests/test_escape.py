@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tiny import ROOT
 
 from configs.load import load_recipe
-from flows.console import Console, print_json
+from flows.cli.console import Console, print_json
 from tasks.data.escape import HIDDEN, cell, code, hypertext, markdown, terminal, visible
 from tasks.inference.outputs import raw, to_csv
 from tasks.store.events import Event
@@ -81,7 +81,7 @@ def test_the_console_reads_no_markup_and_prints_no_control(capsys: pytest.Captur
 
 
 def test_the_console_is_the_only_one_and_nobody_prints_json_by_himself() -> None:
-    for path in (ROOT / "flows").glob("*.py"):
+    for path in (ROOT / "flows").rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and node.module == "rich.console" and path.name != "console.py":
@@ -126,9 +126,9 @@ def test_every_command_and_both_interfaces_show_evil_data_as_data(
 ) -> None:  # fmt: skip
     from prefect.client.orchestration import get_client
 
-    from flows import data, history, inspect, mask, plan, predict, trace
+    from flows.cli import data, history, inspect, mask, plan, predict, trace
+    from flows.cli.progress import Teller
     from flows.finetune import finetune
-    from flows.telling import Teller
     from tasks.store.events import heard_by
     from tasks.tracking.descriptions import NOTE
     from tasks.tracking.runs import client

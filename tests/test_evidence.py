@@ -10,7 +10,7 @@ from mlflow.entities.model_registry import ModelVersion
 from tiny import planted, recipe
 
 from configs.schema import Register
-from flows.spine import perform_until
+from flows.stage_graph import perform_until
 from tasks.artifact import Artifact, lineage
 from tasks.tracking import decisions, evidence, runs
 

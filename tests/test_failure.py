@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from tiny import recipe
 
 from configs.settings import settings
-from flows.spine import perform_until
+from flows.stage_graph import perform_until
 from tasks.artifact import StageError
 from tasks.store import disk
 from tasks.store.events import Event, heard_by

@@ -241,7 +241,7 @@ def test_bad_data_stop_the_run_with_names_and_rows(heard: list[Event], tmp_path:
 
 
 def test_plan_and_flow_agree_on_the_wiring() -> None:
-    from flows.spine import stage, wiring
+    from flows.stage_graph import stage, wiring
 
     assert [name for name, _, _ in wiring()] == STAGES
     for name, _, takes in wiring()[:-1]:

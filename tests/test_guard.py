@@ -14,8 +14,8 @@ import httpx
 import pytest
 import uvicorn
 
-from flows.front import front
-from flows.guard import Guard, foreign
+from flows.services.guard import Guard, foreign
+from flows.services.relay import front
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from tiny import ROOT
 
-from flows.guarded import Guarded, child_environment
+from flows.services.child_processes import Guarded, child_environment
 
 HOLDER = """
 import os, subprocess, sys, time
-from flows.guarded import Guarded, child_environment
+from flows.services.child_processes import Guarded, child_environment
 words = ["bash", "-c", "sleep 600 & echo $! $$ >&2; wait"]
 if sys.argv[1] == "guarded":
     started = Guarded.start("it", words, env=child_environment(), grace=1.0)

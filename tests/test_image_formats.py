@@ -14,7 +14,7 @@ from test_init_sources import held, laid, made, picture
 from configs.cleaning import Unreadable
 from configs.image_sources import ImagesSource
 from configs.splitting import GivenSplit, HashSplit
-from flows.predict import _is_image
+from flows.cli.predict import _is_image
 from tasks import pins
 from tasks.data.cleaning.image_checks import inspect
 from tasks.data.errors import DataError

@@ -9,8 +9,8 @@ import pytest
 from configs.load import load_recipe
 from configs.starter import Starter
 from configs.target_starter import TargetStarter
-from flows.init import prepare
-from flows.spine import perform_until
+from flows.cli.init import prepare
+from flows.stage_graph import perform_until
 from tasks.data.errors import DataError
 from tasks.store.events import Event
 

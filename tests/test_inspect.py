@@ -12,8 +12,8 @@ from PIL import Image
 from typer import Exit
 
 from configs.load import load_recipe
-from flows import inspect
-from flows.spine import perform_until
+from flows.cli import inspect
+from flows.stage_graph import perform_until
 from tasks.artifact import Artifact
 from tasks.data.ledger import read_ledger
 

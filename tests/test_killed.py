@@ -57,7 +57,7 @@ def test_flow_runs_by_hand_are_marked_after_a_kill(harness: None, home: Path) ->
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL
 
-    from flows.orphans import mark_gone
+    from flows.services.crashed_runs import mark_gone
 
     env = {**os.environ, "PREFECT_API_URL": str(PREFECT_API_URL.value())}
     killed = subprocess.run([sys.executable, "-c", FLOW], cwd=ROOT, env=env, capture_output=True, text=True)

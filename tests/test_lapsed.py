@@ -9,7 +9,7 @@ import typer
 from tiny import ROOT
 
 import configs
-from flows import schedule, up
+from flows.cli import schedule, up
 
 DEMO = (ROOT / "configs" / "reviews_demo.yaml").read_text()
 CRON = "schedule: {cron: 0 3 * * 1}\n"

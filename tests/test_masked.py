@@ -327,7 +327,7 @@ register: {model: gaps, metric: perplexity}
 
 
 def test_the_stages_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from flows import mask
+    from flows.cli import mask
 
     found = aims.stages(tmp_path, ROWS, RECIPE)
     report = json.loads(found["evaluate"].file("report.json").read_text())

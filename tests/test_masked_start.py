@@ -63,7 +63,7 @@ def words(harness: None, heard: list[Event]) -> Path:
 
 def test_the_encoder_is_the_registered_one_and_the_head_is_new(words: Path) -> None:
     """Of the classifier the head alone is trained, so that afterwards the rest is what it started from."""
-    from flows.spine import perform_until
+    from flows.stage_graph import perform_until
 
     made = perform_until(recipe(*CLASSIFIER, "train.phases=[{trainable: head}]"), "evaluate")
     start, found = (load_file(place / "model.safetensors") for place in (words, folder(made)))
@@ -75,7 +75,7 @@ def test_the_encoder_is_the_registered_one_and_the_head_is_new(words: Path) -> N
 
 
 def test_the_tokenizer_is_the_registered_one(words: Path) -> None:
-    from flows.spine import perform_until
+    from flows.stage_graph import perform_until
 
     place = folder(perform_until(recipe(*CLASSIFIER), "encode"), "encode")
     assert (place / "tokenizer.json").read_bytes() == (words / "tokenizer.json").read_bytes()
@@ -116,7 +116,7 @@ def others(words: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_start_that_does_not_fit_is_refused_in_a_line(changes: list[str], says: str) -> None:
-    from flows.spine import perform_until
+    from flows.stage_graph import perform_until
 
     with pytest.raises((DataError, StageError), match=says) as error:
         perform_until(recipe(*CLASSIFIER, *changes), "train")

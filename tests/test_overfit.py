@@ -57,7 +57,7 @@ register: {model: overfit, metric: search_exact}
 
 def written(tmp_path: Path, *changes: str) -> pd.DataFrame:
     """The recipe's stages with the same dialogues as training and test rows: each true turn, and what was written."""
-    from flows.spine import perform_until
+    from flows.stage_graph import perform_until
 
     lines = (ROOT / "tasks/data/demo/hotel_dialogues.jsonl").read_text(encoding="utf-8").splitlines()[:DIALOGUES]
     rows = [{"messages": json.loads(line)["messages"], "part": part} for part in ("train", "test") for line in lines]

@@ -16,10 +16,10 @@ from bench_concurrency import measure, told
 from postgres import PASSWORD, cluster
 from test_up import BIN, PATIENCE, ROOT, Up, ask, free_ports
 
-from flows.databases import revisions
-from flows.postgres import prepare
-from flows.servers import answers
-from flows.services import ServiceError
+from flows.services.databases import revisions
+from flows.services.postgres import prepare
+from flows.services.servers import answers
+from flows.services.temporary_server import ServiceError
 
 
 @pytest.mark.long

@@ -19,7 +19,7 @@ import typer
 from registered import picture, register_gaps, register_images, register_texts
 
 from configs.load import RecipeError
-from flows import predict
+from flows.cli import predict
 from tasks.artifact import StageError, digest_file
 from tasks.data.errors import DataError
 from tasks.inference.batch import Model, Predicted, predict_into, predict_stream
@@ -444,7 +444,7 @@ def test_as_a_flow_it_is_recorded_with_a_page_and_its_progress(
     deployed = flow.to_deployment(
         "nightly", cron="0 3 * * *", parameters={"model": "small", "file": "a", "output": "b"}
     )
-    assert deployed.entrypoint and deployed.entrypoint.endswith("prediction.py:predict")
+    assert deployed.entrypoint and deployed.entrypoint.endswith("flows/prediction.py:predict")
     with get_client(sync_client=True) as api:
         artifacts = {one.key: one for one in api.read_artifacts(limit=50) if one.key}
         runs = [run for run in api.read_flow_runs() if run.name in ("digits", "small")]

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from registered import dialogue_folder, register_dialogues
 
-from flows import predict
+from flows.cli import predict
 from tasks.data.errors import DataError
 from tasks.inference.batch import Model, predict_into
 from tasks.inference.dialogue_inputs import Dialogues, open_dialogues, reply_columns

@@ -15,9 +15,9 @@ import pytest
 from configs.load import RecipeError
 from configs.settings import settings
 from configs.sources import FileSource
-from flows import reading
-from flows.predict import _questions, command, open_questions
-from flows.reading import as_options, given_reading
+from flows.cli import reading_options as reading
+from flows.cli.predict import _questions, command, open_questions
+from flows.cli.reading_options import as_options, given_reading
 from tasks.data.errors import DataError
 from tasks.inference.inputs import read_rows
 

@@ -11,9 +11,9 @@ import typer
 from tiny import ROOT, TINY, recipe
 
 from configs.settings import settings
-from flows import data, history, plan, trace
-from flows.failures import failures
-from flows.spine import perform_until
+from flows.cli import data, history, plan, trace
+from flows.cli.failures import failures
+from flows.stage_graph import perform_until
 from tasks.learn.checkpoints import newest_intact
 from tasks.store.lock import locked
 from tasks.tracking import runs

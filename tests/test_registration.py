@@ -11,7 +11,7 @@ import pytest
 from tiny import ROOT, recipe
 
 from configs.literal import complete
-from flows.spine import perform_until
+from flows.stage_graph import perform_until
 from tasks.artifact import Artifact
 from tasks.tracking import runs
 

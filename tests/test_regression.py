@@ -274,7 +274,7 @@ register: {model: measured, metric: rmse}
 def test_the_stages_run_and_what_is_no_number_is_accounted_for(
     tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from flows import trace
+    from flows.cli import trace
 
     (tmp_path / "data" / "vocab").mkdir()
     (tmp_path / "data" / "vocab" / "vocab.txt").write_bytes((folder / "vocab.txt").read_bytes())

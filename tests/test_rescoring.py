@@ -17,7 +17,7 @@ from tiny import ROOT
 
 from configs.load import load_recipe
 from configs.schema import Register
-from flows.spine import perform_until
+from flows.stage_graph import perform_until
 from tasks.artifact import Artifact, lineage
 from tasks.data.errors import DataError
 from tasks.tracking import evidence, models, runs

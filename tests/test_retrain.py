@@ -17,9 +17,9 @@ from tiny import ROOT
 from configs import servers
 from configs.load import RecipeError, load_recipe
 from configs.settings import settings
-from flows.guard import Guard, foreign
 from flows.retrain import lateness, reasons
-from flows.services import prefect_api
+from flows.services.guard import Guard, foreign
+from flows.services.temporary_server import prefect_api
 from tasks.data.difference import difference
 from tasks.data.rows import with_ids
 from tasks.published import _interface
@@ -221,7 +221,7 @@ def test_runs_whose_process_is_gone_are_marked_and_a_living_one_is_left(harness:
     from prefect.client.orchestration import get_client
     from prefect.states import Pending, Running, Scheduled
 
-    from flows.orphans import mark_crashed, skip_missed
+    from flows.services.crashed_runs import mark_crashed, skip_missed
     from tasks.store.lock import locked
 
     @flow(name="retrain")

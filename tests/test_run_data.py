@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tiny import planted, recipe
 
-from flows.spine import perform_until
+from flows.stage_graph import perform_until
 from tasks.tracking import runs
 from tasks.tracking.data import log_data
 from tasks.tracking.inputs import provenance

@@ -285,7 +285,7 @@ register: {model: rewrites, metric: exact}
 
 
 def test_the_stages_run_and_the_report_names_its_baseline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from flows import mask, trace
+    from flows.cli import mask, trace
 
     found = aims.stages(tmp_path, ROWS, RECIPE)
     report = json.loads(found["evaluate"].file("report.json").read_text())

@@ -23,8 +23,8 @@ import typer
 from registered import picture, register_images, register_texts
 from test_guarded import ended
 
-from flows import serve
-from flows.services import ServiceError
+from flows.cli import serve
+from flows.services.temporary_server import ServiceError
 from tasks.tracking.named import Named, Packed, mismatches
 
 NAMED = Named("small", "3", "d", "models:/small/3")

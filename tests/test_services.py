@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 from tiny import perform, recipe
 
-from flows.ahead import due, load_ahead, prove_ahead
-from flows.guarded import Guarded
-from flows.services import start_server
-from flows.spine import perform_until
+from flows.preload import due, load_ahead, prove_ahead
+from flows.services.child_processes import Guarded
+from flows.services.temporary_server import start_server
+from flows.stage_graph import perform_until
 from tasks.store.events import Event
 from tasks.tracking import lookup, proof
 
 PARENT = """
 import sys, time
-from flows.services import start_server, _wait
+from flows.services.temporary_server import start_server, _wait
 process, url = start_server()
 _wait(process, url)
 print(url, flush=True)
@@ -69,7 +69,7 @@ def test_ctrl_c_passes_servers_by_from_the_first() -> None:
 
 @pytest.mark.faults
 def test_a_server_that_cannot_start_is_said() -> None:
-    from flows.services import ServiceError, _wait
+    from flows.services.temporary_server import ServiceError, _wait
 
     process = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
     with pytest.raises(ServiceError, match="ended with code 3"):

@@ -19,7 +19,7 @@ from tiny import recipe
 from configs.cleaning import Clean
 from configs.sources import ClassFilesSource, EmbeddedSource
 from configs.splitting import GivenSplit, HashSplit, Split, TimeSplit
-from flows.spine import perform_until
+from flows.stage_graph import perform_until
 from tasks.data.cleaning import minhash as near
 from tasks.data.cleaning import near_duplicates as copies
 from tasks.data.cleaning.minhash import jaccard, shingle

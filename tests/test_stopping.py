@@ -12,8 +12,8 @@ import pytest
 import typer
 from tiny import ROOT, TINY
 
-from flows.failures import failures
-from flows.services import start_server
+from flows.cli.failures import failures
+from flows.services.temporary_server import start_server
 
 LONG = [*TINY, "train.epochs=500", "train.eval_steps=8"]
 RECIPE = str(ROOT / "configs" / "reviews_demo.yaml")
@@ -73,7 +73,7 @@ def test_a_signal_to_the_group_ends_it_within_seconds(tmp_path: Path, words: lis
 @pytest.mark.faults
 @pytest.mark.servers
 def test_the_server_outlives_signals_and_ends_with_its_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows.services import _end, _wait
+    from flows.services.temporary_server import _end, _wait
 
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
     process, url = start_server()

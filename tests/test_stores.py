@@ -18,10 +18,10 @@ import pytest
 import typer
 from tiny import ROOT
 
-from flows import chat, compare, history, plan, predict, promote, rollback, run, schedule, serve, up
-from flows.edges import library_error
-from flows.services import ServiceError
-from flows.stores import require
+from flows.cli import chat, compare, history, plan, predict, promote, rollback, run, schedule, serve, up
+from flows.cli.library_errors import library_error
+from flows.services.stores import require
+from flows.services.temporary_server import ServiceError
 from tasks.artifact import StageError
 
 DEAD = "http://127.0.0.1:9"
@@ -250,7 +250,7 @@ def test_without_a_proxy_nothing_is_set_and_a_star_stays(monkeypatch: pytest.Mon
 
 def test_one_tracking_uri_is_served_and_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from configs.settings import settings
-    from flows.servers import databases, mlflow_server
+    from flows.services.servers import databases, mlflow_server
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///other.db")

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from configs.load import load_recipe
 from configs.sources import ClassFilesSource, Columns, FileSource
-from flows.init import command, prepare
-from flows.telling import to_try
+from flows.cli.init import command, prepare
+from flows.cli.progress import to_try
 from tasks import pins
 from tasks.data.errors import DataError
 from tasks.data.sources.read import load_rows

@@ -86,7 +86,7 @@ def test_what_could_not_be_kept_is_refused_when_the_recipe_is_read(tmp_path: Pat
 
 @pytest.mark.parametrize("change", ["a", "train.epoch=3"])
 def test_the_schedules_own_changes_are_named_with_file_and_key(tmp_path: Path, change: str) -> None:
-    from flows.schedule import scheduled
+    from flows.cli.schedule import scheduled
 
     path = write(tmp_path, "a.yaml", name="a", schedule=f"{{interval: 60, overrides: [{change}]}}")
     with pytest.raises(RecipeError, match=rf"a\.yaml: `schedule.overrides`: override `{change}`: "):
@@ -113,8 +113,8 @@ def test_names_pauses_and_bad_recipes_on_a_server(
     from prefect.settings import PREFECT_API_URL
 
     import configs
-    from flows import schedule, up
-    from flows.named_runs import name_scheduled
+    from flows.cli import schedule, up
+    from flows.services.named_runs import name_scheduled
 
     one = write(tmp_path, "one.yaml", name="same_name", schedule="{interval: 3600}")
     two = write(tmp_path, "two.yaml", name="same_name", schedule="{interval: 3600}")
@@ -159,7 +159,7 @@ def test_a_run_that_is_put_off_ends_its_process_and_begins_when_it_is_due(
     from prefect.settings import PREFECT_API_URL
     from prefect.states import Scheduled
 
-    from flows import schedule
+    from flows.cli import schedule
     from flows.retrain import lateness
     from tasks.store import living
 

@@ -48,7 +48,7 @@ def recipe(tmp_path: Path) -> Path:
 
 
 def traced(recipe: Path, row: str, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    from flows import trace
+    from flows.cli import trace
 
     capsys.readouterr()
     trace.command(recipe, row, [], True)
@@ -57,7 +57,7 @@ def traced(recipe: Path, row: str, capsys: pytest.CaptureFixture[str]) -> dict[s
 
 
 def test_every_row_is_accounted_for(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from flows import data
+    from flows.cli import data
 
     data.command(recipe, [], "encode", True)
     found = json.loads(capsys.readouterr().out)
@@ -112,7 +112,7 @@ def test_a_dropped_row_ends_where_it_was_dropped(recipe: Path, capsys: pytest.Ca
 def test_a_row_that_clean_dropped_shows_the_text_that_was_dropped(
     recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from flows import trace
+    from flows.cli import trace
 
     with (tmp_path / "data" / "rows.csv").open("a", encoding="utf-8") as table:
         table.write("the <b>same</b> again,good\nThe &amp;,\n")
@@ -140,7 +140,7 @@ def test_a_row_that_clean_dropped_shows_the_text_that_was_dropped(
 def test_a_row_that_cannot_be_told_ends_with_code_2(
     recipe: Path, capsys: pytest.CaptureFixture[str], row: str, message: str
 ) -> None:
-    from flows import trace
+    from flows.cli import trace
 
     with pytest.raises(Exit) as ended:
         trace.command(recipe, row, [], False)
@@ -152,7 +152,7 @@ def test_nothing_in_a_text_reaches_the_terminal_as_an_order(
     recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Escapes, NULs, line ends and marks of direction are shown as signs: in lists, in facts, in tokens."""
-    from flows import trace
+    from flows.cli import trace
 
     with (tmp_path / "data" / "rows.csv").open("a", encoding="utf-8", newline="") as table:
         table.write('"odd \x1b[31mred\u202e\u200f [bold]שלום 😀\nline",good\n"odd \x1b]0;title\x07 two",bad\n')
@@ -168,7 +168,7 @@ def test_nothing_in_a_text_reaches_the_terminal_as_an_order(
 
 
 def test_a_dialogue_is_followed_by_number_and_by_what_was_said(capsys: pytest.CaptureFixture[str]) -> None:
-    from flows import trace
+    from flows.cli import trace
 
     recipe = ROOT / "configs" / "hotel_demo.yaml"
     way = traced(recipe, "3", capsys)
@@ -181,7 +181,7 @@ def test_a_dialogue_is_followed_by_number_and_by_what_was_said(capsys: pytest.Ca
 
 
 def test_a_person_sees_the_way(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from flows import trace
+    from flows.cli import trace
 
     trace.command(recipe, "66", [], False)
     shown = capsys.readouterr().out
@@ -210,8 +210,8 @@ def test_a_ledger_with_a_lost_an_unended_or_a_doubled_row_is_refused() -> None:
 def test_the_command_refuses_a_ledger_that_lost_a_row(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Planted in a whole store: the artifact's own checksums are set aside, as in a fault of Temper's own code."""
     from configs.load import load_recipe
-    from flows.data import count_rows
-    from flows.spine import perform_until
+    from flows.cli.data import count_rows
+    from flows.stage_graph import perform_until
 
     stages = {name: outcome.result for name, outcome in perform_until(load_recipe(recipe), "split").items()}
     assert count_rows(stages)["raw"] == 66
@@ -236,7 +236,7 @@ register: {model: divided}
 
 
 def test_what_decided_a_row_s_part_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from flows import trace
+    from flows.cli import trace
 
     words = ["alder", "birch", "cedar", "elder", "fir", "gum", "hazel", "ivy", "kapok", "larch", "maple", "neem", "oak"]
     texts = [" ".join(words[(n * step) % 13] + str(n % 7) for step in (1, 3, 5, 7, 9, 11)) for n in range(30)]
@@ -282,7 +282,7 @@ def test_an_image_is_shown_by_what_it_is(capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.faults
 def test_the_answer_comes_from_the_report_or_from_the_model(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from configs.load import load_recipe
-    from flows.spine import perform_until
+    from flows.stage_graph import perform_until
 
     loaded = load_recipe(recipe)
     outcomes = perform_until(loaded, "train")
@@ -352,7 +352,7 @@ def test_no_words_of_the_picture_overlap(counts: dict[str, list[int]], tmp_path:
 def test_the_picture_and_its_table_are_records_of_encode(recipe: Path) -> None:
     """Whence Prefect and MLflow have them."""
     from configs.load import load_recipe
-    from flows.spine import perform_until
+    from flows.stage_graph import perform_until
 
     encoded = perform_until(load_recipe(recipe), "encode")["encode"].result
     assert isinstance(encoded, Artifact)
@@ -364,4 +364,4 @@ def test_the_picture_and_its_table_are_records_of_encode(recipe: Path) -> None:
 def test_both_commands_are_on_the_command_line() -> None:
     from flows.cli import MODULES
 
-    assert {"flows.data", "flows.trace"} <= {module.__name__ for module in MODULES}
+    assert {"flows.cli.data", "flows.cli.trace"} <= {module.__name__ for module in MODULES}

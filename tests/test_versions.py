@@ -62,7 +62,7 @@ def test_an_undecided_model_is_judged_again_on_other_test_rows(
 
 
 def test_an_image_model_answers_again_as_in_its_test(harness: None, heard: list[Event]) -> None:
-    from flows.spine import perform_until
+    from flows.stage_graph import perform_until
     from tasks.data.rows import read_rows
     from tasks.tracking.rescoring import rescore
     from tasks.vision.images import read_bytes

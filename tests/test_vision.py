@@ -293,7 +293,7 @@ def test_image_options_on_texts_are_refused() -> None:
 
 @pytest.mark.faults
 def test_digits_go_all_the_way_to_a_report(tmp_path: Path) -> None:
-    from flows.spine import perform_until
+    from flows.stage_graph import perform_until
 
     recipe = load_recipe(ROOT / "configs" / "digits_demo.yaml", ["train.epochs=1", "train.eval_steps=40"])
     outcomes = perform_until(recipe, "evaluate")
@@ -306,7 +306,7 @@ def test_digits_go_all_the_way_to_a_report(tmp_path: Path) -> None:
 def test_an_image_is_traced_and_has_no_mask(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from typer import Exit
 
-    from flows import mask, trace
+    from flows.cli import mask, trace
 
     recipe = ROOT / "configs" / "digits_demo.yaml"
     trace.command(recipe, "3", [], True)

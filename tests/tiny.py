@@ -44,7 +44,7 @@ def run(loaded: Recipe, heard: list[Event]) -> tuple[Version, dict[str, str]]:
 
 def perform(loaded: Recipe, heard: list[Event]) -> dict[str, str]:
     """The same stages outside Prefect, as far as evaluate; what became of each."""
-    from flows.spine import perform_until
+    from flows.stage_graph import perform_until
 
     heard.clear()
     outcomes = perform_until(loaded, "evaluate")

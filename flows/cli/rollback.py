@@ -21,7 +21,7 @@ def command(
     from .console import Console
 
     with failures():
-        from .stores import require
+        from ..services.stores import require
 
         require("MLflow")
         from tasks.tracking.aliases import rollback

@@ -21,7 +21,7 @@ import contextlib, os, signal, sys, threading, time
 for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, signal.SIG_IGN)
 import uvicorn
-server = uvicorn.Server(uvicorn.Config("flows.prefect_server:app", factory=True, host="127.0.0.1",
+server = uvicorn.Server(uvicorn.Config("flows.services.prefect_server:app", factory=True, host="127.0.0.1",
                                        port=int(sys.argv[1]), log_level="error", lifespan="on"))
 server.capture_signals = contextlib.nullcontext
 def end_with_stdin():
@@ -90,7 +90,7 @@ def _mark_gone() -> None:
     if living.gone("flow") or living.gone("mlflow"):
         from prefect.client.orchestration import get_client
 
-        from .orphans import mark_gone
+        from .crashed_runs import mark_gone
 
         with get_client(sync_client=True) as api:
             mark_gone(api, lambda text: print(text, file=sys.stderr, flush=True))

@@ -32,7 +32,7 @@ def command(
         turns = _typed() if script is None else _written(script)
         console = Console()
         with Console(stderr=True).status(f"loading {model}"):
-            from .stores import require
+            from ..services.stores import require
 
             require("MLflow")
             from tasks.tracking.models import dialogue_predictor

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from configs.secrets import masked
 
 from .databases import revisions
-from .services import ServiceError
+from .temporary_server import ServiceError
 
 SCHEMAS = {"Prefect": "prefect", "MLflow": "mlflow"}
 SCHEMES = ("postgresql", "postgres")

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .reading import mends_as_options
+from .cli.reading_options import mends_as_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,10 +64,10 @@ def _pyfunc_model(loaded: Any, named: "Named") -> "Model":
 
 @contextmanager
 def _loading(name: str) -> "Iterator[Named]":
-    from .console import Console
+    from .cli.console import Console
 
     with Console(stderr=True).status(f"loading {name}"):
-        from .stores import require
+        from .services.stores import require
 
         require("MLflow")
         from tasks.tracking.named import find_named

@@ -45,7 +45,7 @@ def command(
 
         from configs.servers import known
 
-        from .stores import require
+        from ..services.stores import require
 
         servers = known(settings().mlruns)
         api = PREFECT_API_URL.value() or (servers.prefect if servers else None)
@@ -132,8 +132,8 @@ def register(path: Path, recipe: "Recipe", pool: str) -> str:
     from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
     from prefect.types.entrypoint import EntrypointType
 
-    from .lapsed import MARK
-    from .retrain import retrain
+    from ..retrain import retrain
+    from ..services.stale_deployments import MARK
 
     assert recipe.schedule is not None
     paused = require_own_name(path, recipe.name)
@@ -161,7 +161,7 @@ def require_own_name(path: Path, name: str) -> bool:
 
     from configs.load import RecipeError
 
-    from .lapsed import lapse
+    from ..services.stale_deployments import lapse
 
     with get_client(sync_client=True) as api:
         try:
@@ -181,7 +181,7 @@ def unregister(path: Path) -> str:
 
     from configs.load import load_recipe
 
-    from .lapsed import deployed
+    from ..services.stale_deployments import deployed
 
     name = load_recipe(path).name if path.exists() else None
     with get_client(sync_client=True) as api:
@@ -199,7 +199,7 @@ def tell_lapsed(*, shared: bool) -> None:
 
     import configs
 
-    from .lapsed import drop_lapsed
+    from ..services.stale_deployments import drop_lapsed
 
     with get_client(sync_client=True) as api:
         drop_lapsed(api, Path(str(configs.__file__)).parent, tell, shared=shared)

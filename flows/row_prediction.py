@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from configs.schema import Recipe
 
-    from .way import Row
+    from .row_trace import Row
 
 IMAGES = "images.parquet"
 
@@ -17,7 +17,7 @@ def answer(recipe: "Recipe", row: "Row", text: str | None) -> dict[str, Any]:
 
     from configs.encodings import CLASSES
 
-    from .plan import plan
+    from .cli.plan import plan
 
     cached = plan(recipe, ask=False)[2]
     if "evaluate" in cached:

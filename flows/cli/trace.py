@@ -44,9 +44,9 @@ def command(
         from tasks.data.rows import read_rows
         from tasks.store.events import heard_by
 
-        from .spine import perform_until
-        from .telling import Teller
-        from .way import follow
+        from ..row_trace import follow
+        from ..stage_graph import perform_until
+        from .progress import Teller
 
         with Teller("reading") as teller, heard_by(teller.hear):
             stages = {name: outcome.result for name, outcome in perform_until(loaded, "encode").items()}
@@ -64,7 +64,7 @@ def find_row(raw: "pd.DataFrame", wanted: str) -> int:
     """
     from configs.load import RecipeError
 
-    from .way import said
+    from ..row_trace import said
 
     if wanted.isascii() and wanted.isdecimal() and 1 <= int(wanted) <= len(raw):
         return int(wanted) - 1

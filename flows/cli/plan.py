@@ -59,7 +59,7 @@ def command(
 def plan(recipe: "Recipe", *, ask: bool) -> "tuple[list[dict[str, Any]], list[str], dict[str, Artifact]]":
     """A line per stage (stage, key, status, changed, seconds), remarks on when sources were last asked, and the
     artifacts that are cached, by stage."""
-    from .spine import stage, wiring
+    from ..stage_graph import stage, wiring
 
     made: dict[str, Any] = {}
     lines, notes, cached = [], [], {}

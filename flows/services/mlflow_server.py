@@ -19,8 +19,14 @@ def main() -> None:
     from tasks.tracking.server import prepare
 
     prepare()
-    uvicorn.run("flows.mlflow_server:app", factory=True, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning",
-                timeout_graceful_shutdown=3)  # fmt: skip
+    uvicorn.run(
+        "flows.services.mlflow_server:app",
+        factory=True,
+        host="127.0.0.1",
+        port=int(sys.argv[1]),
+        log_level="warning",
+        timeout_graceful_shutdown=3,
+    )
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from configs.secrets import masked
 
-from .guarded import Guarded, child_environment
-from .services import ServiceError, answers
+from .child_processes import Guarded, child_environment
 from .stores import require, require_database
+from .temporary_server import ServiceError, answers
 
 PATIENCE = 180.0
 """Seconds that a server may take until it answers; a database that is migrated takes its time."""
@@ -92,9 +92,10 @@ def prefect_server(port: int, stores: Stores) -> Server:
         TEMPER_DATABASE=None,
         **stores.prefect,
     )
-    log = settings().mlruns / "logs" / "prefect.log"
-    return Server("Prefect's server", url, f"{url}/health", port, (sys.executable, "-m", "flows.prefect_server",
-                                                                   str(port)), env, log)  # fmt: skip
+    command = (sys.executable, "-m", "flows.services.prefect_server", str(port))
+    return Server(
+        "Prefect's server", url, f"{url}/health", port, command, env, settings().mlruns / "logs" / "prefect.log"
+    )
 
 
 def mlflow_server(port: int, stores: Stores) -> Server:
@@ -108,7 +109,7 @@ def mlflow_server(port: int, stores: Stores) -> Server:
     env = child_environment(MLFLOW_TRACKING_URI=None, MLFLOW_BACKEND_STORE_URI=stores.mlflow or place.database,
                             MLFLOW_DEFAULT_ARTIFACT_ROOT=(place.mlruns / "artifacts").as_uri(),
                             TEMPER_DATABASE=None)  # fmt: skip
-    command = (sys.executable, "-m", "flows.mlflow_server", str(port))
+    command = (sys.executable, "-m", "flows.services.mlflow_server", str(port))
     return Server("MLflow's server", url, f"{url}/health", port, command, env, place.mlruns / "logs" / "mlflow.log")
 
 

@@ -37,8 +37,8 @@ def command(
         loaded = load_recipe(recipe, overrides or [])
         from tasks.store.events import heard_by
 
-        from .spine import perform_until
-        from .telling import Teller
+        from ..stage_graph import perform_until
+        from .progress import Teller
 
         with Teller("reading") as teller, heard_by(teller.hear):
             outcomes = perform_until(loaded, until)

@@ -11,7 +11,7 @@ import typer
 from .failures import failures
 
 if TYPE_CHECKING:
-    from .starts import Variant
+    from ..initializations import Variant
 
 COMPARED = ("download", "validate", "clean", "split", "encode", "train", "evaluate")
 VERDICTS = {"helped": "green", "hurt": "red", "undecided": "yellow"}
@@ -76,13 +76,13 @@ def _run(
     os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
     from tasks.store.events import heard_by
 
-    from .services import prefect_api
-    from .stores import require
-    from .telling import Teller
+    from ..services.stores import require
+    from ..services.temporary_server import prefect_api
+    from .progress import Teller
 
     require("Prefect", "MLflow")
     with Teller() as teller, heard_by(teller.hear), prefect_api():
-        from .comparison import compare
+        from ..comparison import compare
 
         return compare(named, variants, seeds, first_is_new=first_is_new), teller.stages
 
@@ -92,7 +92,7 @@ def read_variants(words: list[str], changes: list[str], starts: str | None) -> "
     from configs.encodings import CLASSES
     from configs.load import RecipeError, load_recipe
 
-    from .starts import Variant
+    from ..initializations import Variant
 
     given = _group(words)
     if starts is None:
@@ -140,7 +140,7 @@ def _start(path: Path, changes: list[str], starts: str) -> "list[Variant]":
     """A variant per start."""
     from configs.load import RecipeError, load_recipe
 
-    from .starts import STARTS, Variant, starting
+    from ..initializations import STARTS, Variant, starting
 
     named = [name.strip() for name in starts.split(",")]
     if odd := [name for name in named if name not in STARTS]:
@@ -171,7 +171,7 @@ def _show(found: dict[str, Any]) -> None:
     from tasks.learn.comparison import sentence
 
     from .console import Console
-    from .telling import where_to_look
+    from .progress import where_to_look
 
     out = Console()
     table = Table(box=None, pad_edge=False, header_style="bold")

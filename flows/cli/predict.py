@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .asked import open_asked, open_model, open_questions
+from ..model_inputs import open_asked, open_model, open_questions
 from .failures import failures
-from .reading import given_reading
+from .reading_options import given_reading
 
 if TYPE_CHECKING:
     from tasks.inference.batch import Model
@@ -184,13 +184,13 @@ def _run_flow(model: str, questions: "Questions", output: Path | None, *, column
 
     check_output(output, questions)
     os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"  # what fails is said once, by `failures`
-    from .services import prefect_api
-    from .stores import require
+    from ..services.stores import require
+    from ..services.temporary_server import prefect_api
 
     require("Prefect")
     _say("recorded as a flow run; its progress is an artifact in Prefect")
     with prefect_api():
-        from .prediction import predict
+        from ..prediction import predict
 
         done = predict(model, str(Path(questions.where).absolute()), str(output.absolute()), column, reading)
     kept = f" ({done['kept']:,} rows were answered before)" if done["kept"] else ""

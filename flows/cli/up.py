@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
+from ..services.child_processes import Guarded, child_environment
+from ..services.servers import Server, configured, databases, mlflow_server, prefect_server, require_free, wait
+from ..services.temporary_server import ServiceError
 from .failures import failures, until_stopped
-from .guarded import Guarded, child_environment
 from .schedule import POOL, tell
-from .servers import Server, configured, databases, mlflow_server, prefect_server, require_free, wait
-from .services import ServiceError
 
 PREFECT_PORT, MLFLOW_PORT = 4200, 5000
 GRACE = 25.0
@@ -93,7 +93,7 @@ def schedule(prefect: str, pool: str, *, shared: bool) -> None:
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    from .orphans import mark_crashed, skip_missed
+    from ..services.crashed_runs import mark_crashed, skip_missed
     from .schedule import in_configs, pool_type, register, tell_lapsed
 
     with temporary_settings({PREFECT_API_URL: prefect}):
@@ -126,7 +126,7 @@ def stay(running: Sequence[Guarded], prefect: str) -> None:
 
     Raises ServiceError.
     """
-    from .named_runs import name_scheduled
+    from ..services.named_runs import name_scheduled
 
     named = -NAMING
     while True:

@@ -16,8 +16,15 @@ def main() -> None:
     """Serve on 127.0.0.1 at the port that is given."""
     import uvicorn
 
-    uvicorn.run("flows.prefect_server:app", factory=True, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning",
-                lifespan="on", timeout_graceful_shutdown=3)  # fmt: skip
+    uvicorn.run(
+        "flows.services.prefect_server:app",
+        factory=True,
+        host="127.0.0.1",
+        port=int(sys.argv[1]),
+        log_level="warning",
+        lifespan="on",
+        timeout_graceful_shutdown=3,
+    )
 
 
 if __name__ == "__main__":

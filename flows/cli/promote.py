@@ -24,7 +24,7 @@ def command(
     from .console import Console
 
     with failures(), Console(stderr=True).status(f"proving version {version} in a fresh process"):
-        from .stores import require
+        from ..services.stores import require
 
         require("MLflow")
         from tasks.tracking.aliases import promote

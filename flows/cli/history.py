@@ -20,7 +20,7 @@ def command(
     as decisions/….json.
     """
     with failures():
-        from .stores import require
+        from ..services.stores import require
 
         require("MLflow")
         from tasks.tracking.aliases import history

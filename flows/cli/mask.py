@@ -34,8 +34,8 @@ def command(
             raise RecipeError(f"{recipe} encodes images, which have no mask; `temper trace` shows an image's way")
         from tasks.store.events import heard_by
 
-        from .spine import perform_until
-        from .telling import Teller
+        from ..stage_graph import perform_until
+        from .progress import Teller
 
         with Teller("reading") as teller, heard_by(teller.hear):
             encoded = perform_until(loaded, "encode")["encode"].result

@@ -30,8 +30,8 @@ def failures() -> Iterator[None]:
     from tasks.data.errors import DataError
     from tasks.store.failure import full_disk_named
 
-    from .edges import library_error
-    from .services import ServiceError
+    from ..services.temporary_server import ServiceError
+    from .library_errors import library_error
 
     try:
         with _terminable(), full_disk_named():

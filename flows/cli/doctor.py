@@ -14,7 +14,7 @@ import typer
 
 from configs.secrets import masked
 
-from .databases import Finding, State, database
+from ..services.databases import Finding, State, database
 from .failures import failures
 
 PINS = {
@@ -50,7 +50,7 @@ def command(init: Init = False) -> None:
 def make_ready() -> None:
     """Make both databases ready, saying so."""
     with failures():
-        from .services import ServiceError, initialise
+        from ..services.temporary_server import ServiceError, initialise
 
         typer.echo("making the databases of Prefect and MLflow ready; the first time takes up to a minute")
         try:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tasks.artifact import Artifact
     from tasks.learn.pictures import Answer
 
-    from .way import Row
+    from ..row_trace import Row
 
 SEEDS = 10_000
 """Seeds that are drawn from where none is given."""
@@ -165,8 +165,8 @@ def _look(stages: "dict[str, Artifact]", at: int) -> Looked:
     from tasks.kinds.score import as_seen, score_row
     from tasks.learn.pictures import Answer
 
-    from .answered import IMAGES
-    from .way import row_at
+    from ..row_prediction import IMAGES
+    from ..row_trace import row_at
 
     row = row_at(stages, at)
     if row.state == "dropped":
@@ -196,9 +196,9 @@ def _draw(looked: Looked, out: Path | None, name: str) -> Path:
 def _show(looked: Looked, encoded: "Artifact", picture: Path) -> None:
     from rich.text import Text
 
+    from ..row_trace import encoded_facts
     from .console import Console
     from .mask import colour_pieces
-    from .way import encoded_facts
 
     console, answer, labels = Console(), looked.answer, looked.labels
     about = [looked.row.id, looked.row.state, *([looked.row.raw["file"]] if "file" in looked.row.raw else [])]

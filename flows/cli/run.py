@@ -35,17 +35,17 @@ def command(
         from tasks.store.events import heard_by
         from tasks.tracking import lookup
 
-        from .ahead import load_ahead, prove_ahead
+        from ..preload import load_ahead, prove_ahead
+        from ..services.stores import require
+        from ..services.temporary_server import prefect_api
         from .console import print_json
-        from .services import prefect_api
-        from .stores import require
-        from .telling import Teller
+        from .progress import Teller
 
         require("Prefect", "MLflow")
 
         ahead = prefect_api(meanwhile=lambda: load_ahead(loaded))
         with Teller() as teller, heard_by(teller.hear, prove_ahead), verifying(verify), ahead:
-            from .finetune import finetune
+            from ..finetune import finetune
 
             version = finetune(loaded)
         lookup.cool()

@@ -21,7 +21,7 @@ def name_scheduled(prefect: str) -> int:
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    from .lapsed import deployed
+    from .stale_deployments import deployed
 
     named = 0
     with suppress(HTTPError), temporary_settings({PREFECT_API_URL: prefect}), get_client(sync_client=True) as api:

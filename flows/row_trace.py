@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .answered import IMAGES, answer, plain
+from .row_prediction import IMAGES, answer, plain
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from configs.secrets import masked
 
 from .databases import database
-from .services import ServiceError
+from .temporary_server import ServiceError
 
 PATIENCE = 3.0
 """Seconds that a server or a locked database has."""

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..services.child_processes import Guarded, child_environment
 from .failures import failures, until_stopped
-from .guarded import Guarded, child_environment
 
 if TYPE_CHECKING:
     from tasks.tracking.named import Named, Packed
@@ -70,7 +70,7 @@ def _find(model: str) -> "tuple[Named, Packed]":
     from .console import Console
 
     with Console(stderr=True).status(f"looking up {model}"):
-        from .stores import require
+        from ..services.stores import require
 
         require("MLflow")
         from tasks.tracking.named import find_named, read_packed
@@ -80,7 +80,7 @@ def _find(model: str) -> "tuple[Named, Packed]":
 
 
 def _require_free(port: int) -> None:
-    from .services import ServiceError
+    from ..services.temporary_server import ServiceError
 
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -94,7 +94,7 @@ def choose(named: "Named", packed: "Packed", env: Env | None) -> str:
     """What is said of the environment. Raises ServiceError where it is not the model's and none was asked for."""
     from tasks.tracking.named import mismatches
 
-    from .services import ServiceError
+    from ..services.temporary_server import ServiceError
 
     if env in (Env.uv, Env.virtualenv):
         if env is Env.uv and shutil.which("uv", path=_path()) is None:
@@ -120,7 +120,7 @@ def serving(uri: str, port: int, env: Env) -> Iterator[Guarded]:
 
     from configs.settings import settings
 
-    from .front import front
+    from ..services.relay import front
 
     tracking = settings().tracking
     given = child_environment(**dict.fromkeys(LEAKING), PATH=_path(), MLFLOW_TRACKING_URI=tracking,
@@ -159,7 +159,7 @@ def _wait(server: Guarded, port: int) -> None:
 
 
 def _fail(code: int) -> None:
-    from .services import ServiceError
+    from ..services.temporary_server import ServiceError
 
     raise ServiceError(f"MLflow's server ended with code {code}; its own lines above say why")
 

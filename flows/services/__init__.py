@@ -1,0 +1,1 @@
+"""Servers, workers, child processes and databases, and recovery after a crash."""

@@ -150,6 +150,26 @@ def test_names_pauses_and_bad_recipes_on_a_server(
     assert told.count("scheduled ") == 2 and "scheduled a:" in told and "scheduled e:" in told
     assert all(f"left out: {folder / name}" in told for name in ("b.yaml", "c.yaml", "d.yaml")), told
 
+    # what is paused, one by its switch and one by its schedule, stays so over restarts, and each says so
+    with get_client(sync_client=True) as api:
+        one_of_them, other = (api.read_deployment_by_name(f"retrain/{name}") for name in ("a", "e"))
+        api.pause_deployment(one_of_them.id)
+        api.update_deployment_schedule(other.id, other.schedules[0].id, active=False)
+        before = states(api, one_of_them.id, other.id)
+        for _ in range(2):
+            up.schedule(str(PREFECT_API_URL.value()), "temper", shared=False)
+            assert capsys.readouterr().err.count("; paused in Prefect, and left so") == 2
+            assert states(api, one_of_them.id, other.id) == before == [(True, [True]), (False, [False])]
+        api.resume_deployment(one_of_them.id)
+        up.schedule(str(PREFECT_API_URL.value()), "temper", shared=False)
+        assert states(api, one_of_them.id, other.id) == [(False, [True]), (False, [False])]
+
+
+def states(api: Any, *ids: Any) -> list[tuple[bool, list[bool]]]:
+    """Whether deployments are paused, and whether each of their schedules is active."""
+    read = [api.read_deployment(one) for one in ids]
+    return [(made.paused, [each.active for each in made.schedules]) for made in read]
+
 
 @pytest.mark.faults
 def test_a_run_that_is_put_off_ends_its_process_and_begins_when_it_is_due(

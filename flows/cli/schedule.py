@@ -136,11 +136,14 @@ def register(path: Path, recipe: "Recipe", pool: str) -> str:
     from ..services.stale_deployments import MARK
 
     assert recipe.schedule is not None
-    paused = require_own_name(path, recipe.name)
+    known = require_own_name(path, recipe.name)
+    off = known is not None and any(not each.active for each in known.schedules)
+    paused = known is not None and known.paused
     here = {"command": f"{sys.executable} -m prefect.engine", "working_dir": str(Path.cwd())}
     deployment: Any = retrain.to_deployment(
         recipe.name,
-        schedule=timed(recipe.schedule, active=not paused),
+        schedule=timed(recipe.schedule, active=not off),
+        paused=paused,
         parameters={"recipe": str(path.absolute()), "overrides": list(recipe.schedule.overrides)},
         concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE),
         description=f"Retrains {recipe.register.model} with the recipe {path.name} when its sources, sections or code "
@@ -151,11 +154,12 @@ def register(path: Path, recipe: "Recipe", pool: str) -> str:
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
     deployment.apply()
-    return f"{recipe.name}: {described(recipe.schedule)}" + ("; paused in Prefect, and left so" if paused else "")
+    left = "; paused in Prefect, and left so" if paused or off else ""
+    return f"{recipe.name}: {described(recipe.schedule)}{left}"
 
 
-def require_own_name(path: Path, name: str) -> bool:
-    """Whether the deployment that there is of a recipe was paused. Raises RecipeError where it is of another file."""
+def require_own_name(path: Path, name: str) -> Any:
+    """The deployment that there is of a recipe, else None. Raises RecipeError where it is of another file."""
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound
 
@@ -167,12 +171,12 @@ def require_own_name(path: Path, name: str) -> bool:
         try:
             known = api.read_deployment_by_name(f"retrain/{name}")
         except ObjectNotFound:
-            return False
+            return None
     other = Path(str(known.parameters.get("recipe", path)))
     if other.absolute() != path.absolute() and other.is_absolute() and lapse(other, name) is None:
         raise RecipeError(f"{path}: the name {name} is on the schedule for {other}; give one of them another `name`, "
                           f"or `temper schedule --remove {other}`")  # fmt: skip
-    return known.paused or any(not one.active for one in known.schedules)
+    return known
 
 
 def unregister(path: Path) -> str:

@@ -12,11 +12,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Servers:
-    """Addresses of Prefect's API and of MLflow, and the process that keeps them."""
+    """Addresses of Prefect's API and of MLflow, the process that keeps them, and MLflow's database where it does."""
 
     prefect: str
     mlflow: str
     pid: int
+    database: str | None = None
 
 
 def _lock(folder: Path) -> Path:
@@ -43,6 +44,7 @@ def claimed(folder: Path) -> Iterator[None]:
                 if tries == 19:
                     raise
                 time.sleep(0.05)
+        _record(folder).unlink(missing_ok=True)  # of one that was killed
         try:
             yield
         finally:

@@ -130,6 +130,8 @@ def test_errors_of_libraries_become_lines_and_those_of_our_own_code_do_not() -> 
         (requests.ConnectionError("refused http://me:pw@host/"), ("MLflow", "refused http://…@host")),
         (httpx.ConnectError("refused"), ("Prefect (its temporary server)", "refused")),
         (MlflowException("x" * 5000), ("…; see `temper doctor`",)),
+        (requests.ConnectionError("Max retries exceeded with url: /api"), ("start the server again", "checkpoint")),
+        (httpx.ConnectError("All connection attempts failed"), ("start the server again", "finished stages are kept")),
     ):
         told = library_error(error)
         assert told is not None and "\n" not in told and len(told) < 600
@@ -260,3 +262,40 @@ def test_one_tracking_uri_is_served_and_used(monkeypatch: pytest.MonkeyPatch, tm
         databases("postgresql://me:pw@127.0.0.1/x")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
     assert settings().database == f"sqlite:///{settings().mlruns}/mlflow.db"
+
+
+@pytest.mark.parametrize(
+    ("used", "said"),
+    [
+        ("sqlite:///{folder}/other.db", True),
+        ("http://127.0.0.1:9", True),
+        ("http://me:word@127.0.0.1:9", True),
+        ("http://127.0.0.1:5123/", False),
+        ("http://localhost:5123", False),
+        ("sqlite:///{folder}/served.db", False),
+        (None, False),
+    ],
+)
+def test_another_registry_than_the_one_that_is_served_is_named_in_a_line(
+    used: str | None, said: bool, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    from configs.servers import Servers, announce, claimed
+    from configs.settings import settings
+    from flows import stores
+
+    if used is not None:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", used.format(folder=tmp_path))
+    served = f"sqlite:///{tmp_path}/served.db"
+    announced = Servers("http://127.0.0.1:4200/api", "http://127.0.0.1:5123", 17, served)
+    settings().mlruns.mkdir()
+    announce(settings().mlruns, announced)  # of one that was killed
+    stores.say_other_registry()
+    with claimed(settings().mlruns):
+        stores.say_other_registry()
+        assert capsys.readouterr().err == ""
+        announce(settings().mlruns, announced)
+        stores.say_other_registry()
+    told = capsys.readouterr().err
+    assert told.count("\n") == said and "word" not in told
+    assert ("retrains against http://127.0.0.1:5123. Unset it" in told) == said

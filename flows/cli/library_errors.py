@@ -11,7 +11,15 @@ SERVERS = {
 """Packages whose errors are met here, and which server they are asked for."""
 LONGEST = 300
 """Characters of what a library says."""
+GONE = ("max retries exceeded", "connection refused", "connection attempts failed", "connection reset", "timed out",
+        "server disconnected", "connection aborted")  # fmt: skip
+"""Words of a server that does not answer any more."""
+GO_ON = (
+    "start the server again and repeat the command: finished stages are kept, and a training goes on from its last "
+    "checkpoint"
+)
 MENDS = (
+    *((word, GO_ON) for word in GONE),
     ("lock", "another process holds the database: end it, and try again"),
     ("deleted", "restore it in MLflow's interface, or with `mlflow runs restore` or `mlflow experiments restore`"),
     ("not found", "it was deleted, or belongs to another store: see `temper history MODEL` and MLFLOW_TRACKING_URI"),

@@ -44,6 +44,7 @@ def command(
     that is configured (PREFECT_API_URL, MLFLOW_TRACKING_URI) is used instead of one of its own. Runs whose process is
     gone are marked as crashed first; of runs that were missed the newest is made up for.
     """
+    from configs.secrets import masked
     from configs.servers import Servers, announce, claimed
     from configs.settings import settings
 
@@ -61,7 +62,8 @@ def command(
             running = start(stack, servers)
             prefect, mlflow = (server.url for server in servers)
             if own:
-                announce(place.mlruns, Servers(prefect, mlflow, os.getpid()))
+                database = servers[1].env.get("MLFLOW_BACKEND_STORE_URI")
+                announce(place.mlruns, Servers(prefect, mlflow, os.getpid(), database and masked(database)))
             pages = f"{mlflow}/#/models?workflowType=machine_learning"  # else it opens beside chats, without models
             tell(f"Prefect:  {prefect.removesuffix('/api')}\nMLflow:   {pages}\nArtifacts: {place.store}")
             schedule(prefect, pool, shared=not servers[0].command)

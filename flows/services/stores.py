@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 import urllib.error
 import urllib.request
 from contextlib import closing
@@ -10,6 +11,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from configs.secrets import masked
+from tasks.data.escape import terminal
 
 from .databases import database
 from .temporary_server import ServiceError
@@ -22,6 +24,8 @@ Owner = Literal["Prefect", "MLflow"]
 
 def require(*owners: Owner) -> None:
     """Raise ServiceError where what keeps Prefect's or MLflow's records cannot be used, saying where and the mend."""
+    if "MLflow" in owners:
+        say_other_registry()
     for owner in owners:
         address, variable = _prefect() if owner == "Prefect" else _mlflow()
         if address.startswith(("http://", "https://")):
@@ -57,6 +61,22 @@ def _mlflow() -> tuple[str, str]:
         return place.tracking.rstrip("/"), "MLFLOW_TRACKING_URI"
     servers = known(place.mlruns)
     return place.tracking, f"`temper up` (process {servers.pid})" if servers else "MLFLOW_TRACKING_URI"
+
+
+def say_other_registry() -> None:
+    """Say so where MLFLOW_TRACKING_URI names another registry than the one that `temper up` serves for this home."""
+    from configs.servers import known
+    from configs.settings import settings
+
+    place = settings()
+    servers = known(place.mlruns)
+    if servers is None or not place.tracking_uri:
+        return
+    used = place.tracking.rstrip("/").replace("//localhost:", "//127.0.0.1:")
+    if used != servers.mlflow.rstrip("/").replace("//localhost:", "//127.0.0.1:") and masked(used) != servers.database:
+        print(terminal(f"note: MLFLOW_TRACKING_URI names the registry {masked(used)}; `temper up` (process "
+                       f"{servers.pid}) shows and retrains against {servers.mlflow}. Unset it to use that one"),
+              file=sys.stderr, flush=True)  # fmt: skip
 
 
 def _require_answer(owner: Owner, address: str, variable: str) -> None:

@@ -282,7 +282,7 @@ def test_another_registry_than_the_one_that_is_served_is_named_in_a_line(
 ) -> None:  # fmt: skip
     from configs.servers import Servers, announce, claimed
     from configs.settings import settings
-    from flows import stores
+    from flows.services import stores
 
     if used is not None:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", used.format(folder=tmp_path))

@@ -14,7 +14,7 @@ from mlflow.types import ColSpec, Schema
 from flows.cli import history, promote, rollback
 from tasks.artifact import StageError
 from tasks.tracking import aliases, decisions, proof, registry, runs
-from tasks.tracking.models import DIGEST
+from tasks.tracking.wire_format import DECISION_ENTRY, MODEL_DIGEST
 
 pytestmark = pytest.mark.faults
 SIGNED = ModelSignature(Schema([ColSpec("string")]), Schema([ColSpec("string", "label")]))
@@ -37,7 +37,7 @@ def add(client: MlflowClient, name: str, *, signature: ModelSignature | None = S
     folder = Path(runs.settings().mlruns) / name / str(number)
     folder.mkdir(parents=True)
     Model(run_id=run_id, signature=signature).save(str(folder / "MLmodel"))
-    return str(client.create_model_version(name, str(folder), run_id, tags={DIGEST: f"digest {number}"}).version)
+    return str(client.create_model_version(name, str(folder), run_id, tags={MODEL_DIGEST: f"digest {number}"}).version)
 
 
 def win(client: MlflowClient, name: str, version: str) -> None:
@@ -52,7 +52,7 @@ def win(client: MlflowClient, name: str, version: str) -> None:
 def digest(client: MlflowClient, name: str) -> str:
     champion = decisions.champion(client, name)
     assert champion is not None
-    return str(champion.tags[DIGEST])
+    return str(champion.tags[MODEL_DIGEST])
 
 
 def test_rollback_restores_the_champion_before_and_says_so(client: MlflowClient) -> None:
@@ -74,7 +74,7 @@ def test_rollback_restores_the_champion_before_and_says_so(client: MlflowClient)
     tags = client.get_registered_model("plain").tags
     assert list(tags) == [decisions.LOG] and tags[decisions.LOG].startswith("version 2 rolled back, ")
     old = found["decisions"][0]  # as an earlier Temper kept the log
-    client.set_registered_model_tag("plain", f"{decisions.ENTRY}2020", json.dumps(old))
+    client.set_registered_model_tag("plain", f"{DECISION_ENTRY}2020", json.dumps(old))
     assert aliases.history("plain")["decisions"] == found["decisions"]
 
 

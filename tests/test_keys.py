@@ -12,6 +12,7 @@ from mlflow.utils.validation import _validate_metric_name, _validate_param, _val
 from tiny import ROOT
 
 from tasks.tracking import keys, runs
+from tasks.tracking.wire_format import TRAINING
 
 ODD = ["", " ", ".", "..", "/", "//", "a/", "/a", "a//b", "a/../b", "./a", "cat (tabby)", "dog, big", "bad!", "a:b",
        "a\n", "a ", " a", "a\tb", "Größe", "Gro\u0308ße", "日本", "🙂", "\ud800", "%", "x" * 251, "x" * 250, "x" * 400,
@@ -88,7 +89,7 @@ def test_a_run_that_was_cut_off_before_its_parameters_is_never_trusted() -> None
     run_id = runs.training_run(client, "two", {}, given)
     assert len(client.get_run(run_id).data.params) == 150
     # and one that an earlier Temper left half made, with its key, is completed
-    half = client.create_run(runs.experiment(client, "temper"), tags={runs.KEY: "three"}).info.run_id
+    half = client.create_run(runs.experiment(client, "temper"), tags={TRAINING: "three"}).info.run_id
     client.log_param(half, "p0", 0)
     assert runs.training_run(client, "three", {}, given) == half
     assert client.get_run(half).data.params == keys.params(given)

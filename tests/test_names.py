@@ -92,10 +92,11 @@ def test_a_champion_whose_files_were_deleted_is_named_with_the_mend(home: Path) 
     from registered import register_texts
 
     from tasks.artifact import StageError
-    from tasks.tracking.models import DIGEST, load_model, model_folder
+    from tasks.tracking.models import load_model, model_folder
+    from tasks.tracking.wire_format import MODEL_DIGEST
 
     register_texts("gone")
-    runs.client().set_model_version_tag("gone", "1", DIGEST, "../../elsewhere")  # a registry that others write to
+    runs.client().set_model_version_tag("gone", "1", MODEL_DIGEST, "../../elsewhere")  # a registry that others write to
     registered = settings().store / "registered"
     assert model_folder("gone", "1").resolve().is_relative_to(registered.resolve())
     shutil.rmtree(settings().mlruns / "artifacts")

@@ -32,13 +32,14 @@ def test_a_second_registration_moves_no_end_and_keeps_what_was_said_of_the_first
     from registered import register_texts
 
     from tasks.artifact import Artifact
-    from tasks.tracking import descriptions, models, registry, runs
+    from tasks.tracking import descriptions, models, runs
+    from tasks.tracking.wire_format import VERDICT
 
     register_texts("first")
     client = runs.client()
     run_id = str(client.get_model_version("first", "1").run_id)
     client.set_terminated(run_id, "FINISHED", 4_000)
-    client.set_model_version_tag("first", "1", registry.VERDICT, "promoted: the first champion")
+    client.set_model_version_tag("first", "1", VERDICT, "promoted: the first champion")
     key = next(path.name for path in (runs.settings().store / "train").iterdir())
     facts = {"kind": "classifier", "content": "text", "labels": ["neg", "pos"], "shown": ["accuracy"],
              "scores": {"accuracy": 0.5}, "intervals": {}, "baselines": {}, "confidence": 0.95}  # fmt: skip

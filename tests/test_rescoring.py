@@ -20,7 +20,7 @@ from configs.schema import Register
 from flows.stage_graph import perform_until
 from tasks.artifact import Artifact, lineage
 from tasks.data.errors import DataError
-from tasks.tracking import evidence, models, runs
+from tasks.tracking import evidence, models, runs, wire_format
 from tasks.tracking.rescoring import rescore
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
@@ -57,7 +57,7 @@ def crowned(client: MlflowClient, name: str, stages: dict[str, Artifact], facts:
     samples = json.loads((stages["evaluate"].records / "samples.json").read_text(encoding="utf-8"))
     made = models.log_version(client, name, run_id, stages["train"], samples[:2], facts)
     evidence.log_rows(client, run_id, stages)
-    kept = Path(client.get_run(run_id).info.artifact_uri.removeprefix("file://")) / evidence.PREDICTIONS
+    kept = Path(client.get_run(run_id).info.artifact_uri.removeprefix("file://")) / wire_format.PREDICTIONS
     for path in list(kept.iterdir()):
         path.unlink()
     client.set_registered_model_alias(name, "champion", made.version)

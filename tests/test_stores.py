@@ -154,13 +154,14 @@ def test_models_runs_and_experiments_that_are_not_as_temper_left_them(
     from registered import register_texts
 
     from tasks.tracking import registry, runs
-    from tasks.tracking.models import DIGEST, answer
+    from tasks.tracking.models import answer
+    from tasks.tracking.wire_format import MODEL_DIGEST, VERDICT
 
     register_texts("own")
     client = runs.client()
     version = client.get_model_version("own", "1")
-    client.set_model_version_tag("own", "1", registry.VERDICT, "promoted: so")
-    digest, run_id = version.tags[DIGEST], str(version.run_id)
+    client.set_model_version_tag("own", "1", VERDICT, "promoted: so")
+    digest, run_id = version.tags[MODEL_DIGEST], str(version.run_id)
 
     # a colleague's version becomes champion: no signature, no table
     mlflow.set_tracking_uri(client.tracking_uri)

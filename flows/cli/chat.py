@@ -9,6 +9,8 @@ import typer
 from .failures import failures
 
 if TYPE_CHECKING:
+    from tasks.tracking.wire_format import DialoguePredictor
+
     from .console import Console
 
 CALLS = 4
@@ -60,7 +62,9 @@ def _written(script: Path) -> list[str]:
         raise RecipeError(f"{script}: not UTF-8; save it as UTF-8") from None
 
 
-def _talk(predictor: Any, turns: Iterable[str], console: "Console", longest: int, *, echo: bool) -> None:
+def _talk(
+    predictor: "DialoguePredictor", turns: Iterable[str], console: "Console", longest: int, *, echo: bool
+) -> None:
     from rich.text import Text
 
     messages: list[dict[str, Any]] = []
@@ -78,7 +82,7 @@ def _talk(predictor: Any, turns: Iterable[str], console: "Console", longest: int
             _answer(predictor, messages, console, longest)
 
 
-def _answer(predictor: Any, messages: list[dict[str, Any]], console: "Console", longest: int) -> None:
+def _answer(predictor: "DialoguePredictor", messages: list[dict[str, Any]], console: "Console", longest: int) -> None:
     """The model's turns until it replies; a search is shown with the number of its results."""
     for _ in range(CALLS):
         message = _turn(predictor, messages, console, longest)
@@ -92,7 +96,9 @@ def _answer(predictor: Any, messages: list[dict[str, Any]], console: "Console", 
     console.print(f"{CALLS} searches in a row without an answer; ask otherwise", style="yellow")
 
 
-def _turn(predictor: Any, messages: list[dict[str, Any]], console: "Console", longest: int) -> dict[str, Any]:
+def _turn(
+    predictor: "DialoguePredictor", messages: list[dict[str, Any]], console: "Console", longest: int
+) -> dict[str, Any]:
     """One turn; a reply is printed as it comes, what begins like a call is held back until it is told apart."""
     text, shown = "", 0
     for piece in predictor.stream(messages, longest):
@@ -102,7 +108,7 @@ def _turn(predictor: Any, messages: list[dict[str, Any]], console: "Console", lo
                 console.print("model  > ", end="", style="bold cyan")
             console.print(text[shown:], end="", soft_wrap=True)
             shown = len(text)
-    message: dict[str, Any] = predictor.read(text)
+    message = predictor.read(text)
     if not message.get("tool_calls"):
         if not shown:
             console.print("model  > ", end="", style="bold cyan")

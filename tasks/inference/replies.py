@@ -6,7 +6,7 @@ import pandas as pd
 
 from ..artifact import StageError
 from ..data.errors import DataError
-from ..text.chat.encoding import TooLongError
+from ..tracking.wire_format import TOO_LONG, DialoguePredictor
 from .batch import Model
 from .dialogue_inputs import reply_columns
 
@@ -14,7 +14,7 @@ COLUMNS = {"reply": "string", "calls": "string"}
 """What is told of a reply, with MLflow's types."""
 
 
-def reply_model(predictor: Any, identity: dict[str, Any]) -> Model:
+def reply_model(predictor: DialoguePredictor, identity: dict[str, Any]) -> Model:
     """The model of a predictor of dialogues that came out of the registry; its code may be older than this."""
 
     def ask(histories: list[Any]) -> pd.DataFrame:
@@ -22,7 +22,7 @@ def reply_model(predictor: Any, identity: dict[str, Any]) -> Model:
             try:
                 predictor.prompt(messages)
             except ValueError as error:  # of the package that the model carries, so that its class is another
-                told = StageError if type(error).__name__ == TooLongError.__name__ else DataError
+                told = StageError if type(error).__name__ in TOO_LONG else DataError
                 raise told(f"row {number}: {error}") from None
         return pd.DataFrame([reply_columns(one.message) for one in predictor.write(histories)], columns=list(COLUMNS))
 

@@ -14,7 +14,7 @@ from mlflow.exceptions import MlflowException
 from ..artifact import StageError
 from . import decisions, proof, registry, runs
 from .decisions import ABSENT, Entry, champion
-from .promotion import SCORE
+from .wire_format import DECISION, REPORT, SAMPLES, SCORE, VERDICT
 
 
 def promote(name: str, version: str, why: str) -> Entry:
@@ -29,7 +29,7 @@ def promote(name: str, version: str, why: str) -> Entry:
     wanted = _version(client, name, version)
     proof.require_described(client, wanted)
     with tempfile.TemporaryDirectory() as scratch:
-        facts = _read(client, wanted, proof.REPORT, scratch)
+        facts = _read(client, wanted, REPORT, scratch)
         odd = [score for score, value in facts["scores"].items() if not math.isfinite(value)]
         if odd:
             raise StageError(f"{name} version {version}: its {odd[0]} is not a number; no alias was moved")
@@ -84,8 +84,8 @@ def history(name: str) -> dict[str, Any]:
             {
                 "version": str(one.version),
                 "aliases": sorted(one.aliases),
-                "verdict": one.tags.get(registry.VERDICT),
-                "decision": one.tags.get(decisions.DECISION),
+                "verdict": one.tags.get(VERDICT),
+                "decision": one.tags.get(DECISION),
                 "scores": {tag.removeprefix(SCORE): float(value) for tag, value in one.tags.items()
                            if tag.startswith(SCORE)},
                 "run_id": one.run_id,
@@ -119,7 +119,7 @@ def _exists(client: MlflowClient, name: str, version: str) -> bool:
 def _samples(client: MlflowClient, version: ModelVersion) -> str:
     """Path of the report's sample rows in a run, below the folder of `evaluate`, whose number depends on the recipe."""
     folders = [item.path for item in client.list_artifacts(str(version.run_id)) if item.path.endswith("-evaluate")]
-    return f"{folders[0] if folders else 'evaluate'}/samples.json"
+    return f"{folders[0] if folders else 'evaluate'}/{SAMPLES}"
 
 
 def _read(client: MlflowClient, version: ModelVersion, path: str, scratch: str) -> Any:

@@ -16,9 +16,8 @@ from ..artifact import Artifact, Version, read_manifest
 from ..data.sources.pretrained import RECORD
 from . import inputs, runs
 from .turns import turn
+from .wire_format import STAGE_DIGEST, TEST_SPLIT
 
-TEST_SPLIT = "temper.test_split"
-"""Tag of a run: digest of the test rows on which its model was scored."""
 PROFILE = "2-validate/profile.json"
 TRIES = 3
 """Times that datasets are logged before an error counts."""
@@ -94,7 +93,7 @@ def rows_before(model: str) -> tuple[str, Artifact] | None:
     client = runs.client()
     every = client.search_model_versions(f"name = '{model}'")
     for known in sorted(every, key=lambda known: -int(known.version)):
-        digest = known.tags.get("temper.digest.download")
+        digest = known.tags.get(f"{STAGE_DIGEST}download")
         for manifest in (settings().store / "download").glob("*/manifest.json") if digest else ():
             try:
                 found = read_manifest(manifest.parent)

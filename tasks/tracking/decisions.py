@@ -15,14 +15,10 @@ from mlflow.exceptions import MlflowException
 
 from ..artifact import StageError
 from . import runs
-from .promotion import CANDIDATE, CHAMPION
+from .wire_format import CANDIDATE, CHAMPION, DECISION, DECISION_ENTRY, DECISIONS
 
 LOG = "temper.decisions"
 """Tag of a registered model: its last decision, in a line; the log itself lies in the runs of its versions."""
-ENTRY = "temper.decision."
-"""Prefix of tags in which earlier versions of Temper kept the log; the rest is the moment, so that they sort."""
-DECISION = "temper.decision"
-"""Tag of a version: the last that was decided about it, in a word or two."""
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """MLflow's codes for an alias, version or model that is not there."""
 
@@ -68,7 +64,7 @@ def entry(
 def keep(client: MlflowClient, about: ModelVersion, made: Entry, further: Mapping[str, Any] | None = None) -> None:
     """Put a decision, and what it rests on, into the run of a version that it is about."""
     document = {**asdict(made), **(further or {})}
-    client.log_dict(str(about.run_id), document, f"decisions/{about.name}-{about.version}-{made.moment}.json")
+    client.log_dict(str(about.run_id), document, f"{DECISIONS}/{about.name}-{about.version}-{made.moment}.json")
 
 
 def changed(client: MlflowClient, about: ModelVersion) -> dict[str, Any] | None:
@@ -76,9 +72,9 @@ def changed(client: MlflowClient, about: ModelVersion) -> dict[str, Any] | None:
     held against none, or the record is gone."""
     if not about.run_id:
         return None
-    own = re.compile(rf"decisions/{re.escape(str(about.name))}-{about.version}-\d+\.json")
+    own = re.compile(rf"{DECISIONS}/{re.escape(str(about.name))}-{about.version}-\d+\.json")
     try:
-        kept = [item.path for item in client.list_artifacts(str(about.run_id), "decisions")]
+        kept = [item.path for item in client.list_artifacts(str(about.run_id), DECISIONS)]
         newest = max((path for path in kept if own.fullmatch(path)), default=None)
         if newest is None:
             return None
@@ -112,7 +108,9 @@ def apply(client: MlflowClient, name: str, made: Entry, further: Mapping[str, An
     versions = [client.get_model_version(name, one) for one in (made.version, made.after, made.before) if one]
     about = next((one for one in versions if one.run_id), None)
     if about is None:  # of versions without runs, which somebody else registered, a tag is all there is
-        client.set_registered_model_tag(name, ENTRY + made.moment, json.dumps(asdict(made), ensure_ascii=False))
+        client.set_registered_model_tag(
+            name, DECISION_ENTRY + made.moment, json.dumps(asdict(made), ensure_ascii=False)
+        )
     else:
         keep(client, about, made, further)
     when = made.at[:16].replace("T", " ")
@@ -133,7 +131,7 @@ def entries(client: MlflowClient, name: str) -> list[Entry]:
     for run_id in {str(one.run_id) for one in client.search_model_versions(f"name = '{name}'") if one.run_id}:
         for place, text in _kept(client, run_id, name):
             _add(found, f"{place} in the run {run_id}", text)
-    for key in (key for key in model.tags if key.startswith(ENTRY)):
+    for key in (key for key in model.tags if key.startswith(DECISION_ENTRY)):
         _add(found, f"the tag {key} of {name}", model.tags[key])
     born = model.creation_timestamp or 0  # a run outlives a model of this name that was deleted before
     return [found[at] for at in sorted(found) if datetime.fromisoformat(at).timestamp() * 1000 >= born]
@@ -141,9 +139,9 @@ def entries(client: MlflowClient, name: str) -> list[Entry]:
 
 def _kept(client: MlflowClient, run_id: str, name: str) -> Iterator[tuple[str, str]]:
     """Paths and texts of the decisions about a model that lie in a run; nothing of a run that is gone for good."""
-    own = re.compile(rf"decisions/{re.escape(name)}-\d+-\d+\.json")
+    own = re.compile(rf"{DECISIONS}/{re.escape(name)}-\d+-\d+\.json")
     try:
-        paths = [item.path for item in client.list_artifacts(run_id, "decisions") if own.fullmatch(item.path)]
+        paths = [item.path for item in client.list_artifacts(run_id, DECISIONS) if own.fullmatch(item.path)]
         with tempfile.TemporaryDirectory() as scratch:
             for path in paths:
                 yield path, Path(client.download_artifacts(run_id, path, scratch)).read_text(encoding="utf-8")

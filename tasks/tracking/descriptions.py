@@ -12,6 +12,7 @@ from configs.scores import not_better
 from ..artifact import Artifact
 from ..data.escape import markdown
 from . import inputs, pages
+from .wire_format import VERDICT
 
 NOTE = "mlflow.note.content"
 """Tag whose markdown MLflow shows on the page of a run or an experiment."""
@@ -71,8 +72,7 @@ def _others(client: MlflowClient, version: ModelVersion) -> tuple[str, ...]:
     """The other versions that were registered of the same training, a line each: one run tells of all of them."""
     same = client.search_model_versions(f"run_id = '{version.run_id}'")
     return tuple(
-        f"Registered as `{one.name}` version {one.version} too: "
-        f"{markdown(one.tags.get('temper.verdict', 'not settled'))}."
+        f"Registered as `{one.name}` version {one.version} too: {markdown(one.tags.get(VERDICT, 'not settled'))}."
         for one in sorted(same, key=lambda one: (one.name, int(one.version)))
         if (one.name, str(one.version)) != (version.name, str(version.version))
     )

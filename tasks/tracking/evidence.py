@@ -24,14 +24,8 @@ from ..learn import champion_test as challenge
 from ..learn.resampling import Resampling
 from .decisions import ABSENT, champion
 from .promotion import Evidence, Verdict, decide, refuse
-from .proof import REPORT
 from .rescoring import rescore
-
-PREDICTIONS = "predictions"
-"""Folder of a run with the model's predictions, a file per test split, named by its digest and, where the model writes,
-by how much it may write."""
-FITTED = "rows/fitted.parquet"
-"""File of a run: ids and parts of the rows that the model was fitted on (train) or chosen by (validation)."""
+from .wire_format import FITTED, PREDICTIONS, REPORT
 
 
 def log_rows(client: MlflowClient, run_id: str, stages: Mapping[str, Artifact]) -> None:

@@ -23,8 +23,8 @@ from ..artifact import Artifact, StageError
 from ..store.living import alive
 from . import runs
 from .signatures import example, signature
+from .wire_format import ARTIFACT, IMAGE, MESSAGES, MODEL_DIGEST, TEXT, DialoguePredictor, Served
 
-DIGEST = "temper.model_digest"
 HEX = re.compile("[0-9a-f]{16,64}")
 REQUIRED = ("mlflow", "torch", "transformers", "safetensors", "numpy", "pandas")
 SERVING = {
@@ -80,21 +80,23 @@ def load_model(name: str, *contents: str) -> Any:
     return model
 
 
-def dialogue_predictor(name: str) -> Any:
+def dialogue_predictor(name: str) -> DialoguePredictor:
     """What of a registered dialogue model writes its turns. Raises StageError where it is none of Temper's."""
-    return predictor_of(load_model(name, "messages"), name)
+    predictor: DialoguePredictor = predictor_of(load_model(name, MESSAGES), name)
+    return predictor
 
 
 def content_of(model: Any) -> str:
     """What a loaded model takes: text, image or messages."""
     named = model.metadata.signature.inputs.input_names()
-    return next((name for name in ("image", "messages") if name in named), "text")
+    return next((name for name in (IMAGE, MESSAGES) if name in named), TEXT)
 
 
 def predictor_of(model: Any, name: str) -> Any:
     """The predictor in a loaded model. Raises StageError where it is none of Temper's."""
     try:
-        return model.unwrap_python_model().predictor
+        served: Served = model.unwrap_python_model()
+        return served.predictor
     except (AttributeError, MlflowException):
         raise StageError(f"{name} was not registered by Temper, so it has no tools to search with; ask it over HTTP "
                          f"(`temper serve {name}`)") from None  # fmt: skip
@@ -113,7 +115,7 @@ def model_folder(name: str, version: str) -> Path:
             else client.get_model_version_by_alias(name, version)
         )
         connect()
-        tagged = known.tags.get(DIGEST, "")
+        tagged = known.tags.get(MODEL_DIGEST, "")
         digest = tagged if HEX.fullmatch(tagged) else f"{name}-{known.version}"  # others write tags too: never a path
         root = Path(
             mlflow.artifacts.download_artifacts(f"models:/{name}/{known.version}", dst_path=str(folder / digest))
@@ -124,7 +126,7 @@ def model_folder(name: str, version: str) -> Path:
         raise StageError(f"the registered model {name} {version} cannot be had from {place}: {reason}; "
                          "run the recipe that makes it") from None  # fmt: skip
     model = Model.load(str(root))
-    return root / str(model.flavors["python_function"]["artifacts"]["model"]["path"])
+    return root / str(model.flavors["python_function"]["artifacts"][ARTIFACT]["path"])
 
 
 def answer(model: Any, contents: Any) -> pd.DataFrame:
@@ -145,7 +147,7 @@ def answer(model: Any, contents: Any) -> pd.DataFrame:
 def find_version(client: MlflowClient, name: str, digest: str) -> ModelVersion | None:
     """The newest version of this model digest whose files are still there."""
     found = client.search_model_versions(f"name = '{name}'")
-    fitting = [version for version in found if version.tags.get(DIGEST) == digest and _has_files(client, version)]
+    fitting = [version for version in found if version.tags.get(MODEL_DIGEST) == digest and _has_files(client, version)]
     return max(fitting, key=lambda version: int(version.version), default=None)
 
 
@@ -184,7 +186,7 @@ def log_version(
             run_id=run_id,
             model_id=pending.model_id,
             python_model=str(Path(__file__).with_name("served.py")),
-            artifacts={"model": str(model.file("config.json").parent)},
+            artifacts={ARTIFACT: str(model.file("config.json").parent)},
             code_paths=[str(code)],
             model_config={"package": package, "predictor": serving},
             signature=signature(facts),
@@ -197,7 +199,7 @@ def log_version(
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     return client.create_model_version(
-        name, logged.model_uri, run_id, tags={DIGEST: model.digest}, model_id=logged.model_id
+        name, logged.model_uri, run_id, tags={MODEL_DIGEST: model.digest}, model_id=logged.model_id
     )
 
 

@@ -15,8 +15,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from configs.settings import settings
 
 from ..artifact import StageError
-from .models import DIGEST, connect
-from .promotion import CHAMPION
+from .models import connect
+from .wire_format import CHAMPION, MODEL_DIGEST
 
 LIBRARIES = ("torch", "transformers", "numpy", "pandas")
 """What the last digits of an answer depend on."""
@@ -61,7 +61,7 @@ def find_named(asked: str) -> Named:
         raise StageError(f"{address} cannot be loaded from {settings().tracking}: {reason.splitlines()[0]}"
                          f"{_there_is(client, name)}") from None  # fmt: skip
     version = str(found.version)
-    return Named(name, version, found.tags.get(DIGEST) or found.source, f"models:/{name}/{version}")
+    return Named(name, version, found.tags.get(MODEL_DIGEST) or found.source, f"models:/{name}/{version}")
 
 
 def _parts(told: str) -> tuple[str, str, str]:

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from configs.schema import Register
 from configs.scores import SHARES, sign
 
+from .wire_format import CANDIDATE, CHAMPION
+
 if TYPE_CHECKING:  # scipy is not loaded to look a version up
     from ..learn.champion_test import Contest, Slice
 
-CHAMPION, CANDIDATE = "champion", "candidate"
-SCORE = "temper.test."
-"""Prefix of a version's tags that keep its test metrics."""
 Decided = Literal["promoted", "kept", "undecided"]
 
 

@@ -14,8 +14,8 @@ from configs.encodings import READS
 from ..artifact import StageError
 from .fresh import Fresh
 from .models import local_folder
+from .wire_format import REPORT
 
-REPORT = "report.json"
 _EARLY: list[Fresh] = []
 TOLERANCE = 1e-5
 """Largest difference of a number between here and the fresh process (batch shapes differ), by its size if above 1."""

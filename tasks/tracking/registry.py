@@ -14,15 +14,11 @@ from mlflow.entities.model_registry import ModelVersion
 from ..artifact import Artifact
 from . import decisions, descriptions, inputs, keys, models, pages, runs
 from .lookup import BEFORE
-from .promotion import CHAMPION, SCORE, Evidence, Verdict
+from .promotion import Evidence, Verdict
 from .runs import flat
 from .turns import turn
+from .wire_format import CHAMPION, DECISION, REPORT, SCORE, STAGE_DIGEST, TEST_EVALUATIONS, VERDICT
 
-VERDICT = "temper.verdict"
-DIGEST = "temper.digest."
-"""Prefix of a version's tags that hold the digests of what it was made of, by stage."""
-OPENINGS = "temper.test_openings"
-"""Tag of a version: how many models had been scored on its test rows when it was registered, itself included."""
 ORDER = ("download", "validate", "clean", "split", "encode", "train", "evaluate")
 
 
@@ -53,7 +49,7 @@ def log_records(
         certificate = stages["encode"].file("certificate.json") if "encode" in stages else Path()
         if certificate.is_file():  # images have no mask
             client.log_artifact(run_id, str(certificate))
-        report = Path(scratch) / "report.json"
+        report = Path(scratch) / REPORT
         report.write_text(json.dumps(facts, indent=1), encoding="utf-8")
         client.log_artifact(run_id, str(report))
     _log_scores(client, version, stages, facts)
@@ -107,9 +103,9 @@ def settle(
     settled. Raises StageError where the champion is no longer the one that the evidence is about."""
     scores = facts["scores"]
     note_scores(client, version, scores)
-    client.set_model_version_tag(version.name, version.version, OPENINGS, str(openings))
+    client.set_model_version_tag(version.name, version.version, TEST_EVALUATIONS, str(openings))
     for stage, artifact in stages.items():
-        client.set_model_version_tag(version.name, version.version, f"{DIGEST}{stage}", artifact.digest)
+        client.set_model_version_tag(version.name, version.version, f"{STAGE_DIGEST}{stage}", artifact.digest)
     descriptions.describe(client, version, verdict.text, stages=stages, facts=facts, openings=openings, links=links)
     before = evidence.champion if evidence is not None else None
     after = str(version.version) if verdict.decided == "promoted" else before
@@ -153,10 +149,8 @@ def state(client: MlflowClient, version: ModelVersion, verdict: str) -> dict[str
         "run_id": str(now.run_id),
         "aliases": aliases,
         "verdict": verdict,
-        "openings": int(now.tags.get(OPENINGS, 0)),
+        "openings": int(now.tags.get(TEST_EVALUATIONS, 0)),
         "links": pages.pages(client, str(now.run_id), now.name, str(now.version)) if now.run_id else {},
         "changed": decisions.changed(client, now),
-        "undecided_on": (
-            now.tags.get(f"{DIGEST}evaluate") if now.tags.get(decisions.DECISION) == "undecided" else None
-        ),
+        "undecided_on": (now.tags.get(f"{STAGE_DIGEST}evaluate") if now.tags.get(DECISION) == "undecided" else None),
     }

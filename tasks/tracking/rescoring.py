@@ -9,45 +9,22 @@ from typing import Any
 import pandas as pd
 
 from ..data.errors import DataError
+from . import rescoring_program as program
 from .fresh import run_fresh
+from .wire_format import LABEL, VALUE, WRITTEN
 
-READ = """
-import json, pandas
-rows, how = pandas.read_parquet(sys.argv[2]), json.loads(sys.argv[4])
+RUN = """
+rows, limits = pd.read_parquet(sys.argv[2]), json.loads(sys.argv[4])
+globals()[sys.argv[5]](model, rows, limits).to_parquet(sys.argv[3])
 """
-ASK = """
-told = []
-for start in range(0, len(rows), 512):
-    given = list(rows["content"].iloc[start : start + 512])
-    told.append(model.predict(pandas.DataFrame({"image": given}) if isinstance(given[0], bytes) else given))
-told = pandas.concat(told, ignore_index=True).rename(columns={"label": "predicted"})
-"""
-WRITE = """
-predictor = model.unwrap_python_model().predictor
-given = list(rows["content"])
-if "turn" in rows:
-    given = [json.loads(text)[:turn] for text, turn in zip(given, rows["turn"])]
-made = predictor.write(given, how["batch_size"], how["max_new_tokens"])
-written = [json.dumps(one.message, ensure_ascii=False) if "turn" in rows else one.text for one in made]
-told = pandas.DataFrame({"written": written, "ended": [one.ended for one in made]})
-"""
-"""Past what is served: that has other limits, takes one dialogue at a time, and refuses what is too long for it."""
-FILL = """
-predictor = model.unwrap_python_model().predictor
-encoded = predictor.encoding.encode(predictor.tokenizer, list(rows["content"]))
-found = predictor.foretell(encoded, list(rows["id"]), how["batch_size"])
-told = pandas.DataFrame({"tokens": found.tokens, "right": found.right, "loss": found.losses})
-"""
-SAVE = """
-told.to_parquet(sys.argv[3])
-"""
-ANSWERS = {
-    "regression": (ASK, ("value",)),
-    "seq2seq": (WRITE, ("written", "ended")),
-    "dialogue": (WRITE, ("written", "ended")),
-    "masked": (FILL, ("tokens", "right", "loss")),
+SERVED = (program.predict.__name__, {LABEL: "predicted"})
+PREDICTIONS: dict[str, tuple[str, dict[str, str]]] = {
+    "regression": (program.predict.__name__, {VALUE: "value"}),
+    "seq2seq": (program.write_texts.__name__, {WRITTEN: "written", "ended": "ended"}),
+    "dialogue": (program.write_turns.__name__, {WRITTEN: "written", "ended": "ended"}),
+    "masked": (program.predict_hidden.__name__, {"tokens": "tokens", "right": "right", "loss": "loss"}),
 }
-"""Per kind how it is asked, and the columns of its answers as predictions have them; else ASK and `predicted`."""
+"""Per kind the function that asks the model, and its columns with the names that predictions have; else SERVED."""
 
 
 def rescore(uri: str, kind: str, rows: pd.DataFrame, how: Mapping[str, Any]) -> pd.DataFrame:
@@ -56,17 +33,18 @@ def rescore(uri: str, kind: str, rows: pd.DataFrame, how: Mapping[str, Any]) -> 
     rows: id and content (a text, the bytes of an image file, or a dialogue as JSON), of dialogues the turn to write
     too. how: evaluate's section. Raises DataError where the model does not load or cannot answer.
     """
-    program, columns = ANSWERS.get(kind, (ASK, ("predicted",)))
+    function, columns = PREDICTIONS.get(kind, SERVED)
     limits = {name: how[name] for name in ("batch_size", "max_new_tokens") if name in how}
+    source = Path(program.__file__).read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as scratch:
-        given, told = Path(scratch) / "given.parquet", Path(scratch) / "told.parquet"
+        given, predicted = Path(scratch) / "given.parquet", Path(scratch) / "predicted.parquet"
         rows.to_parquet(given)
-        done = run_fresh(READ + program + SAVE, uri, str(given), str(told), json.dumps(limits))
-        if done.returncode or not told.is_file():
+        done = run_fresh(source + RUN, uri, str(given), str(predicted), json.dumps(limits), function)
+        if done.returncode or not predicted.is_file():
             raise DataError(f"it cannot be scored again: {''.join(done.stderr.strip().splitlines()[-1:])}")
-        found = pd.read_parquet(told)
-    if absent := [name for name in columns if name not in found]:
-        raise DataError(f"it answers {list(found.columns)}, and not with {absent[0]}")
-    if len(found) != len(rows):
-        raise DataError(f"it answers {len(found)} rows of {len(rows)}")
-    return found[list(columns)]
+        table = pd.read_parquet(predicted)
+    if absent := [name for name in columns if name not in table]:
+        raise DataError(f"it answers {list(table.columns)}, and not with {absent[0]}")
+    if len(table) != len(rows):
+        raise DataError(f"it answers {len(table)} rows of {len(rows)}")
+    return table[list(columns)].rename(columns=columns)

@@ -24,8 +24,8 @@ from .descriptions import NOTE, of_experiment, of_training
 from .load import PREFIX, measured
 from .pages import run_page
 from .turns import turn
+from .wire_format import TRAINING
 
-KEY = "temper.training_key"
 KIND = "mlflow.experimentKind"
 """Tag by which MLflow's interface shows an experiment as one of trainings, not of chats and their traces."""
 Report = Callable[[int, Mapping[str, float]], None]
@@ -88,7 +88,7 @@ def training_run(
     with turn("trainings", key):
         where = experiment(found, recipe)
         known = [e.experiment_id for e in found.search_experiments()]
-        runs = found.search_runs(known, f"tags.`{KEY}` = '{key}'", ViewType.ACTIVE_ONLY, 1)
+        runs = found.search_runs(known, f"tags.`{TRAINING}` = '{key}'", ViewType.ACTIVE_ONLY, 1)
         if runs:
             run_id = str(runs[0].info.run_id)
         else:
@@ -98,7 +98,7 @@ def training_run(
         with alive("mlflow", run_id):
             keys.log_params(found, run_id, params)  # also what another Temper left out
             if not runs:
-                found.set_tag(run_id, KEY, key)
+                found.set_tag(run_id, TRAINING, key)
             mark(found, run_id, links)
     return run_id
 

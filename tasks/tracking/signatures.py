@@ -9,22 +9,24 @@ from mlflow.types import ColSpec, Schema
 from mlflow.types.llm import CHAT_MODEL_INPUT_SCHEMA, CHAT_MODEL_OUTPUT_SCHEMA
 from mlflow.types.schema import AnyType
 
+from .wire_format import FILLED, IMAGE, LABEL, MESSAGES, PROBABILITY, PROBABILITY_OF, TEXT, VALUE, WRITTEN
+
 OUTPUTS = {
-    "seq2seq": [ColSpec("string", "written")],
-    "regression": [ColSpec("double", "value")],
-    "masked": [ColSpec("string", "filled"), ColSpec("double", "probability")],
+    "seq2seq": [ColSpec("string", WRITTEN)],
+    "regression": [ColSpec("double", VALUE)],
+    "masked": [ColSpec("string", FILLED), ColSpec("double", PROBABILITY)],
 }
 """Columns of the answers of kinds without classes."""
 
 
 def example(content: str, samples: list[dict[str, Any]]) -> Any:
     """Sample rows as a caller would give them: texts, the bytes of image files, or one dialogue."""
-    if content == "messages":
-        given = samples[0]["messages"]
-        return given if isinstance(given, dict) else {"messages": given}
-    if content == "image":
-        return pd.DataFrame({"image": [base64.b64decode(sample["image"]) for sample in samples]})
-    return pd.DataFrame({"text": [sample["text"] for sample in samples]})
+    if content == MESSAGES:
+        given = samples[0][MESSAGES]
+        return given if isinstance(given, dict) else {MESSAGES: given}
+    if content == IMAGE:
+        return pd.DataFrame({IMAGE: [base64.b64decode(sample[IMAGE]) for sample in samples]})
+    return pd.DataFrame({TEXT: [sample[TEXT] for sample in samples]})
 
 
 def signature(facts: dict[str, Any]) -> ModelSignature:
@@ -34,9 +36,9 @@ def signature(facts: dict[str, Any]) -> ModelSignature:
     would make the words "None" and "5" of null and 5 before the model can refuse them. Images: a column of bytes.
     Dialogues: MLflow's own chat signature.
     """
-    if facts["content"] == "messages":
+    if facts["content"] == MESSAGES:
         return ModelSignature(CHAT_MODEL_INPUT_SCHEMA, CHAT_MODEL_OUTPUT_SCHEMA)
-    outputs = [ColSpec("string", "label"), ColSpec("double", "probability")]
-    outputs += [ColSpec("double", f"probability of {label}") for label in facts["labels"]]
-    given = ColSpec(AnyType()) if facts["content"] == "text" else ColSpec("binary", facts["content"])
+    outputs = [ColSpec("string", LABEL), ColSpec("double", PROBABILITY)]
+    outputs += [ColSpec("double", f"{PROBABILITY_OF}{label}") for label in facts["labels"]]
+    given = ColSpec(AnyType()) if facts["content"] == TEXT else ColSpec("binary", facts["content"])
     return ModelSignature(Schema([given]), Schema(OUTPUTS.get(facts["kind"], outputs)))

@@ -6,7 +6,7 @@ from typing import IO, Any
 
 from ..errors import DataError
 from ..files import text_encoding
-from .written import Number
+from .written import Number, number_of
 
 FORMS = "write one object per line, or one array of objects"
 TURNS = ("messages", "conversations", "conversation", "dialogue", "dialog", "turns")
@@ -14,7 +14,7 @@ TURNS = ("messages", "conversations", "conversation", "dialogue", "dialog", "tur
 LINES = (".jsonl", ".ndjson")
 """Endings of files in which an object on a line is a row, even if it is the only one."""
 BLANK = " \t\r\n"
-DECODER = json.JSONDecoder(parse_float=Number, parse_constant=Number)
+DECODER = json.JSONDecoder(parse_float=number_of, parse_constant=Number)
 """`json.loads` would make one for each line."""
 
 

@@ -66,6 +66,19 @@ class Judge:
         text = f"a  b\n{self.specials[0]}\na{self.specials[-1]} b\n"
         return "".join(self.own.decode([number]) for number in self.ids(text)) == text
 
+    @cached_property
+    def parts(self) -> bool:
+        """Whether the template writes content only where it is a list of parts."""
+        said, written = "Qyzzy", []
+        for content in (said, [{"type": "text", "text": said}]):
+            try:
+                turns = [{"role": "user", "content": content}]
+                text = self.own.apply_chat_template(turns, tokenize=False, chat_template=self.source, **self.options)
+                written.append(str(text))
+            except Exception:
+                written.append("")
+        return said not in written[0] and said in written[1] and repr(said) not in written[1]
+
     def spells(self, dialogue: Any) -> bool:
         """Whether people type special tokens in it, which transformers would take for such."""
         return self.special.search(json.dumps(dialogue, ensure_ascii=False)) is not None
@@ -75,6 +88,8 @@ class Judge:
 
     def render(self, messages: Sequence[Message], tools: Any, *, prompted: bool = False) -> str:
         messages = [{k: v for k, v in turn.items() if k != "weight"} for turn in messages]
+        if self.parts:
+            messages = [{**turn, "content": [{"type": "text", "text": turn["content"]}]} for turn in messages]
         try:
             return str(self.own.apply_chat_template(messages, tools=tools, chat_template=self.source, tokenize=False,
                                                     add_generation_prompt=prompted, **self.options))  # fmt: skip

@@ -51,6 +51,28 @@ OPENED = THINKING.replace(
     "{{- '<|im_start|>assistant\\n<think>\\n' + ('\\n</think>\\n' if enable_thinking is false else '') }}{%- endif %}",
 )
 """A generation prompt that opens thoughts, or closes them where the option says so."""
+IN_PARTS = chat(
+    HEAD
+    + "{%- for part in message.content %}{%- if part.type == 'text' %}{{- part.text }}{%- endif %}{%- endfor %}"
+    + CALLS
+    + END
+)
+"""Content as a list of parts (Idefics)."""
+BLANK_PROMPT = PLAIN.replace("'<|im_start|>assistant\\n'", "'<|im_start|>assistant\\n\\n'")
+"""A generation prompt with a line break more than turns begin with (Granite)."""
+SYSTEM_LAST = chat(
+    "{%- if message.role != 'system' %}" + HEAD + "{%- if loop.last and message.role == 'user' and messages[0].role =="
+    " 'system' %}{{- messages[0].content + '\\n' }}{%- endif %}" + SAID + CALLS + END + "{%- endif %}"
+)
+"""A system turn that is written with a user turn, and there alone where that is the last turn (Mistral)."""
+TAKEN_APART = chat(
+    "{{- '<|im_start|>' + message.role + '\\n' }}{%- set cut = message.content.split('</think>') %}"
+    "{%- if message.role == 'assistant' and loop.last and cut | length > 1 %}"
+    "{{- '<think>' + cut[0].split('<think>')[-1].strip() }}{%- endif %}"
+    "{{- ('</think>' if message.role == 'assistant' else '') + cut[-1].strip() }}",
+    prompt=PROMPT.replace("assistant\\n", "assistant\\n<think>"),
+)
+"""Thoughts inside the content that the template takes apart, and no token behind a turn (GLM)."""
 LAST_DIFFERS = chat(
     HEAD + SAID + CALLS + "{%- if message.role == 'tool' and not loop.last %}{{- '\\n' }}{%- endif %}" + END
 )

@@ -21,12 +21,14 @@ import tasks.text.chat.spans as turns_module
 from tasks.data.dialogues.messages import Message
 from tasks.data.errors import DataError
 from tasks.text.chat import tokenize_text as whole_text
+from tasks.text.chat.call_proof import template_reader
 from tasks.text.chat.certificate import DialogueCertificate, certify_dialogues
 from tasks.text.chat.chat_template import Template
 from tasks.text.chat.encoding import DialogueEncoding, encode_dialogues, load_dialogue_encoding, prompt
 from tasks.text.chat.end_of_turn import Ending
 from tasks.text.chat.make_encoding import make_dialogue_encoding
 from tasks.text.chat.predictor import Predictor
+from tasks.text.chat.rows import describe
 from tasks.text.tokenizer import TextTokenizer, plain_tokenizer
 from tasks.text.vocabulary import learn_bpe
 
@@ -173,6 +175,20 @@ def test_arguments_come_in_the_form_that_the_template_takes() -> None:
     assert written in certified(odd.AS_TEXT, turns)[0]
 
 
+def test_content_comes_in_the_form_that_the_template_takes(tmp_path: Path) -> None:
+    assert not encoding_of(odd.PLAIN).manners.parts
+    turns = [say("system", "Be brief."), *CALLED, ASKED, say("assistant", "'It' is [warm].")]
+    assert certified(odd.IN_PARTS, turns) == certified(odd.PLAIN, turns)
+    encoding_of(odd.IN_PARTS).save(tmp_path)
+    loaded = load_dialogue_encoding(tmp_path / "encoding.json")
+    assert loaded.manners.parts and not template_reader(loaded).why
+    given = [prompt(one, TOKENIZER, turns[:2]) for one in (loaded, encoding_of(odd.PLAIN))]
+    assert given[0] == given[1]
+    planted = replace(loaded, manners=replace(loaded.manners, parts=False))
+    with pytest.raises(DataError, match="leaves out what turn 4 says"):
+        encode_dialogues(planted, TOKENIZER, [turns])
+
+
 def test_thoughts_are_a_kind_of_their_own() -> None:
     turns = [ASKED, THOUGHTFUL]
     thoughts, rest = "<think>\nIt is warm.\n</think>\n", "South.<|im_end|>"
@@ -218,6 +234,26 @@ def test_a_prompt_that_differs_further_up_is_what_is_trained() -> None:
 
 def test_generation_blocks_may_cover_the_prompt() -> None:
     assert certified(odd.MARKED, [ASKED, ANSWER], tools=False) == ["South.<|im_end|>"]
+
+
+def test_blanks_that_a_prompt_takes_from_a_reply_are_not_missed() -> None:
+    assert certified(odd.BLANK_PROMPT, [ASKED, say("assistant", "\nSouth.")], tools=False) == ["South.<|im_end|>"]
+    with pytest.raises(DataError, match="does not begin turn 1 so"):
+        encode_dialogues(encoding_of(odd.BLANK_PROMPT, tools=False), TOKENIZER, [[ASKED, ANSWER]])
+
+
+def test_a_system_turn_that_the_template_leaves_out_is_counted() -> None:
+    encoding, turns = encoding_of(odd.SYSTEM_LAST), [say("system", "Be brief."), *CALLED]
+    texts, certificate = trained(encoding, turns)
+    certificate.require("train")
+    assert certificate.unsystemed == 1 and texts[1] == "South.<|im_end|>"
+    assert "leaves out the system turn" in describe(encoding, TOKENIZER, {"train": certificate.as_dict()})
+    assert trained(encoding_of(odd.PLAIN), turns)[1].unsystemed == 0
+
+
+def test_inline_thoughts_that_the_template_takes_apart_are_trained() -> None:
+    texts = certified(odd.TAKEN_APART, [ASKED, say("assistant", "<think>\nWarm.\n</think>\nSouth.")], tools=False)
+    assert texts == ["Warm.</think>South.<|im_start|>"]
 
 
 def test_inline_thoughts_keep_their_markers() -> None:
@@ -312,6 +348,19 @@ def test_a_lost_bos_is_caught() -> None:
     encoding = encoding_of(odd.WITH_BOS)
     lost = replace(encoding, texts={"eos_token": "<|im_end|>"})
     assert "the template reads bos_token, which it is not given" in broken(lost, CALLED)
+
+
+def test_a_lost_system_turn_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoding, turns = encoding_of(odd.PLAIN), [say("system", "Be brief."), *CALLED]
+    assert "the system turn is missing" not in broken(encoding, turns)
+
+    def bare(self: DialogueEncoding, dialogue: Any, start: int, stop: int) -> Any:
+        found = composed(self, dialogue, start, stop)
+        return found._replace(messages=found.messages[1:], moved=found.moved - 1)
+
+    composed = DialogueEncoding.composed
+    monkeypatch.setattr(DialogueEncoding, "composed", bare)
+    assert "the system turn is missing" in broken(encoding, turns)
 
 
 def test_a_wrong_end_is_caught() -> None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from ...data.dialogues.messages import Message, is_call, tools_of
 from .call_reader import Reader, find_reader
-from .chat_template import Template
 from .encoding import DialogueEncoding
 
 NAMED = 3
@@ -36,7 +35,7 @@ class CallProof:
 
 def template_reader(encoding: DialogueEncoding) -> Reader:
     """What reads the turns that a model of this encoding writes."""
-    template = Template(encoding.template, encoding.texts)
+    template = encoding.script.template
     return find_reader(lambda messages, tools, prompt: template.render(messages, tools, generation=prompt))
 
 

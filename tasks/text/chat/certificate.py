@@ -24,7 +24,8 @@ SPACED = " a word\n and another"
 @dataclass
 class DialogueCertificate(Certificate):
     """rows are sequences. turns: those supervised, calls among them; turns_removed: by truncation; lost: of the turns
-    that were to be supervised, those that truncation left in no sequence."""
+    that were to be supervised, those that truncation left in no sequence. unsystemed: sequences whose system turn the
+    template leaves out, in training as in inference."""
 
     dialogues: int = 0
     turns: int = 0
@@ -33,6 +34,7 @@ class DialogueCertificate(Certificate):
     lost: int = 0
     thoughts: int = 0
     own_ids: int = 0
+    unsystemed: int = 0
     split: int = 0
 
 
@@ -68,6 +70,7 @@ def certify_dialogues(
         result.turns += len(trained)
         result.calls += sum(is_call(dialogue[turn]) for turn in trained)
         result.own_ids += expected.own_ids
+        result.unsystemed += expected.unsystemed
         if "thoughts" in encoding.train_on:
             result.thoughts += sum(bool(dialogue[turn].get("reasoning_content")) for turn in trained)
         result.turns_removed += max(start - (dialogue[0]["role"] == "system"), 0)

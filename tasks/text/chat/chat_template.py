@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -52,14 +53,25 @@ CLOCK = """\
 """A template that writes today's date would give other prompts when serving than when training: time stands still."""
 
 
+PROBES = ("Quoz", "Zwixal")
+"""Words of the probes; letters only, and none that a template would write."""
+
+
+def in_parts(message: Message) -> Message:
+    """A message with its text as one part, as templates of models that see images may take it."""
+    content = message.get("content")
+    return {**message, "content": [{"type": "text", "text": content}]} if isinstance(content, str) else message
+
+
 @dataclass(frozen=True)
 class Template:
     """Jinja source, the texts of special tokens that it reads (bos_token, eos_token …), and options such as
-    enable_thinking."""
+    enable_thinking. parts: it takes content as a list of parts, {"type": "text", "text": …}, not as text."""
 
     source: str
     texts: dict[str, Any]
     options: dict[str, Any] = field(default_factory=dict)
+    parts: bool = False
 
     def render(
         self, messages: Sequence[Message], tools: Sequence[Message] | None = None, *, generation: bool = False
@@ -76,6 +88,17 @@ class Template:
         """Whether the template marks what the model writes by {% generation %}."""
         return re.search(r"\{%-?\s*generation\s*-?%\}", self.source) is not None
 
+    def in_form(self) -> "Template":
+        """The same with the form of content in which it writes what a user and the model say; text where none is."""
+        asked: list[Message] = [{"role": "user", "content": PROBES[0]}, {"role": "assistant", "content": PROBES[1]}]
+        for parts in (False, True):
+            shaped = replace(self, parts=parts)
+            with suppress(DataError):
+                text = shaped.render(asked)
+                if all(word in text and f"'{word}'" not in text for word in PROBES):
+                    return shaped
+        return self
+
     @cached_property
     def _source(self) -> str:
         return CLOCK + self.source if "strftime_now" in self.source else self.source
@@ -89,7 +112,7 @@ class Template:
         try:
             with limited(self._source):
                 texts, found = render_jinja_template(
-                    [list(messages)],
+                    [list(map(in_parts, messages)) if self.parts else list(messages)],
                     tools=list(tools) if tools else None,
                     chat_template=self._source,
                     return_assistant_tokens_mask=spans,

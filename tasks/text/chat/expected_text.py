@@ -11,16 +11,18 @@ from typing import NamedTuple
 
 from ...data.dialogues.messages import Message, is_call
 from .encoding import DialogueEncoding
-from .expected_turns import Looker, Span, Turn, aligned, substituted
+from .expected_turns import NEXT, Looker, Span, Turn, aligned, substituted
 from .spans import Script
 
+LEFT = "the template leaves out a turn of role {}"
 GIVEN = "Truq{}h"
 """Words put in place of what is given."""
 
 
 class Expected(NamedTuple):
     """The text of a sequence, that of each supervised run, how long the prompt of its last turn is, its special tokens,
-    the checks that rendering breaks, and how many of its trained calls hold ids that the data does not have."""
+    the checks that rendering breaks, how many of its trained calls hold ids that the data does not have, and whether
+    the template leaves out the system turn that it is given."""
 
     text: str
     runs: list[str]
@@ -28,6 +30,7 @@ class Expected(NamedTuple):
     specials: list[str]
     broken: set[str]
     own_ids: int
+    unsystemed: bool
 
 
 def expect(encoding: DialogueEncoding, dialogue: Sequence[Message], start: int, trained: Sequence[int]) -> Expected:
@@ -47,12 +50,17 @@ def expect(encoding: DialogueEncoding, dialogue: Sequence[Message], start: int, 
         begin, end = 0 if thoughts or not one.thoughts else one.thoughts, len(one.text) if rest else one.thoughts
         spans.append((len(one.given) + begin, len(one.given) + end))
         broken |= looker.faults(place, one)
-    broken |= _given(encoding, script, messages, turns) | _marked(script, messages, turns) | _names(encoding, script)
-    if not _keeps_system(encoding, dialogue, text):
+    said = _system(encoding, dialogue)
+    missing = said.strip() not in text
+    unsystemed = missing and messages[0] == {"role": "system", "content": said} and _writes_systems(script)
+    if missing and not unsystemed:
         broken.add("the system turn is missing")
+    broken |= _given(encoding, script, messages, turns) - {LEFT.format("system") if unsystemed else ""}
+    broken |= _marked(script, messages, turns) | _names(encoding, script)
     own_ids = _own_ids(dialogue, trained, messages, moved, turns)
     runs = [text[begin:end] for begin, end in _joined(spans)]
-    return Expected(text, runs, len(last.given), looker.specials(places[-1], text), broken, own_ids)
+    return Expected(text, runs, len(last.given), looker.specials(places[-1], text), broken, own_ids,
+                    unsystemed)  # fmt: skip
 
 
 def _joined(spans: Sequence[Span]) -> list[Span]:
@@ -107,7 +115,7 @@ def _given(
     if any(tool["function"]["name"] not in rest for tool in script.tools):
         broken.add("the tools are missing")
     left = {messages[n]["role"] for n, word in words.items() if word not in rest and n < max(turns)}
-    return broken | {f"the template leaves out a turn of role {role}" for role in left}
+    return broken | {LEFT.format(role) for role in left}
 
 
 def _renamed(tool: Message, number: int) -> Message:
@@ -141,7 +149,12 @@ def _names(encoding: DialogueEncoding, script: Script) -> set[str]:
     return {f"the template reads {name}, which it is not given" for name in lacking}
 
 
-def _keeps_system(encoding: DialogueEncoding, dialogue: Sequence[Message], text: str) -> bool:
+def _writes_systems(script: Script) -> bool:
+    """Whether the template writes a system turn before a user turn that is the last one."""
+    turns = [{"role": "system", "content": GIVEN}, {"role": "user", "content": NEXT}]
+    return GIVEN in script.render(turns, generation=True)
+
+
+def _system(encoding: DialogueEncoding, dialogue: Sequence[Message]) -> str:
     own = dialogue[0]["content"] if dialogue[0]["role"] == "system" else None
-    said = encoding.system if own is None else own
-    return (said or "").strip() in text
+    return (encoding.system if own is None else str(own)) or ""

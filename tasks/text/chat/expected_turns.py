@@ -57,7 +57,7 @@ class Looker:
             if whole.startswith(given)
             else aligned(given, whole[:first], self.messages[place - 1] if place else {})
         )
-        if words is None or begin > first:
+        if words is None or (begin > first and not whole[first:begin].isspace()):  # blanks that end the prompt
             self.broken.add("the template leaves out part of what the model writes")
         text = whole[begin:]
         end, token = self._end(place, whole, words or (begin, begin))
@@ -98,7 +98,9 @@ class Looker:
         """Where the turn's last token ends and what it is: the last special token that stays whatever comes next."""
         longer, behind = self._followed(place, whole), words[1]
         own = whole[words[0] : behind]
-        near = (whole[max(words[0] - MATCHED, 0) : behind], own, own.strip().rpartition("\n")[2])
+        line = self.messages[place]["content"].strip().rpartition("\n")[2]
+        near = [whole[max(words[0] - MATCHED, 0) : behind], own, own.strip().rpartition("\n")[2]]
+        near += [line] if own.endswith(line) else []  # thoughts before it may be cut once another turn follows
         anchor = next((text for text in near if text and text in longer), None)
         said = longer.rfind(anchor) + len(anchor) if anchor else -1
         stays = behind + common(whole[behind:], longer[said:]) if said >= 0 else len(whole)

@@ -38,7 +38,7 @@ def make_dialogue_encoding(
     if template.source == CHATML:
         _need_chatml(specials)
     texts = _texts(tokenizer) | template.texts
-    template = replace(template, texts=texts, options=options.get("template_options", {}))
+    template = replace(template, texts=texts, options=options.get("template_options", {})).in_form()
     endings, manners = learn(template, tools, specials, texts.get("eos_token"))
     takes_system = _takes_system(template, tools)
     if tools:

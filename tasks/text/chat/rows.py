@@ -47,7 +47,7 @@ def make_encoding(section: DialogueEncode, train: pd.DataFrame, folder: Path) ->
     `folder`, with the table of a tool. Raises DataError."""
     dialogues = [load_messages(one) for one in train["messages"]]
     brought = any(turns and turns[0].get("tools") for turns in dialogues)
-    template = _template(section, tools=section.tools is not None or brought)
+    template = _template(section, tools=section.tools is not None or brought).in_form()
     added = CHATML_TOKENS if template.source == CHATML else ()
     tools: list[dict[str, Any]] = []
     if section.tools is not None:
@@ -131,11 +131,15 @@ def describe(encoding: DialogueEncoding, tokenizer: TextTokenizer, certificates:
     ]
     names = ("dialogues", "rows", "tokens", "supervised", "turns", "calls", "thoughts", "turns_removed", "lost")
     lines += [f"| {part} | {' | '.join(f'{c[name]:,}' for name in names)} |" for part, c in certificates.items()]
-    own_ids, split = (sum(c.get(name, 0) for c in certificates.values()) for name in ("own_ids", "split"))
+    counted = ("own_ids", "split", "unsystemed")
+    own_ids, split, unsystemed = (sum(c.get(name, 0) for c in certificates.values()) for name in counted)
     if own_ids:
         lines += ["", f"{own_ids:,} trained calls hold an id (call00000 …) that Temper gave them: the template has the "
                       "model write ids, and the data has none, or none that it takes."]  # fmt: skip
     if split:
         lines += ["", f"At the beginning of {split:,} turns a token of the whole text is cut, so that a turn begins "
                       "behind the very tokens that inference gives."]  # fmt: skip
+    if unsystemed:
+        lines += ["", f"In {unsystemed:,} sequences the template leaves out the system turn, in training as in "
+                      "inference: it writes it before a user turn that is the last one alone."]  # fmt: skip
     return "\n".join(lines)

@@ -26,7 +26,8 @@ class Manners:
     """arguments: what the template takes for a call's arguments, an object or JSON text; any_id: it takes calls' ids as
     the data has them. closing: what it writes behind thoughts, whatever comes next; None where it writes none.
     header: how its generation prompt begins. no_calls: why calls cannot be trained, where they cannot. first: the end
-    token with which a call without text begins; a reply never does, so that generation goes on behind it."""
+    token with which a call without text begins; a reply never does, so that generation goes on behind it. parts: it
+    takes content as a list of parts."""
 
     arguments: Form = "object"
     any_id: bool = True
@@ -34,6 +35,7 @@ class Manners:
     header: str = ""
     no_calls: str = NO_CALLS
     first: str = ""
+    parts: bool = False
 
 
 def as_text(arguments: Any) -> str:
@@ -50,7 +52,7 @@ def learn(
     """How turns end, and the rest. Raises DataError where a template cannot write replies."""
     prober = Prober(template, tools, specials, eos)
     endings = {"assistant": prober.reply()}
-    manners = Manners(header=_header(prober))
+    manners = Manners(header=_header(prober), parts=template.parts)
     _need_prompt(prober, manners.header)
     for beside in _toolboxes(prober, tools):
         name = str(beside.tools[0]["function"]["name"]) if beside.tools else "probe"
@@ -58,9 +60,11 @@ def learn(
             form = _form(beside, name)
             endings["call"], first = beside.call(name, FORMS[form], endings["assistant"].token)
         except DataError as error:
-            manners = Manners(header=manners.header, no_calls=str(error))
+            manners = replace(manners, no_calls=str(error))
             continue
-        manners = Manners(form, _takes_ids(beside, name, form), header=manners.header, first=first)
+        manners = replace(
+            manners, arguments=form, any_id=_takes_ids(beside, name, form), first=first, no_calls=NO_CALLS
+        )
         break
     return endings, _with_thoughts(prober, manners, endings)
 

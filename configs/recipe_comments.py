@@ -90,7 +90,8 @@ def flow(value: Any) -> str:
         return f"{{{', '.join(f'{flow(key)}: {flow(item)}' for key, item in value.items())}}}"
     if re.fullmatch(r"[^\W\d_][\w./-]*|/[\w./-]+", value) and value.lower() not in NO_WORDS:
         return str(value)
-    return str(yaml.safe_dump(value, default_style='"', allow_unicode=True, width=math.inf)).strip()
+    quoted = str(yaml.safe_dump(value, default_style='"', allow_unicode=True, width=math.inf)).strip()
+    return "".join(letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in quoted)
 
 
 def rounded(value: float, toward: Any) -> int:

@@ -35,9 +35,14 @@ class Console(RichConsole):
 
 
 def print_json(value: Any, *, indent: int = 1) -> None:
-    """One JSON document on stdout, in which hidden characters are escaped, which changes no value."""
+    """One JSON document on stdout."""
+    print(json_text(value, indent=indent))
+
+
+def json_text(value: Any, *, indent: int | None = None) -> str:
+    """A JSON document in which hidden characters are escaped, which changes no value."""
     text = json.dumps(value, ensure_ascii=False, indent=indent)
-    print(HIDDEN.sub(lambda found: found.group() if found.group() == "\n" else _escaped(found), text))
+    return HIDDEN.sub(lambda found: found.group() if found.group() == "\n" else _escaped(found), text)
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -166,11 +166,13 @@ def _fail(code: int) -> None:
 
 def curl(example: Mapping[str, Any], port: int) -> str:
     """A command that asks the server with the first row of the model's example."""
+    from .console import json_text
+
     asked = f"curl -s http://{HOST}:{port}/invocations -H 'Content-Type: application/json'"
     body = dict(example)
     if table := body.get("dataframe_split"):
         body = {"dataframe_split": {"columns": table["columns"], "data": table["data"][:1]}}
-    text = json.dumps(body, ensure_ascii=False)
+    text = json_text(body)
     if len(text) > SHOWN and table and table["columns"] == ["image"]:
         before, after = json.dumps({"dataframe_split": {"columns": ["image"], "data": [["IMAGE"]]}}).split("IMAGE")
         return f"(printf '{before}'; base64 < IMAGE.png | tr -d '\\n'; printf '{after}') | {asked} -d @-"

@@ -1,0 +1,126 @@
+"""Evil labels, texts and names on surfaces of their own: a run's lines, compare, chat, serve, init's recipe."""
+
+import json
+import re
+import shlex
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from test_escape import LABEL, LABELS, TEXT, clean, inert
+
+from configs.load import load_recipe
+from flows.cli import chat, compare, init, progress, serve
+from flows.cli.console import Console
+from tasks.artifact import Version
+from tasks.learn.comparison import describe
+from tasks.store.events import Event
+
+TAG = "\U000e0041"
+"""Of the characters beyond four hexadecimal digits that are not seen."""
+
+
+def printed(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """What was printed, in which nothing acts, and the words are shown as they are."""
+    out, err = capsys.readouterr()
+    assert clean(out) and clean(err)
+    for word in words:
+        assert word in out + err
+    return out
+
+
+def test_a_runs_lines_and_its_summary(capsys: pytest.CaptureFixture[str]) -> None:
+    teller = progress.Teller()
+    teller.hear(Event("split", "note", f"{TEXT} {LABEL}"))
+    with teller:
+        teller.hear(Event(LABEL, "started"))
+        teller.hear(Event("train", "progress", TEXT, 1, 2))
+        teller.console.print(teller.bars)
+        teller.hear(Event(LABEL, "failed"))
+        teller.hear(Event(LABEL, "finished", status="run", key=TEXT, changed=(LABEL,)))
+    printed(capsys, "[red]<img src=x", "[/bold]|`x`")
+    facts = {"shown": ["accuracy", LABEL], "scores": {"accuracy": 0.5}, "intervals": {}, "kind": "classifier",
+             "baselines": {LABEL: {"accuracy": 0.9}}}  # fmt: skip
+    version = Version("evil", "1", (LABEL,), TEXT, "r", {}, facts, 2, links={"run": TEXT}, example=f"{TEXT}'")
+    teller.summary(version)
+    assert "[/bold]|`x`" in printed(capsys, "[red]<img src=x")
+    teller.summary(replace(version, report={**facts, "kind": "dialogue"}, aliases=()))
+    printed(capsys)
+
+
+def compared() -> dict[str, Any]:
+    interval = {"mean": 0.1, "low": 0.0, "high": 0.2}
+    side = {"accuracy": interval, "spread": 0.1, "trainings": [{"seed": 1, "accuracy": 0.5}]}
+    pair = {"recipe": LABEL, "against": TEXT, "difference": interval, "p": 0.5, "p_holm": 0.5, "gained": 1, "lost": 1,
+            "verdict": "undecided"}  # fmt: skip
+    return {"rows": 4, "groups": 4, "confidence": 0.95, "recipes": [side | {"name": LABEL}, side | {"name": TEXT}],
+            "pairs": [pair], "cached": 0, "trained": 2, "artifacts": "file:///a/%1b[31m%5b/bold%5d"}  # fmt: skip
+
+
+def test_a_comparison_at_the_terminal_and_as_a_page(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    compare._show(compared())
+    printed(capsys, "[/bold]", "[red]<img src=x")
+    assert inert(describe(compared()))
+
+
+class Parrot:
+    """Says a text in pieces, after one search, as a dialogue model of the registry does."""
+
+    def __init__(self) -> None:
+        self.searched = False
+
+    def stream(self, messages: list[dict[str, Any]], longest: int) -> Any:
+        yield from TEXT + LABEL
+
+    def may_be_call(self, text: str) -> bool:
+        return not self.searched
+
+    def read(self, text: str) -> dict[str, Any]:
+        call = {"function": {"name": LABEL, "arguments": {LABEL: [TEXT]}}}
+        message: dict[str, Any] = {"role": "assistant", "content": text}
+        if not self.searched:
+            message["tool_calls"] = [call]
+        self.searched = True
+        return message
+
+    def answers(self, message: dict[str, Any]) -> list[dict[str, Any]]:
+        return [{"role": "tool", "content": json.dumps([{"name": f"{LABEL}{TEXT}"}])}]
+
+
+def test_a_conversation(capsys: pytest.CaptureFixture[str]) -> None:
+    chat._talk(Parrot(), [TEXT, LABEL], Console(), 10, echo=True)
+    out = printed(capsys)
+    assert out.count("[red]<img src=x") >= 4 and "model  > =cmd()" in out
+
+
+def test_a_servers_example_is_shown_harmless_and_sends_what_it_was(capsys: pytest.CaptureFixture[str]) -> None:
+    row = f"{TEXT} 'a' $(id) `id` {TAG}"
+    line = serve.curl({"dataframe_split": {"columns": ["text"], "data": [[row], [LABEL]]}}, 5001)
+    serve._say(line)
+    shown = capsys.readouterr().err
+    assert clean(shown)
+    *_, body = shlex.split(shown)
+    assert json.loads(body)["dataframe_split"]["data"] == [[row]]
+    done = subprocess.run(["sh", "-c", f"printf %s {shlex.quote(body)}"], capture_output=True, text=True, check=True)
+    assert done.stdout == body
+
+
+@pytest.mark.parametrize("kind", ["generative", "classifier"])
+def test_a_starter_recipe_is_read_back_whatever_the_labels_and_columns_are(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = "# no: 'key', \"x\"\nname: planted\r\x85\u2028- [a] {b} & *c !d %e @f"
+    labels = [*LABELS, odd, "yes", "null", "1", "~", "é" * 5]
+    rows = {odd: [f"{TEXT} {number}" for number in range(240)], LABEL: [labels[n % len(labels)] for n in range(240)]}
+    pd.DataFrame(rows).to_json(tmp_path / "evil.json", orient="records")
+    starter, notes = init.prepare(tmp_path / "evil.json", tmp_path / "a.yaml", kind, text=odd, label=LABEL)  # type: ignore[arg-type]
+    init._write(tmp_path / "a.yaml", starter.text(), [*starter.seen().items(), *(("note", note) for note in notes)])
+    printed(capsys)
+    written = (tmp_path / "a.yaml").read_text(encoding="utf-8")
+    assert clean(written) and not re.search("^name: planted", written, re.MULTILINE)
+    recipe = load_recipe(tmp_path / "a.yaml")
+    assert recipe.name == "a" and (recipe.download.columns.text, recipe.download.columns.label) == (odd, LABEL)  # type: ignore[union-attr]
+    assert set(recipe.validate.labels or ()) == set(labels)

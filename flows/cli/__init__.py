@@ -1,34 +1,17 @@
-"""temper: the command line; each command is declared by the file of its own name."""
+"""temper: the command line. A command is the file of its own name here, and is loaded when it is called."""
 
 import atexit
+import importlib
 import logging
 import os
 import sys
+from inspect import cleandoc
+from typing import Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from configs.environment import quiet_tools
-
-from . import (
-    chat,
-    compare,
-    data,
-    doctor,
-    history,
-    init,
-    inspect,
-    mask,
-    pin,
-    plan,
-    predict,
-    promote,
-    rollback,
-    run,
-    schedule,
-    serve,
-    trace,
-    up,
-)
 
 HELP = """Temper turns one YAML recipe into a registered model.
 
@@ -40,8 +23,43 @@ TEMPER_ARTIFACTS (the cache, default .artifacts), TEMPER_THREADS, MLFLOW_TRACKIN
 Exit codes: 0 done, 1 a stage failed or Ctrl-C, 2 the recipe or the usage is wrong, 143 stopped by SIGTERM;
 of `up` and `serve`, which end in no other way, Ctrl-C and SIGTERM give 0.
 """
-MODULES = (run, compare, plan, data, trace, inspect, mask, predict, serve, chat, up, schedule, history, promote,
-           rollback, init, pin, doctor)  # fmt: skip
+COMMANDS = {
+    "run": "Run a recipe: whatever is done already is served from the cache, the rest is done and registered.",
+    "compare": "Train recipes over several seeds on the same split and tell, by a paired test, which is better.",
+    "plan": "Show per stage whether it is cached, and which part of its key changed since the nearest earlier run.",
+    "data": "Show what each stage kept and dropped, the commonest reasons, and how labels fall into the parts.",
+    "trace": "Show one row's way: raw, expectations it breaks, cleaned, split, tokens and labels, the model's answer.",
+    "inspect": "Show what the trained model makes of one row: image or text, true class, probability of each class.",
+    "mask": "Show training rows as decoded tokens: supervised ones (they carry loss) on green, given ones dim.",
+    "predict": "Predict with a registered model: one text or image, or every row of a file or folder.",
+    "serve": "Serve a registered model over HTTP with `mlflow models serve`, for this machine only.",
+    "chat": "Talk to a registered model: its searches run on its own table, what they find goes back to it.",
+    "up": "Start both servers and every recipe in configs/ that has a schedule; stop all of it on Ctrl-C.",
+    "schedule": "Put recipes on the schedule that they name (`schedule:`, cron or interval), as Prefect deployments.",
+    "history": "Show a model's versions (aliases, verdict, test scores) and what was decided, by whom, why and when.",
+    "promote": "Make a version champion by hand, against or without a verdict; who, why and when are recorded.",
+    "rollback": "Take the last promotion back: the version that was champion before is champion again. It is recorded.",
+    "init": "Look at data and write a starter recipe whose remarks say what was seen and what to change.",
+    "pin": "Write into a recipe the commits that its branches and tags on the Hub stand for now.",
+    "doctor": "Show what this machine has for Temper, what is broken, and how to mend it.",
+}
+"""Every command with its one line of help: the first line of its docstring, so that `--help` loads none of them."""
+
+
+class Commands(TyperGroup):
+    """Commands by name, each loaded from the module of its name when it is called, and no other with it."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The command that the first word names, loaded. Raises a usage error that suggests names like it."""
+        name, known, rest = super().resolve_command(ctx, args)
+        return name, known and load_command(str(name)), rest
+
+
+def load_command(name: str) -> Any:
+    """The command of this name, from its module."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
+    app.command(name)(importlib.import_module(f"{__name__}.{name}").command)
+    return typer.main.get_command(app)
 
 
 def main() -> None:
@@ -49,12 +67,11 @@ def main() -> None:
     codes: list[int] = []
     atexit.register(_leave, codes)  # before all others, so that it is done after them
     quiet_tools()
-    app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
-                      rich_markup_mode="markdown")  # fmt: skip
-    for module in MODULES:
-        app.command(module.__name__.rpartition(".")[2])(module.command)
+    listed = [TyperCommand(name, help=line, rich_markup_mode="markdown") for name, line in COMMANDS.items()]
+    group = Commands(name="temper", commands=listed, help=cleandoc(HELP), no_args_is_help=True,
+                     rich_markup_mode="markdown")  # fmt: skip
     try:
-        app()
+        group()
     except SystemExit as ended:
         if isinstance(ended.code, int):
             codes.append(ended.code)

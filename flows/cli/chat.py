@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .arguments import ModelVersion
 from .failures import failures
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ CALLS = 4
 
 
 def command(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="NAME (its champion), NAME@alias or NAME/version.")],
+    model: ModelVersion,
     script: Annotated[
         Path | None, typer.Option("--script", help="A file with one user turn a line, in place of the keyboard.")
     ] = None,

@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 import typer
 
+from .arguments import AsJson
 from .failures import failures
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def command(
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A change to every recipe; repeatable.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train recipes over several seeds on the same split and tell, by a paired test, which is better.
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from .arguments import AsJson, Overrides, RecipeFile
 from .failures import failures
-from .run import Overrides, RecipeFile
 
 if TYPE_CHECKING:
     from tasks.artifact import Artifact
@@ -22,7 +22,7 @@ def command(
         Literal["split", "encode"],
         typer.Option("--until", help="Last stage that is looked at; `split` spares the tokenizer."),
     ] = "encode",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what each stage kept and dropped, the commonest reasons, and how labels fall into the parts.
 

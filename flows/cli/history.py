@@ -1,18 +1,15 @@
 """temper history: a registered model's versions, and every decision about its champion."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
+from .arguments import AsJson, ModelName
 from .failures import failures
-
-ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="The model's name in the registry.")]
 
 
 def command(
     model: ModelName,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show a model's versions (aliases, verdict, test scores) and what was decided, by whom, why and when.
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .arguments import AsJson, RecipeFile
 from .failures import failures
-from .run import RecipeFile
 
 if TYPE_CHECKING:
     from configs.schema import Recipe
@@ -71,9 +71,9 @@ def command(
         Path | None, typer.Option("--out", "-o", help="Write the picture (PNG) here instead of below TEMPER_HOME.")
     ] = None,
     view: Annotated[bool, typer.Option("--open", help="Show the picture in the system's viewer.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Show what the trained model makes of one row: the image or text, its true class, each class's probability.
+    """Show what the trained model makes of one row: image or text, true class, probability of each class.
 
     Looks at cached results alone and runs nothing: `temper run RECIPE` comes first. Rows of every part can be shown.
     The picture lies in inspected/ below TEMPER_HOME; `temper trace RECIPE ROW` shows the row's whole way.

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .arguments import Overrides, RecipeFile
 from .failures import failures
-from .run import Overrides, RecipeFile
 
 if TYPE_CHECKING:
     from rich.text import Text

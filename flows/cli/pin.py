@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from .arguments import RecipeFile
 from .failures import failures
-from .run import RecipeFile
 
 if TYPE_CHECKING:
     import yaml

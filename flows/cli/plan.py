@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .arguments import AsJson, Overrides, RecipeFile
 from .failures import failures
-from .run import Overrides, RecipeFile
 
 if TYPE_CHECKING:
     from configs.schema import Recipe
@@ -17,7 +17,7 @@ COLOURS = {"cached": "cyan", "run": "green", "resumed": "yellow", "unknown": "di
 def command(
     recipe: RecipeFile,
     overrides: Overrides = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
+    as_json: AsJson = False,
     refresh: Annotated[bool, typer.Option("--refresh", help="Ask the Hub what branches stand for now.")] = False,
 ) -> None:
     """Show per stage whether it is cached, and which part of its key changed since the nearest earlier run.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..model_inputs import open_asked, open_model, open_questions
+from .arguments import ModelVersion
 from .failures import failures
 from .reading_options import given_reading
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="NAME (its champion), NAME@alias or NAME/version.")],
+    model: ModelVersion,
     what: Annotated[
         str,
         typer.Argument(
@@ -51,8 +52,10 @@ def command(
     pattern: Annotated[str | None, typer.Option(help="With --format lines: what a line is.")] = None,
     member: Annotated[str | None, typer.Option(help="The table in an archive of several.")] = None,
 ) -> None:
-    """Predict with a registered model: label and probabilities of a text or image, a number, a written text, the word
-    for a [MASK] in a text; of a file of texts or a folder of images, a row each, beside the file's own columns.
+    """Predict with a registered model: one text or image, or every row of a file or folder.
+
+    Writes label and probabilities of a text or image, a number, a written text, or the word for a [MASK] in a text; of
+    a file of texts or a folder of images a row each, beside the file's own columns.
 
     Of a file of dialogues for a dialogue model, in any form that a recipe reads, a row gets the turn that the model
     writes next: its text in `reply`, its calls as JSON in `calls`, beside the columns that are no part of the dialogue

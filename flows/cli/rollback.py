@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
+from .arguments import ModelName
 from .failures import failures
-from .history import ModelName
 
 
 def command(

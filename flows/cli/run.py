@@ -1,24 +1,21 @@
 """temper run: a recipe through the whole pipeline, told stage by stage."""
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .arguments import AsJson, Overrides, RecipeFile
 from .failures import failures
 
 if TYPE_CHECKING:
     from tasks.artifact import Version
 
-Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes, as section.key=value.")]
-RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe, such as configs/reviews_demo.yaml.")]
-
 
 def command(
     recipe: RecipeFile,
     overrides: Overrides = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
+    as_json: AsJson = False,
     verify: Annotated[bool, typer.Option("--verify", help="Hash every cached file again, whatever its size.")] = False,
 ) -> None:
     """Run a recipe: whatever is done already is served from the cache, the rest is done and registered.

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..services.child_processes import Guarded, child_environment
+from .arguments import ModelVersion
 from .failures import failures, until_stopped
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Env(StrEnum):
 
 
 def command(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="NAME (its champion), NAME@alias or NAME/version.")],
+    model: ModelVersion,
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port on this machine.")] = 5001,
     env: Annotated[
         Env | None,

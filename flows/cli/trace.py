@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .arguments import AsJson, Overrides, RecipeFile
 from .failures import failures
-from .run import Overrides, RecipeFile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +27,7 @@ def command(
         str, typer.Argument(metavar="ROW", help="Number in the source (from 1), id, text, file, or part of one.")
     ],
     overrides: Overrides = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show one row's way: raw, expectations it breaks, cleaned, split, tokens and labels, the model's answer.
 

@@ -27,7 +27,7 @@ from tasks.train import train
 from tasks.validate import validate
 
 from .hooks import watched
-from .initializations import Variant
+from .variants import Variant
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
-"""What `temper compare` compares: a recipe under a name, and the ways in which one recipe may start."""
+"""The ways in which a training of one recipe may start: what has to be changed in it for each."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from configs.literal import complete
@@ -22,14 +21,6 @@ STATED: dict[str, Any] = {
     "expect_rate": 0.5,
 }
 """What a recipe states of an image net's weights, and the values that state nothing."""
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One recipe of a comparison and what it is called there."""
-
-    name: str
-    recipe: Recipe
 
 
 def starting(recipe: Recipe, start: str) -> list[str]:

@@ -1,14 +1,14 @@
-"""What `predict` asks and whom: rows of a file or images of a folder, and a registered model that takes them."""
+"""What is predicted, and by which model: rows of a file or images of a folder, and a registered model that takes them.
 
-from contextlib import contextmanager
+Libraries are imported where they are used: a text needs no pandas, and a wrong argument no mlflow.
+"""
+
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .cli.reading_options import mends_as_options
+from .services.stores import require
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tasks.inference.batch import Model
     from tasks.inference.inputs import Questions
     from tasks.tracking.named import Named
@@ -21,37 +21,42 @@ def open_questions(path: Path, column: str | None, reading: dict[str, Any] | Non
     """
     from tasks.inference.inputs import open_folder, open_table
 
-    with mends_as_options():
-        return open_folder(path) if path.is_dir() else open_table(path, column, reading)
+    return open_folder(path) if path.is_dir() else open_table(path, column, reading)
 
 
 def open_model(name: str, content: str) -> "tuple[Named, Model]":
-    """The version that a name means now, loaded to be asked for texts or images."""
-    with _loading(name) as named:
-        from tasks.tracking.models import load_model
+    """The version that a name means now, loaded to predict for texts or images."""
+    named = _find(name)
+    from tasks.tracking.models import load_model
 
-        loaded = load_model(named.uri, content)
-    return named, _pyfunc_model(loaded, named)
+    return named, _pyfunc_model(load_model(named.uri, content), named)
 
 
-def open_asked(name: str, questions: "Questions", column: str | None) -> "tuple[Named, Model, Questions]":
-    """The version that a name means now, and the questions as it takes them: a table's rows as texts or dialogues."""
+def open_model_for(name: str, questions: "Questions", column: str | None) -> "tuple[Named, Model, Questions]":
+    """The version that a name means now, and the rows as it takes them: a table's rows as texts or dialogues."""
     from tasks.inference.inputs import Texts
 
     if not isinstance(questions, Texts):
         return *open_model(name, questions.content), questions
-    with _loading(name) as named:
-        from tasks.tracking.models import content_of, load_model, predictor_of
+    named = _find(name)
+    from tasks.tracking.models import content_of, load_model, predictor_of
 
-        loaded = load_model(named.uri, questions.content, "messages")
+    loaded = load_model(named.uri, questions.content, "messages")
     if content_of(loaded) != "messages":
         return named, _pyfunc_model(loaded, named), questions
     from tasks.inference.dialogue_inputs import open_dialogues
     from tasks.inference.replies import reply_model
 
-    with mends_as_options():
-        dialogues = open_dialogues(questions, column)
+    dialogues = open_dialogues(questions, column)
     return named, reply_model(predictor_of(loaded, name), named.identity()), dialogues
+
+
+def _find(name: str) -> "Named":
+    """What a name means in the registry, whose store is asked first whether it is there at all."""
+    require("MLflow")
+    from tasks.tracking.named import find_named
+
+    return find_named(name)
 
 
 def _pyfunc_model(loaded: Any, named: "Named") -> "Model":
@@ -62,14 +67,38 @@ def _pyfunc_model(loaded: Any, named: "Named") -> "Model":
     return Model(lambda given: answer(loaded, given), answers_of(loaded), named.identity())
 
 
-@contextmanager
-def _loading(name: str) -> "Iterator[Named]":
-    from .cli.console import Console
+def open_rows(what: str, column: str | None, reading: dict[str, Any]) -> "Questions | None":
+    """The rows of a file or folder; None for a text or an image."""
+    from configs.load import RecipeError
+    from tasks.data.sources.archives import is_archive
+    from tasks.data.sources.tables import ENDINGS
 
-    with Console(stderr=True).status(f"loading {name}"):
-        from .services.stores import require
+    path = Path(what)
+    if not what.strip():
+        raise RecipeError("the text is empty; give a text or a file")
+    is_short = len(what) < 256
+    looks_like_file = (path.suffix.lower() in ENDINGS or is_archive(path.name)) and " " not in what
+    if is_image(what) and not (is_short and path.is_dir()):
+        return None
+    if not (looks_like_file or (is_short and path.exists())):
+        return None
+    return open_questions(path, column, reading)
 
-        require("MLflow")
-        from tasks.tracking.named import find_named
 
-        yield find_named(name)
+def is_image(what: str) -> bool:
+    """Whether one image is named: by its ending, or a file that the prediction of a folder would read as one."""
+    from tasks.data.sources.folders import IMAGE_ENDINGS, is_left_out
+    from tasks.data.sources.tables import ENDINGS
+
+    path = Path(what)
+    if len(what) >= 256 or path.suffix.lower() in IMAGE_ENDINGS:
+        return path.suffix.lower() in IMAGE_ENDINGS
+    known = path.suffix.lower() in ENDINGS or is_left_out(path.name)
+    return path.is_file() and not known and _begins_like_an_image(path)
+
+
+def _begins_like_an_image(path: Path) -> bool:
+    from tasks.data.sources.folders import MAGIC
+
+    with path.open("rb") as handle:
+        return handle.read(16).startswith(MAGIC)

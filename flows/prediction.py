@@ -13,7 +13,7 @@ from tasks.inference.inputs import Questions
 from tasks.tracking.named import Named
 
 from .hooks import watched
-from .model_inputs import open_asked, open_questions
+from .model_inputs import open_model_for, open_questions
 
 STEP = 0.01
 """Share of the rows after which Prefect hears of progress again."""
@@ -34,7 +34,7 @@ def predict(
     """
     questions = open_questions(Path(file), column, reading)
     check_output(Path(output), questions)
-    named, loaded, questions = open_asked(model, questions, column)
+    named, loaded, questions = open_model_for(model, questions, column)
     notes = list(getattr(questions, "notes", ()))
     done = predict_into(Path(output), questions, loaded, notes.append, _Progress(f"answers of {named}"))
     create_markdown_artifact(page(named, questions, done, Path(output), notes), key="predictions",

@@ -30,7 +30,7 @@ def due(recipe: Recipe) -> list[str]:
     from tasks.artifact import StageError
     from tasks.data.errors import DataError
 
-    from .cli.plan import plan
+    from .plan import plan
 
     try:
         stages, _, _ = plan(recipe, ask=False)

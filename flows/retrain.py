@@ -29,9 +29,9 @@ from tasks.store.events import Event, heard_by
 from tasks.store.lock import locked
 from tasks.tracking.lookup import BEFORE, still_valid
 
-from .cli.plan import plan
 from .finetune import finetune
 from .hooks import watched
+from .plan import plan
 from .services.named_runs import name_of
 
 if TYPE_CHECKING:

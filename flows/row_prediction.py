@@ -2,22 +2,20 @@
 
 from typing import TYPE_CHECKING, Any
 
+from .raw_row import IMAGES, Row, plain
+
 if TYPE_CHECKING:
     from configs.schema import Recipe
 
-    from .row_trace import Row
 
-IMAGES = "images.parquet"
-
-
-def answer(recipe: "Recipe", row: "Row", text: str | None) -> dict[str, Any]:
+def answer(recipe: "Recipe", row: Row, text: str | None) -> dict[str, Any]:
     """From the report for a test row, else from the trained model; empty where it is not trained."""
     import pandas as pd
     import pyarrow.parquet as pq
 
     from configs.encodings import CLASSES
 
-    from .cli.plan import plan
+    from .plan import plan
 
     cached = plan(recipe, ask=False)[2]
     if "evaluate" in cached:
@@ -44,9 +42,3 @@ def answer(recipe: "Recipe", row: "Row", text: str | None) -> dict[str, Any]:
     here = pd.DataFrame([{"text": text, "image": row.raw.get("image")}])
     domain, _, found = score_row(folder, here, cached["clean"].file(IMAGES))
     return {"predicted": domain.labels[found.argmax()], "p": float(found.max()), "from": "the trained model"}
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON has it; else its text."""
-    value = value.item() if hasattr(value, "item") else value
-    return value if isinstance(value, str | int | float | bool) else str(value)

@@ -1,65 +1,16 @@
 """One row's way through the stages: artifacts and a row's position in the source -> facts per stage, JSON-ready."""
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .row_prediction import IMAGES, answer, plain
+from .raw_row import IMAGES, Row, plain, row_at
+from .row_prediction import answer
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from configs.schema import Recipe
     from tasks.artifact import Artifact
-
-STAGES = ("download", "validate", "clean", "split", "encode")
-
-
-@dataclass(frozen=True)
-class Row:
-    """The row that is followed: as it came in, where it ended (`state`; `stage` and `reason` of a dropped one), and
-    every raw row's text or file by id, for those that it repeats."""
-
-    id: str
-    raw: dict[str, Any]
-    state: str
-    stage: str
-    reason: str
-    contents: "pd.Series"
-
-    @property
-    def text(self) -> str | None:
-        """None for an image and where it is missing."""
-        return self.raw.get("text")
-
-    def reached(self, stage: str) -> bool:
-        """Whether the row came into this stage."""
-        return self.state != "dropped" or STAGES.index(stage) <= STAGES.index(self.stage)
-
-
-def row_at(stages: "dict[str, Artifact]", at: int) -> Row:
-    """The raw row at this position (from 0), with where it ended."""
-    from tasks.data.ledger import read_ledger
-    from tasks.data.rows import read_rows
-
-    rows = read_rows(stages["download"].file("rows.parquet"))
-    ledger = read_ledger(stages["encode"].file("ledger.parquet")).iloc[at]
-    raw = {str(name): plain(value) for name, value in rows.iloc[at].dropna().items()}
-    contents = said(rows).set_axis(rows["id"])
-    state, stage, reason = (str(ledger[name]) for name in ("state", "stage", "reason"))
-    return Row(raw.pop("id"), raw, state, stage, reason, contents)
-
-
-def said(rows: "pd.DataFrame") -> "pd.Series":
-    """What each row says: its text, the words of its dialogue, or its image's file."""
-    import pandas as pd
-
-    from tasks.data.dialogues.messages import load_messages, transcript
-
-    if "messages" not in rows:
-        return rows["text" if "text" in rows else "file" if "file" in rows else "image"]
-    told = rows["messages"].map(lambda messages: transcript(load_messages(messages)), na_action="ignore")
-    return pd.Series(told, index=rows.index, dtype="str")
 
 
 def follow(recipe: "Recipe", stages: "dict[str, Artifact]", at: int) -> dict[str, Any]:

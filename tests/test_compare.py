@@ -13,6 +13,7 @@ from configs.load import RecipeError, load_recipe
 from configs.models import LocalModel, NewModel
 from flows.cli import compare
 from flows.initializations import overrides, starting
+from flows.variants import read_variants
 from tasks.artifact import StageError
 from tasks.data.errors import DataError
 from tasks.store.events import Event
@@ -29,7 +30,7 @@ ALL = HEAD | {"trainable": {"first": None, "last": 2}, "freeze": ["bn1"], "epoch
 
 
 def variants(*words: str, starts: str | None = None) -> Any:
-    return compare.read_variants(list(words), QUICK, starts)[1]
+    return read_variants(list(words), QUICK, starts)[1]
 
 
 @pytest.mark.parametrize(
@@ -155,9 +156,9 @@ def test_changes_belong_to_the_recipe_before_them() -> None:
 def test_recipes_of_one_name_are_told_apart(tmp_path: Path) -> None:
     other = tmp_path / "other.yaml"
     other.write_text(Path(RECIPE).read_text(encoding="utf-8").replace("{n_layer: 2", "{n_layer: 1"), encoding="utf-8")
-    named = compare.read_variants([RECIPE, "train.seed=1", str(other), "train.seed=1"], ["train.clip=2"], None)
+    named = read_variants([RECIPE, "train.seed=1", str(other), "train.seed=1"], ["train.clip=2"], None)
     with pytest.raises(RecipeError, match="same training"):
-        compare.read_variants([RECIPE, str(other)], QUICK, None)
+        read_variants([RECIPE, str(other)], QUICK, None)
     assert [variant.name for variant in named[1]] == ["reviews_demo train.seed=1 (1)", "reviews_demo train.seed=1 (2)"]
 
 

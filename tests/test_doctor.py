@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli import doctor
-from flows.services import databases
+from flows.services import databases, machine_checks
 from flows.services.databases import Finding
 
 pytestmark = pytest.mark.faults
@@ -137,7 +136,7 @@ def test_a_package_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: p
     text = "Name: temper\nVersion: 9\nRequires-Dist: no-such-package>=2\nRequires-Dist: pytest; extra == 'dev'\n"
     (tmp_path / "temper-9.dist-info" / "METADATA").write_text(text)
     monkeypatch.syspath_prepend(str(tmp_path))
-    found = by_name(doctor.packages())
+    found = by_name(machine_checks.packages())
     assert found["no-such-package"] == Finding(
         "no-such-package", "broken", "not installed", "pip install 'no-such-package>=2'"
     )
@@ -146,7 +145,7 @@ def test_a_package_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: p
 
 def test_settings_are_shown_with_what_set_them(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEMPER_THREADS", "2")
-    found = by_name(doctor.settings_in_force())
+    found = by_name(machine_checks.settings_in_force())
     assert {finding.state for finding in found.values()} == {"ok"}
     assert found["TEMPER_HOME"].found == str(home)
     assert found["TEMPER_ARTIFACTS"].found == f"{home}/.artifacts (default)"
@@ -158,7 +157,7 @@ def test_settings_are_shown_with_what_set_them(tmp_path: Path, home: Path, monke
 def test_a_folder_that_cannot_be_written_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("TEMPER_ARTIFACTS", str(tmp_path / "file" / "artifacts"))
-    finding = by_name(doctor.settings_in_force())["TEMPER_ARTIFACTS"]
+    finding = by_name(machine_checks.settings_in_force())["TEMPER_ARTIFACTS"]
     assert finding.state == "broken"
     assert finding.mend == f"{tmp_path}/file cannot be written in; set TEMPER_ARTIFACTS to another folder"
 
@@ -180,7 +179,7 @@ def test_a_server_is_asked_how_it_is(monkeypatch: pytest.MonkeyPatch, path: str,
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:secret@127.0.0.1:{server.server_port}/{path}")
         monkeypatch.setenv("NO_PROXY", "*")
-        finding = by_name(doctor.network())["MLFLOW_TRACKING_URI"]
+        finding = by_name(machine_checks.network())["MLFLOW_TRACKING_URI"]
         server.shutdown()
     assert finding.state == state
     assert "secret" not in finding.found

@@ -14,7 +14,7 @@ from test_init_sources import held, laid, made, picture
 from configs.cleaning import Unreadable
 from configs.image_sources import ImagesSource
 from configs.splitting import GivenSplit, HashSplit
-from flows.cli.predict import _is_image
+from flows.model_inputs import is_image
 from tasks import pins
 from tasks.data.cleaning.image_checks import inspect
 from tasks.data.errors import DataError
@@ -54,16 +54,16 @@ def test_every_format_is_read_in_folders_and_alone(tmp_path: Path) -> None:
     assert len(questions.rows) == 2 * len(SAVED) and all(decode(one, "RGB", 8, "crop").any() for one in
                                                          questions.given(0, 9))  # fmt: skip
     for name in questions.rows["file"]:
-        assert _is_image(str(folder / name)), name
+        assert is_image(str(folder / name)), name
         (renamed := tmp_path / "without an ending").write_bytes(files[name])
-        assert _is_image(str(renamed)), name
+        assert is_image(str(renamed)), name
 
 
 def test_one_file_is_an_image_where_a_folder_would_read_it(tmp_path: Path) -> None:
     laid(tmp_path, {"t.csv": b"text\na", "notes.txt": b"a", "odd": b"text,label\n", "x.jfif": b"broken"})
-    assert not any(_is_image(str(tmp_path / name)) for name in ("t.csv", "notes.txt", "odd", "absent", "."))
-    assert _is_image(str(tmp_path / "x.jfif")) and all(_is_image(f"absent{ending}") for ending in IMAGE_ENDINGS)
-    assert not _is_image("a text about cats") and not _is_image("x" * 300)
+    assert not any(is_image(str(tmp_path / name)) for name in ("t.csv", "notes.txt", "odd", "absent", "."))
+    assert is_image(str(tmp_path / "x.jfif")) and all(is_image(f"absent{ending}") for ending in IMAGE_ENDINGS)
+    assert not is_image("a text about cats") and not is_image("x" * 300)
 
 
 def test_what_is_not_read_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

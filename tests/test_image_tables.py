@@ -13,7 +13,7 @@ from configs.expectations import Validate
 from configs.load import load_recipe
 from configs.sources import FileSource
 from configs.splitting import GivenSplit
-from flows.cli.init import prepare
+from flows.starter_recipe import prepare
 from tasks import pins
 from tasks.data.checks.expectations import check_rows
 from tasks.data.errors import DataError

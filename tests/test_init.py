@@ -18,7 +18,7 @@ from configs.load import load_recipe, parse
 from configs.recipe_comments import flow
 from configs.schema import Recipe
 from configs.starter import label_words
-from flows.cli.init import prepare, slug
+from flows.starter_recipe import prepare, slug
 from tasks.autodetect.table import look
 from tasks.autodetect.unknown_files import read_unknown
 from tasks.data.checks.expectations import check_rows, label_set

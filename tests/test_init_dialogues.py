@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from configs.load import load_recipe
-from flows.cli.init import prepare
+from flows.starter_recipe import prepare
 from tasks.autodetect.dialogues import dialogue_columns
 from tasks.data.errors import DataError
 

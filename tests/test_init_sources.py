@@ -23,7 +23,7 @@ from configs.image_sources import ImagesSource, TorchvisionSource
 from configs.load import load_recipe
 from configs.schema import Recipe
 from configs.splitting import GivenSplit, HashSplit
-from flows.cli.init import Kind, prepare, stem
+from flows.starter_recipe import Kind, prepare, stem
 from tasks.autodetect.locate import Wish
 from tasks.data.checks.expectations import check_rows
 from tasks.data.cleaning.pipeline import clean_rows

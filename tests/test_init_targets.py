@@ -9,8 +9,8 @@ import pytest
 from configs.load import load_recipe
 from configs.starter import Starter
 from configs.target_starter import TargetStarter
-from flows.cli.init import prepare
 from flows.stage_graph import perform_until
+from flows.starter_recipe import prepare
 from tasks.data.errors import DataError
 from tasks.store.events import Event
 

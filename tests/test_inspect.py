@@ -12,6 +12,7 @@ from PIL import Image
 from typer import Exit
 
 from configs.load import load_recipe
+from flows import row_inspection
 from flows.cli import inspect
 from flows.stage_graph import perform_until
 from tasks.artifact import Artifact
@@ -183,7 +184,7 @@ def test_a_viewer_that_fails_is_said_and_not_fatal(
     script: str | None,
     message: str,
 ) -> None:
-    monkeypatch.setattr(inspect, "PATIENCE", 0.5)
+    monkeypatch.setattr(row_inspection, "PATIENCE", 0.5)
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("PATH", str(tmp_path))
     if script is not None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from configs.expectations import Validate
 from configs.load import load_recipe
 from configs.sources import Columns, FileSource
-from flows.cli.init import prepare
+from flows.starter_recipe import prepare
 from tasks.data.checks.expectations import check_rows, label_set
 from tasks.data.label_variants import describe_variants, label_key, label_variants, map_labels
 from tasks.data.rows import with_ids

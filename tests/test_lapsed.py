@@ -9,7 +9,9 @@ import typer
 from tiny import ROOT
 
 import configs
-from flows.cli import schedule, up
+from flows.cli import schedule
+from flows.cli.console import print_line
+from flows.deployments import register, schedule_recipes, scheduled
 
 DEMO = (ROOT / "configs" / "reviews_demo.yaml").read_text()
 CRON = "schedule: {cron: 0 3 * * 1}\n"
@@ -46,7 +48,7 @@ def begin(*, shared: bool = False) -> None:
     """What `temper up` does about schedules when its servers answer."""
     from prefect.settings import PREFECT_API_URL
 
-    up.schedule(str(PREFECT_API_URL.value()), "temper", shared=shared)
+    schedule_recipes(str(PREFECT_API_URL.value()), "temper", say=print_line, shared=shared)
 
 
 def plant(folder: Path) -> list[str]:
@@ -57,7 +59,7 @@ def plant(folder: Path) -> list[str]:
         write(folder, name)
     other = folder.parent / "other"
     other.mkdir()
-    schedule.register(write(other, "elsewhere"), schedule.scheduled(other / "elsewhere.yaml"), "temper")
+    register(write(other, "elsewhere"), scheduled(other / "elsewhere.yaml"), "temper")
     (other / "elsewhere.yaml").unlink()
     begin()
     with get_client(sync_client=True) as api:

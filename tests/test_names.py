@@ -12,7 +12,7 @@ from configs.load import RecipeError
 from configs.names import LONGEST, require_portable
 from configs.servers import claimed
 from configs.settings import settings
-from flows.cli.init import slug
+from flows.starter_recipe import slug
 from tasks.tracking import decisions, registry, runs
 from tasks.tracking.turns import turn_path
 

@@ -11,7 +11,7 @@ import yaml
 from hub_server import Hub
 
 from configs.load import RecipeError
-from flows.cli.pin import Reference, pinned, rewrite
+from flows.hub_revisions import Reference, pinned, rewrite
 
 RECIPE = """\
 # Café: what this trains.

@@ -20,6 +20,7 @@ from registered import picture, register_gaps, register_images, register_texts
 
 from configs.load import RecipeError
 from flows.cli import predict
+from flows.model_inputs import open_model
 from tasks.artifact import StageError, digest_file
 from tasks.data.errors import DataError
 from tasks.inference.batch import Model, Predicted, predict_into, predict_stream
@@ -343,7 +344,7 @@ def test_a_folder_of_images_has_a_row_for_each_and_a_reason_for_the_broken(
 
     listed = open_folder(folder)
     whole = Images(folder, listed.rows, listed.paths, 0, batch=2)
-    named, digits = predict.open_model("digits", "image")
+    named, digits = open_model("digits", "image")
     predict_into(tmp_path / "whole.parquet", whole, digits)
     again = pd.read_parquet(tmp_path / "whole.parquet")
     assert again["error"].isna().tolist() == found["error"].isna().tolist()

@@ -16,8 +16,9 @@ from configs.load import RecipeError
 from configs.settings import settings
 from configs.sources import FileSource
 from flows.cli import reading_options as reading
-from flows.cli.predict import _questions, command, open_questions
-from flows.cli.reading_options import as_options, given_reading
+from flows.cli.predict import command
+from flows.cli.reading_options import as_options, given_reading, mends_as_options
+from flows.model_inputs import open_questions, open_rows
 from tasks.data.errors import DataError
 from tasks.inference.inputs import read_rows
 
@@ -73,7 +74,7 @@ def test_every_option_of_a_recipe_reads_the_same_file(
 )
 def test_a_refusal_names_an_option_that_the_command_has(tmp_path: Path, name: str, content: bytes, mend: str) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises((DataError, RecipeError)) as caught:
+    with pytest.raises((DataError, RecipeError)) as caught, mends_as_options():
         open_questions(tmp_path / name, "text")
     said = re.findall(r"`--([a-z-]+)(?: ([^`]*))?`", str(caught.value))
     assert mend in [option for option, _ in said]
@@ -114,4 +115,4 @@ def test_a_home_folder_is_meant_by_its_sign(tmp_path: Path, monkeypatch: pytest.
         tmp_path / "data/a.csv",
     )
     assert now.source("~/b/c.csv") == tmp_path / "b" / "c.csv"
-    assert _questions("~ this is a text", "text", {}) is None
+    assert open_rows("~ this is a text", "text", {}) is None

@@ -24,6 +24,8 @@ from registered import picture, register_images, register_texts
 from test_guarded import ended
 
 from flows.cli import serve
+from flows.cli.serve import curl
+from flows.services.model_server import Env, choose, require_free
 from flows.services.temporary_server import ServiceError
 from tasks.tracking.named import Named, Packed, mismatches
 
@@ -43,18 +45,18 @@ def test_packages_are_compared_exactly() -> None:
 
 def test_another_environment_is_refused_unless_it_is_asked_for() -> None:
     same, other = Packed((HERE,), {}), Packed((HERE, "numpy==0.1"), {})
-    assert "installed as pinned" in serve.choose(NAMED, same, None)
+    assert "installed as pinned" in choose(NAMED, same, None)
     with pytest.raises(ServiceError, match=r"(?s)pins other packages.*numpy==0\.1: here is .*--env uv.*--env local"):
-        serve.choose(NAMED, other, None)
-    assert "although packages differ" in serve.choose(NAMED, other, serve.Env.local)
-    assert "made by uv" in serve.choose(NAMED, other, serve.Env.uv)
+        choose(NAMED, other, None)
+    assert "although packages differ" in choose(NAMED, other, Env.local)
+    assert "made by uv" in choose(NAMED, other, Env.uv)
 
 
 def test_uv_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ServiceError, match="needs uv"):
-        serve.choose(NAMED, Packed((), {}), serve.Env.uv)
+        choose(NAMED, Packed((), {}), Env.uv)
 
 
 def spoken(line: str) -> Any:
@@ -66,13 +68,13 @@ def spoken(line: str) -> Any:
 
 def test_the_printed_request_survives_a_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     example = {"dataframe_split": {"columns": ["text"], "data": [['It\'s "$HOME" `x` \u00e9'], ["second"]]}}
-    body = spoken(serve.curl(example, 5001))
+    body = spoken(curl(example, 5001))
     assert body == {"dataframe_split": {"columns": ["text"], "data": [['It\'s "$HOME" `x` \u00e9']]}}
     talk = {"messages": [{"role": "user", "content": "hi"}]}
-    assert spoken(serve.curl(talk, 5001)) == talk
+    assert spoken(curl(talk, 5001)) == talk
     monkeypatch.chdir(tmp_path)
     (tmp_path / "IMAGE.png").write_bytes(picture(1))
-    line = serve.curl({"dataframe_split": {"columns": ["image"], "data": [["x" * 9999]]}}, 5001)
+    line = curl({"dataframe_split": {"columns": ["image"], "data": [["x" * 9999]]}}, 5001)
     assert len(line) < 300
     (row,) = spoken(line)["dataframe_split"]["data"]
     assert base64.b64decode(row[0]) == picture(1)
@@ -276,7 +278,7 @@ def test_it_says_where_it_answers_and_is_gone_after_sigterm(server: Server) -> N
     assert server.process.wait(60) == 0
     assert f"ended; port {server.port} is free again" in server.log.read_text(encoding="utf-8")
     assert ended(family, 0.5)
-    serve._require_free(server.port)
+    require_free(server.port)
 
 
 DEAF = ("bash", "-c", 'trap "" INT; exec "$@"', "bash")
@@ -305,7 +307,7 @@ def test_ctrl_c_ends_it_and_all_that_it_started(
         assert told.rstrip().endswith(f"ended; port {server.port} is free again")
         assert "Traceback" not in told
         assert ended(family, 0.5)
-        serve._require_free(server.port)
+        require_free(server.port)
     finally:
         server.process.kill()
         server.process.wait()
@@ -335,7 +337,7 @@ def test_kill_9_takes_the_server_with_it_and_an_image_model_answers(
         server.process.kill()
         server.process.wait()
     assert ended(family, 20)
-    serve._require_free(server.port)
+    require_free(server.port)
 
 
 @pytest.mark.faults

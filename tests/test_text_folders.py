@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 
 from configs.load import load_recipe
 from configs.sources import ClassFilesSource, Columns, FileSource
-from flows.cli.init import command, prepare
+from flows.cli.init import command
 from flows.cli.progress import to_try
+from flows.starter_recipe import prepare
 from tasks import pins
 from tasks.data.errors import DataError
 from tasks.data.sources.read import load_rows

@@ -9,7 +9,7 @@ import torch
 from tiny import ROOT, perform, recipe
 
 from configs.threads import described_difference, expected_threads, kept_threads
-from flows.cli.plan import plan
+from flows.plan import plan
 from flows.stage_graph import perform_until
 from tasks.store.events import Event
 

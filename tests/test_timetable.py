@@ -86,7 +86,7 @@ def test_what_could_not_be_kept_is_refused_when_the_recipe_is_read(tmp_path: Pat
 
 @pytest.mark.parametrize("change", ["a", "train.epoch=3"])
 def test_the_schedules_own_changes_are_named_with_file_and_key(tmp_path: Path, change: str) -> None:
-    from flows.cli.schedule import scheduled
+    from flows.deployments import scheduled
 
     path = write(tmp_path, "a.yaml", name="a", schedule=f"{{interval: 60, overrides: [{change}]}}")
     with pytest.raises(RecipeError, match=rf"a\.yaml: `schedule.overrides`: override `{change}`: "):
@@ -113,22 +113,23 @@ def test_names_pauses_and_bad_recipes_on_a_server(
     from prefect.settings import PREFECT_API_URL
 
     import configs
-    from flows.cli import schedule, up
+    from flows.cli.console import print_line
+    from flows.deployments import distinct, register, schedule_recipes, scheduled
     from flows.services.named_runs import name_scheduled
 
     one = write(tmp_path, "one.yaml", name="same_name", schedule="{interval: 3600}")
     two = write(tmp_path, "two.yaml", name="same_name", schedule="{interval: 3600}")
     with pytest.raises(RecipeError, match="its name same_name is that of"):
-        schedule.distinct([(one, schedule.scheduled(one)), (two, schedule.scheduled(two))])
-    schedule.register(one, schedule.scheduled(one), "temper")
+        distinct([(one, scheduled(one)), (two, scheduled(two))])
+    register(one, scheduled(one), "temper")
     with pytest.raises(RecipeError, match=rf"the name same_name is on the schedule for {one}"):
-        schedule.register(two, schedule.scheduled(two), "temper")
+        register(two, scheduled(two), "temper")
 
     with get_client(sync_client=True) as api:
         made = api.read_deployment_by_name("retrain/same_name")
         assert [(each.slug, each.active) for each in made.schedules] == [("recipe", True)]
         api.update_deployment_schedule(made.id, made.schedules[0].id, active=False)
-        assert "paused in Prefect, and left so" in schedule.register(one, schedule.scheduled(one), "temper")
+        assert "paused in Prefect, and left so" in register(one, scheduled(one), "temper")
         made = api.read_deployment_by_name("retrain/same_name")
         assert [each.active for each in made.schedules] == [False]
         api.create_flow_run_from_deployment(made.id)
@@ -145,7 +146,7 @@ def test_names_pauses_and_bad_recipes_on_a_server(
     write(folder, "d.yaml", name="d", schedule="{interval: 60, jitter: 90}")
     write(folder, "e.yaml", name="e", schedule="{interval: 60}")
     monkeypatch.setattr(configs, "__file__", str(folder / "__init__.py"))
-    up.schedule(str(PREFECT_API_URL.value()), "temper", shared=False)
+    schedule_recipes(str(PREFECT_API_URL.value()), "temper", say=print_line, shared=False)
     told = capsys.readouterr().err
     assert told.count("scheduled ") == 2 and "scheduled a:" in told and "scheduled e:" in told
     assert all(f"left out: {folder / name}" in told for name in ("b.yaml", "c.yaml", "d.yaml")), told
@@ -157,11 +158,11 @@ def test_names_pauses_and_bad_recipes_on_a_server(
         api.update_deployment_schedule(other.id, other.schedules[0].id, active=False)
         before = states(api, one_of_them.id, other.id)
         for _ in range(2):
-            up.schedule(str(PREFECT_API_URL.value()), "temper", shared=False)
+            schedule_recipes(str(PREFECT_API_URL.value()), "temper", say=print_line, shared=False)
             assert capsys.readouterr().err.count("; paused in Prefect, and left so") == 2
             assert states(api, one_of_them.id, other.id) == before == [(True, [True]), (False, [False])]
         api.resume_deployment(one_of_them.id)
-        up.schedule(str(PREFECT_API_URL.value()), "temper", shared=False)
+        schedule_recipes(str(PREFECT_API_URL.value()), "temper", say=print_line, shared=False)
         assert states(api, one_of_them.id, other.id) == [(False, [True]), (False, [False])]
 
 
@@ -179,12 +180,12 @@ def test_a_run_that_is_put_off_ends_its_process_and_begins_when_it_is_due(
     from prefect.settings import PREFECT_API_URL
     from prefect.states import Scheduled
 
-    from flows.cli import schedule
+    from flows.deployments import register, scheduled
     from flows.retrain import lateness
     from tasks.store import living
 
     recipe = write(tmp_path, "late.yaml", name="late", schedule="{interval: 86400, jitter: 80000}")
-    schedule.register(recipe, schedule.scheduled(recipe), "temper")
+    register(recipe, scheduled(recipe), "temper")
     with get_client(sync_client=True) as api:
         made = api.read_deployment_by_name("retrain/late")
         now = datetime.now(UTC)

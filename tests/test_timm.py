@@ -19,7 +19,7 @@ from configs.backbones import Timm, Torchvision
 from configs.load import RecipeError, load_recipe
 from configs.phases import Children, Phase
 from configs.schema import Train
-from flows.cli.pin import Reference, pinned, references
+from flows.hub_revisions import Reference, pinned, references
 from flows.initializations import overrides
 from tasks.artifact import Artifact
 from tasks.data.errors import DataError

@@ -11,7 +11,7 @@ from test_init_sources import held, laid, made, picture
 
 from configs.image_sources import ImagesSource
 from configs.splitting import GivenSplit, HashSplit
-from flows.cli.init import prepare
+from flows.starter_recipe import prepare
 from tasks.autodetect.locate import Wish
 from tasks.data.checks.expectations import check_rows
 from tasks.data.errors import DataError

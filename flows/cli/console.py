@@ -34,6 +34,11 @@ class Console(RichConsole):
             yield segment if segment.control else segment._replace(text=terminal(segment.text))
 
 
+def print_line(text: str) -> None:
+    """A line for the person at the terminal, on stderr."""
+    print(terminal(text), file=sys.stderr, flush=True)
+
+
 def print_json(value: Any, *, indent: int = 1) -> None:
     """One JSON document on stdout."""
     print(json_text(value, indent=indent))

@@ -1,56 +1,22 @@
 """temper inspect: one row as the model sees it, its true class, and the probabilities as a bar chart."""
 
 import shlex
-import shutil
-import subprocess
 import sys
-import tempfile
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..row_inspection import Looked, choose_row, draw_row, look_at_row, open_viewer, require_cached
 from .arguments import AsJson, RecipeFile
 from .failures import failures
 
 if TYPE_CHECKING:
-    from configs.schema import Recipe
     from tasks.artifact import Artifact
-    from tasks.learn.pictures import Answer
 
-    from ..row_trace import Row
 
-SEEDS = 10_000
-"""Seeds that are drawn from where none is given."""
 BAR = 30
 """Length of a bar for probability 1, in characters."""
-PATIENCE = 3.0
-"""Seconds in which a viewer that fails has failed."""
-
-
-@dataclass(frozen=True)
-class Looked:
-    """A row, its number in the source (from 1), the part that it is in, and the model's answer."""
-
-    row: "Row"
-    number: int
-    answer: "Answer"
-    labels: tuple[str, ...]
-
-    def document(self, picture: Path) -> dict[str, Any]:
-        """The JSON document."""
-        answer = self.answer
-        return {
-            "id": self.row.id,
-            "number": self.number,
-            "file": self.row.raw.get("file"),
-            "part": self.row.state,
-            "true": self.labels[answer.truth],
-            "predicted": self.labels[answer.found],
-            "probabilities": dict(zip(self.labels, answer.probabilities.tolist(), strict=True)),
-            "picture": str(picture),
-        }
 
 
 def command(
@@ -92,9 +58,9 @@ def command(
         if out is not None and out.suffix.lower() != ".png":
             raise RecipeError(f"--out {out}: the picture is a PNG; give a name that ends in .png")
         again = shlex.join(["temper", "run", str(recipe), *overrides])
-        stages = _cached(loaded, "evaluate" if wrong else "train", again)
-        looked = _look(stages, _choose(stages, row, wrong, seed))
-        picture = _draw(looked, out, loaded.name)
+        stages = require_cached(loaded, "evaluate" if wrong else "train", again)
+        looked = look_at_row(stages, choose_row(stages, row, wrong, seed))
+        picture = draw_row(looked, out, loaded.name)
     from .console import print_json
 
     if as_json:
@@ -116,89 +82,12 @@ def _sort_out(words: list[str]) -> tuple[str | None, list[str]]:
     return (None, words) if changes or not words else (words[0], words[1:])
 
 
-def _cached(recipe: "Recipe", needed: str, again: str) -> "dict[str, Artifact]":
-    """The artifacts that are there, by stage. Raises StageError, naming the command, where the needed one is not."""
-    from tasks.artifact import StageError
-
-    from .plan import plan
-
-    lines, _, cached = plan(recipe, ask=False)
-    if needed not in cached:
-        first = next(line for line in lines if line["stage"] not in cached)
-        why = f" ({first['changed'][0]})" if first["changed"] else ""
-        raise StageError(f"{first['stage']} is not cached for this recipe{why}; `{again}` comes first")
-    return cached
-
-
-def _choose(stages: "dict[str, Artifact]", row: str | None, wrong: bool, seed: int | None) -> int:
-    """Position (from 0) in the source of the row that is asked for. Raises RecipeError, DataError."""
-    import secrets
-
-    import numpy as np
-    import pandas as pd
-
-    from tasks.data.errors import DataError
-    from tasks.data.ledger import read_ledger
-    from tasks.data.rows import read_rows
-
-    from .trace import find_row
-
-    if row is not None:
-        return find_row(read_rows(stages["download"].file("rows.parquet")), row)
-    ledger = read_ledger(stages["encode"].file("ledger.parquet"))
-    open_to = ledger["state"] == "test"
-    if wrong:
-        answers = pd.read_parquet(stages["evaluate"].file("predictions.parquet"), columns=["id", "label", "predicted"])
-        open_to = ledger["id"].isin(answers["id"][answers["label"] != answers["predicted"]])
-    places = np.flatnonzero(open_to)
-    if not len(places):
-        raise DataError("the model makes no mistake on the test rows" if wrong else "no row is in the test part")
-    drawn = secrets.randbelow(SEEDS) if seed is None else seed
-    print(f"one of {len(places):,} {'mistakes' if wrong else 'test rows'}, drawn with --seed {drawn}", file=sys.stderr)
-    return int(np.random.default_rng(drawn).choice(places))
-
-
-def _look(stages: "dict[str, Artifact]", at: int) -> Looked:
-    """Score the raw row at a position. Raises DataError for one that was dropped."""
-    from tasks.data.errors import DataError
-    from tasks.data.rows import read_rows
-    from tasks.kinds.score import as_seen, score_row
-    from tasks.learn.pictures import Answer
-
-    from ..row_prediction import IMAGES
-    from ..row_trace import row_at
-
-    row = row_at(stages, at)
-    if row.state == "dropped":
-        raise DataError(
-            f"row {at + 1} ({row.id}) was dropped in {row.stage}: {row.reason}; the model never met it, and "
-            f"`temper trace` shows its way"
-        )
-    rows = read_rows(stages["split"].file(f"{row.state}.parquet"))
-    here = rows[rows["id"] == row.id]
-    folder = stages["train"].file("config.json").parent
-    domain, content, probabilities = score_row(folder, here, stages["split"].file(IMAGES))
-    truth = domain.labels.index(str(here["label"].iloc[0]))
-    return Looked(row, at + 1, Answer(row.id, as_seen(domain, content), truth, probabilities), domain.labels)
-
-
-def _draw(looked: Looked, out: Path | None, name: str) -> Path:
-    from configs.settings import settings
-    from tasks.learn.pictures import draw_answers
-
-    if out is None:
-        out = settings().home.absolute() / "inspected" / f"{name}-{looked.row.id}.png"
-        out.parent.mkdir(parents=True, exist_ok=True)
-    draw_answers([looked.answer], looked.labels, out)
-    return out.absolute()
-
-
 def _show(looked: Looked, encoded: "Artifact", picture: Path) -> None:
     from rich.text import Text
 
     from ..row_trace import encoded_facts
     from .console import Console
-    from .mask import colour_pieces
+    from .token_colours import colour_pieces
 
     console, answer, labels = Console(), looked.answer, looked.labels
     about = [looked.row.id, looked.row.state, *([looked.row.raw["file"]] if "file" in looked.row.raw else [])]
@@ -218,19 +107,3 @@ def _show(looked: Looked, encoded: "Artifact", picture: Path) -> None:
     if others := len(labels) - len(answer.bars()):
         console.print(f"  and {others:,} less likely classes")
     console.print(f"picture: {picture}", soft_wrap=True)
-
-
-def open_viewer(path: Path) -> str:
-    """Show a file in the system's viewer; why that failed, or nothing."""
-    program = {"darwin": "open", "win32": "explorer"}.get(sys.platform, "xdg-open")
-    if (found := shutil.which(program)) is None:
-        return f"no viewer: {program} is not installed"
-    with tempfile.TemporaryFile("w+", errors="replace") as said:
-        viewer = subprocess.Popen([found, str(path)], stdout=said, stderr=said, start_new_session=True)
-        try:
-            code = viewer.wait(PATIENCE)
-        except subprocess.TimeoutExpired:  # it is open, and stays so
-            return ""
-        said.seek(0)
-        why = said.readline().strip() or f"exit code {code}"
-    return f"{program} failed: {why}" if code and program != "explorer" else ""  # which always returns 1

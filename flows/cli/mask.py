@@ -8,12 +8,7 @@ from .arguments import Overrides, RecipeFile
 from .failures import failures
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from tasks.artifact import Artifact
-
-SIGNS = {" ": "·", "\n": "⏎"}
-"""Blanks as they are shown within tokens."""
 
 
 def command(
@@ -50,6 +45,7 @@ def _show(encoded: "Artifact", rows: int) -> None:
     from tasks.text.tokenizer import load_tokenizer
 
     from .console import Console
+    from .token_colours import colour_pieces
 
     console = Console()
     encoding = json.loads(encoded.file("encoding.json").read_text(encoding="utf-8"))
@@ -72,29 +68,3 @@ def _show(encoded: "Artifact", rows: int) -> None:
         f"supervised of {certificate['tokens']:,} tokens, {certificate['cut_rows']:,} of them cut; the mask "
         f"certificate {'holds' if certificate['holds'] else 'is BROKEN'}{checks}"
     )
-
-
-def _visible(letter: str) -> str:
-    """A letter as it is, a blank or what does not print (escape, NUL, marks of direction) as a sign for it."""
-    if letter in SIGNS:
-        return SIGNS[letter]
-    if letter.isprintable():
-        return letter
-    return chr(0x2400 + ord(letter)) if letter < " " else f"\\u{ord(letter):04x}"
-
-
-def colour_pieces(pieces: list[str], labels: list[int], *, by_turn: bool = False) -> "Text":
-    """Decoded tokens, supervised ones on green, the others dim; by turn: a new line wherever supervision begins or
-    ends."""
-    from rich.text import Text
-
-    line = Text()
-    before = None
-    for piece, label in zip(pieces, labels, strict=True):
-        if by_turn and before is not None and (label >= 0) != before:
-            line.append("\n")
-        before = label >= 0
-        shown = "".join(map(_visible, piece)) or "∅"
-        line.append(shown, "black on green" if label >= 0 else "dim")
-        line.append("│", "grey30")
-    return line

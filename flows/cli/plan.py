@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..plan import plan
 from .arguments import AsJson, Overrides, RecipeFile
 from .failures import failures
 
 if TYPE_CHECKING:
     from configs.schema import Recipe
-    from tasks.artifact import Artifact
 
 COLOURS = {"cached": "cyan", "run": "green", "resumed": "yellow", "unknown": "dim"}
 
@@ -54,63 +54,6 @@ def command(
     console.print(table)
     for note in notes:
         console.print(note, style="dim")
-
-
-def plan(recipe: "Recipe", *, ask: bool) -> "tuple[list[dict[str, Any]], list[str], dict[str, Artifact]]":
-    """A line per stage (stage, key, status, changed, seconds), remarks on when sources were last asked, and the
-    artifacts that are cached, by stage."""
-    from ..stage_graph import stage, wiring
-
-    made: dict[str, Any] = {}
-    lines, notes, cached = [], [], {}
-    for name, noun, takes in wiring():
-        missing = [t for t in takes if made.get(t) is None]
-        if noun == "":
-            line, artifact = _line(name, "unknown", ["asks the registry when it runs"]), None
-        elif missing:
-            line, artifact = _line(name, "unknown", [f"waits for {', '.join(missing)}"]), None
-        else:
-            one = stage(name)
-            inputs = dict(zip(one.parameters, (made[t] for t in takes), strict=True))
-            line, artifact, remarks = _foresee(one, getattr(recipe, name), inputs, ask)
-            notes += remarks
-        lines.append(line)
-        made[noun] = artifact
-        if artifact is not None:
-            cached[name] = artifact
-    return lines, notes, cached
-
-
-def _foresee(one: Any, section: Any, inputs: dict[str, Any], ask: bool) -> tuple[dict[str, Any], Any, list[str]]:
-    from configs.settings import settings
-    from configs.threads import described_difference
-    from tasks import pins
-    from tasks.store import disk
-    from tasks.store.identity import key_of, what_changed
-
-    try:
-        pinned, identified = one.identify(section, inputs, ask=ask)
-    except pins.Unpinned as error:
-        return _line(one.name, "unknown", [str(error)]), None, []
-    notes = [f"{what} as of {when}" for what, when in pins.asked(section, pinned)]
-    root, key = settings().store, key_of(identified)
-    try:
-        artifact = disk.find(root, one.name, key)
-    except ValueError as damage:
-        return _line(one.name, "run", [f"the cached artifact is damaged: {damage}"], key), None, notes
-    if artifact is not None:
-        recorded = artifact.manifest()["made"].get("threads")
-        if recorded is not None and one.curves and (said := described_difference(one.name, recorded)):
-            notes.append(said)
-        return _line(one.name, "cached", [], key), artifact, notes
-    checkpoints = disk.partial_path(root, one.name, key) / "beside" / "checkpoints"
-    resumable = one.curves and any(checkpoints.glob("checkpoint-*"))
-    changed = what_changed(root, one.name, identified)
-    return _line(one.name, "resumed" if resumable else "run", changed, key), None, notes
-
-
-def _line(name: str, status: str, changed: list[str], key: str = "") -> dict[str, Any]:
-    return {"stage": name, "key": key, "status": status, "changed": changed, "seconds": 0.0}
 
 
 def document(recipe: "Recipe", stages: list[dict[str, Any]]) -> dict[str, Any]:

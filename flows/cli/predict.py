@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..model_inputs import open_asked, open_model, open_questions
+from ..model_inputs import is_image, open_model, open_model_for, open_rows
 from .arguments import ModelVersion
+from .console import Console
 from .failures import failures
-from .reading_options import given_reading
+from .reading_options import given_reading, mends_as_options
 
 if TYPE_CHECKING:
     from tasks.inference.batch import Model
     from tasks.inference.inputs import Questions
-    from tasks.tracking.named import Named
 
 
 def command(
@@ -72,55 +72,18 @@ def command(
         reading = given_reading(format=form, encoding=encoding, header=header, separator=separator, quoting=quoting,
                                 escape=escape, pattern=pattern, member=member)  # fmt: skip
         what, output = os.path.expanduser(what), output and Path(os.path.expanduser(output))
-        questions = _questions(what, column, reading)
+        with mends_as_options():
+            questions = open_rows(what, column, reading)
+        _say_notes(questions)
         if questions is None:
             _refuse_for_one(output, as_flow, reading)
-            _answer_one(model, what)
+            _predict_one(model, what)
         elif as_flow:
             _run_flow(model, questions, output, column=column, reading=reading)
         elif output is None:
             _stream(model, questions, column)
         else:
             _predict(model, questions, output, column)
-
-
-def _questions(what: str, column: str | None, reading: dict[str, Any]) -> "Questions | None":
-    """The rows of a file or folder; None for a text or an image."""
-    from configs.load import RecipeError
-    from tasks.data.sources.archives import is_archive
-    from tasks.data.sources.tables import ENDINGS
-
-    path = Path(what)
-    if not what.strip():
-        raise RecipeError("the text is empty; give a text or a file")
-    is_short = len(what) < 256
-    looks_like_file = (path.suffix.lower() in ENDINGS or is_archive(path.name)) and " " not in what
-    if _is_image(what) and not (is_short and path.is_dir()):
-        return None
-    if not (looks_like_file or (is_short and path.exists())):
-        return None
-    questions = open_questions(path, column, reading)
-    _say_notes(questions)
-    return questions
-
-
-def _is_image(what: str) -> bool:
-    """Whether one image is named: by its ending, or a file that the prediction of a folder would read as one."""
-    from tasks.data.sources.folders import IMAGE_ENDINGS, is_left_out
-    from tasks.data.sources.tables import ENDINGS
-
-    path = Path(what)
-    if len(what) >= 256 or path.suffix.lower() in IMAGE_ENDINGS:
-        return path.suffix.lower() in IMAGE_ENDINGS
-    known = path.suffix.lower() in ENDINGS or is_left_out(path.name)
-    return path.is_file() and not known and _begins_like_an_image(path)
-
-
-def _begins_like_an_image(path: Path) -> bool:
-    from tasks.data.sources.folders import MAGIC
-
-    with path.open("rb") as handle:
-        return handle.read(16).startswith(MAGIC)
 
 
 def _refuse_for_one(output: Path | None, as_flow: bool, reading: dict[str, Any]) -> None:
@@ -133,23 +96,24 @@ def _refuse_for_one(output: Path | None, as_flow: bool, reading: dict[str, Any])
         raise RecipeError(f"{'-o' if output else '--flow'} goes with a file or a folder, not with one text or image")
 
 
-def _answer_one(model: str, what: str) -> None:
+def _predict_one(model: str, what: str) -> None:
     import pandas as pd
 
     from tasks.artifact import StageError
     from tasks.data.files import check_file
 
     given: Any = [what]
-    if is_image := _is_image(what):
+    if image := is_image(what):
         check_file(Path(what))
         given = pd.DataFrame({"image": [Path(what).read_bytes()]})
-    _, loaded = open_model(model, "image" if is_image else "text")
+    with Console(stderr=True).status(f"loading {model}"):
+        _, loaded = open_model(model, "image" if image else "text")
     try:
-        answers = loaded.ask(given)
+        predictions = loaded.ask(given)
     except StageError as error:
-        place = f"{what}: " if is_image else ""
+        place = f"{what}: " if image else ""
         raise StageError(place + str(error).removeprefix("row 0: ")) from None
-    _show(answers)
+    _show(predictions)
 
 
 def _stream(model: str, questions: "Questions", column: str | None) -> None:
@@ -157,24 +121,24 @@ def _stream(model: str, questions: "Questions", column: str | None) -> None:
     from tasks.inference.batch import ERROR, predict_stream
     from tasks.inference.outputs import to_csv
 
-    _, loaded, questions = _asked(model, questions, column)
+    loaded, questions = _load(model, questions, column)
     failed = 0
     with _bar() as progress:
         for number, table in enumerate(predict_stream(questions, loaded, progress)):
             text = to_csv(table, header=number == 0)
             sys.stdout.write(terminal(text) if sys.stdout.isatty() else text)
             failed += int(table[ERROR].notna().sum()) if questions.forgiving else 0
-    _tell(questions, len(questions.rows), failed, "")
+    _say_counts(questions, len(questions.rows), failed, "")
 
 
 def _predict(model: str, questions: "Questions", output: Path, column: str | None) -> None:
     from tasks.inference.batch import check_output, predict_into
 
     check_output(output, questions)
-    _, loaded, questions = _asked(model, questions, column)
+    loaded, questions = _load(model, questions, column)
     with _bar() as progress:
         done = predict_into(output, questions, loaded, _say, progress)
-    _tell(questions, done.rows, done.failed, f" in {output}")
+    _say_counts(questions, done.rows, done.failed, f" in {output}")
 
 
 def _run_flow(model: str, questions: "Questions", output: Path | None, *, column: str | None,
@@ -192,39 +156,38 @@ def _run_flow(model: str, questions: "Questions", output: Path | None, *, column
 
     require("Prefect")
     _say("recorded as a flow run; its progress is an artifact in Prefect")
-    with prefect_api():
+    with prefect_api(), mends_as_options():
         from ..prediction import predict
 
         done = predict(model, str(Path(questions.where).absolute()), str(output.absolute()), column, reading)
     kept = f" ({done['kept']:,} rows were answered before)" if done["kept"] else ""
-    _tell(questions, done["rows"], done["failed"], f" in {output}{kept}")
+    _say_counts(questions, done["rows"], done["failed"], f" in {output}{kept}")
 
 
-def _tell(questions: "Questions", rows: int, failed: int, where: str) -> None:
+def _say_counts(questions: "Questions", rows: int, failed: int, where: str) -> None:
     ignored = getattr(questions, "ignored", 0)
-    told = [f"{rows - failed:,} predictions{where}"]
+    parts = [f"{rows - failed:,} predictions{where}"]
     what = "files could not be read" if questions.content == "image" else "rows have no reply"
-    told += [f"{failed:,} {what}, as the column `error` says"] if failed else []
-    told += [f"{ignored:,} files were left out: no images by their names"] if ignored else []
-    _say("; ".join(told))
+    parts += [f"{failed:,} {what}, as the column `error` says"] if failed else []
+    parts += [f"{ignored:,} files were left out: no images by their names"] if ignored else []
+    _say("; ".join(parts))
 
 
-def _asked(model: str, questions: "Questions", column: str | None) -> "tuple[Named, Model, Questions]":
-    named, loaded, asked = open_asked(model, questions, column)
-    if asked is not questions:
-        _say_notes(asked, known=getattr(questions, "notes", ()))
-    return named, loaded, asked
+def _load(model: str, questions: "Questions", column: str | None) -> "tuple[Model, Questions]":
+    with Console(stderr=True).status(f"loading {model}"), mends_as_options():
+        _, loaded, rows = open_model_for(model, questions, column)
+    if rows is not questions:
+        _say_notes(rows, known=getattr(questions, "notes", ()))
+    return loaded, rows
 
 
-def _say_notes(questions: "Questions", known: tuple[str, ...] = ()) -> None:
+def _say_notes(questions: "Questions | None", known: tuple[str, ...] = ()) -> None:
     for note in getattr(questions, "notes", ()):
         if note not in known:
             _say(note)
 
 
 def _say(text: str) -> None:
-    from .console import Console
-
     Console(stderr=True).print(text, soft_wrap=True)
 
 
@@ -240,8 +203,6 @@ def _bar() -> "Iterator[Callable[[int, int], None]]":
         TimeRemainingColumn,
     )
 
-    from .console import Console
-
     columns = (
         TextColumn("predicting", markup=False),
         BarColumn(),
@@ -254,16 +215,13 @@ def _bar() -> "Iterator[Callable[[int, int], None]]":
         yield lambda done, of: bars.update(task, completed=done, total=of)
 
 
-def _show(answers: Any) -> None:
+def _show(predictions: Any) -> None:
     from rich.text import Text
 
-    from .console import Console
-
-    console, first = Console(), answers.iloc[0]
+    console, first = Console(), predictions.iloc[0]
     if "label" not in first:  # a written text, a number, a filled gap with its probability
         main, *others = first.items()
-        told = main[1] if isinstance(main[1], str) else f"{main[1]:.6g}"
-        console.print(told, style="bold")
+        console.print(main[1] if isinstance(main[1], str) else f"{main[1]:.6g}", style="bold")
         for name, value in others:
             console.print(f"  {name:<16} {value:7.4f}")
         return

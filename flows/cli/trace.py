@@ -1,24 +1,15 @@
 """temper trace: one row's whole way, from the source to the model's answer."""
 
-import difflib
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..raw_row import find_row, shortened
 from .arguments import AsJson, Overrides, RecipeFile
 from .failures import failures
 
 if TYPE_CHECKING:
-    import pandas as pd
     from rich.text import Text
-
-SHOWN = 8
-"""Rows listed where a text fits several."""
-WIDTH = 300
-"""Characters of a text that are shown."""
-SEARCHED = 20_000
-"""Up to so many rows are searched for the nearest text where none fits."""
 
 
 def command(
@@ -57,46 +48,6 @@ def command(
     print_json(way) if as_json else _show(way)
 
 
-def find_row(raw: "pd.DataFrame", wanted: str) -> int:
-    """Position of the row of this number (from 1), id, text, unique part of a text, or unique beginning of an id.
-
-    Raises RecipeError.
-    """
-    from configs.load import RecipeError
-
-    from ..row_trace import said
-
-    if wanted.isascii() and wanted.isdecimal() and 1 <= int(wanted) <= len(raw):
-        return int(wanted) - 1
-    contents = said(raw)
-    for fits in _looks(raw["id"], contents, wanted):
-        found = fits.to_numpy(dtype=bool).nonzero()[0]
-        if len(found) == 1:
-            return int(found[0])
-        if len(found) > 1:
-            listed = "".join(f"\n  {raw['id'].iloc[at]}  {_short(str(contents.iloc[at]), 80)}" for at in found[:SHOWN])
-            more = f"\n  … and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
-            raise RecipeError(f"{len(found):,} rows fit {_short(wanted)}; give an id or a number:{listed}{more}")
-    raise RecipeError(f"no row has the number, id or text {_short(wanted)}; {_hint(raw['id'], contents, wanted)}")
-
-
-def _looks(ids: "pd.Series", contents: "pd.Series", wanted: str) -> "Iterator[pd.Series]":
-    """Which rows fit, the closest kind of fit first."""
-    yield ids == wanted
-    yield contents == wanted
-    if wanted.strip() and not wanted.isdecimal():  # a number out of range is a slip, not a part of a text
-        yield contents.str.contains(wanted, regex=False, na=False)
-        yield ids.str.startswith(wanted)
-
-
-def _hint(ids: "pd.Series", contents: "pd.Series", wanted: str) -> str:
-    numbers = f"rows are numbered from 1 to {len(ids):,}"
-    if wanted.isdecimal() or not wanted.strip() or len(ids) > SEARCHED:
-        return numbers
-    near = difflib.get_close_matches(wanted, [*ids, *contents.dropna()], 1, 0.5)
-    return f"did you mean {near[0][:100]!r}?" if near else numbers
-
-
 def _show(way: dict[str, Any]) -> None:
     from rich.text import Text
 
@@ -110,15 +61,17 @@ def _show(way: dict[str, Any]) -> None:
             console.print(named + (line if isinstance(line, Text) else Text(line)))
 
     console.print(Text(f"row {way['number']:,}  {way['id']}", "bold"))
-    say("raw", *([way["source"]] if way["source"] else []), *(f"{k}: {_short(v)}" for k, v in way["raw"].items()))
+    say("raw", *([way["source"]] if way["source"] else []), *(f"{k}: {shortened(v)}" for k, v in way["raw"].items()))
     if "validate" in way:
         broken = [f"{kind}: {', '.join(found)}" for kind, found in way["validate"].items() if found]
         say("validate", *(broken or ["holds all"]))
     if "clean" in way:
         say("clean", *_clean_lines(way["clean"], way["end"]))
     if "split" in way:
-        copies = [f"near-copy ({copy['similarity']:.2f}) of {copy['id']} in {copy['part']}: {_short(copy['content'])}"
-                  for copy in way["split"]["near-copy of"]]  # fmt: skip
+        copies = [
+            f"near-copy ({copy['similarity']:.2f}) of {copy['id']} in {copy['part']}: {shortened(copy['content'])}"
+            for copy in way["split"]["near-copy of"]
+        ]
         say("split", f"{way['split']['part']}: {way['split']['because of']}", *copies)
     if "encode" in way:
         say("encode", *_encode_lines(way["encode"]))
@@ -130,30 +83,25 @@ def _show(way: dict[str, Any]) -> None:
 
 def _answer_lines(answer: dict[str, Any]) -> list[str]:
     if "written" in answer:
-        return [_short(one) for one in answer["written"]] + [answer["from"]]
+        return [shortened(one) for one in answer["written"]] + [answer["from"]]
     if "told" in answer:
-        return [*(f"{name}: {_short(value)}" for name, value in answer["told"].items()), f"from {answer['from']}"]
+        return [*(f"{name}: {shortened(value)}" for name, value in answer["told"].items()), f"from {answer['from']}"]
     if answer:
         return [f"{answer['predicted']} with p {answer['p']:.4f}, from {answer['from']}"]
     return ["the model is not trained yet"]
 
 
-def _short(value: Any, width: int = WIDTH) -> str:
-    """A text in quotes, so that blanks and control characters show."""
-    return repr(value if len(value) <= width else value[:width] + "…") if isinstance(value, str) else str(value)
-
-
 def _clean_lines(facts: dict[str, Any], end: dict[str, Any]) -> list[str]:
-    first = f"text: {_short(facts['text'])}" if facts["changed"] else "unchanged"
+    first = f"text: {shortened(facts['text'])}" if facts["changed"] else "unchanged"
     lines = [end["reason"], first] if end.get("stage") == "clean" else [first]
-    lines += [f"repeats or contradicts {other['id']}: {_short(other['content'])}" for other in facts["repeats"]]
+    lines += [f"repeats or contradicts {other['id']}: {shortened(other['content'])}" for other in facts["repeats"]]
     return lines + ([f"listed by {', '.join(facts['listed by'])}"] if facts["listed by"] else [])
 
 
 def _encode_lines(facts: dict[str, Any]) -> "list[str | Text]":
     from rich.text import Text
 
-    from .mask import colour_pieces
+    from .token_colours import colour_pieces
 
     if "pixels" in facts:
         return [f"{facts['pixels']}  → {facts['class']}"]

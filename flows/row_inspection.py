@@ -1,0 +1,134 @@
+"""One row, scored by the trained model: its true class, the probability of each class, and a picture of both."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .plan import plan
+from .raw_row import IMAGES, Row, find_row, row_at
+
+if TYPE_CHECKING:
+    from configs.schema import Recipe
+    from tasks.artifact import Artifact
+    from tasks.learn.pictures import Answer
+
+
+SEEDS = 10_000
+"""Seeds that are drawn from where none is given."""
+PATIENCE = 3.0
+"""Seconds in which a viewer that fails has failed."""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A row, its number in the source (from 1), the part that it is in, and the model's answer."""
+
+    row: Row
+    number: int
+    answer: "Answer"
+    labels: tuple[str, ...]
+
+    def document(self, picture: Path) -> dict[str, Any]:
+        """The JSON document."""
+        answer = self.answer
+        return {
+            "id": self.row.id,
+            "number": self.number,
+            "file": self.row.raw.get("file"),
+            "part": self.row.state,
+            "true": self.labels[answer.truth],
+            "predicted": self.labels[answer.found],
+            "probabilities": dict(zip(self.labels, answer.probabilities.tolist(), strict=True)),
+            "picture": str(picture),
+        }
+
+
+def require_cached(recipe: "Recipe", needed: str, again: str) -> "dict[str, Artifact]":
+    """The artifacts that are there, by stage. Raises StageError, naming the command, where the needed one is not."""
+    from tasks.artifact import StageError
+
+    lines, _, cached = plan(recipe, ask=False)
+    if needed not in cached:
+        first = next(line for line in lines if line["stage"] not in cached)
+        why = f" ({first['changed'][0]})" if first["changed"] else ""
+        raise StageError(f"{first['stage']} is not cached for this recipe{why}; `{again}` comes first")
+    return cached
+
+
+def choose_row(stages: "dict[str, Artifact]", row: str | None, wrong: bool, seed: int | None) -> int:
+    """Position (from 0) in the source of the row that is asked for. Raises RecipeError, DataError."""
+    import secrets
+
+    import numpy as np
+    import pandas as pd
+
+    from tasks.data.errors import DataError
+    from tasks.data.ledger import read_ledger
+    from tasks.data.rows import read_rows
+
+    if row is not None:
+        return find_row(read_rows(stages["download"].file("rows.parquet")), row)
+    ledger = read_ledger(stages["encode"].file("ledger.parquet"))
+    open_to = ledger["state"] == "test"
+    if wrong:
+        answers = pd.read_parquet(stages["evaluate"].file("predictions.parquet"), columns=["id", "label", "predicted"])
+        open_to = ledger["id"].isin(answers["id"][answers["label"] != answers["predicted"]])
+    places = np.flatnonzero(open_to)
+    if not len(places):
+        raise DataError("the model makes no mistake on the test rows" if wrong else "no row is in the test part")
+    drawn = secrets.randbelow(SEEDS) if seed is None else seed
+    print(f"one of {len(places):,} {'mistakes' if wrong else 'test rows'}, drawn with --seed {drawn}", file=sys.stderr)
+    return int(np.random.default_rng(drawn).choice(places))
+
+
+def look_at_row(stages: "dict[str, Artifact]", at: int) -> Looked:
+    """Score the raw row at a position. Raises DataError for one that was dropped."""
+    from tasks.data.errors import DataError
+    from tasks.data.rows import read_rows
+    from tasks.kinds.score import as_seen, score_row
+    from tasks.learn.pictures import Answer
+
+    row = row_at(stages, at)
+    if row.state == "dropped":
+        raise DataError(
+            f"row {at + 1} ({row.id}) was dropped in {row.stage}: {row.reason}; the model never met it, and "
+            f"`temper trace` shows its way"
+        )
+    rows = read_rows(stages["split"].file(f"{row.state}.parquet"))
+    here = rows[rows["id"] == row.id]
+    folder = stages["train"].file("config.json").parent
+    domain, content, probabilities = score_row(folder, here, stages["split"].file(IMAGES))
+    truth = domain.labels.index(str(here["label"].iloc[0]))
+    return Looked(row, at + 1, Answer(row.id, as_seen(domain, content), truth, probabilities), domain.labels)
+
+
+def draw_row(looked: Looked, out: Path | None, name: str) -> Path:
+    """Write the picture, without `out` below TEMPER_HOME; where it lies."""
+    from configs.settings import settings
+    from tasks.learn.pictures import draw_answers
+
+    if out is None:
+        out = settings().home.absolute() / "inspected" / f"{name}-{looked.row.id}.png"
+        out.parent.mkdir(parents=True, exist_ok=True)
+    draw_answers([looked.answer], looked.labels, out)
+    return out.absolute()
+
+
+def open_viewer(path: Path) -> str:
+    """Show a file in the system's viewer; why that failed, or nothing."""
+    program = {"darwin": "open", "win32": "explorer"}.get(sys.platform, "xdg-open")
+    if (found := shutil.which(program)) is None:
+        return f"no viewer: {program} is not installed"
+    with tempfile.TemporaryFile("w+", errors="replace") as said:
+        viewer = subprocess.Popen([found, str(path)], stdout=said, stderr=said, start_new_session=True)
+        try:
+            code = viewer.wait(PATIENCE)
+        except subprocess.TimeoutExpired:  # it is open, and stays so
+            return ""
+        said.seek(0)
+        why = said.readline().strip() or f"exit code {code}"
+    return f"{program} failed: {why}" if code and program != "explorer" else ""  # which always returns 1

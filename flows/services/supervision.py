@@ -1,0 +1,64 @@
+"""The servers and the worker of `temper up`: started together, watched, and ended together."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+
+from .child_processes import Guarded, child_environment
+from .servers import Server, require_free, wait
+from .temporary_server import ServiceError
+
+GRACE = 25.0
+"""Seconds within which runs end, with a last word to their server."""
+NAMING = 20.0
+"""Seconds between two looks for scheduled runs that Prefect gave a name of its own."""
+POLLING = "5"
+"""Seconds between two looks of the worker for runs that are due."""
+
+
+def start(stack: ExitStack, servers: Sequence[Server], say: Callable[[str], None]) -> list[Guarded]:
+    """Start what is not configured already, all at once, and wait until each answers. Raises ServiceError."""
+    for server in servers:
+        require_free(server)
+    running = []
+    for server in servers:
+        if server.command:
+            say(f"starting {server.name}; its log: {server.log}")
+            process = Guarded.start(server.name, server.command, env=server.env, grace=8.0, log=server.log)
+            stack.callback(process.end)
+            running.append(process)
+    for server in servers:
+        wait(server, next((process for process in running if process.name == server.name), None))
+    return running
+
+
+def start_worker(stack: ExitStack, prefect: str, mlflow: str, *, pool: str, limit: int) -> Guarded:
+    """The process that begins runs when they are due; what they say goes to this terminal."""
+    env = child_environment(PREFECT_API_URL=prefect, MLFLOW_TRACKING_URI=mlflow, PREFECT_WORKER_QUERY_SECONDS=POLLING,
+                            PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL="INFO", PREFECT_LOGGING_COLORS="false",
+                            TEMPER_DATABASE=None)  # fmt: skip
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", "process", "--limit",
+               str(limit), "--name", f"temper on {os.uname().nodename}"]  # fmt: skip
+    worker = Guarded.start("the worker", command, env=env, grace=GRACE)
+    stack.callback(worker.end)
+    return worker
+
+
+def stay(running: Sequence[Guarded], prefect: str) -> None:
+    """Until a signal comes, or a part ends, which ends the rest; meanwhile scheduled runs are named by their recipe.
+
+    Raises ServiceError.
+    """
+    from .named_runs import name_scheduled
+
+    named = -NAMING
+    while True:
+        if time.monotonic() - named > NAMING:
+            name_scheduled(prefect)
+            named = time.monotonic()
+        for part in running:
+            if (code := part.ended()) is not None:
+                raise ServiceError(f"{part.name} ended with code {code}; everything was stopped. {part.last_words()}")
+        time.sleep(0.5)

@@ -141,7 +141,8 @@ def test_every_command_and_both_interfaces_show_evil_data_as_data(
     with Teller() as teller, heard_by(teller.hear):
         version = finetune(load_recipe(recipe))
     teller.summary(version)
-    capsys.readouterr()
+    out, err = capsys.readouterr()
+    assert clean(out) and clean(err) and "version 1" in out
     commands: list[tuple[Any, tuple[Any, ...]]] = [
         (data.command, (recipe,)), (data.command, (recipe, None, "encode", True)), (trace.command, (recipe, "3")),
         (trace.command, (recipe, "3", None, True)), (mask.command, (recipe, None, 2)), (plan.command, (recipe,)),
@@ -159,6 +160,8 @@ def test_every_command_and_both_interfaces_show_evil_data_as_data(
     assert f"'{TEXT} 0" in cells and not [one for one in cells if one.startswith("=")]
     predict.command("evil", str(tmp_path / "evil.csv"), output=tmp_path / "raw.csv", raw_cells=True)
     assert f'"{TEXT} 0"'.replace('"', "") in (tmp_path / "raw.csv").read_text(encoding="utf-8")
+    [docs] = (place / ".artifacts").glob("validate/*/records/data_docs.html")
+    assert clean(docs.read_text(encoding="utf-8"))
     pages = list((place / ".artifacts").glob("*/*/records/*.md"))
     assert len(pages) >= 7
     for path in pages:

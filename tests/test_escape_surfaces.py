@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import subprocess
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ import pandas as pd
 import pytest
 from test_escape import LABEL, LABELS, TEXT, clean, inert
 
+from configs.expectations import Expectation, Validate
 from configs.load import load_recipe
 from flows.cli import chat, compare, init, progress, serve
 from flows.cli.console import Console
 from tasks.artifact import Version
+from tasks.data.checks.expectations import check_rows
+from tasks.data.rows import with_ids
 from tasks.learn.comparison import describe
 from tasks.store.events import Event
 
@@ -72,7 +76,7 @@ class Parrot:
     def __init__(self) -> None:
         self.searched = False
 
-    def stream(self, messages: list[dict[str, Any]], longest: int) -> Any:
+    def stream(self, messages: Sequence[dict[str, Any]], longest: int) -> Iterator[str]:
         yield from TEXT + LABEL
 
     def may_be_call(self, text: str) -> bool:
@@ -106,6 +110,31 @@ def test_a_servers_example_is_shown_harmless_and_sends_what_it_was(capsys: pytes
     assert json.loads(body)["dataframe_split"]["data"] == [[row]]
     done = subprocess.run(["sh", "-c", f"printf %s {shlex.quote(body)}"], capture_output=True, text=True, check=True)
     assert done.stdout == body
+
+
+EXPECTED: list[tuple[str, dict[str, Any]]] = [
+    ("expect_column_values_to_be_in_set", {"column": LABEL, "value_set": [LABEL, "x"]}),
+    ("expect_column_values_to_match_regex", {"column": LABEL, "regex": "<script>alert.2"}),
+    ("expect_column_to_exist", {"column": "<script>alert(3)"}),
+    ("expect_column_distinct_values_to_equal_set", {"column": LABEL, "value_set": ["<script>alert(4)"]}),
+    ("expect_column_most_common_value_to_be_in_set", {"column": LABEL, "value_set": ["<script>alert(5)"]}),
+    ("expect_column_pair_values_to_be_equal", {"column_A": LABEL, "column_B": "text"}),
+    ("expect_table_columns_to_match_set", {"column_set": ["<script>alert(7)"]}),
+]
+
+
+def test_the_page_of_expectations() -> None:
+    rows = pd.DataFrame({"text": [f"{TEXT} {n}" for n in range(20)], "label": [LABELS[n % 2] for n in range(20)],
+                         LABEL: [TEXT] * 20})  # fmt: skip
+    asked = tuple(
+        Expectation(expect=name, arguments=arguments, name="<script>alert(8)") for name, arguments in EXPECTED
+    )
+    section = Validate(labels=("[neg]", "other"), min_rows=5, max_duplicates=1.0, expectations=asked)
+    verdicts, page = check_rows(with_ids(rows), section)
+    assert sum(not verdict.success for verdict in verdicts) >= len(EXPECTED)
+    assert "absent: <script>alert(4); too many: =cmd()" in " ".join(verdict.found for verdict in verdicts)
+    assert clean(page) and not re.search("<script>alert|<img src=x", page)
+    assert all(f"alert({number})" in page for number in (1, 3, 4, 5, 7))
 
 
 @pytest.mark.parametrize("kind", ["generative", "classifier"])

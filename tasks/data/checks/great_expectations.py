@@ -11,6 +11,7 @@ import pandas as pd
 from configs.expectations import Expectation, Severity
 
 from ..errors import DataError
+from ..escape import hypertext, terminal
 from .results import LONGEST, SHOWN
 
 GX_SEVERITY: dict[Severity, str] = {"fail": "critical", "quarantine": "warning", "warn": "info"}
@@ -211,15 +212,21 @@ def docs_page(results: list[Any]) -> str:
         meta={"great_expectations_version": __version__},
     )
     page: str = DefaultJinjaPageView().render(ValidationResultsPageRenderer(run_info_at_end=True).render(whole))
-    return page
+    return terminal(page)
 
 
 def _short(result: Any) -> Any:
-    """A result that fits a page: no list of positions, values cut, numbers as Python's own."""
+    """A result that fits a page: no list of positions, values cut, numbers as Python's own; what GX does not escape
+    (values, columns) is."""
     kept = {key: _cut(value) for key, value in result.result.items() if key not in
             ("unexpected_list", "unexpected_index_list", "partial_unexpected_index_list")}  # fmt: skip
+    if "unexpected_percent" not in kept:  # of distinct values, which GX's page takes for rows
+        kept.pop("unexpected_count", None)
     lean = copy.copy(result)
-    lean.result = kept
+    lean.result, lean.expectation_config = kept, copy.deepcopy(result.expectation_config)
+    for key, value in lean.expectation_config.kwargs.items():
+        if key.startswith("column") and isinstance(value, str):  # the page's menu holds it as it is
+            lean.expectation_config.kwargs[key] = hypertext(value)
     return lean
 
 
@@ -228,7 +235,7 @@ def _cut(value: Any) -> Any:
         case np.generic():  # GX spells a number of NumPy's with its type, and then cannot read it
             return _cut(value.item())
         case str():
-            return value if len(value) <= LONGEST else value[:LONGEST] + "..."
+            return hypertext(value if len(value) <= LONGEST else value[:LONGEST] + "...")
         case dict():
             return {key: _cut(one) for key, one in value.items()}
         case list() | tuple():

@@ -60,12 +60,13 @@ def shown(value: object) -> str:
 
 def found_in(result: dict[str, Any]) -> str:
     """What GX found: a count of rows, or the observed value."""
-    if "unexpected_count" in result:
+    if "unexpected_count" in result and "element_count" in result:
         count, of = result["unexpected_count"] or 0, result["element_count"] or 0
         return f"{count:,} of {of:,} rows break it ({100 * count / max(of, 1):.2f} %)"
     value = result.get("observed_value")
     if value is None and "partial_missing_list" in result:
-        return f"absent: {shown(', '.join(map(str, result['partial_missing_list'])) or 'none')}"
+        lists = {"absent": result["partial_missing_list"], "too many": result.get("partial_unexpected_list") or []}
+        return "; ".join(f"{name}: {shown(', '.join(map(str, some)))}" for name, some in lists.items() if some)
     return f"{value:.4f}" if isinstance(value, float) else "" if value is None else shown(value)
 
 

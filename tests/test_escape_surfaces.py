@@ -95,7 +95,8 @@ class Parrot:
 
 
 def test_a_conversation(capsys: pytest.CaptureFixture[str]) -> None:
-    chat._talk(Parrot(), [TEXT, LABEL], Console(), 10, echo=True)
+    parrot: Any = Parrot()  # of the protocol what a conversation calls
+    chat._talk(parrot, [TEXT, LABEL], Console(), 10, echo=True)
     out = printed(capsys)
     assert out.count("[red]<img src=x") >= 4 and "model  > =cmd()" in out
 

@@ -43,7 +43,7 @@ def prepare(
     from tasks.autodetect.images import look_at_images
     from tasks.autodetect.locate import Wish, find
     from tasks.autodetect.table import look
-    from tasks.autodetect.targets import number_column
+    from tasks.autodetect.targets import number_column, number_mend, number_notes
     from tasks.data.errors import DataError
     from tasks.data.sources.provenance import Intake, recipe_path
     from tasks.output import environment_secret
@@ -77,13 +77,15 @@ def prepare(
     numbers = number_column(found.table) if kind is None and label is None else None
     try:
         seen = look(found.table, str(data), text, label)
-    except DataError:
+    except DataError as error:
         if numbers is None:
-            raise
+            raise DataError(f"{error}{number_mend(found.table, label)}") from None
         return _for_targets(name, output, path, found, None, text=text, label=None), found.notes
-    if numbers is not None:
-        found.notes.append(f"{numbers!r} holds many different numbers: --kind regression predicts them, this recipe "
-                           f"{seen.columns.label!r}")  # fmt: skip
+    assert seen.columns.label is not None
+    if numbers == seen.columns.label:
+        return _for_targets(name, output, path, found, None, text=text, label=None), found.notes
+    if kind is None:
+        found.notes.extend(number_notes(found.table, seen.columns.label, numbers))
     return Starter(name, output, path, found.source, seen, kind or "generative", token_lengths(seen.texts)), found.notes
 
 

@@ -59,6 +59,46 @@ def test_few_numbers_are_a_label_and_a_target_can_be_named(tmp_path: Path) -> No
     assert isinstance(starter, TargetStarter) and starter.seen()["target"].startswith("'score': as you said")
 
 
+def priced(path: Path, name: str, prices: list[float]) -> Path:
+    """Texts beside a column of prices, which may repeat."""
+    made = table(path, 240)[["review"]].assign(**{name: [prices[row % len(prices)] for row in range(240)]})
+    made.to_csv(path, index=False)
+    return path
+
+
+def test_many_numbers_are_regression_though_they_repeat(tmp_path: Path) -> None:
+    path = priced(tmp_path / "a.csv", "price", [number + 0.99 for number in range(40)])
+    starter, _ = prepare(path, tmp_path / "a.yaml", None)
+    assert isinstance(starter, TargetStarter) and starter.facts.columns.target == "price"
+    assert "40 different numbers" in starter.seen()["target"] and "--label price takes" in starter.seen()["kind"]
+    asked, notes = prepare(path, tmp_path / "a.yaml", None, label="price")
+    assert isinstance(asked, Starter) and any("--kind regression --label price" in note for note in notes)
+
+
+def test_few_numbers_are_classes_and_the_other_kind_is_named(tmp_path: Path) -> None:
+    starter, notes = prepare(priced(tmp_path / "a.csv", "price", [4.99, 9.99, 19.99]), tmp_path / "a.yaml", None)
+    assert isinstance(starter, Starter)
+    assert notes == ["each of the 3 numbers of 'price' is a class of its own here; where they measure something, "
+                     "--kind regression --label price predicts the number"]  # fmt: skip
+    assert prepare(priced(tmp_path / "b.csv", "price", [0, 1]), tmp_path / "b.yaml", None)[1] == []
+    assert prepare(taken(tmp_path / "c.csv", "review", "label"), tmp_path / "c.yaml", None)[1] == []
+
+
+@pytest.mark.parametrize("label", [None, "cost"])
+def test_numbers_that_never_repeat_are_refused_with_the_options_that_fit(tmp_path: Path, label: str | None) -> None:
+    path = priced(tmp_path / "a.csv", "cost", [number * 1.37 for number in range(240)])
+    with pytest.raises(DataError, match="240 different numbers, which `--kind regression --label cost` predicts"):
+        prepare(path, tmp_path / "a.yaml", None, label=label)
+    starter, _ = prepare(path, tmp_path / "a.yaml", "regression", label="cost")
+    assert isinstance(starter, TargetStarter) and starter.facts.columns.target == "cost"
+
+
+def test_numbers_of_rows_are_no_targets(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no column has few values") as refused:
+        prepare(priced(tmp_path / "a.csv", "row", [*range(240)]), tmp_path / "a.yaml", None)
+    assert "regression" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("columns", "kind", "label", "says"),
     [(("review", "summary"), "regression", None, "no column is called like a target"),

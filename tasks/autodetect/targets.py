@@ -36,13 +36,42 @@ def number_column(table: pd.DataFrame) -> str | None:
     return min(known, key=lambda one: rank(one.name, NUMBER_NAMES)).name if known else None
 
 
+def number_mend(table: pd.DataFrame, label: str | None) -> str:
+    """What else may be done with a table whose columns have no classes: the options that predict its numbers."""
+    fit = [one for one in inspect_columns(table) if one.name in table and _are_numbers(table[one.name])]
+    many = [one for one in fit if label is None and one.distinct > MANY and not _counts(table, one)]
+    shown = [one for one in fit if one.name == label] or many[:3]
+    return "".join(f"; {one.name!r} holds {one.distinct:,} different numbers, which "
+                   f"`--kind regression --label {one.name}` predicts" for one in shown)  # fmt: skip
+
+
+def number_notes(table: pd.DataFrame, label: str, numbers: str | None) -> list[str]:
+    """What to say where numbers may be meant as such: those of another column, or three and more that are labels."""
+    if numbers is not None:
+        return [f"{numbers!r} holds many different numbers: --kind regression predicts them, this recipe {label!r}"]
+    different = table[label].dropna().astype("str").nunique()
+    if different < 3 or not _are_numbers(table[label]):
+        return []
+    return [f"each of the {different:,} numbers of {label!r} is a class of its own here; where they measure something, "
+            f"--kind regression --label {label} predicts the number"]  # fmt: skip
+
+
+def _counts(table: pd.DataFrame, column: Column) -> bool:
+    """Whether a column seems to number the rows: whole numbers of which none comes twice."""
+    numbers = pd.to_numeric(table[column.name], errors="coerce").dropna()
+    return column.distinct == column.values and bool((numbers % 1 == 0).all())
+
+
 def look_at_targets(
     table: pd.DataFrame, where: str, kind: TargetKind, text: str | None, target: str | None, *, asked: bool = True
 ) -> TargetFacts:
     """Guess the columns that are not given and measure the rows. Raises DataError where they cannot be trained on."""
     columns, why = _choose(table, where, kind, text, target)
     why["kind"] = (
-        "as you said" if asked else f"{columns.target!r} holds many different numbers, and no column is a label"
+        "as you said"
+        if asked
+        else f"{columns.target!r} holds many different numbers, and no other column is a label; --label "
+        f"{columns.target} takes them for classes"
     )
     rows = with_ids(take_columns(table, columns, where))
     cleaned = clean_rows(rows, Clean(steps=STEPS, max_dropped=1.0))

@@ -166,12 +166,12 @@ def _units(rows: tuple[Artifact, Artifact], *, by_group: bool) -> Any:
     """Ids of the tested rows, and the number of each one's group (of each row, where there are none)."""
     import pandas as pd
 
-    from tasks.data.rows import read_rows
+    from tasks.data.rows import read_rows, units
 
     table = read_rows(rows[0].file("test.parquet"))
     table = table[table["id"].isin(_tested(rows))]
-    units = table["group"].fillna(table["id"]) if by_group else table["id"]
-    return pd.Index(table["id"]), pd.factorize(units)[0]
+    each = pd.Series(units(table["group"], table["id"])) if by_group else table["id"]
+    return pd.Index(table["id"]), pd.factorize(each)[0]
 
 
 def _sides(trained: list[Trained], ids: Any) -> list[Any]:

@@ -219,7 +219,7 @@ def test_a_slice_that_regresses_is_named_and_small_ones_are_not_judged() -> None
     assert contest(side(new), side(old), BETTER).finding == "better"
     found = slices(side(new), side(old), BETTER, groups=None, rows=table, smallest={"area": 50})
     assert {one.value: (one.rows, one.regressed, one.contest is None) for one in found} == {
-        "north": (300, False, False), "south": (290, True, False), "missing": (10, False, True),
+        "north": (300, False, False), "south": (290, True, False), None: (10, False, True),
     }  # fmt: skip
     with pytest.raises(DataError, match="no column 'size'"):
         slices(side(new), side(old), BETTER, groups=None, rows=table, smallest={"size": 1})

@@ -41,6 +41,12 @@ def classes(rows: pd.DataFrame) -> pd.Series:
     return rows["label"] if "label" in rows else pd.Series(UNLABELLED, index=rows.index, dtype="str", name="label")
 
 
+def units(groups: pd.Series, ids: pd.Series) -> list[str]:
+    """What each row is counted with: its group, or itself where it has none; no group is called like a row."""
+    return [f"row {row}" if missing else f"group {group}" for group, missing, row in
+            zip(groups, groups.isna(), ids, strict=True)]  # fmt: skip
+
+
 def with_ids(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows (text or image, label, split, …; missing values are null) with an `id` in front.
 

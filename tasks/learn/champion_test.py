@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -58,10 +58,11 @@ class Contest:
 
 @dataclass(frozen=True)
 class Slice:
-    """One value of a column: its rows, and the contest on them; None where they are too few to be judged."""
+    """One value of a column (None: the rows without one): its rows, and the contest on them; None where they are too
+    few to be judged."""
 
     column: str
-    value: str
+    value: str | None
     rows: int
     contest: Contest | None
 
@@ -188,16 +189,23 @@ def slices(
     for column, least in smallest.items():
         if column not in rows:
             raise DataError(f"the test rows have no column {column!r} to slice by; name it in download.columns.keep")
-        values = rows[column].astype("str").where(rows[column].notna(), "missing")
-        counts = values.value_counts(sort=False).sort_index()
-        if counts.max() < least:
-            raise DataError(f"no value of {column!r} has {least} test rows; the commonest has {counts.max()}")
-        for value, count in counts.items():
-            here = np.flatnonzero(values == value)
+        places = _places(rows[column])
+        if (most := max(map(len, places.values()))) < least:
+            raise DataError(f"no value of {column!r} has {least} test rows; the commonest has {most}")
+        for value, here in places.items():
             own = None if groups is None else [groups[int(at)] for at in here]
-            judged = _slice_contest(new.of(here), old.of(here), rule, own) if count >= least else None
-            found.append(Slice(column, str(value), int(count), judged))
+            judged = _slice_contest(new.of(here), old.of(here), rule, own) if len(here) >= least else None
+            found.append(Slice(column, value, len(here), judged))
     return found
+
+
+def _places(column: pd.Series) -> dict[str | None, Any]:
+    """The rows of each value, in the values' order, behind them those without one."""
+    number = np.arange(len(column))
+    there = column.notna().to_numpy()
+    named = column[there].astype("str").to_numpy()
+    places: dict[str | None, Any] = {str(value): number[there][named == value] for value in sorted(set(named))}
+    return places if there.all() else places | {None: number[~there]}
 
 
 def _slice_contest(new: Outcomes, old: Outcomes, rule: Rule, groups: Sequence[str] | None) -> Contest | None:

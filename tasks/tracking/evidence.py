@@ -18,7 +18,7 @@ from configs.scores import sign
 
 from ..artifact import Artifact
 from ..data.errors import DataError
-from ..data.rows import read_rows
+from ..data.rows import read_rows, units
 from ..kinds import outcomes
 from ..learn import champion_test as challenge
 from ..learn.resampling import Resampling
@@ -142,7 +142,7 @@ def _rule(section: Register, stages: Mapping[str, Artifact]) -> challenge.Rule:
 def _groups(stages: Mapping[str, Artifact], new: pd.DataFrame, rows: pd.DataFrame, kind: str) -> list[str] | None:
     """The unit of each scored row: its dialogue, or its group where the split keeps groups together."""
     if stages["split"].manifest()["section"].get("by") == "group":
-        return [str(unit) for unit in rows["group"].fillna(rows["id"])]
+        return units(rows["group"], rows["id"])
     return new["id"].tolist() if kind == "dialogue" else None
 
 

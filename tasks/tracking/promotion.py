@@ -135,7 +135,8 @@ def _slices(regressed: "list[Slice]") -> str:
     found = []
     for one in regressed:
         assert one.contest is not None
-        found.append(f"{one.column} is {one.value} ({one.contest.challenger:.4f} against {one.contest.champion:.4f}, "
+        value = "missing" if one.value is None else repr(one.value) if one.value == "missing" else one.value
+        found.append(f"{one.column} is {value} ({one.contest.challenger:.4f} against {one.contest.champion:.4f}, "
                      f"{one.rows} rows)")  # fmt: skip
     return ", ".join(found)
 

@@ -137,7 +137,8 @@ def _call_slots(function: dict[str, Any]) -> Iterator[Slot]:
 def _leaves(path: str, value: Any) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for name, inner in value.items():
-            yield from _leaves(f"{path}.{name}" if path else str(name), inner)
+            own = str(name).replace("\\", r"\\").replace(".", r"\.")  # a key with a dot in it is no object in an object
+            yield from _leaves(f"{path}.{own}" if path else own, inner)
     elif isinstance(value, list):
         for inner in value:
             yield from _leaves(path, inner)

@@ -80,13 +80,13 @@ def judge(
     measured = bool(found["calls_due"]) or not unread
     if not measured:
         found |= dict.fromkeys(CALL_SCORES)
-    losses = losses_by_kind(predictor, list(every.values()), section.batch_size)
+    loss, losses = losses_by_kind(predictor, list(every.values()), section.batch_size)
     beside = {}
     if "nearest" in chosen_baselines("dialogue", section):
         answers = nearest_turns([load_messages(messages) for messages in train["messages"]], histories)
         copied = [replace(turn, written=message, ended=True) for turn, message in zip(turns, answers, strict=True)]
         beside["nearest"] = score_turns([turn for turn in copied if (turn.dialogue, turn.position) not in unread], how)
-    found["loss"] = losses.pop("all")
+    found["loss"] = loss
     facts = state("dialogue", len(dialogues), found, section, shown=SHOWN, baselines=beside)
     facts["scores"] |= {f"loss_{kind}": value for kind, value in losses.items()}
     counted = ("dialogues", "turns", "calls_due", "calls_written", "ended")
@@ -127,13 +127,15 @@ def nearest_turns(known: Sequence[Sequence[Message]], histories: Sequence[Sequen
 
 
 @torch.inference_mode()
-def losses_by_kind(predictor: Predictor, dialogues: Sequence[Sequence[Message]], batch_size: int) -> dict[str, float]:
-    """Mean loss in nats of the supervised tokens of replies, of calls and of all that the recipe trains on."""
+def losses_by_kind(
+    predictor: Predictor, dialogues: Sequence[Sequence[Message]], batch_size: int
+) -> tuple[float, dict[str, float]]:
+    """Mean loss in nats of all the tokens that the recipe trains on, and of each kind of them (replies, calls)."""
     kinds = predictor.encoding.train_on
     sums = {kind: _summed_loss(predictor, (kind,), dialogues, batch_size) for kind in kinds}
-    found = {kind: total / tokens for kind, (total, tokens) in sums.items() if tokens}
+    found: dict[str, float] = {kind: total / tokens for kind, (total, tokens) in sums.items() if tokens}
     total, tokens = np.sum(list(sums.values()), axis=0)
-    return found | {"all": float(total / max(tokens, 1))}
+    return float(total / max(tokens, 1)), found
 
 
 def _summed_loss(

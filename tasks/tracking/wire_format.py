@@ -55,7 +55,7 @@ LABEL, PROBABILITY, PROBABILITY_OF = "label", "probability", "probability of "
 VALUE, WRITTEN, FILLED = "value", "written", "filled"
 """Columns of the predictions of a regression model, an encoder-decoder and a masked language model."""
 TOO_LONG = ("TooLongError",)
-"""Names of the ValueError's class that a dialogue model raises where a turn does not fit its length."""
+"""Names of the class, a ValueError, that a dialogue model raises where a turn does not fit its length."""
 
 
 class Served(Protocol):

@@ -15,8 +15,9 @@ from test_escape import LABEL, LABELS, TEXT, clean, inert
 
 from configs.expectations import Expectation, Validate
 from configs.load import load_recipe
-from flows.cli import chat, compare, init, progress, serve
-from flows.cli.console import Console
+from flows.cli import chat, compare, init, progress, run, serve
+from flows.cli.console import Console, print_json
+from flows.starter_recipe import prepare
 from tasks.artifact import Version
 from tasks.data.checks.expectations import check_rows
 from tasks.data.rows import with_ids
@@ -53,6 +54,16 @@ def test_a_runs_lines_and_its_summary(capsys: pytest.CaptureFixture[str]) -> Non
     assert "[/bold]|`x`" in printed(capsys, "[red]<img src=x")
     teller.summary(replace(version, report={**facts, "kind": "dialogue"}, aliases=()))
     printed(capsys)
+
+
+def test_json_documents_hold_the_data_as_it_is_and_nothing_that_acts(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    version = Version(LABEL, "1", (), TEXT, "r", {}, {}, 2)
+    stages = [{"stage": "download", "status": "run", "key": "k", "changed": [LABEL, f"section.path: {TEXT}{TAG}"]}]
+    print_json(run.document(stages, version))
+    read = json.loads(printed(capsys))
+    assert (read["stages"], read["verdict"], read["model"]["name"]) == (stages, TEXT, LABEL)
 
 
 def compared() -> dict[str, Any]:
@@ -146,7 +157,7 @@ def test_a_starter_recipe_is_read_back_whatever_the_labels_and_columns_are(
     labels = [*LABELS, odd, "yes", "null", "1", "~", "é" * 5]
     rows = {odd: [f"{TEXT} {number}" for number in range(240)], LABEL: [labels[n % len(labels)] for n in range(240)]}
     pd.DataFrame(rows).to_json(tmp_path / "evil.json", orient="records")
-    starter, notes = init.prepare(tmp_path / "evil.json", tmp_path / "a.yaml", kind, text=odd, label=LABEL)  # type: ignore[arg-type]
+    starter, notes = prepare(tmp_path / "evil.json", tmp_path / "a.yaml", kind, text=odd, label=LABEL)  # type: ignore[arg-type]
     init._write(tmp_path / "a.yaml", starter.text(), [*starter.seen().items(), *(("note", note) for note in notes)])
     printed(capsys)
     written = (tmp_path / "a.yaml").read_text(encoding="utf-8")

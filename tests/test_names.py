@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import recipe
+from tiny import ROOT, recipe
 
 from configs.load import RecipeError
 from configs.names import LONGEST, require_portable
@@ -102,3 +102,29 @@ def test_a_champion_whose_files_were_deleted_is_named_with_the_mend(home: Path) 
     shutil.rmtree(settings().mlruns / "artifacts")
     with pytest.raises(StageError, match="its files were deleted: restore them, or `temper run` its recipe"):
         load_model("gone", "text")
+
+
+def test_two_recipes_of_one_name_are_said_to_share_it_while_both_have_it(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from flows.services.recipe_names import say_shared_name
+
+    text = (ROOT / "configs" / "digits_demo.yaml").read_text(encoding="utf-8")
+    one, two = tmp_path / "one.yaml", tmp_path / "two.yaml"
+    for path in (one, two):
+        path.write_text(text, encoding="utf-8")
+
+    def said(path: Path, name: str = "digits_demo") -> str:
+        say_shared_name(path, name)
+        return capsys.readouterr().err
+
+    assert said(one) == said(one) == "" and said(two, "other") == ""
+    for _ in range(2):
+        told = said(two)
+        assert told.count("\n") == 1 and f"{one} has the name digits_demo too" in told and f"give {two} another" in told
+    one.write_text(text.replace("name: digits_demo", "name: renamed"), encoding="utf-8")
+    assert said(two) == ""
+    one.write_text(text, encoding="utf-8")
+    assert f"{two} has the name" in said(one)
+    two.unlink()
+    assert said(one) == "" and said(one) == ""

@@ -300,3 +300,28 @@ def test_another_registry_than_the_one_that_is_served_is_named_in_a_line(
     told = capsys.readouterr().err
     assert told.count("\n") == said and "word" not in told
     assert ("retrains against http://127.0.0.1:5123. Unset it" in told) == said
+
+
+def test_a_server_that_is_gone_is_given_up_within_seconds_and_the_line_says_how_to_go_on() -> None:
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    began = time.monotonic()
+    with pytest.raises(MlflowException) as stopped:
+        MlflowClient(DEAD, DEAD).get_run("one")
+    assert time.monotonic() - began < 15
+    told = library_error(stopped.value)
+    assert told is not None and "start the server again and repeat the command" in told
+
+
+def test_at_a_terminal_prefect_is_quiet_and_impatient_unless_the_environment_has_its_own_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from configs.environment import BY_HAND, quiet_prefect
+
+    for given in ("", "9"):
+        for name in BY_HAND:
+            monkeypatch.setenv(name, given)
+        quiet_prefect()
+        assert os.environ["PREFECT_CLIENT_MAX_RETRIES"] == (given or "2")
+        assert os.environ["PREFECT_LOGGING_INTERNAL_LEVEL"] == "CRITICAL"

@@ -1,6 +1,5 @@
 """temper compare: which of several recipes, or of several starts of one, is better on the same test rows."""
 
-import os
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import unquote, urlsplit
 
@@ -73,7 +72,9 @@ def _run(
     named: str, variants: "list[Variant]", seeds: int, *, first_is_new: bool
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The report, and what became of each stage of each training."""
-    os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
+    from configs.environment import quiet_prefect
+
+    quiet_prefect()
     from tasks.store.events import heard_by
 
     from ..services.stores import require

@@ -150,7 +150,9 @@ def _run_flow(model: str, questions: "Questions", output: Path | None, *, column
     from tasks.inference.batch import check_output
 
     check_output(output, questions)
-    os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"  # what fails is said once, by `failures`
+    from configs.environment import quiet_prefect
+
+    quiet_prefect()
     from ..services.stores import require
     from ..services.temporary_server import prefect_api
 

@@ -1,6 +1,5 @@
 """temper run: a recipe through the whole pipeline, told stage by stage."""
 
-import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,22 +22,25 @@ def command(
     A killed training goes on from its last checkpoint. Ends with the test score, the registered version, and
     where to look.
     """
+    from configs.environment import quiet_prefect
     from configs.load import load_recipe
 
     with failures():
         loaded = load_recipe(recipe, overrides or [])
-        os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
+        quiet_prefect()
         from tasks.cached import verifying
         from tasks.store.events import heard_by
         from tasks.tracking import lookup
 
         from ..preload import load_ahead, prove_ahead
+        from ..services.recipe_names import say_shared_name
         from ..services.stores import require
         from ..services.temporary_server import prefect_api
         from .console import print_json
         from .progress import Teller
 
         require("Prefect", "MLflow")
+        say_shared_name(recipe, loaded.name)
 
         ahead = prefect_api(meanwhile=lambda: load_ahead(loaded))
         with Teller() as teller, heard_by(teller.hear, prove_ahead), verifying(verify), ahead:

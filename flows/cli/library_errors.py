@@ -31,14 +31,21 @@ MENDS = (
 
 
 def library_error(error: Exception) -> str | None:
-    """What is said of an error that a package of SERVERS raised, of its own kind or a plain one from its code."""
+    """What is said of an error that a package of SERVERS raised, of its own kind or a plain one from its code.
+
+    Where it came of an error of the other server, it is that one's: `temper up` ends both when one is gone.
+    """
     owner = _owner(error)
     if owner is None:
         return None
+    before: BaseException | None = error
+    while (before := before.__cause__ or before.__context__) is not None:
+        if isinstance(before, Exception) and (_owner(before) or owner) != owner:
+            return library_error(before)
     said = " ".join(str(error).split("[SQL:")[0].split()) or type(error).__name__
     short = said if len(said) <= LONGEST else f"{said[:LONGEST]}…"
     mend = next(mend for word, mend in MENDS if word in said.lower())
-    return masked(f"{owner} ({_where(owner)}): {short}; {mend}")
+    return masked(f"{owner} ({_asked(error) or _where(owner)}): {short}; {mend}")
 
 
 def _owner(error: Exception) -> str | None:
@@ -56,6 +63,12 @@ def _raised_in(at: TracebackType | None) -> str:
     while at is not None:
         name, at = str(at.tb_frame.f_globals.get("__name__", "")), at.tb_next
     return name
+
+
+def _asked(error: Exception) -> str | None:
+    """The server that a request of httpx went to: a run outlives what said where Prefect is."""
+    request = getattr(error, "_request", None)
+    return None if request is None else f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"
 
 
 def _where(owner: str) -> str:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 SHOWN = 5
 """Absent labels that are named."""
+LISTED = 50
+"""Labels that the page has a line for, those of most rows first where there are more."""
 
 
 @cached_task(opens={"rows": ("rows.parquet", "ledger.parquet", "labels.json", "images.parquet")}, libraries=("rensa",))
@@ -54,6 +56,7 @@ def _more(count: int) -> str:
 
 
 def _describe(counts: "pd.DataFrame", copies: "pd.DataFrame", section: Split) -> str:
+    from .data.drops import first_of
     from .data.escape import markdown
     from .data.ledger import PARTS
 
@@ -61,14 +64,18 @@ def _describe(counts: "pd.DataFrame", copies: "pd.DataFrame", section: Split) ->
     total = counts.to_numpy().sum()
     shares = ", ".join(f"{part} {counts[part].sum() / total:.1%}" for part in PARTS)
     lines = [f"# split ({section.kind}): {shares}", "", "| label | train | validation | test |", "|---|---:|---:|---:|"]
+    listed = counts if len(counts) <= LISTED else counts.loc[counts.sum(axis=1).nlargest(LISTED).index]
     lines += [f"| {markdown(str(label))} | {' | '.join(f'{n:,}' for n in row)} |" for label, row in
-              zip(counts.index, counts.to_numpy(), strict=True)]  # fmt: skip
+              zip(listed.index, listed.to_numpy(), strict=True)]  # fmt: skip
+    if len(listed) < len(counts):
+        lines += ["", f"… and {len(counts) - len(listed):,} labels more, of fewer rows."]
     if section.near_copies == "keep":
         return "\n".join([*lines, "", "Near-copies across the parts were not looked for."])
     done = "dropped" if section.near_copies == "drop" else "found and **left in**"
     lines += ["", f"Near-copies of held-out rows (Jaccard index at least {section.similarity:g}): "
               f"{len(copies):,} {done}."]  # fmt: skip
     for (part, other), found in copies.groupby(["part", "other_part"]):
-        lines.append(f"- {len(found):,} {part} rows copy a {other} row, such as {found['id'].iloc[0]} "
-                     f"({found['similarity'].iloc[0]:.2f} of {found['other'].iloc[0]})")  # fmt: skip
+        said = (f"{row} ({similarity:.2f} of {held})" for row, similarity, held in
+                zip(found["id"], found["similarity"], found["other"], strict=True))  # fmt: skip
+        lines.append(f"- {len(found):,} {part} rows copy a {other} row, such as {first_of(said)}")
     return "\n".join(lines)

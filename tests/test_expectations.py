@@ -608,3 +608,30 @@ def test_few_bad_rows_among_a_million_are_named_exactly() -> None:
     }
     assert len(rows_under(list(found.values()), "quarantine")) == 3
     assert label_set(rows, section) == ["neg", "pos"]
+
+
+TWO = {"labels": ("neg", "pos")}
+BROKEN = {
+    "one label": (lambda rows: rows.assign(label="all"), {}, "the column of labels has 2 different ones or more: 1"),
+    "a foreign label": (lambda rows: rows.assign(label="all"), TWO, "each label is one of ['neg"),
+    "an absent label": (lambda rows: rows.assign(label="pos"), TWO, "the rows have each label"),
+    "few rows": (lambda rows: rows.head(9), {"min_rows": 10}, "there are 10 rows or more: 9"),
+    "no texts": (lambda rows: rows.assign(text=""), {}, "95.00% or more of the rows have a text: "),
+    "a long text": (lambda rows: rows, {"max_chars": 3}, "each text has 1 to 3 characters: "),
+    "the same text": (lambda rows: rows.assign(text="a"), {}, "or more of the rows differ in text: 0.0"),
+    "a NUL": (lambda rows: rows.assign(text="a\x00b"), {}, "no text has a NUL character: "),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_a_short_rule_that_stops_a_run_says_in_words_what_it_asks(fault: str) -> None:
+    from tasks.validate import _complaint
+
+    spoil, section, words = BROKEN[fault]
+    verdicts, _ = check_rows(spoil(texts()), Validate(**{"min_rows": 1, **section}))
+    said = [_complaint(verdict) for verdict in verdicts if verdict.stops]
+    assert any(words in one for one in said), said
+    assert not any(one.strip().startswith("expect_") for one in said)
+    assert fault != "one label" or any(
+        "see download.columns.label: one label is nothing to choose" in one for one in said
+    )

@@ -289,6 +289,9 @@ def test_leakage_between_given_parts_is_measured_said_and_mended_on_request(mend
     assert (
         "2 dropped" if mended else "2 found and **left in**"
     ) in summary and "2 train rows copy a test row" in summary
+    leaking = pd.read_parquet(split.records / "near_copies.parquet")["id"].tolist()
+    assert "2 train rows copy a test row, such as " in summary and len(leaking) == 2
+    assert all(row in summary for row in leaking)
     assert said == ([] if mended else [
         "2 rows are near-copies of a held-out row; `split.near_copies: drop` drops them"
     ])  # fmt: skip

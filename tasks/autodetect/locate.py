@@ -33,6 +33,8 @@ from .table import choose_image_columns
 from .text_folders import read_text_folder
 from .unknown_files import read_unknown
 
+SHOWN = 4
+"""Names of a kind that are shown."""
 READING = ("format", "encoding", "header", "separator", "quoting", "escape", "pattern")
 """Fields that say how a table is read."""
 
@@ -229,6 +231,24 @@ def _read_like(source: Any, read: FileSource) -> Any:
     return replace(source, **how)
 
 
+BY_NAME = r"(?:^|/)(?P<label>[^\W\d_]++)[^/]*+$"
+"""The letters with which a file's name begins."""
+
+
+def _by_names(files: "pd.Series[str]") -> str:
+    """What to do where no folders tell the classes: a pattern where the names seem to tell them, else other places."""
+    labels = files.str.extract(BY_NAME)["label"].dropna()
+    counts = labels.value_counts()
+    if 2 <= len(counts) <= len(files) / 2 and len(labels) > len(files) / 2:
+        shown = ", ".join(f"{label} ({count:,})" for label, count in counts.head(SHOWN).items())
+        return f"the names seem to tell them: --pattern '{BY_NAME}' reads {shown}"
+    return (
+        f"their names ({', '.join(files.head(SHOWN))}) tell none either: put the images of each class into a folder "
+        "that is called like it, or write a table with the columns path and label beside them and give its name; where "
+        "a part of the name is the class, say which with --pattern '(?P<label>…)'"
+    )
+
+
 def _of_images(source: ImagesSource, place: Path, called: str, intake: Intake, wish: Wish) -> Found:
     """By the pattern, else by folders, of which those that name a part give the split. Raises DataError where the
     folders can be read in several ways, and where parts share no label."""
@@ -245,9 +265,6 @@ def _of_images(source: ImagesSource, place: Path, called: str, intake: Intake, w
     intake.notes[:] = [note for note in intake.notes if UNREAD not in note]
     rows = label_files(rows[["image", "file"]], given, called, intake)
     if rows["label"].nunique() < 2:
-        raise DataError(
-            f"{called}: the images have fewer than two labels by their folders, so it is their names that tell the "
-            f"class; say how with --pattern, such as '(?P<label>[a-z]+)', searched in {rows['file'].iloc[0]!r}"
-        )
+        raise DataError(f"{called}: the images have fewer than two labels by their folders; {_by_names(rows['file'])}")
     require_common_labels(rows["label"].map(label_key, na_action="ignore"), rows["split"])
     return Found(given, PurePosixPath(called).name, rows=rows, images=intake.images, notes=intake.notes)

@@ -1,6 +1,8 @@
 """What a step that drops rows gives back."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 import pandas as pd
 
@@ -27,6 +29,11 @@ def drop_where(mask: pd.Series, reason: str, others: pd.Series | None = None) ->
 def reason_where(mask: pd.Series, reason: str) -> pd.Series:
     """The reason where the mask holds, else null."""
     return pd.Series(reason, index=mask.index, dtype="str").where(mask)
+
+
+def first_of(values: Iterable[str]) -> str:
+    """The first EXAMPLES of some values, as they stand behind "such as"."""
+    return ", ".join(islice(values, EXAMPLES))
 
 
 def describe_reasons(reasons: pd.Series, values: pd.Series) -> str:

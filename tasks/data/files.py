@@ -2,6 +2,7 @@
 
 import codecs
 import glob
+import os
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,7 +42,7 @@ def find_files(paths: str | Sequence[str]) -> list[Path]:
     for name in [paths] if isinstance(paths, str) else paths:
         plain = settings().source(name)
         if glob.has_magic(name) and not plain.exists():
-            fitting = sorted(glob.glob(name, root_dir=settings().source(""), recursive=True))
+            fitting = sorted(glob.glob(os.path.expanduser(name), root_dir=settings().source(""), recursive=True))
             several = [path for path in map(settings().source, fitting) if path.is_file()]
             if not several:
                 raise DataError(f"{plain}: no file fits this pattern; relative ones start at the setting TEMPER_DATA")

@@ -12,16 +12,20 @@ from ..errors import DataError
 from ..rows import aim, content
 from . import great_expectations as suites
 from .dialogue_checks import COLUMNS, dialogue_expectations, facts
-from .results import SHOWN, Verdict, asked_for, found_in, rows_under, shown
+from .results import SHOWN, Verdict, asked_for, found_in, in_words, rows_under, shown
 from .typed import asks_for_words, typed_rows
 
 __all__ = ["Verdict", "check_rows", "label_set", "rows_under"]
 
 
+SEVERAL = "download.columns.label: one label is nothing to choose from; name the column whose values tell rows apart"
+
+
 @dataclass(frozen=True)
 class Asked:
     """One GX expectation, what its breaking means, what it is called, where the recipe asks for it, and whether it sees
-    kept columns as written rather than as numbers, truth values or moments."""
+    kept columns as written rather than as numbers, truth values or moments; `is_short`: a rule of the
+    recipe's notation."""
 
     expectation: Any
     severity: Severity
@@ -29,6 +33,7 @@ class Asked:
     place: str
     rule: Rule | None = None
     as_words: bool = True
+    is_short: bool = False
 
 
 def label_set(rows: pd.DataFrame, section: Validate) -> list[str]:
@@ -128,7 +133,7 @@ def _short_rules(rows: pd.DataFrame, section: Validate) -> list[Asked]:
     ]
     if "label" in rows:
         asked += [
-            (None, "labels", gxe.ExpectColumnUniqueValueCountToBeBetween(column="label", min_value=2)),
+            (None, SEVERAL, gxe.ExpectColumnUniqueValueCountToBeBetween(column="label", min_value=2)),
             ("labels", "labels", gxe.ExpectColumnValuesToBeInSet(column="label", value_set=labels)),
         ]
     if section.labels:  # labels that are merely found may leave with their rows
@@ -150,10 +155,10 @@ def _short_rules(rows: pd.DataFrame, section: Validate) -> list[Asked]:
 
 def _short_rule(section: Validate, rule: Rule | None, key: str, expectation: Any) -> Asked:
     severity = section.severity_of(rule) if rule else "fail"
-    places = [f"validate.{key}"] if key else []
+    places = [key if key == SEVERAL else f"validate.{key}"] if key else []
     places += [f"validate.severity.{rule}"] if rule else []
     marked = expectation.copy(update={"severity": suites.GX_SEVERITY[severity]})
-    return Asked(marked, severity, _name(expectation), " or ".join(places), rule)
+    return Asked(marked, severity, _name(expectation), " or ".join(places), rule, is_short=True)
 
 
 def _types(rows: pd.DataFrame) -> list[Verdict]:
@@ -179,6 +184,7 @@ def _verdict(asked: Asked, result: Any, rows: pd.DataFrame) -> Verdict:
     verdict = Verdict(
         config.type, asked_for(kwargs), found_in(found), bool(result.success),
         severity=asked.severity, name=asked.name, place=asked.place,
+        plain=in_words(config.type, kwargs) if asked.is_short else "",
     )  # fmt: skip
     said = suites.failure(result)
     if said:

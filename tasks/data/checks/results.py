@@ -27,6 +27,8 @@ class Verdict:
     """What tables and the ledger call it."""
     place: str = ""
     """The recipe's key behind it, with what would mend it."""
+    plain: str = ""
+    """What it asks, in words; else its name and arguments say it."""
     broken: bool = False
     """Whether it could not be checked at all."""
     rows: "pd.Series[str]" = field(default_factory=lambda: pd.Series([], dtype="str"), compare=False, repr=False)
@@ -56,6 +58,25 @@ def shown(value: object) -> str:
     cut = text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
     spaced = (" " if char in "\t\r\n" else char for char in cut)
     return "".join(char if char.isprintable() else "\ufffd" for char in spaced)
+
+
+WORDS = {
+    "expect_table_row_count_to_be_between": "there are {min_value:,} rows or more",
+    "expect_table_columns_to_match_set": "the columns are {column_set}",
+    "expect_column_values_to_not_be_null": "{mostly:.2%} or more of the rows have a {column}",
+    "expect_column_unique_value_count_to_be_between": "the column of labels has {min_value} different ones or more",
+    "expect_column_values_to_be_in_set": "each {column} is one of {value_set}",
+    "expect_column_distinct_values_to_contain_set": "the rows have each {column} of {value_set}",
+    "expect_column_value_lengths_to_be_between": "each {column} has {min_value} to {max_value} characters",
+    "expect_column_values_to_not_match_regex": "no {column} has a NUL character",
+    "expect_column_proportion_of_unique_values_to_be_between": "{min_value:.2%} or more of the rows differ in {column}",
+}
+"""What the recipe's short rules ask, by the expectation that each becomes."""
+
+
+def in_words(kind: str, arguments: dict[str, Any]) -> str:
+    """What a short rule asks, in words; nothing where it has none."""
+    return shown(WORDS[kind].format_map(arguments)) if kind in WORDS else ""
 
 
 def found_in(result: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 from configs.sources import Columns
 
 from ..dialogues.columns import read_dialogues
+from ..drops import first_of
 from ..errors import DataError
 from ..label_variants import map_labels
 from .part_names import LONGEST, part_named
@@ -181,8 +182,8 @@ def read_moments(column: pd.Series, columns: Columns, where: str, notes: list[st
             "since 1970"
         )
     if len(unread):
-        example = unread.iloc[0][:60]
-        notes.append(f"{len(unread):,} values of {name!r} are no time, such as {example!r}; read as missing")
+        examples = first_of(repr(value[:60]) for value in unread)
+        notes.append(f"{len(unread):,} values of {name!r} are no time, such as {examples}; read as missing")
     return _without_zone(moments)
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 from configs.image_sources import ImagesSource
 from configs.settings import settings
 
+from ..drops import first_of
 from ..errors import DataError
 from ..label_variants import map_labels
 from ..ledger import PARTS
@@ -111,7 +112,7 @@ def label_files(rows: pd.DataFrame, source: ImagesSource, where: str, intake: In
         how = "fits `pattern`" if source.pattern else "lies in a folder that names its class (else give a `pattern`)"
         raise DataError(f"{where}: none of {len(files):,} files {how}; the first is {files.iloc[0]}")
     if len(unlabelled):
-        intake.note(f"{len(unlabelled):,} files have no label, such as {unlabelled.iloc[0]}")
+        intake.note(f"{len(unlabelled):,} files have no label, such as {first_of(unlabelled)}")
     parts["label"] = _named(parts["label"], files, source, where, intake)
     parts["split"] = _splits(files, parts.get("split"), source, where, intake)
     return rows.join(parts).astype(dict.fromkeys(parts, "str"))

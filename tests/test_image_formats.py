@@ -76,11 +76,12 @@ def test_what_is_not_read_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPat
                                      "b/4.svg": svg, "b/5.png": b"no"})  # fmt: skip
     try:
         assert causes(tmp_path, ImagesSource(kind="images", path="odd")).to_dict() == {
-            "a/1.heic": "HEIC, which needs the extra heic", "a/2.jxl": "JPEG XL, which is not read: save as PNG",
+            "a/1.heic": "HEIC: `pip install pillow-heif` reads it",
+            "a/2.jxl": "JPEG XL, which is not read: save as PNG",
             "b/3.psd": "PSD, which is not read: save as PNG", "b/4.svg": "SVG, which is not read: save as PNG",
             "b/5.png": "not an image",
         }  # fmt: skip
-        with pytest.raises(NoImage, match="HEIC, which needs the extra heic"):
+        with pytest.raises(NoImage, match="HEIC: `pip install pillow-heif` reads it"):
             decode(heic, "RGB", 8, "crop")
     finally:
         monkeypatch.undo()

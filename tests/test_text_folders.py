@@ -135,3 +135,14 @@ def test_what_is_to_be_tried_is_a_text_of_the_data() -> None:
     assert to_try("classifier", "\u5f88\u597d\u5403") == "\u5f88\u597d\u5403" or to_try("classifier", "x y") == "'x y'"
     assert to_try("classifier", "it's") == "'it'\"'\"'s'"
     assert to_try("classifier", None) == "TEXT" and to_try("image", None) == "IMAGE.png"
+
+
+@pytest.mark.parametrize("names", [("foo.npy", "bar.npy"), ("a/1.npy", "a/2.npz", "b/1.npy")])
+def test_a_folder_of_arrays_that_are_no_pairs_says_how_arrays_are_read(
+    folder: Path, tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    for name in names:
+        (folder / "odd" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "odd" / name).write_bytes(b"\x93NUMPY")
+    with pytest.raises(DataError, match=rf"its {len(names)} \.npy and \.npz files are read where .*x_train.*as PNG"):
+        prepare("odd", tmp_path / "x.yaml", None)

@@ -35,8 +35,7 @@ def look_at_images(rows: pd.DataFrame, images: Path, where: str) -> ImageFacts:
     whole = seen[seen["cause"].isna()]
     if whole.empty:
         causes = ", ".join(f"{count:,} {cause}" for cause, count in seen["cause"].value_counts().items())
-        heic = "; `uv pip install pillow-heif` brings it" if "the extra heic" in causes else ""
-        raise DataError(f"{where}: no image of it can be read: {causes}{heic}")
+        raise DataError(f"{where}: no image of it can be read: {causes}")
     variants = label_variants(labels)
     parts = {str(name): int(count) for name, count in rows["split"].value_counts().items()}
     return ImageFacts(

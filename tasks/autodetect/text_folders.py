@@ -13,6 +13,7 @@ from ..data.errors import DataError
 from ..data.sources.class_files import TEXT, list_texts, read_class_files
 from ..data.sources.folders import is_system
 from ..data.sources.part_names import part_named
+from ..data.sources.pixel_arrays import NAMES
 from ..data.sources.provenance import Intake, recipe_path
 from ..data.sources.tables import ENDINGS, join_tables
 from .unknown_files import read_unknown
@@ -42,8 +43,13 @@ def read_text_folder(folder: Path, called: str, intake: Intake) -> Seen:
     if deeper:
         commands = "".join(f"\n  temper init {shlex.quote(str(Path(called, path.name)))}" for path in deeper[:5])
         raise DataError(f"{called}: its folders hold folders of texts; choose one:{commands}")
+    arrays = sum(1 for path in folder.rglob("*") if path.suffix.lower() in (".npy", ".npz"))
+    mend = "name one table in it" if not arrays else (
+        f"its {arrays:,} .npy and .npz files are read where one .npz file, or .npy files in one folder, hold all "
+        f"pictures in an array and their labels in another ({NAMES}); else save each picture as PNG in a folder of its class"
+    )  # fmt: skip
     raise DataError(f"{called}: a folder without images, tables, or at least two {TEXT} files or folders of such for "
-                    "classes; name one table in it")  # fmt: skip
+                    f"classes; {mend}")  # fmt: skip
 
 
 def _of_tables(tables: list[Path], called: str) -> Seen:

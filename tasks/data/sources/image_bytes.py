@@ -57,7 +57,7 @@ def cause_of(error: Exception, data: bytes = b"") -> str:
     if isinstance(error, UnidentifiedImageError):
         kind = next((name for mark, name in UNREAD.items() if mark.match(data)), None)
         if kind == "HEIC" and "HEIF" not in formats():
-            return "HEIC, which needs the extra heic"
+            return "HEIC: `pip install pillow-heif` reads it"
         return "not an image" if kind is None else f"{kind}, which is not read: save as PNG"
     if isinstance(error, EOFError) or "truncated" in str(error).lower():
         return "truncated"

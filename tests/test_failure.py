@@ -78,6 +78,22 @@ def test_a_full_disk_is_named_whatever_library_met_it(
     assert full_disks() == [] or "no space left" in full_disks()[0]
 
 
+def test_a_servers_own_error_is_that_of_a_full_disk_where_one_is_full(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prefect's server says no more than this where its database cannot grow."""
+    import httpx
+
+    monkeypatch.setenv("PREFECT_HOME", str(small / "prefect"))
+    request = httpx.Request("POST", "http://127.0.0.1:4299/api/x")
+    answer = httpx.Response(500, request=request)
+    error = httpx.HTTPStatusError("Server error '500 Internal Server Error'", request=request, response=answer)
+    assert no_space(error) is None
+    (small / "ballast").write_bytes(b"x" * 256 * 1024)
+    said = no_space(error)
+    assert said is not None and f"no space left on {small}: 0 bytes free" in said and "by PREFECT_HOME" in said
+
+
 @pytest.mark.parametrize("size", [40, 90, 160])
 def test_a_full_store_ends_a_run_in_a_line_and_leaves_no_data(
     size: int, small: Path, monkeypatch: pytest.MonkeyPatch

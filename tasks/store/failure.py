@@ -18,8 +18,8 @@ WORDS = re.compile(
     r"no space left on device|disk quota exceeded|database or disk is full|(os error|errno) (28|122)\b", re.IGNORECASE
 )
 """How safetensors, pyarrow, sqlite and others word what the operating system says of a full disk."""
-VAGUE = re.compile(r"iostream error|inline_container|disk I/O error", re.IGNORECASE)
-"""How torch and sqlite word any failure to write, a full disk among them."""
+VAGUE = re.compile(r"iostream error|inline_container|disk I/O error|500 Internal Server Error", re.IGNORECASE)
+"""How torch, sqlite and Prefect's server word any failure to write, a full disk among them."""
 LITTLE = 64 * 2**10
 """Bytes that are free where a disk is as good as full."""
 

@@ -38,10 +38,11 @@ def library_error(error: Exception) -> str | None:
     owner = _owner(error)
     if owner is None:
         return None
-    before: BaseException | None = error
-    while (before := before.__cause__ or before.__context__) is not None:
+    before = error.__cause__ or error.__context__
+    while before is not None:
         if isinstance(before, Exception) and (_owner(before) or owner) != owner:
             return library_error(before)
+        before = before.__cause__ or before.__context__
     said = " ".join(str(error).split("[SQL:")[0].split()) or type(error).__name__
     short = said if len(said) <= LONGEST else f"{said[:LONGEST]}…"
     mend = next(mend for word, mend in MENDS if word in said.lower())

@@ -73,6 +73,11 @@ TAKEN_APART = chat(
     prompt=PROMPT.replace("assistant\\n", "assistant\\n<think>"),
 )
 """Thoughts inside the content that the template takes apart, and no token behind a turn (GLM)."""
+SHUT = THINKING.replace(
+    "{{- '<|im_start|>assistant\\n' }}{%- endif %}",
+    "{{- '<|im_start|>assistant\\n' + ('' if enable_thinking else '<think></think>') }}{%- endif %}",
+)
+"""A generation prompt that shuts thoughts unless the option opens them (Gemma 4)."""
 LAST_DIFFERS = chat(
     HEAD + SAID + CALLS + "{%- if message.role == 'tool' and not loop.last %}{{- '\\n' }}{%- endif %}" + END
 )

@@ -257,7 +257,7 @@ def test_a_template_without_calls_refuses_them_aloud() -> None:
 def test_a_generation_prompt_unlike_the_turn_is_refused() -> None:
     source = FAMILIES["chatml"].source.replace("'<|im_start|>assistant\\n' }}", "'<|im_start|>bot\\n' }}")
     encoding = make_dialogue_encoding(Template(source, {}), TOKENIZERS["chatml"])
-    with pytest.raises(DataError, match=r"generation prompt ends .*bot.*, and it does not begin turn 4 so"):
+    with pytest.raises(DataError, match=r"generation prompt ends .*bot.*, and it does not begin message 5 so"):
         encode_dialogues(encoding, TOKENIZERS["chatml"], [DIALOGUE])
 
 
@@ -396,7 +396,9 @@ def test_content_of_a_call_that_the_template_leaves_out_is_caught() -> None:
     certificate_of("chatml", encoding_of("chatml"), [talking]).require("train")
     for name in ("llama3", "glm"):
         encoding = encoding_of(name)
-        with pytest.raises(DataError, match=r"dialogue 0: the chat template leaves out what turn 2 says"):
+        with pytest.raises(
+            DataError, match=r"dialogue 0: the chat template leaves out a part of message 3, the text beside its calls"
+        ):
             encode_dialogues(encoding, TOKENIZERS[name], [talking])
         silent = encode_dialogues(encoding, TOKENIZERS[name], [DIALOGUE[:3]])
         broken = certificate_of(name, encoding, [talking], silent).violations

@@ -1,7 +1,9 @@
 """What published chat templates do and ChatML does not: each is trained as inference needs it, or refused by name; and
 the certificate sees each mistake of the encoder by itself."""
 
+import ast
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import odd_templates as odd
+import pandas as pd
 import pytest
 from chat_families import TOOL
 from test_dialogue import call, runs_of, say, with_metaspace, with_stripping_tokens
@@ -16,10 +19,12 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, tra
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 
+import tasks.text.chat.certificate as certificates
 import tasks.text.chat.make_encoding as encoding_module
 import tasks.text.chat.spans as turns_module
-from tasks.data.dialogues.messages import Message
+from tasks.data.dialogues.messages import Message, dump_messages
 from tasks.data.errors import DataError
+from tasks.text.chat import expected_text, expected_turns
 from tasks.text.chat import tokenize_text as whole_text
 from tasks.text.chat.call_proof import template_reader
 from tasks.text.chat.certificate import DialogueCertificate, certify_dialogues
@@ -28,7 +33,10 @@ from tasks.text.chat.encoding import DialogueEncoding, encode_dialogues, load_di
 from tasks.text.chat.end_of_turn import Ending
 from tasks.text.chat.make_encoding import make_dialogue_encoding
 from tasks.text.chat.predictor import Predictor
-from tasks.text.chat.rows import describe
+from tasks.text.chat.rows import describe, encode_part
+from tasks.text.chat.template_files import template_file
+from tasks.text.chat.template_properties import Manners
+from tasks.text.chat.turn_faults import TurnFaults
 from tasks.text.tokenizer import TextTokenizer, plain_tokenizer
 from tasks.text.vocabulary import learn_bpe
 
@@ -96,7 +104,7 @@ def test_an_end_token_within_a_turn_is_refused() -> None:
     assert certified(odd.END_WITHIN, [ASKED, ANSWER], tools=False) == ["South.<|im_end|>"]
     spoken = {**call(name="x"), "content": "Wait."}
     with pytest.raises(
-        DataError, match=r"turn 1 holds '<\|im_end\|>', at which generation stops, .* leave out the text"
+        DataError, match=r"message 2 holds '<\|im_end\|>', at which generation stops, .* leave out the text"
     ):
         encode_dialogues(encoding_of(odd.END_INSIDE), TOKENIZER, [[ASKED, spoken]])
 
@@ -112,7 +120,7 @@ def test_a_call_may_begin_with_the_end_of_the_text_that_it_has_not() -> None:
 def test_a_template_that_writes_one_of_two_calls_is_named() -> None:
     two = {**call(name="x"), "tool_calls": [*call(name="x")["tool_calls"], *call(name="y")["tool_calls"]]}
     alone = odd.PLAIN.replace("in message.tool_calls or []", "in (message.tool_calls or [])[:1]")
-    with pytest.raises(DataError, match="fewer than the 2 calls of turn 1; give each call a turn of its own"):
+    with pytest.raises(DataError, match="fewer than the 2 calls of message 2; give each call a turn of its own"):
         certified(alone, [ASKED, two])
     assert certified(odd.PLAIN, [ASKED, two])[0].count("<tool_call>") == 2
 
@@ -185,7 +193,7 @@ def test_content_comes_in_the_form_that_the_template_takes(tmp_path: Path) -> No
     given = [prompt(one, TOKENIZER, turns[:2]) for one in (loaded, encoding_of(odd.PLAIN))]
     assert given[0] == given[1]
     planted = replace(loaded, manners=replace(loaded.manners, parts=False))
-    with pytest.raises(DataError, match="leaves out what turn 4 says"):
+    with pytest.raises(DataError, match="leaves out a part of message 5, what it says"):
         encode_dialogues(planted, TOKENIZER, [turns])
 
 
@@ -198,7 +206,7 @@ def test_thoughts_are_a_kind_of_their_own() -> None:
     (both,) = certified(odd.THINKING, [ASKED, {**call(name="x"), "reasoning_content": "It is warm."}])
     assert both.startswith(thoughts + "<tool_call>")
     with pytest.raises(
-        DataError, match=r"does not write the thoughts \(reasoning_content\) of turn 1; take a template"
+        DataError, match=r"does not write the thoughts \(reasoning_content\) of message 2; take a template"
     ):
         encode_dialogues(encoding_of(odd.PLAIN), TOKENIZER, [turns])
     assert certified(odd.PLAIN, turns, train_on=("assistant", "call")) == [rest]
@@ -207,7 +215,7 @@ def test_thoughts_are_a_kind_of_their_own() -> None:
 def test_options_of_a_template_reach_training_and_inference(tmp_path: Path) -> None:
     turns = [ASKED, ANSWER]
     with pytest.raises(
-        DataError, match=r"ends '.*<think>.*', and it does not begin turn 1 so; .*enable_thinking: false"
+        DataError, match=r"ends '.*<think>.*', and it does not begin message 2 so; .*enable_thinking: false"
     ):
         encode_dialogues(encoding_of(odd.OPENED, tools=False), TOKENIZER, [turns])
     assert certified(odd.OPENED, [ASKED, THOUGHTFUL], tools=False) == ["It is warm.\n</think>\nSouth.<|im_end|>"]
@@ -216,6 +224,82 @@ def test_options_of_a_template_reach_training_and_inference(tmp_path: Path) -> N
     encoding_of(odd.OPENED, tools=False, template_options=options).save(tmp_path)
     loaded = load_dialogue_encoding(tmp_path / "encoding.json")
     assert TOKENIZER.decode([prompt(loaded, TOKENIZER, turns[:1])])[0].endswith("<think>\n\n</think>\n")
+
+
+def test_the_option_that_lets_a_prompt_begin_its_turn_is_named() -> None:
+    turns = [ASKED, ANSWER]
+    with pytest.raises(DataError, match=r"message 2 so; .* Set encode.template_options: {enable_thinking: true}, with"):
+        certified(odd.SHUT, turns, tools=False)
+    assert certified(odd.SHUT, turns, tools=False, template_options={"enable_thinking": True}) == ["South.<|im_end|>"]
+    with pytest.raises(DataError, match=r"message 2 so; .* Mend what the template writes at add_generation_prompt"):
+        certified(odd.BLANK_PROMPT, turns, tools=False)
+
+
+def test_a_refusal_names_the_row_and_the_message_as_the_data_count_them() -> None:
+    turns = [
+        say("system", "Be brief."),
+        {**ASKED, "content": "Where is it warm in May, and where in June?"},
+        THOUGHTFUL,
+    ]
+    rows = pd.DataFrame({"id": ["a7", "b8"], "messages": [dump_messages([ASKED, ANSWER]), dump_messages(turns)]})
+    said = r"^row b8 \('Where is it warm in May, and where in Ju'\): .* of message 3; take"
+    with pytest.raises(DataError, match=said):
+        encode_part(encoding_of(odd.PLAIN), TOKENIZER, rows)
+    bare = pd.DataFrame({"id": ["b8"], "messages": [dump_messages(turns[1:])]})
+    with pytest.raises(DataError, match=r"^row b8 .* of message 2; take"):
+        encode_part(encoding_of(odd.PLAIN, system="Be brief."), TOKENIZER, bare)
+
+
+def test_a_template_file_with_a_syntax_error_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "own.jinja"
+    for before, line in (("", 2), ("{{ strftime_now('%Y') }}\n", 3)):
+        path.write_text(before + "{% for m in messages %}\n{{ m.content }\n{% endfor %}", encoding="utf-8")
+        with pytest.raises(DataError, match=rf"own\.jinja, line {line}: .*; mend the template"):
+            make_dialogue_encoding(template_file(path), TOKENIZER)
+    path.write_bytes(b"\xff\xfe{")
+    with pytest.raises(DataError, match=r"own\.jinja: no text in UTF-8 .*; write the chat template anew"):
+        template_file(path)
+
+
+REFUSALS = ("DataError(", "TooLongError(", "MaskError(")
+
+
+def test_every_refusal_names_a_mend() -> None:
+    silent, told_to_the_model = [], "there is no tool "
+    for path in sorted(Path(turns_module.__file__).parent.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Raise) and node.exc and ast.unparse(node.exc).startswith(REFUSALS):
+                words = [one.value for one in ast.walk(node.exc) if isinstance(one, ast.Constant)]
+                said = "".join(word for word in words if isinstance(word, str))
+                silent += [f"{path.name}: {said}"] if said and not re.search("; |[.] [A-Z]", said) else []
+    assert [one for one in silent if told_to_the_model not in one and one != "sequences.py: : "] == []
+
+
+def test_every_broken_check_of_a_template_names_a_mend() -> None:
+    certificate = DialogueCertificate(violations={"thoughts are missing": ["a7"]})
+    with pytest.raises(DataError, match=r"such as \['a7'\]; take a template that writes thoughts"):
+        certificate.require("train")
+    files = [Path(one.__file__).read_text(encoding="utf-8") for one in (expected_turns, expected_text, certificates)]
+    files[2] = files[2].split("OTHER = ")[1]
+    assert [words for words in certificates.MENDS if words not in "".join(files)] == []
+
+
+def test_an_encoding_saved_before_a_key_was_there_is_read_by_defaults(tmp_path: Path) -> None:
+    encoding = encoding_of(odd.PLAIN)
+    encoding.save(tmp_path)
+    path = tmp_path / "encoding.json"
+    saved = json.loads(path.read_text(encoding="utf-8"))
+    for key in ("first", "parts"):
+        del saved["manners"][key]
+    path.write_text(json.dumps(saved), encoding="utf-8")
+    assert load_dialogue_encoding(path) == encoding
+    for key in ("manners", "stops", "named", "template_options", "packing", "new_tokens"):
+        del saved[key]
+    path.write_text(json.dumps({**saved, "train_on": ["assistant", "call"]}), encoding="utf-8")
+    loaded = load_dialogue_encoding(path)
+    assert loaded.manners == Manners() and loaded.train_on == ("assistant", "call", "thoughts")
+    for turn in (1, 3):
+        assert prompt(loaded, TOKENIZER, CALLED[:turn]) == prompt(encoding, TOKENIZER, CALLED[:turn])
 
 
 def test_a_prompt_that_differs_further_up_is_what_is_trained() -> None:
@@ -238,7 +322,7 @@ def test_generation_blocks_may_cover_the_prompt() -> None:
 
 def test_blanks_that_a_prompt_takes_from_a_reply_are_not_missed() -> None:
     assert certified(odd.BLANK_PROMPT, [ASKED, say("assistant", "\nSouth.")], tools=False) == ["South.<|im_end|>"]
-    with pytest.raises(DataError, match="does not begin turn 1 so"):
+    with pytest.raises(DataError, match="does not begin message 2 so"):
         encode_dialogues(encoding_of(odd.BLANK_PROMPT, tools=False), TOKENIZER, [[ASKED, ANSWER]])
 
 
@@ -375,11 +459,16 @@ def test_a_wrong_end_is_caught() -> None:
     assert "what ends the turn is not what generation stops at" in broken(replace(late, stops=()), [ASKED, ANSWER])
 
 
+def test_letters_of_a_marker_that_a_user_says_are_no_given_turn() -> None:
+    marked = odd.PLAIN.replace("'<tool_call>{", "'<tool_call>{ ")
+    assert certified(marked, [say("user", "al"), call(name="x")])
+
+
 def test_an_end_within_a_run_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     within = "an end-of-turn token stands within what is supervised"
     encoding = encoding_of(odd.END_WITHIN, tools=False)
     planted = replace(encoding, endings={**encoding.endings, "call": encoding.endings["assistant"]})
-    monkeypatch.setattr(turns_module.Conversation, "_need_one_end", lambda *given: None)
+    monkeypatch.setattr(TurnFaults, "need_one_end", lambda *given: None)
     assert within in broken(planted, CALLED[:2])
     inside = encoding_of(odd.END_INSIDE)
     assert within not in broken(inside, CALLED[:2])
@@ -388,9 +477,9 @@ def test_an_end_within_a_run_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_supervised_header_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns_module.Conversation, "_need_prompt", lambda *given: None)
+    monkeypatch.setattr(TurnFaults, "need_prompt", lambda *given: None)
     assert "a role header is supervised" in broken(encoding_of(odd.UNPROMPTED), CALLED)
-    monkeypatch.setattr(turns_module.Conversation, "_need_own_words", lambda *given: None)
+    monkeypatch.setattr(TurnFaults, "need_own_words", lambda *given: None)
     turns = [ASKED, ANSWER, say("assistant", "Yes.")]
     assert "a supervised run is not what the model writes" in broken(encoding_of(odd.JOINED, tools=False), turns)
 

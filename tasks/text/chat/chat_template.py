@@ -66,12 +66,14 @@ def in_parts(message: Message) -> Message:
 @dataclass(frozen=True)
 class Template:
     """Jinja source, the texts of special tokens that it reads (bos_token, eos_token …), and options such as
-    enable_thinking. parts: it takes content as a list of parts, {"type": "text", "text": …}, not as text."""
+    enable_thinking. parts: it takes content as a list of parts, {"type": "text", "text": …}, not as text. name: its
+    file, where it is one of the recipe's."""
 
     source: str
     texts: dict[str, Any]
     options: dict[str, Any] = field(default_factory=dict)
     parts: bool = False
+    name: str = "the chat template"
 
     def render(
         self, messages: Sequence[Message], tools: Sequence[Message] | None = None, *, generation: bool = False
@@ -106,7 +108,7 @@ class Template:
     def _render(
         self, messages: Sequence[Message], tools: Sequence[Message] | None, generation: bool, *, spans: bool
     ) -> tuple[str, list[tuple[int, int]]]:
-        from jinja2.exceptions import TemplateError
+        from jinja2.exceptions import TemplateError, TemplateSyntaxError
         from transformers.utils.chat_template_utils import render_jinja_template
 
         try:
@@ -120,10 +122,14 @@ class Template:
                     **{**self.texts, **self.options},
                 )
         except TemplateLimit as error:
-            raise DataError(f"the chat template is refused: {error}") from None
+            raise DataError(f"{self.name} is refused: {error}; take the model's own template, or chatml") from None
+        except TemplateSyntaxError as error:
+            line = error.lineno - (CLOCK.count("\n") if self._source != self.source else 0)
+            raise DataError(f"{self.name}, line {line}: {error.message}; mend the template, which is Jinja") from None
         except (TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
             roles = " ".join(str(message.get("role")) for message in messages)
             raise DataError(
-                f"the chat template refuses the turns [{roles}], as it does in transformers: {error}"
+                f"the chat template refuses the turns [{roles}], as it does in transformers: {error}; change these "
+                "turns (merge, cut or drop some in clean), or take another template"
             ) from None
         return texts[0], found[0] if spans else []

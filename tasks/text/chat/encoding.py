@@ -135,15 +135,16 @@ class EncodedDialogues:
 
 
 def encode_dialogues(
-    encoding: DialogueEncoding, tokenizer: TextTokenizer, dialogues: Sequence[Sequence[Message]]
-) -> EncodedDialogues:
+    encoding: DialogueEncoding, tokenizer: TextTokenizer, dialogues: Sequence[Sequence[Message]],
+    ids: Sequence[str] = (),
+) -> EncodedDialogues:  # fmt: skip
     """Render, tokenise and label dialogues; see `Conversation.groups` for when one becomes several sequences.
 
     A sequence above max_length loses its oldest turns, so that it begins with a user turn behind the system turn and
-    keeps a supervised turn. Raises DataError, naming the dialogue, for turns that the template refuses.
+    keeps a supervised turn. Raises DataError for turns that the template refuses, naming the row by its id of `ids`.
     """
     trained = [encoding.trained_turns(dialogue) for dialogue in dialogues]
-    writer = Writer(encoding, tokenizer)
+    writer = Writer(encoding, tokenizer, ids)
     drafts = [draft for n, dialogue in enumerate(dialogues) for draft in writer.drafts(n, dialogue, 0, trained[n])]
     drafts = writer.apart(drafts, dict(enumerate(dialogues)))
     encoded, split = writer.encode(drafts)
@@ -186,5 +187,6 @@ def prompt(
     starts = [0, *user_turns(messages)]
     place = bisect_left(starts, True, key=lambda start: len(ids(start)) <= budget)
     if place == len(starts):
-        raise TooLongError(f"the last user turn needs {len(ids(starts[-1]))} tokens, but only {budget} are left for it")
+        raise TooLongError(f"the last user turn needs {len(ids(starts[-1]))} tokens, but only {budget} are left for it"
+                           "; raise encode.max_length, or ask for fewer new tokens")  # fmt: skip
     return ids(starts[place])

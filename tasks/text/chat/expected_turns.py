@@ -149,7 +149,9 @@ class Looker:
                 text in one.text and text not in json.dumps(message, ensure_ascii=False) for text in _pythons(message)
             ),
             "a given turn is supervised": any(
-                len(turn["content"].strip()) > 1 and turn["content"].strip() in one.text[: max(one.words, 0)]
+                len(said := turn["content"].strip()) > 1
+                and said in one.text[: max(one.words, 0)]
+                and said not in self.encoding.template  # letters of a marker
                 for turn in self.messages[:place]
             ),
             "thoughts are missing": (message.get("reasoning_content") or "").strip() not in one.text,

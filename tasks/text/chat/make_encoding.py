@@ -106,6 +106,9 @@ def _end_ids(tokenizer: TextTokenizer, endings: dict[str, Ending]) -> tuple[int,
     tokens = tokenizer.marked_ids([ending.token for ending in endings.values()])
     odd = next((ending.token for ending, ids in zip(endings.values(), tokens, strict=True) if len(ids) != 1), None)
     if odd is not None:
-        raise DataError(f"the end of a turn, {odd!r}, is not one token of the tokenizer; add it as a special token")
+        raise DataError(
+            f"the end of a turn, {odd!r}, is not one token of the tokenizer; take the tokenizer that belongs to the "
+            "template, or chatml, which adds its own"
+        )
     eos = [tokenizer.special["eos"]] if "eos" in tokenizer.special else []
     return tuple(dict.fromkeys([*(ids[0] for ids in tokens), *eos]))

@@ -29,7 +29,7 @@ from .certificate import DialogueCertificate, certify_dialogues
 from .chat_template import CHATML, CHATML_TOKENS, Template
 from .encoding import DialogueEncoding, encode_dialogues
 from .make_encoding import make_dialogue_encoding
-from .template_files import read_template
+from .template_files import read_template, template_file
 from .template_input import compose
 
 
@@ -87,7 +87,7 @@ def _plain(template: Template, messages: list[Message], tools: list[dict[str, An
 def _template(section: DialogueEncode, *, tools: bool) -> Template:
     """The template that a recipe names. Raises DataError where the tokenizer has none of its own."""
     if section.template not in TEMPLATES:
-        return Template(settings().source(section.template).read_text(encoding="utf-8"), {})
+        return template_file(settings().source(section.template))
     own = None if section.template == "chatml" else _own_template(section, tools)
     if own is None and section.template == "own":
         raise DataError("encode.template: own, but the tokenizer has no chat template; use chatml or a file")
@@ -108,7 +108,7 @@ def encode_part(encoding: DialogueEncoding, tokenizer: TextTokenizer, rows: pd.D
     """Encode dialogues (id, messages); those that give no sequence fall away. Raises DataError naming the row."""
     dialogues = [load_messages(messages) for messages in rows["messages"]]
     ids = rows["id"].tolist()
-    made = encode_dialogues(encoding, tokenizer, dialogues)
+    made = encode_dialogues(encoding, tokenizer, dialogues, ids)
     certificate = certify_dialogues(encoding, tokenizer, made, ids, dialogues)
     gone = [dropped_rows(rows.iloc[[number]], reason) for number, reason in sorted(made.dropped.items())]
     sequences = [ids[number] for number in made.origin]

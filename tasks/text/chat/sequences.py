@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from .encoding import DialogueEncoding
 
 
+SHOWN = 40
+"""Letters of a row by which a person finds it."""
+
+
 class Draft(NamedTuple):
     """One sequence to be: turns [start, trained[-1]] of a dialogue behind its system turn."""
 
@@ -41,8 +45,8 @@ def user_turns(messages: Sequence[Message]) -> list[int]:
 class Writer:
     """Conversations -> rendered texts -> ids, with one tokenizer."""
 
-    def __init__(self, encoding: "DialogueEncoding", tokenizer: TextTokenizer) -> None:
-        self.encoding = encoding
+    def __init__(self, encoding: "DialogueEncoding", tokenizer: TextTokenizer, ids: Sequence[str] = ()) -> None:
+        self.encoding, self.ids = encoding, ids
         self.whole = WholeText(tokenizer)
 
     def tokens(self, rows: Sequence[tuple[Rendered, Spellings]]) -> list[Tokens]:
@@ -84,9 +88,14 @@ class Writer:
             groups = conversation.groups([turn + moved for turn in trained])
             rows = [conversation.sequence(group, kinds) for group in groups]
         except DataError as error:
-            raise DataError(f"dialogue {number}: {error}") from None
+            raise DataError(f"{self._row(number, dialogue)}: {error}") from None
         own = [tuple(turn - moved for turn in group) for group in groups]
         return [Draft(number, start, group, row, spellings) for group, row in zip(own, rows, strict=True)]
+
+    def _row(self, number: int, dialogue: Sequence[Message]) -> str:
+        """A row by its id and the text that it begins with; by its number where it has no id."""
+        said = next((turn["content"] for turn in dialogue if turn["role"] != "system" and turn["content"]), "")
+        return f"row {self.ids[number]} ({said[:SHOWN]!r})" if self.ids else f"dialogue {number}"
 
     def shorten(self, draft: Draft, dialogue: Sequence[Message]) -> Draft | None:
         """The same sequence from the first user turn at which it fits; None where none does."""
@@ -109,4 +118,4 @@ class Writer:
         tools = encoding.tools if composed.tools is None else composed.tools
         spellings = find_spellings([turns, tools], encoding.specials, elsewhere=encoding.template)
         script = encoding.script.with_tools(spellings.hide(tools))
-        return Conversation(script, list(map(spellings.hide_turn, turns))), spellings
+        return Conversation(script, list(map(spellings.hide_turn, turns)), composed.moved), spellings

@@ -10,6 +10,7 @@ from .chat_template import Template
 from .end_of_turn import Ending, kind_of, shared
 from .special_tokens import content_with
 from .template_properties import FORMS, Manners
+from .turn_faults import TurnFaults
 
 WORDS = ("Awun", "Mobez")
 """Put in place of what a turn says, to see where it stands: no letter in common at either end."""
@@ -79,12 +80,23 @@ class Written(NamedTuple):
 
 @dataclass(frozen=True)
 class Conversation:
-    """Composed messages as one template renders them, each beginning of them once."""
+    """Composed messages as one template renders them, each beginning of them once. moved: how far they stand behind
+    the data's."""
 
     script: Script
     messages: list[Message]
+    moved: int = 0
     _known: dict[tuple[int, bool], str] = field(default_factory=dict)
     _turns: dict[int, Written] = field(default_factory=dict)
+
+    @property
+    def faults(self) -> TurnFaults:
+        """What refuses turns."""
+        return TurnFaults(self.script, self.messages, self.moved)
+
+    def name(self, turn: int) -> str:
+        """A turn as the data counts its messages, from 1."""
+        return self.faults.name(turn)
 
     def given(self, turn: int) -> str:
         """All that the model is given before it writes this turn."""
@@ -131,19 +143,16 @@ class Conversation:
         elif whole.endswith(ending.token + ending.tail):
             end = len(whole) - len(ending.tail)
         else:
-            raise DataError(f"the chat template does not end turn {turn} with {ending.token!r} as it ends others")
+            raise DataError(f"the chat template does not end {self.name(turn)} with {ending.token!r} as it ends others"
+                            "; leave such dialogues out in clean, or take another template")  # fmt: skip
         said, thought = self._said(turn, whole)
-        if said == len(whole) or (message.get("tool_calls") and message["content"].strip() not in whole):
-            raise DataError(
-                f"the chat template leaves out what turn {turn} says (text beside a call, arguments); take another "
-                "template, or give text and calls turns of their own"
-            )
+        self.faults.need_words(turn, whole, said)
         begin = len(given) if whole.startswith(given) else self._begun(turn, whole[: min(said, thought)])
         text = whole[begin:end] + (ending.token if ending.follows else "")
-        self._need_prompt(whole[begin : min(said, thought)])
-        self._need_own_words(turn, whole[begin : min(said, thought)])
-        self._need_calls(turn, text)
-        self._need_one_end(turn, text, ending)
+        self.faults.need_prompt(whole[begin : min(said, thought)])
+        self.faults.need_own_words(turn, whole[begin : min(said, thought)])
+        self.faults.need_calls(turn, text)
+        self.faults.need_one_end(turn, text, ending)
         return Written(given, text, self._thoughts(turn, whole, thought) - begin if thought < len(whole) else 0)
 
     def _said(self, turn: int, whole: str) -> tuple[int, int]:
@@ -160,8 +169,9 @@ class Conversation:
         thought = self._place(turn, whole, ("reasoning_content",))
         if thought == len(whole):
             raise DataError(
-                f"the chat template does not write the thoughts (reasoning_content) of turn {turn}; take a template "
-                "that does, set encode.template_options, or leave `thoughts` out of encode.train_on to train without"
+                f"the chat template does not write the thoughts (reasoning_content) of {self.name(turn)}; take a "
+                "template that does, set encode.template_options, or leave `thoughts` out of encode.train_on to train "
+                "without"
             )
         return said, thought
 
@@ -183,7 +193,8 @@ class Conversation:
         behind = other[other.find(WORDS[0], thought) + len(WORDS[0]) :]
         end = len(whole) - len(behind)
         if not whole.endswith(behind) or not behind.startswith(closing):
-            raise DataError(f"the chat template does not close the thoughts of turn {turn} as it closes others")
+            raise DataError(f"the chat template does not close the thoughts of {self.name(turn)} as it closes others"
+                            "; leave `thoughts` out of encode.train_on, or take another template")  # fmt: skip
         return end + len(closing)
 
     def _begun(self, turn: int, before: str) -> int:
@@ -197,54 +208,7 @@ class Conversation:
         kept = opened or (given[given.rfind(said) :] if said and said in given else "")
         if kept and kept in before:
             return before.rindex(kept) + len(kept)
-        told = " such as {enable_thinking: false}, or data with reasoning_content" if "think" in opened.lower() else ""
-        raise DataError(
-            f"the chat template's generation prompt ends {opened[-40:]!r}, and it does not begin turn {turn} so; what "
-            f"is trained would not be what inference gives. Set encode.template_options{told}, or mend its "
-            "add_generation_prompt"
-        )
-
-    def _need_prompt(self, lead: str) -> None:
-        """Raise DataError where the model itself would have to write the header of its turn."""
-        header = self.script.manners.header
-        if header and header in lead:
-            raise DataError(
-                "the chat template gives no generation prompt at this place (behind a tool's result, behind the "
-                f"model's own turn), so that the model would be trained to write its own header, {lead[:40]!r}; mend "
-                "its add_generation_prompt, or join consecutive turns of the assistant"
-            )
-
-    def _need_own_words(self, turn: int, lead: str) -> None:
-        """Raise DataError where the template writes an earlier turn behind the prompt of this one."""
-        before = [one["content"].strip() for one in self.messages[:turn] if one["role"] == "assistant"]
-        if any(len(content) > 1 and content in lead for content in before):
-            raise DataError(
-                f"the chat template joins turn {turn} to the assistant's turn before it, but not the generation prompt"
-                "; join consecutive turns of the assistant in the data"
-            )
-
-    def _need_calls(self, turn: int, text: str) -> None:
-        """Raise DataError where the template writes some of a turn's calls alone."""
-        place, names = 0, [call["function"]["name"] for call in self.messages[turn].get("tool_calls", ())]
-        for name in names:
-            place = text.find(name, place) + len(name)
-            if place < len(name):
-                raise DataError(
-                    f"the chat template writes fewer than the {len(names)} calls of turn {turn}; give each call a turn "
-                    "of its own with its result behind it, or take another template"
-                )
-
-    def _need_one_end(self, turn: int, text: str, ending: Ending) -> None:
-        """Raise DataError where generation would stop before the end; behind `manners.first` it goes on."""
-        first = self.script.manners.first if self.messages[turn].get("tool_calls") else ""
-        inner = text.removeprefix(first)[: -len(ending.token)]
-        early = next((token for token in self.script.stops if token in inner), None)
-        if early is not None:
-            raise DataError(
-                f"turn {turn} holds {early!r}, at which generation stops, before its end: what follows would never be "
-                "written. Leave this kind of turn out of encode.train_on, leave out the text before its calls, or give "
-                "it a turn of its own, or take another template"
-            )
+        raise self.faults.odd_prompt(turn, opened)
 
     def _render(self, stop: int, *, generation: bool) -> str:
         key = (stop, generation)

@@ -21,7 +21,7 @@ def read_template(folder: Path, *, tools: bool = False, name: str | None = None)
     named = _named(folder)
     if name is not None and name not in named:
         known = ", ".join(sorted(named)) or "none"
-        raise DataError(f"encode.template_name: the tokenizer has no chat template {name!r}; it has {known}")
+        raise DataError(f"encode.template_name: the tokenizer has no chat template {name!r}; name one of: {known}")
     if named and name is None and DEFAULT not in named and not (tools and FOR_TOOLS in named):
         raise DataError(
             f"the tokenizer has the chat templates {', '.join(sorted(named))} and none of them is the default; "
@@ -29,6 +29,14 @@ def read_template(folder: Path, *, tools: bool = False, name: str | None = None)
         )
     chosen = name or (FOR_TOOLS if tools and FOR_TOOLS in named else DEFAULT)
     return Template(named[chosen], read_texts(folder)) if named else None
+
+
+def template_file(path: Path) -> Template:
+    """A template of the recipe's own. Raises DataError where it is no text in UTF-8."""
+    try:
+        return Template(path.read_text(encoding="utf-8"), {}, name=str(path))
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: no text in UTF-8 ({error.reason}); write the chat template anew as UTF-8") from None
 
 
 def read_texts(folder: Path) -> dict[str, Any]:

@@ -44,7 +44,10 @@ def compose(
         return Composed([{"role": "system", "content": said}, *turns], 1 - first, tools)
     place = next((n for n, turn in enumerate(turns) if turn["role"] == "user"), None)
     if place is None:
-        raise DataError("the chat template has no system turn, and the dialogue no user turn that could carry it")
+        raise DataError(
+            "the chat template has no system turn, and the dialogue no user turn that could carry it; give it a user "
+            "turn, or take another template"
+        )
     turns[place] = {**turns[place], "content": said + BETWEEN + turns[place]["content"]}
     return Composed(turns, -first, tools)
 

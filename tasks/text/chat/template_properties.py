@@ -119,7 +119,7 @@ def _form(prober: Prober, name: str) -> Form:
         elif str(ARGUMENTS) in text:
             reasons.append("the chat template writes a call's arguments as Python does, not as JSON; mend it by tojson")
         elif form == "text" and as_text(as_text(ARGUMENTS))[1:-1] in text:
-            reasons.append("the chat template escapes a call's arguments twice; mend it")
+            reasons.append("the chat template escapes a call's arguments twice; take its tojson out there")
         else:
             return "object" if form == "object" else "text"
     raise DataError(reasons[0] if reasons[0] != NO_CALLS else reasons[-1])

@@ -80,6 +80,9 @@ def test_labels_of_any_name_are_counted_as_such() -> None:
     assert profile(rows)["labels"]["counts"] == dict.fromkeys(sorted(WORDS), 1)
     assert profile(rows)["missing"]["counts"] == {"text": 0, "label": 1}
     assert set(classes(rows.drop(columns="label"))) == {UNLABELLED}
+    for word in WORDS:
+        alone = rows.assign(label=word)
+        assert set(classes(alone)) == {word} and profile(alone)["labels"]["counts"] == {word: len(rows)}
 
 
 @pytest.mark.faults

@@ -2,16 +2,21 @@
 
 import gc
 import importlib
+from typing import TYPE_CHECKING
 
-from configs.schema import Recipe
 from tasks.store.events import Event
 from tasks.tracking import lookup
+
+from .plan import plan
+
+if TYPE_CHECKING:
+    from configs.schema import Recipe
 
 LOADS = {"validate": ("great_expectations",), "train": ("tasks.learn.fit", "tasks.tracking.runs")}
 """What takes seconds to import, by the stage that is the first to need it."""
 
 
-def load_ahead(recipe: Recipe) -> None:
+def load_ahead(recipe: "Recipe") -> None:
     """While the Prefect server starts, import what the stages that are not cached will need; where all are, a second
     process gets ready to ask the registry."""
     names = due(recipe)
@@ -25,12 +30,10 @@ def load_ahead(recipe: Recipe) -> None:
         gc.enable()
 
 
-def due(recipe: Recipe) -> list[str]:
+def due(recipe: "Recipe") -> list[str]:
     """Modules of the stages that `temper plan` does not find cached; none where it cannot say."""
     from tasks.artifact import StageError
     from tasks.data.errors import DataError
-
-    from .plan import plan
 
     try:
         stages, _, _ = plan(recipe, ask=False)

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from .plan import plan
 from .raw_row import IMAGES, Row, plain
 
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ def answer(recipe: "Recipe", row: Row, text: str | None) -> dict[str, Any]:
     import pyarrow.parquet as pq
 
     from configs.encodings import CLASSES
-
-    from .plan import plan
 
     cached = plan(recipe, ask=False)[2]
     if "evaluate" in cached:

@@ -11,7 +11,8 @@ from tiny import ROOT
 
 from flows.cli import COMMANDS, load_command
 
-HEAVY = ("torch", "transformers", "mlflow", "prefect", "great_expectations", "pandas", "numpy", "sqlite3")
+HEAVY = ("torch", "transformers", "mlflow", "prefect", "great_expectations", "pandas", "numpy", "sqlite3", "yaml",
+         "configs.schema")  # fmt: skip
 SHARED = {"arguments", "console", "failures", "library_errors", "progress", "reading_options", "token_colours"}
 """Files of the command line that are no commands."""
 

@@ -1,4 +1,8 @@
-"""temper: the command line. A command is the file of its own name here, and is loaded when it is called."""
+"""temper: the command line. A command is the file of its own name here, and is loaded when it is called.
+
+Inside a command imports stand at the top of the file, except of what takes long to load and its `--help` does not need,
+nor a wrong argument: the recipe's schema (half a second), tables, torch, Prefect and MLflow.
+"""
 
 import atexit
 import importlib

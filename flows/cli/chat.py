@@ -1,12 +1,16 @@
 """temper chat: a conversation with a registered dialogue model, whose searches run on the table that it carries."""
 
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.text import Text
 
+from ..services.stores import require
 from .arguments import ModelVersion
+from .console import Console
 from .failures import failures
 
 if TYPE_CHECKING:
@@ -29,14 +33,10 @@ def command(
 
     The reply is written as it comes. An empty line is passed over, /new begins anew, /quit or the end of input ends.
     """
-    from .console import Console
-
     with failures():
         turns = _typed() if script is None else _written(script)
         console = Console()
         with Console(stderr=True).status(f"loading {model}"):
-            from ..services.stores import require
-
             require("MLflow")
             from tasks.tracking.models import dialogue_predictor
 
@@ -66,8 +66,6 @@ def _written(script: Path) -> list[str]:
 def _talk(
     predictor: "DialoguePredictor", turns: Iterable[str], console: "Console", longest: int, *, echo: bool
 ) -> None:
-    from rich.text import Text
-
     messages: list[dict[str, Any]] = []
     for line in turns:
         said = line.strip()
@@ -120,10 +118,6 @@ def _turn(
 
 
 def _show_search(function: dict[str, Any], content: str, console: "Console") -> None:
-    import json
-
-    from rich.text import Text
-
     asked = ", ".join(f"{name}: {_said(value)}" for name, value in function["arguments"].items())
     found = json.loads(content)
     told = f"error: {found['error']}" if isinstance(found, dict) else f"{len(found)} found"

@@ -4,10 +4,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import unquote, urlsplit
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
-from ..variants import read_variants
+from configs.environment import quiet_prefect
+from tasks.store.events import heard_by
+
+from ..services.stores import require
+from ..services.temporary_server import prefect_api
 from .arguments import AsJson
+from .console import Console, print_json
 from .failures import failures
+from .progress import Teller, where_to_look
 
 if TYPE_CHECKING:
     from ..variants import Variant
@@ -58,9 +66,10 @@ def command(
     go to MLflow, as a run whose children are the trainings, and to Prefect.
     """
     with failures():
+        from ..variants import read_variants
+
         named, variants = read_variants(words, changes or [], starts)
         found, stages = _run(named, variants, seeds, first_is_new=starts is not None)
-    from .console import print_json
 
     if as_json:
         print_json(found | {"stages": stages})
@@ -72,14 +81,7 @@ def _run(
     named: str, variants: "list[Variant]", seeds: int, *, first_is_new: bool
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The report, and what became of each stage of each training."""
-    from configs.environment import quiet_prefect
-
     quiet_prefect()
-    from tasks.store.events import heard_by
-
-    from ..services.stores import require
-    from ..services.temporary_server import prefect_api
-    from .progress import Teller
 
     require("Prefect", "MLflow")
     with Teller() as teller, heard_by(teller.hear), prefect_api():
@@ -90,13 +92,7 @@ def _run(
 
 def _show(found: dict[str, Any]) -> None:
     """Accuracies, a line per pair with its verdict, and where to look."""
-    from rich.table import Table
-    from rich.text import Text
-
     from tasks.learn.comparison import sentence
-
-    from .console import Console
-    from .progress import where_to_look
 
     out = Console()
     table = Table(box=None, pad_edge=False, header_style="bold")

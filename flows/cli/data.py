@@ -3,10 +3,17 @@
 from typing import Annotated, Any, Literal
 
 import typer
+from rich.table import Table
+from rich.text import Text
+
+from tasks.store.events import heard_by
 
 from ..row_counts import count_rows
+from ..stage_graph import perform_until
 from .arguments import AsJson, Overrides, RecipeFile
+from .console import Console, print_json
 from .failures import failures
+from .progress import Teller
 
 MOST = 10
 """Reasons shown."""
@@ -32,22 +39,15 @@ def command(
 
     with failures():
         loaded = load_recipe(recipe, overrides or [])
-        from tasks.store.events import heard_by
-
-        from ..stage_graph import perform_until
-        from .progress import Teller
 
         with Teller("reading") as teller, heard_by(teller.hear):
             outcomes = perform_until(loaded, until)
         document = count_rows({name: outcome.result for name, outcome in outcomes.items()})
-    from .console import print_json
 
     print_json(document) if as_json else _show(document)
 
 
 def _show(found: dict[str, Any]) -> None:
-    from .console import Console
-
     console = Console()
     raw = found["raw"]
     _print(console, ("stage", "in", "kept", "dropped"), [list(line.values()) for line in found["stages"]])
@@ -70,9 +70,6 @@ def _show(found: dict[str, Any]) -> None:
 
 
 def _print(console: Any, header: tuple[str, ...], rows: list[list[Any]]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
     words = ("found", *(() if header[0] == "stage" else ("in",)))
     table = Table(box=None, pad_edge=False, header_style="bold")
     for number, name in enumerate(header):

@@ -3,9 +3,13 @@
 from typing import Annotated
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from ..services.databases import Finding
 from ..services.machine_checks import examine
+from ..services.temporary_server import ServiceError, initialise
+from .console import Console
 from .failures import failures
 
 MARKS = {"ok": "green", "note": "yellow", "broken": "bold red"}
@@ -32,8 +36,6 @@ def command(init: Init = False) -> None:
 def make_ready() -> None:
     """Make both databases ready, saying so."""
     with failures():
-        from ..services.temporary_server import ServiceError, initialise
-
         typer.echo("making the databases of Prefect and MLflow ready; the first time takes up to a minute")
         try:
             initialise()
@@ -44,11 +46,6 @@ def make_ready() -> None:
 
 def show(findings: list[Finding]) -> None:
     """Print the findings as a table, each mend below what it mends."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from .console import Console
-
     table = Table(box=None, show_header=False, pad_edge=False)
     for finding in findings:
         said = Text(finding.found, overflow="fold").append(f"\n→ {finding.mend}" if finding.mend else "", "bold")

@@ -3,7 +3,12 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from rich.table import Table
+from rich.text import Text
+
+from ..services.stores import require
 from .arguments import AsJson, ModelName
+from .console import Console, print_json
 from .failures import failures
 
 
@@ -17,13 +22,10 @@ def command(
     as decisions/….json.
     """
     with failures():
-        from ..services.stores import require
-
         require("MLflow")
         from tasks.tracking.aliases import history
 
         found = history(model)
-    from .console import print_json
 
     if as_json:
         print_json(found)
@@ -33,11 +35,6 @@ def command(
 
 def show(found: dict[str, Any]) -> None:
     """Two tables: versions and decisions, the newest last."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from .console import Console
-
     out = Console()
     versions = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("version", "aliases", "test scores", "made (UTC)", "verdict"):

@@ -5,6 +5,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
+
+from configs.secrets import masked
+from tasks.data.errors import DataError
+from tasks.data.escape import terminal
 
 from ..starter_recipe import Kind, prepare, slug, stem
 from .failures import failures
@@ -53,12 +58,8 @@ def command(
     configs/photographs.yaml.
     """
     with failures():
-        from pydantic import ValidationError
-
         from configs.load import RecipeError
-        from configs.secrets import masked
         from tasks.autodetect.locate import Wish
-        from tasks.data.errors import DataError
 
         output = Path(os.path.expanduser(output)) if output else Path("configs") / f"{slug(stem(data))}.yaml"
         if output.exists():
@@ -75,8 +76,6 @@ def command(
 
 
 def _write(output: Path, text: str, seen: list[tuple[str, str]]) -> None:
-    from tasks.data.escape import terminal
-
     output.parent.mkdir(parents=True, exist_ok=True)
     with output.open("x", encoding="utf-8") as handle:
         handle.write(text)

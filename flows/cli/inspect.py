@@ -2,14 +2,21 @@
 
 import shlex
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
+
+from configs.encodings import CLASSES
 
 from ..row_inspection import Looked, choose_row, draw_row, look_at_row, open_viewer, require_cached
+from ..row_trace import encoded_facts
 from .arguments import AsJson, RecipeFile
+from .console import Console, print_json
 from .failures import failures
+from .token_colours import colour_pieces
 
 if TYPE_CHECKING:
     from tasks.artifact import Artifact
@@ -44,7 +51,6 @@ def command(
     Looks at cached results alone and runs nothing: `temper run RECIPE` comes first. Rows of every part can be shown.
     The picture lies in inspected/ below TEMPER_HOME; `temper trace RECIPE ROW` shows the row's whole way.
     """
-    from configs.encodings import CLASSES
     from configs.load import RecipeError, load_recipe
 
     with failures():
@@ -61,7 +67,6 @@ def command(
         stages = require_cached(loaded, "evaluate" if wrong else "train", again)
         looked = look_at_row(stages, choose_row(stages, row, wrong, seed))
         picture = draw_row(looked, out, loaded.name)
-    from .console import print_json
 
     if as_json:
         print_json(looked.document(picture))
@@ -73,8 +78,6 @@ def command(
 
 def _sort_out(words: list[str]) -> tuple[str | None, list[str]]:
     """The row, if the first word is none of a change of the recipe, and the changes."""
-    from dataclasses import fields
-
     from configs.schema import Recipe
 
     sections = {field.name for field in fields(Recipe)}
@@ -83,12 +86,6 @@ def _sort_out(words: list[str]) -> tuple[str | None, list[str]]:
 
 
 def _show(looked: Looked, encoded: "Artifact", picture: Path) -> None:
-    from rich.text import Text
-
-    from ..row_trace import encoded_facts
-    from .console import Console
-    from .token_colours import colour_pieces
-
     console, answer, labels = Console(), looked.answer, looked.labels
     about = [looked.row.id, looked.row.state, *([looked.row.raw["file"]] if "file" in looked.row.raw else [])]
     console.print(Text(f"row {looked.number:,}  {'  '.join(about)}", "bold"))

@@ -1,11 +1,18 @@
 """temper mask: what a recipe trains on, token by token, the supervised ones in colour."""
 
+import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tasks.store.events import heard_by
+
+from ..stage_graph import perform_until
 from .arguments import Overrides, RecipeFile
+from .console import Console
 from .failures import failures
+from .progress import Teller
+from .token_colours import colour_pieces
 
 if TYPE_CHECKING:
     from tasks.artifact import Artifact
@@ -27,10 +34,6 @@ def command(
         loaded = load_recipe(recipe, overrides or [])
         if loaded.encode.kind == "image":
             raise RecipeError(f"{recipe} encodes images, which have no mask; `temper trace` shows an image's way")
-        from tasks.store.events import heard_by
-
-        from ..stage_graph import perform_until
-        from .progress import Teller
 
         with Teller("reading") as teller, heard_by(teller.hear):
             encoded = perform_until(loaded, "encode")["encode"].result
@@ -38,14 +41,9 @@ def command(
 
 
 def _show(encoded: "Artifact", rows: int) -> None:
-    import json
-
     from tasks.text.parts import read_part
     from tasks.text.token_view import look_at, open_looks
     from tasks.text.tokenizer import load_tokenizer
-
-    from .console import Console
-    from .token_colours import colour_pieces
 
     console = Console()
     encoding = json.loads(encoded.file("encoding.json").read_text(encoding="utf-8"))

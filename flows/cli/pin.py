@@ -4,6 +4,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from tasks.data.errors import DataError
+from tasks.data.sources import hub
+
 from ..hub_revisions import references, rewrite
 from .arguments import RecipeFile
 from .failures import failures
@@ -23,8 +26,6 @@ def command(recipe: RecipeFile) -> None:
     """
     with failures():
         from configs.load import load_recipe
-        from tasks.data.errors import DataError
-        from tasks.data.sources import hub
         from tasks.output import environment_secret
 
         found = list(references(load_recipe(recipe)))

@@ -3,9 +3,14 @@
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.table import Table
+from rich.text import Text
+
+from tasks.store.changes import in_words
 
 from ..plan import plan
 from .arguments import AsJson, Overrides, RecipeFile
+from .console import Console, print_json
 from .failures import failures
 
 if TYPE_CHECKING:
@@ -30,17 +35,10 @@ def command(
     with failures():
         loaded = load_recipe(recipe, overrides or [])
         stages, notes, _ = plan(loaded, ask=refresh)
-    from .console import print_json
 
     if as_json:
         print_json(document(loaded, stages))
         return
-    from rich.table import Table
-    from rich.text import Text
-
-    from tasks.store.changes import in_words
-
-    from .console import Console
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("stage", "status", "key", "what changed"):

@@ -8,8 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from configs.environment import quiet_prefect
+from tasks.data.escape import terminal
 
 from ..model_inputs import is_image, open_model, open_model_for, open_rows
+from ..services.stores import require
+from ..services.temporary_server import prefect_api
 from .arguments import ModelVersion
 from .console import Console
 from .failures import failures
@@ -117,7 +131,6 @@ def _predict_one(model: str, what: str) -> None:
 
 
 def _stream(model: str, questions: "Questions", column: str | None) -> None:
-    from tasks.data.escape import terminal
     from tasks.inference.batch import ERROR, predict_stream
     from tasks.inference.outputs import to_csv
 
@@ -150,11 +163,7 @@ def _run_flow(model: str, questions: "Questions", output: Path | None, *, column
     from tasks.inference.batch import check_output
 
     check_output(output, questions)
-    from configs.environment import quiet_prefect
-
-    quiet_prefect()
-    from ..services.stores import require
-    from ..services.temporary_server import prefect_api
+    quiet_prefect()  # what fails is said once, by `failures`
 
     require("Prefect")
     _say("recorded as a flow run; its progress is an artifact in Prefect")
@@ -196,15 +205,6 @@ def _say(text: str) -> None:
 @contextmanager
 def _bar() -> "Iterator[Callable[[int, int], None]]":
     """A progress bar on stderr; takes rows done, and of how many."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
     columns = (
         TextColumn("predicting", markup=False),
         BarColumn(),
@@ -218,8 +218,6 @@ def _bar() -> "Iterator[Callable[[int, int], None]]":
 
 
 def _show(predictions: Any) -> None:
-    from rich.text import Text
-
     console, first = Console(), predictions.iloc[0]
     if "label" not in first:  # a written text, a number, a filled gap with its probability
         main, *others = first.items()

@@ -3,8 +3,11 @@
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
+from ..services.stores import require
 from .arguments import ModelName
+from .console import Console
 from .failures import failures
 
 
@@ -19,13 +22,7 @@ def command(
     has no report or signature, or that answers otherwise than its report in a fresh process. `temper rollback` takes a
     promotion back.
     """
-    from rich.text import Text
-
-    from .console import Console
-
     with failures(), Console(stderr=True).status(f"proving version {version} in a fresh process"):
-        from ..services.stores import require
-
         require("MLflow")
         from tasks.tracking.aliases import promote
 

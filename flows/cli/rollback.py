@@ -3,8 +3,11 @@
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
+from ..services.stores import require
 from .arguments import ModelName
+from .console import Console
 from .failures import failures
 
 
@@ -16,13 +19,7 @@ def command(
 
     Called again it goes one further back. A later run that finds the same model registered moves no alias.
     """
-    from rich.text import Text
-
-    from .console import Console
-
     with failures():
-        from ..services.stores import require
-
         require("MLflow")
         from tasks.tracking.aliases import rollback
 

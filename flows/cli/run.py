@@ -4,8 +4,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from configs.environment import quiet_prefect
+from tasks.store.events import heard_by
+from tasks.tracking import lookup
+
+from ..services.stores import require
+from ..services.temporary_server import prefect_api
 from .arguments import AsJson, Overrides, RecipeFile
+from .console import print_json
 from .failures import failures
+from .progress import Teller
 
 if TYPE_CHECKING:
     from tasks.artifact import Version
@@ -22,22 +30,15 @@ def command(
     A killed training goes on from its last checkpoint. Ends with the test score, the registered version, and
     where to look.
     """
-    from configs.environment import quiet_prefect
     from configs.load import load_recipe
 
     with failures():
         loaded = load_recipe(recipe, overrides or [])
         quiet_prefect()
         from tasks.cached import verifying
-        from tasks.store.events import heard_by
-        from tasks.tracking import lookup
 
         from ..preload import load_ahead, prove_ahead
         from ..services.recipe_names import say_shared_name
-        from ..services.stores import require
-        from ..services.temporary_server import prefect_api
-        from .console import print_json
-        from .progress import Teller
 
         require("Prefect", "MLflow")
         say_shared_name(recipe, loaded.name)

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from configs.servers import known
+
 from ..deployments import (
     POOL,
     distinct,
@@ -14,6 +16,7 @@ from ..deployments import (
     scheduled,
     unregister,
 )
+from ..services.stores import require
 from .console import print_line
 from .failures import failures
 
@@ -39,10 +42,6 @@ def command(
 
     with failures():
         from prefect.settings import PREFECT_API_URL, temporary_settings
-
-        from configs.servers import known
-
-        from ..services.stores import require
 
         servers = known(settings().mlruns)
         api = PREFECT_API_URL.value() or (servers.prefect if servers else None)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..services.model_server import HOST, Env, choose, fail, require_free, serving, wait
+from ..services.stores import require
 from .arguments import ModelVersion
 from .console import Console, json_text
 from .failures import failures, until_stopped
@@ -48,8 +49,6 @@ def command(
 
 def _find(model: str) -> "tuple[Named, Packed]":
     with Console(stderr=True).status(f"looking up {model}"):
-        from ..services.stores import require
-
         require("MLflow")
         from tasks.tracking.named import find_named, read_packed
 

@@ -3,10 +3,18 @@
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.text import Text
+
+from tasks.store.events import heard_by
 
 from ..raw_row import find_row, shortened
+from ..row_trace import follow
+from ..stage_graph import perform_until
 from .arguments import AsJson, Overrides, RecipeFile
+from .console import Console, print_json
 from .failures import failures
+from .progress import Teller
+from .token_colours import colour_pieces
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -33,26 +41,16 @@ def command(
     with failures():
         loaded = load_recipe(recipe, overrides or [])
         from tasks.data.rows import read_rows
-        from tasks.store.events import heard_by
-
-        from ..row_trace import follow
-        from ..stage_graph import perform_until
-        from .progress import Teller
 
         with Teller("reading") as teller, heard_by(teller.hear):
             stages = {name: outcome.result for name, outcome in perform_until(loaded, "encode").items()}
         at = find_row(read_rows(stages["download"].file("rows.parquet")), row)
         way = follow(loaded, stages, at)
-    from .console import print_json
 
     print_json(way) if as_json else _show(way)
 
 
 def _show(way: dict[str, Any]) -> None:
-    from rich.text import Text
-
-    from .console import Console
-
     console = Console()
 
     def say(stage: str, *lines: "str | Text") -> None:
@@ -99,10 +97,6 @@ def _clean_lines(facts: dict[str, Any], end: dict[str, Any]) -> list[str]:
 
 
 def _encode_lines(facts: dict[str, Any]) -> "list[str | Text]":
-    from rich.text import Text
-
-    from .token_colours import colour_pieces
-
     if "pixels" in facts:
         return [f"{facts['pixels']}  → {facts['class']}"]
     count = f"{len(facts['ids'])} tokens, {facts['cut']} cut" if facts["cut"] else f"{len(facts['ids'])} tokens"

@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+from configs.secrets import masked
+from configs.servers import Servers, announce, claimed
+
 from ..deployments import POOL, schedule_recipes
 from ..services.servers import configured, databases, mlflow_server, prefect_server
 from ..services.supervision import start, start_worker, stay
@@ -37,8 +40,6 @@ def command(
     that is configured (PREFECT_API_URL, MLFLOW_TRACKING_URI) is used instead of one of its own. Runs whose process is
     gone are marked as crashed first; of runs that were missed the newest is made up for.
     """
-    from configs.secrets import masked
-    from configs.servers import Servers, announce, claimed
     from configs.settings import settings
 
     with failures():

@@ -58,3 +58,12 @@ def test_other_tables_are_no_dialogues(tmp_path: Path) -> None:
     assert named is not None and named.completion == "answer"
     with pytest.raises(DataError, match="no column holds lists of messages"):
         started(tmp_path, [{"text": "a", "label": "x"}], "dialogue")
+
+
+def test_questions_and_answers_are_a_dialogue_where_the_answers_are_replies() -> None:
+    asked = [f"Where is place {n}?" for n in range(20)]
+    replies = pd.DataFrame({"question": asked, "answer": [f"In the south, {n} miles off." for n in range(20)]})
+    labels = replies.assign(answer=["yes", "no"] * 10)
+    found = dialogue_columns(replies, asked=False)
+    assert found is not None and (found.prompt, found.completion) == ("question", "answer")
+    assert dialogue_columns(labels, asked=False) is None and dialogue_columns(labels, asked=True) is not None

@@ -25,7 +25,7 @@ PAIRS = (("prompt", "completion"), ("instruction", "output"), ("instruction", "r
          ("prompt", "response"))  # fmt: skip
 """Names of columns with what is asked and what is replied."""
 SURE = (*PAIRS[:3], PAIRS[4])
-"""Pairs that are dialogues even where nobody says so; questions and answers may be a label."""
+"""Pairs that are dialogues even where nobody says so; an answer may be a label, unless it reads as a reply."""
 COPIED = 0.2
 """Share of near copies between the parts above which the starter keeps them: dialogues of a template are alike."""
 
@@ -37,11 +37,20 @@ def dialogue_columns(table: pd.DataFrame, *, asked: bool) -> Columns | None:
     for name in ranked:
         if _holds_turns(next(iter(table[name].dropna()), None)):
             return Columns(messages=name)
-    for prompt, completion in PAIRS if asked else SURE:
-        if {prompt, completion} <= set(names):
+    for prompt, completion in PAIRS:
+        if not {prompt, completion} <= set(names):
+            continue
+        if asked or (prompt, completion) in SURE or _are_replies(table[completion]):
             more = ("input",) if prompt == "instruction" and "input" in names else ()
             return Columns(prompt=(prompt, *more) if more else prompt, completion=completion)
     return None
+
+
+def _are_replies(values: "pd.Series[Any]") -> bool:
+    """Whether a column holds texts of several words that mostly differ, as replies do and labels do not."""
+    told = values.dropna()
+    texts = told[told.map(lambda value: isinstance(value, str) and len(value.split()) > 1)]
+    return len(texts) > len(told) / 2 and texts.nunique() > len(told) / 2
 
 
 def _holds_turns(value: Any) -> bool:

@@ -1,16 +1,39 @@
-"""How rows become model input: `encode` in a recipe."""
+"""How rows become model input: `encode` in a recipe, a section for each kind of task."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from .fields import STRICT, Positive, Share, refuse_unread
 from .models import TokenizerSource
+from .scores import Score
 
 Padding = Literal["longest", "max_length"]
 TEMPLATES = ("auto", "own", "chatml")
 """Values of a dialogue's `template` that are no files."""
+
+
+class Traits(NamedTuple):
+    """What a recipe's checks, and the reports, need to know of a kind of task.
+
+    folder: its package below tasks/kinds. content: the column that it reads (text, messages, image); truth: the one
+    that it learns to predict; None where that lies in the content. scores: what its models are judged by; baselines:
+    what they can be compared with, which is what they are compared with where a recipe is silent. classes: whether it
+    predicts one of a few labels. generates: whether its models write turns or texts.
+    """
+
+    folder: str
+    content: str
+    truth: str | None
+    scores: tuple[Score, ...]
+    baselines: tuple[str, ...]
+    classes: bool = False
+    generates: bool = False
+
+
+ACCURACY: tuple[Score, ...] = ("accuracy", "macro_f1")
+"""What predictions of a few labels are judged by."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -19,6 +42,9 @@ class GenerativeEncode:
 
     kind: Literal["generative"]
     """This kind of encoding."""
+    traits: ClassVar[Traits] = Traits(
+        "text_classification", "text", "label", ACCURACY, ("majority", "tfidf"), classes=True
+    )
     tokenizer: TokenizerSource
     """Where the tokenizer comes from."""
     max_length: Annotated[int, Field(ge=3)] = 32
@@ -39,6 +65,9 @@ class ClassifierEncode:
 
     kind: Literal["classifier"]
     """This kind of encoding."""
+    traits: ClassVar[Traits] = Traits(
+        "text_classification", "text", "label", ACCURACY, ("majority", "tfidf"), classes=True
+    )
     tokenizer: TokenizerSource
     """Where the tokenizer comes from."""
     max_length: Annotated[int, Field(ge=3)] = 512
@@ -63,6 +92,9 @@ class ImageEncode:
 
     kind: Literal["image"]
     """This kind of encoding."""
+    traits: ClassVar[Traits] = Traits(
+        "image_classification", "image", "label", ACCURACY, ("majority", "centroid"), classes=True
+    )
     mode: Literal["L", "RGB"] = "RGB"
     """Grey (one channel) or colour (three)."""
     size: Positive | None = None
@@ -112,6 +144,12 @@ class DialogueEncode:
 
     kind: Literal["dialogue"]
     """This kind of encoding."""
+    traits: ClassVar[Traits] = Traits(
+        "dialogue", "messages", None,
+        ("slot_f1", "search_exact", "call_recall", "call_precision", "end_of_turn", "reply_bleu", "reply_rouge_l",
+         "loss"),
+        ("nearest",), generates=True,
+    )  # fmt: skip
     tokenizer: TokenizerSource
     """Where the tokenizer comes from."""
     template: str = "auto"
@@ -156,6 +194,9 @@ class Seq2SeqEncode:
 
     kind: Literal["seq2seq"]
     """This kind of encoding."""
+    traits: ClassVar[Traits] = Traits(
+        "seq2seq", "text", "target", ("exact", "bleu", "rouge_l", "loss"), ("nearest",), generates=True
+    )
     tokenizer: TokenizerSource
     """Where the tokenizer comes from."""
     prefix: str = ""
@@ -176,6 +217,9 @@ class RegressionEncode:
 
     kind: Literal["regression"]
     """This kind of encoding."""
+    traits: ClassVar[Traits] = Traits(
+        "regression", "text", "target", ("rmse", "mae", "r2", "spearman"), ("mean", "tfidf")
+    )
     tokenizer: TokenizerSource
     """Where the tokenizer comes from."""
     max_length: Annotated[int, Field(ge=3)] = 512
@@ -202,6 +246,7 @@ class MaskedEncode:
 
     kind: Literal["masked"]
     """This kind of encoding."""
+    traits: ClassVar[Traits] = Traits("masked_lm", "text", None, ("perplexity", "accuracy", "loss"), ("majority",))
     tokenizer: TokenizerSource
     """Where the tokenizer comes from; it needs a mask token."""
     max_length: Annotated[int, Field(ge=3)] = 512
@@ -212,29 +257,3 @@ class MaskedEncode:
     """Pad each batch to its longest row, or every row to max_length."""
     share: Annotated[float, Field(gt=0, lt=1)] = 0.15
     """Share of the tokens that are foretold: of these 80 % become the mask, 10 % another token, 10 % stay."""
-
-
-Encode = Annotated[
-    GenerativeEncode
-    | ClassifierEncode
-    | DialogueEncode
-    | Seq2SeqEncode
-    | RegressionEncode
-    | MaskedEncode
-    | ImageEncode,
-    Field(discriminator="kind"),
-]
-READS: dict[str, tuple[str, str | None]] = {
-    "generative": ("text", "label"),
-    "classifier": ("text", "label"),
-    "dialogue": ("messages", None),
-    "seq2seq": ("text", "target"),
-    "regression": ("text", "target"),
-    "masked": ("text", None),
-    "image": ("image", "label"),
-}
-"""Per kind the content that it reads of a row, and what it needs as truth."""
-WRITING = ("dialogue", "seq2seq")
-"""Kinds of encoding whose models write turns or texts."""
-CLASSES = ("generative", "classifier", "image")
-"""Kinds of encoding that foretell one of a few labels."""

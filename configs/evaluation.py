@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from .encodings import WRITING
+from .encodings import Traits
 from .fields import STRICT, Positive, refuse_unread
 from .names import ModelName
-from .scores import BASELINES, SCORES, Score
+from .scores import Score
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -35,14 +35,14 @@ class Evaluate:
     seed: int = 0
     """Seeds the bootstrap."""
 
-    def require_fit(self, kind: str) -> None:
+    def require_fit(self, kind: str, traits: Traits) -> None:
         """Raise ValueError where an option is not read, or a baseline is none, with this kind of encoding."""
-        if kind not in WRITING:
+        if not traits.generates:
             refuse_unread(self, ("max_new_tokens", "written"), f"with encode.kind: {kind}", "evaluate.")
         for baseline in self.baselines or ():
-            if baseline not in BASELINES[kind]:
+            if baseline not in traits.baselines:
                 raise ValueError(f"evaluate.baselines: {baseline} is none for encode.kind {kind}; take of "
-                                 f"{', '.join(BASELINES[kind])}")  # fmt: skip
+                                 f"{', '.join(traits.baselines)}")  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -70,12 +70,12 @@ class Register:
             raise ValueError(f"rule {self.rule} {said}; say `rule: not_worse` with a tolerance, or leave both out")
         return self
 
-    def require_fit(self, kind: str, sliced: Sequence[str]) -> None:
+    def require_fit(self, kind: str, traits: Traits, sliced: Sequence[str]) -> None:
         """Raise ValueError for a score that models of this kind of encoding have not, and a column that is not kept."""
         if odd := [name for name in self.slices if name not in sliced]:
             raise ValueError(f"register.slices has {odd[0]!r}, but the rows keep {', '.join(sliced)}; "
                              "name it in download.columns.keep")  # fmt: skip
         for name in (self.metric, *self.thresholds):
-            if name not in SCORES[kind]:
+            if name not in traits.scores:
                 raise ValueError(f"register has {name}, but models of encode.kind {kind} are judged by "
-                                 f"{', '.join(SCORES[kind])}")  # fmt: skip
+                                 f"{', '.join(traits.scores)}")  # fmt: skip

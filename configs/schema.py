@@ -6,10 +6,10 @@ from pydantic import Field, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
 from .cleaning import Clean
-from .encodings import READS, Encode
 from .evaluation import Evaluate, Register
 from .expectations import Validate
 from .fields import PLURAL, STRICT
+from .kinds import Encode
 from .names import RecipeName
 from .schedule import Timetable
 from .sources import Source, holds
@@ -44,8 +44,8 @@ class Recipe:
     @model_validator(mode="after")
     def _coherent(self) -> "Recipe":
         """What sections ask of one another; what one of them must be by itself is said where it stands."""
-        kind = self.encode.kind
-        content, truth = READS[kind]
+        kind, traits = self.encode.kind, self.encode.traits
+        content, truth = traits.content, traits.truth
         has, aim = holds(self.download)
         if has != content or (truth is not None and aim != truth):
             raise ValueError(f"encode.kind {kind} reads {_said(content, truth)}, but download gives {_said(has, aim)}")
@@ -53,9 +53,9 @@ class Recipe:
         self.clean.require_fit(content)
         require_fit(self.split, content)
         self.train.require_fit(self.encode, self.split)
-        self.evaluate.require_fit(kind)
+        self.evaluate.require_fit(kind, traits)
         columns = getattr(self.download, "columns", None)
-        self.register.require_fit(kind, ("label", "group", *(columns.keep if columns is not None else ())))
+        self.register.require_fit(kind, traits, ("label", "group", *(columns.keep if columns is not None else ())))
         return self
 
 

@@ -1,4 +1,4 @@
-"""Test scores by the kind of encoding, and which of them are better when lower."""
+"""Names of test scores, and which of them are better when lower."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -7,36 +7,6 @@ Score = Literal[
     "accuracy", "macro_f1", "slot_f1", "search_exact", "call_recall", "call_precision", "end_of_turn", "reply_bleu",
     "reply_rouge_l", "exact", "bleu", "rouge_l", "rmse", "mae", "r2", "spearman", "loss", "perplexity",
 ]  # fmt: skip
-_CLASSES: tuple[Score, ...] = ("accuracy", "macro_f1")
-SCORES: dict[str, tuple[Score, ...]] = {
-    "generative": _CLASSES,
-    "classifier": _CLASSES,
-    "image": _CLASSES,
-    "dialogue": (
-        "slot_f1",
-        "search_exact",
-        "call_recall",
-        "call_precision",
-        "end_of_turn",
-        "reply_bleu",
-        "reply_rouge_l",
-        "loss",
-    ),
-    "seq2seq": ("exact", "bleu", "rouge_l", "loss"),
-    "regression": ("rmse", "mae", "r2", "spearman"),
-    "masked": ("perplexity", "accuracy", "loss"),
-}
-"""What a model of each kind is judged by."""
-BASELINES: dict[str, tuple[str, ...]] = {
-    "generative": ("majority", "tfidf"),
-    "classifier": ("majority", "tfidf"),
-    "image": ("majority", "centroid"),
-    "dialogue": ("nearest",),
-    "seq2seq": ("nearest",),
-    "regression": ("mean", "tfidf"),
-    "masked": ("majority",),
-}
-"""What models of each kind can be compared with, which is what they are compared with where a recipe is silent."""
 SHARES: tuple[Score, ...] = ("accuracy", "macro_f1", "slot_f1", "search_exact", "call_recall", "call_precision",
                             "end_of_turn", "reply_bleu", "reply_rouge_l", "exact", "bleu", "rouge_l")  # fmt: skip
 """Scores that are 0 where nothing is right."""

@@ -6,8 +6,9 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from .augmentations import Augmentation, ColorJitter
-from .encodings import CLASSES, Encode, ImageEncode
+from .encodings import ImageEncode
 from .fields import STRICT, Positive, Share, refuse_unread
+from .kinds import Encode
 from .lora import Lora
 from .models import Backbone, ImageModel, ModelSource, NewModel
 from .optimizers import Adamw, Lbfgs, Optimizer, Rprop
@@ -118,7 +119,7 @@ class Train:
             refuse_unread(self, ("metric",), "without validation rows, of which split leaves none", "train.")
         if kind not in ("classifier", "image"):
             refuse_unread(self, ("loss", "label_smoothing", "class_weights"), f"with encode.kind: {kind}", "train.")
-        odd = (kind not in CLASSES and self.metric == "macro_f1") or (
+        odd = (not encode.traits.classes and self.metric == "macro_f1") or (
             kind == "regression" and self.metric == "accuracy"
         )
         if odd and chooses:

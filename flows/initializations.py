@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from configs.encodings import GenerativeEncode
 from configs.literal import complete
 from configs.load import RecipeError
 from configs.schema import Recipe
@@ -36,7 +37,7 @@ def starting(recipe: Recipe, start: str) -> list[str]:
     if not _pretrained(train["model"]):
         raise RecipeError(f"--starts: the recipe {recipe.name} starts from new weights (train.model.kind "
                           f"{train['model']['kind']}), so there is no pretrained start to compare")  # fmt: skip
-    if start == "head" and recipe.encode.kind == "generative":
+    if start == "head" and isinstance(recipe.encode, GenerativeEncode):
         raise RecipeError("--starts: a generative model has no head of its own; leave `head` out")
     new = _new_model(recipe) if start == "scratch" and train["model"]["kind"] in WHOLE else None
     return overrides(start, train, new)

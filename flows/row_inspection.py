@@ -89,7 +89,7 @@ def look_at_row(stages: "dict[str, Artifact]", at: int) -> Looked:
     """Score the raw row at a position. Raises DataError for one that was dropped."""
     from tasks.data.errors import DataError
     from tasks.data.rows import read_rows
-    from tasks.kinds.score import as_seen, score_row
+    from tasks.kinds.spec import open_class_reporter
     from tasks.learn.pictures import Answer
 
     row = row_at(stages, at)
@@ -101,9 +101,9 @@ def look_at_row(stages: "dict[str, Artifact]", at: int) -> Looked:
     rows = read_rows(stages["split"].file(f"{row.state}.parquet"))
     here = rows[rows["id"] == row.id]
     folder = stages["train"].file("config.json").parent
-    domain, content, probabilities = score_row(folder, here, stages["split"].file(IMAGES))
-    truth = domain.labels.index(str(here["label"].iloc[0]))
-    return Looked(row, at + 1, Answer(row.id, as_seen(domain, content), truth, probabilities), domain.labels)
+    scored = open_class_reporter(folder).score_row(folder, here, stages["split"].file(IMAGES))
+    truth = scored.labels.index(str(here["label"].iloc[0]))
+    return Looked(row, at + 1, Answer(row.id, scored.seen, truth, scored.probabilities), scored.labels)
 
 
 def draw_row(looked: Looked, out: Path | None, name: str) -> Path:

@@ -140,25 +140,24 @@ def _why(section: Any, here: "pd.DataFrame") -> str:
 
 def encoded_facts(encoded: "Artifact", row: Row) -> dict[str, Any]:
     """Tokens, ids, labels and class of a row that is in a part; of an image the size and class."""
-    if encoded.manifest()["section"]["kind"] == "image":
+    from tasks.kinds.spec import kind_in, open_kind, open_view
+
+    folder = encoded.file("encoding.json").parent
+    kind = open_kind(kind_in(folder))
+    if not kind.tokens:
         encoding = json.loads(encoded.file("encoding.json").read_text(encoding="utf-8"))
         pixels = f"{encoding['width']} x {encoding['height']}, mode {encoding['mode']}"
         return {"pixels": pixels, "class": row.raw["label"]}
     from tasks.text.parts import read_part
-    from tasks.text.token_view import look_at, open_looks
-    from tasks.text.tokenizer import load_tokenizer
 
-    encoding = json.loads(encoded.file("encoding.json").read_text(encoding="utf-8"))
-    tokenizer = load_tokenizer(encoded.file("tokenizer.json").parent, encoding["special"])
-    form, dialogue = open_looks(encoded.file("encoding.json").parent)
-    rows = read_part(encoded.file(f"{row.state}.parquet"))
-    at = rows.ids.index(row.id)
-    look = look_at(form, tokenizer, rows, at)
+    part = read_part(encoded.file(f"{row.state}.parquet"))
+    at = part.ids.index(row.id)
+    shown = open_view(folder)(part, at)
     return {
-        "tokens": look.pieces,
-        "ids": look.ids,
-        "labels": look.labels,
-        "cut": int(rows.encoded.cut[at]),
-        "class": look.answer,
-        "dialogue": dialogue,
+        "tokens": shown.pieces,
+        "ids": shown.ids,
+        "labels": shown.labels,
+        "cut": int(part.encoded.cut[at]),
+        "class": shown.truth,
+        "by_turn": kind.chats,
     }

@@ -4,7 +4,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from configs.encodings import CLASSES
 from configs.literal import complete
 from configs.load import RecipeError, load_recipe
 from configs.schema import Recipe
@@ -30,7 +29,7 @@ def read_variants(words: list[str], changes: list[str], starts: str | None) -> t
             raise RecipeError("one recipe is nothing to compare: give two or more, or one with --starts")
         found = [(load_recipe(path, [*changes, *own]), own) for path, own in given]
         for (path, _), (loaded, _) in zip(given, found, strict=True):
-            if loaded.encode.kind not in CLASSES:
+            if not loaded.encode.traits.classes:
                 raise RecipeError(f"{path}: compare counts right answers, and encode.kind {loaded.encode.kind} has no "
                                   "classes; compare its scores in MLflow")  # fmt: skip
         names = [" ".join([recipe.name, *own]) for recipe, own in found]

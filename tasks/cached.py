@@ -15,6 +15,7 @@ from configs.literal import complete
 from configs.settings import settings
 
 from .artifact import Artifact, Version
+from .kinds.spec import module_of
 from .output import Output, Report, new_output
 from .pins import pin
 from .published import flow_links, progress, publish, publish_link, publish_rows, publish_version, secret, speaker
@@ -59,6 +60,7 @@ class Stage(Generic[P]):
     opens: Mapping[str, tuple[str, ...]]
     libraries: tuple[str, ...] | Callable[[Any], tuple[str, ...]]
     curves: bool
+    kind: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -75,7 +77,14 @@ class Stage(Generic[P]):
         pinned, values = pin(section, ask=ask, secret=secret)
         limited = {name: artifact.limited(self.opens[name]) for name, artifact in inputs.items()}
         libraries = self.libraries(pinned) if callable(self.libraries) else self.libraries
-        return pinned, identity(self.body.__module__, values, limited, libraries)
+        return pinned, identity([self.body.__module__, *self._opened(section, inputs)], values, limited, libraries)
+
+    def _opened(self, section: Any, inputs: Mapping[str, Artifact]) -> list[str]:
+        """The modules of the recipe's kind that the stage opens by name."""
+        if not self.kind:
+            return []
+        name = inputs["encoded"].manifest()["section"]["kind"] if "encoded" in inputs else section.kind
+        return [module_of(name, part) for part in self.kind]
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Artifact:
         """Run in the flow that is running; the task ends as `Cached` where nothing had to be done."""
@@ -156,17 +165,18 @@ def cached_task(
     opens: Mapping[str, tuple[str, ...]] | None = None,
     libraries: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = (),
     curves: bool = False,
+    kind: tuple[str, ...] = (),
 ) -> Callable[[Callable[Concatenate[Output, P], None]], Stage[P]]:
     """Make a stage of a function `stage(out, section, *upstream)`.
 
     `opens` names, per upstream artifact, the files that the stage reads: they alone enter its key, and opening
     another raises PermissionError. `libraries` adds to those that the code imports, or says which a section adds.
     With `curves` the stage trains: what it reports goes to MLflow as it happens, and a killed run's files are kept
-    to be resumed.
+    to be resumed. `kind` names the modules of the recipe's kind that the stage opens, which count in its key.
     """
 
     def decorate(body: Callable[Concatenate[Output, P], None]) -> Stage[P]:
-        return Stage(body, opens or {}, libraries, curves)
+        return Stage(body, opens or {}, libraries, curves, kind)
 
     return decorate
 

@@ -13,7 +13,7 @@ from .cached import cached_task
 from .output import Output
 
 if TYPE_CHECKING:
-    from .kinds.spec import Domain
+    from .kinds.spec import Training
     from .learn.fit import Fitted
 
 LIBRARIES = ("torch", "transformers", "accelerate", "safetensors", "numpy")
@@ -35,34 +35,35 @@ def libraries(section: Train) -> tuple[str, ...]:
     opens={"encoded": ("train.*", "validation.*", "tokenizer.json", "encoding.json", "hotels.jsonl")},
     libraries=libraries,
     curves=True,
+    kind=("training",),
 )
 def train(out: Output, section: Train, encoded: Artifact) -> None:
     """Train, or resume what a killed run left, and keep the checkpoint with the best validation score."""
     from .data.sources.pretrained import keep_provenance
-    from .kinds.spec import open_domain
+    from .kinds.spec import open_training
     from .learn.curves import draw_curves
     from .learn.fit import Voice, fit
     from .learn.phases import left_random, plan_phases
 
-    domain = open_domain(encoded.file("encoding.json").parent)
-    parts = {name: domain.read(encoded.file(f"{name}.parquet")) for name in ("train", "validation")}
+    training = open_training(encoded.file("encoding.json").parent)
+    parts = {name: training.read(encoded.file(f"{name}.parquet")) for name in ("train", "validation")}
     patient = section.patience is not None or any(phase.patience is not None for phase in section.phases)
     if patient and not len(parts["validation"]):
         raise StageError("train.patience needs validation rows, and the split has none")
-    model = domain.model(section, parts["train"])
-    layout = domain.layout(model)
+    model = training.model(section, parts["train"])
+    layout = training.layout(model)
     random = left_random(plan_phases(section, layout), layout)
     if random:
         out.say(random)
     voice = Voice(out.report, out.progress, out.say)
-    feed = domain.feed(parts, section.seed)
+    feed = training.feed(parts, section.seed)
     fitted = fit(section, model, feed, out.beside / "checkpoints", voice, settings().threads, layout)
     out.resumed = fitted.resumed_at is not None
     counted = getattr(model, "num_parameters", None)  # 4-bit weights are two to a byte
     parameters = counted() if counted else sum(value.numel() for value in model.parameters())
-    domain.save(model, section, out.data)
-    domain.draw_inputs(model, parts["train"], section, out.records)
-    for name in domain.preprocessing:
+    training.save(model, section, out.data)
+    training.draw_inputs(model, parts["train"], section, out.records)
+    for name in training.preprocessing:
         shutil.copyfile(encoded.file(name), out.data / name)
     (out.records / "history.json").write_text(json.dumps(fitted.history, indent=1), encoding="utf-8")
     audits = [asdict(audit) for audit in fitted.audits]
@@ -71,18 +72,18 @@ def train(out: Output, section: Train, encoded: Artifact) -> None:
     draw_curves(fitted.history, fitted.step, out.records / "curves.png", later)
     start = keep_provenance(section.model, out.records)
     notes = [note for note in (start, getattr(model, "loaded", ""), getattr(model, "adapted", ""), random) if note]
-    out.summary(_describe(domain, fitted, parameters, notes))
+    out.summary(_describe(training, fitted, parameters, notes))
 
 
-def _describe(domain: "Domain", fitted: "Fitted", parameters: int, notes: list[str]) -> str:
+def _describe(training: "Training", fitted: "Fitted", parameters: int, notes: list[str]) -> str:
     from .data.escape import markdown
     from .learn.overfitting import diagnose
 
     chosen = next((row for row in fitted.history if row["step"] == fitted.step and "eval_loss" in row), None)
     lines = [
         f"# train: weights of step {fitted.step:,} of {fitted.steps:,}",
-        f"- {parameters:,} parameters, {domain.kind}"
-        + (f", labels {', '.join(map(markdown, domain.labels))}" if domain.labels else ""),
+        f"- {parameters:,} parameters, {training.kind}"
+        + (f", labels {', '.join(map(markdown, training.labels))}" if training.labels else ""),
     ]
     if chosen:
         told = {"loss": "eval_loss", "accuracy": "eval_accuracy", "macro-F1": "eval_macro_f1"}

@@ -34,7 +34,7 @@ from configs.models import Mlp  # noqa: E402
 from configs.optimizers import Sgd  # noqa: E402
 from configs.schema import Train  # noqa: E402
 from tasks.kinds.image_classification.feed import Rows, collate  # noqa: E402
-from tasks.kinds.spec import Images  # noqa: E402
+from tasks.kinds.image_classification.training import ImageClassification  # noqa: E402
 from tasks.learn.fit import Voice, fit  # noqa: E402
 from tasks.vision.encoding import ImageEncoding  # noqa: E402
 from tasks.vision.parts import Part  # noqa: E402
@@ -135,7 +135,7 @@ def tensors(rows: Part, section: Train) -> nn.Module:
 
 
 def bare_trainer(rows: Part, section: Train) -> nn.Module:
-    model = Images(ENCODING).model(section, rows)
+    model = ImageClassification(ENCODING).model(section, rows)
     begin(model)
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
@@ -150,7 +150,7 @@ def bare_trainer(rows: Part, section: Train) -> nn.Module:
 
 
 def temper(rows: Part, section: Train) -> nn.Module:
-    images = Images(ENCODING)
+    images = ImageClassification(ENCODING)
     model = images.model(section, rows)
     begin(model)
     none = Part([], rows.class_ids[:0], rows.pixels[:0])

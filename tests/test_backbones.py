@@ -17,7 +17,7 @@ from configs.models import CifarResnet, Torchvision
 from configs.phases import Children, Phase
 from configs.schema import Train
 from tasks.data.errors import DataError
-from tasks.kinds.spec import Images
+from tasks.kinds.image_classification.training import ImageClassification
 from tasks.learn.fit import Voice, fit
 from tasks.learn.losses import Criterion
 from tasks.learn.phases import plan_phases
@@ -182,7 +182,7 @@ def test_the_concat_pool_head_sees_average_and_maximum() -> None:
     assert torch.equal(ConcatPool()(maps).flatten(1), torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1))
     source = Torchvision(kind="torchvision", name="resnet18", head="concat_pool")
     found = model(source, pixels(64))
-    layout = Images(pixels(64)).layout(found)
+    layout = ImageClassification(pixels(64)).layout(found)
     assert {name.split(".")[1] for name in layout.head} == {"fc"} and len(layout.head) == 8
 
 
@@ -215,7 +215,7 @@ def test_it_is_trained_by_phases_saved_and_loaded_without_its_first_weights(
     tmp_path: Path, tensors: dict[str, Any]
 ) -> None:
     save_file(tensors, tmp_path / "start.safetensors")
-    source, images = small(tmp_path / "start.safetensors"), Images(pixels())
+    source, images = small(tmp_path / "start.safetensors"), ImageClassification(pixels())
     phases = (Phase(trainable="head"), Phase(freeze=Children(first=3)))
     how = Train(model=source, phases=phases, batch_size=4, eval_steps=2, logging_steps=1, learning_rate=1e-2)
     draw = np.random.default_rng(0)
@@ -253,7 +253,7 @@ def test_it_is_trained_by_phases_saved_and_loaded_without_its_first_weights(
 def test_one_row_is_refused_before_any_step_where_a_batch_norm_would_fail(
     tmp_path: Path, name: str, head: Any, side: int, rows: int, batch: int, said: str | None
 ) -> None:
-    images = Images(pixels(side))
+    images = ImageClassification(pixels(side))
     how = Train(model=Torchvision(kind="torchvision", name=name, head=head), batch_size=batch, epochs=1)
     part = Part(list("abcdefghi"[:rows]), np.arange(rows) % 2, np.zeros((rows, 3, side, side), np.uint8))
     found, steps = images.model(how, part), []
@@ -271,7 +271,7 @@ def test_one_row_is_refused_before_any_step_where_a_batch_norm_would_fail(
 
 
 def test_a_batch_norm_that_is_held_still_takes_one_row(tmp_path: Path) -> None:
-    images = Images(pixels(32))
+    images = ImageClassification(pixels(32))
     how = Train(model=Torchvision(kind="torchvision", name="resnet18"), batch_size=4, phases=(Phase(trainable="head"),))
     part = Part(list("abcde"), np.arange(5) % 2, np.zeros((5, 3, 32, 32), np.uint8))
     found = images.model(how, part)
@@ -290,7 +290,7 @@ def test_the_first_nine_children_of_a_residual_net_are_all_but_its_head() -> Non
     """The published example freezes by count: conv1, bn1, relu, maxpool, four layers and avgpool."""
     for name in ("resnet18", "resnet50"):
         how = Train(model=Torchvision(kind="torchvision", name=name), phases=(Phase(freeze=Children(first=9)),))
-        layout = Images(pixels(64)).layout(build_model(how, pixels(64), Criterion()))
+        layout = ImageClassification(pixels(64)).layout(build_model(how, pixels(64), Criterion()))
         assert len(layout.children) == 10
         assert plan_phases(how, layout)[0].trained == {"net.fc.weight", "net.fc.bias"}
 

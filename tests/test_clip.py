@@ -24,7 +24,7 @@ from tasks.artifact import Artifact
 from tasks.data.errors import DataError
 from tasks.kinds.image_classification import encode as rows
 from tasks.kinds.image_classification.predictor import Predictor
-from tasks.kinds.spec import Images
+from tasks.kinds.image_classification.training import ImageClassification
 from tasks.learn.fit import Voice, fit
 from tasks.learn.losses import Criterion
 from tasks.pins import pin
@@ -37,7 +37,7 @@ from tasks.vision.parts import Part
 ROOT = Path(__file__).resolve().parent.parent
 RECIPE = ROOT / "configs" / "ants_bees_resnet18.yaml"
 PIXELS = ImageEncoding("image", ("ants", "bees"), "RGB", 8, 8, True, "crop", *weights.CLIP)
-IMAGES = Images(PIXELS)
+IMAGES = ImageClassification(PIXELS)
 VISION: dict[str, Any] = {
     "hidden_size": 16, "intermediate_size": 16, "projection_dim": 12, "num_hidden_layers": 2, "num_attention_heads": 2,
     "image_size": 8, "patch_size": 4,

@@ -17,18 +17,19 @@ from transformers import GPT2Config, GPT2LMHeadModel, TrainingArguments
 from configs.models import NewModel
 from configs.optimizers import Adadelta, Adagrad, Adam, Adamw, Optimizer, Rmsprop, Rprop, Sgd
 from configs.schema import Train
-from tasks.kinds.feed import Rows, collate_rows
+from tasks.kinds.text_classification.encoding import LabelWordEncoding
+from tasks.kinds.text_classification.feed import collate_rows
 from tasks.learn.checkpoints import certify, check, checkpoints
 from tasks.learn.fit import Feed, Fitted, Voice, fit, training_arguments
 from tasks.learn.labels import IGNORE_INDEX
 from tasks.learn.optimizers import make_optimizer
-from tasks.text.encoding import Encoding
+from tasks.text.feed import Rows
 from tasks.text.models import take_forward
 from tasks.text.parts import Part
 from tasks.text.segments import Encoded
 from tasks.text.supervision import SupervisedTokens
 
-ENCODING = Encoding("generative", ("neg", "pos"), (4, 5), {"eos": 0}, 12, "longest", 1)
+ENCODING = LabelWordEncoding("generative", ("neg", "pos"), (4, 5), {"eos": 0}, 12, "longest", 1)
 TRAIN, VALIDATION = 22, 9
 """With 2 rows a micro-batch and 2 of these a step: 11 micro-batches, 6 steps an epoch, the sixth incomplete."""
 WEIGHTS = "model.safetensors"

@@ -17,7 +17,8 @@ from configs.schema import Train
 from tasks.artifact import digest_file
 from tasks.data.errors import DataError
 from tasks.encode import libraries as encode_libraries
-from tasks.kinds.spec import Texts
+from tasks.kinds.text_classification.encoding import LabelWordEncoding
+from tasks.kinds.text_classification.training import FORMS, TextClassification
 from tasks.pins import pin
 from tasks.text.encoding import Encoding
 from tasks.text.gguf_files import gguf_options, gguf_template
@@ -89,7 +90,7 @@ def tokens(**changes: Any) -> LocalTokenizer:
 
 
 def writer_of(tokenizer: Any) -> Encoding:
-    return Encoding("generative", ("neg", "pos"), (4, 5), {"eos": tokenizer.special["eos"]}, 16, "longest", 0)
+    return LabelWordEncoding("generative", ("neg", "pos"), (4, 5), {"eos": tokenizer.special["eos"]}, 16, "longest", 0)
 
 
 @needs_gguf
@@ -98,7 +99,7 @@ def test_weights_are_what_the_file_dequantises_to_and_the_model_says_so(
 ) -> None:
     values = write(folder / "small.gguf")
     tokenizer = make_tokenizer(tokens(), [])
-    model = build_model(source(), writer_of(tokenizer), tokenizer, 0)
+    model = build_model(source(), FORMS["generative"], writer_of(tokenizer), tokenizer, 0)
     assert capfd.readouterr().err == "", "no bar runs through those of Temper's own stages"
     state = model.state_dict()
     assert torch.equal(state["model.embed_tokens.weight"], torch.tensor(values["token_embd"]))
@@ -161,14 +162,14 @@ def test_a_damaged_or_other_file_is_refused(folder: Path, how: str) -> None:
     else:
         base, said = "4bit", "4bit is not for a GGUF file"
     with pytest.raises(DataError, match=said):
-        build_model(source(**changes), writer_of(tokenizer), tokenizer, 0, base)
+        build_model(source(**changes), FORMS["generative"], writer_of(tokenizer), tokenizer, 0, base)
 
 
 @needs_gguf
 def test_lora_trains_beside_dequantised_weights_that_stay(folder: Path, tmp_path: Path) -> None:
     values = write(folder / "small.gguf")
     tokenizer = make_tokenizer(tokens(), [])
-    domain = Texts(writer_of(tokenizer), tokenizer)
+    domain = TextClassification(writer_of(tokenizer), tokenizer)
     section = Train(model=source(), lora=Lora(rank=2))
     model = domain.model(section, None)
     rows = torch.tensor([[6, 7, 8, 9], [9, 8, 7, 6]])

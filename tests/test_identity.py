@@ -17,6 +17,7 @@ from pydantic.dataclasses import dataclass
 
 from configs import cleaning, encodings, literal, models, schema, splitting
 from configs.fields import STRICT
+from configs.kinds import kinds, traits_of
 from configs.optimizers import Adamw
 from configs.settings import settings
 from configs.sources import Columns as FileColumns
@@ -27,6 +28,7 @@ from tasks.clean import clean
 from tasks.download import download
 from tasks.encode import encode
 from tasks.evaluate import evaluate
+from tasks.kinds.spec import module_of
 from tasks.split import split
 from tasks.store import disk
 from tasks.store.code import differences, parse
@@ -38,6 +40,11 @@ ROOT = Path(__file__).resolve().parent.parent
 STAGES: dict[str, Stage[Any]] = {
     stage.name: stage for stage in (download, validate, clean, split, encode, train, evaluate)
 }
+RUNS = {stage: [f"tasks.{stage}"] for stage, made in STAGES.items() if not made.kind} | {
+    f"{stage} {kind}": [f"tasks.{stage}", *(module_of(kind, part) for part in made.kind)]
+    for stage, made in STAGES.items() if made.kind for kind in kinds()
+}  # fmt: skip
+"""What each stage's code is reached from, in recipes of each kind for those that open one by name."""
 OUTSIDE = ("configs", "tasks.cached", "tasks.artifact", "tasks.output", "tasks.pins", "tasks.store", "tasks.tracking")
 """What no key of these stages may depend on."""
 
@@ -64,7 +71,7 @@ for edit in [{}, *json.load(sys.stdin)]:
         Path(path).write_text(text, encoding="utf-8")
     for kept in vars(code).values():
         getattr(kept, "cache_clear", lambda: None)()
-    print(json.dumps({stage: code.closure(f"tasks.{stage}") for stage in sys.argv[1:]}))
+    print(json.dumps({run: code.closure(*modules) for run, modules in json.loads(sys.argv[1]).items()}))
     for path, text in before.items():
         Path(path).write_text(text, encoding="utf-8")
 """
@@ -81,9 +88,9 @@ def copy(tmp_path: Path) -> Path:
 
 
 def closures(copy: Path, edits: list[Edit]) -> tuple[Closures, list[set[str]]]:
-    """Every stage's reachable code as it is, and for each edit (made alone) the stages that it changes."""
+    """Every run's reachable code as it is, and for each edit (made alone) the runs that it changes."""
     process = subprocess.run(
-        [sys.executable, "-c", CLOSURES, *STAGES],
+        [sys.executable, "-c", CLOSURES, json.dumps(RUNS)],
         cwd=copy,
         env={**os.environ, "PYTHONPATH": str(copy)},
         input=json.dumps(edits),
@@ -94,14 +101,19 @@ def closures(copy: Path, edits: list[Edit]) -> tuple[Closures, list[set[str]]]:
     assert process.returncode == 0, process.stderr
     plain, *edited = [json.loads(line) for line in process.stdout.splitlines()]
     assert len(edited) == len(edits)
-    return plain, [{stage for stage in STAGES if each[stage] != plain[stage]} for each in edited]
+    return plain, [{run for run in RUNS if each[run] != plain[run]} for each in edited]
 
 
-def changed(copy: Path, *edits: Edit) -> list[set[str]]:
-    """For each edit the stages whose code it changes; an edit that changes no file is a mistake of the test."""
+def runs_changed(copy: Path, *edits: Edit) -> list[set[str]]:
+    """For each edit the runs whose code it changes; an edit that changes no file is a mistake of the test."""
     for edit in edits:
         assert any((copy / path).read_text(encoding="utf-8") != text for path, text in edit.items()), list(edit)
     return closures(copy, list(edits))[1]
+
+
+def changed(copy: Path, *edits: Edit) -> list[set[str]]:
+    """For each edit the stages whose code it changes in recipes of some kind."""
+    return [{run.split()[0] for run in runs} for runs in runs_changed(copy, *edits)]
 
 
 def sources(copy: Path, pattern: str) -> dict[str, str]:
@@ -111,13 +123,18 @@ def sources(copy: Path, pattern: str) -> dict[str, str]:
 
 
 def reaching(copy: Path) -> dict[str, set[str]]:
-    """File to the stages that can import it: a derivation of its own, straight from the import statements."""
+    """File to the runs that can import it: a derivation of its own, straight from the import statements."""
     texts = sources(copy, "tasks/**/*.py")
     modules = {path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in texts}
 
     def imported(name: str) -> Iterator[str]:
         package = name if modules[name].endswith("__init__.py") else name.rpartition(".")[0]
-        for node in ast.walk(ast.parse(texts[modules[name]])):
+        tree = ast.parse(texts[modules[name]])
+        checked = [
+            node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        ]
+        never = {id(part) for node in checked for part in ast.walk(node)}
+        for node in (node for node in ast.walk(tree) if id(node) not in never):
             if isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names)
             if isinstance(node, ast.ImportFrom):
@@ -134,8 +151,8 @@ def reaching(copy: Path) -> dict[str, set[str]]:
             reach(other, seen)
         return seen
 
-    reached = {stage: {modules[name] for name in reach(f"tasks.{stage}", set())} for stage in STAGES}
-    return {path: {stage for stage in STAGES if path in reached[stage]} for path in texts}
+    reached = {run: {modules[name] for begun in every for name in reach(begun, set())} for run, every in RUNS.items()}
+    return {path: {run for run in RUNS if path in reached[run]} for path in texts}
 
 
 def commented(text: str) -> str:
@@ -180,10 +197,11 @@ def test_comments_docstrings_and_layout_of_any_file_change_nothing(copy: Path) -
 def test_the_label_builder_changes_the_stages_that_reach_it(copy: Path) -> None:
     path = "tasks/text/segments.py"
     text = sources(copy, path)[path]
-    edits = [{path: text.replace("IGNORE_INDEX = -100", "IGNORE_INDEX = -101")}, {path: one_more_statement(text)}]
+    edits = [{path: text.replace(", IGNORE_INDEX)", ", -101)")}, {path: one_more_statement(text)}]
     touched = {"encode", "train", "evaluate"}
-    assert reaching(copy)[path] == touched
-    assert changed(copy, *edits) == [touched, touched]
+    texts = {run for run in RUNS if run.split()[0] in touched and not run.endswith(" image")}
+    assert reaching(copy)[path] == texts
+    assert runs_changed(copy, *edits) == [texts, texts]
 
 
 @pytest.mark.long
@@ -193,11 +211,32 @@ def test_code_changes_exactly_the_stages_that_can_reach_it(copy: Path) -> None:
     """Every file of tasks/ in turn; the graph is derived a second time, from the import statements."""
     expected = reaching(copy)
     texts = sources(copy, "tasks/**/*.py")
-    found = changed(copy, *({path: text + "\nPLANTED = 1\n"} for path, text in texts.items()))
+    found = runs_changed(copy, *({path: text + "\nPLANTED = 1\n"} for path, text in texts.items()))
     assert dict(zip(texts, found, strict=True)) == expected
-    assert expected["tasks/__init__.py"] == set(STAGES)
+    assert expected["tasks/__init__.py"] == set(RUNS)
     assert expected["tasks/clean.py"] == {"clean"} and expected["tasks/register.py"] == set()
-    assert expected["tasks/data/rows.py"] == {"download", "validate", "clean", "split", "encode", "evaluate"}
+    assert {"download", "validate", "clean", "split", "encode image", "evaluate dialogue"} <= expected[
+        "tasks/data/rows.py"
+    ]
+
+
+@pytest.mark.faults
+def test_a_file_of_a_kind_changes_the_stages_that_call_it_in_recipes_of_that_kind_alone(copy: Path) -> None:
+    """Nothing stale, nothing needless: each file of each kind's folder in turn."""
+    texts, expected = sources(copy, "tasks/kinds/*/*.py"), reaching(copy)
+    found = dict(zip(texts, runs_changed(copy, *({path: text + "\nPLANTED = 1\n"} for path, text in texts.items())),
+                     strict=True))  # fmt: skip
+    folders = {kind: traits_of(kind).folder for kind in kinds()}
+    for path, runs in found.items():
+        own = {kind for kind, folder in folders.items() if folder == Path(path).parent.name}
+        assert own and {run.split()[1] for run in runs} <= own, path
+        assert runs == expected[path], path
+    assert found["tasks/kinds/masked_lm/encoding.py"] == {"encode masked", "train masked", "evaluate masked"}
+    assert found["tasks/kinds/regression/report.py"] == {"evaluate regression"}
+    assert found["tasks/kinds/text_classification/feed.py"] == {
+        f"{stage} {kind}" for stage in ("train", "evaluate") for kind in ("generative", "classifier")
+    }
+    assert found["tasks/kinds/dialogue/spec.py"] == found["tasks/kinds/dialogue/outcomes.py"] == set()
 
 
 def test_the_cache_the_tracking_and_the_schema_change_nothing(copy: Path) -> None:
@@ -222,7 +261,10 @@ def test_the_cache_the_tracking_and_the_schema_change_nothing(copy: Path) -> Non
 def test_a_new_import_brings_its_code_and_library_along(copy: Path) -> None:
     path = "tasks/data/cleaning/pipeline.py"
     text = sources(copy, path)[path]
-    edits = [{path: text + "\n\ndef late():\n    from . import fetch\n"}, {path: text + "\nimport yaml, rich\n"}]
+    edits = [
+        {path: text + "\n\ndef late():\n    from ..sources import fetch\n"},
+        {path: text + "\nimport yaml, rich\n"},
+    ]
     assert "tasks.data.sources.fetch" not in closures(copy, [])[0]["clean"][0]
     assert changed(copy, *edits) == [{"clean"}, {"clean"}]
     (copy / path).write_text(edits[0][path], encoding="utf-8")
@@ -237,13 +279,14 @@ def test_a_new_import_brings_its_code_and_library_along(copy: Path) -> None:
 
 def test_the_libraries_that_shape_the_output_are_named(copy: Path) -> None:
     plain, _ = closures(copy, [])
-    assert {"torch", "transformers", "safetensors", "numpy"} <= set(plain["train"][1])
-    assert {"tokenizers", "transformers"} <= set(plain["encode"][1])
+    for kind in kinds():
+        assert {"torch", "transformers", "safetensors", "numpy"} <= set(plain[f"train {kind}"][1]), kind
+    assert {"tokenizers", "transformers"} <= set(plain["encode classifier"][1])
     assert "pandas" in plain["clean"][1] and "great_expectations" in plain["validate"][1]
     for stage in ("download", "validate", "clean", "split"):
         assert not {"torch", "transformers"} & set(plain[stage][1]), stage
-    for stage in STAGES:
-        assert not {"mlflow", "prefect", "matplotlib", "pydantic", "json"} & set(plain[stage][1]), stage
+    for run in RUNS:
+        assert not {"mlflow", "prefect", "matplotlib", "pydantic", "json"} & set(plain[run][1]), run
 
 
 # Section values ------------------------------------------------------------------------------------------------------
@@ -411,7 +454,7 @@ def upstream(stage: str, key: str, **other: str) -> Artifact:
     for name in FILES[stage]:
         (partial / "data" / name).write_text(other.get(name, name))
     (partial / "records" / "summary.md").write_text(key)
-    return disk.commit(settings().store, stage, key, {"inputs": {}})
+    return disk.commit(settings().store, stage, key, {"inputs": {}, "section": {"kind": "classifier"}})
 
 
 def key(stage: str, section: Any, inputs: dict[str, Artifact]) -> str:
@@ -525,8 +568,8 @@ def test_an_interpreter_that_stumbles_over_threads_is_asked_again(monkeypatch: p
 READ = {
     "configs/text_steps.py": {"UNSPACED": {"clean"}, "UNSPACED_LETTERS": set()},
     "configs/weights.py": {"CLIP": {"train", "evaluate"}, "IMAGENET": set()},
-    "configs/encodings.py": {"READS": {"encode", "evaluate"}, "TEMPLATES": {"encode"}, "WRITING": set()},
-    "configs/scores.py": {"BASELINES": {"evaluate"}, "LOWER": {"evaluate"}},
+    "configs/encodings.py": {"ACCURACY": {"encode", "evaluate"}, "TEMPLATES": {"encode"}},
+    "configs/scores.py": {"SHARES": set(), "LOWER": {"evaluate"}},
     "configs/augmentations.py": {"TINY": set()},
     "configs/expectations.py": {"USUAL": {"validate"}},
     "configs/load.py": {"DEEPEST": set()},
@@ -590,7 +633,7 @@ def test_every_constant_of_the_project_changes_all_that_read_it_and_nothing_else
         for path, name in asked
         if not path.startswith(("tasks/store/", "tasks/cached", "tasks/artifact", "tasks/output", "tasks/pins"))
     ]
-    found = changed(copy, *({path: with_another((tasks | configs)[path], name)} for path, name in asked))
+    found = runs_changed(copy, *({path: with_another((tasks | configs)[path], name)} for path, name in asked))
     for (path, name), stages in zip(asked, found, strict=True):
         if path in tasks:
             assert stages == reached[path], (path, name)
@@ -598,7 +641,7 @@ def test_every_constant_of_the_project_changes_all_that_read_it_and_nothing_else
         module = path.removesuffix(".py").replace("/", ".")
         naming = {one for one, text in tasks.items() if f"from {module} import" in text and name in text.split()}
         direct = {stage for one in naming for stage in reached.get(one, set())}
-        assert stages <= set(STAGES) and (not direct or stages), (path, name, direct)
+        assert stages <= set(RUNS) and (not direct or stages), (path, name, direct)
 
 
 def demo_section(name: str) -> Any:

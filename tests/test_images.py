@@ -36,8 +36,9 @@ from tasks.encode import encode
 from tasks.kinds.image_classification import encode as encoding_rows
 from tasks.kinds.image_classification.encode import encode_parts
 from tasks.kinds.image_classification.predictor import Predictor
-from tasks.kinds.score import odd_inputs
-from tasks.kinds.spec import Images, open_domain
+from tasks.kinds.image_classification.report import ImageClassifier
+from tasks.kinds.image_classification.training import ImageClassification
+from tasks.kinds.spec import open_training
 from tasks.learn.checkpoints import checkpoints
 from tasks.learn.fit import Fitted, Voice, fit
 from tasks.learn.losses import Criterion
@@ -261,7 +262,7 @@ def parts(rows: int = 30) -> dict[str, Part]:
 
 
 def trained(root: Path, how: Train, kill: int | None = None) -> tuple[dict[str, Tensor], Fitted]:
-    model, passes = Images(GREY).model(how, parts()["train"]), 0
+    model, passes = ImageClassification(GREY).model(how, parts()["train"]), 0
 
     def count(*_: Any) -> None:
         nonlocal passes
@@ -271,7 +272,7 @@ def trained(root: Path, how: Train, kill: int | None = None) -> tuple[dict[str, 
 
     model.register_forward_pre_hook(count)
     torch.seed()  # what the process drew before is of no account
-    fitted = fit(how, model, Images(GREY).feed(parts()), root, Voice(*[lambda *a: None] * 3), 1)
+    fitted = fit(how, model, ImageClassification(GREY).feed(parts()), root, Voice(*[lambda *a: None] * 3), 1)
     return model.state_dict(), fitted
 
 
@@ -327,7 +328,7 @@ def kept(tmp_path: Path, files: list[bytes], **how: Any) -> tuple[ImageEncoding,
     section = ImageEncode(kind="image", **how)
     encoding, _, gone = encode_parts(section, cuts, images, ["a", "b"], tmp_path, lambda *a: None)
     encoding.save(tmp_path)
-    return encoding, {name: open_domain(tmp_path).read(tmp_path / f"{name}.parquet") for name in cuts}, gone  # type: ignore[misc]
+    return encoding, {name: open_training(tmp_path).read(tmp_path / f"{name}.parquet") for name in cuts}, gone  # type: ignore[misc]
 
 
 PHOTOS = [jpeg(seed, (20 + seed % 3 * 5, 24 + seed % 5)) for seed in range(24)]
@@ -363,14 +364,14 @@ def test_auto_keeps_files_above_its_limit(tmp_path: Path, monkeypatch: pytest.Mo
 def test_training_and_inference_see_the_same(tmp_path: Path, keep: str) -> None:
     """From stored squares to the registered model: what validation scored is what prediction scores."""
     encoding, found, _ = kept(tmp_path, PHOTOS, keep=keep, size=16, resize=20, normalise="imagenet")
-    domain, how = Images(encoding), training(augment=ALL[:4], epochs=1)
+    domain, how = ImageClassification(encoding), training(augment=ALL[:4], epochs=1)
     model = domain.model(how, found["train"])
     fit(how, model, domain.feed(found), tmp_path / "checkpoints", Voice(*[lambda *a: None] * 3), 1)
     (tmp_path / "model").mkdir()
     domain.save(model, how, tmp_path / "model")
     encoding.save(tmp_path / "model")
-    assert not len(odd_inputs(domain, PHOTOS[-3:], found["test"]))
-    assert odd_inputs(domain, [PHOTOS[0], *PHOTOS[-2:]], found["test"]).tolist() == [0]
+    assert not len(ImageClassifier(domain).odd_inputs(PHOTOS[-3:], found["test"]))
+    assert ImageClassifier(domain).odd_inputs([PHOTOS[0], *PHOTOS[-2:]], found["test"]).tolist() == [0]
     answers = Predictor.load(tmp_path / "model", "cpu").predict(PHOTOS[-3:]).probabilities
     by_hand = torch.stack([
         v2.functional.center_crop(torch.from_numpy(decode(data, "RGB", 20, "crop")), [16, 16]) for data in PHOTOS[-3:]
@@ -394,7 +395,7 @@ def test_constants_are_of_each_training_row_alone(tmp_path: Path) -> None:
 @pytest.mark.faults
 def test_a_sheet_shows_originals_and_versions(tmp_path: Path) -> None:
     encoding, found, _ = kept(tmp_path, PHOTOS, size=16, resize=20)
-    domain, how = Images(encoding), training(augment=ALL)
+    domain, how = ImageClassification(encoding), training(augment=ALL)
     state = torch.get_rng_state()
     model = domain.model(how, found["train"])
     torch.set_rng_state(state)

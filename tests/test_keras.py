@@ -14,7 +14,7 @@ from configs.optimizers import Adam
 from configs.schema import Train
 from tasks.data.errors import DataError
 from tasks.kinds.image_classification.predictor import Predictor
-from tasks.kinds.spec import Images
+from tasks.kinds.image_classification.training import ImageClassification
 from tasks.learn.fit import Voice, fit
 from tasks.learn.losses import Criterion
 from tasks.tracking.models import requirements
@@ -24,7 +24,7 @@ from tasks.vision.parts import Part
 
 ROOT = Path(__file__).resolve().parent.parent
 PIXELS = ImageEncoding("image", ("a", "b", "c"), "L", 16, 12, False, "crop", (0.5,), (0.25,))
-IMAGES = Images(PIXELS)
+IMAGES = ImageClassification(PIXELS)
 
 
 class Killed(Exception):

@@ -31,7 +31,8 @@ from configs.models import LocalModel, NewModel
 from configs.phases import Phase
 from configs.schema import Train
 from tasks.data.errors import DataError
-from tasks.kinds.spec import Texts
+from tasks.kinds.text_classification.encoding import LabelWordEncoding
+from tasks.kinds.text_classification.training import TextClassification
 from tasks.learn.checkpoints import checkpoints
 from tasks.learn.fit import Fitted, Voice, fit
 from tasks.learn.labels import IGNORE_INDEX
@@ -39,10 +40,11 @@ from tasks.learn.phases import plan_phases
 from tasks.text.encoding import Encoding
 from tasks.text.lora import add_lora, probe_batch, scores
 from tasks.text.merging import TOLERANCE, export_merged
-from tasks.text.models import SupervisedTokens, take_forward
+from tasks.text.models import take_forward
 from tasks.text.parts import Part
 from tasks.text.quantized import require_quantization
 from tasks.text.segments import Encoded
+from tasks.text.supervision import SupervisedTokens
 from tasks.text.tokenizer import TextTokenizer
 from tasks.train import libraries
 
@@ -57,7 +59,7 @@ def tokenizer(words: int = WORDS) -> TextTokenizer:
     return TextTokenizer(Tokenizer(models.WordLevel({f"w{i}": i for i in range(words)}, unk_token="w0")), {"eos": 0})
 
 
-WRITER = Encoding("generative", LABELS, (4, 5), {"eos": 0}, 12, "longest", 1)
+WRITER = LabelWordEncoding("generative", LABELS, (4, 5), {"eos": 0}, 12, "longest", 1)
 READER = Encoding("classifier", LABELS, (), {"cls": 2, "sep": 3}, 12, "longest", 1)
 
 
@@ -70,9 +72,9 @@ class Grown(Encoding):
 
 GROWN = Grown("generative", LABELS, (4, 5), {"eos": 0}, 12, "longest", 1)
 DOMAINS = {
-    "writer": Texts(WRITER, tokenizer()),
-    "reader": Texts(READER, tokenizer()),
-    "grown": Texts(GROWN, tokenizer(WORDS + 2)),
+    "writer": TextClassification(WRITER, tokenizer()),
+    "reader": TextClassification(READER, tokenizer()),
+    "grown": TextClassification(GROWN, tokenizer(WORDS + 2)),
 }
 
 
@@ -293,7 +295,7 @@ def test_a_head_whose_bias_would_be_lost_is_refused() -> None:
 
 def test_only_new_tokens_make_an_embedding_grow(bases: Any) -> None:
     with pytest.raises(DataError, match="has 42 tokens, the model's embedding only 40"):
-        Texts(WRITER, tokenizer(WORDS + 2)).model(section(bases["gpt2"]), parts(WRITER)["train"])
+        TextClassification(WRITER, tokenizer(WORDS + 2)).model(section(bases["gpt2"]), parts(WRITER)["train"])
 
 
 @pytest.mark.parametrize(
@@ -377,7 +379,7 @@ def test_peft_is_in_the_key_of_trainings_with_adapters_alone() -> None:
 
     plain, adapted = recipe().train, recipe("train.lora.rank=8").train
     assert "peft" not in libraries(plain) and "peft" in libraries(adapted)
-    assert not {"peft", "bitsandbytes"} & set(closure("tasks.train")[1])
+    assert not {"peft", "bitsandbytes"} & set(closure("tasks.train", "tasks.kinds.text_classification.training")[1])
 
 
 # phases, audit, resuming

@@ -17,19 +17,19 @@ from configs.encodings import ClassifierEncode, MaskedEncode
 from configs.lora import Lora
 from configs.models import LocalModel, LocalTokenizer
 from tasks.data.errors import DataError
-from tasks.kinds.feed import ChangingRows, FixedRows, collate_masked
 from tasks.kinds.masked_lm import encode as masked_rows
 from tasks.kinds.masked_lm import predictor as filler
 from tasks.kinds.masked_lm.certificate import certify_masked
 from tasks.kinds.masked_lm.encoding import FIXED, MaskedEncoding, pad_masked
+from tasks.kinds.masked_lm.feed import ChangingRows, FixedRows, collate_masked
+from tasks.kinds.masked_lm.forward import SupervisedMasks, require_bidirectional
 from tasks.kinds.masked_lm.report import by_frequency, with_gap
-from tasks.kinds.spec import Texts
-from tasks.kinds.text import Gaps, open_text_domain
+from tasks.kinds.masked_lm.training import FORM, MaskedLm, open_training
 from tasks.kinds.text_classification.encode import make_encoding as make_classifier
+from tasks.kinds.text_classification.training import FORMS, TextClassification
 from tasks.learn.labels import IGNORE_INDEX
 from tasks.text.certificate import NO_TARGET, MaskError
 from tasks.text.models import build_model
-from tasks.text.supervision import SupervisedMasks, check_foreteller
 from tasks.text.vocabulary import make_tokenizer
 
 pytestmark = pytest.mark.faults
@@ -172,7 +172,7 @@ def test_the_certificate_catches(change: Any, check: str) -> None:
 
 def model(**changes: Any) -> Any:
     still = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    return build_model(aims.new("bert", **aims.BERT, **still, **changes), ENCODING, TOKENIZER, 0)
+    return build_model(aims.new("bert", **aims.BERT, **still, **changes), FORM, ENCODING, TOKENIZER, 0)
 
 
 def test_loss_and_gradients_are_those_of_transformers_with_the_head_at_hidden_tokens_alone() -> None:
@@ -201,12 +201,12 @@ def test_models_that_cannot_foretell_are_refused(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(DataError, match="lets no token see later ones"):
         model(is_decoder=True)
     with pytest.raises(DataError, match="gpt2"):
-        build_model(aims.new("gpt2", n_embd=8, n_layer=1, n_head=1), ENCODING, TOKENIZER, 0)
+        build_model(aims.new("gpt2", n_embd=8, n_layer=1, n_head=1), FORM, ENCODING, TOKENIZER, 0)
     found = model()
     head = type(found.cls).forward
     monkeypatch.setattr(type(found.cls), "forward", lambda self, states: head(self, states - states.mean(1, True)))
     with pytest.raises(DataError, match="needs every token"):
-        check_foreteller(found)
+        require_bidirectional(found)
     assert isinstance(found, SupervisedMasks)
 
 
@@ -222,7 +222,7 @@ def test_a_tokenizer_without_a_mask_is_refused(tmp_path: Path) -> None:
 
 def saved(folder: Path, **changes: Any) -> Any:
     """A folder as training leaves it; the model, and what training said."""
-    domain = Gaps(ENCODING, TOKENIZER)
+    domain = MaskedLm(ENCODING, TOKENIZER)
     section = aims.train_section(aims.new("bert", **aims.BERT), **changes)
     found, done = aims.fitted(domain, {"train": PART, "validation": PART}, section, folder / "work")
     domain.save(found, section, folder)
@@ -241,13 +241,13 @@ def test_a_classifier_can_start_from_it(tmp_path: Path) -> None:
     section = ClassifierEncode(kind="classifier", tokenizer=source, max_length=40)
     encoding = make_classifier(section, tokenizer, ["neg", "pos"])
     start = LocalModel(kind="files", path=str(tmp_path))
-    classifier = build_model(start, encoding, tokenizer, 1)
+    classifier = build_model(start, FORMS[encoding.kind], encoding, tokenizer, 1)
     wanted, found = adapted.bert.state_dict(), classifier.bert.state_dict()
     assert len(wanted) > 15 and all(torch.equal(value, found[name]) for name, value in wanted.items())
-    fresh = Texts(encoding, tokenizer).layout(classifier).fresh
+    fresh = TextClassification(encoding, tokenizer).layout(classifier).fresh
     assert {"classifier.weight", "classifier.bias"} <= fresh
     assert not [name for name in fresh if name.startswith("bert.") and ".pooler." not in name]
-    new = build_model(aims.new("bert", **aims.BERT), encoding, tokenizer, 1).bert.state_dict()
+    new = build_model(aims.new("bert", **aims.BERT), FORMS[encoding.kind], encoding, tokenizer, 1).bert.state_dict()
     assert not torch.equal(new["embeddings.word_embeddings.weight"], found["embeddings.word_embeddings.weight"])
 
 
@@ -259,7 +259,7 @@ def test_a_resumed_training_hides_the_same_tokens(tmp_path: Path) -> None:
 
     options: dict[str, Any] = {"epochs": 4, "eval_steps": 7}
     whole, _ = saved(tmp_path / "whole", **options)
-    domain = Gaps(ENCODING, TOKENIZER)
+    domain = MaskedLm(ENCODING, TOKENIZER)
     section = aims.train_section(aims.new("bert", **aims.BERT), **options)
     parts, root = {"train": PART, "validation": PART}, tmp_path / "cut"
 
@@ -281,7 +281,7 @@ def test_a_resumed_training_hides_the_same_tokens(tmp_path: Path) -> None:
 def test_it_learns_to_fill_gaps(tmp_path: Path) -> None:
     _, done = saved(tmp_path, epochs=40, learning_rate=1e-2, eval_steps=190)
     scores = [row for row in done.history if "eval_loss" in row]
-    assert scores[-1]["eval_accuracy"] > 0.5 and open_text_domain(tmp_path, "masked").kind == "masked"
+    assert scores[-1]["eval_accuracy"] > 0.5 and open_training(tmp_path, "masked").kind == "masked"
     predictor = filler.Predictor.load(tmp_path)
     found = predictor.foretell(PART.encoded, PART.ids, 16)
     best = min(row["eval_loss"] for row in scores)
@@ -343,10 +343,12 @@ def test_the_stages_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 @pytest.mark.parametrize("serving", ["rewriter", "regressor", "filler"])
 def test_what_travels_with_a_model_needs_no_recipe(serving: str, tmp_path: Path) -> None:
-    from tasks.tracking.models import SERVING, carry_code
+    from configs.kinds import kinds
+    from tasks.kinds.spec import module_of
+    from tasks.tracking.models import carry_code
 
     name = f"tasks.text.{serving}"
-    assert name in SERVING.values()
+    assert name in {module_of(kind, "predictor") for kind in kinds()}
     code = [path.read_text(encoding="utf-8") for path in carry_code(tmp_path, "carried", name).rglob("*.py")]
     assert len(code) > 5 and not [text for text in code if "configs" in text.split()]
     assert not [text for text in code if "import pyarrow" in text]

@@ -23,13 +23,15 @@ from tasks.data.errors import DataError
 from tasks.data.ledger import conserve
 from tasks.data.rows import with_ids
 from tasks.data.sources.read import load_rows
-from tasks.kinds.score import odd_inputs
-from tasks.kinds.spec import open_domain
+from tasks.kinds.spec import open_training
+from tasks.kinds.text_classification.certificate import certify
 from tasks.kinds.text_classification.encode import certify_part, encode_part, make_encoding
+from tasks.kinds.text_classification.encoding import LabelWordEncoding, load_encoding
+from tasks.kinds.text_classification.report import TextClassifier
 from tasks.learn.labels import IGNORE_INDEX
-from tasks.text.certificate import NO_TARGET, Certificate, MaskError, certify
+from tasks.text.certificate import NO_TARGET, Certificate, MaskError
 from tasks.text.collation import pad_rows
-from tasks.text.encoding import Encoding, load_encoding
+from tasks.text.encoding import Encoding
 from tasks.text.segments import Encoded, Segment, encode_segments
 from tasks.text.tokenizer import TextTokenizer, load_tokenizer
 from tasks.text.vocabulary import END, make_tokenizer, read_folder, tokenizer_for
@@ -271,7 +273,7 @@ def test_tokenizers_without_the_special_tokens_are_refused(learnt: TextTokenizer
     assert generative(unpadded).pad_id == learnt.special["eos"] and generative(learnt).pad_id == learnt.special["pad"]
 
 
-class BareEncoding(Encoding):
+class BareEncoding(LabelWordEncoding):
     """A renderer without end of text: an empty text leaves the label at position 0, where nothing is trained."""
 
     def render(self, text: str, label: str | None) -> list[Segment]:
@@ -527,8 +529,10 @@ def test_other_tokens_at_inference_are_seen_though_there_are_as_many(
     encoding.save(tmp_path)
     tokenizer.save(tmp_path)
     part, _ = encode_part(encoding, tokenizer, frame(texts))
-    domain = open_domain(tmp_path)
-    assert not len(odd_inputs(domain, texts, part))
+    domain = open_training(tmp_path)
+    assert not len(TextClassifier(domain).odd_inputs(texts, part))
     ids = part.encoded.ids.copy()
     ids[part.encoded.offsets[1]] += 1
-    assert odd_inputs(domain, texts, replace(part, encoded=replace(part.encoded, ids=ids))).tolist() == [1]
+    assert TextClassifier(domain).odd_inputs(texts, replace(part, encoded=replace(part.encoded, ids=ids))).tolist() == [
+        1
+    ]

@@ -30,15 +30,17 @@ from transformers.utils import logging as hf_logging
 from configs.models import LocalModel, NewModel
 from configs.schema import Train
 from tasks.data.errors import DataError
-from tasks.kinds.feed import Rows, collate_rows
-from tasks.kinds.spec import Texts
+from tasks.kinds.text_classification.encoding import LabelWordEncoding
+from tasks.kinds.text_classification.feed import collate_rows
+from tasks.kinds.text_classification.training import FORMS, TextClassification
 from tasks.learn.fit import training_arguments
 from tasks.learn.labels import IGNORE_INDEX
 from tasks.learn.trainer import CertifiedTrainer
 from tasks.text.baselines import WORD, tfidf
 from tasks.text.encoding import Encoding
+from tasks.text.feed import Rows
 from tasks.text.loading import read_weights
-from tasks.text.models import FORMS, build_model, take_forward
+from tasks.text.models import build_model, take_forward
 from tasks.text.parts import Part
 from tasks.text.segments import Encoded
 from tasks.text.supervision import SupervisedTokens
@@ -46,7 +48,7 @@ from tasks.text.tokenizer import TextTokenizer
 
 WORDS = 40
 TOKENIZER = TextTokenizer(Tokenizer(models.WordLevel({f"w{i}": i for i in range(WORDS)}, unk_token="w0")), {"eos": 0})
-WRITER = Encoding("generative", ("neg", "pos"), (4, 5), {"eos": 0}, 16, "longest", 1)
+WRITER = LabelWordEncoding("generative", ("neg", "pos"), (4, 5), {"eos": 0}, 16, "longest", 1)
 READER = Encoding("classifier", ("neg", "pos", "so-so"), (), {"cls": 2, "sep": 3}, 16, "longest", 1)
 GPT2 = {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 16}
 BERT = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16,
@@ -102,7 +104,7 @@ def test_loss_and_gradients_are_those_of_transformers(kind: str) -> None:
     make, encoding = (writer, WRITER) if kind == "generative" else (reader, READER)
     rows = Rows(part(11))
     batch = collate_rows(encoding)([rows[i] for i in range(11)])
-    whole, ours = make(), take_forward(make(), FORMS[kind][1])
+    whole, ours = make(), take_forward(make(), FORMS[kind].forward)
     theirs = whole(**batch)
     theirs.loss.backward()
     found = ours(**batch)
@@ -164,11 +166,11 @@ class Naive(nn.Module):
 def test_f16_the_gradient_does_not_depend_on_the_micro_batch(kind: str, tmp_path: Path) -> None:
     """13 rows: groups of 8 and 5, as 8x1, 4x2, 2x4 (its last micro-batch has one row) and 1x8."""
     make, encoding = (writer, WRITER) if kind == "generative" else (reader, READER)
-    wanted = gradients(take_forward(make(), FORMS[kind][1]), encoding, tmp_path / "8", batch_size=8)
+    wanted = gradients(take_forward(make(), FORMS[kind].forward), encoding, tmp_path / "8", batch_size=8)
     assert len(wanted) == 2, "8 rows, then an incomplete group of 5"
     worst = 0.0
     for size in (1, 2, 4):
-        model = take_forward(make(), FORMS[kind][1])
+        model = take_forward(make(), FORMS[kind].forward)
         found = gradients(model, encoding, tmp_path / str(size), batch_size=size, accumulation=8 // size)
         worst = max(worst, *(relative(a, b) for a, b in zip(found, wanted, strict=True)))
     print("relative error", worst)
@@ -199,7 +201,7 @@ def test_gradient_checkpointing_changes_no_gradient(kind: str, tmp_path: Path) -
     make, encoding = (writer, WRITER) if kind == "generative" else (reader, READER)
     steps = []
     for saving in (False, True):
-        model = take_forward(make(), FORMS[kind][1])
+        model = take_forward(make(), FORMS[kind].forward)
         root = tmp_path / str(saving)
         steps.append(gradients(model, encoding, root, batch_size=8, gradient_checkpointing=saving))
         assert model.is_gradient_checkpointing is saving
@@ -207,12 +209,12 @@ def test_gradient_checkpointing_changes_no_gradient(kind: str, tmp_path: Path) -
 
 
 def new(family: str, encoding: Encoding = WRITER, **config: Any) -> Any:
-    return build_model(NewModel(kind="new", family=family, config=config), encoding, TOKENIZER, 7)
+    return build_model(NewModel(kind="new", family=family, config=config), FORMS[encoding.kind], encoding, TOKENIZER, 7)
 
 
 def test_new_models_are_seeded_and_fit_their_tokenizer() -> None:
     first, again = new("gpt2", **GPT2), new("gpt2", **GPT2)
-    other = build_model(NewModel(kind="new", family="gpt2", config=GPT2), WRITER, TOKENIZER, 8)
+    other = build_model(NewModel(kind="new", family="gpt2", config=GPT2), FORMS[WRITER.kind], WRITER, TOKENIZER, 8)
     weights = [model.state_dict() for model in (first, again, other)]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     assert not torch.equal(weights[0]["transformer.wte.weight"], weights[2]["transformer.wte.weight"])
@@ -247,7 +249,7 @@ def test_new_models_that_cannot_work_are_refused(
 
 
 def load(folder: Path, encoding: Encoding = WRITER) -> Any:
-    return build_model(LocalModel(kind="files", path=str(folder)), encoding, TOKENIZER, 7)
+    return build_model(LocalModel(kind="files", path=str(folder)), FORMS[encoding.kind], encoding, TOKENIZER, 7)
 
 
 def test_reading_weights_draws_no_bar(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -353,7 +355,7 @@ def test_a_text_classifier_has_the_recipes_loss() -> None:
         model=NewModel(kind="new", family="bert", config=BERT | QUIET), class_weights="balanced", label_smoothing=0.1
     )
     rows = part(13)
-    model = Texts(READER, TOKENIZER).model(how, rows)
+    model = TextClassification(READER, TOKENIZER).model(how, rows)
     batch = collate_rows(READER)([Rows(rows)[i] for i in range(13)])
     found = model(**batch)
     weights = torch.tensor(len(rows) / (3 * np.bincount(rows.class_ids, minlength=3)), dtype=torch.float32)

@@ -14,7 +14,7 @@ import pytest
 from configs.load import load_recipe
 from tasks.data.dialogues.messages import is_call
 from tasks.data.errors import DataError
-from tasks.kinds.spec import Dialogues
+from tasks.kinds.dialogue.training import Dialogue
 from tasks.learn.labels import IGNORE_INDEX
 from tasks.text.chat.encoding import DialogueEncoding
 from tasks.text.encoding import FILE
@@ -102,14 +102,14 @@ def test_with_a_mask_that_is_off_none_is(
     fault: Callable[[Any, Any], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The mask is changed behind the certificate, which would stop the run: where training reads its rows."""
-    healthy = Dialogues.read
+    healthy = Dialogue.read
 
-    def read(domain: Dialogues, path: Path) -> Any:
+    def read(domain: Dialogue, path: Path) -> Any:
         part = healthy(domain, path)
         flat = part.encoded
         return replace(part, encoded=replace(flat, labels=fault(flat.ids, flat.labels)))
 
-    monkeypatch.setattr(Dialogues, "read", read)
+    monkeypatch.setattr(Dialogue, "read", read)
     turns = written(tmp_path)
     assert not repeated(turns).any()
 

@@ -22,6 +22,7 @@ from configs.settings import settings
 from tasks.artifact import digest_file
 from tasks.data.errors import DataError
 from tasks.data.sources.pretrained import RECORD, keep_provenance, provenance
+from tasks.kinds.text_classification.training import FORMS
 from tasks.learn.losses import Criterion
 from tasks.pins import pin
 from tasks.text.models import build_model
@@ -75,7 +76,7 @@ def test_no_code_of_a_package_runs_while_its_files_are_read(site: Path, tmp_path
     Tokenizer(models.WordLevel({"[UNK]": 0, "a": 1}, unk_token="[UNK]")).save(str(folder / "tokenizer.json"))
     source = LocalModel(kind="files", path="package:planted-weights/net")
     pin(source, ask=False)
-    model = build_model(source, READER, TOKENIZER, 0)
+    model = build_model(source, FORMS[READER.kind], READER, TOKENIZER, 0)
     assert model.base_model.encoder is not None and provenance(source)
     make_tokenizer(LocalTokenizer(kind="files", path="package:planted-weights/net"), [])
     assert not (tmp_path / "ran").exists() and "planted_weights" not in sys.modules
@@ -180,16 +181,16 @@ def test_weights_of_another_sha256_are_refused_before_they_are_read(site: Path, 
     right = reader(folder)
     stated = LocalModel(kind="files", path=path, sha256=right)
     pin(stated, ask=False)
-    build_model(stated, READER, TOKENIZER, 0)
+    build_model(stated, FORMS[READER.kind], READER, TOKENIZER, 0)
     (folder / "model.safetensors").write_bytes(b"damaged, which reading would name first")
     both = rf"net: model\.safetensors has sha256 {digest_file(folder / 'model.safetensors')}, .*states {right}"
     with pytest.raises(DataError, match=both):
         pin(stated, ask=False)
     with pytest.raises(DataError, match=both):
-        build_model(stated, READER, TOKENIZER, 0)
+        build_model(stated, FORMS[READER.kind], READER, TOKENIZER, 0)
     lacking = LocalModel(kind="files", path=path, sha256={"weights.safetensors": right})
     with pytest.raises(DataError, match=r"has no weights\.safetensors"):
-        build_model(lacking, READER, TOKENIZER, 0)
+        build_model(lacking, FORMS[READER.kind], READER, TOKENIZER, 0)
 
 
 def test_a_tokenizer_of_another_sha256_is_refused(tmp_path: Path) -> None:

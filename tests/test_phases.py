@@ -17,7 +17,8 @@ from configs.optimizers import Adam, Lbfgs, Rprop, Sgd
 from configs.phases import Children, Phase
 from configs.schema import Train
 from tasks.data.errors import DataError
-from tasks.kinds.spec import Images, Texts
+from tasks.kinds.image_classification.training import ImageClassification
+from tasks.kinds.text_classification.training import TextClassification
 from tasks.learn import fit as fit_module
 from tasks.learn.fit import Fitted, Voice, fit
 from tasks.learn.losses import Criterion, balanced
@@ -31,7 +32,7 @@ from tasks.vision.nets import ImageClassifier
 from tasks.vision.parts import Part
 
 PIXELS = ImageEncoding("image", ("a", "b", "c"), "L", 8, 8, False, "crop", (0.5,), (0.25,))
-IMAGES = Images(PIXELS)
+IMAGES = ImageClassification(PIXELS)
 READER = Encoding("classifier", ("neg", "pos", "so-so"), (), {"cls": 2, "sep": 3}, 16, "longest", 1)
 HEAD, ALL = Phase(trainable="head", epochs=2), Phase(epochs=2)
 
@@ -105,7 +106,7 @@ def reader() -> Any:
 
 def trained(*phases: Phase, **changes: Any) -> list[set[str]]:
     model = reader()
-    layout = Texts(READER, None).layout(model)  # type: ignore[arg-type]
+    layout = TextClassification(READER, None).layout(model)  # type: ignore[arg-type]
     how = Train(model=NewModel(kind="new", family="bert"), phases=phases, **changes)
     return [set(plan.trained) for plan in plan_phases(how, layout)]
 
@@ -158,7 +159,7 @@ def test_new_weights_that_no_phase_trains_are_told() -> None:
     assert left_random(plan_phases(later, new), new) == ""
     headless = section(Phase(freeze=("12",)))
     assert "(12)" in left_random(plan_phases(headless, layout), layout), "a new head among loaded layers"
-    assert Texts(READER, None).layout(reader()).new, "a text model with a family's new weights"  # type: ignore[arg-type]
+    assert TextClassification(READER, None).layout(reader()).new, "a text model with a family's new weights"  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

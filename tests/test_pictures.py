@@ -320,14 +320,22 @@ def test_the_report_keeps_the_surest_mistakes_and_random_rows(tmp_path: Path) ->
     from tasks.data.predictions import Predictions
     from tasks.data.sources.image_sets import png
     from tasks.kinds.classification_report import Scored, save, worst_mistakes
-    from tasks.kinds.spec import Images
+    from tasks.kinds.image_classification.report import ImageClassifier
+    from tasks.kinds.image_classification.training import ImageClassification
     from tasks.vision.encoding import ImageEncoding
 
     encoding = ImageEncoding("image", ("a", "b"), "L", 8, 8, False, "crop", (0.5,), (0.25,))
     sure = np.array([0.9, 0.6, 0.99, 0.7])
     rows = pd.DataFrame({"id": list("wxyz"), "label": ["a", "b", "b", "a"]})
     found = Predictions(np.stack([sure, 1 - sure], 1), np.ones(4, bool))
-    scored = Scored(rows, [png(np.eye(8, dtype=np.uint8))] * 4, np.array([0, 1, 1, 0]), found, Images(encoding), {})
+    scored = Scored(
+        rows,
+        [png(np.eye(8, dtype=np.uint8))] * 4,
+        np.array([0, 1, 1, 0]),
+        found,
+        ImageClassifier(ImageClassification(encoding)),
+        {},
+    )
     assert worst_mistakes(scored, 10).tolist() == [2, 1] and worst_mistakes(scored, 1).tolist() == [2]
     for name, section, expected in (
         ("some", Evaluate(), {"confusion", "calibration", "random_rows", "mistakes"}),

@@ -17,8 +17,9 @@ from tasks.inference.dialogue_inputs import Dialogues, open_dialogues, reply_col
 from tasks.inference.inputs import open_table
 from tasks.inference.outputs import raw
 from tasks.inference.replies import reply_model
+from tasks.kinds.spec import module_of
 from tasks.text.chat.predictor import Predictor
-from tasks.tracking.models import SERVING, carry_code
+from tasks.tracking.models import carry_code
 
 ASK = {"role": "user", "content": "a good row?"}
 REPLY = {"role": "assistant", "content": "never again"}
@@ -142,7 +143,7 @@ def test_a_registered_model_replies_to_a_file(
 
 
 def test_a_model_carries_every_program_that_its_code_runs(tmp_path: Path) -> None:
-    code = carry_code(tmp_path, "carried", SERVING["dialogue"])
+    code = carry_code(tmp_path, "carried", module_of("dialogue", "predictor"))
     named = re.compile(r"\b(\w+\.py)\b|(?<=\()(\w+)(?=\.__file__)")
     called = {(path.parent, name) for path in code.rglob("*.py") for name in named.findall(path.read_text("utf-8"))}
     programs = {(folder, script or f"{module}.py") for folder, (script, module) in called}

@@ -16,15 +16,16 @@ from configs.encodings import RegressionEncode
 from configs.load import RecipeError, load_recipe
 from configs.lora import Lora
 from tasks.data.errors import DataError
-from tasks.kinds.feed import Rows, collate_numbers
 from tasks.kinds.regression import encode as regression_rows
 from tasks.kinds.regression import predictor as regressor
 from tasks.kinds.regression.certificate import certify_numbers
 from tasks.kinds.regression.encoding import RegressionEncoding, pad_numbers, read_numbers
-from tasks.kinds.text import Numbers, open_text_domain
+from tasks.kinds.regression.feed import collate_numbers
+from tasks.kinds.regression.training import FORM, Regression, open_training
 from tasks.learn.labels import IGNORE_INDEX
 from tasks.text.baselines import tfidf_ridge
 from tasks.text.certificate import MaskError
+from tasks.text.feed import Rows
 from tasks.text.models import build_model
 from tasks.text.parts import Part, read_part, write_part
 from tasks.text.tokenizer import TextTokenizer
@@ -186,7 +187,7 @@ def test_the_certificate_catches(made: Made, change: Any, check: str) -> None:
 def test_the_loss_is_the_mean_squared_error_of_transformers(made: Made) -> None:
     encoding, tokenizer, part = made
     still = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    found = build_model(aims.new("bert", **aims.BERT, **still), encoding, tokenizer, 0)
+    found = build_model(aims.new("bert", **aims.BERT, **still), FORM, encoding, tokenizer, 0)
     assert found.config.num_labels == 1 and found.config.problem_type == "regression"
     whole = BertForSequenceClassification(found.config)
     whole.load_state_dict(found.state_dict())
@@ -204,7 +205,7 @@ def test_the_loss_is_the_mean_squared_error_of_transformers(made: Made) -> None:
 def saved(made: Made, folder: Path, **changes: Any) -> Any:
     """A folder as training leaves it, and what training said."""
     encoding, tokenizer, part = made
-    domain = Numbers(encoding, tokenizer)
+    domain = Regression(encoding, tokenizer)
     section = aims.train_section(aims.new("bert", **aims.BERT), **changes)
     model, done = aims.fitted(domain, {"train": part, "validation": part}, section, folder / "work")
     assert domain.layout(model).head == {"classifier.weight", "classifier.bias"}
@@ -219,7 +220,7 @@ def test_it_learns_numbers_in_their_own_unit(made: Made, tmp_path: Path) -> None
     done = saved(made, tmp_path, epochs=25, learning_rate=1e-2, eval_steps=75)
     scores = [row for row in done.history if "eval_loss" in row]
     assert "eval_accuracy" not in scores[-1] and scores[-1]["eval_loss"] < 0.2
-    assert open_text_domain(tmp_path, "regression").kind == "regression"
+    assert open_training(tmp_path, "regression").kind == "regression"
     predictor = regressor.Predictor.load(tmp_path)
     texts, truth = ROWS["text"].tolist(), read_numbers(ROWS["target"].tolist())
     found = predictor.predict(texts, 7)

@@ -16,14 +16,15 @@ from configs.load import RecipeError, load_recipe
 from configs.lora import Lora
 from configs.models import LocalModel
 from tasks.data.errors import DataError
-from tasks.kinds.feed import Rows, collate_pairs
 from tasks.kinds.seq2seq import encode as seq2seq_rows
 from tasks.kinds.seq2seq import predictor as rewriter
 from tasks.kinds.seq2seq.certificate import certify_pairs
 from tasks.kinds.seq2seq.encoding import Seq2SeqEncoding, join_pairs, pad_pairs, split_pairs
-from tasks.kinds.text import Rewrites, open_text_domain
+from tasks.kinds.seq2seq.feed import collate_pairs
+from tasks.kinds.seq2seq.training import FORM, Seq2Seq, open_training
 from tasks.learn.labels import IGNORE_INDEX
 from tasks.text.certificate import MaskError
+from tasks.text.feed import Rows
 from tasks.text.models import build_model
 from tasks.text.parts import Part, read_part, write_part
 from tasks.text.segments import Encoded
@@ -173,7 +174,7 @@ def test_a_target_that_is_cut_is_caught() -> None:
 
 def test_loss_and_gradients_are_those_of_transformers() -> None:
     batch = collate_pairs(ENCODING)([Rows(PART)[n] for n in range(9)])
-    found = build_model(aims.new("t5", **aims.T5, dropout_rate=0.0), ENCODING, TOKENIZER, 0)
+    found = build_model(aims.new("t5", **aims.T5, dropout_rate=0.0), FORM, ENCODING, TOKENIZER, 0)
     whole = T5ForConditionalGeneration(found.config)
     whole.load_state_dict(found.state_dict())
     theirs, ours = whole(**batch), found(**batch)
@@ -194,28 +195,28 @@ def test_a_decoder_that_sees_what_it_foretells_is_refused(monkeypatch: pytest.Mo
         T5ForConditionalGeneration, "prepare_decoder_input_ids_from_labels", lambda self, labels: labels
     )
     with pytest.raises(DataError, match="is given \\[2, 3, 4, 5\\] to foretell"):
-        build_model(aims.new("t5", **aims.T5), ENCODING, TOKENIZER, 0)
+        build_model(aims.new("t5", **aims.T5), FORM, ENCODING, TOKENIZER, 0)
     monkeypatch.setattr(T5ForConditionalGeneration, "prepare_decoder_input_ids_from_labels", shift)
     with pytest.raises(DataError, match="gpt2"):
-        build_model(aims.new("gpt2", n_embd=8, n_layer=1, n_head=1), ENCODING, TOKENIZER, 0)
+        build_model(aims.new("gpt2", n_embd=8, n_layer=1, n_head=1), FORM, ENCODING, TOKENIZER, 0)
 
 
 def test_positions_of_targets_are_checked() -> None:
-    assert build_model(aims.new("bart", **BART), ENCODING, TOKENIZER, 0)
+    assert build_model(aims.new("bart", **BART), FORM, ENCODING, TOKENIZER, 0)
     wide = replace(ENCODING, max_target=50)
     with pytest.raises(DataError, match=r"encode\.max_target 50 is above the model's 40 positions"):
-        build_model(aims.new("bart", **BART), wide, TOKENIZER, 0)
+        build_model(aims.new("bart", **BART), FORM, wide, TOKENIZER, 0)
 
 
 def test_phases_name_the_parts_of_a_rewriter() -> None:
-    domain = Rewrites(ENCODING, TOKENIZER)
-    tied = build_model(aims.new("t5", **aims.T5), ENCODING, TOKENIZER, 0)
+    domain = Seq2Seq(ENCODING, TOKENIZER)
+    tied = build_model(aims.new("t5", **aims.T5), FORM, ENCODING, TOKENIZER, 0)
     layout = domain.layout(tied)
     assert layout.children == ("shared", "encoder", "decoder") and not layout.head
     assert layout.output is tied.lm_head
     assert {"shared.weight", "decoder.block.0.layer.1.EncDecAttention.q.weight"} == {
         "shared.weight", "decoder.block.0.layer.1.EncDecAttention.q.weight"} & set(layout.shown)  # fmt: skip
-    wrapped = domain.layout(build_model(aims.new("bart", **BART), ENCODING, TOKENIZER, 0))
+    wrapped = domain.layout(build_model(aims.new("bart", **BART), FORM, ENCODING, TOKENIZER, 0))
     assert "encoder.layers.0.fc1.weight" in wrapped.shown.values()
     tied.lm_head.weight = torch.nn.Parameter(tied.lm_head.weight.detach().clone())
     assert domain.layout(tied).head == {"lm_head.weight"}
@@ -224,7 +225,7 @@ def test_phases_name_the_parts_of_a_rewriter() -> None:
 
 def test_loss_at_evaluation_is_the_validation_loss_of_training(tmp_path: Path) -> None:
     _, domain = saved(tmp_path, epochs=1)
-    model = build_model(LocalModel(kind="files", path=str(tmp_path)), ENCODING, TOKENIZER, 0).eval()
+    model = build_model(LocalModel(kind="files", path=str(tmp_path)), FORM, ENCODING, TOKENIZER, 0).eval()
     batch = collate_pairs(ENCODING)([Rows(PART)[n] for n in range(len(PART))])
     with torch.inference_mode():
         wanted = model(**batch).loss.item()
@@ -233,15 +234,15 @@ def test_loss_at_evaluation_is_the_validation_loss_of_training(tmp_path: Path) -
     assert predictor.loss(ROWS["text"].tolist(), ROWS["target"].tolist(), 7) == pytest.approx(wanted, rel=1e-5)
 
 
-def saved(folder: Path, **changes: Any) -> tuple[Any, Rewrites]:
+def saved(folder: Path, **changes: Any) -> tuple[Any, Seq2Seq]:
     """A folder as training leaves it."""
-    domain = Rewrites(ENCODING, TOKENIZER)
+    domain = Seq2Seq(ENCODING, TOKENIZER)
     section = aims.train_section(aims.new("t5", **aims.T5), **changes)
     model, done = aims.fitted(domain, {"train": PART, "validation": PART}, section, folder / "work")
     domain.save(model, section, folder)
     ENCODING.save(folder)
     TOKENIZER.save(folder)
-    return done, open_text_domain(folder, "seq2seq")  # type: ignore[return-value]
+    return done, open_training(folder, "seq2seq")  # type: ignore[return-value]
 
 
 def test_it_learns_to_write_and_writes_the_same_in_any_batch(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from flows.hub_revisions import Reference, pinned, references
 from flows.initializations import overrides
 from tasks.artifact import Artifact
 from tasks.data.errors import DataError
-from tasks.kinds.spec import Images
+from tasks.kinds.image_classification.training import ImageClassification
 from tasks.learn.fit import Voice, fit
 from tasks.learn.losses import Criterion
 from tasks.learn.phases import plan_phases
@@ -41,7 +41,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RECIPE = ROOT / "configs" / "ants_bees_resnet18.yaml"
 HALF = (0.5, 0.5, 0.5)
 PIXELS = ImageEncoding("image", ("ants", "bees"), "RGB", 32, 32, True, "crop", HALF, HALF)
-IMAGES = Images(PIXELS)
+IMAGES = ImageClassification(PIXELS)
 SHA = "0123456789abcdef0123456789abcdef01234567"
 
 

@@ -173,7 +173,7 @@ def test_a_dialogue_is_followed_by_number_and_by_what_was_said(capsys: pytest.Ca
     recipe = ROOT / "configs" / "hotel_demo.yaml"
     way = traced(recipe, "3", capsys)
     assert way["number"] == 3 and '"role": "user"' in way["raw"]["messages"] and way["end"]["state"] == "train"
-    assert "".join(way["encode"]["tokens"]).count("<|im_start|>assistant") > 1 and way["encode"]["dialogue"]
+    assert "".join(way["encode"]["tokens"]).count("<|im_start|>assistant") > 1 and way["encode"]["by_turn"]
     assert traced(recipe, "Does the first allow dogs?", capsys) == way == traced(recipe, way["id"], capsys)
     with pytest.raises(Exit):
         trace.command(recipe, "dogs?", [], False)

@@ -24,8 +24,8 @@ from tasks.data.sources.provenance import Intake
 from tasks.kinds.image_classification.baselines import centroid
 from tasks.kinds.image_classification.encode import encode_parts
 from tasks.kinds.image_classification.predictor import Predictor
-from tasks.kinds.score import contents_of, odd_inputs
-from tasks.kinds.spec import Images
+from tasks.kinds.image_classification.report import ImageClassifier
+from tasks.kinds.image_classification.training import ImageClassification
 from tasks.learn.fit import Voice, fit
 from tasks.learn.losses import Criterion
 from tasks.vision.encoding import ImageEncoding, load_encoding
@@ -213,7 +213,7 @@ def test_losses_are_the_published_ones() -> None:
                                                                       batch_norm=True, dense=(8,))])  # fmt: skip
 def test_it_learns_is_saved_whole_and_answers_alike(tmp_path: Path, model: Mlp | Cnn) -> None:
     encoding, parts = encoded(tmp_path)
-    images = Images(encoding)
+    images = ImageClassification(encoding)
     how = training(model=model, optimizer=Adam(kind="adam"), learning_rate=1e-2, epochs=8, eval_steps=10)
     net = images.model(how, parts["train"])
     quiet = Voice(lambda *a: None, lambda *a: None, lambda *a: None)
@@ -224,8 +224,8 @@ def test_it_learns_is_saved_whole_and_answers_alike(tmp_path: Path, model: Mlp |
     encoding.save(folder)
     predictor = Predictor.load(folder, "cpu")
     tables, path = planted(tmp_path)
-    contents = contents_of(images, tables["test"], path)
-    assert not len(odd_inputs(images, contents, parts["test"]))
+    contents = ImageClassifier(images).contents(tables["test"], path)
+    assert not len(ImageClassifier(images).odd_inputs(contents, parts["test"]))
     answers = predictor.predict(contents, 4).probabilities
     assert (answers.argmax(1) == parts["test"].class_ids).mean() > 0.9
     net.eval()
@@ -235,7 +235,7 @@ def test_it_learns_is_saved_whole_and_answers_alike(tmp_path: Path, model: Mlp |
     other = parts["test"].pixels.copy()
     other[2] += 1
     changed = Part(parts["test"].ids, parts["test"].class_ids, other)
-    assert odd_inputs(images, contents, changed).tolist() == [2]
+    assert ImageClassifier(images).odd_inputs(contents, changed).tolist() == [2]
 
 
 def test_what_is_no_image_is_named_by_its_row(tmp_path: Path) -> None:

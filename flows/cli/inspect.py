@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from configs.encodings import CLASSES
-
 from ..row_inspection import Looked, choose_row, draw_row, look_at_row, open_viewer, require_cached
 from ..row_trace import encoded_facts
 from .arguments import AsJson, RecipeFile
@@ -56,7 +54,7 @@ def command(
     with failures():
         row, overrides = _sort_out(rest or [])
         loaded = load_recipe(recipe, overrides)
-        if loaded.encode.kind not in CLASSES:
+        if not loaded.encode.traits.classes:
             raise RecipeError(f"{recipe}: encode.kind {loaded.encode.kind} has no classes to draw bars for; `temper "
                               "trace` shows a row with what the model wrote")  # fmt: skip
         if row is not None and (wrong or seed is not None):

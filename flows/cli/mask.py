@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tasks.kinds.spec import kind_in, open_kind, open_view
 from tasks.store.events import heard_by
 
 from ..stage_graph import perform_until
@@ -32,8 +33,9 @@ def command(
 
     with failures():
         loaded = load_recipe(recipe, overrides or [])
-        if loaded.encode.kind == "image":
-            raise RecipeError(f"{recipe} encodes images, which have no mask; `temper trace` shows an image's way")
+        if not open_kind(loaded.encode.kind).tokens:
+            raise RecipeError(f"{recipe} encodes no tokens, and other rows have no mask; `temper trace` shows a row's "
+                              "way")  # fmt: skip
 
         with Teller("reading") as teller, heard_by(teller.hear):
             encoded = perform_until(loaded, "encode")["encode"].result
@@ -42,27 +44,24 @@ def command(
 
 def _show(encoded: "Artifact", rows: int) -> None:
     from tasks.text.parts import read_part
-    from tasks.text.token_view import look_at, open_looks
-    from tasks.text.tokenizer import load_tokenizer
 
     console = Console()
-    encoding = json.loads(encoded.file("encoding.json").read_text(encoding="utf-8"))
-    tokenizer = load_tokenizer(encoded.file("tokenizer.json").parent, encoding["special"])
-    form, dialogue = open_looks(encoded.file("encoding.json").parent)
+    folder = encoded.file("encoding.json").parent
+    view, by_turn = open_view(folder), open_kind(kind_in(folder)).chats
     part = read_part(encoded.file("train.parquet"))
     for row in range(min(rows, len(part))):
-        look = look_at(form, tokenizer, part, row)
-        line = colour_pieces(look.pieces, look.labels, by_turn=dialogue)
-        if look.answer:
-            line.append(f"  → {look.answer}", "bold")
+        shown = view(part, row)
+        line = colour_pieces(shown.pieces, shown.labels, by_turn=by_turn)
+        if shown.truth:
+            line.append(f"  → {shown.truth}", "bold")
         cut = int(part.encoded.cut[row])
-        console.print(f"{part.ids[row]}  {len(look.ids)} tokens{f', {cut} cut' if cut else ''}", style="dim")
+        console.print(f"{part.ids[row]}  {len(shown.ids)} tokens{f', {cut} cut' if cut else ''}", style="dim")
         console.print(line, soft_wrap=False)
         console.print()
     certificate = json.loads(encoded.file("certificate.json").read_text(encoding="utf-8"))["train"]
     checks = f" ({len(certificate['violations'])} checks)" if certificate["violations"] else ""
     console.print(
-        f"{certificate['rows']:,} training {'sequences' if dialogue else 'rows'}, {certificate['supervised']:,} "
+        f"{certificate['rows']:,} training {'sequences' if by_turn else 'rows'}, {certificate['supervised']:,} "
         f"supervised of {certificate['tokens']:,} tokens, {certificate['cut_rows']:,} of them cut; the mask "
         f"certificate {'holds' if certificate['holds'] else 'is BROKEN'}{checks}"
     )

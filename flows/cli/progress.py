@@ -111,15 +111,17 @@ class Teller:
         for line in where_to_look(version.links):
             out.print(line, soft_wrap=True)
         alias = f"@{version.aliases[0]}" if version.aliases else f"/{version.version}"
-        what = to_try(facts["kind"], version.example)
-        line = f"chat {version.name}{alias}" if facts["kind"] == "dialogue" else f"predict {version.name}{alias} {what}"
+        what = to_try(facts["content"], version.example)
+        line = (
+            f"chat {version.name}{alias}" if facts["content"] == "messages" else f"predict {version.name}{alias} {what}"
+        )
         out.print(f"Try:     temper {line}", soft_wrap=True)
 
 
-def to_try(kind: str, example: str | None) -> str:
+def to_try(content: str, example: str | None) -> str:
     """What the next command predicts: a test row's own text, since a model of another language reads no English."""
-    if kind == "image" or example is None:
-        return "IMAGE.png" if kind == "image" else "TEXT"
+    if content == "image" or example is None:
+        return "IMAGE.png" if content == "image" else "TEXT"
     return shlex.quote(example)
 
 

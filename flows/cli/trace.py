@@ -100,5 +100,5 @@ def _encode_lines(facts: dict[str, Any]) -> "list[str | Text]":
     if "pixels" in facts:
         return [f"{facts['pixels']}  → {facts['class']}"]
     count = f"{len(facts['ids'])} tokens, {facts['cut']} cut" if facts["cut"] else f"{len(facts['ids'])} tokens"
-    pieces = colour_pieces(facts["tokens"], facts["labels"], by_turn=facts["dialogue"])
+    pieces = colour_pieces(facts["tokens"], facts["labels"], by_turn=facts["by_turn"])
     return [pieces + Text(f"  → {facts['class']}" if facts["class"] else "", "bold"), count]

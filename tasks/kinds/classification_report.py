@@ -2,27 +2,29 @@
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from configs.encodings import Traits
 from configs.schema import Evaluate
 from configs.scores import not_better
 
+from ..artifact import Artifact
 from ..data.errors import DataError
 from ..data.escape import markdown
 from ..data.predictions import Predictions
+from ..data.rows import read_rows
 from ..learn import metrics
 from ..learn.evaluation_report import chosen_baselines
 from ..learn.pictures import MOST_CLASSES, Answer, draw_answers, draw_calibration, draw_confusion, draw_grid
-from .score import as_seen, baseline, load_predictor, odd_inputs
-from .spec import Domain, Part
+from .spec import Part, StageOutput, Training
 
 FEWEST_CLASSES = 3
 """Classes from which on the report lists the worst of them."""
@@ -34,6 +36,44 @@ LOOKED_AT = 6
 """Rows drawn at random to be looked at."""
 
 
+class Predictor(Protocol):
+    """A loaded model folder: contents (texts, or bytes of image files) in, probabilities out."""
+
+    def predict(self, contents: Sequence[Any], batch_size: int, progress: Callable[[int, int], None]) -> Predictions:
+        """Score rows."""
+
+
+class Classifier(Protocol):
+    """What texts and images differ in when their classes are scored."""
+
+    @property
+    def training(self) -> Training:
+        """Labels and parts."""
+
+    @property
+    def traits(self) -> Traits:
+        """Of the kind."""
+
+    def load(self, folder: Path) -> Predictor:
+        """The predictor of a model folder."""
+
+    def contents(self, rows: pd.DataFrame, images: Path) -> list[Any]:
+        """What the predictor takes, per raw row: its text, or the bytes of its image in the images.parquet."""
+
+    def as_seen(self, content: Any) -> Any:
+        """What the model sees of one content, for a person: the text, or pixels [height, width] or [height, width,
+        3]."""
+
+    def odd_inputs(self, contents: Sequence[Any], part: Any) -> metrics.Ids:
+        """Rows that inference would encode otherwise than training did."""
+
+    def baseline(self, name: str, train: pd.DataFrame, parts: Mapping[str, Part], test: pd.DataFrame) -> metrics.Ids:
+        """A baseline's class ids for the test rows, fitted on training rows."""
+
+    def remarks(self, facts: Mapping[str, Any]) -> list[str]:
+        """What else the page says, a line each."""
+
+
 @dataclass(frozen=True)
 class Scored:
     """Test rows (id, label, and the content), their true class ids, the model's answers, and the facts that follow."""
@@ -42,8 +82,13 @@ class Scored:
     contents: list[Any]
     truth: metrics.Ids
     answers: Predictions
-    domain: Domain
+    classifier: Classifier
     facts: dict[str, Any]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """In class-id order."""
+        return self.classifier.training.labels
 
     @property
     def found(self) -> metrics.Ids:
@@ -52,16 +97,18 @@ class Scored:
 
 
 def score(
-    domain: Domain, folder: Path, rows: pd.DataFrame, contents: list[Any], part: Part, section: Evaluate,
+    classifier: Classifier, folder: Path, rows: pd.DataFrame, contents: list[Any], part: Part, section: Evaluate,
     progress: Callable[[int, int], None],
 ) -> Scored:  # fmt: skip
     """Score raw rows once and measure. Raises DataError where inference builds other input than training did."""
-    odd = odd_inputs(domain, contents, part)
+    odd = classifier.odd_inputs(contents, part)
     if len(odd):
         raise DataError(f"row {rows['id'].iloc[odd[0]]} is encoded otherwise at inference than in training")
-    answers = load_predictor(domain, folder).predict(contents, section.batch_size, progress)
-    facts = measure(part.class_ids, answers, domain.labels, section) | {"content": domain.content, "kind": domain.kind}
-    return Scored(rows, contents, part.class_ids, answers, domain, facts)
+    answers = classifier.load(folder).predict(contents, section.batch_size, progress)
+    training = classifier.training
+    facts = measure(part.class_ids, answers, training.labels, section)
+    facts |= {"content": classifier.traits.content, "kind": training.kind}
+    return Scored(rows, contents, part.class_ids, answers, classifier, facts)
 
 
 def measure(truth: metrics.Ids, answers: Predictions, labels: tuple[str, ...], section: Evaluate) -> dict[str, Any]:
@@ -103,17 +150,18 @@ def compare(
     section: Evaluate, scored: Scored, train: pd.DataFrame, parts: Mapping[str, Part]
 ) -> dict[str, dict[str, float]]:
     """The baselines' metrics on the same test rows, each fitted on the training rows alone. Raises DataError."""
+    classifier = scored.classifier
     found: dict[str, dict[str, float]] = {}
-    for name in chosen_baselines(scored.domain.kind, section):
-        answers = baseline(scored.domain, name, train, parts, scored.rows)
-        sums = metrics.confusion(scored.truth, answers, len(scored.domain.labels)).sums()
+    for name in chosen_baselines(classifier.training.kind, classifier.traits, section):
+        answers = classifier.baseline(name, train, parts, scored.rows)
+        sums = metrics.confusion(scored.truth, answers, len(scored.labels)).sums()
         found[name] = {"accuracy": metrics.accuracy(*sums), "macro_f1": metrics.macro_f1(*sums)}
     return found
 
 
 def save(scored: Scored, section: Evaluate, data: Path, records: Path) -> None:
     """Write report.json and predictions.parquet (data), sample rows and pictures (records)."""
-    rows, probabilities, labels = scored.rows, scored.answers.probabilities, scored.domain.labels
+    rows, probabilities, labels = scored.rows, scored.answers.probabilities, scored.labels
     (data / "report.json").write_text(json.dumps(scored.facts, indent=1, sort_keys=True), encoding="utf-8")
     columns = {
         "id": rows["id"].tolist(),
@@ -124,7 +172,7 @@ def save(scored: Scored, section: Evaluate, data: Path, records: Path) -> None:
     pq.write_table(pa.table(columns), data / "predictions.parquet", compression="zstd")
     content = [_plain(one) for one in scored.contents[:SAMPLES]]
     samples = rows.head(SAMPLES)[["id"]].assign(
-        **{scored.domain.content: content}, answer=probabilities[:SAMPLES].tolist()
+        **{scored.classifier.traits.content: content}, answer=probabilities[:SAMPLES].tolist()
     )
     text = json.dumps(samples.to_dict("records"), ensure_ascii=False, indent=1)
     (records / "samples.json").write_text(text, encoding="utf-8")
@@ -134,7 +182,7 @@ def save(scored: Scored, section: Evaluate, data: Path, records: Path) -> None:
     chosen = np.random.default_rng(section.seed).permutation(len(rows))[:LOOKED_AT]
     draw_answers(_answers(scored, chosen), labels, records / "random_rows.png")
     wrong = worst_mistakes(scored, section.worst)
-    if len(wrong) and scored.domain.content == "image":
+    if len(wrong) and scored.classifier.traits.content == "image":
         draw_grid(_answers(scored, wrong), labels, records / "mistakes.png")
 
 
@@ -154,7 +202,7 @@ def _lists(probabilities: metrics.Floats) -> pa.ChunkedArray:
 def _answers(scored: Scored, chosen: metrics.Ids) -> list[Answer]:
     ids, probabilities = scored.rows["id"], scored.answers.probabilities
     return [
-        Answer(ids.iloc[i], as_seen(scored.domain, scored.contents[i]), int(scored.truth[i]), probabilities[i])
+        Answer(ids.iloc[i], scored.classifier.as_seen(scored.contents[i]), int(scored.truth[i]), probabilities[i])
         for i in chosen
     ]
 
@@ -187,8 +235,7 @@ def describe(scored: Scored, worst: int) -> str:
         lines.append(f"| {name} | {values['accuracy']:.4f} | {values['macro_f1']:.4f} |")
     lines += ["", f"Intervals: {facts['confidence']:.0%} bootstrap over test rows.", ""]
     lines.append(f"- log loss {scores['log_loss']:.4f}, calibration error {scores['calibration_error']:.4f}")
-    if scored.domain.kind == "generative":
-        lines.append(f"- the likeliest token is a label word in {facts['greedy_token_is_a_label']:.1%} of rows")
+    lines += [f"- {remark}" for remark in scored.classifier.remarks(facts)]
     if better := not_better(facts):
         lines.append(f"- **not better than the baseline {' and '.join(better)}**")
     lines += _worst_classes(scored, worst)
@@ -200,7 +247,7 @@ def describe(scored: Scored, worst: int) -> str:
 
 def _worst_classes(scored: Scored, count: int) -> list[str]:
     """The classes with the lowest F1 of those that have test rows, most rows first among equals."""
-    labels = scored.domain.labels
+    labels = scored.labels
     right, true, predicted = metrics.confusion(scored.truth, scored.found, len(labels)).sums()
     f1 = metrics.class_f1(right, true, predicted)
     there = np.flatnonzero(true)
@@ -218,10 +265,53 @@ def _cell(label: str) -> str:
 
 
 def _mistakes(scored: Scored, count: int) -> list[str]:
-    labels, confidence = [markdown(label) for label in scored.domain.labels], scored.answers.probabilities.max(1)
-    shown = scored.rows["file" if "file" in scored.rows and scored.domain.content == "image" else scored.domain.content]
+    labels, confidence = [markdown(label) for label in scored.labels], scored.answers.probabilities.max(1)
+    shown = scored.rows[
+        "file"
+        if "file" in scored.rows and scored.classifier.traits.content == "image"
+        else scored.classifier.traits.content
+    ]
     return [
         f"| {scored.rows['id'].iloc[i]} | {labels[scored.truth[i]]} | {labels[scored.found[i]]} | {confidence[i]:.3f} "
         f"| {markdown(' '.join(str(shown.iloc[i])[:160].split()))} |"
         for i in worst_mistakes(scored, count)
     ]
+
+
+def evaluate(
+    classifier: Classifier, out: StageOutput, section: Evaluate, folder: Path, encoded: Artifact, splits: Artifact
+) -> tuple[int, str]:
+    """Score the model in `folder` once on the test rows and write the report: rows scored, and a page."""
+    training = classifier.training
+    parts = {name: training.read(encoded.file(f"{name}.parquet")) for name in ("train", "test")}
+    test = read_rows(splits.file("test.parquet")).set_index("id").loc[parts["test"].ids].reset_index()
+    contents = classifier.contents(test, splits.file("images.parquet"))
+    scored = score(
+        classifier, folder, test, contents, parts["test"], section, lambda done, of: out.progress(done, of, "scoring")
+    )
+    scored.facts["baselines"] = compare(section, scored, read_rows(splits.file("train.parquet")), parts)
+    save(scored, section, out.data, out.records)
+    return len(test), describe(scored, section.worst)
+
+
+@dataclass(frozen=True)
+class ScoredRow:
+    """One row: what the predictor takes, what the model sees of it for a person, and its probabilities [classes]."""
+
+    labels: tuple[str, ...]
+    content: Any
+    seen: Any
+    probabilities: metrics.Floats
+
+
+def score_row(classifier: Classifier, folder: Path, row: pd.DataFrame, images: Path) -> ScoredRow:
+    """Score a table's only row by the model in `folder`."""
+    content = classifier.contents(row, images)[0]
+    probabilities = classifier.load(folder).predict([content], 1, lambda done, of: None).probabilities[0]
+    return ScoredRow(classifier.training.labels, content, classifier.as_seen(content), probabilities)
+
+
+def best_class(scored: ScoredRow) -> dict[str, Any]:
+    """The likeliest class of a row, and its probability."""
+    best = int(scored.probabilities.argmax())
+    return {"predicted": scored.labels[best], "p": float(scored.probabilities[best])}

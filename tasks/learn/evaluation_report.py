@@ -10,9 +10,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from configs.encodings import READS
+from configs.encodings import Traits
 from configs.schema import Evaluate
-from configs.scores import BASELINES, SCORES, not_better
+from configs.scores import not_better
 
 from ..data.errors import DataError
 from ..data.escape import markdown
@@ -34,14 +34,14 @@ class Judged:
 
 
 def state(
-    kind: str, rows: int, found: Mapping[str, Any], section: Evaluate, *, shown: Sequence[str],
+    kind: str, traits: Traits, rows: int, found: Mapping[str, Any], section: Evaluate, *, shown: Sequence[str],
     baselines: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:  # fmt: skip
     """The facts of a report: scores with intervals and those of baselines; what is undefined (None) is left out."""
-    scores = {name: found[name] for name in SCORES[kind] if found.get(name) is not None}
+    scores = {name: found[name] for name in traits.scores if found.get(name) is not None}
     return {
         "kind": kind,
-        "content": READS[kind][0],
+        "content": traits.content,
         "labels": [],
         "rows": rows,
         "confidence": section.confidence,
@@ -55,9 +55,9 @@ def state(
     }
 
 
-def chosen_baselines(kind: str, section: Evaluate) -> tuple[str, ...]:
+def chosen_baselines(kind: str, traits: Traits, section: Evaluate) -> tuple[str, ...]:
     """The baselines that a recipe asks for, or all that there are. Raises DataError for one of another kind."""
-    usual = BASELINES[kind]
+    usual = traits.baselines
     given = usual if section.baselines is None else section.baselines
     if odd := [name for name in given if name not in usual]:
         raise DataError(f"the baseline {odd[0]} is none for encode.kind {kind}; take of {', '.join(usual)}")

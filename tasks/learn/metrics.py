@@ -114,3 +114,8 @@ def bootstrap(
         values += [metric(*counts.sums(cells)) for cells in drawn[:, : len(counts.rows)]]
     low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
+
+
+def majority(train_labels: Ids, test_rows: int) -> Ids:
+    """The commonest training class for every test row (the smallest class id on a tie): the baseline."""
+    return np.full(test_rows, np.bincount(train_labels).argmax(), np.int64)

@@ -30,7 +30,8 @@ DISTRIBUTIONS = {"sklearn": "scikit-learn", "great_expectations": "great-expecta
 
 @cache
 def _graph() -> grimp.ImportGraph:
-    return grimp.build_graph("tasks", "configs", include_external_packages=True, cache_dir=None)
+    return grimp.build_graph("tasks", "configs", include_external_packages=True, exclude_type_checking_imports=True,
+                             cache_dir=None)  # fmt: skip
 
 
 def parse(source: str) -> ast.Module:
@@ -48,22 +49,22 @@ def _tree(source: str) -> ast.Module:
     return parse(source)
 
 
-def closure(module: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Code digests by module and library versions by name, of all that `module` can reach by imports.
+def closure(*modules: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Code digests by module and library versions by name, of all that `modules` can reach by imports.
 
-    Imports inside functions count; imports for type checkers alone do too, which errs on the safe side. One thread at
-    a time, see `parse`.
+    Imports inside functions count; imports for type checkers alone, which never run, do not. One thread at a time, see
+    `parse`.
     """
     with _TURN:
-        return _closure(module)
+        return _closure(modules)
 
 
 _TURN = threading.Lock()
 
 
 @cache
-def _closure(module: str) -> tuple[dict[str, str], dict[str, str]]:
-    graph, seen, libraries, waiting = _graph(), set(), set(), [module]
+def _closure(modules: tuple[str, ...]) -> tuple[dict[str, str], dict[str, str]]:
+    graph, seen, libraries, waiting = _graph(), set(), set(), list(modules)
     while waiting:
         name = waiting.pop()
         if name in seen or _outside(name):

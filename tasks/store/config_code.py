@@ -12,8 +12,9 @@ from configs.settings import HOME
 
 from ..artifact import digest_text
 
-SETTINGS = ("configs.settings", "configs.servers", "configs.environment", "configs.threads")
-"""Process settings are no part of any key."""
+SETTINGS = ("configs.settings", "configs.servers", "configs.environment", "configs.threads", "configs.kinds")
+"""Process settings are no part of any key; nor is the list of kinds, in whose place a stage's key has the code of its
+recipe's own kind."""
 ASSIGNED = (ast.Assign, ast.AnnAssign)
 CHECKS = ("field_validator", "model_validator")
 """Decorators of methods that refuse a section, and shape no result."""

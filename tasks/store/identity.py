@@ -1,7 +1,7 @@
 """What a stage's output depends on, and the key that follows from it."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,13 @@ COMPARED = 50
 
 
 def identity(
-    module: str, values: dict[str, Any], inputs: Mapping[str, Artifact], libraries: tuple[str, ...]
+    modules: Sequence[str], values: dict[str, Any], inputs: Mapping[str, Artifact], libraries: tuple[str, ...]
 ) -> dict[str, Any]:
-    """Section values, digests of the upstream files that are opened, reachable code, library versions."""
-    code, found = closure(module)
+    """Section values, digests of the upstream files that are opened, reachable code, library versions.
+
+    modules: the stage's own, and those of its recipe's kind that it opens by name, which no import shows.
+    """
+    code, found = closure(*modules)
     return {
         "format": FORMAT,
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",

@@ -1,9 +1,11 @@
-"""What a model is held against: the commonest label, TF-IDF with a regression, the most similar text."""
+"""What a model of texts is compared with: TF-IDF with a regression, the most similar text."""
 
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from ..learn.metrics import majority
 
 UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 """Letters of scripts without spaces between words (Thai, Lao, Burmese, Khmer, Japanese, Chinese)."""
@@ -14,11 +16,6 @@ MANY, WEIGHTS = 100, 4_000_000
 """Of more classes than MANY the logistic regression has at most so many weights: 32 MB a copy."""
 BLOCK = 256
 """Texts that are compared with all known ones at a time."""
-
-
-def majority(train_labels: Labels, test_rows: int) -> Labels:
-    """The commonest training label for every test row (the smallest class id on a tie)."""
-    return np.full(test_rows, np.bincount(train_labels).argmax(), np.int64)
 
 
 def nearest(known: list[str], asked: list[str]) -> Labels:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..data.errors import DataError
 from ..learn.labels import IGNORE_INDEX
-from .collation import Matrix, pad_rows
+from .collation import Matrix
 from .encoding import Encoding
 from .segments import Encoded
 from .tokenizer import TextTokenizer
@@ -64,26 +64,6 @@ Look = Callable[[range], tuple[dict[str, Any], int, int]]
 """Numbers of rows to which of them break each check (bool [rows]), and how many tokens they have, and supervised."""
 
 
-def certify(
-    encoding: Encoding, tokenizer: TextTokenizer, encoded: Encoded, ids: Sequence[str], texts: Sequence[str],
-    labels: Sequence[str],
-) -> Certificate:  # fmt: skip
-    """Check every row after truncation and collation. Generative rows carry their label as last token."""
-    checks = _generative if encoding.kind == "generative" else _classifier
-    width = encoding.max_length if encoding.padding == "max_length" else None
-
-    def look(rows: range) -> tuple[dict[str, Any], int, int]:
-        batch = pad_rows(encoded, rows, encoding.pad_id, width)
-        lengths = encoded.lengths[rows.start : rows.stop]
-        found = {"attention is not the row's length": attention_odd(batch, lengths)}
-        found |= checks(
-            encoding, tokenizer, batch, lengths, [texts[row] for row in rows], [labels[row] for row in rows]
-        )
-        return found, int(lengths.sum()), int((batch["labels"][:, 1:] != IGNORE_INDEX).sum())
-
-    return gather(Certificate(pad_is_eos=encoding.pad_id == encoding.special.get("eos")), encoded, ids, look)
-
-
 def gather(result: Certificate, encoded: Encoded, ids: Sequence[str], look: Look) -> Certificate:
     """Fill a certificate from a look at every row, some at a time."""
     for start in range(0, len(ids), CHUNK):
@@ -105,44 +85,6 @@ def attention_odd(batch: Batch, lengths: Any) -> Any:
     return (mask != expected).any(1) | ((batch["labels"] != IGNORE_INDEX) & ~expected).any(1)
 
 
-def _generative(
-    encoding: Encoding, tokenizer: TextTokenizer, batch: dict[str, Matrix], lengths: Any,
-    texts: list[str], labels: list[str],
-) -> dict[str, Any]:  # fmt: skip
-    marked = batch["labels"] != IGNORE_INDEX
-    inputs, last = batch["input_ids"], np.maximum(lengths - 1, 0)
-    rows = np.arange(len(inputs))
-    words = [encoding.label_ids[encoding.labels.index(label)] for label in labels]
-    expected = tokenizer.decode([[word] for word in words])
-    answers = tokenizer.decode([inputs[row][marked[row]].tolist() for row in rows])
-    given = tokenizer.decode([inputs[row, : max(n - 2, 0)].tolist() for row, n in zip(rows, lengths, strict=True)])
-    plain = tokenizer.decode(tokenizer.ids(texts))
-    eos = encoding.special["eos"]
-    before_last = inputs[rows, np.maximum(last - 1, 0)]
-    return {
-        "no supervised token": ~marked[:, 1:].any(1),
-        "more than the label is supervised": marked.sum(1) > 1,
-        "the supervised token is not the row's label": np.array(
-            [a != b for a, b in zip(answers, expected, strict=True)]
-        ),
-        "label ids differ from input ids": (marked & (batch["labels"] != inputs)).any(1),
-        "the label is not the last token": ~marked[rows, last],
-        "end of text is missing before the label": (lengths < 2) | (before_last != eos),
-        "end of text is not attended": batch["attention_mask"][rows, np.maximum(last - 1, 0)] != 1,
-        "the given text is not the row's": differ(given, plain, lengths < encoding.max_length, _suffix),
-    }
-
-
-def _classifier(
-    encoding: Encoding, tokenizer: TextTokenizer, batch: dict[str, Matrix], lengths: Any,
-    texts: list[str], labels: list[str],
-) -> dict[str, Any]:  # fmt: skip
-    return {
-        "a token carries a label": (batch["labels"] != IGNORE_INDEX).any(1),
-        "the label is unknown": np.array([label not in encoding.labels for label in labels]),
-    } | framed_checks(encoding, tokenizer, batch["input_ids"], lengths, texts)
-
-
 def framed_checks(
     encoding: Encoding, tokenizer: TextTokenizer, inputs: Matrix, lengths: Any, texts: list[str]
 ) -> dict[str, Any]:
@@ -160,11 +102,6 @@ def framed_checks(
 def differ(given: list[str], plain: list[str], whole: Any, fits: Callable[[str, str], bool]) -> Any:
     """Where a text is not the row's: the whole of it in rows that have room left, else the part that is kept."""
     return np.array([a != b if w else not fits(a, b) for a, b, w in zip(given, plain, whole, strict=True)], bool)
-
-
-def _suffix(part: str, whole: str) -> bool:
-    """Whether a text ends another, a character torn by a byte-level cut aside."""
-    return whole.endswith(part.lstrip(BROKEN))
 
 
 def begins(part: str, whole: str) -> bool:

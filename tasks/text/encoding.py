@@ -17,11 +17,12 @@ FILE = "encoding.json"
 class Encoding:
     """Everything that a text needs to become model input, as saved beside the tokenizer.
 
-    labels: in class-id order. label_ids: per label the one token that stands for it (generative), else empty.
-    special: ids of eos, cls, sep as far as the kind uses them. pad_id fills; attention is by length, never by id.
+    A row is in the tokenizer's own form for one text ([CLS] text [SEP]). kind: as in encode.kind. labels: in class-id
+    order. label_ids: per label the one token that stands for it, of kinds that write one, else empty. special: ids of
+    eos, cls, sep as far as the kind uses them. pad_id fills; attention is by length, never by id.
     """
 
-    kind: Literal["generative", "classifier", "regression", "masked"]
+    kind: str
     labels: tuple[str, ...]
     label_ids: tuple[int, ...]
     special: dict[str, int]
@@ -31,34 +32,19 @@ class Encoding:
     new_tokens: ClassVar[tuple[int, ...]] = ()
     """Ids that the tokenizer did not bring along, whose embeddings are therefore new: none in rows of this form."""
 
-    @property
-    def keep(self) -> Literal["first", "last"]:
-        """Which end of a long text survives."""
-        return "last" if self.kind == "generative" else "first"
-
     def render(self, text: str, label: str | None) -> list[Segment]:
-        """The segments of one row; without a label, the same less the supervised tail."""
-        return [*self._head, Segment(text), *self._tails[label]]
+        """The segments of one row."""
+        return [*self._frame[0], Segment(text), *self._frame[1]]
 
     @cached_property
-    def _head(self) -> tuple[Segment, ...]:
-        return () if self.kind == "generative" else (Segment(None, (self.special["cls"],)),)
-
-    @cached_property
-    def _tails(self) -> dict[str | None, tuple[Segment, ...]]:
-        """What follows the text, per label; the same objects for every row."""
-        end = Segment(None, (self.special["eos" if self.kind == "generative" else "sep"],))
-        tails: dict[str | None, tuple[Segment, ...]] = dict.fromkeys((None, *self.labels), (end,))
-        for label, word in zip(self.labels, self.label_ids, strict=self.kind == "generative"):
-            tails[label] = (end, Segment(None, (word,), supervised=True))
-        return tails
+    def _frame(self) -> tuple[tuple[Segment, ...], tuple[Segment, ...]]:
+        """What stands before the text, and what behind it; the same objects for every row."""
+        return (Segment(None, (self.special["cls"],)),), (Segment(None, (self.special["sep"],)),)
 
     def encode(self, tokenizer: TextTokenizer, texts: Sequence[str], labels: Sequence[str] | None = None) -> Encoded:
-        """Encode rows; without labels the tail's place is left free, so that texts are cut as in training."""
-        answers: Sequence[str | None] = [None] * len(texts) if labels is None else labels
-        rows = [self.render(text, label) for text, label in zip(texts, answers, strict=True)]
-        tail = 1 if self.kind == "generative" and labels is None else 0
-        return encode_segments(rows, tokenizer.ids, self.max_length - tail, keep=self.keep)
+        """Encode rows; of a long text the first tokens are kept."""
+        rows = [self.render(text, None) for text in texts]
+        return encode_segments(rows, tokenizer.ids, self.max_length, keep="first")
 
     def save(self, folder: Path) -> None:
         """Write encoding.json."""
@@ -67,11 +53,6 @@ class Encoding:
 
 
 Form = TypeVar("Form")
-
-
-def load_encoding(path: Path) -> Encoding:
-    """Read encoding.json."""
-    return read_encoding(path, Encoding)
 
 
 def read_encoding(path: Path, form: type[Form]) -> Form:

@@ -1,4 +1,4 @@
-"""What training asks of a text model of each kind: a batch in, loss and logits out."""
+"""What training asks of causal language models and of classifiers of texts: a batch in, loss and logits out."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -68,95 +68,17 @@ class SupervisedRows(nn.Module):
         return Scored(loss=self.criterion(logits, labels, num_items_in_batch), logits=logits)
 
 
-class SupervisedTargets(nn.Module):
-    """Encoder and decoder; the decoder is given its start token and the target, and foretells the target."""
-
-    accepts_loss_kwargs = True
-    shifts_labels = False
-
-    def forward(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor,
-        labels: Tensor,
-        num_items_in_batch: Tensor | int | None = None,
-    ) -> Scored:
-        """input_ids, attention_mask: [batch, source length]; labels: [batch, target length]; logits: [supervised,
-        vocabulary]."""
-        model: Any = self
-        given = model.prepare_decoder_input_ids_from_labels(labels)
-        every = super().forward(
-            input_ids=input_ids, attention_mask=attention_mask, decoder_input_ids=given, use_cache=False
-        )
-        kept = labels != IGNORE_INDEX
-        logits = every.logits[kept]
-        return Scored(loss=Criterion()(logits, labels[kept], num_items_in_batch), logits=logits)
-
-
-def squared_error(logits: Tensor, labels: Tensor, items: Tensor | int | None) -> Tensor:
-    """Sum of squared errors of logits [rows, 1] against numbers [rows], divided by `items`, else by the rows."""
-    total = (logits[:, 0].float() - labels.float()).square().sum()
-    return total / (len(labels) if items is None else items)
-
-
-class SupervisedNumbers(SupervisedRows):
-    """Sequence classifier with one output; its loss is the squared error against a normalised number."""
-
-    criterion = staticmethod(squared_error)
-
-
-class SupervisedMasks(nn.Module):
-    """Masked language model whose head is computed only at the tokens to foretell, most of the cost of a small net."""
-
-    accepts_loss_kwargs = True
-    shifts_labels = False
-
-    def forward(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor,
-        labels: Tensor,
-        num_items_in_batch: Tensor | int | None = None,
-    ) -> Scored:
-        """input_ids, attention_mask, labels: [batch, length]; logits: [foretold, vocabulary].
-
-        A batch may have no token to foretell; its loss is 0.
-        """
-        model: Any = self
-        kept = labels != IGNORE_INDEX
-
-        def pick(module: nn.Module, given: Any, output: Any) -> Any:
-            output["last_hidden_state"] = output["last_hidden_state"][kept][None]
-            return output
-
-        with model.base_model.register_forward_hook(pick):
-            logits = super().forward(input_ids=input_ids, attention_mask=attention_mask).logits[0]
-        items = max(len(logits), 1) if num_items_in_batch is None else torch.as_tensor(num_items_in_batch).clamp(min=1)
-        return Scored(loss=Criterion()(logits, labels[kept], items), logits=logits)
-
-
-def check_rewriter(model: Any) -> None:
-    """Raise DataError unless the decoder is given its start token and then the target, never the token it foretells."""
-    shift = getattr(model, "prepare_decoder_input_ids_from_labels", None)
-    start = model.config.decoder_start_token_id
-    if shift is None or start is None:
-        raise DataError(f"train.model: {type(model).__name__} does not say how its decoder starts; take another family")
-    given = shift(torch.tensor([[2, 3, 4, 5]])).tolist()
-    if given != [[start, 2, 3, 4]]:
-        raise DataError(
-            f"train.model: the decoder of {type(model).__name__} is given {given[0]} to foretell 2, 3, 4, 5"
-        )
-
-
 @torch.inference_mode()
-def check_foreteller(model: Any) -> None:
-    """Raise DataError where a token does not see later ones, or where the head needs more than a token's own state."""
-    probe, labels = torch.tensor([[2, 3, 4, 5], [2, 3, 4, 6]]), torch.full((2, 4), IGNORE_INDEX)
-    labels[:, 1] = 3
-    model.eval()
-    picked = model(input_ids=probe, attention_mask=torch.ones_like(probe), labels=labels).logits
-    whole = super(SupervisedMasks, model).forward(input_ids=probe).logits[:, 1]
-    if torch.allclose(whole[0], whole[1], rtol=1e-7, atol=1e-9):
-        raise DataError(f"train.model: {type(model).__name__} lets no token see later ones; take an encoder")
-    if not torch.allclose(picked, whole, rtol=1e-4, atol=1e-5):
-        raise DataError(f"train.model: the head of {type(model).__name__} needs every token; take another family")
+def require_causal(model: Any, encoding: object = None) -> None:
+    """Raise DataError where a token sees later ones, or where words are not simply head(hidden state).
+
+    The first would show the answer (BERT as a decoder), the second make SupervisedTokens another model (Cohere).
+    """
+    probe = torch.tensor([[2, 3, 4, 5], [2, 3, 4, 6]], device=model.device)
+    hidden = model.eval().base_model(input_ids=probe, use_cache=False)[0]
+    if not torch.allclose(hidden[0, :3], hidden[1, :3], rtol=1e-4, atol=1e-5):
+        raise DataError(f"train.model: {type(model).__name__} lets a token see later ones, so it cannot generate")
+    words = model(input_ids=probe, use_cache=False).logits
+    head = model.get_output_embeddings()
+    if head is None or not torch.allclose(head(hidden), words, rtol=1e-5, atol=1e-6):
+        raise DataError(f"train.model: the head of {type(model).__name__} is more than one layer; take another family")

@@ -4,10 +4,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-from configs.encodings import ClassifierEncode, GenerativeEncode, MaskedEncode, RegressionEncode, Seq2SeqEncode
 from configs.models import HubTokenizer, LocalTokenizer, RegisteredTokenizer, TokenizerSource, TrainedTokenizer
 
 from ..data.errors import DataError
@@ -27,16 +27,22 @@ ROLES = {
 }
 """Names under which vocabularies keep their special tokens, where nothing else says."""
 
-Framed = ClassifierEncode | GenerativeEncode | MaskedEncode | RegressionEncode | Seq2SeqEncode
 
-FRAMES = {"classifier": ("[CLS]", "[SEP]"), "regression": ("[CLS]", "[SEP]"), "masked": ("[CLS]", "[SEP]", "[MASK]")}
-"""Special tokens between which a kind of row stands; a tokenizer learnt for it gets them."""
+class Framed(Protocol):
+    """A section of `encode` with a tokenizer."""
+
+    @property
+    def tokenizer(self) -> TokenizerSource:
+        """Where it comes from."""
 
 
-def tokenizer_for(section: Framed, texts: list[str]) -> TextTokenizer:
-    """The tokenizer of an encoding, learnt from the training texts where the recipe says so. Raises DataError."""
+def tokenizer_for(section: Framed, texts: list[str], frame: Sequence[str] = ()) -> TextTokenizer:
+    """The tokenizer of an encoding, learnt from the training texts where the recipe says so. Raises DataError.
+
+    frame: special tokens between which the kind's rows stand; a tokenizer that is learnt for it gets them.
+    """
     learnt = isinstance(section.tokenizer, TrainedTokenizer)
-    return make_tokenizer(section.tokenizer, texts, FRAMES.get(section.kind, ()) if learnt else ())
+    return make_tokenizer(section.tokenizer, texts, frame if learnt else ())
 
 
 def make_tokenizer(source: TokenizerSource, texts: list[str], added: Sequence[str] = ()) -> TextTokenizer:

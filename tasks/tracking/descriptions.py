@@ -11,6 +11,7 @@ from configs.scores import not_better
 
 from ..artifact import Artifact
 from ..data.escape import markdown
+from ..kinds.spec import open_kind
 from . import inputs, pages
 from .wire_format import VERDICT
 
@@ -20,15 +21,6 @@ LONGEST = 5000
 """Letters of a tag's value."""
 OURS = "Made by Temper"
 """How each of these texts begins; one that begins otherwise is a person's, and is left alone."""
-KINDS = {
-    "generative": "a language model that answers with a class",
-    "classifier": "a text classifier",
-    "image": "an image classifier",
-    "dialogue": "a dialogue model",
-    "seq2seq": "a model that writes a text to a text",
-    "regression": "a model that foretells a number of a text",
-    "masked": "a model that fills gaps in a text",
-}
 TAKES = {
     "image": "images, in a column `image`",
     "text": "texts, or a table with a `text` column",
@@ -104,7 +96,7 @@ def of_run(stages: Mapping[str, Artifact], facts: Mapping[str, Any], told: Told)
     page = pages.version_page(told.name, told.version)
     named = f"`{told.name}` version {told.version}"
     return "\n\n".join([
-        f"{OURS} from the recipe `{told.recipe}`: {KINDS[facts['kind']]}.",
+        f"{OURS} from the recipe `{told.recipe}`: {open_kind(facts['kind']).noun}.",
         _data(stages), _scores(stages, facts),
         "\n".join([f"Registered as {f'[{named}]({page})' if page else named}: {markdown(told.verdict)}.",
                    *told.others]),
@@ -117,7 +109,8 @@ def of_run(stages: Mapping[str, Artifact], facts: Mapping[str, Any], told: Told)
 def of_model(name: str, recipe: str, facts: Mapping[str, Any]) -> str:
     """What the versions of a registered model are, and how one is used."""
     return (
-        f"{OURS} from the recipe `{recipe}`: versions of {KINDS[facts['kind']]}. Takes {TAKES[facts['content']]}.\n\n"
+        f"{OURS} from the recipe `{recipe}`: versions of {open_kind(facts['kind']).noun}. "
+        f"Takes {TAKES[facts['content']]}.\n\n"
         f'The alias `champion` is the version to use: `mlflow.pyfunc.load_model("models:/{name}@champion")`. It moves '
         f"only to a version that a paired test on the same test rows found better; `candidate` is the last one without "
         f"it. `temper history {name}` tells every decision, and `temper rollback {name}` takes the last one back."
@@ -129,7 +122,7 @@ def of_version(stages: Mapping[str, Artifact], facts: Mapping[str, Any], told: T
     run = told.page
     opened = f"{openings} model{'s have' if openings != 1 else ' has'} been scored on this test split so far"
     return "\n\n".join([
-        f"{OURS} from the recipe `{told.recipe}`: {KINDS[facts['kind']]}. Takes {TAKES[facts['content']]}.",
+        f"{OURS} from the recipe `{told.recipe}`: {open_kind(facts['kind']).noun}. Takes {TAKES[facts['content']]}.",
         _data(stages), f"{_scores(stages, facts)} ({opened}.)", f"Verdict: {markdown(told.verdict)}.",
         (f"[The training's run]({run}) has curves, report, recipe and every stage's page."
          if run else "The source run has curves, report, recipe and every stage's page.") + _flow_run(told.links),

@@ -12,7 +12,6 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from configs.encodings import READS, WRITING
 from configs.schema import Register
 from configs.scores import sign
 
@@ -20,6 +19,7 @@ from ..artifact import Artifact
 from ..data.errors import DataError
 from ..data.rows import read_rows, units
 from ..kinds import outcomes
+from ..kinds.spec import open_kind
 from ..learn import champion_test as challenge
 from ..learn.resampling import Resampling
 from .decisions import ABSENT, champion
@@ -124,7 +124,7 @@ def _champions(
 
 def _contents(rows: pd.DataFrame, stages: Mapping[str, Artifact], kind: str) -> list[Any]:
     if "image" not in rows:
-        return list(rows[READS[kind][0]])
+        return list(rows[open_kind(kind).traits.content])
     from ..vision.images import read_bytes
 
     found = dict(read_bytes(stages["split"].file("images.parquet"), set(rows["image"])))
@@ -143,7 +143,7 @@ def _groups(stages: Mapping[str, Artifact], new: pd.DataFrame, rows: pd.DataFram
     """The unit of each scored row: its dialogue, or its group where the split keeps groups together."""
     if stages["split"].manifest()["section"].get("by") == "group":
         return units(rows["group"], rows["id"])
-    return new["id"].tolist() if kind == "dialogue" else None
+    return new["id"].tolist() if "turn" in new else None
 
 
 def _test_rows(stages: Mapping[str, Artifact]) -> pd.DataFrame:
@@ -153,7 +153,7 @@ def _test_rows(stages: Mapping[str, Artifact]) -> pd.DataFrame:
 def _asked_of(stages: Mapping[str, Artifact]) -> str:
     """Name of the file with the answers to what `evaluate` asked."""
     rows = str(stages["split"].manifest()["files"]["data/test.parquet"]["sha256"])
-    if stages["encode"].manifest()["section"]["kind"] not in WRITING:
+    if not open_kind(stages["encode"].manifest()["section"]["kind"]).traits.generates:
         return f"{rows}.parquet"
     return f"{rows}-{stages['evaluate'].manifest()['section']['max_new_tokens']}.parquet"
 

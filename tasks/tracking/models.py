@@ -20,6 +20,7 @@ from mlflow.models import Model
 from configs.settings import HOME, settings
 
 from ..artifact import Artifact, StageError
+from ..kinds.spec import module_of, open_kind
 from ..store.living import alive
 from . import runs
 from .signatures import example, signature
@@ -27,18 +28,6 @@ from .wire_format import ARTIFACT, IMAGE, MESSAGES, MODEL_DIGEST, TEXT, Dialogue
 
 HEX = re.compile("[0-9a-f]{16,64}")
 REQUIRED = ("mlflow", "torch", "transformers", "safetensors", "numpy", "pandas")
-SERVING = {
-    "generative": "tasks.kinds.text_classification.predictor",
-    "classifier": "tasks.kinds.text_classification.predictor",
-    "image": "tasks.kinds.image_classification.predictor",
-    "dialogue": "tasks.text.chat.predictor",
-    "seq2seq": "tasks.kinds.seq2seq.predictor",
-    "regression": "tasks.kinds.regression.predictor",
-    "masked": "tasks.kinds.masked_lm.predictor",
-}
-"""Per kind of encoding the module that predicts, and travels with the model."""
-FURTHER = {"text": ("tokenizers",), "messages": ("tokenizers", "jinja2"), "image": ("pillow", "pyarrow")}
-"""What else such a model needs."""
 OWN = {"keras": ("keras",), "torchvision": ("torchvision",), "timm": ("timm", "torchvision")}
 """By framework or kind of an image model what it needs beyond that; timm takes the torchvision that fits torch."""
 
@@ -172,7 +161,8 @@ def log_version(
     `samples`: rows as the report keeps them, for the example; `facts`: the report's, with kind, content and labels.
     """
     connect()
-    content, serving = str(facts["content"]), SERVING[facts["kind"]]
+    kind, content = str(facts["kind"]), str(facts["content"])
+    serving = module_of(kind, "predictor")
     package, run = f"temper_model_{model.digest[:16]}", client.get_run(run_id)
     with tempfile.TemporaryDirectory() as scratch, alive("mlflow", run_id):
         code = carry_code(Path(scratch), package, serving)
@@ -191,7 +181,7 @@ def log_version(
             model_config={"package": package, "predictor": serving},
             signature=signature(facts),
             input_example=example(content, samples),
-            pip_requirements=requirements(content, model.file("config.json")),
+            pip_requirements=requirements(kind, model.file("config.json")),
         )
     try:
         client.create_registered_model(name)
@@ -203,11 +193,11 @@ def log_version(
     )
 
 
-def requirements(content: str, config: Path) -> list[str]:
+def requirements(kind: str, config: Path) -> list[str]:
     """Pinned packages that a model needs where it is served; `config` is its config.json."""
     source = json.loads(config.read_text(encoding="utf-8"))
     own = [name for word in ("framework", "kind") for name in OWN.get(source.get(word), ())]
-    return [f"{name}=={importlib.metadata.version(name)}" for name in (*REQUIRED, *FURTHER[content], *own)]
+    return [f"{name}=={importlib.metadata.version(name)}" for name in (*REQUIRED, *open_kind(kind).requirements, *own)]
 
 
 def carry_code(folder: Path, package: str, serving: str) -> Path:

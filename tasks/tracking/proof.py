@@ -9,9 +9,8 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 
-from configs.encodings import READS
-
 from ..artifact import StageError
+from ..kinds.spec import open_kind
 from .fresh import Fresh
 from .models import local_folder
 from .wire_format import REPORT
@@ -68,7 +67,7 @@ def prove(process: Fresh, uri: str, kind: str, samples: list[dict[str, Any]]) ->
 
     Raises StageError where it does not load or answers otherwise.
     """
-    content = READS[kind][0]
+    content = open_kind(kind).traits.content
     done = process.ask(uri, json.dumps([content, [sample[content] for sample in samples]]))
     line = next((line for line in done.stdout.splitlines() if line.startswith("ANSWERS")), None)
     if done.returncode or line is None:

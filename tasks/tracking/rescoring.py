@@ -9,22 +9,14 @@ from typing import Any
 import pandas as pd
 
 from ..data.errors import DataError
+from ..kinds.spec import open_kind
 from . import rescoring_program as program
 from .fresh import run_fresh
-from .wire_format import LABEL, VALUE, WRITTEN
 
 RUN = """
 rows, limits = pd.read_parquet(sys.argv[2]), json.loads(sys.argv[4])
 globals()[sys.argv[5]](model, rows, limits).to_parquet(sys.argv[3])
 """
-SERVED = (program.predict.__name__, {LABEL: "predicted"})
-PREDICTIONS: dict[str, tuple[str, dict[str, str]]] = {
-    "regression": (program.predict.__name__, {VALUE: "value"}),
-    "seq2seq": (program.write_texts.__name__, {WRITTEN: "written", "ended": "ended"}),
-    "dialogue": (program.write_turns.__name__, {WRITTEN: "written", "ended": "ended"}),
-    "masked": (program.predict_hidden.__name__, {"tokens": "tokens", "right": "right", "loss": "loss"}),
-}
-"""Per kind the function that asks the model, and its columns with the names that predictions have; else SERVED."""
 
 
 def rescore(uri: str, kind: str, rows: pd.DataFrame, how: Mapping[str, Any]) -> pd.DataFrame:
@@ -33,13 +25,14 @@ def rescore(uri: str, kind: str, rows: pd.DataFrame, how: Mapping[str, Any]) -> 
     rows: id and content (a text, the bytes of an image file, or a dialogue as JSON), of dialogues the turn to write
     too. how: evaluate's section. Raises DataError where the model does not load or cannot answer.
     """
-    function, columns = PREDICTIONS.get(kind, SERVED)
+    known = open_kind(kind)
+    columns = dict(known.rescored)
     limits = {name: how[name] for name in ("batch_size", "max_new_tokens") if name in how}
     source = Path(program.__file__).read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as scratch:
         given, predicted = Path(scratch) / "given.parquet", Path(scratch) / "predicted.parquet"
         rows.to_parquet(given)
-        done = run_fresh(source + RUN, uri, str(given), str(predicted), json.dumps(limits), function)
+        done = run_fresh(source + RUN, uri, str(given), str(predicted), json.dumps(limits), known.rescored_by)
         if done.returncode or not predicted.is_file():
             raise DataError(f"it cannot be scored again: {''.join(done.stderr.strip().splitlines()[-1:])}")
         table = pd.read_parquet(predicted)

@@ -9,14 +9,8 @@ from mlflow.types import ColSpec, Schema
 from mlflow.types.llm import CHAT_MODEL_INPUT_SCHEMA, CHAT_MODEL_OUTPUT_SCHEMA
 from mlflow.types.schema import AnyType
 
-from .wire_format import FILLED, IMAGE, LABEL, MESSAGES, PROBABILITY, PROBABILITY_OF, TEXT, VALUE, WRITTEN
-
-OUTPUTS = {
-    "seq2seq": [ColSpec("string", WRITTEN)],
-    "regression": [ColSpec("double", VALUE)],
-    "masked": [ColSpec("string", FILLED), ColSpec("double", PROBABILITY)],
-}
-"""Columns of the answers of kinds without classes."""
+from ..kinds.spec import open_kind
+from .wire_format import IMAGE, LABEL, MESSAGES, PROBABILITY, PROBABILITY_OF, TEXT
 
 
 def example(content: str, samples: list[dict[str, Any]]) -> Any:
@@ -38,7 +32,10 @@ def signature(facts: dict[str, Any]) -> ModelSignature:
     """
     if facts["content"] == MESSAGES:
         return ModelSignature(CHAT_MODEL_INPUT_SCHEMA, CHAT_MODEL_OUTPUT_SCHEMA)
-    outputs = [ColSpec("string", LABEL), ColSpec("double", PROBABILITY)]
-    outputs += [ColSpec("double", f"{PROBABILITY_OF}{label}") for label in facts["labels"]]
+    answers = open_kind(facts["kind"]).answers
+    if answers is None:
+        chances = [PROBABILITY, *(f"{PROBABILITY_OF}{label}" for label in facts["labels"])]
+        answers = {LABEL: "string"} | dict.fromkeys(chances, "double")
+    outputs = [ColSpec(kind, name) for name, kind in answers.items()]
     given = ColSpec(AnyType()) if facts["content"] == TEXT else ColSpec("binary", facts["content"])
-    return ModelSignature(Schema([given]), Schema(OUTPUTS.get(facts["kind"], outputs)))
+    return ModelSignature(Schema([given]), Schema(outputs))

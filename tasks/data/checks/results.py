@@ -76,7 +76,7 @@ WORDS = {
 
 def in_words(kind: str, arguments: dict[str, Any]) -> str:
     """What a short rule asks, in words; nothing where it has none."""
-    return shown(WORDS[kind].format_map(arguments)) if kind in WORDS else ""
+    return shown(WORDS[kind].format_map({"mostly": 1.0} | arguments)) if kind in WORDS else ""
 
 
 def found_in(result: dict[str, Any]) -> str:

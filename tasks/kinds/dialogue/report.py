@@ -11,11 +11,14 @@ import numpy as np
 import pandas as pd
 import torch
 
+from configs.encodings import DialogueEncode
 from configs.schema import Evaluate
 
+from ...artifact import Artifact
 from ...data.dialogues.messages import Message, is_call, load_messages, tools_of, transcript
 from ...data.errors import DataError
-from ...learn.evaluation_report import Judged, Progress, chosen_baselines, state
+from ...data.rows import read_rows
+from ...learn.evaluation_report import Judged, Progress, chosen_baselines, describe, save, state
 from ...learn.labels import IGNORE_INDEX
 from ...learn.resampling import Resampling
 from ...text.baselines import nearest
@@ -24,9 +27,10 @@ from ...text.chat.end_of_turn import kind_of
 from ...text.chat.predictor import Predictor, spoken
 from ...text.collation import pad_rows
 from ...text.encoding import FILE
-from ...text.parts import Part
+from ...text.parts import Part, read_part
 from ...text.segments import Encoded
 from ...text.tokenizer import load_tokenizer
+from ..spec import StageOutput
 from .metrics import Turn, score_turns
 from .transcripts import Transcript, markdown, page, sample_transcripts
 
@@ -82,12 +86,12 @@ def judge(
         found |= dict.fromkeys(CALL_SCORES)
     loss, losses = losses_by_kind(predictor, list(every.values()), section.batch_size)
     beside = {}
-    if "nearest" in chosen_baselines("dialogue", section):
+    if "nearest" in chosen_baselines("dialogue", DialogueEncode.traits, section):
         answers = nearest_turns([load_messages(messages) for messages in train["messages"]], histories)
         copied = [replace(turn, written=message, ended=True) for turn, message in zip(turns, answers, strict=True)]
         beside["nearest"] = score_turns([turn for turn in copied if (turn.dialogue, turn.position) not in unread], how)
     found["loss"] = loss
-    facts = state("dialogue", len(dialogues), found, section, shown=SHOWN, baselines=beside)
+    facts = state("dialogue", DialogueEncode.traits, len(dialogues), found, section, shown=SHOWN, baselines=beside)
     facts["scores"] |= {f"loss_{kind}": value for kind, value in losses.items()}
     counted = ("dialogues", "turns", "calls_due", "calls_written", "ended")
     facts["unmeasured"] = {} if measured else dict.fromkeys(CALL_SCORES, why)
@@ -208,3 +212,22 @@ def save_transcripts(shown: Sequence[Transcript], records: Path) -> None:
     """Write some test dialogues with what the model wrote beside the truth, as a page and as Markdown."""
     (records / "transcripts.html").write_text(page(shown), encoding="utf-8")
     (records / "transcripts.md").write_text(markdown(shown), encoding="utf-8")
+
+
+def evaluate(out: StageOutput, section: Evaluate, folder: Path, encoded: Artifact, splits: Artifact) -> tuple[int, str]:
+    """Let the model in `folder` write the test dialogues' turns, score them, write the report. Raises DataError."""
+    train, test = (read_rows(splits.file(f"{part}.parquet")) for part in ("train", "test"))
+    part = read_part(encoded.file("test.parquet"))
+    kept = test[test["id"].isin(part.ids)]
+    require_same_inputs(folder, kept, part)
+    judged, transcripts = judge(folder, train, kept, section, lambda done, of: out.progress(done, of, "writing"))
+    save(judged, out.data, out.records)
+    save_transcripts(transcripts, out.records)
+    counts = judged.facts["counts"]
+    title = f"{counts['turns']:,} turns of {counts['dialogues']:,} test dialogues, each after the true history"
+    return len(kept), describe(judged, title, "dialogues")
+
+
+def predict_row(folder: Path, row: pd.DataFrame, images: Path) -> dict[str, Any]:
+    """Nothing: turns are written in `evaluate` and by `temper chat`."""
+    return {}

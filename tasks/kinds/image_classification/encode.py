@@ -1,5 +1,6 @@
 """Split rows and their images -> encoded parts on disk, and the encoding that fits the training images."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pandas as pd
 from configs.encodings import ImageEncode
 from configs.encodings import Pixels as Constants
 
+from ...artifact import Artifact
 from ...data.errors import DataError
 from ...data.ledger import dropped_rows
 from ...data.reserved import reserved_array
@@ -19,6 +21,7 @@ from ...data.sources.image_bytes import read_groups
 from ...vision.encoding import ImageEncoding
 from ...vision.images import Pixels, Unreadable, decode, place_of, read_bytes
 from ...vision.parts import ARRAY, FILES, Numbers, threads, write_table
+from ..spec import EncodedRows, StageOutput
 
 IMAGENET = Constants(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 CLIP = Constants(mean=(0.48145466, 0.4578275, 0.40821073), std=(0.26862954, 0.26130258, 0.27577711))
@@ -183,3 +186,21 @@ def _constants(section: ImageEncode, levels: Numbers) -> Constants:
     mean = levels @ values / total
     std = np.sqrt(levels @ values**2 / total - mean**2)
     return Constants(mean=tuple(mean.round(6).tolist()), std=tuple(np.maximum(std, 1e-6).round(6).tolist()))
+
+
+def encode_rows(
+    out: StageOutput, section: ImageEncode, tables: dict[str, pd.DataFrame], splits: Artifact
+) -> EncodedRows:
+    """Decode every part's images. Raises DataError."""
+    images, labels = splits.file("images.parquet"), json.loads(splits.file("labels.json").read_text(encoding="utf-8"))
+    encoding, ids, dropped = encode_parts(
+        section, tables, images, labels, out.data, lambda done, of: out.progress(done, of, "decoding")
+    )
+    encoding.save(out.data)
+    counts = ", ".join(f"{name} {len(rows):,}" for name, rows in ids.items())
+    page = (
+        f"# encode (image): {counts}\n\n{encoding.width} x {encoding.height} pixels, mode {encoding.mode}; "
+        f"{f'the middle of {encoding.resize} x {encoding.resize}; ' if encoding.resize else ''}"
+        f"pixels of 0 to 1 less {encoding.mean}, divided by {encoding.std}.\n\nUnreadable: {len(dropped):,}."
+    )
+    return EncodedRows(ids, dropped, page)

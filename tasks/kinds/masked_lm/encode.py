@@ -6,18 +6,22 @@ import pandas as pd
 
 from configs.encodings import MaskedEncode
 
+from ...artifact import Artifact
 from ...data.ledger import dropped_rows
 from ...text.certificate import NO_TARGET, Certificate
+from ...text.encoding_stage import TextEncoder, encode_parts
 from ...text.parts import Part
 from ...text.tokenizer import TextTokenizer
 from ...text.vocabulary import frame_of, tokenizer_for
+from ..spec import EncodedRows, StageOutput
 from .certificate import certify_masked
 from .encoding import FIXED, MaskedEncoding
+from .view import sample
 
 
 def make_encoding(section: MaskedEncode, train: pd.DataFrame) -> tuple[MaskedEncoding, TextTokenizer]:
     """The tokenizer, learnt from training texts where the recipe says so, and the encoding. Raises DataError."""
-    tokenizer = tokenizer_for(section, train["text"].tolist())
+    tokenizer = tokenizer_for(section, train["text"].tolist(), ("[CLS]", "[SEP]", "[MASK]"))
     special, pad = frame_of(section.kind, tokenizer, ("cls", "sep", "mask"))
     encoding = MaskedEncoding(
         kind=section.kind, labels=(), label_ids=(), special=special, max_length=section.max_length,
@@ -46,3 +50,12 @@ def certify_part(encoding: MaskedEncoding, tokenizer: TextTokenizer, part: Part,
     for check, found in certify_masked(encoding, tokenizer, part, texts, 0).violations.items():
         result.violations[check] = [*result.violations[check], *found]
     return result
+
+
+def encode_rows(
+    out: StageOutput, section: MaskedEncode, tables: dict[str, pd.DataFrame], splits: Artifact
+) -> EncodedRows:
+    """Encode every part. Raises DataError, MaskError."""
+    encoding, tokenizer = make_encoding(section, tables["train"])
+    encoder = TextEncoder(encoding, tokenizer, encode_part, certify_part, sample)
+    return EncodedRows(*encode_parts(encoder, tables, out.data))

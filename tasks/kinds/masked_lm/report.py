@@ -7,15 +7,30 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from configs.encodings import MaskedEncode
 from configs.schema import Evaluate
 
-from ...learn.evaluation_report import SAMPLES, Judged, Progress, cell, chosen_baselines, sampled, state
+from ...artifact import Artifact
+from ...learn.evaluation_report import (
+    SAMPLES,
+    Judged,
+    Progress,
+    cell,
+    chosen_baselines,
+    describe,
+    sampled,
+    save,
+    state,
+)
 from ...learn.labels import IGNORE_INDEX
 from ...learn.resampling import Resampling
+from ...text.evaluation_stage import open_tables, require_same, rows_encoded_otherwise
 from ...text.segments import Encoded
+from ..spec import StageOutput
 from .encoding import FIXED, pad_masked
 from .metrics import score_tokens
 from .predictor import GAP, Foretold, Predictor
+from .training import open_training
 
 
 def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evaluate, progress: Progress) -> Judged:
@@ -26,11 +41,13 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
     encoded = predictor.encoding.encode(predictor.tokenizer, test["text"].tolist())
     found = predictor.foretell(encoded, ids, section.batch_size, progress)
     beside = {}
-    for name in chosen_baselines("masked", section):
+    for name in chosen_baselines("masked", MaskedEncode.traits, section):
         known = predictor.encoding.encode(predictor.tokenizer, train["text"].tolist())
         beside[name] = _scores(by_frequency(predictor, known, encoded, ids), how)
     scores = _scores(found, how)
-    facts = state("masked", len(test), scores, section, shown=("perplexity", "accuracy"), baselines=beside)
+    facts = state(
+        "masked", MaskedEncode.traits, len(test), scores, section, shown=("perplexity", "accuracy"), baselines=beside
+    )
     facts["counts"] = {"tokens": scores["tokens"]}
     table = {"id": ids, "tokens": found.tokens, "right": found.right, "loss": found.losses}
     asked = [with_gap(predictor, row, text) for row, text in zip(ids[:SAMPLES], test["text"][:SAMPLES], strict=True)]
@@ -71,3 +88,18 @@ def with_gap(predictor: Predictor, row: str, text: str) -> str:
     before = len(predictor.tokenizer.ids([" ".join(words[:place])])[0])
     place = place if before < predictor.encoding.max_length - 2 else 0
     return " ".join([*words[:place], GAP, *words[place + 1 :]])
+
+
+def evaluate(out: StageOutput, section: Evaluate, folder: Path, encoded: Artifact, splits: Artifact) -> tuple[int, str]:
+    """Score the model in `folder` once on the test rows and write the report. Raises DataError."""
+    training, tables = open_training(folder), open_tables(encoded, splits)
+    now = training.encoding.encode(training.tokenizer, tables.test["text"].tolist())
+    require_same(rows_encoded_otherwise(now, tables.part.encoded), tables.test)
+    judged = judge(folder, tables.train, tables.test, section, lambda done, of: out.progress(done, of, "scoring"))
+    save(judged, out.data, out.records)
+    return len(tables.test), describe(judged, f"{training.kind}, {len(tables.test):,} test rows")
+
+
+def predict_row(folder: Path, row: pd.DataFrame, images: Path) -> dict[str, Any]:
+    """Nothing: the model in `folder` answers to texts with a gap alone."""
+    return {}

@@ -5,12 +5,16 @@ import pandas as pd
 
 from configs.encodings import RegressionEncode
 
+from ...artifact import Artifact
 from ...data.errors import DataError
 from ...data.ledger import dropped_rows
 from ...text.certificate import Certificate
+from ...text.encoding_stage import TextEncoder, encode_parts
 from ...text.parts import Part
+from ...text.token_view import sample
 from ...text.tokenizer import TextTokenizer
 from ...text.vocabulary import frame_of, tokenizer_for
+from ..spec import EncodedRows, StageOutput
 from .certificate import certify_numbers
 from .encoding import RegressionEncoding, other_notations, read_numbers
 
@@ -22,7 +26,7 @@ def make_encoding(section: RegressionEncode, train: pd.DataFrame) -> tuple[Regre
 
     Raises DataError where these are no numbers, or all the same.
     """
-    tokenizer = tokenizer_for(section, train["text"].tolist())
+    tokenizer = tokenizer_for(section, train["text"].tolist(), ("[CLS]", "[SEP]"))
     special, pad = frame_of(section.kind, tokenizer, ("cls", "sep"))
     values = read_numbers(train["target"].fillna("").tolist(), section.thousands, section.decimal)
     known = values[~np.isnan(values)]
@@ -58,3 +62,15 @@ def certify_part(encoding: RegressionEncoding, tokenizer: TextTokenizer, part: P
     """The certificate of one part, against the rows it came from."""
     known = rows.set_index("id").loc[part.ids]
     return certify_numbers(encoding, tokenizer, part, known["text"].tolist(), known["target"].tolist())
+
+
+def encode_rows(
+    out: StageOutput, section: RegressionEncode, tables: dict[str, pd.DataFrame], splits: Artifact
+) -> EncodedRows:
+    """Encode every part; dropped rows are shown by their target. Raises DataError, MaskError."""
+    encoding, tokenizer = make_encoding(section, tables["train"])
+    encoder = TextEncoder(encoding, tokenizer, encode_part, certify_part, sample)
+    ids, dropped, page = encode_parts(encoder, tables, out.data)
+    targets = pd.concat(tables.values()).set_index("id")["target"].loc[dropped["id"]].dropna().tolist()
+    hint = other_notations(targets, section.thousands, section.decimal)
+    return EncodedRows(ids, dropped, page, shown="target", hint=hint)

@@ -1,18 +1,35 @@
 """A model that foretells numbers and its test rows -> errors, correlations, beside the mean and a ridge regression."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from configs.encodings import RegressionEncode
 from configs.schema import Evaluate
 
-from ...learn.evaluation_report import SAMPLES, Judged, Progress, cell, chosen_baselines, sampled, state
+from ...artifact import Artifact
+from ...learn.evaluation_report import (
+    SAMPLES,
+    Judged,
+    Progress,
+    cell,
+    chosen_baselines,
+    describe,
+    sampled,
+    save,
+    state,
+)
 from ...learn.metrics import Floats
 from ...learn.resampling import Resampling
 from ...text.baselines import tfidf_ridge
+from ...text.evaluation_stage import first_answer, open_tables, require_same, rows_encoded_otherwise
+from ..spec import StageOutput
 from .metrics import score_numbers
+from .plot import draw_numbers
 from .predictor import Predictor
+from .training import open_training
 
 
 def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evaluate, progress: Progress) -> Judged:
@@ -23,9 +40,11 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
     found = predictor.predict(texts, section.batch_size, progress)
     known = predictor.encoding.numbers(train["target"].tolist())
     beside = {name: score_numbers(truth, _baseline(name, train["text"].tolist(), known, texts), how)
-              for name in chosen_baselines("regression", section)}  # fmt: skip
+              for name in chosen_baselines("regression", RegressionEncode.traits, section)}  # fmt: skip
     scores = score_numbers(truth, found, how)
-    facts = state("regression", len(test), scores, section, shown=("rmse", "mae", "r2"), baselines=beside)
+    facts = state(
+        "regression", RegressionEncode.traits, len(test), scores, section, shown=("rmse", "mae", "r2"), baselines=beside
+    )
     answers = pd.DataFrame({"id": test["id"].to_numpy(), "true": truth, "value": found})
     some = test.head(SAMPLES)
     samples = sampled(some["id"].tolist(), texts[:SAMPLES], predictor.frame(texts[:SAMPLES]))
@@ -39,3 +58,20 @@ def _baseline(name: str, train: list[str], known: Floats, texts: list[str]) -> F
     if name == "mean":
         return np.full(len(texts), known.mean())
     return tfidf_ridge(train, known, texts)
+
+
+def evaluate(out: StageOutput, section: Evaluate, folder: Path, encoded: Artifact, splits: Artifact) -> tuple[int, str]:
+    """Score the model in `folder` once on the test rows and write the report. Raises DataError."""
+    training, tables = open_training(folder), open_tables(encoded, splits)
+    now = training.encoding.encode(training.tokenizer, tables.test["text"].tolist())
+    require_same(rows_encoded_otherwise(now, tables.part.encoded), tables.test)
+    judged = judge(folder, tables.train, tables.test, section, lambda done, of: out.progress(done, of, "scoring"))
+    save(judged, out.data, out.records)
+    true, predicted = (judged.answers[name].to_numpy() for name in ("true", "value"))
+    draw_numbers(true, predicted, out.records / "numbers.png")
+    return len(tables.test), describe(judged, f"{training.kind}, {len(tables.test):,} test rows")
+
+
+def predict_row(folder: Path, row: pd.DataFrame, images: Path) -> dict[str, Any]:
+    """The number that the model in `folder` predicts for the text of a table's only row."""
+    return first_answer(Predictor.load, folder, row)

@@ -6,12 +6,16 @@ import pandas as pd
 
 from configs.encodings import Seq2SeqEncode
 
+from ...artifact import Artifact
 from ...data.errors import DataError
 from ...data.ledger import dropped_rows
 from ...text.certificate import Certificate
+from ...text.encoding_stage import TextEncoder, encode_parts
 from ...text.parts import Part
+from ...text.token_view import sample
 from ...text.tokenizer import TextTokenizer
 from ...text.vocabulary import tokenizer_for
+from ..spec import EncodedRows, StageOutput
 from .certificate import certify_pairs
 from .encoding import Seq2SeqEncoding, join_pairs
 
@@ -62,3 +66,12 @@ def certify_part(encoding: Seq2SeqEncoding, tokenizer: TextTokenizer, part: Part
     known = rows.set_index("id").loc[part.ids]
     texts, targets = known["text"].tolist(), known["target"].tolist()
     return certify_pairs(encoding, tokenizer, part.encoded, part.ids, texts, targets)
+
+
+def encode_rows(
+    out: StageOutput, section: Seq2SeqEncode, tables: dict[str, pd.DataFrame], splits: Artifact
+) -> EncodedRows:
+    """Encode every part. Raises DataError, MaskError."""
+    encoding, tokenizer = make_encoding(section, tables["train"])
+    encoder = TextEncoder(encoding, tokenizer, encode_part, certify_part, sample)
+    return EncodedRows(*encode_parts(encoder, tables, out.data))

@@ -2,17 +2,34 @@
 text's target beside it."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from configs.encodings import Seq2SeqEncode
 from configs.schema import Evaluate
 
-from ...learn.evaluation_report import SAMPLES, Judged, Progress, cell, chosen_baselines, sampled, state
+from ...artifact import Artifact
+from ...learn.evaluation_report import (
+    SAMPLES,
+    Judged,
+    Progress,
+    cell,
+    chosen_baselines,
+    describe,
+    sampled,
+    save,
+    state,
+)
 from ...learn.resampling import Resampling
 from ...text.baselines import nearest
+from ...text.evaluation_stage import first_answer, open_tables, require_same, rows_encoded_otherwise
 from ...text.text_scores import score_texts
+from ..spec import StageOutput
+from .encoding import split_pairs
 from .predictor import Predictor
+from .training import open_training
 
 LOOKED_AT = 8
 """Rows drawn at random to be looked at."""
@@ -30,11 +47,13 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
     found = _scores(targets, written, how)
     found["loss"] = predictor.loss(test["text"].tolist(), test["target"].tolist(), section.batch_size)
     beside = {}
-    for name in chosen_baselines("seq2seq", section):
+    for name in chosen_baselines("seq2seq", Seq2SeqEncode.traits, section):
         known = train["target"].tolist()
         copied = [known[at] for at in nearest(train["text"].tolist(), texts)]
         beside[name] = _scores(targets, copied, how)
-    facts = state("seq2seq", len(rows), found, section, shown=("exact", "bleu", "rouge_l"), baselines=beside)
+    facts = state(
+        "seq2seq", Seq2SeqEncode.traits, len(rows), found, section, shown=("exact", "bleu", "rouge_l"), baselines=beside
+    )
     facts["counts"] = {"ended": sum(one.ended for one in made), "empty": found["empty"]}
     answers = pd.DataFrame(
         {"id": rows["id"], "true": targets, "written": written, "ended": [one.ended for one in made]}
@@ -51,3 +70,18 @@ def _scores(targets: list[str], written: list[str], how: Resampling) -> dict[str
     """Scores of texts under the names that recipes use."""
     found = score_texts(targets, written, how)
     return found | {"exact": found["exact_match"], "exact_interval": found["exact_match_interval"]}
+
+
+def evaluate(out: StageOutput, section: Evaluate, folder: Path, encoded: Artifact, splits: Artifact) -> tuple[int, str]:
+    """Score the model in `folder` once on the test rows and write the report. Raises DataError."""
+    training, tables = open_training(folder), open_tables(encoded, splits)
+    now = training.encoding.encode(training.tokenizer, tables.test["text"].tolist())
+    require_same(rows_encoded_otherwise(now, split_pairs(tables.part.encoded, range(len(tables.test)))[0]), tables.test)
+    judged = judge(folder, tables.train, tables.test, section, lambda done, of: out.progress(done, of, "scoring"))
+    save(judged, out.data, out.records)
+    return len(tables.test), describe(judged, f"{training.kind}, {len(tables.test):,} test rows")
+
+
+def predict_row(folder: Path, row: pd.DataFrame, images: Path) -> dict[str, Any]:
+    """What the model in `folder` writes for the text of a table's only row."""
+    return first_answer(Predictor.load, folder, row)

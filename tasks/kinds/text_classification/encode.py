@@ -1,17 +1,28 @@
 """Split rows -> encoded parts: the encoding that a recipe asks for, applied to every part and certified."""
 
+import json
+
 import numpy as np
 import pandas as pd
 
 from configs.encodings import ClassifierEncode, GenerativeEncode
 
+from ...artifact import Artifact
 from ...data.errors import DataError
 from ...data.ledger import dropped_rows
-from ...text.certificate import NO_TARGET, Certificate, certify
+from ...text.certificate import NO_TARGET, Certificate
 from ...text.encoding import Encoding
+from ...text.encoding_stage import TextEncoder, encode_parts
 from ...text.parts import Part
+from ...text.token_view import sample
 from ...text.tokenizer import TextTokenizer
-from ...text.vocabulary import frame_of
+from ...text.vocabulary import frame_of, tokenizer_for
+from ..spec import EncodedRows, StageOutput
+from .certificate import certify
+from .encoding import LABEL_WORDS, encoding_class
+
+FRAMES: dict[str, tuple[str, ...]] = {"classifier": ("[CLS]", "[SEP]"), "generative": ()}
+"""Special tokens between which a row stands; a tokenizer that is learnt for it gets them."""
 
 
 def make_encoding(
@@ -26,7 +37,7 @@ def make_encoding(
         pad = pad if section.pad_token_id is None else section.pad_token_id
         if pad >= tokenizer.size:
             raise DataError(f"encode.pad_token_id {pad} is outside the vocabulary of {tokenizer.size} tokens")
-    return Encoding(
+    return encoding_class(section.kind)(
         kind=section.kind,
         labels=tuple(labels),
         label_ids=label_ids,
@@ -64,7 +75,7 @@ def encode_part(encoding: Encoding, tokenizer: TextTokenizer, rows: pd.DataFrame
     texts, labels = rows["text"].tolist(), rows["label"].tolist()
     classes = np.array([encoding.labels.index(label) for label in labels], np.int64)
     encoded = encoding.encode(tokenizer, texts, labels)
-    if encoding.kind == "generative":
+    if encoding.kind == LABEL_WORDS:
         empty = encoded.supervised() == 0
         if empty.any():
             part, dropped = encode_part(encoding, tokenizer, rows[~empty])
@@ -76,3 +87,14 @@ def certify_part(encoding: Encoding, tokenizer: TextTokenizer, part: Part, rows:
     """The mask certificate of one part, against the rows it came from."""
     known = rows.set_index("id").loc[part.ids]
     return certify(encoding, tokenizer, part.encoded, part.ids, known["text"].tolist(), known["label"].tolist())
+
+
+def encode_rows(
+    out: StageOutput, section: GenerativeEncode | ClassifierEncode, tables: dict[str, pd.DataFrame], splits: Artifact
+) -> EncodedRows:
+    """Encode every part with the label set of the split. Raises DataError, MaskError."""
+    labels = json.loads(splits.file("labels.json").read_text(encoding="utf-8"))
+    tokenizer = tokenizer_for(section, tables["train"]["text"].tolist(), FRAMES[section.kind])
+    encoding = make_encoding(section, tokenizer, labels)
+    encoder = TextEncoder(encoding, tokenizer, encode_part, certify_part, sample)
+    return EncodedRows(*encode_parts(encoder, tables, out.data))

@@ -13,10 +13,11 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 
 from ...data.predictions import Predictions, from_logits
 from ...text.collation import pad_rows
-from ...text.encoding import FILE, Encoding, load_encoding
+from ...text.encoding import FILE, Encoding
 from ...text.inputs import require_texts
 from ...text.loading import load_model
 from ...text.tokenizer import TextTokenizer, load_tokenizer
+from .encoding import load_encoding
 
 
 @dataclass(frozen=True)

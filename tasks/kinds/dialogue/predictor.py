@@ -1,0 +1,5 @@
+"""The predictor of a registered dialogue model, which lies beside the chat templates that it shares."""
+
+from ...text.chat.predictor import Predictor
+
+__all__ = ["Predictor"]

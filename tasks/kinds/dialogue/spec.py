@@ -1,0 +1,17 @@
+"""Dialogue as the stages, the registry and the commands know it."""
+
+from configs.encodings import DialogueEncode
+
+from ..spec import Kind
+
+SPECS = {
+    "dialogue": Kind(
+        DialogueEncode.traits,
+        "a dialogue model",
+        libraries=("tokenizers", "transformers", "jinja2"),
+        requirements=("tokenizers", "jinja2"),
+        chats=True,
+        rescored_by="write_turns",
+        rescored=(("written", "written"), ("ended", "ended")),
+    )
+}

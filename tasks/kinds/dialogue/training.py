@@ -1,0 +1,59 @@
+"""Training of dialogue models; an encoded row is one sequence of a dialogue."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from torch.utils.data import Dataset
+from transformers import AutoModelForCausalLM
+
+from ...data.dialogues.hotels import TABLE
+from ...data.errors import DataError
+from ...text import feed
+from ...text.chat.encoding import DialogueEncoding, load_dialogue_encoding
+from ...text.chat.feed import Packs, collate_packs
+from ...text.chat.packing import packs
+from ...text.encoding import FILE
+from ...text.models import Form
+from ...text.supervision import SupervisedTokens, require_causal
+from ...text.tokenizer import load_tokenizer
+from ...text.training import TextTraining
+
+
+def require_fit(model: Any, encoding: DialogueEncoding) -> None:
+    """Raise DataError for a model that cannot generate, or lets packed sequences see one another."""
+    require_causal(model, encoding)
+    if encoding.packing and not packs(model):
+        raise DataError(f"train.model: {type(model).__name__} lets packed sequences see one another; encode.packing: "
+                        "false")  # fmt: skip
+
+
+FORM = Form(AutoModelForCausalLM, SupervisedTokens, check=require_fit)
+
+
+@dataclass(frozen=True)
+class Dialogue(TextTraining):
+    """Dialogues as token ids."""
+
+    encoding: DialogueEncoding
+    form: ClassVar[Form] = FORM
+
+    @property
+    def preprocessing(self) -> tuple[str, ...]:  # type: ignore[override]
+        """With the table of the tool."""
+        return (*TextTraining.preprocessing, *((TABLE,) if self.encoding.tools else ()))
+
+    def rows(self, part: Any, *, train: bool) -> Dataset[Any]:
+        """One sequence a row, or several where the recipe packs them."""
+        return Packs(part, self.encoding.max_length) if self.encoding.packing else feed.Rows(part)
+
+    def collate(self, seed: int) -> Callable[[Any], dict[str, Any]]:
+        """What makes batches of such rows."""
+        return collate_packs(self.encoding) if self.encoding.packing else feed.collate_rows(self.encoding)
+
+
+def open_training(folder: Path) -> Dialogue:
+    """From encoding.json and tokenizer.json."""
+    encoding = load_dialogue_encoding(folder / FILE)
+    return Dialogue(encoding, load_tokenizer(folder, encoding.special))

@@ -1,0 +1,15 @@
+"""Image classification as the stages, the registry and the commands know it."""
+
+from configs.encodings import ImageEncode
+
+from ..spec import Kind
+
+SPECS = {
+    "image": Kind(
+        ImageEncode.traits,
+        "an image classifier",
+        libraries=("pillow",),
+        requirements=("pillow", "pyarrow"),
+        tokens=False,
+    )
+}

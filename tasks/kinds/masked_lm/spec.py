@@ -1,0 +1,18 @@
+"""Masked language modelling as the stages, the registry and the commands know it."""
+
+from configs.encodings import MaskedEncode
+
+from ..spec import Kind
+
+SPECS = {
+    "masked": Kind(
+        MaskedEncode.traits,
+        "a masked language model",
+        libraries=("tokenizers", "transformers", "numpy"),
+        requirements=("tokenizers",),
+        answers={"filled": "string", "probability": "double"},
+        gaps=True,
+        rescored_by="predict_hidden",
+        rescored=(("tokens", "tokens"), ("right", "right"), ("loss", "loss")),
+    )
+}

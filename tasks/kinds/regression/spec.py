@@ -1,0 +1,16 @@
+"""Regression as the stages, the registry and the commands know it."""
+
+from configs.encodings import RegressionEncode
+
+from ..spec import Kind
+
+SPECS = {
+    "regression": Kind(
+        RegressionEncode.traits,
+        "a model that predicts a number for a text",
+        libraries=("tokenizers", "transformers"),
+        requirements=("tokenizers",),
+        answers={"value": "double"},
+        rescored=(("value", "value"),),
+    )
+}

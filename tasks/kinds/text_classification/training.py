@@ -1,0 +1,66 @@
+"""Training of text classifiers, by a head or by label words."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+
+from configs.schema import Train
+
+from ...learn.class_loss import criterion
+from ...learn.fit import Feed
+from ...text.encoding import FILE, Encoding
+from ...text.models import Form
+from ...text.supervision import SupervisedRows, SupervisedTokens, require_causal
+from ...text.tokenizer import load_tokenizer
+from ...text.training import TextTraining
+from .encoding import load_encoding
+from .feed import collate_rows
+
+
+def class_head(encoding: Encoding) -> dict[str, Any]:
+    """The configuration of a head with the encoding's classes."""
+    names = dict(enumerate(encoding.labels))
+    return {"num_labels": len(names), "id2label": names, "label2id": {name: i for i, name in names.items()}}
+
+
+FORMS = {
+    "classifier": Form(AutoModelForSequenceClassification, SupervisedRows, head=class_head, whole_rows=True),
+    "generative": Form(AutoModelForCausalLM, SupervisedTokens, check=require_causal),
+}
+"""By a head, and by label words."""
+
+
+@dataclass(frozen=True)
+class TextClassification(TextTraining):
+    """Texts with a class each."""
+
+    encoding: Encoding
+
+    @property
+    def form(self) -> Form:
+        """How models are used, by the encoding's kind."""
+        return FORMS[self.encoding.kind]
+
+    def set_loss(self, model: Any, section: Train, train: Any) -> None:
+        """Set the recipe's loss, with class weights; label words have cross entropy alone."""
+        if self.encoding.kind == "classifier":
+            model.criterion = criterion(section, train.class_ids, len(self.labels))
+
+    def collate(self, seed: int) -> Callable[[Any], dict[str, Any]]:
+        """What makes batches of rows."""
+        return collate_rows(self.encoding)
+
+    def feed(self, parts: Mapping[str, Any], seed: int = 0) -> Feed:
+        """Training and validation rows; label words are scored among each other."""
+        train, validation = (self.rows(parts[name], train=name == "train") for name in ("train", "validation"))
+        return Feed(train, validation if len(validation) else None, self.collate(seed),  # type: ignore[arg-type]
+                    self.encoding.label_ids)  # fmt: skip
+
+
+def open_training(folder: Path) -> TextClassification:
+    """From encoding.json and tokenizer.json."""
+    encoding = load_encoding(folder / FILE)
+    return TextClassification(encoding, load_tokenizer(folder, encoding.special))

@@ -1,0 +1,71 @@
+"""What kinds that read texts share in `encode`: every part encoded, certified and written, and a page about it."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..data.errors import DataError
+from .certificate import Certificate
+from .parts import Part, write_part
+from .tokenizer import TextTokenizer
+
+EXAMPLES = 3
+"""Rows shown on the page of the stage."""
+
+
+@dataclass(frozen=True)
+class TextEncoder:
+    """How one kind encodes a part: rows in; the part and the dropped rows, its certificate, and a row as people read
+    it, out."""
+
+    encoding: Any
+    tokenizer: TextTokenizer
+    encode_part: Callable[[Any, TextTokenizer, pd.DataFrame], tuple[Part, pd.DataFrame]]
+    certify_part: Callable[[Any, TextTokenizer, Part, pd.DataFrame], Certificate]
+    sample: Callable[[Any, TextTokenizer, Part, int], str]
+
+
+def encode_parts(
+    encoder: TextEncoder, tables: Mapping[str, pd.DataFrame], folder: Path
+) -> tuple[dict[str, list[str]], pd.DataFrame, str]:
+    """Encode, certify and write every part below `folder`: ids by part, dropped rows (id, reason), a page.
+
+    Raises DataError where no training row is left, MaskError where a certificate fails.
+    """
+    encoding, tokenizer = encoder.encoding, encoder.tokenizer
+    parts, dropped, certificates = {}, [], {}
+    for name, table in tables.items():
+        part, gone = encoder.encode_part(encoding, tokenizer, table)
+        if name == "train" and not len(part):
+            raise DataError(f"no training row is left to encode: {', '.join(sorted(set(gone['reason'])))}")
+        certificate = encoder.certify_part(encoding, tokenizer, part, table)
+        certificate.require(name)
+        write_part(part, folder / f"{name}.parquet")
+        parts[name], certificates[name] = part, certificate.as_dict()
+        dropped.append(gone)
+    tokenizer.save(folder)
+    encoding.save(folder)
+    (folder / "certificate.json").write_text(json.dumps(certificates, indent=1), encoding="utf-8")
+    page = _describe(encoder, parts["train"], certificates)
+    return {name: part.ids for name, part in parts.items()}, pd.concat(dropped, ignore_index=True), page
+
+
+def _describe(encoder: TextEncoder, train: Part, certificates: dict[str, dict[str, Any]]) -> str:
+    encoding, tokenizer = encoder.encoding, encoder.tokenizer
+    lines = [
+        f"# encode ({encoding.kind}): the mask certificate holds",
+        f"Vocabulary {tokenizer.size:,}, at most {encoding.max_length} tokens a row.",
+    ]
+    if any(certificate["pad_is_eos"] for certificate in certificates.values()):
+        lines.append("Pads are filled with the end-of-text id; attention and labels go by length, so real ones count.")
+    lines += ["", "| part | rows | tokens | supervised | rows cut |", "|---|---:|---:|---:|---:|"]
+    for name, c in certificates.items():
+        lines.append(f"| {name} | {c['rows']:,} | {c['tokens']:,} | {c['supervised']:,} | {c['cut_rows']:,} |")
+    lines += ["", "Samples; ▸ and ◂ stand around the supervised tokens, which alone are trained:", ""]
+    return "\n".join(
+        lines + [f"1. {encoder.sample(encoding, tokenizer, train, row)}" for row in range(min(EXAMPLES, len(train)))]
+    )

@@ -1,0 +1,87 @@
+"""Kinds of task: each is one folder behind one protocol, and nothing outside names one."""
+
+import ast
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from configs.kinds import kinds, traits_of
+from tasks.kinds import spec
+from tasks.tracking import rescoring_program
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = sorted({traits_of(kind).folder for kind in kinds()})
+PARTS = {
+    "encode": ("encode_rows",),
+    "training": ("open_training",),
+    "report": ("evaluate", "predict_row"),
+    "outcomes": ("KEYS", "TRUTH", "ANSWER", "quality", "statistics"),
+    "predictor": ("Predictor",),
+}
+"""Modules of every kind, with the names that are asked of them."""
+OTHER_MEANINGS = {
+    ("tasks/data/dialogues/messages.py", "dialogue"): "a key under which data hold their messages",
+    ("tasks/data/sources/json_rows.py", "dialogue"): "the same",
+    ("tasks/text/chat/encoding.py", "dialogue"): "what encoding.json says where nothing else is said",
+    ("tasks/vision/timm_nets.py", "classifier"): "timm's name of a net's last layer",
+}
+"""Strings that are equal to a kind's name and mean something else; `image` is a content's name too and is left out."""
+
+DETECTING = ("flows/starter_recipe.py", "flows/cli/init.py", "tasks/autodetect/targets.py")
+"""What `temper init` looks at still tells the kinds apart by name."""
+
+
+def modules() -> list[Path]:
+    every = sorted([*ROOT.glob("tasks/**/*.py"), *ROOT.glob("flows/**/*.py")])
+    return [path for path in every if "tasks/kinds/" not in path.as_posix() or path.parent.name == "kinds"]
+
+
+def named(tree: ast.AST) -> Iterator[str]:
+    """Names of kinds in strings, and folders of kinds in imports."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and node.value in {*kinds()} - {"image"}:
+            yield str(node.value)
+        if isinstance(node, ast.ImportFrom | ast.Import):
+            words = {word for alias in node.names for word in alias.name.split(".")}
+            words |= set((getattr(node, "module", None) or "").split("."))
+            yield from (f"import of {folder}" for folder in FOLDERS if folder in words)
+
+
+def test_no_module_outside_names_a_kind() -> None:
+    found = {
+        (path.relative_to(ROOT).as_posix(), name)
+        for path in modules()
+        for name in named(ast.parse(path.read_text(encoding="utf-8")))
+    }
+    assert {place for place in found if place[0] not in DETECTING} == set(OTHER_MEANINGS)
+
+
+@pytest.mark.parametrize(
+    ("planted", "name"),
+    [
+        ('if kind == "regression":\n    pass', "regression"),
+        ("from tasks.kinds.masked_lm import encoding", "import of masked_lm"),
+        ("from .kinds import seq2seq", "import of seq2seq"),
+        ("import tasks.kinds.dialogue.report", "import of dialogue"),
+    ],
+)
+def test_a_module_that_names_one_is_seen(planted: str, name: str) -> None:
+    assert list(named(ast.parse(planted))) == [name]
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_each_kind_has_every_part_of_the_protocol(kind: str) -> None:
+    for part, names in PARTS.items():
+        module = importlib.import_module(spec.module_of(kind, part))
+        assert not [name for name in names if not hasattr(module, name)], (part, names)
+    known = spec.open_kind(kind)
+    assert known.traits == traits_of(kind) and callable(getattr(rescoring_program, known.rescored_by))
+    if known.tokens:
+        assert hasattr(importlib.import_module(spec.module_of(kind, "view")), "open_view")
+
+
+def test_every_folder_of_a_kind_is_listed() -> None:
+    folders = [path.parent.name for path in ROOT.glob("tasks/kinds/*/__init__.py")]
+    assert sorted(folders) == FOLDERS

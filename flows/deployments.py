@@ -111,7 +111,7 @@ def require_own_name(path: Path, name: str) -> Any:
 
     from configs.load import RecipeError
 
-    from .services.stale_deployments import lapse
+    from .services.stale_deployments import why_stale
 
     with get_client(sync_client=True) as api:
         try:
@@ -119,7 +119,7 @@ def require_own_name(path: Path, name: str) -> Any:
         except ObjectNotFound:
             return None
     other = Path(str(known.parameters.get("recipe", path)))
-    if other.absolute() != path.absolute() and other.is_absolute() and lapse(other, name) is None:
+    if other.absolute() != path.absolute() and other.is_absolute() and why_stale(other, name) is None:
         raise RecipeError(f"{path}: the name {name} is on the schedule for {other}; give one of them another `name`, "
                           f"or `temper schedule --remove {other}`")  # fmt: skip
     return known
@@ -149,10 +149,10 @@ def drop_stale_in_configs(say: Callable[[str], None], *, shared: bool) -> None:
 
     import configs
 
-    from .services.stale_deployments import drop_lapsed
+    from .services.stale_deployments import drop_stale
 
     with get_client(sync_client=True) as api:
-        drop_lapsed(api, Path(str(configs.__file__)).parent, say, shared=shared)
+        drop_stale(api, Path(str(configs.__file__)).parent, say, shared=shared)
 
 
 def pool_type(name: str) -> str:
@@ -200,6 +200,7 @@ def schedule_recipes(prefect: str, pool: str, *, say: Callable[[str], None], sha
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     from .services.crashed_runs import mark_crashed, skip_missed
+    from .services.stale_deployments import report_missing_entrypoints
 
     with temporary_settings({PREFECT_API_URL: prefect}):
         pool_type(pool)
@@ -210,5 +211,7 @@ def schedule_recipes(prefect: str, pool: str, *, say: Callable[[str], None], sha
                 say(f"left out: {path}: {' '.join(str(error).split())}")
         drop_stale_in_configs(say, shared=shared)
         with get_client(sync_client=True) as api:
+            if not shared:  # another machine's code may have it
+                report_missing_entrypoints(api, say)
             mark_crashed(api, say, shared=shared)
             skip_missed(api, say)

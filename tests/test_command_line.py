@@ -10,6 +10,7 @@ import pytest
 from tiny import ROOT
 
 from flows.cli import COMMANDS, load_command
+from flows.services.stale_deployments import is_missing
 
 HEAVY = ("torch", "transformers", "mlflow", "prefect", "great_expectations", "pandas", "numpy", "sqlite3", "yaml",
          "configs.schema")  # fmt: skip
@@ -71,3 +72,20 @@ def test_a_loaded_command_is_the_one_of_its_module() -> None:
     command = load_command("rollback")
     assert command.name == "rollback" and command.callback.__wrapped__ is rollback.command
     assert command.help.splitlines()[0] == COMMANDS["rollback"]
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "missing"),
+    [
+        ("flows.retrain.retrain", False),
+        ("flows/predict.py:predict", False),
+        ("flows.prediction.predict", True),
+        ("flows/comparison.py:compare", True),
+        ("flows.nowhere.below.flow", True),
+        ("elsewhere.flow", False),
+        ("my/flow.py:main", False),
+        ("", False),
+    ],
+)
+def test_an_entrypoint_that_the_move_left_behind_is_known_as_missing(entrypoint: str, missing: bool) -> None:
+    assert is_missing(entrypoint) is missing

@@ -150,3 +150,24 @@ def test_a_recipe_without_a_schedule_is_not_put_on_it(folder: Path, capsys: pyte
     assert stopped.value.exit_code == 2
     assert "has no schedule; add for example" in capsys.readouterr().err
     assert names() == []
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_deployment_of_a_flow_that_lies_elsewhere_now_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str], shared: bool
+) -> None:
+    from prefect import flow
+    from prefect.client.orchestration import get_client
+
+    @flow
+    def nothing() -> None: ...
+
+    with get_client(sync_client=True) as api:
+        flow_id = api.create_flow(nothing)
+        for name, entrypoint in (("old", "flows.prediction.predict"), ("here", "flows.retrain.retrain"),
+                                 ("foreign", "elsewhere.flow")):  # fmt: skip
+            api.create_deployment(flow_id, name, entrypoint=entrypoint)
+    begin(shared=shared)
+    lines = [line for line in capsys.readouterr().err.splitlines() if "entrypoint" in line]
+    assert [line.partition(":")[0] for line in lines] == ([] if shared else ["old"])
+    assert shared or "flows.prediction.predict is not there any more" in lines[0]

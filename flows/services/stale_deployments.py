@@ -1,6 +1,7 @@
 """Deployments that Temper made of recipes in a folder which ask for them no longer: taken off the schedule, or told."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,12 @@ MARK = "temper"
 """Tag of the deployments that Temper makes; those of `prefect deploy` go without."""
 
 
-def drop_lapsed(api: Any, folder: Path, say: Callable[[str], None], *, shared: bool) -> None:
+def drop_stale(api: Any, folder: Path, say: Callable[[str], None], *, shared: bool) -> None:
     """Take such deployments off the schedule; where the server is `shared` say so only, since the same path may be
     another machine's file."""
     for made in deployed(api):
         file = Path(made.parameters["recipe"])
-        if file.parent.resolve() != folder.resolve() or (reason := lapse(file, made.name)) is None:
+        if file.parent.resolve() != folder.resolve() or (reason := why_stale(file, made.name)) is None:
             continue
         if shared:
             say(f"{made.name}: {reason}, and is still on the schedule; `temper schedule --remove {file}` takes it off")
@@ -36,7 +37,30 @@ def deployed(api: Any) -> list[Any]:
     return [made for made in found if Path(str(made.parameters.get("recipe", ""))).is_absolute()]
 
 
-def lapse(file: Path, name: str) -> str | None:
+def report_missing_entrypoints(api: Any, say: Callable[[str], None]) -> None:
+    """Name the deployments of Temper's flows whose code lies elsewhere now: each of their runs would crash."""
+    offset = 0
+    while page := api.read_deployments(limit=200, offset=offset):
+        for deployment in page:
+            if is_missing(deployment.entrypoint or ""):
+                say(f"{deployment.name}: its entrypoint {deployment.entrypoint} is not there any more, so its runs "
+                    "crash; deploy it again from where its flow is now, or delete it in Prefect")  # fmt: skip
+        offset += len(page)
+
+
+def is_missing(entrypoint: str) -> bool:
+    """Whether an entrypoint (`flows.retrain.retrain` or `flows/retrain.py:retrain`) names a file of flows/ that is not
+    there; False for code of others, which may lie where only its worker looks."""
+    module = entrypoint.rpartition(":" if ":" in entrypoint else ".")[0].removesuffix(".py").replace("/", ".")
+    if module.partition(".")[0] != __name__.partition(".")[0]:
+        return False
+    try:
+        return find_spec(module) is None
+    except ModuleNotFoundError:
+        return True
+
+
+def why_stale(file: Path, name: str) -> str | None:
     """Why a recipe's file no longer asks for the deployment `name`; None where it does, or cannot be read."""
     if not file.exists():
         return f"{file} is gone"

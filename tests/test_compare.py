@@ -163,7 +163,7 @@ def test_recipes_of_one_name_are_told_apart(tmp_path: Path) -> None:
 
 
 def run(found: Any, seeds: int = 2, first_is_new: bool = False) -> dict[str, Any]:
-    from flows.comparison import compare as flow
+    from flows.compare import compare as flow
 
     result: dict[str, Any] = flow("compare-test", found, seeds, first_is_new)
     return result
@@ -276,7 +276,7 @@ def test_predictions_for_other_rows_are_refused(tmp_path: Path) -> None:
 
 
 def test_groups_are_the_units_where_the_split_is_by_group(tmp_path: Path) -> None:
-    from flows.comparison import _units
+    from flows.compare import _units
 
     def artifact(folder: Path) -> Any:
         class Files:

@@ -127,7 +127,7 @@ def test_every_command_and_both_interfaces_show_evil_data_as_data(
     from prefect.client.orchestration import get_client
 
     from flows.cli import data, history, inspect, mask, plan, predict, trace
-    from flows.cli.progress import Teller
+    from flows.cli.progress import ProgressDisplay
     from flows.finetune import finetune
     from tasks.store.events import heard_by
     from tasks.tracking.descriptions import NOTE
@@ -138,9 +138,9 @@ def test_every_command_and_both_interfaces_show_evil_data_as_data(
     pd.DataFrame(rows).to_csv(tmp_path / "evil.csv", index=False)
     recipe = tmp_path / "evil.yaml"
     recipe.write_text(RECIPE, encoding="utf-8")
-    with Teller() as teller, heard_by(teller.hear):
+    with ProgressDisplay() as display, heard_by(display.show):
         version = finetune(load_recipe(recipe))
-    teller.summary(version)
+    display.summary(version)
     out, err = capsys.readouterr()
     assert clean(out) and clean(err) and "version 1" in out
     commands: list[tuple[Any, tuple[Any, ...]]] = [

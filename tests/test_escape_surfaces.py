@@ -38,21 +38,21 @@ def printed(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 
 def test_a_runs_lines_and_its_summary(capsys: pytest.CaptureFixture[str]) -> None:
-    teller = progress.Teller()
-    teller.hear(Event("split", "note", f"{TEXT} {LABEL}"))
-    with teller:
-        teller.hear(Event(LABEL, "started"))
-        teller.hear(Event("train", "progress", TEXT, 1, 2))
-        teller.console.print(teller.bars)
-        teller.hear(Event(LABEL, "failed"))
-        teller.hear(Event(LABEL, "finished", status="run", key=TEXT, changed=(LABEL,)))
+    display = progress.ProgressDisplay()
+    display.show(Event("split", "note", f"{TEXT} {LABEL}"))
+    with display:
+        display.show(Event(LABEL, "started"))
+        display.show(Event("train", "progress", TEXT, 1, 2))
+        display.console.print(display.bars)
+        display.show(Event(LABEL, "failed"))
+        display.show(Event(LABEL, "finished", status="run", key=TEXT, changed=(LABEL,)))
     printed(capsys, "[red]<img src=x", "[/bold]|`x`")
     facts = {"shown": ["accuracy", LABEL], "scores": {"accuracy": 0.5}, "intervals": {}, "kind": "classifier",
              "baselines": {LABEL: {"accuracy": 0.9}}}  # fmt: skip
     version = Version("evil", "1", (LABEL,), TEXT, "r", {}, facts, 2, links={"run": TEXT}, example=f"{TEXT}'")
-    teller.summary(version)
+    display.summary(version)
     assert "[/bold]|`x`" in printed(capsys, "[red]<img src=x")
-    teller.summary(replace(version, report={**facts, "kind": "dialogue"}, aliases=()))
+    display.summary(replace(version, report={**facts, "kind": "dialogue"}, aliases=()))
     printed(capsys)
 
 

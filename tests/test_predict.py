@@ -435,7 +435,7 @@ def test_as_a_flow_it_is_recorded_with_a_page_and_its_progress(
 ) -> None:
     from prefect.client.orchestration import get_client
 
-    from flows.prediction import predict as flow
+    from flows.predict import predict as flow
 
     done = flow("digits", str(folder), str(tmp_path / "out.parquet"))
     assert (done["rows"], done["failed"], done["version"]) == (7, 3, "1")
@@ -445,7 +445,7 @@ def test_as_a_flow_it_is_recorded_with_a_page_and_its_progress(
     deployed = flow.to_deployment(
         "nightly", cron="0 3 * * *", parameters={"model": "small", "file": "a", "output": "b"}
     )
-    assert deployed.entrypoint and deployed.entrypoint.endswith("flows/prediction.py:predict")
+    assert deployed.entrypoint and deployed.entrypoint.endswith("flows/predict.py:predict")
     with get_client(sync_client=True) as api:
         artifacts = {one.key: one for one in api.read_artifacts(limit=50) if one.key}
         runs = [run for run in api.read_flow_runs() if run.name in ("digits", "small")]

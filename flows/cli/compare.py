@@ -15,7 +15,7 @@ from ..services.temporary_server import prefect_api
 from .arguments import AsJson
 from .console import Console, print_json
 from .failures import failures
-from .progress import Teller, where_to_look
+from .progress import ProgressDisplay, where_to_look
 
 if TYPE_CHECKING:
     from ..variants import Variant
@@ -84,10 +84,10 @@ def _run(
     quiet_prefect()
 
     require("Prefect", "MLflow")
-    with Teller() as teller, heard_by(teller.hear), prefect_api():
-        from ..comparison import compare
+    with ProgressDisplay() as display, heard_by(display.show), prefect_api():
+        from ..compare import compare
 
-        return compare(named, variants, seeds, first_is_new=first_is_new), teller.stages
+        return compare(named, variants, seeds, first_is_new=first_is_new), display.stages
 
 
 def _show(found: dict[str, Any]) -> None:

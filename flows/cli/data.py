@@ -13,7 +13,7 @@ from ..stage_graph import perform_until
 from .arguments import AsJson, Overrides, RecipeFile
 from .console import Console, print_json
 from .failures import failures
-from .progress import Teller
+from .progress import ProgressDisplay
 
 MOST = 10
 """Reasons shown."""
@@ -40,7 +40,7 @@ def command(
     with failures():
         loaded = load_recipe(recipe, overrides or [])
 
-        with Teller("reading") as teller, heard_by(teller.hear):
+        with ProgressDisplay("reading") as display, heard_by(display.show):
             outcomes = perform_until(loaded, until)
         document = count_rows({name: outcome.result for name, outcome in outcomes.items()})
 

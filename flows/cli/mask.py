@@ -12,7 +12,7 @@ from ..stage_graph import perform_until
 from .arguments import Overrides, RecipeFile
 from .console import Console
 from .failures import failures
-from .progress import Teller
+from .progress import ProgressDisplay
 from .token_colours import colour_pieces
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def command(
             raise RecipeError(f"{recipe} encodes no tokens, and other rows have no mask; `temper trace` shows a row's "
                               "way")  # fmt: skip
 
-        with Teller("reading") as teller, heard_by(teller.hear):
+        with ProgressDisplay("reading") as display, heard_by(display.show):
             encoded = perform_until(loaded, "encode")["encode"].result
         _show(encoded, rows)
 

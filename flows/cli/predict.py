@@ -168,7 +168,7 @@ def _run_flow(model: str, questions: "Questions", output: Path | None, *, column
     require("Prefect")
     _say("recorded as a flow run; its progress is an artifact in Prefect")
     with prefect_api(), mends_as_options():
-        from ..prediction import predict
+        from ..predict import predict
 
         done = predict(model, str(Path(questions.where).absolute()), str(output.absolute()), column, reading)
     kept = f" ({done['kept']:,} rows were answered before)" if done["kept"] else ""

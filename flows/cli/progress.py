@@ -1,4 +1,4 @@
-"""What a person at the terminal sees of a run: a line a stage, a bar while one works, a summary at the end."""
+"""Progress of a run on the terminal: a line a stage, a bar while one works, a summary at the end."""
 
 import math
 import shlex
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 MARKS = {"cached": ("cached", "cyan"), "run": ("done", "green"), "resumed": ("resumed", "yellow")}
 
 
-class Teller:
-    """Hears the stages' events; everything goes to stderr, so that stdout is the caller's."""
+class ProgressDisplay:
+    """Shows the stages' events; everything goes to stderr, so that stdout is the caller's."""
 
     def __init__(self, beginning: str = "starting Prefect") -> None:
         self.beginning = beginning
@@ -56,7 +56,7 @@ class Teller:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.bars.stop()
 
-    def hear(self, event: "Event") -> None:
+    def show(self, event: "Event") -> None:
         """Show one event."""
         if event.kind == "started":
             self.bars.reset(self.bar, description=event.stage, total=None)

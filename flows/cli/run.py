@@ -13,7 +13,7 @@ from ..services.temporary_server import prefect_api
 from .arguments import AsJson, Overrides, RecipeFile
 from .console import print_json
 from .failures import failures
-from .progress import Teller
+from .progress import ProgressDisplay
 
 if TYPE_CHECKING:
     from tasks.artifact import Version
@@ -44,15 +44,15 @@ def command(
         say_shared_name(recipe, loaded.name)
 
         ahead = prefect_api(meanwhile=lambda: load_ahead(loaded))
-        with Teller() as teller, heard_by(teller.hear, prove_ahead), verifying(verify), ahead:
+        with ProgressDisplay() as display, heard_by(display.show, prove_ahead), verifying(verify), ahead:
             from ..finetune import finetune
 
             version = finetune(loaded)
         lookup.cool()
         if as_json:
-            print_json(document(teller.stages, version))
+            print_json(document(display.stages, version))
         else:
-            teller.summary(version)
+            display.summary(version)
 
 
 def document(stages: list[dict[str, Any]], version: "Version") -> dict[str, Any]:

@@ -13,7 +13,7 @@ from ..stage_graph import perform_until
 from .arguments import AsJson, Overrides, RecipeFile
 from .console import Console, print_json
 from .failures import failures
-from .progress import Teller
+from .progress import ProgressDisplay
 from .token_colours import colour_pieces
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def command(
         loaded = load_recipe(recipe, overrides or [])
         from tasks.data.rows import read_rows
 
-        with Teller("reading") as teller, heard_by(teller.hear):
+        with ProgressDisplay("reading") as display, heard_by(display.show):
             stages = {name: outcome.result for name, outcome in perform_until(loaded, "encode").items()}
         at = find_row(read_rows(stages["download"].file("rows.parquet")), row)
         way = follow(loaded, stages, at)

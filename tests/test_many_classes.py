@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from configs.schema import Evaluate
 from tasks.data.predictions import Predictions
-from tasks.kinds.classification_report import Scored, _lists, _worst_classes, measure
+from tasks.kinds.classification import Scored
+from tasks.kinds.classification_page import _worst_classes
+from tasks.kinds.classification_report import _lists, measure
 from tasks.learn import metrics
 from tasks.learn.pictures import MOST_CLASSES
 from tasks.text.baselines import MANY, WEIGHTS, majority, tfidf

@@ -319,7 +319,8 @@ def test_the_report_keeps_the_surest_mistakes_and_random_rows(tmp_path: Path) ->
     from configs.schema import Evaluate
     from tasks.data.predictions import Predictions
     from tasks.data.sources.image_sets import png
-    from tasks.kinds.classification_report import Scored, save, worst_mistakes
+    from tasks.kinds.classification import Scored, worst_mistakes
+    from tasks.kinds.classification_report import save
     from tasks.kinds.image_classification.report import ImageClassifier
     from tasks.kinds.image_classification.training import ImageClassification
     from tasks.vision.encoding import ImageEncoding

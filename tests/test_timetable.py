@@ -93,6 +93,18 @@ def test_the_schedules_own_changes_are_named_with_file_and_key(tmp_path: Path, c
         scheduled(path)
 
 
+def test_moved_modules_are_one_change_of_the_layout() -> None:
+    """Not a line for each of a hundred modules; what a person changed is still said."""
+    from tasks.store.identity import _differences
+
+    before = {"code": {f"tasks.data.m{n}": "a" for n in range(30)} | {"tasks.clean": "a"}, "section": {"share": 1}}
+    moved = {f"tasks.data.rows.m{n}": "a" for n in range(30)} | {"tasks.clean": "b"}
+    changes = _differences(before, {"code": moved, "section": {"share": 2}})
+    assert all_in_words(changes, "clean") == ["recipe: clean.share: 1 → 2", "the project's layout changed"]
+    edited = {**before, "code": before["code"] | {"tasks.clean": "b"}}
+    assert all_in_words(_differences(before, edited), "clean") == ["the code of tasks/clean.py changed"]
+
+
 def test_differences_are_told_in_words() -> None:
     told = all_in_words(  # as identities differ
         ["section.sha256", "section.files", "section.commit: abc → def", "inputs.raw.images.parquet",

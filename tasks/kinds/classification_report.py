@@ -2,98 +2,35 @@
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from configs.encodings import Traits
 from configs.schema import Evaluate
-from configs.scores import not_better
 
 from ..artifact import Artifact
 from ..data.errors import DataError
-from ..data.escape import markdown
 from ..data.predictions import Predictions
 from ..data.rows import read_rows
 from ..learn import metrics
 from ..learn.evaluation_report import chosen_baselines
 from ..learn.pictures import MOST_CLASSES, Answer, draw_answers, draw_calibration, draw_confusion, draw_grid
-from .spec import Part, StageOutput, Training
+from .classification import Classifier, Scored, worst_mistakes
+from .classification_page import describe
+from .spec import Part, StageOutput
 
-FEWEST_CLASSES = 3
-"""Classes from which on the report lists the worst of them."""
 SAMPLES = 16
 """Rows whose answers the registered model must repeat."""
 VALUES = 2**26
 """Probabilities in one chunk of a table."""
 LOOKED_AT = 6
 """Rows drawn at random to be looked at."""
-
-
-class Predictor(Protocol):
-    """A loaded model folder: contents (texts, or bytes of image files) in, probabilities out."""
-
-    def predict(self, contents: Sequence[Any], batch_size: int, progress: Callable[[int, int], None]) -> Predictions:
-        """Score rows."""
-
-
-class Classifier(Protocol):
-    """What texts and images differ in when their classes are scored."""
-
-    @property
-    def training(self) -> Training:
-        """Labels and parts."""
-
-    @property
-    def traits(self) -> Traits:
-        """Of the kind."""
-
-    def load(self, folder: Path) -> Predictor:
-        """The predictor of a model folder."""
-
-    def contents(self, rows: pd.DataFrame, images: Path) -> list[Any]:
-        """What the predictor takes, per raw row: its text, or the bytes of its image in the images.parquet."""
-
-    def as_seen(self, content: Any) -> Any:
-        """What the model sees of one content, for a person: the text, or pixels [height, width] or [height, width,
-        3]."""
-
-    def odd_inputs(self, contents: Sequence[Any], part: Any) -> metrics.Ids:
-        """Rows that inference would encode otherwise than training did."""
-
-    def baseline(self, name: str, train: pd.DataFrame, parts: Mapping[str, Part], test: pd.DataFrame) -> metrics.Ids:
-        """A baseline's class ids for the test rows, fitted on training rows."""
-
-    def remarks(self, facts: Mapping[str, Any]) -> list[str]:
-        """What else the page says, a line each."""
-
-
-@dataclass(frozen=True)
-class Scored:
-    """Test rows (id, label, and the content), their true class ids, the model's answers, and the facts that follow."""
-
-    rows: pd.DataFrame
-    contents: list[Any]
-    truth: metrics.Ids
-    answers: Predictions
-    classifier: Classifier
-    facts: dict[str, Any]
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """In class-id order."""
-        return self.classifier.training.labels
-
-    @property
-    def found(self) -> metrics.Ids:
-        """Predicted class ids."""
-        return np.asarray(self.answers.probabilities.argmax(1), np.int64)
 
 
 def score(
@@ -207,75 +144,9 @@ def _answers(scored: Scored, chosen: metrics.Ids) -> list[Answer]:
     ]
 
 
-def worst_mistakes(scored: Scored, count: int) -> metrics.Ids:
-    """Positions of the wrong answers that the model was surest of, the surest first."""
-    wrong = np.flatnonzero(scored.found != scored.truth)
-    return wrong[np.argsort(-scored.answers.probabilities.max(1)[wrong], kind="stable")][:count]
-
-
 def _plain(content: Any) -> str:
     """A text, or the bytes of a file in base64."""
     return content if isinstance(content, str) else base64.b64encode(content).decode()
-
-
-def describe(scored: Scored, worst: int) -> str:
-    """The report as markdown."""
-    facts = scored.facts
-    scores, (low, high) = facts["scores"], facts["intervals"]["accuracy"]
-    f_low, f_high = facts["intervals"]["macro_f1"]
-    lines = [
-        f"# evaluate: accuracy {scores['accuracy']:.4f} [{low:.4f}, {high:.4f}] on {facts['rows']:,} test rows",
-        "",
-        "| | accuracy | macro-F1 |",
-        "|---|---:|---:|",
-        f"| this model | {scores['accuracy']:.4f} [{low:.4f}, {high:.4f}] "
-        f"| {scores['macro_f1']:.4f} [{f_low:.4f}, {f_high:.4f}] |",
-    ]
-    for name, values in facts["baselines"].items():
-        lines.append(f"| {name} | {values['accuracy']:.4f} | {values['macro_f1']:.4f} |")
-    lines += ["", f"Intervals: {facts['confidence']:.0%} bootstrap over test rows.", ""]
-    lines.append(f"- log loss {scores['log_loss']:.4f}, calibration error {scores['calibration_error']:.4f}")
-    lines += [f"- {remark}" for remark in scored.classifier.remarks(facts)]
-    if better := not_better(facts):
-        lines.append(f"- **not better than the baseline {' and '.join(better)}**")
-    lines += _worst_classes(scored, worst)
-    mistakes = _mistakes(scored, worst)
-    if mistakes:
-        lines += ["", "Most confident mistakes:", "", "| row | true | predicted | p | row |", "|---|---|---|---:|---|"]
-    return "\n".join(lines + mistakes)
-
-
-def _worst_classes(scored: Scored, count: int) -> list[str]:
-    """The classes with the lowest F1 of those that have test rows, most rows first among equals."""
-    labels = scored.labels
-    right, true, predicted = metrics.confusion(scored.truth, scored.found, len(labels)).sums()
-    f1 = metrics.class_f1(right, true, predicted)
-    there = np.flatnonzero(true)
-    order = there[np.lexsort((there, -true[there], f1[there]))][:count]
-    if not len(order) or len(labels) < FEWEST_CLASSES:
-        return []
-    lines = ["", f"Classes with the lowest F1, {len(order)} of the {len(there):,} that have test rows:", ""]
-    lines += ["| class | F1 | rows | right | predicted |", "|---|---:|---:|---:|---:|"]
-    return lines + [f"| {_cell(labels[i])} | {f1[i]:.4f} | {true[i]:,} | {right[i]:,} | {predicted[i]:,} |"
-                    for i in order]  # fmt: skip
-
-
-def _cell(label: str) -> str:
-    return " ".join(label[:80].replace("|", " ").split())
-
-
-def _mistakes(scored: Scored, count: int) -> list[str]:
-    labels, confidence = [markdown(label) for label in scored.labels], scored.answers.probabilities.max(1)
-    shown = scored.rows[
-        "file"
-        if "file" in scored.rows and scored.classifier.traits.content == "image"
-        else scored.classifier.traits.content
-    ]
-    return [
-        f"| {scored.rows['id'].iloc[i]} | {labels[scored.truth[i]]} | {labels[scored.found[i]]} | {confidence[i]:.3f} "
-        f"| {markdown(' '.join(str(shown.iloc[i])[:160].split()))} |"
-        for i in worst_mistakes(scored, count)
-    ]
 
 
 def evaluate(

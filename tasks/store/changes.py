@@ -29,7 +29,7 @@ def in_words(change: str, stage: str) -> str:
         return f"the code of {rest.replace('.', '/')}.py changed"
     if kind == "libraries":
         return f"{rest}{told}"
-    named = {"python": "Python", "format": "the cache's format"}.get(kind)
+    named = {"python": "Python", "format": "the cache's format", "layout": "the project's layout"}.get(kind)
     return change if named is None else f"{named}{told}"
 
 
@@ -40,4 +40,4 @@ def all_in_words(changes: list[str] | tuple[str, ...], stage: str) -> list[str]:
 
 
 def _is_path(change: str) -> bool:
-    return re.match(r"(section|inputs|code|libraries)\.|(python|format)(:|$)", change) is not None
+    return re.match(r"(section|inputs|code|libraries)\.|(python|format|layout)(:|$)", change) is not None

@@ -10,6 +10,8 @@ from ..artifact import FORMAT, Artifact, canonical, digest_text
 from .code import closure, differences, versions
 from .disk import manifests
 
+MOVED = 5
+"""So many modules that are no longer among a stage's code are a change of the project's layout."""
 COMPARED = 50
 """So many of a stage's latest artifacts are looked at for the nearest one."""
 
@@ -51,4 +53,12 @@ def what_changed(root: Path, stage: str, identity: dict[str, Any]) -> list[str]:
     known = [manifest["identity"] for manifest in manifests(root, stage)[-COMPARED:]]
     if not known:
         return ["never computed here"]
-    return min((differences(before, identity) for before in reversed(known)), key=len)
+    return min((_differences(before, identity) for before in reversed(known)), key=len)
+
+
+def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Differences of two identities; where modules have other places, that alone stands for all of the code."""
+    changes = differences(before, now)
+    if len(before["code"].keys() - now["code"].keys()) < MOVED:
+        return changes
+    return [*(change for change in changes if not change.startswith("code.")), "layout"]

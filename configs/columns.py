@@ -35,7 +35,7 @@ class Columns:
     label: str | None = "label"
     """Column with the label; null where rows have no classes, as it is with `messages` or `target`."""
     target: str | None = None
-    """Column with what is to be foretold in place of a label: a text (seq2seq) or a number (regression)."""
+    """Column with what is to be predicted in place of a label: a text (seq2seq) or a number (regression)."""
     split: str | None = None
     """Column that names the given split (train, validation or test)."""
     split_map: dict[str, Literal["train", "validation", "test"]] = Field(default_factory=dict)
@@ -70,7 +70,9 @@ class Columns:
             what = "messages" if self.messages else "completion" if self.completion else "target"
             raise ValueError(f"label {self.label!r} and {what} {other!r} exclude each other; leave one out")
         if self.is_dialogue and self.target is not None:
-            raise ValueError("messages and target exclude each other: of a dialogue the model's own turns are foretold")
+            raise ValueError(
+                "messages and target exclude each other: of a dialogue the model's own turns are predicted"
+            )
         if self.image and (other := self.messages or self.completion or self.target):
             raise ValueError(f"image {self.image!r} and {other!r} exclude each other; images have a label")
         if self.time_format is not None and self.time is None:

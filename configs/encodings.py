@@ -242,7 +242,7 @@ class RegressionEncode:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class MaskedEncode:
-    """Some tokens of a text are hidden and foretold (BERT's masked language modelling)."""
+    """Some tokens of a text are hidden and predicted (BERT's masked language modelling)."""
 
     kind: Literal["masked"]
     """This kind of encoding."""
@@ -256,4 +256,4 @@ class MaskedEncode:
     padding: Padding = "longest"
     """Pad each batch to its longest row, or every row to max_length."""
     share: Annotated[float, Field(gt=0, lt=1)] = 0.15
-    """Share of the tokens that are foretold: of these 80 % become the mask, 10 % another token, 10 % stay."""
+    """Share of the tokens that are predicted: of these 80 % become the mask, 10 % another token, 10 % stay."""

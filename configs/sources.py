@@ -174,7 +174,7 @@ Aim = Literal["label", "target"] | None
 
 
 def holds(source: "Source") -> tuple[Content, Aim]:
-    """What a source's rows are about, and what of them is foretold; None: they have neither label nor target."""
+    """What a source's rows are about, and what of them is predicted; None: they have neither label nor target."""
     match source:
         case ImagesSource() | TorchvisionSource() | EmbeddedSource(name="digits"):
             return "image", "label"

@@ -1,4 +1,4 @@
-"""Small texts with something to foretell, small models, and recipes of them that run as far as evaluate."""
+"""Small texts with something to predict, small models, and recipes of them that run as far as evaluate."""
 
 import random
 from pathlib import Path

@@ -56,15 +56,15 @@ def test_the_shares_are_bert_s_and_special_tokens_stay() -> None:
     for epoch in range(60):
         batch = pad(epoch)
         whole = np.where(batch["labels"] == IGNORE_INDEX, batch["input_ids"], batch["labels"])
-        foretold = batch["labels"] != IGNORE_INDEX
-        assert not np.isin(whole[foretold], ENCODING.special_ids).any()
+        predicted = batch["labels"] != IGNORE_INDEX
+        assert not np.isin(whole[predicted], ENCODING.special_ids).any()
         counts["plain"] += int((~np.isin(whole, ENCODING.special_ids)).sum())
-        counts["foretold"] += int(foretold.sum())
-        counts["hidden"] += int((batch["input_ids"][foretold] == ENCODING.special["mask"]).sum())
+        counts["predicted"] += int(predicted.sum())
+        counts["hidden"] += int((batch["input_ids"][predicted] == ENCODING.special["mask"]).sum())
         counts["kept"] += int((batch["input_ids"] == batch["labels"]).sum())
-    assert counts["foretold"] / counts["plain"] == pytest.approx(0.15, abs=0.005)
-    assert counts["hidden"] / counts["foretold"] == pytest.approx(0.8, abs=0.015)
-    assert counts["kept"] / counts["foretold"] == pytest.approx(0.1, abs=0.012)
+    assert counts["predicted"] / counts["plain"] == pytest.approx(0.15, abs=0.005)
+    assert counts["hidden"] / counts["predicted"] == pytest.approx(0.8, abs=0.015)
+    assert counts["kept"] / counts["predicted"] == pytest.approx(0.1, abs=0.012)
 
 
 def test_what_is_hidden_follows_from_epoch_row_and_seed_alone() -> None:
@@ -111,7 +111,7 @@ def _shift(batch: Any) -> None:
     batch["labels"] = np.roll(batch["labels"], 1, axis=1)
 
 
-def _unforetold(batch: Any) -> None:
+def _unpredicted(batch: Any) -> None:
     batch["labels"][batch["input_ids"] == ENCODING.special["mask"]] = IGNORE_INDEX
 
 
@@ -147,15 +147,15 @@ def _none(batch: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "check"),
     [
-        (_special, "a special token is to be foretold"),
+        (_special, "a special token is to be predicted"),
         (_shift, "a label is not the token that stood there"),
-        (_unforetold, "a token that is not to be foretold is changed"),
+        (_unpredicted, "a token that is not to be predicted is changed"),
         (_pads, "attention is not the row's length"),
         (_hidden_label, "a label is not the token that stood there"),
-        (_all, "the share of foretold tokens is off"),
+        (_all, "the share of predicted tokens is off"),
         (_always_mask, "the share of hidden tokens is off"),
         (_never_mask, "the share of hidden tokens is off"),
-        (_none, "no token is to be foretold"),
+        (_none, "no token is to be predicted"),
     ],
 )
 def test_the_certificate_catches(change: Any, check: str) -> None:
@@ -197,7 +197,7 @@ def test_loss_and_gradients_are_those_of_transformers_with_the_head_at_hidden_to
         empty.backward()
 
 
-def test_models_that_cannot_foretell_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_models_that_cannot_predict_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError, match="lets no token see later ones"):
         model(is_decoder=True)
     with pytest.raises(DataError, match="gpt2"):
@@ -283,7 +283,7 @@ def test_it_learns_to_fill_gaps(tmp_path: Path) -> None:
     scores = [row for row in done.history if "eval_loss" in row]
     assert scores[-1]["eval_accuracy"] > 0.5 and open_training(tmp_path, "masked").kind == "masked"
     predictor = filler.Predictor.load(tmp_path)
-    found = predictor.foretell(PART.encoded, PART.ids, 16)
+    found = predictor.predict_masked(PART.encoded, PART.ids, 16)
     best = min(row["eval_loss"] for row in scores)
     assert found.losses.sum() / found.tokens.sum() == pytest.approx(best, rel=1e-4), "as in training"
     base = by_frequency(predictor, PART.encoded, PART.encoded, PART.ids)

@@ -188,13 +188,13 @@ def test_loss_and_gradients_are_those_of_transformers() -> None:
     assert found(**batch, num_items_in_batch=5).loss.item() == pytest.approx(ours.loss.item() * count / 5, rel=1e-5)
 
 
-def test_a_decoder_that_sees_what_it_foretells_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decoder_that_sees_what_it_predicts_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert T5Config().is_encoder_decoder
     shift = T5ForConditionalGeneration.prepare_decoder_input_ids_from_labels
     monkeypatch.setattr(
         T5ForConditionalGeneration, "prepare_decoder_input_ids_from_labels", lambda self, labels: labels
     )
-    with pytest.raises(DataError, match="is given \\[2, 3, 4, 5\\] to foretell"):
+    with pytest.raises(DataError, match="is given \\[2, 3, 4, 5\\] to predict"):
         build_model(aims.new("t5", **aims.T5), FORM, ENCODING, TOKENIZER, 0)
     monkeypatch.setattr(T5ForConditionalGeneration, "prepare_decoder_input_ids_from_labels", shift)
     with pytest.raises(DataError, match="gpt2"):

@@ -17,7 +17,7 @@ from ..data.splitting import split_rows
 from .table import TEXT_NAMES, UNNAMED, Column, inspect_columns, names_parts, rank
 
 NUMBER_NAMES = ("target", "score", "rating", "value", "price", "points", "grade", "similarity", "y")
-"""Names of columns of numbers that may be foretold."""
+"""Names of columns of numbers that may be predicted."""
 WRITTEN_NAMES = ("target", "summary", "highlights", "translation", "output", "answer", "response", "reply", "title",
                  "headline", "reason")  # fmt: skip
 """Names of columns of texts that may be written."""
@@ -30,7 +30,7 @@ NUMBERS = 0.95
 
 
 def number_column(table: pd.DataFrame) -> str | None:
-    """The column of many different numbers whose name says that it may be foretold; None where there is none."""
+    """The column of many different numbers whose name says that it may be predicted; None where there is none."""
     known = [one for one in inspect_columns(table) if one.distinct > MANY and rank(one.name, NUMBER_NAMES) < UNNAMED
              and _are_numbers(table[one.name])]  # fmt: skip
     return min(known, key=lambda one: rank(one.name, NUMBER_NAMES)).name if known else None

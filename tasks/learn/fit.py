@@ -33,7 +33,7 @@ from .weights import load_weights, save_weights
 
 @dataclass(frozen=True)
 class Feed:
-    """What is trained on: rows by number, the function that makes a batch of them, and what is foretold."""
+    """What is trained on: rows by number, the function that makes a batch of them, and what is predicted."""
 
     train: "Dataset[Any]"
     validation: "Dataset[Any] | None"

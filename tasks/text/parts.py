@@ -25,7 +25,7 @@ VALUE = "value"
 
 @dataclass(frozen=True)
 class Part:
-    """Encoded rows with their ids and class ids (int64 [rows]), or in place of these with numbers to foretell (float64
+    """Encoded rows with their ids and class ids (int64 [rows]), or in place of these with numbers to predict (float64
     [rows])."""
 
     ids: list[str]

@@ -36,9 +36,9 @@ def certify_masked(
         counts.update(_count(encoding, batch, whole))
         found = {
             "attention is not the row's length": attention_odd(batch, lengths),
-            "a special token is to be foretold": (marked & np.isin(whole, encoding.special_ids)).any(1),
+            "a special token is to be predicted": (marked & np.isin(whole, encoding.special_ids)).any(1),
             "a label is not the token that stood there": (marked & (batch["labels"] != whole)).any(1),
-            "a token that is not to be foretold is changed": (~marked & (batch["input_ids"] != whole)).any(1),
+            "a token that is not to be predicted is changed": (~marked & (batch["input_ids"] != whole)).any(1),
         }
         found |= framed_checks(encoding, tokenizer, restored, lengths, [texts[row] for row in rows])
         return found, int(lengths.sum()), int(marked.sum())
@@ -63,7 +63,7 @@ def _count(encoding: MaskedEncoding, batch: Batch, whole: Any) -> dict[str, int]
     plain = (batch["attention_mask"] == 1) & ~np.isin(whole, encoding.special_ids)
     return {
         "plain": int(plain.sum()),
-        "foretold": int(marked.sum()),
+        "predicted": int(marked.sum()),
         "hidden": int(hidden.sum()),
         "replaced": int((marked & ~hidden & (ids != whole)).sum()),
     }
@@ -72,9 +72,9 @@ def _count(encoding: MaskedEncoding, batch: Batch, whole: Any) -> dict[str, int]
 def _shares(encoding: MaskedEncoding, counts: Counter[str]) -> dict[str, list[str]]:
     """Per share that is to hold what it is where it is off, beyond chance."""
     aims = {
-        "foretold": ("plain", encoding.share),
-        "hidden": ("foretold", MASKED),
-        "replaced": ("foretold", REPLACED - MASKED),
+        "predicted": ("plain", encoding.share),
+        "hidden": ("predicted", MASKED),
+        "replaced": ("predicted", REPLACED - MASKED),
     }
     found: dict[str, list[str]] = {}
     for name, (of, share) in aims.items():
@@ -83,5 +83,5 @@ def _shares(encoding: MaskedEncoding, counts: Counter[str]) -> dict[str, list[st
         off = abs(counts[name] - share * counts[of]) > slack
         check = f"the share of {name} tokens is off"
         found[check] = [f"{counts[name]:,} of {counts[of]:,}, not {share:.0%}"] if off else []
-    found["no token is to be foretold"] = [] if counts["foretold"] or not counts["plain"] else ["none of any row"]
+    found["no token is to be predicted"] = [] if counts["predicted"] or not counts["plain"] else ["none of any row"]
     return found

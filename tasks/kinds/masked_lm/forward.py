@@ -12,7 +12,7 @@ from ...text.supervision import Scored
 
 
 class SupervisedMasks(nn.Module):
-    """Masked language model whose head is computed only at the tokens to foretell, most of the cost of a small net."""
+    """Masked language model whose head is computed only at the tokens to predict, most of the cost of a small net."""
 
     accepts_loss_kwargs = True
     shifts_labels = False
@@ -24,9 +24,9 @@ class SupervisedMasks(nn.Module):
         labels: Tensor,
         num_items_in_batch: Tensor | int | None = None,
     ) -> Scored:
-        """input_ids, attention_mask, labels: [batch, length]; logits: [foretold, vocabulary].
+        """input_ids, attention_mask, labels: [batch, length]; logits: [predicted, vocabulary].
 
-        A batch may have no token to foretell; its loss is 0.
+        A batch may have no token to predict; its loss is 0.
         """
         model: Any = self
         kept = labels != IGNORE_INDEX

@@ -28,7 +28,7 @@ Ids = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Foretold:
+class MaskedScores:
     """Hidden tokens per row: losses summed in nats, how many were the likeliest token, how many there are."""
 
     losses: Floats
@@ -98,10 +98,10 @@ class Predictor:
         goes_on = word[:1] == word[:1].strip()
         return (told.rstrip() if goes_on else told) + (word if told[-1:].strip() else word.lstrip())
 
-    def foretell(
+    def predict_masked(
         self, encoded: Encoded, ids: Sequence[str], batch_size: int = 32,
         progress: Callable[[int, int], None] = lambda done, of: None,
-    ) -> Foretold:  # fmt: skip
+    ) -> MaskedScores:  # fmt: skip
         """How rows with these ids fare when tokens are hidden as in validation."""
         losses, right, tokens = np.zeros(len(ids)), np.zeros(len(ids), np.int64), np.zeros(len(ids), np.int64)
         order = np.argsort(encoded.lengths, kind="stable")
@@ -111,7 +111,11 @@ class Predictor:
             losses[rows], right[rows] = self._score(batch)
             tokens[rows] = (batch["labels"] != IGNORE_INDEX).sum(1)
             progress(min(start + batch_size, len(ids)), len(ids))
-        return Foretold(losses, right, tokens)
+        return MaskedScores(losses, right, tokens)
+
+    def foretell(self, encoded: Encoded, ids: Sequence[str], batch_size: int = 32) -> MaskedScores:
+        """`predict_masked` by the name that tasks/tracking/wire_format.py keeps."""
+        return self.predict_masked(encoded, ids, batch_size)
 
     @torch.inference_mode()
     def _score(self, batch: dict[str, Matrix]) -> tuple[Floats, Ids]:

@@ -1,4 +1,4 @@
-"""A model that foretells hidden tokens and its test rows -> perplexity and accuracy beside the tokens' frequency."""
+"""A model that predicts hidden tokens and its test rows -> perplexity and accuracy beside the tokens' frequency."""
 
 import hashlib
 from pathlib import Path
@@ -29,7 +29,7 @@ from ...text.segments import Encoded
 from ..spec import StageOutput
 from .encoding import FIXED, pad_masked
 from .metrics import score_tokens
-from .predictor import GAP, Foretold, Predictor
+from .predictor import GAP, MaskedScores, Predictor
 from .training import open_training
 
 
@@ -39,7 +39,7 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
     how = Resampling(section.bootstrap, section.confidence, section.seed)
     ids = test["id"].tolist()
     encoded = predictor.encoding.encode(predictor.tokenizer, test["text"].tolist())
-    found = predictor.foretell(encoded, ids, section.batch_size, progress)
+    found = predictor.predict_masked(encoded, ids, section.batch_size, progress)
     beside = {}
     for name in chosen_baselines("masked", MaskedEncode.traits, section):
         known = predictor.encoding.encode(predictor.tokenizer, train["text"].tolist())
@@ -58,13 +58,13 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
     return Judged(facts, pd.DataFrame(table), sampled(ids[:SAMPLES], asked, filled), lines)
 
 
-def _scores(found: Foretold, how: Resampling) -> dict[str, Any]:
+def _scores(found: MaskedScores, how: Resampling) -> dict[str, Any]:
     scores = score_tokens(found.losses, found.right, found.tokens, how)
     total = int(found.tokens.sum())
     return scores | {"loss": float(found.losses.sum() / total) if total else None}
 
 
-def by_frequency(predictor: Predictor, known: Encoded, encoded: Encoded, ids: list[str]) -> Foretold:
+def by_frequency(predictor: Predictor, known: Encoded, encoded: Encoded, ids: list[str]) -> MaskedScores:
     """The baseline: every hidden token by the frequency of tokens in training rows, one added to each; the likeliest
     is the most frequent one."""
     encoding = predictor.encoding
@@ -72,7 +72,7 @@ def by_frequency(predictor: Predictor, known: Encoded, encoded: Encoded, ids: li
     counts[list(encoding.special_ids)] = 0
     with np.errstate(divide="ignore"):
         losses = -np.log(counts / counts.sum())
-    found = Foretold(np.zeros(len(ids)), np.zeros(len(ids), np.int64), np.zeros(len(ids), np.int64))
+    found = MaskedScores(np.zeros(len(ids)), np.zeros(len(ids), np.int64), np.zeros(len(ids), np.int64))
     for row in range(len(ids)):
         labels = pad_masked(encoding, encoded, ids, [row], (FIXED, 0))["labels"][0]
         truth = labels[labels != IGNORE_INDEX]

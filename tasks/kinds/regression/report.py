@@ -1,4 +1,4 @@
-"""A model that foretells numbers and its test rows -> errors, correlations, beside the mean and a ridge regression."""
+"""A model that predicts numbers and its test rows -> errors, correlations, beside the mean and a ridge regression."""
 
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from .training import open_training
 
 
 def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evaluate, progress: Progress) -> Judged:
-    """Foretell the numbers of the test rows (id, text, target) and score."""
+    """Predict the numbers of the test rows (id, text, target) and score."""
     predictor = Predictor.load(folder)
     how = Resampling(section.bootstrap, section.confidence, section.seed)
     texts, truth = test["text"].tolist(), predictor.encoding.numbers(test["target"].tolist())
@@ -48,7 +48,7 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
     answers = pd.DataFrame({"id": test["id"].to_numpy(), "true": truth, "value": found})
     some = test.head(SAMPLES)
     samples = sampled(some["id"].tolist(), texts[:SAMPLES], predictor.frame(texts[:SAMPLES]))
-    lines = ["Largest errors:", "", "| row | text | true | foretold |", "|---|---|---:|---:|"]
+    lines = ["Largest errors:", "", "| row | text | true | predicted |", "|---|---|---:|---:|"]
     worst = np.argsort(-np.abs(found - truth), kind="stable")[: section.worst]
     lines += [f"| {answers['id'][at]} | {cell(texts[at])} | {truth[at]:g} | {found[at]:.4g} |" for at in worst]
     return Judged(facts, answers, samples, lines if len(worst) else [])

@@ -12,7 +12,7 @@ from ...text.supervision import Scored
 
 
 class SupervisedTargets(nn.Module):
-    """Encoder and decoder; the decoder is given its start token and the target, and foretells the target."""
+    """Encoder and decoder; the decoder is given its start token and the target, and predicts the target."""
 
     accepts_loss_kwargs = True
     shifts_labels = False
@@ -37,13 +37,11 @@ class SupervisedTargets(nn.Module):
 
 
 def require_shifted(model: Any) -> None:
-    """Raise DataError unless the decoder is given its start token and then the target, never the token it foretells."""
+    """Raise DataError unless the decoder is given its start token and then the target, never the token it predicts."""
     shift = getattr(model, "prepare_decoder_input_ids_from_labels", None)
     start = model.config.decoder_start_token_id
     if shift is None or start is None:
         raise DataError(f"train.model: {type(model).__name__} does not say how its decoder starts; take another family")
     given = shift(torch.tensor([[2, 3, 4, 5]])).tolist()
     if given != [[start, 2, 3, 4]]:
-        raise DataError(
-            f"train.model: the decoder of {type(model).__name__} is given {given[0]} to foretell 2, 3, 4, 5"
-        )
+        raise DataError(f"train.model: the decoder of {type(model).__name__} is given {given[0]} to predict 2, 3, 4, 5")

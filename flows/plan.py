@@ -54,7 +54,7 @@ def _foresee(one: Any, section: Any, inputs: dict[str, Any], ask: bool) -> tuple
         if recorded is not None and one.curves and (said := described_difference(one.name, recorded)):
             notes.append(said)
         return _line(one.name, "cached", [], key), artifact, notes
-    checkpoints = disk.partial_path(root, one.name, key) / "beside" / "checkpoints"
+    checkpoints = disk.partial_path(root, one.name, key) / "scratch" / "checkpoints"
     resumable = one.curves and any(checkpoints.glob("checkpoint-*"))
     changed = what_changed(root, one.name, identified)
     return _line(one.name, "resumed" if resumable else "run", changed, key), None, notes

@@ -41,7 +41,7 @@ def perform_until(recipe: "Recipe", last: str) -> "dict[str, Outcome[Artifact]]"
     for name, noun, takes in wiring():
         one = stage(name)
         inputs = dict(zip(one.parameters, (made[t] for t in takes), strict=True))
-        outcomes[name] = one.perform(getattr(recipe, name), inputs)
+        outcomes[name] = one.run_or_load(getattr(recipe, name), inputs)
         made[noun] = outcomes[name].result
         if name == last:
             return outcomes

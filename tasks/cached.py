@@ -91,15 +91,15 @@ class Stage(Generic[P]):
         bound = inspect.signature(self.body).bind(None, *args, **kwargs).arguments
         section = bound[list(bound)[1]]
         inputs = {name: bound[name] for name in self.parameters}
-        artifact: Artifact = _as_task(self.name, self.perform, section, inputs)
+        artifact: Artifact = _as_task(self.name, self.run_or_load, section, inputs)
         return artifact
 
-    def perform(self, section: Any, inputs: dict[str, Artifact]) -> Outcome[Artifact]:
+    def run_or_load(self, section: Any, inputs: dict[str, Artifact]) -> Outcome[Artifact]:
         """Serve the artifact or make it, one process at a time."""
         with full_disk_named():
-            return self._perform(section, inputs, speaker(self.name))
+            return self._run_or_load(section, inputs, speaker(self.name))
 
-    def _perform(self, section: Any, inputs: dict[str, Artifact], say: Callable[[str], None]) -> Outcome[Artifact]:
+    def _run_or_load(self, section: Any, inputs: dict[str, Artifact], say: Callable[[str], None]) -> Outcome[Artifact]:
         pinned, identified = self.identify(section, inputs, ask=True)
         root, key = settings().store, key_of(identified)
         with locked(root / self.name / f"{key}.lock", waiting=lambda: say("another process is at it; waiting"),
@@ -109,7 +109,7 @@ class Stage(Generic[P]):
                 return Outcome(found, "cached")
             changed = tuple(what_changed(root, self.name, identified))
             output = new_output(disk.begin(root, self.name, key))
-            output.say, output.progress, output.secret = say, progress(self.name), secret
+            output.log, output.progress, output.secret = say, progress(self.name), secret
             began = time.monotonic()
             limited = {name: artifact.limited(self.opens[name]) for name, artifact in inputs.items()}
             try:
@@ -188,7 +188,7 @@ def recorded_task(
 
     @wraps(body)
     def call(*args: P.args, **kwargs: P.kwargs) -> Version:
-        def perform(section: Any, inputs: dict[str, Artifact]) -> Outcome[Version]:
+        def run(section: Any, inputs: dict[str, Artifact]) -> Outcome[Version]:
             links = flow_links()
             with full_disk_named():
                 version = body(links, section, *inputs.values())  # type: ignore[call-arg, arg-type]
@@ -198,14 +198,14 @@ def recorded_task(
 
         bound = inspect.signature(body).bind(None, *args, **kwargs).arguments
         section, *upstream = list(bound)[1:]
-        version: Version = _as_task(body.__name__, perform, bound[section], {name: bound[name] for name in upstream})
+        version: Version = _as_task(body.__name__, run, bound[section], {name: bound[name] for name in upstream})
         return version
 
     return call
 
 
-def _as_task(name: str, perform: Callable[..., Any], section: Any, inputs: dict[str, Artifact]) -> Any:
-    """Call `perform` as a Prefect task; its state is named Cached where the store served it."""
+def _as_task(name: str, work: Callable[..., Any], section: Any, inputs: dict[str, Artifact]) -> Any:
+    """Call `work` as a Prefect task; its state is named Cached where the store served it."""
     from prefect import task
     from prefect.cache_policies import NO_CACHE
     from prefect.states import Completed
@@ -214,7 +214,7 @@ def _as_task(name: str, perform: Callable[..., Any], section: Any, inputs: dict[
         began = time.monotonic()
         tell(Event(name, "started"))
         try:
-            outcome: Outcome[Artifact | Version] = perform(section, inputs)
+            outcome: Outcome[Artifact | Version] = work(section, inputs)
         except BaseException as error:
             with because_of(error, "the failure could not be shown"):
                 tell(Event(name, "failed", seconds=time.monotonic() - began))

@@ -37,9 +37,9 @@ def clean(out: Output, section: Clean, checked: Artifact) -> None:
         raise StageError(f"clean left {len(cleaned.rows)} rows with {labels} label(s); see `clean` in the recipe")
     out.rows("clean", read_ledger(checked.file("ledger.parquet")), cleaned.rows["id"], cleaned.dropped)
     write_rows(cleaned.rows, out.data / "rows.parquet")
-    out.carry(checked.file("labels.json"))
+    out.forward(checked.file("labels.json"))
     if "image" in raw:
-        out.carry(checked.file(IMAGES))
+        out.forward(checked.file(IMAGES))
 
 
 def _record(out: Output, cleaned: "Cleaned") -> None:
@@ -53,4 +53,4 @@ def _record(out: Output, cleaned: "Cleaned") -> None:
     for done in cleaned.done:
         if done.listed is not None:
             done.listed.to_parquet(out.records / f"{done.step}.parquet", index=False)
-            out.say(f"{done.step} lists {len(done.listed):,} rows")
+            out.log(f"{done.step} lists {len(done.listed):,} rows")

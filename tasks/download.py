@@ -19,7 +19,7 @@ def download(out: Output, section: Source) -> None:
     from .data.sources.provenance import Intake, write_provenance
     from .data.sources.read import read_source
 
-    intake = Intake(out.beside, out.data / "images.parquet", out.secret, out.progress)
+    intake = Intake(out.scratch, out.data / "images.parquet", out.secret, out.progress)
     rows = with_ids(read_source(section, intake))
     write_rows(rows, out.data / "rows.parquet")
     write_ledger(open_ledger(rows["id"]), out.data / "ledger.parquet")
@@ -27,7 +27,7 @@ def download(out: Output, section: Source) -> None:
     write_provenance(about, out.records / "provenance.json")
     out.provenance = about
     for note in intake.notes:
-        out.say(note)
+        out.log(note)
     out.counts = {"out": len(rows)}
     out.summary(_describe(rows, intake.notes, about))
 

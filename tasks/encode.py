@@ -46,7 +46,7 @@ def encode(out: Output, section: Encode, splits: Artifact) -> None:
     if len(encoded.dropped):
         reasons = _describe_dropped(encoded, pd.concat(tables.values()))
         _require_rest(section, {part: len(table) for part, table in tables.items()}, encoded.ids, reasons)
-        out.say(f"{len(encoded.dropped):,} rows are dropped: {reasons}")
+        out.log(f"{len(encoded.dropped):,} rows are dropped: {reasons}")
         page += f"\n\nDropped: {reasons}."
     kept = pd.Series([row for part in PARTS for row in dict.fromkeys(encoded.ids[part])], dtype="str")
     ledger = out.rows("encode", read_ledger(splits.file("ledger.parquet")), kept, encoded.dropped)

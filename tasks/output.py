@@ -1,4 +1,4 @@
-"""Output: the unfinished artifact that a stage writes into, and the ways in which it speaks while it works."""
+"""Output: the unfinished artifact that a stage writes into, and the ways in which it reports while it works."""
 
 import json
 import os
@@ -20,7 +20,7 @@ Progress = Callable[[int, int, str], None]
 
 
 def _silent(*_: object) -> None:
-    """Speaks to nobody (a stage called by itself)."""
+    """Reports to nobody (a stage called by itself)."""
 
 
 def environment_secret(name: str) -> str:
@@ -45,7 +45,7 @@ class Output:
     folder: Path
     report: Report = _silent
     progress: Progress = _silent
-    say: Callable[[str], None] = _silent
+    log: Callable[[str], None] = _silent
     secret: Callable[[str], str] = environment_secret
     counts: dict[str, int] = field(default_factory=dict)
     provenance: dict[str, Any] | None = None
@@ -63,13 +63,13 @@ class Output:
         return self.folder / "records"
 
     @property
-    def beside(self) -> Path:
-        """What outlives a kill but not the stage: checkpoints, half downloads."""
-        path = self.folder / "beside"
+    def scratch(self) -> Path:
+        """A folder that outlives a kill but not the stage: checkpoints, half downloads."""
+        path = self.folder / "scratch"
         path.mkdir(exist_ok=True)
         return path
 
-    def carry(self, source: Path) -> None:
+    def forward(self, source: Path) -> None:
         """Hand an upstream file on under its name: a hard link, or a copy where the file system has none."""
         target = self.data / source.name
         try:

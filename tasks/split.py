@@ -37,17 +37,17 @@ def split(out: Output, section: Split, rows: Artifact) -> None:
     require_common_labels(classes(table), parts)
     for part in PARTS:
         write_rows(table[parts == part], out.data / f"{part}.parquet")
-    out.carry(rows.file("labels.json"))
+    out.forward(rows.file("labels.json"))
     if "image" in table:
-        out.carry(rows.file("images.parquet"))
+        out.forward(rows.file("images.parquet"))
     out.rows("split", read_ledger(rows.file("ledger.parquet")), table["id"], dropped, parts=parts)
     copies.astype({"similarity": "float64"}).to_parquet(out.records / "near_copies.parquet")
     if section.near_copies == "report" and len(copies):
-        out.say(f"{len(copies):,} rows are near-copies of a held-out row; `split.near_copies: drop` drops them")
+        out.log(f"{len(copies):,} rows are near-copies of a held-out row; `split.near_copies: drop` drops them")
     counts = pd.crosstab(classes(table), parts)
     for part in counts.columns:
         if absent := counts.index[counts[part] == 0].tolist():
-            out.say(f"no {part} row has the label {', '.join(absent[:SHOWN])}{_more(len(absent) - SHOWN)}")
+            out.log(f"no {part} row has the label {', '.join(absent[:SHOWN])}{_more(len(absent) - SHOWN)}")
     out.summary(_describe(counts, copies, section))
 
 

@@ -42,7 +42,7 @@ def train(out: Output, section: Train, encoded: Artifact) -> None:
     from .data.sources.pretrained import keep_provenance
     from .kinds.spec import open_training
     from .learn.curves import draw_curves
-    from .learn.fit import Voice, fit
+    from .learn.fit import TrainingCallbacks, fit
     from .learn.phases import left_random, plan_phases
 
     training = open_training(encoded.file("encoding.json").parent)
@@ -54,10 +54,10 @@ def train(out: Output, section: Train, encoded: Artifact) -> None:
     layout = training.layout(model)
     random = left_random(plan_phases(section, layout), layout)
     if random:
-        out.say(random)
-    voice = Voice(out.report, out.progress, out.say)
+        out.log(random)
+    callbacks = TrainingCallbacks(out.report, out.progress, out.log)
     feed = training.feed(parts, section.seed)
-    fitted = fit(section, model, feed, out.beside / "checkpoints", voice, settings().threads, layout)
+    fitted = fit(section, model, feed, out.scratch / "checkpoints", callbacks, settings().threads, layout)
     out.resumed = fitted.resumed_at is not None
     counted = getattr(model, "num_parameters", None)  # 4-bit weights are two to a byte
     parameters = counted() if counted else sum(value.numel() for value in model.parameters())

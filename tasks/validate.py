@@ -37,7 +37,7 @@ def validate(out: Output, section: Validate, raw: Artifact) -> None:
     _record(out.records, verdicts)
     for verdict in verdicts:
         if verdict.severity == "warn" and not verdict.success:
-            out.say(f"{verdict.name} does not hold: {verdict.found}")
+            out.log(f"{verdict.name} does not hold: {verdict.found}")
     stopping = [verdict for verdict in verdicts if verdict.stops]
     if stopping:
         raise StageError("the data do not hold what the recipe expects\n" + "\n".join(map(_complaint, stopping)))
@@ -47,7 +47,7 @@ def validate(out: Output, section: Validate, raw: Artifact) -> None:
     (out.data / "labels.json").write_text(json.dumps(label_set(kept, section), ensure_ascii=False), encoding="utf-8")
     out.rows("validate", read_ledger(raw.file("ledger.parquet")), kept["id"], leaving)
     if "image" in rows:
-        out.carry(raw.file(IMAGES))
+        out.forward(raw.file(IMAGES))
 
 
 def _record(records: Path, verdicts: "list[Verdict]") -> None:

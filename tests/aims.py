@@ -12,7 +12,7 @@ from configs.models import NewModel, TrainedTokenizer
 from configs.schema import Train
 from tasks.artifact import Artifact
 from tasks.data.rows import with_ids
-from tasks.learn.fit import Fitted, Voice, fit
+from tasks.learn.fit import Fitted, TrainingCallbacks, fit
 from tasks.text.parts import Part
 
 THINGS = ("plane", "train", "bus", "ship", "taxi", "tram")
@@ -22,7 +22,7 @@ LEARNT = TrainedTokenizer(kind="train", vocab_size=420)
 BERT = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 24,
         "max_position_embeddings": 40}  # fmt: skip
 T5 = {"d_model": 16, "d_kv": 8, "d_ff": 24, "num_layers": 1, "num_heads": 2}
-QUIET = Voice(*[lambda *a: None] * 3)
+QUIET = TrainingCallbacks(*[lambda *a: None] * 3)
 
 
 def table(count: int = 120, seed: int = 0) -> pd.DataFrame:

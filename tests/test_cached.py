@@ -56,9 +56,9 @@ def peek(out: Output, section: Drawn, drawn: Artifact) -> None:
 def fail(out: Output, section: Drawn) -> None:
     (out.data / "half.txt").write_text("half")
     out.summary("# half")
-    RAN.append("resumed" if (out.beside / "checkpoint").exists() else "fail")
+    RAN.append("resumed" if (out.scratch / "checkpoint").exists() else "fail")
     if section.count > 1:
-        (out.beside / "checkpoint").write_text("5")
+        (out.scratch / "checkpoint").write_text("5")
     if section.word in BROKEN:
         raise RuntimeError("the data centre is on fire")
 
@@ -83,8 +83,8 @@ def notes() -> Iterator[list[str]]:
 
 def draw_and_count(section: Drawn | None = None, factor: Drawn | None = None) -> tuple[list[str], Artifact]:
     """Both stages: their statuses, and the second one's artifact."""
-    first = DRAW.perform(section or Drawn(), {})
-    second = COUNT.perform(factor or Drawn(), {"drawn": first.result})
+    first = DRAW.run_or_load(section or Drawn(), {})
+    second = COUNT.run_or_load(factor or Drawn(), {"drawn": first.result})
     return [first.status, second.status], second.result
 
 
@@ -143,25 +143,25 @@ def flip(path: Path) -> None:
 def test_damage_is_said_set_aside_and_built_anew(
     notes: list[str], name: str, damage: Callable[[Path], object], word: str
 ) -> None:
-    first = DRAW.perform(Drawn(), {}).result
+    first = DRAW.run_or_load(Drawn(), {}).result
     damage(first.path / name)
-    again = DRAW.perform(Drawn(), {})
+    again = DRAW.run_or_load(Drawn(), {})
     assert again.status == "run" and again.result == first and RAN == ["draw", "draw"]
     assert len(notes) == 1 and word in notes[0] and f"set aside as {first.key}.damaged" in notes[0]
     assert first.path.with_name(f"{first.key}.damaged").is_dir()
     assert first.file("words.txt").read_text() == "row\n" * 3
-    assert DRAW.perform(Drawn(), {}).status == "cached" and len(notes) == 1
+    assert DRAW.run_or_load(Drawn(), {}).status == "cached" and len(notes) == 1
 
 
 def test_verify_reads_large_artifacts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk, "REHASH_BELOW", 0)
     hashed: list[Path] = []
     digest_file = disk.digest_file
-    DRAW.perform(Drawn(), {})
+    DRAW.run_or_load(Drawn(), {})
     monkeypatch.setattr(disk, "digest_file", lambda path: hashed.append(path) or digest_file(path))
-    assert DRAW.perform(Drawn(), {}).status == "cached" and hashed == []
+    assert DRAW.run_or_load(Drawn(), {}).status == "cached" and hashed == []
     with verifying():
-        assert DRAW.perform(Drawn(), {}).status == "cached" and len(hashed) == 3
+        assert DRAW.run_or_load(Drawn(), {}).status == "cached" and len(hashed) == 3
 
 
 def visible(stage: str) -> list[str]:
@@ -178,38 +178,38 @@ def test_a_body_that_raises_leaves_nothing_to_be_served(notes: list[str]) -> Non
     section = Drawn(word="hot")
     for _ in range(2):
         with pytest.raises(RuntimeError, match="on fire"):
-            FAIL.perform(section, {})
+            FAIL.run_or_load(section, {})
         assert suffixes("fail") == [".failed", ".partial"]
     failed = next((settings().store / "fail").glob("*.failed"))
     assert (failed / "records" / "summary.md").read_text() == "# half\n" and not (failed / "data").exists()
     assert len(notes) == 2 and str(failed / "records") in notes[0]
     BROKEN.clear()
-    done = FAIL.perform(section, {})
+    done = FAIL.run_or_load(section, {})
     assert done.status == "run" and visible("fail") == [done.result.key] and RAN == ["fail", "resumed", "resumed"]
     assert sorted(path.name for path in done.result.path.iterdir()) == ["data", MANIFEST, "records"]
-    assert FAIL.perform(section, {}).status == "cached"
+    assert FAIL.run_or_load(section, {}).status == "cached"
 
 
 def test_a_body_that_raises_without_checkpoints_leaves_no_partial() -> None:
     BROKEN.add("hot")
     with pytest.raises(RuntimeError, match="on fire"):
-        FAIL.perform(Drawn(count=1, word="hot"), {})
+        FAIL.run_or_load(Drawn(count=1, word="hot"), {})
     assert suffixes("fail") == [".failed"]
 
 
 def test_a_failing_body_does_not_cost_another_key() -> None:
-    good = FAIL.perform(Drawn(word="cold"), {})
+    good = FAIL.run_or_load(Drawn(word="cold"), {})
     BROKEN.add("hot")
     with pytest.raises(RuntimeError, match="on fire"):
-        FAIL.perform(Drawn(word="hot"), {})
-    assert FAIL.perform(Drawn(word="cold"), {}).result == good.result
-    assert FAIL.perform(Drawn(word="cold"), {}).status == "cached"
+        FAIL.run_or_load(Drawn(word="hot"), {})
+    assert FAIL.run_or_load(Drawn(word="cold"), {}).result == good.result
+    assert FAIL.run_or_load(Drawn(word="cold"), {}).status == "cached"
 
 
 def test_a_file_that_is_not_declared_cannot_be_opened() -> None:
-    drawn = DRAW.perform(Drawn(), {}).result
+    drawn = DRAW.run_or_load(Drawn(), {}).result
     with pytest.raises(PermissionError, match=r"draw/secret.txt is opened but not declared"):
-        PEEK.perform(Drawn(), {"drawn": drawn})
+        PEEK.run_or_load(Drawn(), {"drawn": drawn})
     assert [Path(name).suffix for name in visible("peek")] == [".failed"]
     assert drawn.file("secret.txt").read_text() == "test rows", "only the stage is limited"
 
@@ -296,5 +296,5 @@ def test_rows_that_are_not_conserved_leave_nothing_visible() -> None:
         out.rows("lose", open_ledger(pd.Series(["a", "b"])), pd.Series(["a"]), gone())
 
     with pytest.raises(ValueError, match="not conserved"):
-        stage_of(lose).perform(Drawn(), {})
+        stage_of(lose).run_or_load(Drawn(), {})
     assert [Path(name).suffix for name in visible("lose")] == [".failed"]

@@ -423,9 +423,9 @@ def test_too_much_dropped_is_said() -> None:
 def stage(tmp_path: Path, lines: list[str], section: Clean) -> Path:
     """The artifact folder of clean on a CSV file with these lines."""
     (tmp_path / "data" / "rows.csv").write_text("text,label\n" + "\n".join(lines) + "\n", encoding="utf-8")
-    raw = download.perform(FileSource(kind="file", path="rows.csv"), {}).result
-    checked = validate.perform(Validate(max_duplicates=1, min_rows=1, max_missing=1), {"raw": raw}).result
-    return clean.perform(section, {"checked": checked}).result.path
+    raw = download.run_or_load(FileSource(kind="file", path="rows.csv"), {}).result
+    checked = validate.run_or_load(Validate(max_duplicates=1, min_rows=1, max_missing=1), {"raw": raw}).result
+    return clean.run_or_load(section, {"checked": checked}).result.path
 
 
 @pytest.mark.faults

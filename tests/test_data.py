@@ -198,9 +198,9 @@ def test_a_failing_validation_leaves_nothing_but_its_report(tmp_path: Path, home
     from tasks.validate import validate
 
     (tmp_path / "data" / "one.csv").write_text("text,label\n" + "".join(f"text {i},pos\n" for i in range(20)))
-    raw = download.perform(FileSource(kind="file", path="one.csv"), {}).result
+    raw = download.run_or_load(FileSource(kind="file", path="one.csv"), {}).result
     with pytest.raises(StageError, match="unique_value_count"):
-        validate.perform(Validate(), {"raw": raw})
+        validate.run_or_load(Validate(), {"raw": raw})
     left = [path for path in (home / ".artifacts" / "validate").iterdir() if path.is_dir()]
     assert [path.suffix for path in left] == [".failed"]
     assert (left[0] / "records" / "data_docs.html").is_file()

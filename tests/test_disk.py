@@ -275,9 +275,9 @@ def test_half_written_files_of_a_killed_run_never_enter_the_digest() -> None:
     (partial / "data" / "tmp-1234").write_text("half")
     (partial / "records" / "old.md").write_text("half")
     (partial / "manifest.json").write_text("half")
-    (partial / "beside").mkdir()
-    (partial / "beside" / "checkpoint").write_text("step 5")
-    assert (disk.begin(settings().store, "made", "k") / "beside" / "checkpoint").exists()
+    (partial / "scratch").mkdir()
+    (partial / "scratch" / "checkpoint").write_text("step 5")
+    assert (disk.begin(settings().store, "made", "k") / "scratch" / "checkpoint").exists()
     made = build("k", contents())
     assert made.digest == clean and served("k") == made
     assert set(read_all(made.path)) == {*SIZES, MANIFEST}
@@ -286,7 +286,7 @@ def test_half_written_files_of_a_killed_run_never_enter_the_digest() -> None:
 def test_checkpoints_go_only_when_the_result_is_safe(monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that fails while the weights are written out must not cost the checkpoints as well."""
     partial = disk.begin(settings().store, "made", "k")
-    checkpoint = partial / "beside" / "checkpoint"
+    checkpoint = partial / "scratch" / "checkpoint"
     checkpoint.parent.mkdir()
     checkpoint.write_text("step 5")
     (partial / "data" / "weights").write_text("w")
@@ -296,7 +296,7 @@ def test_checkpoints_go_only_when_the_result_is_safe(monkeypatch: pytest.MonkeyP
             disk.commit(settings().store, "made", "k", ABOUT)
     assert checkpoint.read_text() == "step 5"
     made = disk.commit(settings().store, "made", "k", ABOUT)
-    assert served("k") == made and not (made.path / "beside").exists()
+    assert served("k") == made and not (made.path / "scratch").exists()
 
 
 # F3 -----------------------------------------------------------------------------------------------------------------

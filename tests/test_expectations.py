@@ -84,7 +84,7 @@ def test_rows_in_quarantine_leave_with_the_expectations_name() -> None:
         severity={"labels": "quarantine", "chars": "quarantine"},
         expectations=(wish("expect_column_values_to_not_match_regex", "quarantine", "html", column="text", regex="<"),),
     )
-    artifact = validate.perform(section, {"raw": store_raw(rows)}).result
+    artifact = validate.run_or_load(section, {"raw": store_raw(rows)}).result
     kept, ledger = read_rows(artifact.file("rows.parquet")), read_ledger(artifact.file("ledger.parquet"))
     assert kept["id"].tolist() == rows.drop(index=[3, 4, 5, 6])["id"].tolist()
     gone = ledger[ledger["state"] == "dropped"].set_index("number")
@@ -130,7 +130,7 @@ def test_too_many_rows_in_quarantine_stop_the_run() -> None:
     rows.loc[:6, "label"] = "neutral"
     section = Validate(labels=("neg", "pos"), severity={"labels": "quarantine"})
     with pytest.raises(StageError, match=r"max_quarantined.*7 of 60 rows leave \(11.67%\)"):
-        validate.perform(section, {"raw": store_raw(rows)})
+        validate.run_or_load(section, {"raw": store_raw(rows)})
     rows.loc[6, "label"] = "neg"
     assert not verdicts_of(rows, section)["max_quarantined"].stops
     assert verdicts_of(rows, Validate(labels=("neg", "pos"), severity={"labels": "quarantine"}, max_quarantined=0.05))[
@@ -175,7 +175,7 @@ def test_a_warning_is_said_and_recorded_and_nothing_else() -> None:
     section = Validate(labels=("pos", "neg"), severity={"labels": "warn"}, expectations=(lengths,))
     told: list[Event] = []
     with heard_by(told.append):
-        artifact = validate.perform(section, {"raw": store_raw(rows)}).result
+        artifact = validate.run_or_load(section, {"raw": store_raw(rows)}).result
     assert [event.text for event in told if event.kind == "note"] == [
         f"expect_column_values_to_be_in_set (label) does not hold: 1 of {len(rows)} rows break it (1.67 %)",
         f"long does not hold: 1 of {len(rows)} rows break it (1.67 %)",
@@ -196,7 +196,7 @@ def test_a_stopped_run_leaves_the_rows_that_stopped_it(home: Path) -> None:
     rows = texts()
     rows.loc[7, "label"] = "neutral"
     with pytest.raises(StageError, match=rf"(?s)row {rows.loc[7, 'id']}: 'neutral'.*validate\.severity\.labels"):
-        validate.perform(Validate(labels=("neg", "pos")), {"raw": store_raw(rows)})
+        validate.run_or_load(Validate(labels=("neg", "pos")), {"raw": store_raw(rows)})
     (failed,) = (home / ".artifacts").rglob("failed.parquet")
     assert pq.read_table(failed).column("id").to_pylist() == [rows.loc[7, "id"]]
 
@@ -357,7 +357,7 @@ def test_short_rules_fit_images_and_their_bytes_go_on() -> None:
     found = verdicts_of(rows, Validate(min_chars=100, max_chars=200))
     assert all(verdict.success for verdict in found.values())
     assert not [name for name in found if "text" in name or "lengths" in name]
-    artifact = validate.perform(Validate(), {"raw": store_raw(rows, b"the bytes")}).result
+    artifact = validate.run_or_load(Validate(), {"raw": store_raw(rows, b"the bytes")}).result
     assert artifact.file("images.parquet").read_bytes() == b"the bytes"
     assert "length" not in json.loads((artifact.records / "profile.json").read_text())
 

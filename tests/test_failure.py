@@ -118,7 +118,7 @@ def test_what_fails_behind_a_failure_becomes_its_note(number: int, monkeypatch: 
     raw = perform_until(recipe(), "download")["download"].result
     monkeypatch.setattr(disk, "give_up", fail)
     with pytest.raises((StageError, DiskFull)) as said:
-        validate.perform(recipe("validate.min_rows=5000").validate, {"raw": raw})
+        validate.run_or_load(recipe("validate.min_rows=5000").validate, {"raw": raw})
     assert "5,000" in str(said.value) or "5000" in str(said.value)
     notes = getattr(said.value, "__notes__", [])
     assert notes and notes[0].startswith("what the stage wrote could not be cleared away: OSError")

@@ -413,11 +413,11 @@ def test_a_token_leaks_nowhere(
         if fault == "too large":
             monkeypatch.setenv("TEMPER_LARGEST_SOURCE", "99")
         with pytest.raises(DataError) as error:
-            download.perform(source, {})
+            download.run_or_load(source, {})
         said = str(error.value)
         assert "QUERY" not in said and f"{hub.url}/a.csv: " in said
     else:
-        artifact = download.perform(source, {}).result
+        artifact = download.run_or_load(source, {}).result
         about = (artifact.path / "records" / "provenance.json").read_text()
         assert f'"where": "{hub.url}/a.csv"' in about and "QUERY" not in about
         assert artifact.manifest()["section"]["token"] == "MY_TOKEN"
@@ -433,7 +433,7 @@ def test_a_token_that_is_absent_or_unfit_is_said_without_it(hub: Hub, monkeypatc
     monkeypatch.setenv("TEMPER_ALLOW_PRIVATE_SOURCES", "true")
     source = UrlSource(kind="url", url=f"{hub.url}/a.csv", sha256=sha256(DATA), token="MY_TOKEN")
     with pytest.raises(StageError, match="no environment variable MY_TOKEN holds the token"):
-        download.perform(source, {})
+        download.run_or_load(source, {})
     for odd in (f"{SENTINEL}\r\nX: y", f"{SENTINEL} x", f"{SENTINEL}é", f"{SENTINEL}\0"):
         with pytest.raises(StageError, match="the secret MY_TOKEN holds blanks or characters") as error:
             checked_secret("MY_TOKEN", odd)

@@ -257,9 +257,9 @@ def test_the_stage_hands_the_images_on(tmp_path: Path) -> None:
         for n in range(6):
             (folder / f"{n}.png").write_bytes(encoded(noise(20, 20, 3), "PNG"))
     (tmp_path / "data" / "insects" / "ants" / "cut.png").write_bytes(encoded(noise(20, 20, 3), "PNG")[:600])
-    raw = download.perform(ImagesSource(kind="images", path="insects"), {}).result
-    checked = validate.perform(Validate(min_rows=1), {"raw": raw}).result
-    done = clean.perform(Clean(), {"checked": checked}).result
+    raw = download.run_or_load(ImagesSource(kind="images", path="insects"), {}).result
+    checked = validate.run_or_load(Validate(min_rows=1), {"raw": raw}).result
+    done = clean.run_or_load(Clean(), {"checked": checked}).result
     before, after = (artifact.path / "data" / "images.parquet" for artifact in (checked, done))
     assert os.path.samefile(before, after)
     ledger = read_ledger(done.path / "data" / "ledger.parquet")
@@ -269,7 +269,7 @@ def test_the_stage_hands_the_images_on(tmp_path: Path) -> None:
     assert "12 of 13 rows kept" in page and "`ants/cut.png`" in page
     steps_done = json.loads((done.path / "records" / "steps.json").read_text())
     assert [line["step"] for line in steps_done] == ["unreadable", "missing", "duplicates"]
-    assert clean.perform(Clean(), {"checked": checked}).status == "cached"
+    assert clean.run_or_load(Clean(), {"checked": checked}).status == "cached"
 
 
 def test_a_file_is_copied_where_it_cannot_be_linked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,7 +280,7 @@ def test_a_file_is_copied_where_it_cannot_be_linked(tmp_path: Path, monkeypatch:
         raise OSError(18, "Invalid cross-device link")
 
     monkeypatch.setattr(os, "link", no_links)
-    out.carry(tmp_path / "images.parquet")
+    out.forward(tmp_path / "images.parquet")
     assert (out.data / "images.parquet").read_bytes() == b"bytes"
     assert not os.path.samefile(tmp_path / "images.parquet", out.data / "images.parquet")
 

@@ -238,7 +238,7 @@ def test_a_folder_is_pinned_to_names_and_bytes(folder: Path) -> None:
 
 def test_the_stage_keeps_images_rows_and_provenance(folder: Path) -> None:
     tree(folder, PETS)
-    artifact = download.perform(images(), {}).result
+    artifact = download.run_or_load(images(), {}).result
     rows = pd.read_parquet(artifact.path / "data" / "rows.parquet")
     assert list(rows.columns) == ["id", "image", "file", "label", "split"] and len(rows) == 6
     assert sorted(path.name for path in (artifact.path / "data").iterdir()) == [
@@ -452,4 +452,4 @@ def test_mnist_whose_packed_file_has_another_sum(
 def test_a_token_is_asked_for_by_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = images(path=None, url="https://data.example/x.zip", sha256="0" * 64, token="MY_TOKEN")
     with pytest.raises(StageError, match="no environment variable MY_TOKEN holds the token"):
-        download.perform(source, {})
+        download.run_or_load(source, {})

@@ -40,7 +40,7 @@ from tasks.kinds.image_classification.report import ImageClassifier
 from tasks.kinds.image_classification.training import ImageClassification
 from tasks.kinds.spec import open_training
 from tasks.learn.checkpoints import checkpoints
-from tasks.learn.fit import Fitted, Voice, fit
+from tasks.learn.fit import Fitted, TrainingCallbacks, fit
 from tasks.learn.losses import Criterion
 from tasks.split import split
 from tasks.validate import validate
@@ -272,7 +272,9 @@ def trained(root: Path, how: Train, kill: int | None = None) -> tuple[dict[str, 
 
     model.register_forward_pre_hook(count)
     torch.seed()  # what the process drew before is of no account
-    fitted = fit(how, model, ImageClassification(GREY).feed(parts()), root, Voice(*[lambda *a: None] * 3), 1)
+    fitted = fit(
+        how, model, ImageClassification(GREY).feed(parts()), root, TrainingCallbacks(*[lambda *a: None] * 3), 1
+    )
     return model.state_dict(), fitted
 
 
@@ -366,7 +368,7 @@ def test_training_and_inference_see_the_same(tmp_path: Path, keep: str) -> None:
     encoding, found, _ = kept(tmp_path, PHOTOS, keep=keep, size=16, resize=20, normalise="imagenet")
     domain, how = ImageClassification(encoding), training(augment=ALL[:4], epochs=1)
     model = domain.model(how, found["train"])
-    fit(how, model, domain.feed(found), tmp_path / "checkpoints", Voice(*[lambda *a: None] * 3), 1)
+    fit(how, model, domain.feed(found), tmp_path / "checkpoints", TrainingCallbacks(*[lambda *a: None] * 3), 1)
     (tmp_path / "model").mkdir()
     domain.save(model, how, tmp_path / "model")
     encoding.save(tmp_path / "model")
@@ -419,17 +421,17 @@ def test_twenty_bad_files_end_in_the_ledger_wherever_met(tmp_path: Path, monkeyp
         path = tmp_path / "photos" / ("ants" if number % 2 else "bees") / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    raw = download.perform(ImagesSource(kind="images", path="photos"), {}).result
-    checked = validate.perform(Validate(min_rows=1), {"raw": raw}).result
+    raw = download.run_or_load(ImagesSource(kind="images", path="photos"), {}).result
+    checked = validate.run_or_load(Validate(min_rows=1), {"raw": raw}).result
     for chosen, stage in ((Clean(max_dropped=1), "clean"), (Clean(steps=(), max_dropped=1), "encode")):
-        rows = clean.perform(chosen, {"checked": checked}).result
-        splits = split.perform(
+        rows = clean.run_or_load(chosen, {"checked": checked}).result
+        splits = split.run_or_load(
             HashSplit(near_copies="keep", train=0.6, validation=0.2, test=0.2), {"rows": rows}
         ).result
         if stage == "encode":
             with pytest.raises(DataError, match=r"more than `encode\.max_dropped` 0\.5"):
-                encode.perform(ImageEncode(kind="image", size=16), {"splits": splits})
-        done = encode.perform(ImageEncode(kind="image", size=16, max_dropped=1), {"splits": splits}).result
+                encode.run_or_load(ImageEncode(kind="image", size=16), {"splits": splits})
+        done = encode.run_or_load(ImageEncode(kind="image", size=16, max_dropped=1), {"splits": splits}).result
         ledger = read_ledger(done.file("ledger.parquet"))
         names = read_rows(raw.file("rows.parquet")).set_index("id")["file"].map(lambda file: Path(file).name)
         gone = ledger[ledger["state"] == "dropped"].set_index("id")

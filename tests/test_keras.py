@@ -15,7 +15,7 @@ from configs.schema import Train
 from tasks.data.errors import DataError
 from tasks.kinds.image_classification.predictor import Predictor
 from tasks.kinds.image_classification.training import ImageClassification
-from tasks.learn.fit import Voice, fit
+from tasks.learn.fit import TrainingCallbacks, fit
 from tasks.learn.losses import Criterion
 from tasks.tracking.models import requirements
 from tasks.vision.encoding import ImageEncoding
@@ -67,8 +67,8 @@ def train(root: Path, kill: int | None = None) -> tuple[Any, Any]:
         if step == kill:
             raise Killed
 
-    voice = Voice(report, lambda *a: None, lambda *a: None)
-    return model, fit(how, model, IMAGES.feed(PARTS), root, voice, 1, IMAGES.layout(model))
+    callbacks = TrainingCallbacks(report, lambda *a: None, lambda *a: None)
+    return model, fit(how, model, IMAGES.feed(PARTS), root, callbacks, 1, IMAGES.layout(model))
 
 
 @pytest.mark.parametrize("padding", ["valid", "same"])

@@ -269,9 +269,9 @@ def test_a_resumed_training_hides_the_same_tokens(tmp_path: Path) -> None:
 
     torch.set_num_threads(1)
     begun = domain.model(section, PART)
-    voice = aims.Voice(stop, lambda *a: None, lambda *a: None)
+    callbacks = aims.TrainingCallbacks(stop, lambda *a: None, lambda *a: None)
     with pytest.raises(Stop):
-        aims.fit(section, begun, domain.feed(parts, section.seed), root, voice, 1, domain.layout(begun))
+        aims.fit(section, begun, domain.feed(parts, section.seed), root, callbacks, 1, domain.layout(begun))
     again = domain.model(section, PART)
     done = aims.fit(section, again, domain.feed(parts, section.seed), root, aims.QUIET, 1, domain.layout(again))
     assert done.resumed_at is not None and 2 < done.resumed_at / 19 < 3, "in the third epoch of 19 steps"

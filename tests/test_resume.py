@@ -21,7 +21,7 @@ def kill_during_training(env: dict[str, str], place: Path) -> None:
     try:
         for _ in range(1200):
             time.sleep(0.1)
-            if len(list(place.glob(".artifacts/train/*.partial/beside/checkpoints/checkpoint-*"))) >= 2:
+            if len(list(place.glob(".artifacts/train/*.partial/scratch/checkpoints/checkpoint-*"))) >= 2:
                 return
             assert process.poll() is None, "the run ended before it could be killed"
         raise AssertionError("no checkpoint appeared")

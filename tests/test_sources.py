@@ -463,7 +463,7 @@ def test_what_the_reading_found_out_is_said(tmp_path: Path) -> None:
     (tmp_path / "data" / "a.csv").write_text("text,label,t\na,x,2015-02-24\nb,y,soon\n", encoding="utf-8")
     told: list[Event] = []
     with heard_by(told.append):
-        download.perform(FileSource(kind="file", path="a.csv", columns=Columns(time="t")), {})
+        download.run_or_load(FileSource(kind="file", path="a.csv", columns=Columns(time="t")), {})
     (note,) = (event.text for event in told if event.kind == "note")
     assert note == "1 values of 't' are no time, such as 'soon'; read as missing"
 

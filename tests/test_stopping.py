@@ -32,7 +32,7 @@ def stop_during_training(process: subprocess.Popen[str], place: Path, number: in
     try:
         for _ in range(2400):
             time.sleep(0.1)
-            if len(list(place.glob(".artifacts/train/*.partial/beside/checkpoints/checkpoint-*"))) >= 2:
+            if len(list(place.glob(".artifacts/train/*.partial/scratch/checkpoints/checkpoint-*"))) >= 2:
                 break
             assert process.poll() is None, process.communicate()[1]
         began = time.monotonic()

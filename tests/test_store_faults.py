@@ -105,7 +105,7 @@ def fork(value: int, order: dict[str, Any]) -> int:
             disk.partial_path = lambda root, stage, key: root / stage / key
         if order["broken"] == "no lock":
             cached.locked = lambda path, **how: nullcontext()  # type: ignore[assignment]
-        outcome = BLEND.perform(Dose(value), {})
+        outcome = BLEND.run_or_load(Dose(value), {})
         os.write(1, json.dumps([outcome.result.digest, outcome.status]).encode() + b"\n")
         os._exit(0)
     except BaseException:
@@ -379,7 +379,7 @@ class History(RuleBasedStateMachine):
     ) -> Artifact:
         expected = (stage.name, section, self.modules[stage.name], opened)
         RAN.clear()
-        outcome = stage.perform(section, inputs)
+        outcome = stage.run_or_load(section, inputs)
         assert (outcome.status == "cached") == (expected in self.intact) == (RAN == [])
         COUNTS["hit" if not RAN else "rebuilt" if expected in self.asked else "new"] += 1
         self.asked[expected] = self.grow_section

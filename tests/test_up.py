@@ -227,7 +227,7 @@ def test_a_schedule_runs_by_itself_survives_a_kill_and_leaves_nothing(up: Up, li
 
     # killed in the middle of a training: nothing is left running, the next start says so, the next run goes on
     grow(up.folder, 1200)
-    checkpoints = "a home/.artifacts/train/*.partial/beside/checkpoints/checkpoint-*"
+    checkpoints = "a home/.artifacts/train/*.partial/scratch/checkpoints/checkpoint-*"
     up.wait_for("a checkpoint", lambda: list(up.folder.glob(checkpoints)))
     [running] = [run for run in up.runs() if run["state_type"] == "RUNNING"]
     up.kill()

@@ -26,7 +26,7 @@ from tasks.kinds.image_classification.encode import encode_parts
 from tasks.kinds.image_classification.predictor import Predictor
 from tasks.kinds.image_classification.report import ImageClassifier
 from tasks.kinds.image_classification.training import ImageClassification
-from tasks.learn.fit import Voice, fit
+from tasks.learn.fit import TrainingCallbacks, fit
 from tasks.learn.losses import Criterion
 from tasks.vision.encoding import ImageEncoding, load_encoding
 from tasks.vision.images import Unreadable, decode
@@ -216,7 +216,7 @@ def test_it_learns_is_saved_whole_and_answers_alike(tmp_path: Path, model: Mlp |
     images = ImageClassification(encoding)
     how = training(model=model, optimizer=Adam(kind="adam"), learning_rate=1e-2, epochs=8, eval_steps=10)
     net = images.model(how, parts["train"])
-    quiet = Voice(lambda *a: None, lambda *a: None, lambda *a: None)
+    quiet = TrainingCallbacks(lambda *a: None, lambda *a: None, lambda *a: None)
     fit(how, net, images.feed(parts), tmp_path / "checkpoints", quiet, 1)
     folder = tmp_path / "model"
     folder.mkdir()

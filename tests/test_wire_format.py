@@ -1,11 +1,11 @@
 """The wire format is kept on both sides: by models that an earlier Temper registered, and by what Temper registers now.
 
-The archive holds models of every kind that another commit registered (tests/build_registered.py). Here nothing is
-loaded: the carried modules are read as source.
+The archive holds models of every kind that another commit registered (tests/build_registered.py). Of it nothing
+is loaded: the carried modules are read as source.
 """
 
 import ast
-import importlib.util
+import importlib
 import inspect
 import json
 import tarfile
@@ -17,9 +17,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from configs.encodings import READS, WRITING
+from tasks.kinds.spec import module_of, open_kind
 from tasks.tracking import wire_format
-from tasks.tracking.models import SERVING
 
 ARCHIVE = Path(__file__).parent / "registered" / "models.tar.xz"
 PROTOCOLS: dict[str, type] = {
@@ -88,9 +87,8 @@ def carried(folder: Path) -> Path:
 
 def sources(kind: str, registered: Path) -> dict[str, Path]:
     """The module that predicts, as registered before and as it would be registered now."""
-    now = importlib.util.find_spec(SERVING[kind])
-    assert now is not None and now.origin is not None
-    return {"registered before": carried(registered / kind / "model"), "now": Path(now.origin)}
+    predictor = importlib.import_module(module_of(kind, "predictor")).Predictor
+    return {"registered before": carried(registered / kind / "model"), "now": Path(inspect.getfile(predictor))}
 
 
 @pytest.mark.parametrize("kind", list(PROTOCOLS))
@@ -120,7 +118,7 @@ def test_the_error_of_a_turn_without_room_has_a_name_that_is_known(registered: P
 def test_the_kinds_of_earlier_reports_are_still_known(registered: Path) -> None:
     for folder in registered.iterdir():
         facts = json.loads((folder / "run" / wire_format.REPORT).read_text(encoding="utf-8"))
-        assert facts["kind"] == folder.name and READS[facts["kind"]][0] == facts["content"]
+        assert facts["kind"] == folder.name and open_kind(facts["kind"]).traits.content == facts["content"]
 
 
 def test_the_signature_says_what_a_model_takes_and_gives(registered: Path) -> None:
@@ -161,7 +159,9 @@ def test_kept_predictions_have_the_columns_that_a_comparison_reads(registered: P
     for folder in registered.iterdir():
         (path,) = (folder / "run" / wire_format.PREDICTIONS).glob("*.parquet")
         table, facts = pd.read_parquet(path), _facts(folder)
-        assert ("-" in path.stem) == (folder.name in WRITING), "where the model writes, how much is in the name"
+        assert ("-" in path.stem) == open_kind(folder.name).traits.generates, (
+            "of a generative model, how much it may write is in the name"
+        )
         same = outcomes.align(table, table, folder.name)
         assert len(outcomes.outcomes(same, folder.name, _metric(folder.name), facts["labels"]).statistics) == len(table)
 

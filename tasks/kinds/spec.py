@@ -76,7 +76,7 @@ class StageOutput(Protocol):
         """What a person reads."""
 
     @property
-    def say(self) -> Any:
+    def log(self) -> Any:
         """Takes a line for the log."""
 
     @property

@@ -43,12 +43,12 @@ class Feed:
 
 
 @dataclass(frozen=True)
-class Voice:
-    """How a training speaks: curves, progress, remarks."""
+class TrainingCallbacks:
+    """Where a training reports to: curves, progress, and a log of lines."""
 
     report: Report
     progress: Callable[[int, int, str], None]
-    say: Callable[[str], None]
+    log: Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Fitted:
 
 
 def fit(
-    section: Train, model: nn.Module, feed: Feed, root: Path, voice: Voice, threads: int | None,
+    section: Train, model: nn.Module, feed: Feed, root: Path, callbacks: TrainingCallbacks, threads: int | None,
     layout: Layout | None = None,
 ) -> Fitted:  # fmt: skip
     """Train phase by phase, resuming from the newest intact checkpoint under `root`; each ends with its best weights.
@@ -88,18 +88,18 @@ def fit(
         folder = root / f"phase-{number}" if len(plans) > 1 else root
         before = fingerprint(model)
         held = hold_still(model, plan.trained)
-        ended = _ended(folder, voice) if len(plans) > 1 else None
+        ended = _ended(folder, callbacks) if len(plans) > 1 else None
         if ended is not None:
             load_weights(model, folder / END)
             threads = ended.get("threads", threads)
             now = Fitted(ended["history"], ended["step"], ended["steps"], ended["steps"])
         else:
-            voice_here = Voice(
-                lambda step, values, start=offset: voice.report(start + step, values),  # type: ignore[misc]
-                lambda step, _, text, start=offset: voice.progress(start + step, total, text),  # type: ignore[misc]
-                voice.say,
+            of_phase = TrainingCallbacks(
+                lambda step, values, start=offset: callbacks.report(start + step, values),  # type: ignore[misc]
+                lambda step, _, text, start=offset: callbacks.progress(start + step, total, text),  # type: ignore[misc]
+                callbacks.log,
             )
-            now = _fit_phase(plan, model, feed, folder, voice_here, threads, offset)
+            now = _fit_phase(plan, model, feed, folder, of_phase, threads, offset)
             threads = torch.get_num_threads()  # a resumed phase took those that it began with; so do all behind it
         frozen = {name for name, value in model.named_parameters() if value.dtype not in COUNTS} - plan.trained
         moved, still = changes(before, fingerprint(model), held | frozen)
@@ -123,14 +123,14 @@ END = "end"
 """Folder of the weights with which a phase ended."""
 
 
-def _ended(folder: Path, voice: Voice) -> dict[str, Any] | None:
+def _ended(folder: Path, callbacks: TrainingCallbacks) -> dict[str, Any] | None:
     """The certificate of a phase that has ended, if its weights are intact."""
     if not (folder / END).exists():
         return None
     try:
         return check(folder / END)
     except ValueError as damage:
-        voice.say(f"the weights of {folder.name} are damaged ({damage}); going back to its checkpoints")
+        callbacks.log(f"the weights of {folder.name} are damaged ({damage}); going back to its checkpoints")
         return None
 
 
@@ -153,25 +153,25 @@ def plain_layout(model: nn.Module) -> Layout:
 
 
 def _fit_phase(
-    plan: Plan, model: nn.Module, feed: Feed, root: Path, voice: Voice, threads: int | None, offset: int
+    plan: Plan, model: nn.Module, feed: Feed, root: Path, callbacks: TrainingCallbacks, threads: int | None, offset: int
 ) -> Fitted:
     section = plan.section
     rows = len(cast(Sized, feed.train))
     if not root.is_dir():
         remove(root)
     root.mkdir(parents=True, exist_ok=True)
-    found = newest_intact(root, voice.say)
+    found = newest_intact(root, callbacks.log)
     chosen = found[1]["threads"] if found else threads
     if chosen:
         torch.set_num_threads(chosen)
     set_seed(section.seed)
     arguments = training_arguments(section, root, rows, feed.validation is not None)
     hf_logging.disable_progress_bar()
-    callbacks: list[TrainerCallback] = [Reporter(voice.report, voice.progress, section)]
+    trainer_callbacks: list[TrainerCallback] = [Reporter(callbacks.report, callbacks.progress, section)]
     if hasattr(feed.train, "begin_epoch"):
-        callbacks.append(Epochs(feed.train))
+        trainer_callbacks.append(Epochs(feed.train))
     if section.patience is not None:
-        callbacks.append(EarlyStoppingCallback(section.patience))
+        trainer_callbacks.append(EarlyStoppingCallback(section.patience))
     trainer = CertifiedTrainer(
         class_ids=feed.class_ids,
         truth=feed.truth,
@@ -182,11 +182,11 @@ def _fit_phase(
         train_dataset=feed.train,
         eval_dataset=feed.validation,
         data_collator=feed.collate,
-        callbacks=callbacks,
+        callbacks=trainer_callbacks,
     )
     trainer.remove_callback(PrinterCallback)
     if found:
-        voice.say(f"resumed from the checkpoint at step {found[1]['step'] + offset}{kept_threads(chosen, threads)}")
+        callbacks.log(f"resumed from the checkpoint at step {found[1]['step'] + offset}{kept_threads(chosen, threads)}")
     stopped = found is not None and found[1]["stopped"]
     if found and stopped:  # by patience or at the last step; the Trainer would go on
         trainer.state = TrainerState.load_from_json(str(found[0] / "trainer_state.json"))

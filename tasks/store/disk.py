@@ -82,8 +82,8 @@ def begin(root: Path, stage: str, key: str) -> Path:
     for part in ("data", "records"):
         remove(partial / part)
         (partial / part).mkdir(parents=True)
-    if not (partial / "beside").is_dir():
-        remove(partial / "beside")
+    if not (partial / "scratch").is_dir():
+        remove(partial / "scratch")
     return partial
 
 
@@ -110,8 +110,8 @@ def give_up(root: Path, stage: str, key: str) -> Path:
     remove(failed)
     failed.mkdir()
     (partial / "records").rename(failed / "records")
-    beside = partial / "beside"
-    if not (beside.is_dir() and any(path.is_file() for path in beside.rglob("*"))):
+    scratch = partial / "scratch"
+    if not (scratch.is_dir() and any(path.is_file() for path in scratch.rglob("*"))):
         shutil.rmtree(partial)
     return failed / "records"
 

@@ -31,6 +31,6 @@ def encode_rows(
     page = describe(encoding, tokenizer, certificates)
     proof = prove_calls(encoding, dict(zip(train["id"], map(load_messages, train["messages"]), strict=True)))
     if unread := proof.describe():
-        out.say(unread)
+        out.log(unread)
         page += f"\n\n{unread}."
     return EncodedRows(ids, pd.concat(dropped, ignore_index=True), page)

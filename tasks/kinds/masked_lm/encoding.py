@@ -31,8 +31,8 @@ class MaskedEncoding(Encoding):
     def hide(self, row: str, epoch: int, seed: int, ids: Matrix) -> tuple[Matrix, Matrix]:
         """Input ids and labels, both [length], of one row in one epoch; what is drawn depends on nothing else.
 
-        The rules are those of transformers' DataCollatorForLanguageModeling: each token that is not special is predicted
-        with probability `share`; of these 80 % become the mask, 10 % any token, and 10 % stay.
+        The rules are those of transformers' DataCollatorForLanguageModeling: each token that is not special is
+        predicted with probability `share`; of these 80 % become the mask, 10 % any token, and 10 % stay.
         """
         digest = hashlib.blake2b(f"{seed} {epoch} {row}".encode(), digest_size=8).digest()
         draw = np.random.default_rng(int.from_bytes(digest, "big"))

@@ -13,6 +13,7 @@ from prefect.cache_policies import NO_CACHE
 from configs.literal import complete
 from configs.schema import Recipe
 from configs.settings import settings
+from configs.stages import WITH_ROWS
 from tasks.artifact import Artifact, StageError
 from tasks.clean import clean
 from tasks.download import download
@@ -129,7 +130,7 @@ def _tested(made: tuple[Artifact, Artifact]) -> frozenset[str]:
 
 
 def _what_differs(first: Recipe, other: Recipe) -> str:
-    stages = [name for name in ("download", "validate", "clean", "split", "encode") if
+    stages = [name for name in WITH_ROWS if
               complete(getattr(first, name)) != complete(getattr(other, name))]  # fmt: skip
     return f"The recipes differ in {', '.join(stages)}; make these alike" if stages else "The sources changed meanwhile"
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from configs.stages import WITH_ROWS
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -12,7 +14,6 @@ if TYPE_CHECKING:
 
 
 IMAGES = "images.parquet"
-STAGES = ("download", "validate", "clean", "split", "encode")
 SHOWN = 8
 """Rows listed where a text fits several."""
 WIDTH = 300
@@ -40,7 +41,7 @@ class Row:
 
     def reached(self, stage: str) -> bool:
         """Whether the row came into this stage."""
-        return self.state != "dropped" or STAGES.index(stage) <= STAGES.index(self.stage)
+        return self.state != "dropped" or WITH_ROWS.index(stage) <= WITH_ROWS.index(self.stage)
 
 
 def row_at(stages: "dict[str, Artifact]", at: int) -> Row:

@@ -1,30 +1,24 @@
-"""The spine without Prefect: which stage takes what, read from the flow itself, for commands that run no flow."""
+"""The stages without Prefect: which takes what, as their signatures say it, for commands that run no flow."""
 
-import ast
 import importlib
-from pathlib import Path
+import inspect
 from typing import TYPE_CHECKING, Any
+
+from configs.stages import STAGES
 
 if TYPE_CHECKING:
     from configs.schema import Recipe
     from tasks.artifact import Artifact
     from tasks.cached import Outcome, Stage
 
-FLOW = Path(__file__).with_name("finetune.py")
-
 
 def wiring() -> list[tuple[str, str, list[str]]]:
-    """Per call of `finetune`: the stage, the name of what it makes ("" for the last), the names it takes."""
-    from tasks.store.code import parse
-
-    tree = parse(FLOW.read_text(encoding="utf-8"))
-    flow = next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "finetune")
+    """Per stage in order: its name, the noun of what it makes ("" for register), and those that it takes."""
     found = []
-    for line in flow.body:
-        call = line.value if isinstance(line, (ast.Assign, ast.Return)) else None
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
-            made = line.targets[0].id if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name) else ""
-            found.append((call.func.id, made, [a.id for a in call.args if isinstance(a, ast.Name)]))
+    for name in STAGES:
+        one: Any = stage(name)
+        takes = list(inspect.signature(getattr(one, "body", one)).parameters)[2:]
+        found.append((name, getattr(one, "makes", ""), takes))
     return found
 
 

@@ -7,10 +7,9 @@ from pathlib import Path
 from configs.literal import complete
 from configs.load import RecipeError, load_recipe
 from configs.schema import Recipe
+from configs.stages import CACHED
 
 from .initializations import STARTS, starting
-
-COMPARED = ("download", "validate", "clean", "split", "encode", "train", "evaluate")
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def _start(path: Path, changes: list[str], starts: str) -> list[Variant]:
 def _require_different(variants: list[Variant]) -> None:
     seen: dict[str, str] = {}
     for variant in variants:
-        sections = json.dumps([complete(getattr(variant.recipe, name)) for name in COMPARED], sort_keys=True)
+        sections = json.dumps([complete(getattr(variant.recipe, name)) for name in CACHED], sort_keys=True)
         if sections in seen:
             raise RecipeError(f"{seen[sections]} and {variant.name} are the same training; there is nothing to compare")
         seen[sections] = variant.name

@@ -57,6 +57,7 @@ class Stage(Generic[P]):
     """A stage: called inside a flow it is a Prefect task that runs only when its key is new."""
 
     body: Callable[..., None]
+    makes: str
     opens: Mapping[str, tuple[str, ...]]
     libraries: tuple[str, ...] | Callable[[Any], tuple[str, ...]]
     curves: bool
@@ -162,6 +163,7 @@ class Stage(Generic[P]):
 
 def cached_task(
     *,
+    makes: str = "",
     opens: Mapping[str, tuple[str, ...]] | None = None,
     libraries: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = (),
     curves: bool = False,
@@ -169,14 +171,15 @@ def cached_task(
 ) -> Callable[[Callable[Concatenate[Output, P], None]], Stage[P]]:
     """Make a stage of a function `stage(out, section, *upstream)`.
 
-    `opens` names, per upstream artifact, the files that the stage reads: they alone enter its key, and opening
-    another raises PermissionError. `libraries` adds to those that the code imports, or says which a section adds.
-    With `curves` the stage trains: what it reports goes to MLflow as it happens, and a killed run's files are kept
-    to be resumed. `kind` names the modules of the recipe's kind that the stage opens, which count in its key.
+    `makes` is the noun of its artifact, under which later stages take it. `opens` names, per upstream artifact, the
+    files that the stage reads: they alone enter its key, and opening another raises PermissionError. `libraries` adds
+    to those that the code imports, or says which a section adds. With `curves` the stage trains: what it reports goes
+    to MLflow as it happens, and a killed run's files are kept to be resumed. `kind` names the modules of the recipe's
+    kind that the stage opens, which count in its key.
     """
 
     def decorate(body: Callable[Concatenate[Output, P], None]) -> Stage[P]:
-        return Stage(body, opens or {}, libraries, curves, kind)
+        return Stage(body, makes, opens or {}, libraries, curves, kind)
 
     return decorate
 

@@ -16,6 +16,7 @@ IMAGES = "images.parquet"
 
 
 @cached_task(
+    makes="rows",
     opens={"checked": ("rows.parquet", "ledger.parquet", "labels.json", IMAGES)},
     libraries=lambda section: section.packages,
 )

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@cached_task(libraries=("pandas", "pyarrow"))
+@cached_task(makes="raw", libraries=("pandas", "pyarrow"))
 def download(out: Output, section: Source) -> None:
     """Fetch and read the source; every raw row gets its id. Raises DataError."""
     from .data.ledger import open_ledger, write_ledger

@@ -21,6 +21,7 @@ def libraries(section: Encode) -> tuple[str, ...]:
 
 
 @cached_task(
+    makes="encoded",
     opens={
         "splits": (
             "train.parquet", "validation.parquet", "test.parquet", "images.parquet", "labels.json", "ledger.parquet",

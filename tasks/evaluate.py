@@ -9,6 +9,7 @@ from .output import Output
 
 
 @cached_task(
+    makes="report",
     opens={
         "model": ("*",),
         "encoded": ("train.*", "test.*"),

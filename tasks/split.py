@@ -17,7 +17,11 @@ LISTED = 50
 """Labels that the page has a line for, those of most rows first where there are more."""
 
 
-@cached_task(opens={"rows": ("rows.parquet", "ledger.parquet", "labels.json", "images.parquet")}, libraries=("rensa",))
+@cached_task(
+    makes="splits",
+    opens={"rows": ("rows.parquet", "ledger.parquet", "labels.json", "images.parquet")},
+    libraries=("rensa",),
+)
 def split(out: Output, section: Split, rows: Artifact) -> None:
     """Divide the rows and hold the parts against one another. Raises DataError where a part would be empty."""
     import pandas as pd

@@ -32,6 +32,7 @@ def libraries(section: Train) -> tuple[str, ...]:
 
 
 @cached_task(
+    makes="model",
     opens={"encoded": ("train.*", "validation.*", "tokenizer.json", "encoding.json", "hotels.jsonl")},
     libraries=libraries,
     curves=True,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 IMAGES = "images.parquet"
 
 
-@cached_task(opens={"raw": ("rows.parquet", "ledger.parquet", IMAGES)})
+@cached_task(makes="checked", opens={"raw": ("rows.parquet", "ledger.parquet", IMAGES)})
 def validate(out: Output, section: Validate, raw: Artifact) -> None:
     """Hold the rows against the recipe's expectations. Raises StageError naming expectation and rows, DataError."""
     from .data.checks.expectations import check_rows, label_set

@@ -243,6 +243,19 @@ def test_bad_data_stop_the_run_with_names_and_rows(heard: list[Event], tmp_path:
 def test_plan_and_flow_agree_on_the_wiring() -> None:
     from flows.stage_graph import stage, wiring
 
+    """Stages are wired by their signatures; the flow, which a person reads, makes the same calls."""
+    import ast
+
+    tree = ast.parse((ROOT / "flows" / "finetune.py").read_text(encoding="utf-8"))
+    flow = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "finetune")
+    calls = []
+    for line in flow.body[1:]:
+        assert isinstance(line, ast.Assign | ast.Return) and isinstance(line.value, ast.Call)
+        noun = line.targets[0].id if isinstance(line, ast.Assign) else ""  # type: ignore[attr-defined]
+        section, *takes = line.value.args
+        assert ast.unparse(section) == f"recipe.{ast.unparse(line.value.func)}"
+        calls.append((ast.unparse(line.value.func), noun, [ast.unparse(each) for each in takes]))
+    assert wiring() == calls
     assert [name for name, _, _ in wiring()] == STAGES
     for name, _, takes in wiring()[:-1]:
         assert stage(name).parameters == takes

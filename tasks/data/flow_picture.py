@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from configs.stages import WITH_ROWS
+
 from .escape import markdown
 from .fonts import spell
-from .ledger import DROPPED, PARTS, STAGES, flow_of_rows
+from .ledger import DROPPED, PARTS, flow_of_rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,7 +50,7 @@ def flow_figure(ledger: pd.DataFrame) -> "Figure":
     from matplotlib.figure import Figure
 
     branches = _branches(ledger)
-    stages = [stage for stage in STAGES if stage in branches]
+    stages = [stage for stage in WITH_ROWS if stage in branches]
     end = len(stages) + 1
     figure = Figure(figsize=(2.2 * end + 3.4, 1), layout="constrained")
     axes = figure.subplots()

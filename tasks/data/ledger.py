@@ -6,6 +6,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from configs.stages import WITH_ROWS
+
 SCHEMA = pa.schema(
     [
         ("id", pa.string()),
@@ -15,7 +17,6 @@ SCHEMA = pa.schema(
         ("reason", pa.string()),
     ]
 )
-STAGES = ("download", "validate", "clean", "split", "encode")
 PARTS = ("train", "validation", "test")
 IN = "in"
 DROPPED = "dropped"
@@ -89,7 +90,7 @@ def flow_of_rows(ledger: pd.DataFrame) -> pd.DataFrame:
     rows; most rows first within a stage."""
     outcome = ledger["reason"].where(ledger["state"] == DROPPED, ledger["state"])
     counted = pd.DataFrame({"stage": ledger["stage"], "outcome": outcome}).value_counts().rename("rows").reset_index()
-    place = counted["stage"].map({stage: number for number, stage in enumerate(STAGES)})
+    place = counted["stage"].map({stage: number for number, stage in enumerate(WITH_ROWS)})
     return counted.assign(place=place).sort_values("place", kind="stable").drop(columns="place").reset_index(drop=True)
 
 

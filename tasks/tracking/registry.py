@@ -11,6 +11,8 @@ import yaml
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 
+from configs.stages import CACHED
+
 from ..artifact import Artifact
 from . import decisions, descriptions, inputs, keys, models, pages, runs
 from .lookup import BEFORE
@@ -18,8 +20,6 @@ from .promotion import Evidence, Verdict
 from .runs import flat
 from .turns import turn
 from .wire_format import CHAMPION, DECISION, REPORT, SCORE, STAGE_DIGEST, TEST_EVALUATIONS, VERDICT
-
-ORDER = ("download", "validate", "clean", "split", "encode", "train", "evaluate")
 
 
 def log_records(
@@ -36,9 +36,9 @@ def log_records(
     registered otherwise later, what differs becomes a tag of the parameter's name.
     """
     run_id = str(version.run_id)
-    sections = {stage: stages[stage].manifest()["section"] for stage in ORDER if stage in stages} | dict(last)
+    sections = {stage: stages[stage].manifest()["section"] for stage in CACHED if stage in stages} | dict(last)
     with tempfile.TemporaryDirectory() as scratch:
-        for number, stage in enumerate([stage for stage in ORDER if stage in stages], 1):
+        for number, stage in enumerate([stage for stage in CACHED if stage in stages], 1):
             client.log_artifacts(run_id, str(stages[stage].records), f"{number}-{stage}")
         whole = Path(scratch) / "recipe.yaml"
         text = yaml.safe_dump({"name": recipe, **sections}, sort_keys=False, allow_unicode=True)

@@ -1,0 +1,7 @@
+"""The stages of the pipeline in their order: a section of the recipe, a file of tasks/ and a line of the flow each."""
+
+STAGES = ("download", "validate", "clean", "split", "encode", "train", "evaluate", "register")
+WITH_ROWS = STAGES[:5]
+"""Those that account for every row in a ledger."""
+CACHED = STAGES[:7]
+"""Those that are served from the store."""

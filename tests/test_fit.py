@@ -430,34 +430,57 @@ def test_the_preset_hf_is_the_trainers_default(tmp_path: Path) -> None:
     assert (mixed.max_grad_norm, mixed.warmup_steps, mixed.lr_scheduler_type) == (0.5, 4, "linear")
 
 
-@pytest.mark.parametrize(
-    ("chosen", "plain"),
-    [
-        (Adamw(weight_decay=0.1), lambda p: torch.optim.AdamW(p, lr=0.1, weight_decay=0.1)),
-        (Adam(kind="adam", eps=1e-7), lambda p: torch.optim.Adam(p, lr=0.1, eps=1e-7)),
-        (Sgd(kind="sgd", momentum=0.9, weight_decay=4e-5), lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9,
-                                                                                   weight_decay=4e-5)),
-        (Rmsprop(kind="rmsprop"), lambda p: torch.optim.RMSprop(p, lr=0.1)),
-        (Adagrad(kind="adagrad"), lambda p: torch.optim.Adagrad(p, lr=0.1)),
-        (Adadelta(kind="adadelta"), lambda p: torch.optim.Adadelta(p, lr=0.1)),
-        (Rprop(kind="rprop"), lambda p: torch.optim.Rprop(p, lr=0.1)),
-    ],
-)  # fmt: skip
-def test_each_optimiser_steps_as_torchs_own(chosen: Optimizer, plain: Callable[..., torch.optim.Optimizer]) -> None:
-    """AdamW spares the bias from decay, so the comparison has none there."""
+OPTIMISERS = [
+    (Adamw(weight_decay=0.1), torch.optim.AdamW, {"weight_decay": 0.1, "fused": True}),
+    (Adam(kind="adam", eps=1e-7), torch.optim.Adam, {"eps": 1e-7, "fused": True}),
+    (Sgd(kind="sgd", momentum=0.9, weight_decay=4e-5), torch.optim.SGD,
+     {"momentum": 0.9, "weight_decay": 4e-5, "fused": True}),
+    (Adagrad(kind="adagrad"), torch.optim.Adagrad, {"fused": True}),
+    (Rmsprop(kind="rmsprop"), torch.optim.RMSprop, {}),
+    (Adadelta(kind="adadelta"), torch.optim.Adadelta, {}),
+    (Rprop(kind="rprop"), torch.optim.Rprop, {}),
+]  # fmt: skip
+
+
+def five_steps(make: Callable[[torch.nn.Linear], torch.optim.Optimizer]) -> Tensor:
+    torch.manual_seed(3)
+    model = torch.nn.Linear(4, 2, bias=False)
+    steps = make(model)
+    for _ in range(5):
+        steps.zero_grad()
+        model(torch.ones(3, 4)).square().sum().backward()
+        steps.step()
+    return model.weight.detach()
+
+
+@pytest.mark.parametrize(("chosen", "plain", "options"), OPTIMISERS)
+def test_each_optimiser_steps_as_torchs_own(chosen: Optimizer, plain: Any, options: dict[str, Any]) -> None:
+    """AdamW spares the bias from decay, so the comparison has none there. Fused, torch's last bits differ."""
     how = section(optimizer=chosen, learning_rate=0.1, clip=None, accumulation=1)
-    weights = []
-    for ours in (True, False):
-        torch.manual_seed(3)
-        model = torch.nn.Linear(4, 2, bias=False)
-        steps = make_optimizer(model, how, {"weight": 0.1}, ["weight"]) if ours else plain(model.parameters())
-        for _ in range(5):
-            steps.zero_grad()
-            model(torch.ones(3, 4)).square().sum().backward()
-            steps.step()
-        weights.append(model.weight.detach())
-    assert torch.equal(*weights)
-    assert not torch.equal(weights[0], torch.zeros_like(weights[0]))
+    ours = five_steps(lambda model: make_optimizer(model, how, {"weight": 0.1}, ["weight"]))
+    assert torch.equal(ours, five_steps(lambda model: plain(model.parameters(), lr=0.1, **options)))
+    unfused = {**options, **({"fused": False} if "fused" in options else {})}
+    loop = five_steps(lambda model: plain(model.parameters(), lr=0.1, **unfused))
+    assert torch.allclose(ours, loop, rtol=1e-4, atol=1e-6) and not torch.equal(ours, torch.zeros_like(ours))
+
+
+def test_an_optimiser_is_fused_where_every_parameter_can_be() -> None:
+    """Planted: weights that lie on a device for which torch has no such kernel."""
+    how, rates = section(), {"weight": 1e-2, "bias": 1e-2}
+    here, elsewhere = torch.nn.Linear(4, 2), torch.nn.Linear(4, 2, device="meta")
+    assert make_optimizer(here, how, rates, ["weight"]).defaults["fused"] is True
+    assert not make_optimizer(elsewhere, how, rates, ["weight"]).defaults["fused"]
+
+
+def test_a_checkpoint_of_an_unfused_optimiser_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its state says how it was stepped, and is stepped on that way: bit-equal to a run of before."""
+    with monkeypatch.context() as before:
+        before.setattr("tasks.learn.optimizers.FUSED", {})
+        calm = train(tmp_path / "calm")
+        with pytest.raises(Killed):
+            train(tmp_path / "killed", kill=at(10, "loss"))
+    again = train(tmp_path / "killed")
+    assert again.fitted.resumed_at == 9 and difference(again, calm) == 0.0
 
 
 def test_decay_spares_what_is_not_named() -> None:

@@ -1,6 +1,6 @@
 """A recipe's optimiser and its stepwise rate -> torch's, over the parameters that are trained."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -33,11 +33,15 @@ CLASSES: dict[str, Any] = {
     "lbfgs": Lbfgs,
 }
 
+FUSED = {"adamw": ("cpu", "cuda", "mps"), "adam": ("cpu", "cuda", "mps"), "sgd": ("cpu", "cuda", "mps"),
+         "adagrad": ("cpu",)}  # fmt: skip
+"""Device types on which torch has one kernel for a whole step; the last bits may differ from its plain loop."""
+
 
 def make_optimizer(
     model: nn.Module, section: Train, rates: Mapping[str, float], decaying: Collection[str]
 ) -> torch.optim.Optimizer:
-    """The optimiser with its constants, one group per learning rate, the recipe's own rate first.
+    """The optimiser with its constants, fused where torch can, one group per learning rate, the recipe's own first.
 
     `rates`: learning rate by parameter. AdamW's decay spares all but the parameters named `decaying`; an L2 penalty is
     on every parameter, as in torch. Raises DataError where L-BFGS would need several groups.
@@ -60,8 +64,16 @@ def make_optimizer(
         options |= {"line_search_fn": None if search == "none" else search}
     for group in made if kind in ("lbfgs", "rprop") else ():
         del group["weight_decay"]
+    if _fusible(kind, [value for some in groups.values() for value in some]):
+        options["fused"] = True
     found: torch.optim.Optimizer = CLASSES[kind](made, lr=section.learning_rate, **options)
     return found
+
+
+def _fusible(kind: str, trained: Sequence[nn.Parameter]) -> bool:
+    """Whether torch has the fused kernel for every parameter: a floating type, on a device that it serves."""
+    devices = FUSED.get(kind, ())
+    return all(value.is_floating_point() and value.device.type in devices for value in trained)
 
 
 def step_factor(section: Train, epoch: float, warmup: int) -> Callable[[int], float]:

@@ -18,9 +18,18 @@ from .artifact import Artifact, Version
 from .kinds.spec import module_of
 from .output import Output, Report, new_output
 from .pins import pin
-from .published import flow_links, progress, publish, publish_link, publish_rows, publish_version, secret, speaker
+from .published import (
+    account,
+    flow_links,
+    progress,
+    publish,
+    publish_link,
+    publish_rows,
+    publish_version,
+    secret,
+    speaker,
+)
 from .store import disk
-from .store.changes import all_in_words
 from .store.events import Event, Status, tell
 from .store.failure import because_of, full_disk_named
 from .store.identity import identity, key_of, what_changed
@@ -232,23 +241,12 @@ def _as_task(name: str, work: Callable[..., Any], section: Any, inputs: dict[str
         seconds = time.monotonic() - began
         tell(Event(name, "finished", status=status, seconds=seconds, key=key, changed=outcome.changed))
         named = "Cached" if status == "cached" else "Completed"
-        return Completed(name=named, message=_account(outcome, seconds), data=result)
+        return Completed(
+            name=named, message=account(outcome.result, outcome.status, outcome.changed, seconds), data=result
+        )
 
     as_task = task(name=name, task_run_name=name, cache_policy=NO_CACHE, persist_result=False)(run)
     return as_task(section, inputs, return_state=True).result()
-
-
-def _account(outcome: Outcome[Any], seconds: float) -> str:
-    """In a line, how a stage came to its result."""
-    if not isinstance(outcome.result, Artifact):
-        return str(outcome.result.verdict)
-    if outcome.status == "cached":
-        made = outcome.result.manifest()["made"]
-        when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(made["at"]))
-        return f"served from the store, where {outcome.result.key[:8]} was made in {made['seconds']} s at {when} UTC"
-    said = all_in_words(outcome.changed, outcome.result.stage)[:5]
-    changed = f"; why: {'; '.join(said)}" if said else ""
-    return f"{'resumed and ' if outcome.status == 'resumed' else ''}made in {seconds:.1f} s{changed}"
 
 
 def _threads() -> dict[str, int]:

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from configs.settings import settings, without_password
 
 from .artifact import Artifact, StageError, Version
 from .output import checked_secret, environment_secret
-from .store.events import Event, tell
+from .store.changes import all_in_words
+from .store.events import Event, Status, tell
 
 OFTEN = 2.0
 """Seconds between two states of a progress artifact."""
@@ -201,3 +202,16 @@ def _interface() -> str | None:
     if not PREFECT_API_URL.value() or PREFECT_API_URL.value() not in lasting or not PREFECT_UI_URL.value():
         return None
     return without_password(str(PREFECT_UI_URL.value())).rstrip("/")
+
+
+def account(result: Artifact | Version, status: Status, changed: Sequence[str], seconds: float) -> str:
+    """In a line, how a stage came to its result."""
+    if not isinstance(result, Artifact):
+        return str(result.verdict)
+    if status == "cached":
+        made = result.manifest()["made"]
+        when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(made["at"]))
+        return f"served from the store, where {result.key[:8]} was made in {made['seconds']} s at {when} UTC"
+    reasons = all_in_words(list(changed), result.stage)[:5]
+    why = f"; why: {'; '.join(reasons)}" if reasons else ""
+    return f"{'resumed and ' if status == 'resumed' else ''}made in {seconds:.1f} s{why}"

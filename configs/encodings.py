@@ -146,7 +146,7 @@ class DialogueEncode:
     """This kind of encoding."""
     traits: ClassVar[Traits] = Traits(
         "dialogue", "messages", None,
-        ("slot_f1", "search_exact", "call_recall", "call_precision", "end_of_turn", "reply_bleu", "reply_rouge_l",
+        ("argument_f1", "call_exact", "call_recall", "call_precision", "end_of_turn", "reply_bleu", "reply_rouge_l",
          "loss"),
         ("nearest",), generates=True,
     )  # fmt: skip

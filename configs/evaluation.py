@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from .encodings import Traits
 from .fields import STRICT, Positive, refuse_unread
 from .names import ModelName
-from .scores import Score
+from .scores import Score, refuse_both_names
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -53,7 +53,7 @@ class Register:
     """Name in the MLflow registry."""
     metric: Score = "accuracy"
     """The test score on which champion and challenger meet."""
-    thresholds: dict[Score, float] = Field(default_factory=dict)
+    thresholds: Annotated[dict[Score, float], BeforeValidator(refuse_both_names)] = Field(default_factory=dict)
     """Test scores that a champion must reach; of those that are better when lower, must not exceed."""
     rule: Literal["better", "not_worse"] = "better"
     """What a paired test on the same test rows must say of it against the champion."""

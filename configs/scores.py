@@ -1,13 +1,40 @@
-"""Names of test scores, and which of them are better when lower."""
+"""Names of test scores, those they had in earlier recipes and versions, and which of them are better when lower."""
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
 
-Score = Literal[
-    "accuracy", "macro_f1", "slot_f1", "search_exact", "call_recall", "call_precision", "end_of_turn", "reply_bleu",
+from pydantic import BeforeValidator
+
+RENAMED = {"slot_f1": "argument_f1", "search_exact": "call_exact"}
+"""Earlier names of scores, in recipes and in the tags of registered versions -> their names."""
+
+
+def present_name(score: Any) -> Any:
+    """The name that a score has now; what is no earlier name stays as it is."""
+    return RENAMED.get(score, score) if isinstance(score, str) else score
+
+
+def present_scores(scores: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """Scores by the names that they have now; where both names are there, the present one counts."""
+    given = dict(scores)
+    return {present_name(name): given.get(present_name(name), value) for name, value in given.items()}
+
+
+def refuse_both_names(thresholds: Any) -> Any:
+    """Raise ValueError for a mapping that has a score under both of its names."""
+    if isinstance(thresholds, dict):
+        for earlier, present in RENAMED.items():
+            if earlier in thresholds and present in thresholds:
+                raise ValueError(f"{earlier} is the earlier name of {present}; leave it out")
+    return thresholds
+
+
+_Score = Literal[
+    "accuracy", "macro_f1", "argument_f1", "call_exact", "call_recall", "call_precision", "end_of_turn", "reply_bleu",
     "reply_rouge_l", "exact", "bleu", "rouge_l", "rmse", "mae", "r2", "spearman", "loss", "perplexity",
 ]  # fmt: skip
-SHARES: tuple[Score, ...] = ("accuracy", "macro_f1", "slot_f1", "search_exact", "call_recall", "call_precision",
+Score = Annotated[_Score, BeforeValidator(present_name)]
+SHARES: tuple[Score, ...] = ("accuracy", "macro_f1", "argument_f1", "call_exact", "call_recall", "call_precision",
                             "end_of_turn", "reply_bleu", "reply_rouge_l", "exact", "bleu", "rouge_l")  # fmt: skip
 """Scores that are 0 where nothing is right."""
 LOWER = ("rmse", "mae", "loss", "perplexity", "log_loss", "calibration_error")

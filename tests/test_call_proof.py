@@ -81,7 +81,7 @@ def test_call_scores_that_nothing_can_earn_are_left_out(tmp_path: Path) -> None:
     assert not set(CALL_SCORES) & set(none["scores"]) and set(none["unmeasured"]) == set(CALL_SCORES)
     assert none["counts"]["unreadable_calls"] == 2 and "left out of the scores: 2" in none["told"]
     some = judged([talk(UNCLEAR), talk(CLEAR, CLEAR)], tmp_path)
-    assert {"slot_f1", "search_exact", "call_recall"} <= set(some["scores"]) and some["unmeasured"] == {}
+    assert {"argument_f1", "call_exact", "call_recall"} <= set(some["scores"]) and some["unmeasured"] == {}
     assert (some["counts"]["calls_due"], some["counts"]["unreadable_calls"]) == (2, 1)
     long = judged([talk(CLEAR, about="good row " * 1200), talk(CLEAR)], tmp_path)
     assert long["counts"]["too_long"] == 2, "a history without room is a turn of the evaluation, and no sample"

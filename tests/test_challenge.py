@@ -203,7 +203,7 @@ def test_dialogues_are_the_units_of_their_turns() -> None:
          for row in range(60) for turn, true in ((1, call), (3, reply))]
     )  # fmt: skip
     old = new.assign(written=[json.dumps(empty) if row % 3 else row_ for row, row_ in enumerate(new["written"])])
-    for score in ("slot_f1", "search_exact", "reply_bleu", "reply_rouge_l"):
+    for score in ("argument_f1", "call_exact", "reply_bleu", "reply_rouge_l"):
         sides = [outcomes(table, "dialogue", score) for table in (new, align(new, old, "dialogue"))]
         found = contest(*sides, BETTER, new["id"].tolist())
         assert (found.finding, found.units, found.rows) == ("better", 60, 120), score

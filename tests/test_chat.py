@@ -65,8 +65,8 @@ def test_every_dialogue_goes_from_the_source_to_a_report(stages: dict[str, Artif
     due = [message for text in test["messages"] for message in load_messages(text) if kind_of(message)]
     assert report["counts"]["turns"] == len(due)
     assert report["counts"]["calls_due"] == sum(kind_of(message) == "call" for message in due)
-    assert {"slot_f1", "search_exact", "end_of_turn", "reply_bleu", "loss", "loss_call"} <= set(report["scores"])
-    assert report["baselines"]["nearest"].keys() >= {"slot_f1", "reply_rouge_l"}
+    assert {"argument_f1", "call_exact", "end_of_turn", "reply_bleu", "loss", "loss_call"} <= set(report["scores"])
+    assert report["baselines"]["nearest"].keys() >= {"argument_f1", "reply_rouge_l"}
     assert "transcripts.html" in {path.name for path in stages["evaluate"].records.iterdir()}
 
 
@@ -180,7 +180,7 @@ def test_a_model_that_only_searches_is_stopped(predictor: Predictor, capsys: pyt
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ("register.metric=accuracy", "judged by slot_f1"),
+        ("register.metric=accuracy", "judged by argument_f1"),
         ("encode={kind: classifier, tokenizer: {kind: train}}", "reads texts with a label"),
         ("train.metric=macro_f1", "needs classes"),
         ("train.label_smoothing=0.1", "not read with encode.kind: dialogue"),

@@ -94,7 +94,7 @@ def test_dialogues_that_break_an_expectation_leave_under_its_name(tmp_path: Path
 def test_arguments_that_no_tool_has_are_seen(tmp_path: Path) -> None:
     section = Validate(min_rows=30, tools={"search_hotels": ("name", "type")})
     broken = [verdict for verdict in check_rows(demo(tmp_path), section)[0] if not verdict.success]
-    assert [verdict.name for verdict in broken] == ["expect_column_values_to_be_in_set (unknown_slots)"]
+    assert [verdict.name for verdict in broken] == ["expect_column_values_to_be_in_set (unknown_arguments)"]
     assert "search_hotels.price" in broken[0].offending[0][1]
 
 

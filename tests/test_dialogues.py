@@ -34,6 +34,7 @@ def said(role: str, content: str = "text", **more: Any) -> Message:
     return {"role": role, "content": content, **more}
 
 
+TOOLS = {"search_hotels": SLOTS}
 GOOD = [said("system"), said("user"), called(price="100-200"), said("tool", "[]", name="search_hotels"),
         said("assistant"), said("user"), said("assistant")]  # fmt: skip
 
@@ -45,7 +46,7 @@ def demo() -> list[Any]:
 def alarms(dialogues: list[list[Message]], **options: Any) -> dict[str, list[int]]:
     """The columns whose expectation does not hold -> the dialogues that break it."""
     asked = dialogue_expectations()
-    results = suites.judge(facts(dialogues, **options), asked)
+    results = suites.judge(facts(dialogues, TOOLS, **options), asked)
     assert not any(map(suites.failure, results))
     pairs = zip(asked, results, strict=True)
     return {one.column: result.result["unexpected_index_list"] for one, result in pairs if not result.success}
@@ -320,8 +321,8 @@ FAULTS: list[tuple[str, list[Message]]] = [
     ("calls_without_result", replaced(2, called(price="1-2") | {"tool_calls": 2 * called(price="1-2")["tool_calls"]})),
     ("results_without_call", without(2)),
     ("results_without_call", [*GOOD[:4], *GOOD[3:]]),
-    ("unknown_slots", replaced(2, called(price="1-2", colour="red"))),
-    ("unknown_slots", replaced(2, called("book_hotel", name="x"))),
+    ("unknown_arguments", replaced(2, called(price="1-2", colour="red"))),
+    ("unknown_arguments", replaced(2, called("book_hotel", name="x"))),
     ("last_turn", GOOD[:-1]),
     ("last_turn", GOOD[:4]),
     ("trained_turns", [message | {"weight": 0} if message["role"] == "assistant" else message for message in GOOD]),
@@ -360,7 +361,7 @@ def test_each_planted_fault_raises_its_own_alarm_alone() -> None:
     ],
 )
 def test_a_fault_is_said_in_words_with_its_place_and_mend(dialogue: list[Message], column: str, words: str) -> None:
-    told = facts([dialogue])[column][0]
+    told = facts([dialogue], TOOLS)[column][0]
     assert re.match(words, told) and "^" not in told and "(?:" not in told
 
 
@@ -370,11 +371,11 @@ def test_a_dialogue_with_tools_and_no_system_text_is_whole() -> None:
 
 
 def test_the_facts_of_a_dialogue() -> None:
-    told = facts([GOOD, replaced(2, called(price="1-2", colour="red"))])
+    told = facts([GOOD, replaced(2, called(price="1-2", colour="red"))], TOOLS)
     assert tuple(told.columns) == COLUMNS
     assert told.iloc[0].tolist() == [""] * len(COLUMNS)
-    assert told["unknown_slots"].tolist() == ["", "search_hotels.colour"]
-    assert facts([]).empty and facts([replaced(2, called("other"))], None)["unknown_slots"].tolist() == [""]
+    assert told["unknown_arguments"].tolist() == ["", "search_hotels.colour"]
+    assert facts([]).empty and facts([replaced(2, called("other"))])["unknown_arguments"].tolist() == [""]
 
 
 def test_a_call_may_end_a_dialogue_and_parallel_results_are_counted() -> None:

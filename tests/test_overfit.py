@@ -51,7 +51,7 @@ train:
   batch_size: 2
   logging_steps: 50
 evaluate: {bootstrap: 100, baselines: [], max_new_tokens: 128}
-register: {model: overfit, metric: search_exact}
+register: {model: overfit, metric: call_exact}
 """
 
 

@@ -12,7 +12,7 @@ from configs.load import load_recipe
 from flows.stage_graph import perform_until
 from tasks.data.drift import profile
 from tasks.data.rows import UNLABELLED, classes, units, with_ids
-from tasks.kinds.dialogue.metrics import Turn, score_turns, slots
+from tasks.kinds.dialogue.metrics import Turn, arguments, score_turns
 from tasks.learn.champion_test import Rule, slices
 from tasks.learn.resampling import Outcomes, Resampling, ratio
 from tasks.store.events import Event
@@ -52,9 +52,9 @@ def test_a_tool_and_an_argument_of_any_name_are_themselves(word: str) -> None:
         return {"role": "assistant", "content": "", "tool_calls": [named]}
 
     asked = call(word, **{word: word})
-    assert slots(asked) == {(word, word, word)}
+    assert arguments(asked) == {(word, word, word)}
     right, wrong = (score_turns([Turn("a", 1, asked, made, True)], HOW) for made in (asked, call("x", **{word: word})))
-    assert right["slot_f1"] == 1 and wrong["slot_f1"] == 0
+    assert right["argument_f1"] == 1 and wrong["argument_f1"] == 0
 
 
 def test_an_argument_with_a_dot_in_its_name_is_no_object_in_an_object() -> None:
@@ -62,8 +62,8 @@ def test_an_argument_with_a_dot_in_its_name_is_no_object_in_an_object() -> None:
         return {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": arguments}}]}
 
     flat, deep, escaped = ({"a.b": "1"}, {"a": {"b": "1"}}, {"a\\": {"b": "1"}})
-    assert len({slots(call(one)) for one in (flat, deep, escaped)}) == 3
-    assert slots(call(deep)) == {("f", "a.b", "1")}
+    assert len({arguments(call(one)) for one in (flat, deep, escaped)}) == 3
+    assert arguments(call(deep)) == {("f", "a.b", "1")}
 
 
 def test_a_group_called_like_another_row_is_not_that_row() -> None:

@@ -14,7 +14,7 @@ from scipy.stats import spearmanr
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
 from tasks.data.errors import DataError
-from tasks.kinds.dialogue.metrics import Turn, score_turns, slots
+from tasks.kinds.dialogue.metrics import Turn, arguments, score_turns
 from tasks.kinds.masked_lm.metrics import score_tokens
 from tasks.kinds.regression.metrics import score_numbers, spearman
 from tasks.learn.resampling import Resampling, estimate, ratio
@@ -44,13 +44,13 @@ def turn(expected: dict[str, Any], written: dict[str, Any], dialogue: str = "a",
     return Turn(dialogue, 1, expected, written, ended)
 
 
-def test_slots_of_a_call() -> None:
+def test_arguments_of_a_call() -> None:
     message = call(
         name="贵都 ", price={"most": 400, "least": None}, facilities=["wifi", "spa", "wifi"], type="", rating=[]
     )
     named = {("name", "贵都"), ("price.most", "400"), ("facilities", "wifi"), ("facilities", "spa")}
-    assert slots(message) == {("search_hotels", *slot) for slot in named}
-    assert slots(reply("no")) == frozenset()
+    assert arguments(message) == {("search_hotels", *slot) for slot in named}
+    assert arguments(reply("no")) == frozenset()
 
 
 def test_turns_by_hand() -> None:
@@ -64,13 +64,13 @@ def test_turns_by_hand() -> None:
     found = score_turns(turns, HOW)
     assert {name: found[name] for name in ("dialogues", "turns", "calls_due", "calls_written", "ended")} == {
         "dialogues": 3, "turns": 5, "calls_due": 3, "calls_written": 3, "ended": 4}  # fmt: skip
-    assert found["slot_f1"] == 2 * 5 / (7 + 8)
-    assert found["search_exact"] == pytest.approx(1 / 3)
+    assert found["argument_f1"] == 2 * 5 / (7 + 8)
+    assert found["call_exact"] == pytest.approx(1 / 3)
     assert found["call_recall"] == found["call_precision"] == pytest.approx(2 / 3)
     assert found["end_of_turn"] == 0.8
     assert (found["reply_texts"], found["reply_empty"], found["reply_exact_match"]) == (2, 1, 0.5)
     assert found["reply_rouge_l"] == 0.5
-    for name in ("slot_f1", "search_exact", "call_recall", "end_of_turn"):
+    for name in ("argument_f1", "call_exact", "call_recall", "end_of_turn"):
         low, high = found[f"{name}_interval"]
         assert low <= found[name] <= high
 
@@ -82,20 +82,20 @@ ELSEWHERE = calls(("book", {"type": "a", "price": "400"}))
     ("fault", "falls"),
     [
         (lambda t: turn(t.expected, call(type="400", price="a") if t.expected["content"] == "" else t.written),
-         {"slot_f1": 0, "search_exact": 0}),
+         {"argument_f1": 0, "call_exact": 0}),
         (lambda t: turn(t.expected, t.written, ended=False), {"end_of_turn": 0}),
-        (lambda t: turn(t.expected, reply("")), {"slot_f1": 0, "search_exact": 0, "call_recall": 0, "reply_bleu": 0,
+        (lambda t: turn(t.expected, reply("")), {"argument_f1": 0, "call_exact": 0, "call_recall": 0, "reply_bleu": 0,
                                                 "reply_rouge_l": 0, "reply_exact_match": 0, "call_precision": None}),
         (lambda t: turn(t.expected, call(type="a", price="400")), {"call_precision": 0.5, "reply_bleu": 0}),
         (lambda t: turn(t.expected, t.written if t.expected["content"] else ELSEWHERE),
-         {"slot_f1": 0, "search_exact": 0}),
+         {"argument_f1": 0, "call_exact": 0}),
     ],
-    ids=["swapped slots", "no end of turn", "empty answers", "calls alone", "another tool"],
+    ids=["swapped values", "no end of turn", "empty answers", "calls alone", "another tool"],
 )  # fmt: skip
 def test_a_planted_fault_lowers_its_scores_and_no_other(fault: Any, falls: dict[str, float | None]) -> None:
     right = [turn(one, one) for one in (call(type="a", price="400"), reply("a fine hotel by the river"))]
     best = score_turns(right, HOW)
-    scores = ["slot_f1", "search_exact", "call_recall", "call_precision", "end_of_turn", "reply_exact_match"]
+    scores = ["argument_f1", "call_exact", "call_recall", "call_precision", "end_of_turn", "reply_exact_match"]
     assert [best[name] for name in scores] == [1] * 6
     assert best["reply_bleu"] == pytest.approx(100) and best["reply_rouge_l"] == 1
     found = score_turns([fault(one) for one in right], HOW)
@@ -109,7 +109,7 @@ def test_a_planted_fault_lowers_its_scores_and_no_other(fault: Any, falls: dict[
 def test_what_is_not_there_has_no_score() -> None:
     talk = score_turns([turn(reply("yes"), reply("yes"))], HOW)
     assert [
-        talk[name] for name in ("slot_f1", "slot_f1_interval", "search_exact", "call_recall", "call_precision")
+        talk[name] for name in ("argument_f1", "argument_f1_interval", "call_exact", "call_recall", "call_precision")
     ] == [None] * 5
     assert (talk["reply_exact_match"], talk["reply_exact_match_interval"]) == (1, None), "of one dialogue no spread"
     searches = score_turns([turn(call(type="a"), call(type="a"))], HOW)
@@ -117,14 +117,14 @@ def test_what_is_not_there_has_no_score() -> None:
     nothing = score_turns([], HOW)
     assert nothing["end_of_turn"] is None and nothing["turns"] == 0
     bare = score_turns([turn(calls(("stop", {})), calls(("stop", {})))] * 2, HOW)
-    assert (bare["slot_f1"], bare["search_exact"]) == (None, 1)
+    assert (bare["argument_f1"], bare["call_exact"]) == (None, 1)
 
 
 def test_two_calls_in_one_turn_in_any_order() -> None:
     both = [("find", {"a": "1"}), ("book", {"b": "2"})]
-    assert score_turns([turn(calls(*both), calls(*both[::-1]))], HOW)["search_exact"] == 1
+    assert score_turns([turn(calls(*both), calls(*both[::-1]))], HOW)["call_exact"] == 1
     twice = score_turns([turn(calls(*both), calls(*both, both[0]))], HOW)
-    assert (twice["search_exact"], twice["slot_f1"]) == (0, 1)
+    assert (twice["call_exact"], twice["argument_f1"]) == (0, 1)
 
 
 @pytest.mark.parametrize(("expected", "written", "tokens"), [(ENGLISH, WRITTEN, "13a"), (CHINESE, ANSWERED, "zh")])

@@ -1,4 +1,4 @@
-"""Transcripts: true and written turns side by side, slots marked, whatever the texts hold."""
+"""Transcripts: true and written turns side by side, arguments marked, whatever the texts hold."""
 
 import json
 import re

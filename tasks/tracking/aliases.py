@@ -11,6 +11,8 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
+from configs.scores import present_scores
+
 from ..artifact import StageError
 from . import decisions, proof, registry, runs
 from .decisions import ABSENT, Entry, champion
@@ -86,8 +88,8 @@ def history(name: str) -> dict[str, Any]:
                 "aliases": sorted(one.aliases),
                 "verdict": one.tags.get(VERDICT),
                 "decision": one.tags.get(DECISION),
-                "scores": {tag.removeprefix(SCORE): float(value) for tag, value in one.tags.items()
-                           if tag.startswith(SCORE)},
+                "scores": present_scores((tag.removeprefix(SCORE), float(value)) for tag, value in one.tags.items()
+                                         if tag.startswith(SCORE)),
                 "run_id": one.run_id,
                 "created": one.creation_timestamp // 1000,
             }

@@ -10,30 +10,24 @@ import pandas as pd
 
 from configs.expectations import Severity
 
-from ..dialogues.hotels import SLOTS
 from ..dialogues.messages import Message, is_call
-from ..dialogues.turns import SEARCH
 from .great_expectations import GX_SEVERITY
 
 CALL, RESULT, REPLY = "call", "tool", "reply"
-COLUMNS = ("roles", "empty_turns", "calls_without_result", "results_without_call", "unknown_slots", "last_turn",
-           "trained_turns")  # fmt: skip
+COLUMNS = ("roles", "empty_turns", "calls_without_result", "results_without_call", "unknown_arguments",
+           "last_turn", "trained_turns")  # fmt: skip
 MENDS = "let `validate.severity: {turns: warn}` pass it and mend it with `clean.steps: [%s]`"
 WHOSE = {"system": "the system's", "user": "the user's", CALL: "the assistant's", REPLY: "the assistant's",
          RESULT: "a tool's"}  # fmt: skip
-HOTEL_TOOLS: Mapping[str, Collection[str]] = {SEARCH: SLOTS}
-"""The tools of the hotel dialogues, with their arguments."""
 
 
-def facts(
-    dialogues: Iterable[list[Message]], tools: Mapping[str, Collection[str]] | None = HOTEL_TOOLS
-) -> pd.DataFrame:
+def facts(dialogues: Iterable[list[Message]], tools: Mapping[str, Collection[str]] | None = None) -> pd.DataFrame:
     """One line per dialogue, in their order, with COLUMNS: of each what is wrong, in words; empty where nothing is.
 
     roles: the system at most once and first, then the user and the assistant in turn, calls and results before a
     reply. empty_turns: turns of white space alone (a call needs no text). calls_without_result: calls with fewer
     results directly behind them than they ask for; a call that ends a dialogue needs none. results_without_call:
-    results that no call before them asked for. unknown_slots: tools and arguments, such as "search_hotels.colour",
+    results that no call before them asked for. unknown_arguments: tools and arguments, such as "convert.colour",
     that `tools` does not have (with None, any will do). last_turn: a dialogue that does not end with the assistant.
     trained_turns: that no turn of the assistant has another weight than 0.
     """
@@ -131,5 +125,5 @@ def _unknown(messages: list[Message], tools: Mapping[str, Collection[str]]) -> l
         if name not in tools:
             found[name] = None
         else:
-            found |= {f"{name}.{slot}": None for slot in call["arguments"] if slot not in tools[name]}
+            found |= {f"{name}.{argument}": None for argument in call["arguments"] if argument not in tools[name]}
     return list(found)

@@ -1,4 +1,4 @@
-"""Turns that a model wrote beside the true ones -> slot F1, exact searches, BLEU, ROUGE-L, ends; with intervals."""
+"""Turns that a model wrote and the true ones -> F1 of arguments, exact calls, BLEU, ROUGE-L, ends; with intervals."""
 
 import json
 from collections import Counter
@@ -13,8 +13,8 @@ from ...learn.metrics import Floats
 from ...learn.resampling import Metric, Resampling, divide, estimate, ratio
 from ...text.text_scores import score_texts, text_statistics
 
-Slot = tuple[str, str, str]
-"""Tool, slot, value."""
+Argument = tuple[str, str, str]
+"""Tool, argument, value."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ class Turn:
 def score_turns(turns: Sequence[Turn], how: Resampling) -> dict[str, Any]:
     """Scores of written turns, each with an `_interval` over dialogues; None where nothing is there to be scored.
 
-    slot_f1: F1 over the slots of all searches together (micro, as inform slots are scored in MultiWOZ and CrossWOZ);
-    a slot counts as found where tool, slot and value are all the same, in the same turn. search_exact: share of the
-    due calls that are written with the same tools and slots. call_recall: share of the due calls at which any call is
-    written; call_precision: share of the written calls that were due. end_of_turn: share of turns with an end token.
+    argument_f1: F1 over the arguments of all calls together (micro, as MultiWOZ and CrossWOZ score inform slots); an
+    argument counts as found where tool, name and value are all the same, in the same turn. call_exact: share of the
+    due calls that are written with the same tools and arguments. call_recall: share of the due calls at which any call
+    is written; call_precision: share of the written calls that were due. end_of_turn: share of turns with an end token.
     reply_exact, reply_bleu, reply_rouge_l: of the replies' texts (see `score_texts`), a call in place of one being an
     empty text. Also counts. Raises DataError without the extra `chat`.
     """
@@ -77,12 +77,12 @@ def _called(turns: Sequence[Turn]) -> tuple[list[bool], list[bool]]:
 
 def _statistics(turns: Sequence[Turn]) -> dict[str, tuple[list[Any], Metric]]:
     due, called = _called(turns)
-    expected, written = ([slots(message) for message in side] for side in _sides(turns))
+    expected, written = ([arguments(message) for message in side] for side in _sides(turns))
     exact = [a and _calls(turn.expected) == _calls(turn.written) for a, turn in zip(due, turns, strict=True)]
     found = [len(a & b) for a, b in zip(expected, written, strict=True)]
     return {
-        "slot_f1": ([found, [*map(len, expected)], [*map(len, written)]], f1),
-        "search_exact": ([exact, due], ratio),
+        "argument_f1": ([found, [*map(len, expected)], [*map(len, written)]], f1),
+        "call_exact": ([exact, due], ratio),
         "call_recall": ([np.logical_and(due, called), due], ratio),
         "call_precision": ([np.logical_and(due, called), called], ratio),
         "end_of_turn": ([[turn.ended for turn in turns], np.ones(len(turns))], ratio),
@@ -105,13 +105,13 @@ def _reply_texts(turns: Sequence[Turn]) -> tuple[list[str], list[str]]:
     return [turn.expected["content"] for turn in replies], written
 
 
-def slots(message: Message) -> frozenset[Slot]:
-    """Tool, slot and value of each argument of a message's calls; of a reply none.
+def arguments(message: Message) -> frozenset[Argument]:
+    """Tool, name and value of each argument of a message's calls; of a reply none.
 
-    A list is several values of its slot, an object's fields are slots of their own (`price.most`), and what is empty
-    (null, "", [], {}) is no value. Values are compared as text, without white space at the ends.
+    A list is several values of its argument, an object's fields are arguments of their own (`price.most`), and what is
+    empty (null, "", [], {}) is no value. Values are compared as text, without white space at the ends.
     """
-    return frozenset(slot for call in _functions(message) for slot in _call_slots(call))
+    return frozenset(argument for call in _functions(message) for argument in _call_arguments(call))
 
 
 def f1(sums: Floats) -> Floats:
@@ -120,16 +120,16 @@ def f1(sums: Floats) -> Floats:
     return np.where(sums[..., 1] == 0, np.nan, scored)
 
 
-def _calls(message: Message) -> Counter[tuple[str, frozenset[Slot]]]:
+def _calls(message: Message) -> Counter[tuple[str, frozenset[Argument]]]:
     """A message's calls in any order."""
-    return Counter((call["name"], frozenset(_call_slots(call))) for call in _functions(message))
+    return Counter((call["name"], frozenset(_call_arguments(call))) for call in _functions(message))
 
 
 def _functions(message: Message) -> list[dict[str, Any]]:
     return [call["function"] for call in message.get("tool_calls") or ()]
 
 
-def _call_slots(function: dict[str, Any]) -> Iterator[Slot]:
+def _call_arguments(function: dict[str, Any]) -> Iterator[Argument]:
     for name, value in _leaves("", function["arguments"]):
         yield function["name"], name, value
 

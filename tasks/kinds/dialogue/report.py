@@ -38,9 +38,9 @@ SAMPLES = 4
 """Dialogues whose first written turn the registered model must repeat."""
 LOOKED_AT = 6
 """Dialogues drawn at random to be looked at."""
-CALL_SCORES = ("slot_f1", "search_exact", "call_recall", "call_precision")
-"""Scores of calls: of any tool's arguments; the names are those of the first models that were registered."""
-SHOWN = ("slot_f1", "search_exact", "reply_bleu", "reply_rouge_l")
+CALL_SCORES = ("argument_f1", "call_exact", "call_recall", "call_precision")
+"""Scores of calls of tools."""
+SHOWN = ("argument_f1", "call_exact", "reply_bleu", "reply_rouge_l")
 """Scores that the terminal shows."""
 
 

@@ -10,10 +10,10 @@ import numpy as np
 from ...data import escape
 from ...data.dialogues.messages import Message
 from ...data.escape import hypertext
-from .metrics import Turn, slots
+from .metrics import Turn, arguments
 
 LONGEST = 600
-"""Letters of a given turn, such as records that a search found, that are shown."""
+"""Letters of a given turn, such as records that a tool returned, that are shown."""
 UNENDED = "no end of turn"
 EMPTY = "empty"
 STYLE = """
@@ -27,7 +27,7 @@ th:first-child, td:first-child { width: 6em; color: #555 }
 """The colours of pictures.RIGHT and WRONG, darkened so that text in them can be read on white."""
 
 Kind = Literal["text", "tool", "same", "other", "fault"]
-"""Of a piece of a turn; `same` and `other` are slots that the turn beside it has too, or has not."""
+"""Of a piece of a turn; `same` and `other` are arguments that the turn beside it has too, or has not."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,12 @@ def sample_transcripts(
 
 
 def markdown(transcripts: Sequence[Transcript]) -> str:
-    """A table per dialogue; of slots, ✓ has the turn beside it too, ✗ has it not."""
+    """A table per dialogue; of arguments, ✓ has the turn beside it too, ✗ has it not."""
     return "\n".join(chain.from_iterable(map(_markdown_of, transcripts)))
 
 
 def page(transcripts: Sequence[Transcript]) -> str:
-    """A HTML page that needs nothing else; slots are marked by ✓ and ✗ and by colour."""
+    """A HTML page that needs nothing else; arguments are marked by ✓ and ✗ and by colour."""
     body = "\n".join(chain.from_iterable(map(_html_of, transcripts)))
     head = f'<meta charset="utf-8">\n<title>transcripts</title>\n<style>{STYLE}</style>'
     return f"<!doctype html>\n<html>\n{head}\n{body}\n</html>\n"
@@ -102,15 +102,15 @@ def _given(message: Message) -> list[tuple[Kind, str]]:
 
 
 def _pieces(message: Message, beside: Message | None) -> list[tuple[Kind, str]]:
-    """What a turn says: its text, then the tools that it calls, then their slots, marked where a turn stands beside."""
+    """What a turn says: text, tools that it calls, then their arguments, marked where a turn stands beside."""
     pieces: list[tuple[Kind, str]] = [("text", message["content"])] if message["content"] else []
     calls = [call["function"]["name"] for call in message.get("tool_calls") or ()]
     pieces += [("tool", name) for name in calls]
-    others = slots(beside) if beside else frozenset()
+    others = arguments(beside) if beside else frozenset()
     many = len(set(calls)) > 1
-    for slot in sorted(slots(message)):
-        tool, name, value = slot
-        kind: Kind = "text" if beside is None else "same" if slot in others else "other"
+    for argument in sorted(arguments(message)):
+        tool, name, value = argument
+        kind: Kind = "text" if beside is None else "same" if argument in others else "other"
         pieces.append((kind, f"{f'{tool}: ' if many else ''}{name} = {value}"))
     return pieces or [("fault", EMPTY)]
 

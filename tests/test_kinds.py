@@ -85,3 +85,10 @@ def test_each_kind_has_every_part_of_the_protocol(kind: str) -> None:
 def test_every_folder_of_a_kind_is_listed() -> None:
     folders = [path.parent.name for path in ROOT.glob("tasks/kinds/*/__init__.py")]
     assert sorted(folders) == FOLDERS
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_kinds_package_holds_a_docstring_alone(folder: str) -> None:
+    """Others may import what lies beside the folders, which to import-linter these packages do too."""
+    (statement,) = ast.parse((ROOT / "tasks/kinds" / folder / "__init__.py").read_text(encoding="utf-8")).body
+    assert isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)

@@ -50,7 +50,7 @@ class GenerativeEncode:
     max_length: Annotated[int, Field(ge=3)] = 32
     """Longest row in tokens; of a longer one the last tokens are kept."""
     max_dropped: Share = 0.5
-    """Largest share of the rows that may fall away here (too long, nothing to learn from) before the run stops."""
+    """Largest share of the rows that may be dropped here (too long, nothing to learn from) before the run stops."""
     padding: Padding = "longest"
     """Pad each batch to its longest row, or every row to max_length."""
     pad_token_id: Annotated[int, Field(ge=0)] | None = None
@@ -110,7 +110,7 @@ class ImageEncode:
     normalise: Literal["train", "imagenet", "clip", "none"] | Pixels = "train"
     """Constants: of the training images, ImageNet's, CLIP's, none (pixels 0 to 1), or given ones."""
     max_dropped: Share = 0.5
-    """Largest share of the rows that may fall away here (what cannot be decoded) before the run stops."""
+    """Largest share of the rows that may be dropped here (what cannot be decoded) before the run stops."""
 
     @model_validator(mode="after")
     def _fitting(self) -> "ImageEncode":
@@ -162,7 +162,7 @@ class DialogueEncode:
     max_length: Annotated[int, Field(ge=8)] = 1024
     """Longest row in tokens; of a longer dialogue the oldest turns go, the system turn stays."""
     max_dropped: Share = 0.5
-    """Largest share of the rows that may fall away here (too long, nothing to learn from) before the run stops."""
+    """Largest share of the rows that may be dropped here (too long, nothing to learn from) before the run stops."""
     padding: Padding = "longest"
     """Pad each batch to its longest row, or every row to max_length."""
     packing: bool = False
@@ -206,7 +206,7 @@ class Seq2SeqEncode:
     max_target: Annotated[int, Field(ge=2)] = 128
     """Longest target in tokens, its end token included; rows with a longer one are dropped."""
     max_dropped: Share = 0.5
-    """Largest share of the rows that may fall away here (too long, nothing to learn from) before the run stops."""
+    """Largest share of the rows that may be dropped here (too long, nothing to learn from) before the run stops."""
     padding: Padding = "longest"
     """Pad each batch to its longest row, or every row to max_length."""
 
@@ -252,7 +252,7 @@ class MaskedEncode:
     max_length: Annotated[int, Field(ge=3)] = 512
     """Longest row in tokens, special tokens included; of a longer text the first tokens are kept."""
     max_dropped: Share = 0.5
-    """Largest share of the rows that may fall away here (too long, nothing to learn from) before the run stops."""
+    """Largest share of the rows that may be dropped here (too long, nothing to learn from) before the run stops."""
     padding: Padding = "longest"
     """Pad each batch to its longest row, or every row to max_length."""
     share: Annotated[float, Field(gt=0, lt=1)] = 0.15

@@ -1,7 +1,7 @@
 """Section -> the plain values that enter a key, so that adding an option to the schema changes no key.
 
 A field is left out while it has the default with which it was introduced (`defaults.json`). A default that is
-changed later therefore enters the key, and what was built under the old one is built anew.
+changed later therefore enters the key, and what was built under the old one is rebuilt.
 
 After adding a field with a default, run `python -m configs.literal`: it writes down what is missing and leaves
 every older entry as it is.

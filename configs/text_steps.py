@@ -193,7 +193,7 @@ class LabelErrors:
     kind: Literal["label_errors"]
     """This step."""
     action: Literal["report", "drop"] = "report"
-    """Only list them, or drop those that are surest."""
+    """Only list them, or drop those of the highest confidence."""
     below: Annotated[float, Field(gt=0, le=1)] = 0.2
     """Dropped is a listed row whose given label has a smaller probability, told by a model that did not see it."""
     folds: Annotated[int, Field(ge=2, le=20)] = 5

@@ -32,8 +32,8 @@ def answer(recipe: "Recipe", row: Row, text: str | None) -> dict[str, Any]:
                     "from": "the report on the test rows"}  # fmt: skip
     if "train" not in cached or kind.chats:
         return {}
-    if kind.gaps:
-        return {"told": {}, "from": "the trained model, which answers to texts with a gap: see `temper predict`"}
+    if kind.masks:
+        return {"told": {}, "from": "the trained model, which predicts for texts with a [MASK]: see `temper predict`"}
     folder = cached["train"].file("config.json").parent
     here = pd.DataFrame([{"text": text, "image": row.raw.get("image")}])
     predicted = open_reporter(recipe.encode.kind).predict_row(folder, here, cached["clean"].file(IMAGES))

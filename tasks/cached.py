@@ -153,7 +153,7 @@ class Stage(Generic[P]):
             return disk.find(root, self.name, key, verify=_VERIFY.get())
         except ValueError as damage:
             aside = disk.set_aside(root, self.name, key)
-            say(f"the cached artifact is damaged ({damage}); set aside as {aside.name} and built anew")
+            say(f"the cached artifact is damaged ({damage}); quarantined as {aside.name} and rebuilt")
             return None
 
     def _curves(

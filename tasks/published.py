@@ -141,7 +141,7 @@ def describe_version(version: Version) -> str:
         f"# {version.name} version {version.version}",
         f"- alias: **{aliases}**",
         f"- verdict: {markdown(version.verdict)}",
-        f"- models that had been scored on these test rows, this one included: {version.openings}",
+        f"- models that had been scored on these test rows, this one included: {version.test_evaluations}",
         f"- address: `{version.uri}`" + (f", [in the registry]({page})" if page else ""),
         f"- MLflow run: [{version.run_id}]({run})" if run else f"- MLflow run: `{version.run_id}` in `{place}`",
     ]

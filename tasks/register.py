@@ -40,7 +40,7 @@ def register(links: dict[str, str], section: Register, model: Artifact, report: 
         run_id=known["run_id"],
         metrics=scores,
         report=facts,
-        openings=known["openings"],
+        test_evaluations=known["test_evaluations"],
         links=known["links"],
         changed=known["changed"],
         found=found,
@@ -76,10 +76,12 @@ def _register(
         registry.log_records(client, version, stages, {"register": complete(section)}, facts, recipe)
         evidence.log_rows(client, run_id, stages)
         data.log_data(client, run_id, stages)
-        openings = data.open_test_split(client, run_id, stages)
+        test_evaluations = data.open_test_split(client, run_id, stages)
         proof.require_described(client, version)
         proof.prove(process, f"models:/{section.model}/{version.version}", facts["kind"], samples)
     with registry.deciding(section.model):
         verdict, found = evidence.judge(client, section, version, stages=stages, facts=facts)
-        registry.settle(client, version, verdict, found, facts=facts, stages=stages, openings=openings, links=links)
+        registry.settle(
+            client, version, verdict, found, facts=facts, stages=stages, test_evaluations=test_evaluations, links=links
+        )
     return registry.state(client, version, verdict.text)

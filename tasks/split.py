@@ -23,7 +23,7 @@ LISTED = 50
     libraries=("rensa",),
 )
 def split(out: Output, section: Split, rows: Artifact) -> None:
-    """Divide the rows and hold the parts against one another. Raises DataError where a part would be empty."""
+    """Divide the rows and compare the parts. Raises DataError where a part would be empty."""
     import pandas as pd
 
     from .data.leakage import near_copies, reasons

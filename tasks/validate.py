@@ -21,7 +21,7 @@ IMAGES = "images.parquet"
 
 @cached_task(makes="checked", opens={"raw": ("rows.parquet", "ledger.parquet", IMAGES)})
 def validate(out: Output, section: Validate, raw: Artifact) -> None:
-    """Hold the rows against the recipe's expectations. Raises StageError naming expectation and rows, DataError."""
+    """Check the rows by the recipe's expectations. Raises StageError naming expectation and rows, DataError."""
     from .data.checks.expectations import check_rows, label_set
     from .data.checks.results import rows_under
     from .data.drift import profile

@@ -46,7 +46,7 @@ def register_texts(name: str, seed: int = 0) -> str:
     return _register(name, folder, "classifier", "text", LABELS, [{"text": "It's good, isn't it?"}])
 
 
-def register_gaps(name: str) -> str:
+def register_masked(name: str) -> str:
     """A masked language model; its version."""
     folder = _folder(name, 0)
     special = _ids("cls", "sep", "mask")

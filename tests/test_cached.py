@@ -73,7 +73,7 @@ FAIL = stage_of(fail)
 
 @pytest.fixture(autouse=True)
 def notes() -> Iterator[list[str]]:
-    """What the stages say aloud."""
+    """What the stages report."""
     texts: list[str] = []
     RAN.clear()
     BROKEN.clear()
@@ -147,7 +147,7 @@ def test_damage_is_said_set_aside_and_built_anew(
     damage(first.path / name)
     again = DRAW.run_or_load(Drawn(), {})
     assert again.status == "run" and again.result == first and RAN == ["draw", "draw"]
-    assert len(notes) == 1 and word in notes[0] and f"set aside as {first.key}.damaged" in notes[0]
+    assert len(notes) == 1 and word in notes[0] and f"quarantined as {first.key}.damaged" in notes[0]
     assert first.path.with_name(f"{first.key}.damaged").is_dir()
     assert first.file("words.txt").read_text() == "row\n" * 3
     assert DRAW.run_or_load(Drawn(), {}).status == "cached" and len(notes) == 1

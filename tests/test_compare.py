@@ -205,7 +205,7 @@ def test_two_rates_from_recipes_to_verdict(harness: None, heard: list[Event]) ->
         assert data.tags["mlflow.parentRunId"] == parent.info.run_id
         assert data.metrics["test.accuracy"] == pytest.approx(value)
         assert api.get_experiment(api.get_run(child).info.experiment_id).name == "reviews_demo"
-    assert data.metrics["test.openings"] == 4
+    assert data.metrics["test.evaluations"] == 4
     assert api.search_registered_models() == []
 
 

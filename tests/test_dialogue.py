@@ -246,7 +246,7 @@ def test_an_encoding_comes_back_from_its_file(tmp_path: Path) -> None:
         assert prompt(again, TOKENIZERS[name], DIALOGUE[:6]) == prompt(encoding, TOKENIZERS[name], DIALOGUE[:6])
 
 
-def test_a_template_without_calls_refuses_them_aloud() -> None:
+def test_a_template_without_calls_refuses_them_with_a_message() -> None:
     mute = "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>' }}{% endfor %}"
     mute += "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
     encoding = make_dialogue_encoding(Template(mute, {}), TOKENIZERS["chatml"])

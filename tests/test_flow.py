@@ -60,7 +60,7 @@ def test_the_mlflow_run_is_complete(harness: None, heard: list[Event]) -> None:
     on = {metric.key: metric.dataset_digest for metric in model.metrics}
     assert on["test.accuracy"] == inputs["test"].digest
     assert data.metrics["system/system_memory_usage_percentage"] > 0
-    assert data.metrics["test.openings"] == version.openings == 1
+    assert data.metrics["test.evaluations"] == version.test_evaluations == 1
 
 
 def test_mlflows_pages_tell_a_stranger_what_is_there(harness: None, heard: list[Event], tmp_path: Path) -> None:

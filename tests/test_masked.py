@@ -23,7 +23,7 @@ from tasks.kinds.masked_lm.certificate import certify_masked
 from tasks.kinds.masked_lm.encoding import FIXED, MaskedEncoding, pad_masked
 from tasks.kinds.masked_lm.feed import ChangingRows, FixedRows, collate_masked
 from tasks.kinds.masked_lm.forward import SupervisedMasks, require_bidirectional
-from tasks.kinds.masked_lm.report import by_frequency, with_gap
+from tasks.kinds.masked_lm.report import by_frequency, with_mask
 from tasks.kinds.masked_lm.training import FORM, MaskedLm, open_training
 from tasks.kinds.text_classification.encode import make_encoding as make_classifier
 from tasks.kinds.text_classification.training import FORMS, TextClassification
@@ -278,7 +278,7 @@ def test_a_resumed_training_hides_the_same_tokens(tmp_path: Path) -> None:
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), again.parameters(), strict=True))
 
 
-def test_it_learns_to_fill_gaps(tmp_path: Path) -> None:
+def test_it_learns_to_predict_masked_tokens(tmp_path: Path) -> None:
     _, done = saved(tmp_path, epochs=40, learning_rate=1e-2, eval_steps=190)
     scores = [row for row in done.history if "eval_loss" in row]
     assert scores[-1]["eval_accuracy"] > 0.5 and open_training(tmp_path, "masked").kind == "masked"
@@ -294,7 +294,7 @@ def test_it_learns_to_fill_gaps(tmp_path: Path) -> None:
     for text, message in (("the bus", r"has no \[MASK\]"), ("bus " * 60 + "[MASK]", "stands behind the 39 tokens")):
         with pytest.raises(ValueError, match=message):
             predictor.frame([text])
-    asked = [with_gap(predictor, row, text) for row, text in zip(PART.ids, TEXTS, strict=True)]
+    asked = [with_mask(predictor, row, text) for row, text in zip(PART.ids, TEXTS, strict=True)]
     assert all(text.count("[MASK]") == 1 for text in asked) and len({text.index("[MASK]") for text in asked}) > 3
 
 

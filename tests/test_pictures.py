@@ -315,7 +315,7 @@ def test_calibration_and_curves(tmp_path: Path, figures: list[Any]) -> None:
     assert scores.get_yscale() == "linear" and len(figures) == 4
 
 
-def test_the_report_keeps_the_surest_mistakes_and_random_rows(tmp_path: Path) -> None:
+def test_the_report_keeps_the_most_confident_errors_and_random_rows(tmp_path: Path) -> None:
     from configs.schema import Evaluate
     from tasks.data.predictions import Predictions
     from tasks.data.sources.image_sets import png

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import typer
-from registered import picture, register_gaps, register_images, register_texts
+from registered import picture, register_images, register_masked, register_texts
 
 from configs.load import RecipeError
 from flows.cli import predict
@@ -307,7 +307,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("TEMPER_HOME", str(place))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         register_texts("small")
-        register_gaps("gaps")
+        register_masked("gaps")
         register_images("digits")
     return place
 

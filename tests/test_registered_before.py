@@ -1,5 +1,5 @@
 """Models that an earlier Temper registered, one of each kind: they load where there is no Temper, predict what they
-predicted, are champions that a new model is held against, and chat.
+predicted, are champions that a new model is compared with, and chat.
 
 The archive is made by tests/build_registered.py, from a commit whose modules lay elsewhere.
 """

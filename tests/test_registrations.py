@@ -46,7 +46,7 @@ def test_a_second_registration_moves_no_end_and_keeps_what_was_said_of_the_first
     two = models.log_version(client, "second", run_id, Artifact("train", key, "x" * 64), [{"text": "good"}], facts)
     info = client.get_run(run_id).info
     assert (info.status, info.end_time) == ("FINISHED", 4_000)
-    descriptions.describe(client, two, "kept: worse", stages={}, facts=facts, openings=1, links={})
+    descriptions.describe(client, two, "kept: worse", stages={}, facts=facts, test_evaluations=1, links={})
     note = client.get_run(run_id).data.tags[descriptions.NOTE]
     assert "`second` version 1: kept: worse." in note
     assert "Registered as `first` version 1 too: promoted: the first champion." in note

@@ -47,7 +47,7 @@ def test_a_secret_block_is_asked_where_the_environment_is_silent(
         keep()
         artifact = fetch("my-token", "one")
         assert [request.authorization for request in hub.requests] == [f"Bearer {SENTINEL}"]
-        (artifact.path / "data" / "rows.parquet").unlink()  # damaged, so that it is built anew
+        (artifact.path / "data" / "rows.parquet").unlink()  # damaged, so that it is rebuilt
         monkeypatch.setenv("my-token", "another")
         fetch("my-token", "two")
         assert hub.requests[-1].authorization == "Bearer another"

@@ -131,7 +131,7 @@ def test_only_an_empty_field_is_missing(folder: Path) -> None:
     assert read(folder, "a.jsonl", lines) == [["NA", "", None], [None, "null", None], [None, "x", None]]
 
 
-def test_integer_labels_get_their_names_even_from_columns_with_gaps(folder: Path) -> None:
+def test_integer_labels_get_their_names_even_from_columns_with_masks(folder: Path) -> None:
     named: dict = {"columns": {"label_names": ("bad", "good")}}
     expected = [["a", "good", None], ["b", "bad", None], ["c", None, None]]
     assert read(folder, "a.csv", "text,label\na,1\nb,0\nc,\n", **named) == expected

@@ -208,7 +208,7 @@ def test_a_ledger_with_a_lost_an_unended_or_a_doubled_row_is_refused() -> None:
 
 
 def test_the_command_refuses_a_ledger_that_lost_a_row(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Planted in a whole store: the artifact's own checksums are set aside, as in a fault of Temper's own code."""
+    """Planted in a whole store: the artifact's own checksums are bypassed, as in a fault of Temper's own code."""
     from configs.load import load_recipe
     from flows.row_counts import count_rows
     from flows.stage_graph import perform_until

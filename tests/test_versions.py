@@ -24,7 +24,7 @@ def test_by_hand_back_and_untouched_by_later_runs(harness: None, heard: list[Eve
     worse, _ = run(strict, heard)
     assert worse.aliases == ("candidate",)
     assert worse.verdict.startswith("kept: accuracy") and "threshold" in worse.verdict
-    assert worse.openings > first.openings, "another model on the same test rows"
+    assert worse.test_evaluations > first.test_evaluations, "another model on the same test rows"
     made = aliases.promote("reviews-demo", worse.version, "the threshold is wrong")
     assert (made.before, made.after) == (first.version, worse.version)
     again, statuses = run(recipe(), heard)
@@ -90,7 +90,7 @@ def test_one_training_is_registered_under_two_names(harness: None, heard: list[E
     run(recipe("train.learning_rate=3e-6"), heard)
     second, statuses = run(recipe("register.model=elsewhere", "evaluate.bootstrap=500"), heard)
     assert (second.run_id, second.name, statuses["train"]) == (first.run_id, "elsewhere", "cached")
-    assert second.openings > first.openings
+    assert second.test_evaluations > first.test_evaluations
     data = client().get_run(first.run_id).data
     assert (data.params["register.model"], data.tags["register.model"]) == ("reviews-demo", "elsewhere")
     assert (data.params["evaluate.bootstrap"], data.tags["evaluate.bootstrap"]) == ("100", "500")

@@ -29,7 +29,7 @@ def command(
         list[str],
         typer.Argument(
             metavar="RECIPE [KEY=VALUE]...",
-            help="Two or more recipes, the first being the one that the others are held against. Changes behind a "
+            help="Two or more recipes, the first being the one that the others are compared with. Changes behind a "
             "recipe are its own, so that one recipe can stand here twice.",
         ),
     ],

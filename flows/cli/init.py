@@ -49,7 +49,7 @@ def command(
 ) -> None:
     """Look at data and write a starter recipe whose remarks say what was seen and what to change.
 
-    Of a table guesses the columns of text, label and split, counts the labels, measures lengths, gaps and
+    Of a table guesses the columns of text, label and split, counts the labels, measures lengths, missing values and
     repetitions, and sets the recipe by them; of images looks at folders, labels, parts, sizes and modes. The recipe
     runs at once, offline, with a small new model; with --kind classifier it downloads a pretrained one. Of an
     address takes the checksum, of a data set of the Hub the commit. Writes over no file and does not touch the data.

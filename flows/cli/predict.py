@@ -219,7 +219,7 @@ def _bar() -> "Iterator[Callable[[int, int], None]]":
 
 def _show(predictions: Any) -> None:
     console, first = Console(), predictions.iloc[0]
-    if "label" not in first:  # a written text, a number, a filled gap with its probability
+    if "label" not in first:  # a written text, a number, predicted tokens with their probability
         main, *others = first.items()
         console.print(main[1] if isinstance(main[1], str) else f"{main[1]:.6g}", style="bold")
         for name, value in others:

@@ -102,8 +102,10 @@ class ProgressDisplay:
         out.print(table)
         if beaten := not_better(facts):
             out.print(f"The model is not better than the baseline {' and '.join(beaten)}.", style="yellow")
-        if version.openings > 1:
-            out.print(f"{version.openings} models were scored on these test rows: the best of many flatters itself.")
+        if version.test_evaluations > 1:
+            out.print(
+                f"{version.test_evaluations} models were scored on these test rows: the best of many flatters itself."
+            )
         aliases = "".join(f" @{alias}" for alias in version.aliases)
         out.print(Text.assemble("\n", (version.name, "bold"), f" version {version.version}", (aliases, "bold"),
                                 f": {version.verdict}"))  # fmt: skip

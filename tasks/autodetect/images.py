@@ -1,4 +1,4 @@
-"""Rows of images -> what a starter recipe follows from: labels, parts, sizes, modes, gaps and repetitions."""
+"""Rows of images -> what a starter recipe follows from: labels, parts, sizes, modes, missing labels and repetitions."""
 
 from collections.abc import Collection
 from pathlib import Path

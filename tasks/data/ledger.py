@@ -81,7 +81,7 @@ def read_ledger(path: Path) -> pd.DataFrame:
 
 
 def dropped_rows(rows: pd.DataFrame, reason: str) -> pd.DataFrame:
-    """The lines (id, reason) for rows that fall away for one reason."""
+    """The lines (id, reason) for rows that are dropped for one reason."""
     return pd.DataFrame({"id": rows["id"], "reason": reason}, dtype="str").reset_index(drop=True)
 
 

@@ -76,6 +76,6 @@ class Scored:
 
 
 def worst_mistakes(scored: Scored, count: int) -> metrics.Ids:
-    """Positions of the wrong answers that the model was surest of, the surest first."""
+    """Positions of the wrong predictions, the most confident first."""
     wrong = np.flatnonzero(scored.found != scored.truth)
     return wrong[np.argsort(-scored.answers.probabilities.max(1)[wrong], kind="stable")][:count]

@@ -48,8 +48,8 @@ class Kind:
     that its registered models need beside torch and transformers. answers: columns of a prediction with their types, in
     order (string, double); None where they are the classes' (label, probability, `probability of X`). rescored_by: the
     function of tracking/rescoring_program.py that asks a registered model again; rescored: its columns, each with the
-    name that predictions have. chats: whether `temper chat` talks to it. gaps: whether it predicts for texts with a gap
-    alone. tokens: whether its rows are tokens, as `temper mask` shows.
+    name that predictions have. chats: whether `temper chat` talks to it. masks: whether it predicts for texts with a
+    mask alone. tokens: whether its rows are tokens, as `temper mask` shows.
     """
 
     traits: Traits
@@ -60,7 +60,7 @@ class Kind:
     rescored_by: str = "predict"
     rescored: tuple[tuple[str, str], ...] = (("label", "predicted"),)
     chats: bool = False
-    gaps: bool = False
+    masks: bool = False
     tokens: bool = True
 
 

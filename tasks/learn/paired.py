@@ -43,7 +43,7 @@ class Pair:
 
 
 def compare(pairs: Sequence[tuple[Right, Right]], groups: Ids, confidence: float) -> list[Pair]:
-    """Compare each pair (the recipe, what it is held against); groups: [rows], the number of each row's group.
+    """Compare each pair (the recipe, what it is compared with); groups: [rows], the number of each row's group.
 
     `helped` or `hurt` needs both: an interval without 0 (of trainings and rows like these), and a sign-flip test (of
     these trainings) that rejects at 1 - confidence. Several pairs share the error: the intervals are Bonferroni's,

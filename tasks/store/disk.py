@@ -166,6 +166,6 @@ def manifests(root: Path, stage: str) -> list[dict[str, Any]]:
             continue
         try:
             found.append(((directory / MANIFEST).stat().st_mtime_ns, read_manifest(directory)))
-        except (OSError, ValueError):  # damaged, or set aside by another process just now: dealt with when asked for
+        except (OSError, ValueError):  # damaged, or quarantined by another process just now: dealt with when asked for
             continue
     return [manifest for _, manifest in sorted(found, key=lambda dated: dated[0])]

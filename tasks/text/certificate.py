@@ -1,7 +1,7 @@
 """The mask certificate: a second, independent look at what training will be given, row by row.
 
 The mask is made by laying segments out (segments.py). Here nothing of that is used again: the padded batches are
-read as training reads them, their ids are decoded, and the texts that come out are held against the raw rows.
+read as training reads them, their ids are decoded, and the texts that come out are compared with the raw rows.
 """
 
 from collections.abc import Callable, Sequence

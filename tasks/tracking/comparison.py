@@ -31,7 +31,7 @@ class Training:
 def log_trainings(trainings: Sequence[Training], links: Mapping[str, str]) -> list[str]:
     """Ids of the trainings' runs, in order, each complete and with its test scores.
 
-    A run is made where this tracking store has none. Scoring is an opening of the test split and recorded as such.
+    A run is made where this tracking store has none. Scoring is a test-set evaluation and recorded as such.
     """
     client, found = runs.client(), []
     for one in trainings:

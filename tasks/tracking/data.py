@@ -1,4 +1,4 @@
-"""The data in a run: parts and their digests as inputs, where the rows came from, openings of the test split."""
+"""The data in a run: parts and their digests as inputs, where the rows came from, test-set evaluations."""
 
 import json
 import tempfile
@@ -57,7 +57,7 @@ def _log_inputs(client: MlflowClient, run_id: str, datasets: list[DatasetInput])
 def open_test_split(client: MlflowClient, run_id: str, stages: Mapping[str, Artifact]) -> int:
     """Record that the run's model was scored on its test rows; how many models were, this one included.
 
-    One model has one run, so scoring it again is no further opening. Counts what this tracking store knows.
+    One model has one run, so scoring it again is no further test-set evaluation. Counts what this tracking store knows.
     """
     if "split" not in stages:
         return 0
@@ -72,7 +72,7 @@ def open_test_split(client: MlflowClient, run_id: str, stages: Mapping[str, Arti
         count, token = count + len(page), page.token
         if not token:
             break
-    runs.log_values(client, run_id, {"test.openings": count})
+    runs.log_values(client, run_id, {"test.evaluations": count})
     return count
 
 

@@ -68,8 +68,8 @@ def keep(client: MlflowClient, about: ModelVersion, made: Entry, further: Mappin
 
 
 def changed(client: MlflowClient, about: ModelVersion) -> dict[str, Any] | None:
-    """Rows that a version answers better and worse than the champion that it was last held against; None where it was
-    held against none, or the record is gone."""
+    """Rows that a version answers better and worse than the champion that it was last compared with; None where it was
+    compared with none, or the record is gone."""
     if not about.run_id:
         return None
     own = re.compile(rf"{DECISIONS}/{re.escape(str(about.name))}-{about.version}-\d+\.json")

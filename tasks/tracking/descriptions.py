@@ -44,7 +44,7 @@ class Told:
 
 def describe(
     client: MlflowClient, version: ModelVersion, verdict: str, *, stages: Mapping[str, Artifact],
-    facts: Mapping[str, Any], openings: int, links: Mapping[str, str],
+    facts: Mapping[str, Any], test_evaluations: int, links: Mapping[str, str],
 ) -> None:  # fmt: skip
     """Write the texts of a version, its run and its model; what a person has written there stays."""
     run_id, name = str(version.run_id), str(version.name)
@@ -57,7 +57,7 @@ def describe(
     if ours(client.get_registered_model(name).description):
         client.update_registered_model(name, of_model(name, recipe, facts))
     if ours(client.get_model_version(name, version.version).description):
-        client.update_model_version(name, version.version, of_version(stages, facts, told, openings))
+        client.update_model_version(name, version.version, of_version(stages, facts, told, test_evaluations))
 
 
 def _others(client: MlflowClient, version: ModelVersion) -> tuple[str, ...]:
@@ -117,10 +117,12 @@ def of_model(name: str, recipe: str, facts: Mapping[str, Any]) -> str:
     )
 
 
-def of_version(stages: Mapping[str, Artifact], facts: Mapping[str, Any], told: Told, openings: int) -> str:
+def of_version(stages: Mapping[str, Artifact], facts: Mapping[str, Any], told: Told, test_evaluations: int) -> str:
     """What a version is, how good, and why it is champion or not."""
     run = told.page
-    opened = f"{openings} model{'s have' if openings != 1 else ' has'} been scored on this test split so far"
+    opened = (
+        f"{test_evaluations} model{'s have' if test_evaluations != 1 else ' has'} been scored on this test split so far"
+    )
     return "\n\n".join([
         f"{OURS} from the recipe `{told.recipe}`: {open_kind(facts['kind']).noun}. Takes {TAKES[facts['content']]}.",
         _data(stages), f"{_scores(stages, facts)} ({opened}.)", f"Verdict: {markdown(told.verdict)}.",

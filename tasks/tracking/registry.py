@@ -96,17 +96,19 @@ def settle(
     *,
     facts: Mapping[str, Any],
     stages: Mapping[str, Artifact],
-    openings: int,
+    test_evaluations: int,
     links: Mapping[str, str],
 ) -> None:
     """Write scores, digests and the decision, move the alias, and the verdict last: a version without one is not
     settled. Raises StageError where the champion is no longer the one that the evidence is about."""
     scores = facts["scores"]
     note_scores(client, version, scores)
-    client.set_model_version_tag(version.name, version.version, TEST_EVALUATIONS, str(openings))
+    client.set_model_version_tag(version.name, version.version, TEST_EVALUATIONS, str(test_evaluations))
     for stage, artifact in stages.items():
         client.set_model_version_tag(version.name, version.version, f"{STAGE_DIGEST}{stage}", artifact.digest)
-    descriptions.describe(client, version, verdict.text, stages=stages, facts=facts, openings=openings, links=links)
+    descriptions.describe(
+        client, version, verdict.text, stages=stages, facts=facts, test_evaluations=test_evaluations, links=links
+    )
     before = evidence.champion if evidence is not None else None
     after = str(version.version) if verdict.decided == "promoted" else before
     made = decisions.entry("register", str(version.version), before=before, after=after, decided=verdict.decided,
@@ -140,8 +142,8 @@ def settled(name: str, digest: str, scores: dict[str, float], links: dict[str, s
 
 
 def state(client: MlflowClient, version: ModelVersion, verdict: str) -> dict[str, Any]:
-    """A version as it stands now: version, run_id, aliases (champion first), verdict, openings, links to its pages,
-    rows that it changed; undecided_on: digest of the report that did not decide, else None."""
+    """A version as it stands now: version, run_id, aliases (champion first), verdict, test_evaluations, links to its
+    pages, rows that it changed; undecided_on: digest of the report that did not decide, else None."""
     now = client.get_model_version(version.name, version.version)
     aliases = sorted(now.aliases, key=lambda alias: (alias != CHAMPION, alias))
     return {
@@ -149,7 +151,7 @@ def state(client: MlflowClient, version: ModelVersion, verdict: str) -> dict[str
         "run_id": str(now.run_id),
         "aliases": aliases,
         "verdict": verdict,
-        "openings": int(now.tags.get(TEST_EVALUATIONS, 0)),
+        "test_evaluations": int(now.tags.get(TEST_EVALUATIONS, 0)),
         "links": pages.pages(client, str(now.run_id), now.name, str(now.version)) if now.run_id else {},
         "changed": decisions.changed(client, now),
         "undecided_on": (now.tags.get(f"{STAGE_DIGEST}evaluate") if now.tags.get(DECISION) == "undecided" else None),

@@ -1,4 +1,4 @@
-"""The files of a CLIP -> the structure of its image tower, its constants held against the recipe's, and its weights."""
+"""The files of a CLIP -> the structure of its image tower, constants compared with the recipe's, and its weights."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A recipe's expectations held against the rows: rows in; verdicts with the rows that break them, and a page, out."""
+"""A recipe's expectations checked on the rows: rows in; verdicts with the rows that break them, and a page, out."""
 
 from dataclasses import dataclass, replace
 from typing import Any

@@ -2,7 +2,7 @@
 
 Which messages stay. An exchange is a user's turn and the system's answer. It is about hotels if either turn carries an
 act of the domain 酒店; it is general if neither carries an act beyond greetings, thanks and farewells. A run begins at
-an exchange about hotels and goes on as long as exchanges are about hotels or general; all else falls away.
+an exchange about hotels and goes on as long as exchanges are about hotels or general; all else is dropped.
 
 Which searches stand before an answer. CrossWOZ records the query with which the system began its turn and the one with
 which it ended it. Each that differs from the query last searched in the run becomes a call with its constraints as
@@ -64,7 +64,7 @@ def convert(dialogues: Mapping[str, Any], hotels: Hotels) -> tuple[list[Converte
     """Cut dialogues into runs about hotels; beside them how many messages of the file met which fate.
 
     The fates sum to the messages given: those of the runs less the calls and results that are put in, and those that
-    fell away. Raises DataError naming the dialogue and message that are not as CrossWOZ has them.
+    were dropped. Raises DataError naming the dialogue and message that are not as CrossWOZ has them.
     """
     converted: list[Converted] = []
     fates: Counter[str] = Counter()

@@ -201,7 +201,7 @@ def _image_place(source: ImagesSource, intake: Intake) -> Path:
 
 
 def read_hotel_dialogues(source: CrosswozSource, intake: Intake) -> pd.DataFrame:
-    """Hotel runs of CrossWOZ's dialogues; runs of one dialogue are a group. What falls away is counted in a note."""
+    """Hotel runs of CrossWOZ's dialogues; runs of one dialogue are a group. What is dropped is counted in a note."""
     table_path = settings().source(source.hotels)
     hotels = read_hotels(table_path)
     intake.used(table_path)

@@ -1,4 +1,4 @@
-"""What an image model is held against: the nearest class mean."""
+"""What an image model is compared with: the nearest class mean."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Split rows -> encoded parts whose tokens will be hidden: the tokenizer, the encoding, what falls away, the
+"""Split rows -> encoded parts whose tokens will be hidden: the tokenizer, the encoding, what is dropped, the
 certificate."""
 
 import numpy as np
@@ -33,7 +33,7 @@ def make_encoding(section: MaskedEncode, train: pd.DataFrame) -> tuple[MaskedEnc
 
 
 def encode_part(encoding: MaskedEncoding, tokenizer: TextTokenizer, rows: pd.DataFrame) -> tuple[Part, pd.DataFrame]:
-    """Encode rows (id, text); those without a token that could be hidden fall away."""
+    """Encode rows (id, text); those without a token that could be hidden are dropped."""
     encoded = encoding.encode(tokenizer, rows["text"].tolist())
     plain = np.concatenate([[0], np.cumsum(~np.isin(encoded.ids, encoding.special_ids))])
     empty = plain[encoded.offsets[1:]] == plain[encoded.offsets[:-1]]

@@ -1,4 +1,4 @@
-"""A saved masked language model -> its words for the gaps of a text; the same code in evaluate and where it is
+"""A saved masked language model -> its tokens for the masks of a text; the same code in evaluate and where it is
 served."""
 
 from collections.abc import Callable, Sequence
@@ -21,8 +21,8 @@ from ...text.segments import Encoded
 from ...text.tokenizer import TextTokenizer, load_tokenizer
 from .encoding import FIXED, MaskedEncoding, pad_masked
 
-GAP = "[MASK]"
-"""A gap in a text, whatever the tokenizer calls its mask."""
+MASK = "[MASK]"
+"""A mask in a text, whatever the tokenizer calls it."""
 Floats = npt.NDArray[np.float64]
 Ids = npt.NDArray[np.int64]
 
@@ -38,7 +38,7 @@ class MaskedScores:
 
 @dataclass(frozen=True)
 class Predictor:
-    """Texts with gaps in, texts with the likeliest tokens in their places out."""
+    """Texts with masks in, texts with the likeliest tokens in their places out."""
 
     encoding: MaskedEncoding
     tokenizer: TextTokenizer
@@ -53,9 +53,9 @@ class Predictor:
         return cls(encoding, tokenizer, load_model(AutoModelForMaskedLM, folder, device))
 
     def frame(self, texts: Sequence[str]) -> pd.DataFrame:
-        """Columns filled, and probability: of the chosen tokens, multiplied where a text has several gaps.
+        """Columns filled, and probability: of the chosen tokens, multiplied where a text has several masks.
 
-        Gaps are filled independently. Raises ValueError for what is not a text, or has no gap that the model sees.
+        Each mask is predicted independently. Raises ValueError for what is not a text, or has no mask in reach.
         """
         require_texts(texts)
         filled = [self._fill(text) for text in texts]
@@ -64,13 +64,13 @@ class Predictor:
 
     @torch.inference_mode()
     def _fill(self, text: str) -> tuple[str, float]:
-        pieces = text.split(GAP)
+        pieces = text.split(MASK)
         if len(pieces) == 1:
-            raise ValueError(f"{text[:80]!r} has no {GAP}; put one where a word is to be found")
+            raise ValueError(f"{text[:80]!r} has no {MASK}; put one where a word is to be predicted")
         ids, places = self._row(pieces)
         logits = self._logits(np.array([ids]), np.ones((1, len(ids)), np.int64))[0, places]
         chances = torch.softmax(logits.double(), 1)
-        chances[:, list(self.encoding.special_ids)] = 0  # a gap is a word's place
+        chances[:, list(self.encoding.special_ids)] = 0  # a mask is a word's place
         best, chosen = chances.max(1)
         told = pieces[0]
         for place, token, piece in zip(places, chosen.tolist(), pieces[1:], strict=True):
@@ -78,7 +78,7 @@ class Predictor:
         return told, float(best.prod())
 
     def _row(self, pieces: list[str]) -> tuple[list[int], list[int]]:
-        """Ids of a text with its gaps, and where these are. A gap stands for a word with the space before it."""
+        """Ids of a text with its masks, and where these are. A mask stands for a word with the space before it."""
         special = self.encoding.special
         ids, places = [special["cls"]], []
         for number, piece in enumerate(self.tokenizer.ids([*(one.rstrip() for one in pieces[:-1]), pieces[-1]])):
@@ -88,7 +88,7 @@ class Predictor:
             ids += piece
         last = self.encoding.max_length - 1
         if places[-1] >= last:
-            raise ValueError(f"a {GAP} stands behind the {last} tokens that the model reads; shorten the text")
+            raise ValueError(f"a {MASK} stands behind the {last} tokens that the model reads; shorten the text")
         return [*ids[:last], special["sep"]], places
 
     def _joined(self, told: str, before: int, token: int) -> str:

@@ -29,7 +29,7 @@ from ...text.segments import Encoded
 from ..spec import StageOutput
 from .encoding import FIXED, pad_masked
 from .metrics import score_tokens
-from .predictor import GAP, MaskedScores, Predictor
+from .predictor import MASK, MaskedScores, Predictor
 from .training import open_training
 
 
@@ -50,7 +50,7 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
     )
     facts["counts"] = {"tokens": scores["tokens"]}
     table = {"id": ids, "tokens": found.tokens, "right": found.right, "loss": found.losses}
-    asked = [with_gap(predictor, row, text) for row, text in zip(ids[:SAMPLES], test["text"][:SAMPLES], strict=True)]
+    asked = [with_mask(predictor, row, text) for row, text in zip(ids[:SAMPLES], test["text"][:SAMPLES], strict=True)]
     filled = predictor.frame(asked)
     lines = ["| row | text | filled | p |", "|---|---|---|---:|"]
     told = zip(ids, asked, filled["filled"], filled["probability"], strict=False)
@@ -81,13 +81,13 @@ def by_frequency(predictor: Predictor, known: Encoded, encoded: Encoded, ids: li
     return found
 
 
-def with_gap(predictor: Predictor, row: str, text: str) -> str:
-    """A text with a gap in place of one of its words, drawn by the row's id among those that the model reads."""
+def with_mask(predictor: Predictor, row: str, text: str) -> str:
+    """A text with a mask in place of one of its words, drawn by the row's id among those that the model reads."""
     words = text.split()
     place = int(hashlib.blake2b(row.encode(), digest_size=4).hexdigest(), 16) % max(len(words), 1)
     before = len(predictor.tokenizer.ids([" ".join(words[:place])])[0])
     place = place if before < predictor.encoding.max_length - 2 else 0
-    return " ".join([*words[:place], GAP, *words[place + 1 :]])
+    return " ".join([*words[:place], MASK, *words[place + 1 :]])
 
 
 def evaluate(out: StageOutput, section: Evaluate, folder: Path, encoded: Artifact, splits: Artifact) -> tuple[int, str]:
@@ -101,5 +101,5 @@ def evaluate(out: StageOutput, section: Evaluate, folder: Path, encoded: Artifac
 
 
 def predict_row(folder: Path, row: pd.DataFrame, images: Path) -> dict[str, Any]:
-    """Nothing: the model in `folder` answers to texts with a gap alone."""
+    """Nothing: the model in `folder` predicts for texts with a mask alone."""
     return {}

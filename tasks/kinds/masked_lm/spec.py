@@ -11,7 +11,7 @@ SPECS = {
         libraries=("tokenizers", "transformers", "numpy"),
         requirements=("tokenizers",),
         answers={"filled": "string", "probability": "double"},
-        gaps=True,
+        masks=True,
         rescored_by="predict_hidden",
         rescored=(("tokens", "tokens"), ("right", "right"), ("loss", "loss")),
     )

@@ -1,4 +1,4 @@
-"""Split rows with numbers -> encoded parts: the tokenizer, the encoding, the rows that fall away, the certificate."""
+"""Split rows with numbers -> encoded parts: the tokenizer, the encoding, the rows that are dropped, the certificate."""
 
 import numpy as np
 import pandas as pd
@@ -49,7 +49,7 @@ def make_encoding(section: RegressionEncode, train: pd.DataFrame) -> tuple[Regre
 def encode_part(
     encoding: RegressionEncoding, tokenizer: TextTokenizer, rows: pd.DataFrame
 ) -> tuple[Part, pd.DataFrame]:
-    """Encode rows (id, text, target); those whose target is no finite number fall away."""
+    """Encode rows (id, text, target); those whose target is no finite number are dropped."""
     values = encoding.numbers(rows["target"].fillna("").tolist())
     odd = np.isnan(values)
     known = rows[~odd]

@@ -1,4 +1,4 @@
-"""Split rows with targets -> encoded parts of pairs: the tokenizer, the encoding, the rows that fall away, the
+"""Split rows with targets -> encoded parts of pairs: the tokenizer, the encoding, the rows that are dropped, the
 certificate."""
 
 import numpy as np
@@ -47,7 +47,7 @@ def make_encoding(section: Seq2SeqEncode, train: pd.DataFrame) -> tuple[Seq2SeqE
 
 
 def encode_part(encoding: Seq2SeqEncoding, tokenizer: TextTokenizer, rows: pd.DataFrame) -> tuple[Part, pd.DataFrame]:
-    """Encode rows (id, text, target); those without a target, or with a longer one than max_target, fall away."""
+    """Encode rows (id, text, target); those without a target, or with a longer one than max_target, are dropped."""
     there = rows["target"].notna()
     known = rows[there]
     targets = encoding.encode_targets(tokenizer, known["target"].tolist())

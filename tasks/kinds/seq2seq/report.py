@@ -1,4 +1,4 @@
-"""A model that rewrites texts and its test rows -> scores of what it writes, its loss, and the nearest training
+"""A sequence-to-sequence model and its test rows -> scores of what it writes, its loss, and the nearest training
 text's target beside it."""
 
 from pathlib import Path

@@ -71,7 +71,7 @@ def first_tokens(tokenizer: TextTokenizer, labels: list[str], words: dict[str, s
 
 
 def encode_part(encoding: Encoding, tokenizer: TextTokenizer, rows: pd.DataFrame) -> tuple[Part, pd.DataFrame]:
-    """Encode rows (id, text, label); rows without a supervised token fall away, with that reason."""
+    """Encode rows (id, text, label); rows without a supervised token are dropped, with that reason."""
     texts, labels = rows["text"].tolist(), rows["label"].tolist()
     classes = np.array([encoding.labels.index(label) for label in labels], np.int64)
     encoded = encoding.encode(tokenizer, texts, labels)

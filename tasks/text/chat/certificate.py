@@ -1,4 +1,4 @@
-"""The mask certificate of dialogues: the rows that training will be given, decoded and held against `expect`."""
+"""The mask certificate of dialogues: the rows that training will be given, decoded and compared with `expect`."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -173,7 +173,7 @@ def _broken(
 
 def _whole(tokenizer: TextTokenizer, ids: list[int], expected: Expected) -> bool:
     """Whether ids are those of the whole text, or begin with those of the last turn's prompt where the whole text's do
-    not. Texts that spell special tokens have no ids of their own to be held against."""
+    not. Texts that spell special tokens have no ids of their own to be compared with."""
     due, given = tokenizer.marked_ids([expected.text, expected.text[: expected.prompt]])
     control = {number for text, number in tokenizer.special_ids.items() if text != tokenizer.unknown}
     if ids == due or [n for n in due if n in control] != [tokenizer.special_ids[one] for one in expected.specials]:

@@ -105,7 +105,7 @@ def _own_template(section: DialogueEncode, tools: bool) -> Template | None:
 
 
 def encode_part(encoding: DialogueEncoding, tokenizer: TextTokenizer, rows: pd.DataFrame) -> EncodedPart:
-    """Encode dialogues (id, messages); those that give no sequence fall away. Raises DataError naming the row."""
+    """Encode dialogues (id, messages); those that give no sequence are dropped. Raises DataError naming the row."""
     dialogues = [load_messages(messages) for messages in rows["messages"]]
     ids = rows["id"].tolist()
     made = encode_dialogues(encoding, tokenizer, dialogues, ids)

@@ -20,6 +20,7 @@ HF_PRESET: dict[str, Any] = {
     "schedule": "linear",
     "warmup": 0.0,
     "clip": 1.0,
+    "group_by_length": False,
 }
 """What transformers' TrainingArguments would use where a recipe is silent."""
 
@@ -33,7 +34,7 @@ class Train:
     lora: Lora | None = None
     """Train small matrices beside the frozen weights (texts; extra `lora`); none trains the weights themselves."""
     preset: Literal["temper", "hf"] = "temper"
-    """`hf` fills silent fields with transformers' own defaults (linear to 0, clip 1.0)."""
+    """`hf` fills silent fields with transformers' own defaults (linear to 0, clip 1.0, rows in random order)."""
     learning_rate: Annotated[float, Field(gt=0)] = 2e-5
     """Peak learning rate."""
     schedule: Schedule = "constant"
@@ -64,6 +65,8 @@ class Train:
     """Stretches one after another, each from the best weights of the one before; none for one of everything."""
     batch_size: Positive = 8
     """Rows in one forward pass."""
+    group_by_length: bool = True
+    """Texts: batches of rows of similar length, which need little padding; false for rows in random order."""
     accumulation: Positive = 1
     """Forward passes per optimiser step."""
     eval_batch_size: Positive = 8
@@ -114,6 +117,7 @@ class Train:
         if patient and not chooses:
             raise ValueError("train.patience needs validation rows, but split leaves none")
         self._require_model(encode)
+        self._require_lengths(encode)
         kind = encode.kind
         if not chooses:
             refuse_unread(self, ("metric",), "without validation rows, of which split leaves none", "train.")
@@ -131,6 +135,14 @@ class Train:
             step.saturation or step.hue for step in self.augment if isinstance(step, ColorJitter)
         ):
             raise ValueError("train.augment: color_jitter's saturation and hue need encode.mode RGB")
+
+    def _require_lengths(self, encode: Encode) -> None:
+        """The preset says it of every training, so that only what a recipe says by itself is refused."""
+        even = "encode.padding: max_length" if getattr(encode, "padding", "") == "max_length" else ""
+        even = even or ("encode.packing" if getattr(encode, "packing", False) else "")
+        even = even or (f"encode.kind: {encode.kind}" if isinstance(encode, ImageEncode) else "")
+        if even and self.preset != "hf":
+            refuse_unread(self, ("group_by_length",), f"with {even}", "train.")
 
     def _require_model(self, encode: Encode) -> None:
         pictures = isinstance(encode, ImageEncode)

@@ -25,21 +25,26 @@ from configs.threads import kept_threads
 from ..data.errors import DataError
 from ..store.disk import remove
 from .checkpoints import ASIDE, certify, check, check_best, newest_intact, publish
+from .length_groups import Lengths
 from .norms import require_company
 from .phases import Audit, Layout, Plan, changes, fingerprint, float32_output, hold_still, plan_phases
-from .trainer import KEPT_LOGS, CertifiedTrainer, Epochs, Report, Reporter, Truth
+from .trainer import KEPT_LOGS, CertifiedTrainer, Report, Reporter, Truth
 from .weights import load_weights, save_weights
 
 
 @dataclass(frozen=True)
 class Feed:
-    """What is trained on: rows by number, the function that makes a batch of them, and what is predicted."""
+    """What is trained on: rows by number, the function that makes a batch of them, and what is predicted.
+
+    lengths: of the training rows, in tokens, where a batch is as wide as its longest row.
+    """
 
     train: "Dataset[Any]"
     validation: "Dataset[Any] | None"
     collate: Callable[[Any], dict[str, torch.Tensor]]
     class_ids: tuple[int, ...] = ()
     truth: Truth = "classes"
+    lengths: Lengths | None = None
 
 
 @dataclass(frozen=True)
@@ -168,14 +173,13 @@ def _fit_phase(
     arguments = training_arguments(section, root, rows, feed.validation is not None)
     hf_logging.disable_progress_bar()
     trainer_callbacks: list[TrainerCallback] = [Reporter(callbacks.report, callbacks.progress, section)]
-    if hasattr(feed.train, "begin_epoch"):
-        trainer_callbacks.append(Epochs(feed.train))
     if section.patience is not None:
         trainer_callbacks.append(EarlyStoppingCallback(section.patience))
     trainer = CertifiedTrainer(
         class_ids=feed.class_ids,
         truth=feed.truth,
         section=section,
+        lengths=feed.lengths,
         rates=plan.rates,
         model=model,
         args=arguments,

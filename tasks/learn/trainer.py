@@ -16,6 +16,7 @@ from configs.schema import Train
 from ..store.disk import remove
 from . import checkpoints, weights
 from .labels import IGNORE_INDEX
+from .length_groups import LengthGroups, Lengths
 from .metrics import Ids, accuracy, confusion, macro_f1
 from .optimizers import Lbfgs, make_optimizer, step_factor
 
@@ -27,11 +28,15 @@ KEPT_LOGS = ("loss", "grad_norm", "learning_rate", "eval_loss", "eval_accuracy",
 
 
 class CertifiedTrainer(Trainer):
-    """Writes checkpoints aside and certifies them; validates with the scores of the classes alone."""
+    """Writes checkpoints aside and certifies them; validates with the scores of the classes alone.
+
+    lengths: of the rows, in tokens; where they are given, batches are of rows of similar length.
+    """
 
     def __init__(
-        self, *, section: Train, rates: Mapping[str, float], class_ids: tuple[int, ...], truth: Truth, **options: Any
-    ) -> None:
+        self, *, section: Train, rates: Mapping[str, float], class_ids: tuple[int, ...], truth: Truth,
+        lengths: Lengths | None = None, **options: Any,
+    ) -> None:  # fmt: skip
         super().__init__(**options)
         # asked twice a step, each time a search of the whole path: 6 % of an epoch of MNIST
         if not hasattr(accelerate.optimizer.is_lomo_available, "cache_info"):
@@ -39,6 +44,25 @@ class CertifiedTrainer(Trainer):
         self.section, self.rates, self.truth = section, rates, truth
         self.class_ids = torch.tensor(class_ids) if class_ids else None
         self.shifts = getattr(self.model, "shifts_labels", True)
+        self.lengths = lengths
+        if hasattr(self.train_dataset, "begin_epoch"):
+            self.add_callback(Epochs(self.train_dataset))
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        """By length where the recipe groups rows so, the step's rows together; else in random order."""
+        if self.lengths is None or not self.section.group_by_length:
+            return super()._get_train_sampler(train_dataset)
+        step = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
+        groups = LengthGroups(self.lengths, step, self.section.seed)
+        self.add_callback(Epochs(groups))
+        return groups
+
+    def _get_eval_sampler(self, eval_dataset: Any) -> Any:
+        """By length where the rows have one, the longest first, so that what does not fit into memory shows at once."""
+        lengths = getattr(eval_dataset, "lengths", None)
+        if lengths is None or self.args.world_size > 1:
+            return super()._get_eval_sampler(eval_dataset)
+        return np.argsort(-lengths, kind="stable").tolist()
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """The recipe's optimiser."""
@@ -147,7 +171,7 @@ class CertifiedTrainer(Trainer):
 
 
 class Epochs(TrainerCallback):
-    """Tells rows that change with the epoch which one begins, counted from 0.
+    """Tells rows that change with the epoch, or their order, which one begins, counted from 0.
 
     Accelerate's loader would do so by `set_epoch`, but not for what is left of a resumed epoch, and not where several
     processes share the rows.

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
@@ -37,6 +39,11 @@ class Rows(Dataset[Row]):
 
     def __len__(self) -> int:
         return len(self.part)
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Tokens per row."""
+        return self.part.encoded.lengths
 
     def __getitem__(self, row: int) -> Row:
         return self.part, row

@@ -96,7 +96,9 @@ class TextTraining:
         """Training and validation rows, and what makes batches of them."""
         train = self.rows(parts["train"], train=True)
         validation: Any = self.rows(parts["validation"], train=False)
-        return Feed(train, validation if len(validation) else None, self.collate(seed), truth=self.truth)
+        lengths = getattr(train, "lengths", None) if self.encoding.padding == "longest" else None
+        given = validation if len(validation) else None
+        return Feed(train, given, self.collate(seed), truth=self.truth, lengths=lengths)
 
     def save(self, model: Any, section: Train, folder: Path) -> None:
         """Write the model as transformers does, adapters merged."""

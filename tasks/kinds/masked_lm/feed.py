@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
@@ -17,6 +19,11 @@ class FixedRows(Dataset[tuple[Part, int, int]]):
 
     def __len__(self) -> int:
         return len(self.part)
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Tokens per row."""
+        return self.part.encoded.lengths
 
     def __getitem__(self, row: int) -> tuple[Part, int, int]:
         return self.part, row, self.epoch

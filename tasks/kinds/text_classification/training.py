@@ -1,9 +1,9 @@
 """Training of text classifiers, by a head or by label words."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
@@ -11,6 +11,7 @@ from configs.schema import Train
 
 from ...learn.class_loss import criterion
 from ...learn.fit import Feed
+from ...learn.trainer import Truth
 from ...text.encoding import FILE, Encoding
 from ...text.models import Form
 from ...text.supervision import SupervisedRows, SupervisedTokens, require_causal
@@ -38,6 +39,7 @@ class TextClassification(TextTraining):
     """Texts with a class each."""
 
     encoding: Encoding
+    truth: ClassVar[Truth] = "classes"
 
     @property
     def form(self) -> Form:
@@ -55,9 +57,7 @@ class TextClassification(TextTraining):
 
     def feed(self, parts: Mapping[str, Any], seed: int = 0) -> Feed:
         """Training and validation rows; label words are scored among each other."""
-        train, validation = (self.rows(parts[name], train=name == "train") for name in ("train", "validation"))
-        return Feed(train, validation if len(validation) else None, self.collate(seed),  # type: ignore[arg-type]
-                    self.encoding.label_ids)  # fmt: skip
+        return replace(super().feed(parts, seed), class_ids=self.encoding.label_ids)
 
 
 def open_training(folder: Path) -> TextClassification:

@@ -15,8 +15,8 @@ LONGEST = 1024
 WARNING = """# Runs offline, on a CPU, with new weights: it shows that all fits, not what a good model can do.
 # For a pretrained one put in what the remarks behind `tokenizer`, `model` and `learning_rate` name."""
 REPO = "Qwen/Qwen3-0.6B"
-MENDS = {"roles": "merge_turns", "empty_turns": "drop_empty_turns", "last_turn": "cut_trailing_turns"}
-"""Faults of dialogues with the steps that mend them."""
+FIXES = {"roles": "merge_turns", "empty_turns": "drop_empty_turns", "last_turn": "cut_trailing_turns"}
+"""Faults of dialogues with the steps that fix them."""
 
 
 @dataclass(frozen=True)
@@ -104,14 +104,14 @@ class DialogueStarter:
 
     def _clean(self) -> Lines:
         yield "clean:\n  steps:", "in this order"
-        yield from self._mending()
+        yield from self._fixing()
         yield "  - missing", ""
         yield "  - duplicates", ""
 
-    def _mending(self) -> Iterator[tuple[str, str]]:
+    def _fixing(self) -> Iterator[tuple[str, str]]:
         for fault in ("empty_turns", "roles", "last_turn"):
             if fault in self.facts.faults:
-                yield f"  - {MENDS[fault]}", f"{self.facts.faults[fault]:,} dialogues"
+                yield f"  - {FIXES[fault]}", f"{self.facts.faults[fault]:,} dialogues"
 
     def _split(self) -> Lines:
         yield "split:", self.seen()["split"]

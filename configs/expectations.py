@@ -83,7 +83,7 @@ class Validate:
             if severity == "quarantine" and rule not in OF_ROWS:
                 raise ValueError(
                     f"severity.{rule}: quarantine needs a rule that single rows break ({', '.join(OF_ROWS)}); "
-                    f"{rule} speaks of all rows together" + _MENDS.get(rule, "; use fail or warn")
+                    f"{rule} speaks of all rows together" + _FIXES.get(rule, "; use fail or warn")
                 )
         if self.labels is None and self.severity.get("labels") == "quarantine":
             raise ValueError("severity.labels: quarantine needs `labels`, else every label found belongs to the set")
@@ -117,4 +117,4 @@ _OF_ROWS_WITH: tuple[tuple[str, tuple[str, ...], tuple[Rule, ...]], ...] = (
     ),
 )
 """Contents and an aim with the fields and the rules that are read for them alone."""
-_MENDS: dict[Rule, str] = {"duplicates": "; use warn, and let `clean` drop the copies"}
+_FIXES: dict[Rule, str] = {"duplicates": "; use warn, and let `clean` drop the copies"}

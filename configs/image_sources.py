@@ -45,7 +45,7 @@ class ImagesSource:
         if self.token is not None and self.url is None:
             raise ValueError("token is read only with `url`")
         if self.label_names and self.label_map:
-            raise ValueError("label_names and label_map exclude each other: name all labels, or only what to mend")
+            raise ValueError("label_names and label_map exclude each other: name all labels, or only what to fix")
         if self.pattern is not None:
             _check_pattern(self.pattern, self.split_folders)
         refuse_secrets(self.url or "", self.token)

@@ -23,7 +23,7 @@ def opening(what: str, output: str, warning: str, name: str) -> Iterator[str]:
     """The comment above a recipe, and its name."""
     yield f"# {what}"
     yield f"#\n#   temper run {plain(output)}\n#"
-    yield "# Written by `temper init`, which looked at the data and guessed: read the remarks, mend what is wrong."
+    yield "# Written by `temper init`, which looked at the data and guessed: read the remarks, fix what is wrong."
     yield warning
     yield f"name: {name}"
 

@@ -26,7 +26,7 @@ class Unicode:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Ftfy:
-    """Mends text that was decoded with the wrong encoding (ftfy); first of all steps, since others hide the traces."""
+    """Fixes text that was decoded with the wrong encoding (ftfy); first of all steps, since others hide the traces."""
 
     kind: Literal["ftfy"]
     """This step."""

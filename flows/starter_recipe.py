@@ -43,7 +43,7 @@ def prepare(
     from tasks.autodetect.images import look_at_images
     from tasks.autodetect.locate import Wish, find
     from tasks.autodetect.table import look
-    from tasks.autodetect.targets import number_column, number_mend, number_notes
+    from tasks.autodetect.targets import number_column, number_fix, number_notes
     from tasks.data.errors import DataError
     from tasks.data.sources.provenance import Intake, recipe_path
     from tasks.output import environment_secret
@@ -79,7 +79,7 @@ def prepare(
         seen = look(found.table, str(data), text, label)
     except DataError as error:
         if numbers is None:
-            raise DataError(f"{error}{number_mend(found.table, label)}") from None
+            raise DataError(f"{error}{number_fix(found.table, label)}") from None
         return _for_targets(name, output, path, found, None, text=text, label=None), found.notes
     assert seen.columns.label is not None
     if numbers == seen.columns.label:

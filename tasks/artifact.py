@@ -19,7 +19,7 @@ MANIFEST = "manifest.json"
 
 
 class StageError(Exception):
-    """A stage cannot go on; the message says what, where and how to mend it."""
+    """A stage cannot go on; the message says what, where and how to fix it."""
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def encode(out: Output, section: Encode, splits: Artifact) -> None:
 
 
 def _describe_dropped(encoded: EncodedRows, rows: "pd.DataFrame") -> str:
-    """Each reason with its count and examples, and what would mend it."""
+    """Each reason with its count and examples, and what would fix it."""
     from .data.drops import describe_reasons
     from .data.rows import content
 

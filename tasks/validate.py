@@ -89,12 +89,12 @@ def _mark(verdict: "Verdict") -> str:
 
 def _complaint(verdict: "Verdict") -> str:
     rows = "".join(f"\n    row {row}: {value!r}" for row, value in verdict.offending[:5])
-    mend = f"\n    see {verdict.place}" if verdict.place else ""
+    fix = f"\n    see {verdict.place}" if verdict.place else ""
     what = (
         f"{verdict.plain}: {verdict.found}" if verdict.plain else f"{verdict.name} ({verdict.asked}): {verdict.found}"
     )
     named = f"\n    in Great Expectations' words: {verdict.name}" if verdict.plain else ""
-    return f"  {what}{rows}{mend}{named}"
+    return f"  {what}{rows}{fix}{named}"
 
 
 def _describe(verdicts: "list[Verdict]", count: int) -> str:

@@ -1,4 +1,4 @@
-"""What validate says of broken rows holds the whole mend."""
+"""What validate says of broken rows holds the whole fix."""
 
 from tasks.data.checks.dialogue_checks import COLUMNS, facts
 from tasks.data.checks.results import LONGEST, Verdict
@@ -13,7 +13,7 @@ BROKEN = (
 )
 
 
-def test_the_mend_of_a_dialogue_is_shown_whole() -> None:
+def test_the_fix_of_a_dialogue_is_shown_whole() -> None:
     dialogues = [[Message(role=role, content=text) for role, text in turns] for turns in BROKEN]
     values = [value for name in COLUMNS for value in facts(dialogues, None)[name] if value]
     assert len(values) >= len(BROKEN)

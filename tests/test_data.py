@@ -188,7 +188,7 @@ def test_given_splits_and_their_faults() -> None:
     with pytest.raises(DataError, match="no row falls into test; the source lacks it; name it in the source"):
         split_rows(rows[rows["split"] != "test"], GivenSplit(kind="given"))
     some = rows.assign(split=rows["split"].where(rows["text"] != "b"))
-    with pytest.raises(DataError, match=rf"1 of 3 rows have no given split, such as {rows['id'][1]}; mend the source"):
+    with pytest.raises(DataError, match=rf"1 of 3 rows have no given split, such as {rows['id'][1]}; fix the source"):
         split_rows(some, GivenSplit(kind="given"))
 
 

@@ -111,7 +111,7 @@ def test_what_people_have_is_read(tmp_path: Path, name: str, content: str, how: 
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "how", "mend"),
+    ("name", "content", "how", "fix"),
     [
         ("a.csv", 'text,label\n"she said \\"fine\\", and left",good\n"x",bad\n', {}, {"escape": "\\"}),
         ("a.tsv", 'text\tlabel\n"warm" is a word\tgood\n', {}, {"quoting": False}),
@@ -122,13 +122,13 @@ def test_what_people_have_is_read(tmp_path: Path, name: str, content: str, how: 
     ],
 )
 def test_a_refusal_names_options_with_which_the_file_is_read(
-    tmp_path: Path, name: str, content: str, how: dict[str, Any], mend: dict[str, Any]
+    tmp_path: Path, name: str, content: str, how: dict[str, Any], fix: dict[str, Any]
 ) -> None:
     with pytest.raises(DataError, match=rf"{name}:2: .*set `") as caught:
         read(tmp_path / name, content, **how)
-    for key, value in mend.items():
+    for key, value in fix.items():
         assert f"`{key}: {str(value).lower() if isinstance(value, bool) else repr(value)[:2]}" in str(caught.value)
-    assert all(None not in row for row in read(tmp_path / name, content, **{**how, **mend}))
+    assert all(None not in row for row in read(tmp_path / name, content, **{**how, **fix}))
 
 
 def test_what_is_odd_in_a_file_that_is_read_is_reported(tmp_path: Path) -> None:

@@ -250,7 +250,7 @@ def test_the_schema_names_every_slot() -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"price": "62"}, r"hotel 2: price is a text \('62'\); mend it in the table"),
+        ({"price": "62"}, r"hotel 2: price is a text \('62'\); fix it in the table"),
         ({"rating": None}, "hotel 2: rating is null"),
         ({"stars": 5}, "hotel 2: 'stars' is missing or unknown"),
         ({"facilities": "wifi"}, "hotel 2: facilities must be a list of texts"),
@@ -360,7 +360,7 @@ def test_each_planted_fault_raises_its_own_alarm_alone() -> None:
         (GOOD[:2], "trained_turns", "no turn of the assistant is trained"),
     ],
 )
-def test_a_fault_is_said_in_words_with_its_place_and_mend(dialogue: list[Message], column: str, words: str) -> None:
+def test_a_fault_is_said_in_words_with_its_place_and_fix(dialogue: list[Message], column: str, words: str) -> None:
     told = facts([dialogue], TOOLS)[column][0]
     assert re.match(words, told) and "^" not in told and "(?:" not in told
 

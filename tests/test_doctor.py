@@ -1,4 +1,4 @@
-"""temper doctor: each planted fault is found, named and given a mend; a sound machine has none."""
+"""temper doctor: each planted fault is found, named and given a fix; a sound machine has none."""
 
 import os
 import shutil
@@ -60,7 +60,7 @@ def damage_and_look(tmp_path: Path, home: Path) -> None:
     known, newest = databases.revisions("MLflow")
     assert newest == {revision}
     older = min(known - newest)
-    for spoil, state, found, mend in (
+    for spoil, state, found, fix in (
         (
             f"update alembic_version set version_num = '{older}'",
             "broken",
@@ -76,7 +76,7 @@ def damage_and_look(tmp_path: Path, home: Path) -> None:
         with sqlite3.connect(spoilt) as connection:
             connection.execute(spoil)
         finding = databases.database("MLflow", spoilt)
-        assert (finding.state, found in finding.found, mend in finding.mend) == (state, True, True), finding
+        assert (finding.state, found in finding.found, fix in finding.fix) == (state, True, True), finding
     spoilt.write_bytes(b"no database at all" * 100)
     assert databases.database("MLflow", spoilt).state == "broken"
 
@@ -95,7 +95,7 @@ def test_a_database_that_is_not_there_is_no_fault(tmp_path: Path, content: bytes
     if content is not None:
         (tmp_path / "a.db").write_bytes(content)
     finding = databases.database("MLflow", tmp_path / "a.db")
-    assert (finding.state, finding.mend) == ("note", "temper doctor --init makes it, or else the first run")
+    assert (finding.state, finding.fix) == ("note", "temper doctor --init makes it, or else the first run")
 
 
 def test_a_broken_machine_ends_with_code_1_and_names_every_fault(tmp_path: Path, home: Path) -> None:
@@ -159,7 +159,7 @@ def test_a_folder_that_cannot_be_written_is_broken(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("TEMPER_ARTIFACTS", str(tmp_path / "file" / "artifacts"))
     finding = by_name(machine_checks.settings_in_force())["TEMPER_ARTIFACTS"]
     assert finding.state == "broken"
-    assert finding.mend == f"{tmp_path}/file cannot be written in; set TEMPER_ARTIFACTS to another folder"
+    assert finding.fix == f"{tmp_path}/file cannot be written in; set TEMPER_ARTIFACTS to another folder"
 
 
 class Answers(BaseHTTPRequestHandler):

@@ -131,7 +131,7 @@ def fuzz_images(tmp_path: Path, rounds: int, seed: int) -> int:
     store = ImageStore(Intake(tmp_path / "s", tmp_path / "images.parquet"))
     digests, reasons = [], set()
     with store, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of Pillow, about what it mends
+        warnings.simplefilter("ignore")  # of Pillow, about what it fixes
         for number in range(rounds):
             data = seeds[number] if number < len(seeds) else mutated(chance.choice(seeds), chance)
             digests.append(store.add(data))

@@ -317,7 +317,7 @@ BAD: dict[str, tuple[bytes | pd.DataFrame, dict[str, str], str]] = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_file_that_cannot_be_used_is_named_with_the_mend(tmp_path: Path, name: str) -> None:
+def test_a_file_that_cannot_be_used_is_named_with_the_fix(tmp_path: Path, name: str) -> None:
     content, options, message = BAD[name]
     file = tmp_path / "bad.csv"
     if isinstance(content, bytes):

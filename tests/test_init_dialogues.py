@@ -45,7 +45,7 @@ def test_prompts_with_their_replies_are_dialogues_of_two_turns(tmp_path: Path) -
     assert recipe.download.columns.completion == "output"
 
 
-def test_faults_of_dialogues_are_counted_and_mended(tmp_path: Path) -> None:
+def test_faults_of_dialogues_are_counted_and_fixed(tmp_path: Path) -> None:
     rows = [{"messages": [*talk(n), *([{"role": "user", "content": "Bye."}] if n < 4 else [])]} for n in range(30)]
     text, recipe = started(tmp_path, rows)
     assert recipe.validate.severity == {"turns": "warn"} and "- cut_trailing_turns  # 4 dialogues" in text

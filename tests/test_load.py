@@ -1,4 +1,4 @@
-"""Recipes: mistakes are named with file, line, key and mend, before anything is done."""
+"""Recipes: mistakes are named with file, line, key and fix, before anything is done."""
 
 import json
 import os

@@ -62,7 +62,7 @@ def test_a_turn_that_is_said_not_to_be_trained_has_weight_0(key: str, value: Any
         ({**ASK, "tool_calls": [{"name": "f", "arguments": {}}]}, "tool_calls on a turn of role user"),
     ],
 )
-def test_what_cannot_be_obeyed_is_refused_by_key_and_mend(turn: dict[str, Any], says: str) -> None:
+def test_what_cannot_be_obeyed_is_refused_by_key_and_fix(turn: dict[str, Any], says: str) -> None:
     with pytest.raises(DataError, match=f"message 2: .*{says}"):
         read_messages([ASK, turn])
 

@@ -86,7 +86,7 @@ def test_decisions_of_a_model_are_not_read_as_those_of_another(home: Path) -> No
 
 
 @pytest.mark.faults
-def test_a_champion_whose_files_were_deleted_is_named_with_the_mend(home: Path) -> None:
+def test_a_champion_whose_files_were_deleted_is_named_with_the_fix(home: Path) -> None:
     import shutil
 
     from registered import register_texts

@@ -231,7 +231,7 @@ def test_the_option_that_lets_a_prompt_begin_its_turn_is_named() -> None:
     with pytest.raises(DataError, match=r"message 2 so; .* Set encode.template_options: {enable_thinking: true}, with"):
         certified(odd.SHUT, turns, tools=False)
     assert certified(odd.SHUT, turns, tools=False, template_options={"enable_thinking": True}) == ["South.<|im_end|>"]
-    with pytest.raises(DataError, match=r"message 2 so; .* Mend what the template writes at add_generation_prompt"):
+    with pytest.raises(DataError, match=r"message 2 so; .* Fix what the template writes at add_generation_prompt"):
         certified(odd.BLANK_PROMPT, turns, tools=False)
 
 
@@ -254,7 +254,7 @@ def test_a_template_file_with_a_syntax_error_is_named_with_its_line(tmp_path: Pa
     path = tmp_path / "own.jinja"
     for before, line in (("", 2), ("{{ strftime_now('%Y') }}\n", 3)):
         path.write_text(before + "{% for m in messages %}\n{{ m.content }\n{% endfor %}", encoding="utf-8")
-        with pytest.raises(DataError, match=rf"own\.jinja, line {line}: .*; mend the template"):
+        with pytest.raises(DataError, match=rf"own\.jinja, line {line}: .*; fix the template"):
             make_dialogue_encoding(template_file(path), TOKENIZER)
     path.write_bytes(b"\xff\xfe{")
     with pytest.raises(DataError, match=r"own\.jinja: no text in UTF-8 .*; write the chat template anew"):
@@ -264,7 +264,7 @@ def test_a_template_file_with_a_syntax_error_is_named_with_its_line(tmp_path: Pa
 REFUSALS = ("DataError(", "TooLongError(", "MaskError(")
 
 
-def test_every_refusal_names_a_mend() -> None:
+def test_every_refusal_names_a_fix() -> None:
     silent, told_to_the_model = [], "there is no tool "
     for path in sorted(Path(turns_module.__file__).parent.glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -275,13 +275,13 @@ def test_every_refusal_names_a_mend() -> None:
     assert [one for one in silent if told_to_the_model not in one and one != "sequences.py: : "] == []
 
 
-def test_every_broken_check_of_a_template_names_a_mend() -> None:
+def test_every_broken_check_of_a_template_names_a_fix() -> None:
     certificate = DialogueCertificate(violations={"thoughts are missing": ["a7"]})
     with pytest.raises(DataError, match=r"such as \['a7'\]; take a template that writes thoughts"):
         certificate.require("train")
     files = [Path(one.__file__).read_text(encoding="utf-8") for one in (expected_turns, expected_text, certificates)]
     files[2] = files[2].split("OTHER = ")[1]
-    assert [words for words in certificates.MENDS if words not in "".join(files)] == []
+    assert [words for words in certificates.FIXES if words not in "".join(files)] == []
 
 
 def test_an_encoding_saved_before_a_key_was_there_is_read_by_defaults(tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ def test_tables_of_another_version_are_refused() -> None:
             known, newest = revisions(owner, "postgresql")
             connection.execute(f"create table {name}.alembic_version (version_num text)")
             for revision, said in (
-                (min(known - newest), "are older than the package; to mend it: mlflow db upgrade"),
+                (min(known - newest), "are older than the package; to fix it: mlflow db upgrade"),
                 ("0123456789ab", "made by a newer package"), (min(newest), None),
             ):  # fmt: skip
                 connection.execute(f"delete from {name}.alembic_version")

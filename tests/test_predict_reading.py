@@ -1,4 +1,4 @@
-"""`temper predict` reads a file as a recipe's `download` does; what it refuses it mends with options that it has."""
+"""`temper predict` reads a file as a recipe's `download` does; what it refuses it fixes with options that it has."""
 
 import bz2
 import gzip
@@ -17,7 +17,7 @@ from configs.settings import settings
 from configs.sources import FileSource
 from flows.cli import reading_options as reading
 from flows.cli.predict import command
-from flows.cli.reading_options import as_options, given_reading, mends_as_options
+from flows.cli.reading_options import as_options, fixes_as_options, given_reading
 from flows.model_inputs import open_questions, open_rows
 from tasks.data.errors import DataError
 from tasks.inference.inputs import read_rows
@@ -63,7 +63,7 @@ def test_every_option_of_a_recipe_reads_the_same_file(
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "mend"),
+    ("name", "content", "fix"),
     [
         ("a.csv", "text,id\ncaf\u00e9 cr\u00e8me froid d\u00e9j\u00e0,1\n".encode("latin-1"), "encoding"),
         ("a.csv", b'text;id\n"a; b";1\n', "separator"),
@@ -72,17 +72,17 @@ def test_every_option_of_a_recipe_reads_the_same_file(
         ("rows", b"text,id\na,1\n", "format"),
     ],
 )
-def test_a_refusal_names_an_option_that_the_command_has(tmp_path: Path, name: str, content: bytes, mend: str) -> None:
+def test_a_refusal_names_an_option_that_the_command_has(tmp_path: Path, name: str, content: bytes, fix: str) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises((DataError, RecipeError)) as caught, mends_as_options():
+    with pytest.raises((DataError, RecipeError)) as caught, fixes_as_options():
         open_questions(tmp_path / name, "text")
     said = re.findall(r"`--([a-z-]+)(?: ([^`]*))?`", str(caught.value))
-    assert mend in [option for option, _ in said]
+    assert fix in [option for option, _ in said]
     assert not re.search(r"`(encoding|separator|quoting|escape|format|header|member|pattern)", str(caught.value))
     given = {option.removeprefix("no-"): (False if option == "no-quoting" else json.loads(f'"{value.strip(chr(39))}"')
                                           if value and "\\" not in value else value.strip("'") or None)
              for option, value in said if option != "pattern"}  # fmt: skip
-    given |= {"encoding": "detect"} if mend == "encoding" else {"format": "csv"} if mend == "format" else {}
+    given |= {"encoding": "detect"} if fix == "encoding" else {"format": "csv"} if fix == "format" else {}
     rows, _ = read_rows(tmp_path / name, given_reading(**given))
     assert list(rows.columns) == ["text", "id"]
 

@@ -168,7 +168,7 @@ def test_given_splits(folder: Path) -> None:
         ("a.csv", 'text,label\n"a\nb",c,d\n', {}, r"a\.csv:2: more fields than the 2 columns"),
         ("a.csv", "text,label\na,b,\nc,d,\ne,f,g\n", {}, r"a\.csv:4: more fields than the 2 columns"),
         ("a.csv", "a,b,c\n", {"header": ("text", "label")}, r"a\.csv:1: more fields than the 2 columns"),
-        ("a.csv", "text,label\na,b\nc,d,e\n", {}, r"a\.csv:3: more fields than the 2 columns; mend the line"),
+        ("a.csv", "text,label\na,b\nc,d,e\n", {}, r"a\.csv:3: more fields than the 2 columns; fix the line"),
         ("a.tsv", 'text\tlabel\na\tb\n"c\td\n', {}, r"a\.tsv:3: a quote that opens .* `quoting: false`"),
         ("a.csv", "text,label\na,b\n", {"columns": {"text": "txt"}}, r"no column 'txt' .* did you mean 'text'\?"),
         ("a.csv", "text;label\na;b\n", {}, r"no column 'text' for `columns\.text`; the columns are \['text;label'\]"),
@@ -184,7 +184,7 @@ def test_given_splits(folder: Path) -> None:
         ("a.xls", "text,label\na,b\n", {}, r"a\.xls: unknown ending; set `format` to one of csv"),
     ],
 )
-def test_a_file_that_is_wrong_is_named_with_place_and_mend(
+def test_a_file_that_is_wrong_is_named_with_place_and_fix(
     folder: Path, name: str, content: str | bytes, how: dict, message: str
 ) -> None:
     with pytest.raises(DataError, match=message):
@@ -475,8 +475,8 @@ def test_what_the_reading_found_out_is_said(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_day_and_month_are_never_guessed(folder: Path, value: str, form: str | None) -> None:
     content = f"text,label,t\na,x,\nb,x,{value}\n"
-    mend = "correct" if form else "set"
-    with pytest.raises(DataError, match=rf"a\.csv: column 't', row 2: '{value}' .*{mend} `columns\.time_format`"):
+    fix = "correct" if form else "set"
+    with pytest.raises(DataError, match=rf"a\.csv: column 't', row 2: '{value}' .*{fix} `columns\.time_format`"):
         found(folder, "a.csv", content, columns={"time": "t", "time_format": form})
 
 
@@ -603,15 +603,15 @@ def test_an_encoding_is_named_as_a_guess_and_used_only_where_that_is_asked(folde
 def test_one_accent_is_taken_for_western_and_bytes_without_sense_for_nothing(folder: Path) -> None:
     rows, notes = found(folder, "a.csv", b"text,label\ncaf\xe9,x\n" + b"plain,y\n" * 9, encoding="detect")
     assert rows["text"][0] == "café"
-    mend = "where that is wrong set `encoding`"
-    assert notes == [f"a.csv: encoding detected as cp1252, so that it reads 'café,x'; {mend}"]
+    fix = "where that is wrong set `encoding`"
+    assert notes == [f"a.csv: encoding detected as cp1252, so that it reads 'café,x'; {fix}"]
     with pytest.raises(DataError, match=r"a\.csv: no encoding fits every byte"):
         found(folder, "a.csv", b"\xff\xfe\x00", encoding="detect")
     (folder / "good.txt").write_bytes("très bon\n".encode("cp1252"))
     intake = Intake(folder.parent / "scratch")
     rows = read_source(ClassFilesSource(kind="class_files", files={"good": "good.txt"}, encoding="detect"), intake)
     assert rows["text"].tolist() == ["très bon"] and intake.notes == [
-        f"good.txt: encoding detected as cp1252, so that it reads 'très'; {mend}"
+        f"good.txt: encoding detected as cp1252, so that it reads 'très'; {fix}"
     ]
 
 

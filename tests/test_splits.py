@@ -273,29 +273,29 @@ def test_copies_of_test_rows_leave_train_and_validation() -> None:
     assert len(near_copies(table, table["split"], GivenSplit(kind="given", near_copies="keep"))) == 0
 
 
-@pytest.mark.parametrize("mended", [False, True])
-def test_leakage_between_given_parts_is_measured_said_and_mended_on_request(mended: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("fixed", [False, True])
+def test_leakage_between_given_parts_is_measured_said_and_fixed_on_request(fixed: bool, tmp_path: Path) -> None:
     told: list[Event] = []
     texts = [f"{opinion} and nothing else is to be said of it" for opinion in reviews()[:60]]
     table = pd.DataFrame({"text": texts, "label": ["neg", "pos"] * 30, "split": ["train"] * 40 + ["test"] * 20})
     table.loc[[0, 7], "text"] = [f"{texts[50]}!", f"{texts[51]}?"]
     table.to_csv(tmp_path / "data" / "given.csv", index=False)
-    section = {"kind": "given", "validation": "none"} | ({"near_copies": "drop"} if mended else {})
+    section = {"kind": "given", "validation": "none"} | ({"near_copies": "drop"} if fixed else {})
     own = ["download={kind: file, path: given.csv, columns: {split: split}}", "validate.min_rows=10"]
     with heard_by(told.append):
         split = perform_until(recipe(*own, f"split={json.dumps(section)}"), "split")["split"].result
     said = [event.text for event in told if event.stage == "split" and event.kind == "note"]
     summary = (split.records / "summary.md").read_text(encoding="utf-8")
     assert (
-        "2 dropped" if mended else "2 found and **left in**"
+        "2 dropped" if fixed else "2 found and **left in**"
     ) in summary and "2 train rows copy a test row" in summary
     leaking = pd.read_parquet(split.records / "near_copies.parquet")["id"].tolist()
     assert "2 train rows copy a test row, such as " in summary and len(leaking) == 2
     assert all(row in summary for row in leaking)
-    assert said == ([] if mended else [
+    assert said == ([] if fixed else [
         "2 rows are near-copies of a held-out row; `split.near_copies: drop` drops them"
     ])  # fmt: skip
-    assert len(read_rows(split.file("train.parquet"))) == (38 if mended else 40)
+    assert len(read_rows(split.file("train.parquet"))) == (38 if fixed else 40)
 
 
 def test_what_copies_a_row_that_leaves_may_stay() -> None:

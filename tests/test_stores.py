@@ -72,7 +72,7 @@ def test_every_command_says_what_is_wrong_with_mlflows_store(
     given, words = {
         "dead": (DEAD, ("MLflow's server http://127.0.0.1:9", "unset MLFLOW_TRACKING_URI")),
         "files": ("./mlruns", ("MLFLOW_TRACKING_URI is ./mlruns, a store of files", "sqlite:////")),
-        "garbage": (f"sqlite:///{tmp_path}/bad.db", ("bad.db", "to mend it: mv")),
+        "garbage": (f"sqlite:///{tmp_path}/bad.db", ("bad.db", "to fix it: mv")),
     }[fault]
     monkeypatch.setenv("MLFLOW_TRACKING_URI", given)
     says(capsys, MLFLOW[name], *words)

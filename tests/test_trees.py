@@ -158,6 +158,6 @@ def test_labels_that_are_spellings_of_one_are_named_with_their_map(tmp_path: Pat
     assert "labels_are_spelt_one_way" in {verdict.name for verdict in stopping}
     found = re.search(r"label_map: (\{.*\})\)", text)
     assert found
-    mended = replace(recipe.download, label_map=yaml.safe_load(found[1]))  # type: ignore[type-var]
-    rows = read_source(mended, Intake(tmp_path / "t"))
+    fixed = replace(recipe.download, label_map=yaml.safe_load(found[1]))  # type: ignore[type-var]
+    rows = read_source(fixed, Intake(tmp_path / "t"))
     assert rows["label"].nunique() == 3 and (pd.crosstab(rows["label"], rows["split"]) == 6).all(axis=None)

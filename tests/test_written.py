@@ -205,7 +205,7 @@ NESTED = {"a list": ["b", "a"], "an object": {"b": 1}, "bytes": b"\xff"}
 
 @pytest.mark.parametrize("role", ["label", "group", "split"])
 @pytest.mark.parametrize("kind", NESTED)
-def test_what_is_no_single_value_is_refused_with_row_and_mend(role: str, kind: str) -> None:
+def test_what_is_no_single_value_is_refused_with_row_and_fix(role: str, kind: str) -> None:
     table = frame_of(pa.table({"text": ["x", "y"], "label": ["p", "q"], "odd": [None, NESTED[kind]]}))
     message = rf"t: row 2: 'odd' holds {kind}.*name another column in `download\.columns\.{role}`"
     with pytest.raises(DataError, match=message):

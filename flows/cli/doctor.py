@@ -1,4 +1,4 @@
-"""temper doctor: what this machine has, what is broken, and how to mend it."""
+"""temper doctor: what this machine has, what is broken, and how to fix it."""
 
 from typing import Annotated
 
@@ -19,7 +19,7 @@ Init = Annotated[bool, typer.Option("--init", help="Make the databases of Prefec
 
 
 def command(init: Init = False) -> None:
-    """Show what this machine has for Temper, what is broken, and how to mend it.
+    """Show what this machine has for Temper, what is broken, and how to fix it.
 
     Looks at Python and the packages (two have bounds that pip does not know of), settings, databases, disk space,
     switches for working offline, servers, and the device that torch would train on. Changes nothing, except with
@@ -45,9 +45,9 @@ def make_ready() -> None:
 
 
 def show(findings: list[Finding]) -> None:
-    """Print the findings as a table, each mend below what it mends."""
+    """Print the findings as a table, each fix below what it fixes."""
     table = Table(box=None, show_header=False, pad_edge=False)
     for finding in findings:
-        said = Text(finding.found, overflow="fold").append(f"\n→ {finding.mend}" if finding.mend else "", "bold")
+        said = Text(finding.found, overflow="fold").append(f"\n→ {finding.fix}" if finding.fix else "", "bold")
         table.add_row(Text(finding.state, MARKS[finding.state]), Text(finding.what), said)
     Console().print(table)

@@ -1,4 +1,4 @@
-"""Failures as a person should meet them: what, where, how to mend; the exit code; no traceback."""
+"""Failures as a person should meet them: what, where, how to fix; the exit code; no traceback."""
 
 import signal
 import sys

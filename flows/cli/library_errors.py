@@ -1,4 +1,4 @@
-"""Errors of libraries at the edge of both servers -> a line that says what, where and the mend; None for all others."""
+"""Errors of libraries at the edge of both servers -> a line that says what, where and the fix; None for all others."""
 
 from types import TracebackType
 
@@ -18,7 +18,7 @@ GO_ON = (
     "start the server again and repeat the command: finished stages are kept, and a training goes on from its last "
     "checkpoint"
 )
-MENDS = (
+FIXES = (
     *((word, GO_ON) for word in GONE),
     ("lock", "another process holds the database: end it, and try again"),
     ("deleted", "restore it in MLflow's interface, or with `mlflow runs restore` or `mlflow experiments restore`"),
@@ -45,8 +45,8 @@ def library_error(error: Exception) -> str | None:
         before = before.__cause__ or before.__context__
     said = " ".join(str(error).split("[SQL:")[0].split()) or type(error).__name__
     short = said if len(said) <= LONGEST else f"{said[:LONGEST]}…"
-    mend = next(mend for word, mend in MENDS if word in said.lower())
-    return masked(f"{owner} ({_asked(error) or _where(owner)}): {short}; {mend}")
+    fix = next(fix for word, fix in FIXES if word in said.lower())
+    return masked(f"{owner} ({_asked(error) or _where(owner)}): {short}; {fix}")
 
 
 def _owner(error: Exception) -> str | None:

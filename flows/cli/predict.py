@@ -27,7 +27,7 @@ from ..services.temporary_server import prefect_api
 from .arguments import ModelVersion
 from .console import Console
 from .failures import failures
-from .reading_options import given_reading, mends_as_options
+from .reading_options import fixes_as_options, given_reading
 
 if TYPE_CHECKING:
     from tasks.inference.batch import Model
@@ -86,7 +86,7 @@ def command(
         reading = given_reading(format=form, encoding=encoding, header=header, separator=separator, quoting=quoting,
                                 escape=escape, pattern=pattern, member=member)  # fmt: skip
         what, output = os.path.expanduser(what), output and Path(os.path.expanduser(output))
-        with mends_as_options():
+        with fixes_as_options():
             questions = open_rows(what, column, reading)
         _say_notes(questions)
         if questions is None:
@@ -167,7 +167,7 @@ def _run_flow(model: str, questions: "Questions", output: Path | None, *, column
 
     require("Prefect")
     _say("recorded as a flow run; its progress is an artifact in Prefect")
-    with prefect_api(), mends_as_options():
+    with prefect_api(), fixes_as_options():
         from ..predict import predict
 
         done = predict(model, str(Path(questions.where).absolute()), str(output.absolute()), column, reading)
@@ -185,7 +185,7 @@ def _say_counts(questions: "Questions", rows: int, failed: int, where: str) -> N
 
 
 def _load(model: str, questions: "Questions", column: str | None) -> "tuple[Model, Questions]":
-    with Console(stderr=True).status(f"loading {model}"), mends_as_options():
+    with Console(stderr=True).status(f"loading {model}"), fixes_as_options():
         _, loaded, rows = open_model_for(model, questions, column)
     if rows is not questions:
         _say_notes(rows, known=getattr(questions, "notes", ()))

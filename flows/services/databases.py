@@ -13,12 +13,12 @@ State = Literal["ok", "note", "broken"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: what was looked at, how it is, what was found, how to mend it."""
+    """One line: what was looked at, how it is, what was found, how to fix it."""
 
     what: str
     state: State
     found: str
-    mend: str = ""
+    fix: str = ""
 
 
 def database(owner: str, file: Path) -> Finding:
@@ -37,8 +37,8 @@ def database(owner: str, file: Path) -> Finding:
     if has == newest:
         return Finding(what, "ok", f"{file} is ready")
     if has and has <= known:
-        mend = "" if owner == "Prefect" else f"mlflow db upgrade sqlite:///{file}"
-        return Finding(what, "broken" if mend else "note", f"{file} is older than the package", mend)
+        fix = "" if owner == "Prefect" else f"mlflow db upgrade sqlite:///{file}"
+        return Finding(what, "broken" if fix else "note", f"{file} is older than the package", fix)
     return Finding(what, "broken", f"{file} {'was made by a newer package' if has else 'is half made'}", anew)
 
 

@@ -45,15 +45,15 @@ def packages() -> Iterator[Finding]:
     for asked in map(Requirement, importlib.metadata.requires("temper") or []):
         if asked.marker and not asked.marker.evaluate({"extra": ""}):
             continue
-        mend = f"pip install '{asked.name}{asked.specifier}'"
+        fix = f"pip install '{asked.name}{asked.specifier}'"
         try:
             version = importlib.metadata.version(asked.name)
         except importlib.metadata.PackageNotFoundError:
-            yield Finding(asked.name, "broken", "not installed", mend)
+            yield Finding(asked.name, "broken", "not installed", fix)
             continue
         if not asked.specifier.contains(version, prereleases=True):
             reason = f"; {PINS[asked.name]}" if asked.name in PINS else ""
-            yield Finding(asked.name, "broken", f"{version}, has to be {asked.specifier}{reason}", mend)
+            yield Finding(asked.name, "broken", f"{version}, has to be {asked.specifier}{reason}", fix)
         elif asked.name in PINS:
             yield Finding(asked.name, "ok", f"{version}, has to be {asked.specifier}")
         else:
@@ -80,7 +80,7 @@ def settings_in_force() -> Iterator[Finding]:
     except ValidationError as error:
         for item in error.errors():
             name = names.get(str(item["loc"][0]), str(item["loc"][0]))
-            yield Finding(name, "broken", f"{item['input']!r}: {item['msg']}", f"mend it, or unset {name}")
+            yield Finding(name, "broken", f"{item['input']!r}: {item['msg']}", f"fix it, or unset {name}")
         return
     if servers := known(now.mlruns):
         yield Finding("temper up", "ok", f"process {servers.pid} keeps {servers.prefect} and {servers.mlflow}")
@@ -91,8 +91,8 @@ def settings_in_force() -> Iterator[Finding]:
         value += "" if name in os.environ else " (default)"
         above = existing(places.get(field, Path.cwd()))
         writable = field not in places or (above.is_dir() and os.access(above, os.W_OK))
-        mend = "" if writable else f"{above} cannot be written in; set {name} to another folder"
-        yield Finding(name, "ok" if writable else "broken", value, mend)
+        fix = "" if writable else f"{above} cannot be written in; set {name} to another folder"
+        yield Finding(name, "ok" if writable else "broken", value, fix)
 
 
 def existing(path: Path) -> Path:

@@ -66,7 +66,7 @@ def _require_usable(owner: str, has: set[str], shown: str) -> None:
         raise ServiceError(f"{place} were made by a newer package; install that, or name another database")
     if owner == "MLflow" and has and has != newest:
         url = f"postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME?options=-csearch_path%3D{SCHEMAS[owner]},public"
-        raise ServiceError(f"{place} are older than the package; to mend it: mlflow db upgrade '{url}'")
+        raise ServiceError(f"{place} are older than the package; to fix it: mlflow db upgrade '{url}'")
 
 
 def _first_line(error: Exception) -> str:

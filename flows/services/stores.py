@@ -23,7 +23,7 @@ Owner = Literal["Prefect", "MLflow"]
 
 
 def require(*owners: Owner) -> None:
-    """Raise ServiceError where what keeps Prefect's or MLflow's records cannot be used, saying where and the mend."""
+    """Raise ServiceError where what keeps Prefect's or MLflow's records cannot be used, saying where and the fix."""
     if "MLflow" in owners:
         say_other_registry()
     for owner in owners:
@@ -93,8 +93,8 @@ def _require_answer(owner: Owner, address: str, variable: str) -> None:
         reason = f"answers {error.code}"
     except (OSError, ValueError) as error:
         reason = f"does not answer within {PATIENCE:.0f} s ({getattr(error, 'reason', error)})"
-    mend = f"end {variable} and start it again" if variable.startswith("`") else f"start it, or unset {variable}"
-    raise ServiceError(f"{owner}'s server {masked(address)} {reason}; {mend}")
+    fix = f"end {variable} and start it again" if variable.startswith("`") else f"start it, or unset {variable}"
+    raise ServiceError(f"{owner}'s server {masked(address)} {reason}; {fix}")
 
 
 def _require_port(owner: Owner, address: str, port: int, variable: str) -> None:
@@ -113,7 +113,7 @@ def require_database(owner: Owner, file: Path) -> None:
     _require_unlocked(owner, file)
     found = database(owner, file)
     if found.state == "broken":
-        raise ServiceError(f"{found.what}: {found.found}; to mend it: {found.mend}")
+        raise ServiceError(f"{found.what}: {found.found}; to fix it: {found.fix}")
 
 
 def _require_unlocked(owner: Owner, file: Path) -> None:

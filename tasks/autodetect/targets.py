@@ -36,7 +36,7 @@ def number_column(table: pd.DataFrame) -> str | None:
     return min(known, key=lambda one: rank(one.name, NUMBER_NAMES)).name if known else None
 
 
-def number_mend(table: pd.DataFrame, label: str | None) -> str:
+def number_fix(table: pd.DataFrame, label: str | None) -> str:
     """What else may be done with a table whose columns have no classes: the options that predict its numbers."""
     fit = [one for one in inspect_columns(table) if one.name in table and _are_numbers(table[one.name])]
     many = [one for one in fit if label is None and one.distinct > MANY and not _counts(table, one)]

@@ -8,7 +8,7 @@ DEMO = Path(__file__).parent / "demo"
 
 
 class DataError(ValueError):
-    """Data that cannot be used; the message says what, where and how to mend it."""
+    """Data that cannot be used; the message says what, where and how to fix it."""
 
 
 def check_file(path: Path) -> None:

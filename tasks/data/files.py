@@ -1,4 +1,4 @@
-"""Files as they are found: absent, empty or in another encoding is said with place and mend."""
+"""Files as they are found: absent, empty or in another encoding is said with place and fix."""
 
 import codecs
 import glob

@@ -37,11 +37,11 @@ def split_rows(rows: pd.DataFrame, section: Split) -> pd.Series:
 
 def require_parts(parts: pd.Series, section: Split, rows: pd.DataFrame | None = None) -> None:
     """Raise DataError where a part that is asked for is empty, or one that is not asked for has rows; `rows`: those
-    that were split, on which a mend is tried."""
+    that were split, on which a fix is tried."""
     wanted = _wanted(section)
     for part in wanted:
         if not (parts == part).any():
-            raise DataError(f"no row falls into {part}; {_mend(section, part, rows)}")
+            raise DataError(f"no row falls into {part}; {_fix(section, part, rows)}")
     odd = sorted(set(parts.unique()) - set(wanted))
     if odd:
         raise DataError(f"the source has {odd[0]} rows, but the recipe wants none; set split.validation: given")
@@ -69,7 +69,7 @@ def _wanted(section: Split) -> list[str]:
     return [part for part in PARTS if part != "validation" or section.validation not in (0, "none")]
 
 
-def _mend(section: Split, part: str, rows: pd.DataFrame | None) -> str:
+def _fix(section: Split, part: str, rows: pd.DataFrame | None) -> str:
     """What would fill the part; of the recipe's keys only such as are not set already, and help."""
     match section:
         case GivenSplit() if part != "validation":
@@ -100,7 +100,7 @@ def _column(rows: pd.DataFrame, name: str, otherwise: str) -> pd.Series:
         first = rows.loc[blank, "id"].iloc[0]
         raise DataError(
             f"{missing} of {len(rows)} rows have no {name}, such as {first}; a split by {kind} cannot place them: "
-            f"mend the source or {otherwise}"
+            f"fix the source or {otherwise}"
         )
     return rows[name]
 
@@ -109,9 +109,9 @@ def _given(rows: pd.DataFrame, section: GivenSplit) -> pd.Series:
     missing = int(rows["split"].isna().sum())
     if missing:
         first = rows.loc[rows["split"].isna(), "id"].iloc[0]
-        mend = "set `columns.split`" if missing == len(rows) else "mend the source"
+        fix = "set `columns.split`" if missing == len(rows) else "fix the source"
         raise DataError(
-            f"{missing} of {len(rows)} rows have no given split, such as {first}; {mend} or use split.kind: hash"
+            f"{missing} of {len(rows)} rows have no given split, such as {first}; {fix} or use split.kind: hash"
         )
     if isinstance(section.validation, str):
         return rows["split"]

@@ -88,7 +88,7 @@ class StageOutput(Protocol):
 class EncodedRows:
     """What encoding came to: the ids of each part's rows, the dropped rows (id, reason), and a page about both.
 
-    hint: what would mend the drops, as words that end a sentence; shown: the column that dropped rows are shown by.
+    hint: what would fix the drops, as words that end a sentence; shown: the column that dropped rows are shown by.
     """
 
     ids: dict[str, list[str]]

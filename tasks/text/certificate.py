@@ -52,9 +52,9 @@ class Certificate:
         for check, ids in self.violations.items():
             if ids:
                 raise MaskError(f"{part}: {len(ids)} rows break the mask check `{check}`, such as {ids[:SHOWN]}; "
-                                f"{self.mend(check)}")  # fmt: skip
+                                f"{self.fix(check)}")  # fmt: skip
 
-    def mend(self, check: str) -> str:
+    def fix(self, check: str) -> str:
         """What helps where a check is broken."""
         return "drop these rows in clean, or take another encode.tokenizer; nothing is trained on a mask in doubt"
 

@@ -92,7 +92,7 @@ def _inject(model: PreTrainedModel, lora: Lora, targets: list[str], rows: dict[s
         fan_in_fan_out=any(isinstance(model.get_submodule(name), Conv1D) for name in targets),
         trainable_token_indices=rows or None,
     )
-    with warnings.catch_warnings():  # peft mends the flag for each layer by itself, and warns
+    with warnings.catch_warnings():  # peft fixes the flag for each layer by itself, and warns
         warnings.filterwarnings("ignore", "fan_in_fan_out is set to")
         peft().inject_adapter_in_model(config, model)
 

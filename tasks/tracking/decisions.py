@@ -91,7 +91,7 @@ def apply(client: MlflowClient, name: str, made: Entry, further: Mapping[str, An
     """Move the alias as the decision says, then write it down, with what it rests on.
 
     The alias first: a log that tells of a move which was cut off would lead a rollback astray, while one that lacks a
-    move is mended by the next entry, which says what it found. Raises StageError where another process has moved the
+    move is corrected by the next entry, which says what it found. Raises StageError where another process has moved the
     champion since the decision was made.
     """
     now = champion(client, name)

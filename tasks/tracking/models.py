@@ -53,19 +53,19 @@ def load_model(name: str, *contents: str) -> Any:
     except (MlflowException, OSError) as error:
         reason = str(error).splitlines()[0]
         gone = "No such artifact" in reason or isinstance(error, FileNotFoundError)
-        mend = (
+        fix = (
             "; its files were deleted: restore them, or `temper run` its recipe, which registers it again"
             if gone
             else ""
         )
-        raise StageError(f"{address} cannot be loaded from {settings().shown_tracking}: {reason}{mend}") from None
+        raise StageError(f"{address} cannot be loaded from {settings().shown_tracking}: {reason}{fix}") from None
     if model.metadata.signature is None or model.metadata.signature.inputs is None:
         raise StageError(f"{address} has no signature, so nobody knows what it takes: it was not registered by Temper; "
                          "name another version, or register it again with a signature")  # fmt: skip
     if (takes := content_of(model)) not in contents:
-        mend = {"image": "give it an image file", "text": "give it a text",
+        fix = {"image": "give it an image file", "text": "give it a text",
                 "messages": "use `temper chat`, or give it a file of dialogues"}[takes]  # fmt: skip
-        raise StageError(f"{address} takes {takes}{'' if takes == 'messages' else 's'}; {mend}")
+        raise StageError(f"{address} takes {takes}{'' if takes == 'messages' else 's'}; {fix}")
     return model
 
 

@@ -109,8 +109,8 @@ def _first(section: Register, score: float, baselines: Mapping[str, Mapping[str,
     faults = ["it predicts nothing right"] if metric in SHARES and score <= 0 else []
     faults += [f"it is not better than the baseline {' and '.join(beaten)}"] if beaten else []
     verb = "change" if metric in section.thresholds else "set"
-    mend = f"; {verb} register.thresholds.{metric} to refuse such a model" if faults else ""
-    return f"the first champion, {metric} {score:.4f}{': ' if faults else ''}{', and '.join(faults)}{mend}"
+    fix = f"; {verb} register.thresholds.{metric} to refuse such a model" if faults else ""
+    return f"the first champion, {metric} {score:.4f}{': ' if faults else ''}{', and '.join(faults)}{fix}"
 
 
 def _told(metric: str, evidence: Evidence) -> str:

@@ -61,8 +61,8 @@ def experiment(found: MlflowClient, name: str) -> str:
         known = found.get_experiment_by_name(name)
         if known is not None:
             if known.lifecycle_stage != "active":
-                mend = restoring("experiment", known.experiment_id)
-                raise StageError(f"the MLflow experiment {name} was deleted: {mend}, or give the recipe another name")
+                fix = restoring("experiment", known.experiment_id)
+                raise StageError(f"the MLflow experiment {name} was deleted: {fix}, or give the recipe another name")
             return str(known.experiment_id)
         local = place.tracking.startswith("sqlite:")
         location = (place.mlruns / "artifacts").as_uri() if local else None

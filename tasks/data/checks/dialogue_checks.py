@@ -16,7 +16,7 @@ from .great_expectations import GX_SEVERITY
 CALL, RESULT, REPLY = "call", "tool", "reply"
 COLUMNS = ("roles", "empty_turns", "calls_without_result", "results_without_call", "unknown_arguments",
            "last_turn", "trained_turns")  # fmt: skip
-MENDS = "let `validate.severity: {turns: warn}` pass it and mend it with `clean.steps: [%s]`"
+FIXES = "let `validate.severity: {turns: warn}` pass it and fix it with `clean.steps: [%s]`"
 WHOSE = {"system": "the system's", "user": "the user's", CALL: "the assistant's", REPLY: "the assistant's",
          RESULT: "a tool's"}  # fmt: skip
 
@@ -62,7 +62,7 @@ def _role_fault(roles: list[str]) -> str:
         if role == "system" and number > 1:
             return f"message {number} is the system's, which speaks once and first; put its text into message 1"
         if role == before and role in ("user", REPLY):
-            return f"messages {number - 1} and {number} are both {WHOSE[role]}; {MENDS % 'merge_turns'}"
+            return f"messages {number - 1} and {number} are both {WHOSE[role]}; {FIXES % 'merge_turns'}"
         if role == "user" and before in (CALL, RESULT):
             return f"message {number} is the user's, where the assistant's reply is due; add it, or leave the row out"
         if role in (REPLY, CALL, RESULT) and before in ("", "system"):
@@ -76,14 +76,14 @@ def _empty(messages: list[Message]) -> str:
     """The turns of white space alone."""
     empty = [f"message {number} ({message['role']})" for number, message in enumerate(messages, 1)
              if not is_call(message) and not message.get("tools") and not message["content"].strip()]  # fmt: skip
-    return f"{', '.join(empty)} without a text; {MENDS % 'drop_empty_turns'}" if empty else ""
+    return f"{', '.join(empty)} without a text; {FIXES % 'drop_empty_turns'}" if empty else ""
 
 
 def _last_fault(roles: list[str]) -> str:
     if not roles or roles[-1] in (CALL, REPLY):
         return ""
     return f"the last message is {WHOSE[roles[-1]]}, and the assistant says nothing after it; " + (
-        MENDS % "cut_trailing_turns")  # fmt: skip
+        FIXES % "cut_trailing_turns")  # fmt: skip
 
 
 def _untrained(messages: list[Message], roles: list[str]) -> str:

@@ -152,11 +152,11 @@ def try_out(expectation: Any, place: str, rows: pd.DataFrame) -> None:
             said = str(error).strip().split("\n")[0] or type(error).__name__
         if said:
             sql = "No provider found" in said or "multiple named tables" in said
-            mend = "; it needs a database or Spark, and Temper checks with pandas" if sql else ""
+            fix = "; it needs a database or Spark, and Temper checks with pandas" if sql else ""
             if "same type" in said:
                 held = ", ".join(f"{name} holds {rows[name].dtype}" for name in named)
-                mend = f" ({held}; a column of moments is `download.columns.time`)"
-            raise DataError(f"{place}: {expectation.expectation_type} cannot be checked: {said}{mend}")
+                fix = f" ({held}; a column of moments is `download.columns.time`)"
+            raise DataError(f"{place}: {expectation.expectation_type} cannot be checked: {said}{fix}")
 
 
 def failure(result: Any) -> str:

@@ -26,7 +26,7 @@ class Verdict:
     name: str = ""
     """What tables and the ledger call it."""
     place: str = ""
-    """The recipe's key behind it, with what would mend it."""
+    """The recipe's key behind it, with what would fix it."""
     plain: str = ""
     """What it asks, in words; else its name and arguments say it."""
     broken: bool = False
@@ -36,7 +36,7 @@ class Verdict:
 
     @property
     def stops(self) -> bool:
-        """Whether the run ends here: it does not hold, and no row that leaves could mend it."""
+        """Whether the run ends here: it does not hold, and no row that leaves could fix it."""
         return self.broken or (not self.success and self.severity == "fail")
 
 

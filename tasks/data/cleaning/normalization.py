@@ -57,7 +57,7 @@ def normalise(column: pd.Series, step: steps.Unicode) -> pd.Series:
     return column.str.normalize(step.form)
 
 
-def mend(column: pd.Series, step: steps.Ftfy) -> pd.Series:
+def fix(column: pd.Series, step: steps.Ftfy) -> pd.Series:
     """Undo a decoding with the wrong encoding; what else ftfy can do are steps of their own."""
     ftfy = package("ftfy", step.kind)
     plain = dict.fromkeys(

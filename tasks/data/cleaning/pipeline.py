@@ -150,7 +150,7 @@ def _absent(column: pd.Series) -> pd.Series:
 
 CHANGES: Mapping[type, Callable[[pd.Series, Any], pd.Series]] = {
     steps.Unicode: texts.normalise,
-    steps.Ftfy: texts.mend,
+    steps.Ftfy: texts.fix,
     steps.Html: markup.strip_html,
     steps.Control: texts.drop_control,
     steps.Urls: texts.replace_urls,

@@ -19,7 +19,7 @@ def read_dialogues(table: pd.DataFrame, columns: Columns, where: str, notes: lis
     """The dialogue of each row; null where there is none. What is left out is counted in `notes`.
 
     Columns `tools`, `functions`, `system` and `system_prompt` belong to the dialogue, unless the recipe names or
-    ignores them. Raises DataError naming the row, the fault and the mend.
+    ignores them. Raises DataError naming the row, the fault and the fix.
     """
     tools = _names(table, columns, (columns.tools,) if columns.tools else TOOLS)
     system = _names(table, columns, (columns.system,) if columns.system else SYSTEMS)

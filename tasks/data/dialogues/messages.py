@@ -39,7 +39,7 @@ def read_messages(
 
     tools, system: what stands beside it. A result gets the name of its call and, where it has a `tool_call_id`, its
     call's place. Keys of `ignore` and those that say nothing about training are left out, counted in `left`. Raises
-    DataError with the number of the message, from 1, and the mend; also for any other key.
+    DataError with the number of the message, from 1, and the fix; also for any other key.
     """
     value = parse_json(value, "the dialogue") if isinstance(value, str) else value
     counted: Counter[str] = Counter() if left is None else left

@@ -23,7 +23,7 @@ ROLES = {
 def read_turn(turn: Any, place: str) -> list[Message]:
     """Convert one turn to a message, or to several where a user's blocks hold results of tools.
 
-    Raises DataError that names `place`, the fault and the mend.
+    Raises DataError that names `place`, the fault and the fix.
     """
     if not isinstance(turn, dict):
         raise DataError(f"{place} is {kind_of(turn)}; it must be an object with `role` and `content`")

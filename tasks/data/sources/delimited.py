@@ -1,4 +1,4 @@
-"""CSV and TSV -> a table of words. Every character of a field is kept, or the file is refused with line and mend."""
+"""CSV and TSV -> a table of words. Every character of a field is kept, or the file is refused with line and fix."""
 
 import csv
 import re

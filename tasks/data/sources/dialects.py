@@ -61,11 +61,11 @@ def _candidates(path: Path, kind: str, how: Delimiting) -> Iterator[Options]:
             yield Options(separator, False, how.escape)
 
 
-def with_mend(error: DataError, path: Path, kind: str, how: Delimiting) -> DataError:
+def with_fix(error: DataError, path: Path, kind: str, how: Delimiting) -> DataError:
     """The complaint about a file with the options that read it, or else what can be done by hand."""
     options = find_options(path, kind, how)
     if options is None or not (words := options.words(how)):
-        return DataError(f"{error}; mend the line: double the quotes inside a field, quote a field that holds "
+        return DataError(f"{error}; fix the line: double the quotes inside a field, quote a field that holds "
                          f"separators (they are {how.separator or (',' if kind == 'csv' else 'tabs')!r}), or set "
                          "`quoting: false` where quotes belong to the texts")  # fmt: skip
     return DataError(f"{error}; set {words}, with which every line fits")

@@ -19,7 +19,7 @@ DECODER = json.JSONDecoder(parse_float=number_of, parse_constant=Number)
 
 
 def read_json(path: Path, encoding: str, notes: list[str]) -> list[dict[str, Any]]:
-    """The rows of a file; which key of one object holds them goes to `notes`. Raises DataError with line and mend."""
+    """The rows of a file; which key of one object holds them goes to `notes`. Raises DataError with line and fix."""
     with path.open(encoding=text_encoding(encoding), newline="\n") as handle:
         first = ""
         while not first.strip(BLANK):

@@ -28,6 +28,6 @@ def read_lines(path: Path, encoding: str, pattern: str | None) -> pd.DataFrame:
             fit = expression.fullmatch(text)
             if fit is None:
                 raise DataError(f"{path}:{number}: the line {text[:60]!r} does not fit `pattern` {pattern!r}, which "
-                                "must match whole lines; widen the pattern or mend the line")  # fmt: skip
+                                "must match whole lines; widen the pattern or fix the line")  # fmt: skip
             rows.append([fit[name] or None for name in names])
     return pd.DataFrame(rows, columns=names, dtype="str")

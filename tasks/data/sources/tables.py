@@ -1,4 +1,4 @@
-"""Files -> tables; a file that cannot be read is named with line, cause and mend."""
+"""Files -> tables; a file that cannot be read is named with line, cause and fix."""
 
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
@@ -8,7 +8,7 @@ import pandas as pd
 from ..errors import DataError
 from ..files import check_encoding, check_file
 from .delimited import Delimiting, read_delimited
-from .dialects import with_mend
+from .dialects import with_fix
 from .json_rows import read_json
 from .pattern_lines import read_lines
 from .written import frame_of, frame_of_rows, join_frames
@@ -66,7 +66,7 @@ def _read_text(path: Path, kind: str, how: Reading, notes: list[str]) -> pd.Data
     try:
         return read_delimited(path, kind, how, notes)
     except DataError as error:
-        raise with_mend(error, path, kind, how) from None
+        raise with_fix(error, path, kind, how) from None
 
 
 def format_of(name: str, how: Reading) -> str:

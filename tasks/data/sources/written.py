@@ -71,7 +71,7 @@ def as_written(column: pd.Series, where: str, role: str, *, nested: bool = False
     """Any column as words: text as it stands, numbers with every digit, truth values as `true` and `false`, moments in
     ISO form; null stays null. `nested`: lists and objects become JSON text.
 
-    Raises DataError naming row, `role` (the recipe's key) and mend for a value that is no single one.
+    Raises DataError naming row, `role` (the recipe's key) and fix for a value that is no single one.
     """
     if isinstance(column.dtype, pd.StringDtype) or not len(column):
         return column.astype("str")

@@ -21,20 +21,20 @@ SPACED = " a word\n and another"
 """Decoded piece by piece, it is itself with tokenizers that keep white space."""
 
 
-MENDS = {
+FIXES = {
     "an empty turn": "drop empty turns by the step drop_empty_turns of clean",
     "leaves out part": "give texts and calls turns of their own, or take another encode.template",
     "leaves out a turn": "take an encode.template that writes such turns, or drop these dialogues in clean",
     "system turn is missing": "take an encode.template that writes system turns, or drop them from the data",
     "tools are missing": "take the model's template for tools (encode.template_name), or chatml",
     "Python's text": "write a call's arguments by the filter tojson in the template",
-    "header is supervised": "mend what the template writes at add_generation_prompt, or join consecutive turns",
+    "header is supervised": "fix what the template writes at add_generation_prompt, or join consecutive turns",
     "end-of-turn token stands within": "leave out texts before calls, leave `call` out of encode.train_on, or take "
     "another encode.template",
     "thoughts are missing": "take a template that writes thoughts, set encode.template_options, or leave `thoughts` "
     "out of encode.train_on",
     "which it is not given": "name the token in the tokenizer's tokenizer_config.json",
-    "generation blocks": "mend the template's {% generation %} blocks, or take it without them",
+    "generation blocks": "fix the template's {% generation %} blocks, or take it without them",
     "no supervised token": "raise encode.max_length, or train on more kinds (encode.train_on)",
 }
 """Words of a check -> what helps where it is broken."""
@@ -57,9 +57,9 @@ class DialogueCertificate(Certificate):
     unsystemed: int = 0
     split: int = 0
 
-    def mend(self, check: str) -> str:
+    def fix(self, check: str) -> str:
         """What helps where a check is broken."""
-        return next((mend for words, mend in MENDS.items() if words in check), OTHER)
+        return next((fix for words, fix in FIXES.items() if words in check), OTHER)
 
 
 class Collated(NamedTuple):

@@ -125,7 +125,7 @@ class Template:
             raise DataError(f"{self.name} is refused: {error}; take the model's own template, or chatml") from None
         except TemplateSyntaxError as error:
             line = error.lineno - (CLOCK.count("\n") if self._source != self.source else 0)
-            raise DataError(f"{self.name}, line {line}: {error.message}; mend the template, which is Jinja") from None
+            raise DataError(f"{self.name}, line {line}: {error.message}; fix the template, which is Jinja") from None
         except (TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
             roles = " ".join(str(message.get("role")) for message in messages)
             raise DataError(

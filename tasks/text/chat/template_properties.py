@@ -117,7 +117,7 @@ def _form(prober: Prober, name: str) -> Form:
         if WRITTEN not in text:
             reasons.append(NO_CALLS)
         elif str(ARGUMENTS) in text:
-            reasons.append("the chat template writes a call's arguments as Python does, not as JSON; mend it by tojson")
+            reasons.append("the chat template writes a call's arguments as Python does, not as JSON; fix it by tojson")
         elif form == "text" and as_text(as_text(ARGUMENTS))[1:-1] in text:
             reasons.append("the chat template escapes a call's arguments twice; take its tojson out there")
         else:

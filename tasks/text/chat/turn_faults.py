@@ -1,5 +1,5 @@
 """What refuses a turn of the model: what a template does with it that training or inference could not bear, and the
-mend."""
+fix."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -34,10 +34,10 @@ class TurnFaults:
         """The generation prompt is not how a turn begins."""
         return DataError(
             f"the chat template's generation prompt ends {opened[-40:]!r}, and it does not begin {self.name(turn)} so; "
-            f"what is trained would not be what inference gives. {self._mend(turn, opened)}"
+            f"what is trained would not be what inference gives. {self._fix(turn, opened)}"
         )
 
-    def _mend(self, turn: int, opened: str) -> str:
+    def _fix(self, turn: int, opened: str) -> str:
         """What would make a turn begin as its prompt ends: options of the template are tried."""
         template = self.script.template
         for name, value in product(SWITCHES, (True, False)):
@@ -46,7 +46,7 @@ class TurnFaults:
                 given = other.render(self.messages[:turn], generation=True)
                 if name in template.source and other.render(self.messages[: turn + 1]).startswith(given):
                     return f"Set encode.template_options: {{{name}: {str(value).lower()}}}, with which it does"
-        told = "Take data with reasoning_content, or mend" if "think" in opened.lower() else "Mend"
+        told = "Take data with reasoning_content, or fix" if "think" in opened.lower() else "Fix"
         return f"{told} what the template writes at add_generation_prompt"
 
     def need_prompt(self, lead: str) -> None:
@@ -55,7 +55,7 @@ class TurnFaults:
         if header and header in lead:
             raise DataError(
                 "the chat template gives no generation prompt at this place (behind a tool's result, behind the "
-                f"model's own turn), so that the model would be trained to write its own header, {lead[:40]!r}; mend "
+                f"model's own turn), so that the model would be trained to write its own header, {lead[:40]!r}; fix "
                 "its add_generation_prompt, or join consecutive turns of the assistant"
             )
 

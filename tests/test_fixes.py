@@ -1,4 +1,4 @@
-"""No error proposes what the recipe says already; the mend that it names helps."""
+"""No error proposes what the recipe says already; the fix that it names helps."""
 
 import re
 from dataclasses import replace
@@ -53,12 +53,12 @@ def test_a_split_without_rows_proposes_only_what_is_not_set_and_helps(
 
 def test_rows_that_cannot_be_placed_are_not_sent_where_they_are() -> None:
     rows = rows_of(2, 20).assign(group=["a", "", *(f"g{n}" for n in range(38))], split="train")
-    with pytest.raises(DataError, match=r"mend the source or use split\.by: row"):
+    with pytest.raises(DataError, match=r"fix the source or use split\.by: row"):
         split_rows(rows, HashSplit(by="group"))
-    with pytest.raises(DataError, match=r"mend the source or leave out columns\.group"):
+    with pytest.raises(DataError, match=r"fix the source or leave out columns\.group"):
         split_rows(rows, GivenSplit(kind="given", validation=0.2))
     some = rows.assign(split=["train", "validation", *["test"] * 37, None])
-    with pytest.raises(DataError, match=r"1 of 40 rows have no given split.*; mend the source or use split\.kind"):
+    with pytest.raises(DataError, match=r"1 of 40 rows have no given split.*; fix the source or use split\.kind"):
         split_rows(some, GivenSplit(kind="given"))
     with pytest.raises(DataError, match=r"40 of 40 rows .*; set `columns\.split` or use"):
         split_rows(some.assign(split=np.nan).astype({"split": "str"}), GivenSplit(kind="given"))

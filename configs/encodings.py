@@ -8,6 +8,7 @@ from pydantic.dataclasses import dataclass
 from .fields import STRICT, Positive, Share, refuse_unread
 from .models import TokenizerSource
 from .scores import Score
+from .tools import HotelTable, Tool, ToolFile, require_other_names
 
 Padding = Literal["longest", "max_length"]
 TEMPLATES = ("auto", "own", "chatml")
@@ -128,17 +129,6 @@ class ImageEncode:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class HotelTable:
-    """The tool `search_hotels` on a table of hotels, which travels with the model."""
-
-    kind: Literal["hotels"]
-    """This kind of tool."""
-    path: str | None = None
-    """CrossWOZ's hotel_db.json or a table in JSON lines; a relative path starts at TEMPER_DATA. When absent, the
-    table that comes with Temper."""
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
 class DialogueEncode:
     """Dialogues through a chat template; supervised is what the model writes, its end-of-turn token included."""
 
@@ -169,8 +159,8 @@ class DialogueEncode:
     """Lay several dialogues into one row of up to max_length tokens, none of which sees another."""
     system: str | None = None
     """System turn of dialogues that have none."""
-    tools: HotelTable | None = None
-    """What the model may call; the template tells it how."""
+    tools: tuple[Tool, ...] | Annotated[ToolFile | HotelTable, Field(discriminator="kind")] | None = None
+    """What the model may call; the template tells it how. A list of tools, a file of definitions, or hotels."""
     train_on: Annotated[tuple[Literal["assistant", "call", "thoughts"], ...], Field(min_length=1)] = (
         "assistant",
         "call",
@@ -185,6 +175,8 @@ class DialogueEncode:
     def _named(self) -> "DialogueEncode":
         if self.template not in ("auto", "own"):
             refuse_unread(self, ("template_name",), f"with template: {self.template}")
+        if isinstance(self.tools, tuple):
+            require_other_names([tool.name for tool in self.tools])
         return self
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import ValidationError
 
@@ -134,14 +134,17 @@ def dotted(at: Location) -> str:
 def _options(location: Location) -> list[Any]:
     """The dataclasses that may stand at one of pydantic's locations, union tags included."""
     options: list[Any] = [Recipe]
+    mapped = False
     for part in location:
-        if isinstance(part, int):  # a place in a list, all of whose members are of the options
+        if isinstance(part, int) or part.startswith(("tuple[", "tagged-union[")) or mapped:
+            mapped = False  # a place in a list or mapping, all of whose members are of the options
             continue
         named = re.sub(r"^function-\w+\[\w+\(\), (\w+)\]$", r"\1", part)  # a branch, behind its validator
         several = len(options) > 1  # else the tag has gone by, and a key may be called like it
         tagged = [one for one in options if named == one.__name__ or (several and named in _kinds(one))]
         owned = [field.type for option in options for field in fields(option) if field.name == part]
         options = tagged or [member for kind in owned[:1] for member in members(kind)]
+        mapped = not tagged and bool(options) and get_origin(owned[0]) is dict
     return options
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from configs import backbones, encodings, image_sources, models, sources, timm_weights, weights
+from configs import backbones, encodings, image_sources, models, sources, timm_weights, tools, weights
 from configs.literal import literal
 from configs.settings import settings
 
@@ -51,11 +51,11 @@ def _pin(value: Any, table: dict[str, Any], ask: Secret | None) -> tuple[Any, An
             folder = model_folder(value.name, value.version)
             kind = models.LocalModel if isinstance(value, models.RegisteredModel) else models.LocalTokenizer
             return kind(kind="files", path=str(folder)), {"kind": "registered", "files": _folder(folder, table)}
-        case encodings.HotelTable():
+        case tools.HotelTable() | tools.TableAnswer() | tools.ToolFile():
             from .data.dialogues.hotels import demo_table
 
             path = demo_table() if value.path is None else settings().source(value.path)
-            return value, {"kind": value.kind, "sha256": digest_once(path, table)}
+            return value, {**_without(plain, "path"), "sha256": digest_once(path, table)}
         case encodings.DialogueEncode() if value.template not in encodings.TEMPLATES:
             section, plain = _pin_fields(value, plain, table, ask)
             return section, {**plain, "template": digest_once(settings().source(value.template), table)}
@@ -118,6 +118,8 @@ def _pin_fields(value: Any, plain: Any, table: dict[str, Any], ask: Secret | Non
         part = getattr(value, field.name)
         if is_dataclass(part):
             changed[field.name], plain[field.name] = _pin(part, table, ask)
+        elif isinstance(part, tuple) and any(map(is_dataclass, part)):
+            plain[field.name] = [_pin(one, table, ask)[1] for one in part]
     return replace(value, **changed) if changed else value, plain  # type: ignore[type-var]
 
 

@@ -33,7 +33,7 @@ def libraries(section: Train) -> tuple[str, ...]:
 
 @cached_task(
     makes="model",
-    opens={"encoded": ("train.*", "validation.*", "tokenizer.json", "encoding.json", "hotels.jsonl")},
+    opens={"encoded": ("train.*", "validation.*", "tokenizer.json", "encoding.json", "tools.json", "*.jsonl")},
     libraries=libraries,
     curves=True,
     kind=("training",),
@@ -65,6 +65,7 @@ def train(out: Output, section: Train, encoded: Artifact) -> None:
     training.save(model, section, out.data)
     training.draw_inputs(model, parts["train"], section, out.records)
     for name in training.preprocessing:
+        (out.data / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(encoded.file(name), out.data / name)
     (out.records / "history.json").write_text(json.dumps(fitted.history, indent=1), encoding="utf-8")
     audits = [asdict(audit) for audit in fitted.audits]

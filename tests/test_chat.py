@@ -157,24 +157,24 @@ class Scripted:
 
 
 def test_a_chat_searches_answers_and_begins_anew(predictor: Predictor, capsys: pytest.CaptureFixture[str]) -> None:
-    from flows.cli.chat import _talk
+    from flows.cli.chat import Conversation
 
     search = '<tool_call>\n{"name": "search_hotels", "arguments": {"type": "budget"}}\n</tool_call>'
     model = Scripted([search, "The Copper Kettle is cheap.", "Hello!"], predictor)
-    _talk(model, ["A cheap room?", "", "/new", "hi", "/quit", "never"], Console(width=200), 50, echo=True)
+    Conversation(model, Console(width=200), 50).talk(["A cheap room?", "", "/new", "hi", "/quit", "never"], echo=True)
     said = capsys.readouterr().out
-    assert "search > type: budget -> 3 found: Little Heron House, The Copper Kettle" in said
+    assert "tool   > search_hotels(type: budget) -> 3 found: Little Heron House, The Copper Kettle" in said
     assert "model  > The Copper Kettle is cheap." in said and "never" not in said
     assert model.heard[2] == ["user", "assistant", "tool"] and model.heard[3] == ["user"]
     assert "tool_call" not in said
 
 
 def test_a_model_that_only_searches_is_stopped(predictor: Predictor, capsys: pytest.CaptureFixture[str]) -> None:
-    from flows.cli.chat import CALLS, _talk
+    from flows.cli.chat import CALLS, Conversation
 
     search = '<tool_call>\n{"name": "search_hotels", "arguments": {}}\n</tool_call>'
-    _talk(Scripted([search] * CALLS, predictor), ["hi"], Console(width=200), 50, echo=False)
-    assert f"{CALLS} searches in a row" in capsys.readouterr().out
+    Conversation(Scripted([search] * CALLS, predictor), Console(width=200), 50).talk(["hi"], echo=False)
+    assert f"{CALLS} turns of calls in a row" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

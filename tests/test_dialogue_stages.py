@@ -11,12 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.cleaning import Clean
-from configs.encodings import DialogueEncode, HotelTable
+from configs.encodings import DialogueEncode
 from configs.expectations import Validate
 from configs.load import load_recipe
 from configs.models import LocalModel, LocalTokenizer, RegisteredModel, RegisteredTokenizer, TrainedTokenizer
 from configs.sources import Columns, CrosswozSource, EmbeddedSource, FileSource, holds
 from configs.splitting import GivenSplit, HashSplit
+from configs.tools import HotelTable
 from flows.stage_graph import perform_until
 from tasks.artifact import StageError
 from tasks.data.checks.expectations import check_rows

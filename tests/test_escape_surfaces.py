@@ -107,7 +107,7 @@ class Parrot:
 
 def test_a_conversation(capsys: pytest.CaptureFixture[str]) -> None:
     parrot: Any = Parrot()  # of the protocol what a conversation calls
-    chat._talk(parrot, [TEXT, LABEL], Console(), 10, echo=True)
+    chat.Conversation(parrot, Console(), 10).talk([TEXT, LABEL], echo=True)
     out = printed(capsys)
     assert out.count("[red]<img src=x") >= 4 and "model  > =cmd()" in out
 

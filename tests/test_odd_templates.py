@@ -145,7 +145,7 @@ def predictor(encoding: DialogueEncoding, dialogue: list[Message], text: str) ->
     """A model that writes a text behind a dialogue."""
     (ids,) = TOKENIZER.marked_ids([text])
     begin = len(prompt(encoding, TOKENIZER, dialogue))
-    return Predictor(encoding, TOKENIZER, Scripted(ids, TOKENIZER.size, begin).eval(), None)
+    return Predictor(encoding, TOKENIZER, Scripted(ids, TOKENIZER.size, begin).eval())
 
 
 def test_generation_goes_on_behind_the_end_with_which_a_call_begins() -> None:

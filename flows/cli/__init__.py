@@ -37,7 +37,7 @@ COMMANDS = {
     "mask": "Show training rows as decoded tokens: supervised ones (they carry loss) on green, given ones dim.",
     "predict": "Predict with a registered model: one text or image, or every row of a file or folder.",
     "serve": "Serve a registered model over HTTP with `mlflow models serve`, for this machine only.",
-    "chat": "Talk to a registered model: its searches run on its own table, what they find goes back to it.",
+    "chat": "Talk to a registered model: its tools answer its calls, what they return goes back to it.",
     "up": "Start both servers and every recipe in configs/ that has a schedule; stop all of it on Ctrl-C.",
     "schedule": "Put recipes on the schedule that they name (`schedule:`, cron or interval), as Prefect deployments.",
     "history": "Show a model's versions (aliases, verdict, test scores) and what was decided, by whom, why and when.",

@@ -1,7 +1,8 @@
-"""temper chat: a conversation with a registered dialogue model, whose searches run on the table that it carries."""
+"""temper chat: a conversation with a registered dialogue model, whose calls are answered by the tools it carries."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,10 +17,10 @@ from .failures import failures
 if TYPE_CHECKING:
     from tasks.tracking.wire_format import DialoguePredictor
 
-    from .console import Console
-
 CALLS = 4
-"""Searches in a row after which the model must answer; one that never does would go on for ever."""
+"""Turns of calls in a row after which the model must reply; one that never does would go on for ever."""
+SHOWN = 200
+"""Letters of a result that are shown."""
 
 
 def command(
@@ -28,10 +29,14 @@ def command(
         Path | None, typer.Option("--script", help="A file with one user turn a line, in place of the keyboard.")
     ] = None,
     longest: Annotated[int, typer.Option("--max-tokens", min=1, help="Longest turn of the model, in tokens.")] = 256,
+    allow: Annotated[
+        list[str] | None, typer.Option("--allow-tool", help="A tool whose Python function may be called; repeatable.")
+    ] = None,
 ) -> None:
-    """Talk to a registered model: its searches run on its own table, what they find goes back to it.
+    """Talk to a registered model: its tools answer its calls, what they return goes back to it.
 
     The reply is written as it comes. An empty line is passed over, /new begins anew, /quit or the end of input ends.
+    A tool that a Python function answers is called only where --allow-tool names it; the functions are shown first.
     """
     with failures():
         turns = _typed() if script is None else _written(script)
@@ -41,7 +46,24 @@ def command(
             from tasks.tracking.models import dialogue_predictor
 
             predictor = dialogue_predictor(model)
-        _talk(predictor, turns, console, longest, echo=script is not None)
+        allowed = allowed_functions(predictor, allow or [], console)
+        Conversation(predictor, console, longest, allowed).talk(turns, echo=script is not None)
+
+
+def allowed_functions(predictor: "DialoguePredictor", allow: list[str], console: Console) -> dict[str, str]:
+    """Show which functions answer a model's tools; those of the tools in `allow`, by tool. Raises StageError."""
+    from tasks.artifact import StageError
+    from tasks.tracking.wire_format import entry_points
+
+    entries = entry_points(predictor)
+    for name in allow:
+        if name not in entries:
+            known = f"such tools are {', '.join(entries)}" if entries else "it has no such tool"
+            raise StageError(f"--allow-tool {name}: no Python function answers {name} in this model; {known}")
+    for name, entry in entries.items():
+        state = "allowed" if name in allow else f"not allowed; --allow-tool {name} lets it run"
+        console.print(Text(f"tool   > {name} is answered by {entry}: {state}", "dim"), soft_wrap=True)
+    return {name: entry for name, entry in entries.items() if name in allow}
 
 
 def _typed() -> Iterator[str]:
@@ -63,68 +85,84 @@ def _written(script: Path) -> list[str]:
         raise RecipeError(f"{script}: not UTF-8; save it as UTF-8") from None
 
 
-def _talk(
-    predictor: "DialoguePredictor", turns: Iterable[str], console: "Console", longest: int, *, echo: bool
-) -> None:
-    messages: list[dict[str, Any]] = []
-    for line in turns:
-        said = line.strip()
-        if said == "/quit":
-            return
-        if said == "/new":
-            messages = []
-            console.print("a new conversation", style="dim")
-        elif said:
-            if echo:
-                console.print(Text(f"you    > {said}", "bold"))
-            messages.append({"role": "user", "content": said})
-            _answer(predictor, messages, console, longest)
+@dataclass
+class Conversation:
+    """A conversation with a model; allowed: tools with the entry points that may be called."""
 
+    predictor: "DialoguePredictor"
+    console: Console
+    longest: int
+    allowed: Mapping[str, str] = field(default_factory=dict)
+    messages: list[dict[str, Any]] = field(default_factory=list)
 
-def _answer(predictor: "DialoguePredictor", messages: list[dict[str, Any]], console: "Console", longest: int) -> None:
-    """The model's turns until it replies; a search is shown with the number of its results."""
-    for _ in range(CALLS):
-        message = _turn(predictor, messages, console, longest)
-        messages.append(message)
+    def talk(self, turns: Iterable[str], *, echo: bool) -> None:
+        """Go through the user's turns; echo: print them too."""
+        for line in turns:
+            said = line.strip()
+            if said == "/quit":
+                return
+            if said == "/new":
+                self.messages = []
+                self.console.print("a new conversation", style="dim")
+            elif said:
+                if echo:
+                    self.console.print(Text(f"you    > {said}", "bold"))
+                self.messages.append({"role": "user", "content": said})
+                self._reply()
+
+    def _reply(self) -> None:
+        """The model's turns until it replies; a call is shown with its result."""
+        for _ in range(CALLS):
+            message = self._turn()
+            self.messages.append(message)
+            if not message.get("tool_calls"):
+                return
+            for call in message["tool_calls"]:
+                result = self._result(message, call)
+                self.console.print(Text(_shown(call["function"], result["content"]), "dim"), soft_wrap=True)
+                self.messages.append(result)
+        self.console.print(f"{CALLS} turns of calls in a row without a reply; ask otherwise", style="yellow")
+
+    def _result(self, message: dict[str, Any], call: dict[str, Any]) -> dict[str, Any]:
+        entry = self.allowed.get(call["function"]["name"])
+        if entry is None:
+            return self.predictor.answers({**message, "tool_calls": [call]})[0]
+        from tasks.text.chat.entry_points import call_entry_point
+
+        return call_entry_point(entry, call["function"])
+
+    def _turn(self) -> dict[str, Any]:
+        """One turn; a reply is printed as it comes, what begins like a call is held back until it is told apart."""
+        text, shown, console = "", 0, self.console
+        for piece in self.predictor.stream(self.messages, self.longest):
+            text += piece
+            if not self.predictor.may_be_call(text):
+                if not shown:
+                    console.print("model  > ", end="", style="bold cyan")
+                console.print(text[shown:], end="", soft_wrap=True)
+                shown = len(text)
+        message = self.predictor.read(text)
         if not message.get("tool_calls"):
-            return
-        results = predictor.answers(message)
-        for call, result in zip(message["tool_calls"], results, strict=True):
-            _show_search(call["function"], result["content"], console)
-        messages += results
-    console.print(f"{CALLS} searches in a row without an answer; ask otherwise", style="yellow")
-
-
-def _turn(
-    predictor: "DialoguePredictor", messages: list[dict[str, Any]], console: "Console", longest: int
-) -> dict[str, Any]:
-    """One turn; a reply is printed as it comes, what begins like a call is held back until it is told apart."""
-    text, shown = "", 0
-    for piece in predictor.stream(messages, longest):
-        text += piece
-        if not predictor.may_be_call(text):
             if not shown:
                 console.print("model  > ", end="", style="bold cyan")
-            console.print(text[shown:], end="", soft_wrap=True)
-            shown = len(text)
-    message = predictor.read(text)
-    if not message.get("tool_calls"):
-        if not shown:
-            console.print("model  > ", end="", style="bold cyan")
-        console.print(text[shown:], soft_wrap=True)
-    elif shown:
-        console.print()
-    return message
+            console.print(text[shown:], soft_wrap=True)
+        elif shown:
+            console.print()
+        return message
 
 
-def _show_search(function: dict[str, Any], content: str, console: "Console") -> None:
-    asked = ", ".join(f"{name}: {_said(value)}" for name, value in function["arguments"].items())
+def _shown(function: dict[str, Any], content: str) -> str:
+    """A call and what it returned, in one line; of records how many, and the first value of some."""
+    asked = ", ".join(f"{name}: {_words(value)}" for name, value in function["arguments"].items())
     found = json.loads(content)
-    told = f"error: {found['error']}" if isinstance(found, dict) else f"{len(found)} found"
-    if isinstance(found, list) and found:
-        told += ": " + ", ".join(str(one.get("name")) for one in found[:3]) + (" …" if len(found) > 3 else "")
-    console.print(Text(f"search > {asked or 'anything'} -> {told}", "dim"), soft_wrap=True)
+    told = content if len(content) <= SHOWN else f"{content[:SHOWN]} …"
+    if isinstance(found, dict) and "error" in found:
+        told = f"error: {found['error']}"
+    elif isinstance(found, list) and all(isinstance(one, dict) for one in found):
+        firsts = [str(next(iter(one.values()), "")) for one in found[:3]]
+        told = f"{len(found)} found" + (f": {', '.join(firsts)}" if found else "") + (" …" if len(found) > 3 else "")
+    return f"tool   > {function['name']}({asked}) -> {told}"
 
 
-def _said(value: Any) -> str:
+def _words(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -87,7 +87,7 @@ def predictor_of(model: Any, name: str) -> Any:
         served: Served = model.unwrap_python_model()
         return served.predictor
     except (AttributeError, MlflowException):
-        raise StageError(f"{name} was not registered by Temper, so it has no tools to search with; ask it over HTTP "
+        raise StageError(f"{name} was not registered by Temper, so `temper chat` cannot talk to it; ask over HTTP "
                          f"(`temper serve {name}`)") from None  # fmt: skip
 
 

@@ -133,3 +133,9 @@ class DialoguePredictor(Protocol):
 
     def answers(self, call: dict[str, Any], /) -> list[dict[str, Any]]:
         """What a turn's calls of tools give: tool messages."""
+
+
+def entry_points(predictor: DialoguePredictor) -> dict[str, str]:
+    """A dialogue model's tools that a Python function answers, each with its `module:function`; models that were
+    registered before there were such tools have no attribute of this name."""
+    return dict(getattr(predictor, "entry_points", {}))

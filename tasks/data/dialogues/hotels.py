@@ -1,13 +1,14 @@
 """A hotel table (CrossWOZ's hotel_db.json, or JSON lines) in; the records that a search's arguments ask for out."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ..errors import DEMO, DataError, check_file
-from .ranges import read_range
+from .table_search import Column, Record, Search, TableTool
 from .turns import SEARCH, kind_of, parse_json
 
 TABLE = "hotels.jsonl"
@@ -16,6 +17,18 @@ SLOTS = ("name", "type", "price", "rating", "facilities")
 """What a search may ask for."""
 LIMIT = 3
 """Most records that a search returns, unless told otherwise: a model reads them all before it replies."""
+HOW = Search(
+    {
+        "name": Column("name", "contains"),
+        "type": Column("type", "contains"),
+        "price": Column("price", "range"),
+        "rating": Column("rating", "range", at_least=True),
+        "facilities": Column("facilities", "all_of"),
+    },
+    order=("-rating", "price"),
+    limit=LIMIT,
+)
+"""How the table is searched: the best rated first, of these the cheapest. "wifi" finds every kind of it."""
 FROM_CHINESE = {"名称": "name", "酒店类型": "type", "地址": "address", "地铁": "subway", "电话": "phone",
                 "酒店设施": "facilities", "价格": "price", "评分": "rating"}  # fmt: skip
 """CrossWOZ's names of the fields."""
@@ -56,24 +69,18 @@ class Hotels:
     def __len__(self) -> int:
         return len(self.hotels)
 
-    def matching(self, arguments: Mapping[str, Any]) -> list[Hotel]:
-        """All hotels that fit every argument; the best rated first, of these the cheapest, then as in the table.
+    @cached_property
+    def tool(self) -> TableTool:
+        """The table as a tool."""
+        return TableTool(SEARCH, HOW, [hotel.record() for hotel in self.hotels])
 
-        name and type fit as parts, in any case; bounds belong to a range; no hotel of unknown price fits a price.
-        Facilities fit as parts too, so that "wifi" finds every kind of it. Empty values (null, "", []) ask nothing.
-        Raises DataError, in words that a model can act on, for an unknown slot or a value that cannot be read.
-        """
-        asked = {slot: value for slot, value in arguments.items() if value not in (None, "", [])}
-        for slot in arguments:
-            if slot not in SLOTS:
-                raise DataError(f"{SEARCH} knows no {slot!r}; it takes {', '.join(SLOTS)}")
-        tests = [_test(slot, value) for slot, value in asked.items()]
-        found = [hotel for hotel in self.hotels if all(test(hotel) for test in tests)]
-        return sorted(found, key=lambda hotel: (-hotel.rating, hotel.price is None, hotel.price or 0))
+    def matching(self, arguments: Mapping[str, Any]) -> list[Record]:
+        """Records of all hotels that fit every argument. Raises DataError."""
+        return self.tool.matching(arguments)
 
     def search(self, arguments: Mapping[str, Any], limit: int = LIMIT) -> list[dict[str, Any]]:
         """The first `limit` records of `matching`."""
-        return [hotel.record() for hotel in self.matching(arguments)[:limit]]
+        return self.tool.search(arguments, limit)
 
 
 def read_hotels(path: Path) -> Hotels:
@@ -112,22 +119,6 @@ def tool_schema() -> dict[str, Any]:
     parameters = {"type": "object", "properties": properties, "required": [], "additionalProperties": False}
     told = "Find hotels that fit every argument given; returns their records, best rated first"
     return {"type": "function", "function": {"name": SEARCH, "description": told, "parameters": parameters}}
-
-
-def _test(slot: str, value: Any) -> Callable[[Hotel], bool]:
-    """What a hotel must fulfil for one argument."""
-    if slot == "facilities":
-        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-            raise DataError(f'facilities {value!r} must be a list of texts; write it as ["wifi"]')
-        wanted = [one.strip().lower() for one in value]
-        return lambda hotel: all(any(one in has.lower() for has in hotel.facilities) for one in wanted)
-    if slot in ("price", "rating"):
-        low, high = read_range(value, slot, alone=slot == "rating")
-        return lambda hotel: low <= (math.nan if getattr(hotel, slot) is None else getattr(hotel, slot)) <= high
-    if not isinstance(value, str):
-        raise DataError(f"{slot} {value!r} must be a text, not {kind_of(value)}")
-    part = value.strip().lower()
-    return lambda hotel: part in str(getattr(hotel, slot)).lower()
 
 
 def _entries(path: Path, text: str) -> list[Any]:

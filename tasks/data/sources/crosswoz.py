@@ -161,9 +161,9 @@ def _arguments(state: Mapping[str, Any]) -> dict[str, Any]:
 
 def _search(arguments: dict[str, Any], hotels: Hotels, picked: list[str]) -> list[Message]:
     """A call and its result."""
-    found = sorted(hotels.matching(arguments), key=lambda hotel: hotel.name not in picked)
-    shown = found[: max(LIMIT, sum(hotel.name in picked for hotel in found))]
-    records = json.dumps([hotel.record() for hotel in shown], ensure_ascii=False)
+    found = sorted(hotels.matching(arguments), key=lambda hotel: hotel["name"] not in picked)
+    shown = found[: max(LIMIT, sum(hotel["name"] in picked for hotel in found))]
+    records = json.dumps(shown, ensure_ascii=False)
     call = {"type": "function", "function": {"name": SEARCH, "arguments": arguments}}
     return [
         {"role": "assistant", "content": "", "tool_calls": [call]},

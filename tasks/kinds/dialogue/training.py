@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 from torch.utils.data import Dataset
 from transformers import AutoModelForCausalLM
 
-from ...data.dialogues.hotels import TABLE
 from ...data.errors import DataError
 from ...text import feed
 from ...text.chat.encoding import DialogueEncoding, load_dialogue_encoding
 from ...text.chat.feed import Packs, collate_packs
 from ...text.chat.packing import packs
+from ...text.chat.tool_answers import answer_files
 from ...text.encoding import FILE
 from ...text.models import Form
 from ...text.supervision import SupervisedTokens, require_causal
@@ -34,15 +34,16 @@ FORM = Form(AutoModelForCausalLM, SupervisedTokens, check=require_fit)
 
 @dataclass(frozen=True)
 class Dialogue(TextTraining):
-    """Dialogues as token ids."""
+    """Dialogues as token ids; answers: files of what answers the tools."""
 
     encoding: DialogueEncoding
+    answers: tuple[str, ...] = ()
     form: ClassVar[Form] = FORM
 
     @property
     def preprocessing(self) -> tuple[str, ...]:  # type: ignore[override]
-        """With the table of the tool."""
-        return (*TextTraining.preprocessing, *((TABLE,) if self.encoding.tools else ()))
+        """With what answers the tools."""
+        return (*TextTraining.preprocessing, *self.answers)
 
     def rows(self, part: Any, *, train: bool) -> Dataset[Any]:
         """One sequence a row, or several where the recipe packs them."""
@@ -56,4 +57,4 @@ class Dialogue(TextTraining):
 def open_training(folder: Path) -> Dialogue:
     """From encoding.json and tokenizer.json."""
     encoding = load_dialogue_encoding(folder / FILE)
-    return Dialogue(encoding, load_tokenizer(folder, encoding.special))
+    return Dialogue(encoding, load_tokenizer(folder, encoding.special), answer_files(folder))

@@ -4,7 +4,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,7 @@ from typing import Any
 import pandas as pd
 from transformers import AutoModelForCausalLM
 
-from ...data.dialogues.hotels import TABLE, Hotels, read_hotels
 from ...data.dialogues.messages import Message, read_messages, tools_of
-from ...data.errors import DataError
 from ..encoding import FILE
 from ..generation import generate, stream
 from ..loading import load_model
@@ -23,6 +21,7 @@ from ..writer import Sampling
 from .call_proof import template_reader
 from .call_reader import Reader, schemas_of
 from .encoding import DialogueEncoding, TooLongError, load_dialogue_encoding, prompt
+from .tool_answers import Answers, load_answers
 
 LONGEST = 256
 """Tokens of a turn where nothing else is said."""
@@ -41,21 +40,20 @@ class Written:
 
 @dataclass(frozen=True)
 class Predictor:
-    """Dialogues in, the model's next turn out; `hotels` is the table of its tool."""
+    """Dialogues in, the model's next turn out; `answering` is what answers its calls."""
 
     encoding: DialogueEncoding
     tokenizer: TextTokenizer
     model: Any
-    hotels: Hotels | None
+    answering: Answers = field(default_factory=Answers)
     content = "messages"
 
     @classmethod
     def load(cls, folder: Path, device: str | None = None) -> "Predictor":
-        """Read tokenizer.json, encoding.json, hotels.jsonl, config.json and model.safetensors."""
+        """Read tokenizer.json, encoding.json, what answers its tools, config.json and model.safetensors."""
         encoding = load_dialogue_encoding(folder / FILE)
         model = load_model(AutoModelForCausalLM, folder, device)
-        hotels = read_hotels(folder / TABLE) if encoding.tools else None
-        return cls(encoding, load_tokenizer(folder, encoding.special), model, hotels)
+        return cls(encoding, load_tokenizer(folder, encoding.special), model, load_answers(folder))
 
     @cached_property
     def reader(self) -> Reader:
@@ -145,16 +143,12 @@ class Predictor:
 
     def answers(self, call: Message) -> list[Message]:
         """What a turn's calls give: tool messages; what a call does wrong is told to the model."""
-        return [self._answer(one["function"]) for one in call.get("tool_calls", ())]
+        return [self.answering.message(one["function"]) for one in call.get("tool_calls", ())]
 
-    def _answer(self, function: dict[str, Any]) -> Message:
-        try:
-            if self.hotels is None:
-                raise DataError(f"there is no tool {function['name']}")
-            found: Any = self.hotels.search(function["arguments"])
-        except DataError as error:
-            found = {"error": str(error)}
-        return {"role": "tool", "name": function["name"], "content": json.dumps(found, ensure_ascii=False)}
+    @property
+    def entry_points(self) -> dict[str, str]:
+        """Tools that a Python function answers, each with the `module:function`, which only a chat may call."""
+        return dict(self.answering.entries)
 
     def complete(self, model_input: Any) -> Any:
         """OpenAI's chat completion of {"messages": …}, or of each row of a table. Raises ValueError."""

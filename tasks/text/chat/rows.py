@@ -14,7 +14,6 @@ from configs.encodings import TEMPLATES, DialogueEncode
 from configs.models import HubTokenizer, LocalTokenizer, TrainedTokenizer
 from configs.settings import settings
 
-from ...data.dialogues.hotels import TABLE, demo_hotels, read_hotels, tool_schema
 from ...data.dialogues.messages import Message, load_messages
 from ...data.errors import DataError
 from ...data.escape import code
@@ -29,6 +28,7 @@ from .certificate import DialogueCertificate, certify_dialogues
 from .chat_template import CHATML, CHATML_TOKENS, Template
 from .encoding import DialogueEncoding, encode_dialogues
 from .make_encoding import make_dialogue_encoding
+from .recipe_tools import write_tools
 from .template_files import read_template, template_file
 from .template_input import compose
 
@@ -44,18 +44,12 @@ class EncodedPart:
 
 def make_encoding(section: DialogueEncode, train: pd.DataFrame, folder: Path) -> tuple[DialogueEncoding, TextTokenizer]:
     """The tokenizer, learnt from training dialogues where the recipe says so, and the encoding; both are saved in
-    `folder`, with the table of a tool. Raises DataError."""
+    `folder`, with what answers the tools. Raises DataError."""
     dialogues = [load_messages(one) for one in train["messages"]]
     brought = any(turns and turns[0].get("tools") for turns in dialogues)
-    template = _template(section, tools=section.tools is not None or brought).in_form()
+    tools = write_tools(section.tools, folder)
+    template = _template(section, tools=bool(tools) or brought).in_form()
     added = CHATML_TOKENS if template.source == CHATML else ()
-    tools: list[dict[str, Any]] = []
-    if section.tools is not None:
-        path = section.tools.path
-        hotels = demo_hotels() if path is None else read_hotels(settings().source(path))
-        lines = [json.dumps(hotel.record(), ensure_ascii=False) for hotel in hotels.hotels]
-        (folder / TABLE).write_text("\n".join(lines) + "\n", encoding="utf-8")
-        tools = [tool_schema()]
     learnt = isinstance(section.tokenizer, TrainedTokenizer)
     texts = [_plain(template, one, tools) for one in dialogues] if learnt else []
     tokenizer = make_tokenizer(section.tokenizer, texts, added)

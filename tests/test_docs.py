@@ -18,7 +18,20 @@ EXAMPLES = {"configs/reviews.yaml", "configs/photographs.yaml", "configs/my.yaml
 """Recipes of a reader's own."""
 NAMED = ("docs/architecture.md",)
 """Pages whose names in backticks are names in the code."""
-WORDS = {"your_kind", "your_source", "your_step", "data", "kind", "opens", "needs", "view", "report", "encode", "spec"}
+WORDS = {
+    "your_kind",
+    "your_source",
+    "your_step",
+    "data",
+    "kind",
+    "detect",
+    "opens",
+    "needs",
+    "view",
+    "report",
+    "encode",
+    "spec",
+}
 
 
 def spans(text: str) -> list[str]:

@@ -60,6 +60,12 @@ def test_other_tables_are_no_dialogues(tmp_path: Path) -> None:
         started(tmp_path, [{"text": "a", "label": "x"}], "dialogue")
 
 
+def test_dialogues_that_cannot_be_trained_on_are_not_taken_for_texts_with_labels(tmp_path: Path) -> None:
+    rows = [{"messages": json.dumps(talk(n % 2)), "text": f"word {n}", "label": "xy"[n % 2]} for n in range(40)]
+    with pytest.raises(DataError, match="2 dialogues after cleaning are too few to be split"):
+        started(tmp_path, rows)
+
+
 def test_questions_and_answers_are_a_dialogue_where_the_answers_are_replies() -> None:
     asked = [f"Where is place {n}?" for n in range(20)]
     replies = pd.DataFrame({"question": asked, "answer": [f"In the south, {n} miles off." for n in range(20)]})

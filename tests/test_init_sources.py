@@ -23,7 +23,7 @@ from configs.image_sources import ImagesSource, TorchvisionSource
 from configs.load import load_recipe
 from configs.schema import Recipe
 from configs.splitting import GivenSplit, HashSplit
-from flows.starter_recipe import Kind, prepare, stem
+from flows.starter_recipe import prepare, stem
 from tasks.autodetect.locate import Wish
 from tasks.data.checks.expectations import check_rows
 from tasks.data.cleaning.pipeline import clean_rows
@@ -59,7 +59,7 @@ def laid(folder: Path, files: dict[str, bytes]) -> Path:
     return folder
 
 
-def made(data: str | Path, tmp_path: Path, wish: Wish | None = None, kind: Kind | None = None) -> tuple[Recipe, str]:
+def made(data: str | Path, tmp_path: Path, wish: Wish | None = None, kind: str | None = None) -> tuple[Recipe, str]:
     written, _ = prepare(data, tmp_path / "starter.yaml", kind, wish=wish)
     (tmp_path / "starter.yaml").write_text(written.text(), encoding="utf-8")
     return load_recipe(tmp_path / "starter.yaml"), written.text()
@@ -155,6 +155,8 @@ def test_a_classifier_of_images_starts_from_imagenets_weights(tmp_path: Path) ->
     recipe, text = made("pets", tmp_path, kind="classifier")
     assert recipe.train.model == Torchvision(kind="torchvision", name="resnet18", weights="DEFAULT")
     assert len(recipe.train.phases) == 2 and "Downloads ImageNet's weights" in text
+    with pytest.raises(DataError, match="images have no columns and no kind dialogue"):
+        prepare("pets", tmp_path / "starter.yaml", "dialogue")
     for options in ({"kind": "generative"}, {"label": "stars"}, {"text": "body"}):
         with pytest.raises(DataError, match="images have no columns and no kind generative"):
             prepare("pets", tmp_path / "starter.yaml", **{"kind": None, **options})  # type: ignore[arg-type]

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
 
 from configs.kinds import kinds, traits_of
+from flows.cli import init
 from tasks.kinds import spec
 from tasks.tracking import rescoring_program
 
@@ -18,6 +20,7 @@ PARTS = {
     "training": ("open_training",),
     "report": ("evaluate", "predict_row"),
     "outcomes": ("KEYS", "TRUTH", "ANSWER", "quality", "statistics"),
+    "detect": ("detect",),
     "predictor": ("Predictor",),
 }
 """Modules of every kind, with the names that are asked of them."""
@@ -28,9 +31,6 @@ OTHER_MEANINGS = {
     ("tasks/vision/timm_nets.py", "classifier"): "timm's name of a net's last layer",
 }
 """Strings that are equal to a kind's name and mean something else; `image` is a content's name too and is left out."""
-
-DETECTING = ("flows/starter_recipe.py", "flows/cli/init.py", "tasks/autodetect/targets.py")
-"""What `temper init` looks at still tells the kinds apart by name."""
 
 
 def modules() -> list[Path]:
@@ -55,7 +55,7 @@ def test_no_module_outside_names_a_kind() -> None:
         for path in modules()
         for name in named(ast.parse(path.read_text(encoding="utf-8")))
     }
-    assert {place for place in found if place[0] not in DETECTING} == set(OTHER_MEANINGS)
+    assert found == set(OTHER_MEANINGS)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +85,13 @@ def test_each_kind_has_every_part_of_the_protocol(kind: str) -> None:
 def test_every_folder_of_a_kind_is_listed() -> None:
     folders = [path.parent.name for path in ROOT.glob("tasks/kinds/*/__init__.py")]
     assert sorted(folders) == FOLDERS
+
+
+def test_init_takes_the_kinds_that_have_a_starter_recipe() -> None:
+    assert {"generative", "classifier", "dialogue", "regression", "seq2seq"} <= {*init.STARTERS} <= {*kinds()}
+    assert {init.known_kind(name) for name in init.STARTERS} == {*init.STARTERS}
+    with pytest.raises(typer.BadParameter, match="'masked' is not one of 'generative', "):
+        init.known_kind("masked")
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

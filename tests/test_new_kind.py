@@ -79,7 +79,7 @@ def test_a_new_kind_changes_no_other_kinds_keys(copy: Path, monkeypatch: pytest.
 
 @pytest.mark.faults
 @pytest.mark.timeout(600)
-def test_a_new_kind_goes_from_encode_to_register(copy: Path, home: Path) -> None:
+def test_a_new_kind_goes_from_init_to_register(copy: Path, home: Path) -> None:
     shutil.copytree(ROOT / "flows", copy / "flows", ignore=shutil.ignore_patterns("__pycache__"))
     (copy / "tests").mkdir()
     shutil.copy(ROOT / "tests" / "test_kinds.py", copy / "tests")
@@ -97,5 +97,12 @@ def test_a_new_kind_goes_from_encode_to_register(copy: Path, home: Path) -> None
         "uri": "models:/backward-demo/1",
     }
     assert 0 < came_to["metrics"]["accuracy"] < 1
-    traced = call(copy, home, "flows", "trace", str(RECIPE), "1")
-    assert "[CLS]" in traced
+    assert "[CLS]" in call(copy, home, "flows", "trace", str(RECIPE), "1")
+    table, written = home / "reviews.csv", home / "reviews.yaml"
+    table.write_text(
+        "text,label\n"
+        + "".join(f"It was {'good' if row % 2 else 'bad'} on day {row}.,{row % 2}\n" for row in range(80))
+    )
+    call(copy, home, "flows", "init", str(table), "--kind", "backward", "--output", str(written))
+    assert "kind: backward" in written.read_text(encoding="utf-8")
+    assert "encode" in call(copy, home, "flows", "plan", str(written))

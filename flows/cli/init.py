@@ -7,11 +7,13 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+from configs.kinds import kinds
 from configs.secrets import masked
 from tasks.data.errors import DataError
 from tasks.data.escape import terminal
+from tasks.kinds.spec import open_kind
 
-from ..starter_recipe import Kind, prepare, slug, stem
+from ..starter_recipe import prepare, slug, stem
 from .failures import failures
 
 DATA = (
@@ -19,13 +21,16 @@ DATA = (
     "https address of one, hub:OWNER/NAME, or torchvision:NAME."
 )
 
-KIND = (
-    "generative: a small new model writes the label (the default for texts). classifier: a pretrained model has a head "
-    "that chooses it; images get a small new net without it. dialogue: a small new model writes the "
-    "assistant's turns (the default where a column holds lists of messages, or prompts and completions). regression: a "
-    "small new model predicts a number (the default where no column is a label and one called like a score holds "
-    "many numbers). seq2seq: a small new model writes a target text."
-)
+STARTERS = {kind: open_kind(kind).starter for kind in kinds() if open_kind(kind).starter}
+"""Kinds of task that a person can ask for, each with what its recipe does."""
+KIND = " ".join(f"{kind}: {starter}." for kind, starter in STARTERS.items())
+
+
+def known_kind(name: str) -> str:
+    """The name of a kind that has a starter recipe. Raises a usage error for another."""
+    if name not in STARTERS:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, STARTERS))}.")
+    return name
 
 
 def command(
@@ -38,7 +43,7 @@ def command(
     label: Annotated[
         str | None, typer.Option(metavar="COL", help="Column of the labels or targets; else guessed.")
     ] = None,
-    kind: Annotated[Kind | None, typer.Option(help=KIND)] = None,
+    kind: Annotated[str | None, typer.Option(parser=known_kind, metavar=f"[{'|'.join(STARTERS)}]", help=KIND)] = None,
     pattern: Annotated[
         str | None, typer.Option(metavar="REGEX", help="Of images: what in a path is the class, as (?P<label>…).")
     ] = None,

@@ -5,7 +5,7 @@ import pandas as pd
 from configs.cleaning import Clean, Duplicates, Missing
 from configs.sources import Columns
 from configs.splitting import GivenSplit, HashSplit
-from configs.target_starter import TargetFacts, TargetKind
+from configs.target_starter import TargetFacts
 from configs.text_steps import Unicode, Whitespace
 
 from ..data.cleaning.pipeline import clean_rows
@@ -32,41 +32,18 @@ NUMBERS = 0.95
 def number_column(table: pd.DataFrame) -> str | None:
     """The column of many different numbers whose name says that it may be predicted; None where there is none."""
     known = [one for one in inspect_columns(table) if one.distinct > MANY and rank(one.name, NUMBER_NAMES) < UNNAMED
-             and _are_numbers(table[one.name])]  # fmt: skip
+             and are_numbers(table[one.name])]  # fmt: skip
     return min(known, key=lambda one: rank(one.name, NUMBER_NAMES)).name if known else None
 
 
-def number_fix(table: pd.DataFrame, label: str | None) -> str:
-    """What else may be done with a table whose columns have no classes: the options that predict its numbers."""
-    fit = [one for one in inspect_columns(table) if one.name in table and _are_numbers(table[one.name])]
-    many = [one for one in fit if label is None and one.distinct > MANY and not _counts(table, one)]
-    shown = [one for one in fit if one.name == label] or many[:3]
-    return "".join(f"; {one.name!r} holds {one.distinct:,} different numbers, which "
-                   f"`--kind regression --label {one.name}` predicts" for one in shown)  # fmt: skip
-
-
-def number_notes(table: pd.DataFrame, label: str, numbers: str | None) -> list[str]:
-    """What to say where numbers may be meant as such: those of another column, or three and more that are labels."""
-    if numbers is not None:
-        return [f"{numbers!r} holds many different numbers: --kind regression predicts them, this recipe {label!r}"]
-    different = table[label].dropna().astype("str").nunique()
-    if different < 3 or not _are_numbers(table[label]):
-        return []
-    return [f"each of the {different:,} numbers of {label!r} is a class of its own here; where they measure something, "
-            f"--kind regression --label {label} predicts the number"]  # fmt: skip
-
-
-def _counts(table: pd.DataFrame, column: Column) -> bool:
-    """Whether a column seems to number the rows: whole numbers of which none comes twice."""
-    numbers = pd.to_numeric(table[column.name], errors="coerce").dropna()
-    return column.distinct == column.values and bool((numbers % 1 == 0).all())
-
-
 def look_at_targets(
-    table: pd.DataFrame, where: str, kind: TargetKind, text: str | None, target: str | None, *, asked: bool = True
-) -> TargetFacts:
-    """Guess the columns that are not given and measure the rows. Raises DataError where they cannot be trained on."""
-    columns, why = _choose(table, where, kind, text, target)
+    table: pd.DataFrame, where: str, *, numbers: bool, text: str | None, target: str | None, asked: bool = True
+) -> TargetFacts:  # fmt: skip
+    """Guess the columns that are not given and measure the rows. numbers: whether targets are; else they are texts.
+
+    Raises DataError where the rows cannot be trained on.
+    """
+    columns, why = _choose(table, where, numbers, text=text, target=target)
     why["kind"] = (
         "as you said"
         if asked
@@ -81,7 +58,7 @@ def look_at_targets(
     split, parts = _split(kept, where, given=columns.split is not None)
     seen = rows["text"].dropna()
     return TargetFacts(
-        columns=columns, why=why, rows=len(rows), targets=_described(rows["target"], kind),
+        columns=columns, why=why, rows=len(rows), targets=_described(rows["target"], numbers=numbers),
         longest=int(seen.str.len().max()), missing=float(rows[["text", "target"]].isna().any(axis=1).mean()),
         duplicates=1 - seen.nunique() / len(seen),
         dropped={str(reason): int(count) for reason, count in cleaned.dropped["reason"].value_counts().items()},
@@ -91,7 +68,7 @@ def look_at_targets(
 
 
 def _choose(
-    table: pd.DataFrame, where: str, kind: TargetKind, text: str | None, target: str | None
+    table: pd.DataFrame, where: str, numbers: bool, *, text: str | None, target: str | None
 ) -> tuple[Columns, dict[str, str]]:
     if table.empty:
         raise DataError(f"{where}: the file holds no rows")
@@ -100,13 +77,13 @@ def _choose(
     split = next((one.name for one in known if one.name not in (text, target) and names_parts(table[one.name])), None)
     listed = f"the columns are {list(map(str, table.columns))}"
     if target is None:
-        target = number_column(table) if kind == "regression" else _written(known, {text, split})
+        target = number_column(table) if numbers else _written(known, {text, split})
         if target is None:
-            what = "many different numbers" if kind == "regression" else "texts to be written"
+            what = "many different numbers" if numbers else "texts to be written"
             raise DataError(f"{where}: no column is called like a target and holds {what}; {listed}; name it with "
                             "--label")  # fmt: skip
         why["target"] = "by its name"
-    if target in table and kind == "regression" and not _are_numbers(table[target]):
+    if target in table and numbers and not are_numbers(table[target]):
         raise DataError(f"{where}: {target!r} does not hold numbers such as 1 or 2.5; name another with --label, or "
                         "write a recipe with `encode.thousands` or `decimal` by hand")  # fmt: skip
     if text is None:
@@ -125,16 +102,17 @@ def _written(known: list[Column], taken: set[str | None]) -> str | None:
     return min(fit, key=lambda one: rank(one.name, WRITTEN_NAMES)).name if fit else None
 
 
-def _are_numbers(values: pd.Series) -> bool:
+def are_numbers(values: pd.Series) -> bool:
+    """Whether nearly all values that are there are numbers."""
     present = values.dropna()
     return bool(len(present)) and float(pd.to_numeric(present, errors="coerce").notna().mean()) >= NUMBERS
 
 
-def _described(targets: pd.Series, kind: TargetKind) -> str:
-    if kind == "seq2seq":
+def _described(targets: pd.Series, *, numbers: bool) -> str:
+    if not numbers:
         return f"{targets.nunique():,} different texts"
-    numbers = pd.to_numeric(targets, errors="coerce").dropna()
-    return f"{numbers.nunique():,} different numbers from {numbers.min():g} to {numbers.max():g}"
+    values = pd.to_numeric(targets, errors="coerce").dropna()
+    return f"{values.nunique():,} different numbers from {values.min():g} to {values.max():g}"
 
 
 def _split(rows: pd.DataFrame, where: str, *, given: bool) -> tuple[HashSplit | GivenSplit, pd.Series]:

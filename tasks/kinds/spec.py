@@ -12,6 +12,7 @@ stage, so that a change of a report changes no encoding.
 | report | evaluate, `temper trace` | `evaluate` and `predict_row`, a Reporter |
 | view | `temper mask`, `temper trace` | `open_view`: encoded rows for people, where these are tokens |
 | outcomes | register, `temper compare` | what a paired test compares, an Outcome |
+| detect | `temper init` | `detect`, a Detector: what the kind makes of data that nobody has described |
 | predictor | the registered model | `Predictor`; the module travels with the model |
 """
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from configs.schema import Evaluate, Train
 
     from ..artifact import Artifact
+    from ..autodetect.proposal import Proposal, Undescribed
     from ..learn.fit import Feed
     from ..learn.metrics import Ids
     from ..learn.phases import Layout
@@ -49,7 +51,8 @@ class Kind:
     order (string, double); None where they are the classes' (label, probability, `probability of X`). rescored_by: the
     function of tracking/rescoring_program.py that asks a registered model again; rescored: its columns, each with the
     name that predictions have. chats: whether `temper chat` talks to it. masks: whether it predicts for texts with a
-    mask alone. tokens: whether its rows are tokens, as `temper mask` shows.
+    mask alone. tokens: whether its rows are tokens, as `temper mask` shows. starter: what `temper init --kind` says of
+    the recipe that it writes; empty where the kind cannot be asked for by its name.
     """
 
     traits: Traits
@@ -62,6 +65,7 @@ class Kind:
     chats: bool = False
     masks: bool = False
     tokens: bool = True
+    starter: str = ""
 
 
 class StageOutput(Protocol):
@@ -175,6 +179,13 @@ class ClassReporter(Reporter, Protocol):
         """Probabilities of a table's only row by the model in `folder`."""
 
 
+class Detector(Protocol):
+    """Module `detect` of a kind."""
+
+    def detect(self, data: "Undescribed") -> "Proposal | None":
+        """What the kind makes of data; None where it makes nothing of them."""
+
+
 def open_kind(kind: str) -> Kind:
     """The kind of this name in `encode.kind`."""
     return cast(Kind, _module(kind, "spec").SPECS[kind])
@@ -203,6 +214,11 @@ def open_class_reporter(folder: Path) -> ClassReporter:
 def open_view(folder: Path) -> "View":
     """How an encoded artifact's rows are shown, of kinds whose rows are tokens."""
     return cast("View", _module(kind_in(folder), "view").open_view(folder))
+
+
+def open_detector(kind: str) -> Detector:
+    """What a kind makes of data that nobody has described."""
+    return cast(Detector, _module(kind, "detect"))
 
 
 def kind_in(folder: Path) -> str:

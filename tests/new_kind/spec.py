@@ -10,5 +10,6 @@ SPECS = {
         "a classifier that reads texts backwards",
         libraries=("tokenizers", "transformers"),
         requirements=("tokenizers",),
+        starter="a tiny new model reads texts backwards",
     )
 }

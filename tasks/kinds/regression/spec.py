@@ -12,5 +12,7 @@ SPECS = {
         requirements=("tokenizers",),
         answers={"value": "double"},
         rescored=(("value", "value"),),
+        starter="a small new model predicts a number (the default where no column is a label and one called like a "
+        "score holds many numbers)",
     )
 }

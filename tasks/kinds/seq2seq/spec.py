@@ -12,6 +12,7 @@ SPECS = {
         requirements=("tokenizers",),
         answers={"written": "string"},
         rescored_by="write_texts",
+        starter="a small new model writes a target text",
         rescored=(("written", "written"), ("ended", "ended")),
     )
 }

@@ -11,8 +11,14 @@ HEAD = Kind(
     "a text classifier",
     libraries=("tokenizers", "transformers"),
     requirements=("tokenizers",),
+    starter="a pretrained model has a head that chooses the label; images get a small new net without it",
 )
 SPECS = {
     "classifier": HEAD,
-    "generative": replace(HEAD, traits=GenerativeEncode.traits, noun="a language model that answers with a label word"),
+    "generative": replace(
+        HEAD,
+        traits=GenerativeEncode.traits,
+        noun="a language model that answers with a label word",
+        starter="a small new model writes the label (the default for texts)",
+    ),
 }

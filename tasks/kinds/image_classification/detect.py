@@ -1,0 +1,31 @@
+"""What image classification makes of data that nobody has described: images with labels."""
+
+from configs.image_starter import ImageStarter
+from configs.sources import FileSource
+
+from ...autodetect.images import look_at_images
+from ...autodetect.proposal import CERTAIN, Draft, Proposal, Undescribed
+from ...data.errors import DataError
+
+PRETRAINED = "classifier"
+"""The word by which a person asks for a pretrained net."""
+
+
+def detect(data: Undescribed) -> Proposal | None:
+    """Certain where images were found."""
+    found = data.found
+    return None if found.rows is None or found.images is None else Proposal(CERTAIN, lambda: _draft(data))
+
+
+def _draft(data: Undescribed) -> Draft:
+    found = data.found
+    assert found.rows is not None and found.images is not None
+    facts = look_at_images(found.rows, found.images, data.data)
+    named = data.text or (data.label and not isinstance(found.source, FileSource))
+    if named or data.kind not in (None, PRETRAINED):
+        raise DataError(
+            f"{data.data}: images have no columns and no kind {data.kind or 'generative'}; take those options away"
+        )
+    starter = ImageStarter(data.name, data.output, data.path, found.source, facts,
+                           "pretrained" if data.kind else "small")  # fmt: skip
+    return Draft(starter)

@@ -48,11 +48,11 @@ def test_a_runs_lines_and_its_summary(capsys: pytest.CaptureFixture[str]) -> Non
         display.show(Event(LABEL, "finished", status="run", key=TEXT, changed=(LABEL,)))
     printed(capsys, "[red]<img src=x", "[/bold]|`x`")
     facts = {"shown": ["accuracy", LABEL], "scores": {"accuracy": 0.5}, "intervals": {}, "kind": "classifier",
-             "baselines": {LABEL: {"accuracy": 0.9}}}  # fmt: skip
+             "content": "text", "baselines": {LABEL: {"accuracy": 0.9}}}  # fmt: skip
     version = Version("evil", "1", (LABEL,), TEXT, "r", {}, facts, 2, links={"run": TEXT}, example=f"{TEXT}'")
     display.summary(version)
     assert "[/bold]|`x`" in printed(capsys, "[red]<img src=x")
-    display.summary(replace(version, report={**facts, "kind": "dialogue"}, aliases=()))
+    display.summary(replace(version, report={**facts, "content": "messages"}, aliases=()))
     printed(capsys)
 
 

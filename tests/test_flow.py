@@ -236,7 +236,10 @@ def test_bad_data_stop_the_run_with_names_and_rows(heard: list[Event], tmp_path:
     table = pd.read_csv(ROOT / "tasks" / "data" / "demo" / "reviews.csv")
     table.loc[5, "label"] = "neutral"
     table.to_csv(tmp_path / "data" / "bad.csv", index=False)
-    with pytest.raises(StageError, match=r"expect_column_values_to_be_in_set.*\n.*row .*neutral"):
+    with pytest.raises(
+        StageError,
+        match=r"each label is one of .*: 1 of 670 rows .*\n.*row .*neutral.\n(?s:.*)expect_column_values_to_be_in_set",
+    ):
         perform(recipe("download={kind: file, path: bad.csv}"), heard)
 
 

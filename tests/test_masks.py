@@ -15,17 +15,20 @@ from hypothesis import strategies as st
 from plain_t1 import IGNORED, plain_t1
 from pydantic import TypeAdapter
 
-import tasks.text.certificate as certificate_module
-from configs.encodings import ClassifierEncode, Encode, GenerativeEncode
+import tasks.kinds.text_classification.certificate as certificate_module
+from configs.encodings import ClassifierEncode, GenerativeEncode
+from configs.kinds import Encode
 from configs.models import LocalTokenizer, TrainedTokenizer
 from configs.sources import ClassFilesSource, EmbeddedSource
 from tasks.data.errors import DataError
 from tasks.data.ledger import conserve
 from tasks.data.rows import with_ids
 from tasks.data.sources.read import load_rows
+from tasks.kinds.masked_lm import encode as masked_lm
+from tasks.kinds.regression import encode as regression
 from tasks.kinds.spec import open_training
 from tasks.kinds.text_classification.certificate import certify
-from tasks.kinds.text_classification.encode import certify_part, encode_part, make_encoding
+from tasks.kinds.text_classification.encode import FRAMES, certify_part, encode_part, make_encoding
 from tasks.kinds.text_classification.encoding import LabelWordEncoding, load_encoding
 from tasks.kinds.text_classification.report import TextClassifier
 from tasks.learn.labels import IGNORE_INDEX
@@ -503,19 +506,24 @@ def test_f15_training_and_inference_build_the_same_prompt(
     assert [ids for ids, _ in unpack(together)] == trained and (together.labels == IGNORED).all()
     lengths = [len(ids) for ids in trained]
     assert max(lengths) == 32 - tail and all(ids[-1] == list(encoding.special.values())[-1] for ids in trained)
-    careless = encode_segments([encoding.render(t, None) for t in texts], tokenizer.ids, 32, keep=encoding.keep)
+    careless = encode_segments(
+        [encoding.render(t, None) for t in texts], tokenizer.ids, 32, keep="last" if tail else "first"
+    )
     assert tail == 0 or [ids for ids, _ in unpack(careless)] != trained, "the label's place must be left free"
 
 
-@pytest.mark.parametrize("kind", ["classifier", "regression", "masked"])
+FRAME_OF = {"classifier": FRAMES["classifier"], "regression": regression.FRAME, "masked": masked_lm.FRAME}
+
+
+@pytest.mark.parametrize("kind", FRAME_OF)
 def test_a_learnt_tokenizer_has_the_tokens_that_frame_its_rows(kind: str) -> None:
     """Nothing but the encode stage found out that they were lacking."""
     section = TypeAdapter(Encode).validate_python({"kind": kind, "tokenizer": {"kind": "train", "vocab_size": 400}})
-    found = tokenizer_for(section, ["good", "bad"]).special
+    found = tokenizer_for(section, ["good", "bad"], FRAME_OF[kind]).special
     assert {"cls", "sep", "pad"} | ({"mask"} if kind == "masked" else set()) <= set(found)
     assert len(set(found.values())) == len(found)
     generative = TypeAdapter(Encode).validate_python({"kind": "generative", "tokenizer": {"kind": "train"}})
-    assert set(tokenizer_for(generative, ["good", "bad"]).special) == {"eos", "pad"}
+    assert set(tokenizer_for(generative, ["good", "bad"], FRAMES["generative"]).special) == {"eos", "pad"}
 
 
 @pytest.mark.parametrize("kind", ["generative", "classifier"])
@@ -524,7 +532,7 @@ def test_other_tokens_at_inference_are_seen_though_there_are_as_many(
 ) -> None:
     texts = ["A good film.", "No film.", "Bad."]
     section = TypeAdapter(Encode).validate_python({"kind": kind, "tokenizer": {"kind": "train", "vocab_size": 400}})
-    tokenizer = tokenizer_for(section, reviews["text"].tolist())
+    tokenizer = tokenizer_for(section, reviews["text"].tolist(), FRAMES[kind])
     encoding = make_encoding(section, tokenizer, LABELS)
     encoding.save(tmp_path)
     tokenizer.save(tmp_path)

@@ -11,7 +11,8 @@ from configs.encodings import RegressionEncode
 from tasks.data.errors import DataError
 from tasks.encode import _describe_dropped, _require_rest
 from tasks.kinds.regression.encode import certify_part, encode_part, make_encoding
-from tasks.kinds.regression.encoding import read_numbers
+from tasks.kinds.regression.encoding import other_notations, read_numbers
+from tasks.kinds.spec import EncodedRows
 
 TOKENIZER: Any = {"kind": "train", "vocab_size": 300}
 
@@ -51,17 +52,24 @@ def test_marks_that_are_the_same_are_refused() -> None:
         RegressionEncode(kind="regression", tokenizer=TOKENIZER, thousands=",", decimal=",")
 
 
+def described(section: RegressionEncode, rows: pd.DataFrame, dropped: pd.DataFrame) -> str:
+    """As the stage says it of what the kind's encoder drops."""
+    targets = rows.set_index("id")["target"].loc[dropped["id"]].tolist()
+    hint = other_notations(targets, section.thousands, section.decimal)
+    return _describe_dropped(EncodedRows({}, dropped, "", shown="target", hint=hint), rows)
+
+
 def test_dropped_targets_are_shown_with_the_notation_that_reads_them() -> None:
     rows = pd.DataFrame({"id": [f"r{n}" for n in range(40)], "text": [f"text {n}" for n in range(40)],
                          "target": [f"1,{100 + n}" if n % 8 == 0 else str(n) for n in range(40)]})  # fmt: skip
     dropped = pd.DataFrame({"id": ["r0", "r8", "r16", "r24", "r32"], "reason": "target is no number"}, dtype="str")
     section = RegressionEncode(kind="regression", tokenizer=TOKENIZER)
-    said = _describe_dropped(section, rows, dropped)
+    said = described(section, rows, dropped)
     assert said.startswith("target is no number: 5, such as row r0 '1,100', row r8 '1,108', row r16 '1,116'; they are")
     assert "encode.thousands: ',' ('1,100' is then 1100)" in said and "encode.decimal: ','" in said
     set_already = replace(section, thousands=",")
     odd = rows.assign(target=rows["target"].replace("1,100", "a lot"))
-    assert "they are numbers with" not in _describe_dropped(set_already, odd, dropped)
+    assert "they are numbers with" not in described(set_already, odd, dropped)
     kept = {"train": [f"r{n}" for n in range(40) if n % 8], "validation": [], "test": []}
     with pytest.raises(DataError, match=r"12% of 40 rows, more than `encode.max_dropped` 0.05: target is no number: 5"):
         _require_rest(section, {"train": 40, "validation": 0, "test": 0}, kept, said)

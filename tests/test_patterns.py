@@ -8,13 +8,17 @@ from pathlib import Path
 import awkward
 import pytest
 from awkward import Use
+from test_call_reader import READERS
 
 from tasks.autodetect import unknown_files
 from tasks.data.cleaning import filters as words
 from tasks.text.chat import parse_reply as replies
 from tasks.text.chat import special_tokens as spellings
+from tasks.text.chat.call_forms import KEY
 
 MILLION = 10**6
+CHANNEL, MARKED, PYTHONIC = (READERS[name].form for name in ("channel", "marked", "pythonic"))
+"""How three templates write calls, as it is found by rendering them."""
 OWN = "a recipe's own pattern, which its author answers for"
 KNOWN: dict[str, tuple[str, str] | str] = {
     "re.compile(source.pattern)": OWN,
@@ -30,8 +34,25 @@ KNOWN: dict[str, tuple[str, str] | str] = {
     "f'{self.word}(\\\\d{{{DIGITS}}})'": (rf"word(\d{{{spellings.DIGITS}}})", "finditer"),
     "f'(?:^|\\\\n|>|\\\\])[ \\\\t]*({names})[ \\\\t]*(?:\\\\n|\\\\[ARGS\\\\])[ \\\\t]*{FENCE}\\\\Z'":
         (replies._named(["search", "book"]).pattern, "search"),
-    "f'decisions/{re.escape(str(about.name))}-{about.version}-\\\\d+\\\\.json'":
+    "f'{DECISIONS}/{re.escape(str(about.name))}-{about.version}-\\\\d+\\\\.json'":
         (r"decisions/name-1-\d+\.json", "fullmatch"),
+    "f'{DECISIONS}/{re.escape(name)}-\\\\d+-\\\\d+\\\\.json'": (r"decisions/name-\d+-\d+\.json", "fullmatch"),
+    "f'[+-]?[0-9]{{1,3}}(?:{re.escape(thousands)}[0-9]{{3}})+'": (r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+", "fullmatch"),
+    "f'(\\\\s+|{re.escape(name)}|{re.escape(number)})'": (r"(\s+|findQux|7413)", "finditer"),
+    "f'\\\\b{name}\\\\b'": (r"\beos_token\b", "search"),
+    "'|'.join(map(re.escape, sorted(specials, key=len, reverse=True))) or '(?!)'": ("<a>|<ab>|<", "finditer"),
+    "'(' + '|'.join(map(re.escape, shown)) + ')'": ("(<a>|<ab>|<)", "finditer"),
+    "f'{self.opener}(?P<name>{_names(tools)}){self.middle}'":
+        (rf"{CHANNEL.opener}(?P<name>search|book){CHANNEL.middle}", "finditer"),
+    "f'{self.opener}(?P<name>{names})(?={self.middle}|{self.empty})'":
+        (rf"{MARKED.opener}(?P<name>search|book)(?={MARKED.middle}|{MARKED.empty})", "finditer"),
+    "f'{self.another}(?P<name>{names})(?={self.middle}|{self.empty})'":
+        (rf"{MARKED.another}(?P<name>search|book)(?={MARKED.middle}|{MARKED.empty})", "match"),
+    "f\"{lead}(?P<key>{KEY})(?:{'|'.join(self.assign)})\"":
+        (rf"{MARKED.middle}(?P<key>{KEY})(?:{'|'.join(MARKED.assign)})", "match"),
+    "f'{re.escape(self.quote)}{ends}'": (rf"\"(?:{PYTHONIC.between}{KEY}(?:=)|{PYTHONIC.close})", "finditer"),
+    "ends": (rf"(?:{PYTHONIC.between}{KEY}(?:=)|{PYTHONIC.close})", "finditer"),
+    "self.close if found else self.empty": (MARKED.empty, "match"),
 }  # fmt: skip
 """Patterns that are put together at run time: one such with the method that it is used by, or why none is needed."""
 ONLY_WHOLE = [pattern.pattern for pattern in unknown_files.LABELLED]

@@ -18,7 +18,7 @@ WRITE = """
 import sys
 from pathlib import Path
 import numpy as np
-from tasks.vision.rows import ArrayWriter
+from tasks.kinds.image_classification.encode import ArrayWriter
 kept = np.ones(1000, bool)
 kept[: int(sys.argv[2])] = False
 try:

@@ -56,7 +56,8 @@ def test_one_that_loops_for_certain_dialogues_alone_is_ended_in_its_thread(spins
     thread = threading.Thread(target=work)
     thread.start()
     thread.join(30)
-    assert said == ["Hello", "the chat template is refused: it did not end within 1 s", "Hello", "49995000"]
+    refused = "the chat template is refused: it did not end within 1 s; take the model's own template, or chatml"
+    assert said == ["Hello", refused, "Hello", "49995000"]
 
 
 def test_data_that_recurse_are_refused_too() -> None:

@@ -34,7 +34,7 @@ def test_a_refusal_is_said_in_the_templates_own_words() -> None:
         DataError, match=r"refuses the turns \[system user\], as it does in transformers: System role not supported"
     ):
         gemma.render([{"role": "system", "content": "x"}, *ASKED])
-    with pytest.raises(DataError, match="refuses the turns"):
+    with pytest.raises(DataError, match=r"the chat template, line 1: unexpected 'end of template'; fix the template"):
         Template("{% for", {}).render(ASKED)
     with pytest.raises(DataError, match="refuses the turns"):
         Template("{{ messages.__class__.__mro__[1].__subclasses__() }}", {}).render(ASKED)
@@ -56,7 +56,9 @@ def test_templates_are_read_from_either_file(tmp_path: Path) -> None:
     texts = {"bos_token": "<s>", "eos_token": "</s>"}
     assert read_template(tmp_path) == Template("d", texts)
     assert read_template(tmp_path, tools=True) == read_template(tmp_path, name="tool_use") == Template("t", texts)
-    with pytest.raises(DataError, match=r"encode.template_name: .* no chat template 'rag'; it has default, tool_use"):
+    with pytest.raises(
+        DataError, match=r"encode.template_name: .* no chat template 'rag'; name one of: default, tool_use"
+    ):
         read_template(tmp_path, name="rag")
     (tmp_path / "chat_template.jinja").write_text("own")
     found = read_template(tmp_path)

@@ -15,7 +15,7 @@ UNSEEN = re.compile("[\\xa0\\xad\\u200c\\u200d]")
 MARKS = re.compile(r"([\\`*_{}\[\]|#~])")
 FORMULA = re.compile(r"\s*[=+\-@\t\r\n＝＋－＠]")
 """How a cell begins that a spreadsheet computes."""
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+NUMBER = re.compile(r"[+-]?(\d+(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 
 
 def visible(text: str) -> str:

@@ -18,10 +18,13 @@ from .certificate import certify_masked
 from .encoding import FIXED, MaskedEncoding
 from .view import sample
 
+FRAME = ("[CLS]", "[SEP]", "[MASK]")
+"""Special tokens that a tokenizer gets which is learnt for such rows."""
+
 
 def make_encoding(section: MaskedEncode, train: pd.DataFrame) -> tuple[MaskedEncoding, TextTokenizer]:
     """The tokenizer, learnt from training texts where the recipe says so, and the encoding. Raises DataError."""
-    tokenizer = tokenizer_for(section, train["text"].tolist(), ("[CLS]", "[SEP]", "[MASK]"))
+    tokenizer = tokenizer_for(section, train["text"].tolist(), FRAME)
     special, pad = frame_of(section.kind, tokenizer, ("cls", "sep", "mask"))
     encoding = MaskedEncoding(
         kind=section.kind, labels=(), label_ids=(), special=special, max_length=section.max_length,

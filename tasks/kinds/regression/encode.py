@@ -19,6 +19,8 @@ from .certificate import certify_numbers
 from .encoding import RegressionEncoding, other_notations, read_numbers
 
 NO_NUMBER = "target is no number"
+FRAME = ("[CLS]", "[SEP]")
+"""Special tokens between which a row stands; a tokenizer that is learnt for it gets them."""
 
 
 def make_encoding(section: RegressionEncode, train: pd.DataFrame) -> tuple[RegressionEncoding, TextTokenizer]:
@@ -26,7 +28,7 @@ def make_encoding(section: RegressionEncode, train: pd.DataFrame) -> tuple[Regre
 
     Raises DataError where these are no numbers, or all the same.
     """
-    tokenizer = tokenizer_for(section, train["text"].tolist(), ("[CLS]", "[SEP]"))
+    tokenizer = tokenizer_for(section, train["text"].tolist(), FRAME)
     special, pad = frame_of(section.kind, tokenizer, ("cls", "sep"))
     values = read_numbers(train["target"].fillna("").tolist(), section.thousands, section.decimal)
     known = values[~np.isnan(values)]

@@ -194,6 +194,9 @@ def test_a_file_of_definitions_is_for_training_alone(data: Path, tmp_path: Path)
         (data / "tools.json").write_text(json.dumps(faulty), encoding="utf-8")
         with pytest.raises(DataError, match=f"tools.json: .*{told}"):
             write_tools(section, tmp_path)
+    (data / "tools.json").write_bytes(b"[\xff]")
+    with pytest.raises(DataError, match=r"tools.json: .*0xff"):
+        write_tools(section, tmp_path)
 
 
 def encode_section(*tools: Tool) -> DialogueEncode:

@@ -71,6 +71,16 @@ def test_hotels_are_a_configuration_that_finds_what_the_short_spelling_finds(
     assert records == [demo_hotels().search(asked) for asked in searches] and len(searches) == 57
 
 
+def test_hotels_are_named_where_their_data_and_their_spelling_are_read_and_nowhere_else() -> None:
+    root = RECIPE.parent.parent
+    paths = [path for folder in ("flows", "tasks") for path in (root / folder).rglob("*.py")]
+    naming = {path.name for path in paths if "hotel" in path.read_text(encoding="utf-8").lower()}
+    assert naming == {
+        "hotels.py", "calls.py", "messages.py", "crosswoz.py", "read.py",  # their data
+        "recipe_tools.py", "tool_answers.py", "pins.py", "changes.py",  # `tools: {kind: hotels}`, and CrossWOZ's pins
+    }  # fmt: skip
+
+
 @pytest.mark.faults
 def test_tables_travel_with_the_model_and_functions_are_never_called(changes: list[str]) -> None:
     from flows.stage_graph import perform_until

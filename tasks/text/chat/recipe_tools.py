@@ -43,14 +43,14 @@ def definition(name: str, description: str, parameters: Any) -> Definition:
 def read_definitions(path: Path) -> list[Definition]:
     """A file with a list of tools. Raises DataError naming the tool that is none."""
     check_file(path)
-    found: list[Definition] = read_tools(path.read_text(encoding="utf-8-sig"))
     try:
+        found: list[Definition] = read_tools(path.read_text(encoding="utf-8-sig"))
         require_other_names([tool["function"]["name"] for tool in found])
         for tool in found:
             require_schema(tool["function"].get("parameters", {"type": "object"}),
                            f"parameters of {tool['function']['name']}")  # fmt: skip
     except ValueError as error:
-        raise DataError(f"{path.name}: {error}") from None
+        raise DataError(f"{path.name}: {error}; fix the definition") from None
     return found
 
 

@@ -21,6 +21,7 @@ HF_PRESET: dict[str, Any] = {
     "warmup": 0.0,
     "clip": 1.0,
     "group_by_length": False,
+    "precision": "float32",
 }
 """What transformers' TrainingArguments would use where a recipe is silent."""
 
@@ -34,7 +35,7 @@ class Train:
     lora: Lora | None = None
     """Train small matrices beside the frozen weights (texts; extra `lora`); none trains the weights themselves."""
     preset: Literal["temper", "hf"] = "temper"
-    """`hf` fills silent fields with transformers' own defaults (linear to 0, clip 1.0, rows in random order)."""
+    """`hf` fills silent fields with transformers' own defaults (linear to 0, clip 1.0, random order, float32)."""
     learning_rate: Annotated[float, Field(gt=0)] = 2e-5
     """Peak learning rate."""
     schedule: Schedule = "constant"
@@ -81,8 +82,9 @@ class Train:
     """Stop after so many validations without a better score; none for never."""
     gradient_checkpointing: bool = False
     """Trade time for memory."""
-    precision: Literal["float32", "bfloat16", "float16"] = "float32"
-    """Arithmetic of the forward pass; weights and output layer are float32 either way."""
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Arithmetic of the forward pass; weights and output layer are float32 either way. `auto`: bfloat16 where the GPU,
+    or without one the processor (AVX512-BF16, AMX), computes in it, else float32."""
     seed: int = 42
     """Seeds new weights, dropout and the order of rows."""
 
@@ -102,7 +104,7 @@ class Train:
             raise ValueError(f"lora.base {self.lora.base} is of weights that are loaded; model.kind new has none")
         whole = [one.kind for one in (self.optimizer, *(phase.optimizer for phase in self.phases))
                  if isinstance(one, Lbfgs | Rprop)]  # fmt: skip
-        if whole and (self.accumulation > 1 or self.clip or self.precision != "float32"):
+        if whole and (self.accumulation > 1 or self.clip or self.precision not in ("auto", "float32")):
             reason = "evaluates a batch several times" if "lbfgs" in whole else "reads the signs of gradients alone"
             raise ValueError(f"{whole[0]} {reason}: it goes with neither accumulation nor clip nor reduced precision")
         schedules = {self.schedule, *(phase.schedule for phase in self.phases)}

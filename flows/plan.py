@@ -8,8 +8,10 @@ if TYPE_CHECKING:
 
 
 def plan(recipe: "Recipe", *, ask: bool) -> "tuple[list[dict[str, Any]], list[str], dict[str, Artifact]]":
-    """A line per stage (stage, key, status, changed, seconds), remarks on when sources were last asked, and the
-    artifacts that are cached, by stage."""
+    """A line per stage (stage, key, status, changed, seconds), remarks on when sources were last asked and on the
+    precision here, and the artifacts that are cached, by stage."""
+    from configs.precision import precision_note
+
     from .stage_graph import stage, wiring
 
     made: dict[str, Any] = {}
@@ -29,7 +31,8 @@ def plan(recipe: "Recipe", *, ask: bool) -> "tuple[list[dict[str, Any]], list[st
         made[noun] = artifact
         if artifact is not None:
             cached[name] = artifact
-    return lines, notes, cached
+    note = precision_note(recipe.train)
+    return lines, [*notes, *([note] if note else [])], cached
 
 
 def _foresee(one: Any, section: Any, inputs: dict[str, Any], ask: bool) -> tuple[dict[str, Any], Any, list[str]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from configs.literal import complete
+from configs.precision import settled
 from configs.settings import settings
 
 from .artifact import Artifact, Version
@@ -123,7 +124,7 @@ class Stage(Generic[P]):
             began = time.monotonic()
             limited = {name: artifact.limited(self.opens[name]) for name, artifact in inputs.items()}
             try:
-                with self._curves(key, section, inputs, output) as page:
+                with self._curves(key, settled(section), inputs, output) as page:
                     publish_link(self.name, page)
                     self.body(output, pinned, **limited)
             except Exception as error:

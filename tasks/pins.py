@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from configs import backbones, encodings, image_sources, models, sources, timm_weights, tools, weights
 from configs.literal import literal
+from configs.precision import settled
 from configs.settings import settings
 
 from .data.sources.digests import digest_expected, digest_marked, digest_once, digest_tree
@@ -26,13 +27,15 @@ class Unpinned(LookupError):
 
 
 def pin(section: S, *, ask: bool, secret: Secret = environment_secret) -> tuple[S, dict[str, Any]]:
-    """The section with commits for revisions, and its literal values with bytes for places.
+    """The section with commits for revisions and the precision of this machine, and its literal values with bytes for
+    places.
 
     With `ask` the Hub is asked what a branch stands for now; without, the last answer counts. Raises Unpinned
     when there is none, DataError when a local file or a revision does not exist. `secret` turns a name into a token.
     """
     with pin_table() as table:
-        return _pin(section, table, secret if ask else None)
+        found: tuple[S, dict[str, Any]] = _pin(settled(section), table, secret if ask else None)
+        return found
 
 
 def _pin(value: Any, table: dict[str, Any], ask: Secret | None) -> tuple[Any, Any]:

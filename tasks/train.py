@@ -74,10 +74,12 @@ def train(out: Output, section: Train, encoded: Artifact) -> None:
     draw_curves(fitted.history, fitted.step, out.records / "curves.png", later)
     start = keep_provenance(section.model, out.records)
     notes = [note for note in (start, getattr(model, "loaded", ""), getattr(model, "adapted", ""), random) if note]
-    out.summary(_describe(training, fitted, parameters, notes))
+    out.summary(_describe(training, fitted, parameters, section.precision, notes))
 
 
-def _describe(training: "Training", fitted: "Fitted", parameters: int, notes: list[str]) -> str:
+def _describe(
+    training: "Training", fitted: "Fitted", parameters: int, precision: str, notes: list[str]
+) -> str:  # fmt: skip
     from .data.escape import markdown
     from .learn.overfitting import diagnose
 
@@ -86,6 +88,7 @@ def _describe(training: "Training", fitted: "Fitted", parameters: int, notes: li
         f"# train: weights of step {fitted.step:,} of {fitted.steps:,}",
         f"- {parameters:,} parameters, {training.kind}"
         + (f", labels {', '.join(map(markdown, training.labels))}" if training.labels else ""),
+        f"- computed in {precision}" + (", weights and output layer in float32" if precision != "float32" else ""),
     ]
     if chosen:
         told = {"loss": "eval_loss", "accuracy": "eval_accuracy", "macro-F1": "eval_macro_f1"}

@@ -322,7 +322,7 @@ def reachable(kind: Any, seen: dict[type, None] | None = None) -> list[type]:
 
 
 MODEL = models.NewModel(kind="new", family="gpt2", config={"n_layer": 2})
-TRAIN = schema.Train(model=MODEL, epochs=3)
+TRAIN = schema.Train(model=MODEL, epochs=3, precision="float32")
 SECTIONS = [
     EmbeddedSource(kind="embedded"),
     FileSource(kind="file", path="x.csv", columns=FileColumns(label="sentiment")),
@@ -339,6 +339,9 @@ SECTIONS = [
 
 def test_only_what_differs_from_the_first_default_is_said() -> None:
     assert literal.literal(TRAIN) == {"model": {"kind": "new", "family": "gpt2", "config": {"n_layer": 2}}, "epochs": 3}
+    assert literal.literal(replace(TRAIN, precision="auto")) == literal.literal(TRAIN) | {"precision": "auto"}, (
+        "a later one"
+    )
     assert literal.literal(cleaning.Clean()) == {}
     assert literal.literal(splitting.HashSplit()) == {"kind": "hash"}
     assert literal.literal(cleaning.Clean(max_dropped=0.2)) == {"max_dropped": 0.2}

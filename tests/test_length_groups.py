@@ -64,7 +64,8 @@ def test_a_step_has_the_same_rows_with_accumulation(tmp_path: Path) -> None:
     """Batches of 8, and of 2 accumulated four times; validation rows come with the longest first, each once."""
     seen: dict[int, list[int]] = {}
     for batch_size in (8, 2):
-        rows, batches = part(53, 3), []
+        rows = part(53, 3)
+        batches: list[list[int]] = []
 
         def collate(some: Any, kept: list[list[int]] = batches) -> Any:
             kept.append([row for _, row in some])
@@ -106,12 +107,13 @@ def encoding(**changes: Any) -> Any:
 def test_every_kind_that_reads_texts_knows_its_lengths(kind: Any) -> None:
     """But not where every row is as wide: padded to max_length, or packed."""
     parts: dict[str, Part] = {"train": part(9, 1), "validation": part(4, 2)}
-    feed = kind(encoding(), None).feed(parts)
+    nothing: Any = None
+    feed = kind(encoding(), nothing).feed(parts)
     assert feed.lengths.tolist() == parts["train"].encoded.lengths.tolist()
     assert feed.validation.lengths.tolist() == parts["validation"].encoded.lengths.tolist()
-    assert kind(encoding(padding="max_length"), None).feed(parts).lengths is None
+    assert kind(encoding(padding="max_length"), nothing).feed(parts).lengths is None
     if kind is Dialogue:
-        packed = kind(encoding(packing=True), None).feed(parts)
+        packed = kind(encoding(packing=True), nothing).feed(parts)
         assert packed.lengths is None and not hasattr(packed.validation, "lengths")
 
 

@@ -19,6 +19,7 @@ from transformers import (
 )
 from transformers.utils import logging as hf_logging
 
+from configs.precision import settled
 from configs.schema import Train
 from configs.threads import kept_threads
 
@@ -79,7 +80,7 @@ def fit(
     process the one before it ran. Raises FloatingPointError on a loss that is not finite, DataError where a phase
     moves what it holds still.
     """
-    layout = layout or plain_layout(model)
+    section, layout = settled(section), layout or plain_layout(model)
     if section.precision != "float32" and layout.output is not None:
         float32_output(layout.output)
     plans = plan_phases(section, layout)
@@ -196,6 +197,7 @@ def _fit_phase(
         trainer.state = TrainerState.load_from_json(str(found[0] / "trainer_state.json"))
     else:
         trainer.train(resume_from_checkpoint=str(found[0]) if found else None)
+    trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)  # what follows computes in float32 again
     step = trainer.state.best_global_step or trainer.state.global_step
     if stopped or step != trainer.state.global_step:
         load_weights(model, check_best(root, step))

@@ -139,9 +139,16 @@ def _data(stages: Mapping[str, Artifact]) -> str:
     licence = (about.get("licence") or {}).get("says")
     source = f"{about.get('kind', 'unknown')}: {markdown(str(about.get('where', 'unknown')))}"
     return (
-        f"Trained on {counts['train']:,} rows, chosen on {counts['validation']:,} validation rows and scored once on "
-        f"{counts['test']:,} test rows, of {source} (licence: {markdown(licence or 'none stated by the source')})."
+        f"Trained on {counts['train']:,} rows{_precision(stages)}, chosen on {counts['validation']:,} validation rows "
+        f"and scored once on {counts['test']:,} test rows, of {source} "
+        f"(licence: {markdown(licence or 'none stated by the source')})."
     )
+
+
+def _precision(stages: Mapping[str, Artifact]) -> str:
+    """What is to be known where it is not float32."""
+    precision = stages["train"].manifest()["section"].get("precision", "float32") if "train" in stages else "float32"
+    return "" if precision == "float32" else f" in {precision}"
 
 
 def _scores(stages: Mapping[str, Artifact], facts: Mapping[str, Any]) -> str:

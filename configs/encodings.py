@@ -55,9 +55,9 @@ class GenerativeEncode:
     padding: Padding = "longest"
     """Pad each batch to its longest row, or every row to max_length."""
     pad_token_id: Annotated[int, Field(ge=0)] | None = None
-    """Filler id of pads (masked by length, never by id); when absent the tokenizer's pad, else its end of text."""
+    """Id of padding tokens (masked by length, never by id); when absent the tokenizer's pad, else its end of text."""
     label_words: dict[str, str] | None = None
-    """Label to the word the model writes; when absent the label itself."""
+    """Label to the word the model generates; when absent the label itself."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -130,7 +130,7 @@ class ImageEncode:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class DialogueEncode:
-    """Dialogues through a chat template; supervised is what the model writes, its end-of-turn token included."""
+    """Dialogues through a chat template; supervised is what the model generates, its end-of-turn token included."""
 
     kind: Literal["dialogue"]
     """This kind of encoding."""
@@ -160,7 +160,7 @@ class DialogueEncode:
     system: str | None = None
     """System turn of dialogues that have none."""
     tools: tuple[Tool, ...] | Annotated[ToolFile | HotelTable, Field(discriminator="kind")] | None = None
-    """What the model may call; the template tells it how. A list of tools, a file of definitions, or hotels."""
+    """What the model may call; the template describes how. A list of tools, a file of definitions, or hotels."""
     train_on: Annotated[tuple[Literal["assistant", "call", "thoughts"], ...], Field(min_length=1)] = (
         "assistant",
         "call",

@@ -27,9 +27,9 @@ class Evaluate:
     the nearest class mean (images); the answer to the most similar history or text (dialogues, seq2seq); the mean
     (regression). When absent, those that fit."""
     max_new_tokens: Positive = 256
-    """Longest turn or target that the model writes, in tokens (dialogues, seq2seq)."""
+    """Longest turn or target that the model generates, in tokens (dialogues, seq2seq)."""
     written: Positive | None = None
-    """Test rows for which the model writes, drawn by the seed; when absent all (dialogues, seq2seq)."""
+    """Test rows for which the model generates, drawn by the seed; when absent all (dialogues, seq2seq)."""
     worst: Annotated[int, Field(ge=0)] = 10
     """How many of the most confident mistakes are shown."""
     seed: int = 0

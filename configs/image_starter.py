@@ -99,7 +99,7 @@ class ImageStarter:
     def _opening(self) -> Iterator[str]:
         net = "A small CNN" if self.kind == "small" else "ResNet-18, from ImageNet's weights,"
         rows = f"from the {self.facts.rows:,} images of {plain(self.path)},"
-        what = f"{net} learns, {rows} to tell {choice(self.facts.labels)}."
+        what = f"{net} learns, {rows} to predict {choice(self.facts.labels)}."
         return opening(what, str(self.output), WARNING[self.kind], self.name)
 
     def _download(self) -> Lines:
@@ -117,7 +117,7 @@ class ImageStarter:
         if source.pattern:
             yield f"  pattern: {flow(source.pattern)}", "searched in each path; as you said"
         elif not self.path.endswith(".npz"):
-            yield "  # pattern: '(?P<label>[a-z]+)_'", "where names of files tell the class, not folders"
+            yield "  # pattern: '(?P<label>[a-z]+)_'", "where names of files hold the class, not folders"
         if source.split_folders:
             yield "  split_folders: true", "folders called train, val or test give the split"
 

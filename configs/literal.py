@@ -86,7 +86,7 @@ def unrecorded(root: Any) -> dict[str, Any]:
     names = [kind.__name__ for kind in kinds]
     for kind in kinds:
         if names.count(kind.__name__) > 1:
-            raise ValueError(f"two dataclasses are called {kind.__name__}; defaults.json tells them apart by name")
+            raise ValueError(f"two dataclasses are called {kind.__name__}; defaults.json distinguishes them by name")
         for field in fields(kind):
             name, default = f"{kind.__name__}.{field.name}", current_default(field)
             if default is not NO_DEFAULT and name not in known:

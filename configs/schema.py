@@ -1,4 +1,4 @@
-"""The recipe's types: one frozen dataclass per section, unknown keys rejected, kinds told apart by `kind`."""
+"""The recipe's types: one frozen dataclass per section, unknown keys rejected, kinds distinguished by `kind`."""
 
 from typing import Annotated, Any
 

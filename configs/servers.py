@@ -1,4 +1,4 @@
-"""The servers that `temper up` keeps for this home: where they are, told to every run that starts elsewhere."""
+"""The servers that `temper up` keeps for this home: where they are, given to every run that starts elsewhere."""
 
 import fcntl
 import json

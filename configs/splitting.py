@@ -85,7 +85,7 @@ class GivenSplit:
     """Whether the source has a validation part; a share where it has none and one is to be cut out of its training
     rows by hash, of rows or, where the source has groups, of groups."""
     near_copies: NearCopies = "report"
-    """As in kind hash: what leaks between the given parts is measured and said; `drop` fixes it."""
+    """As in kind hash: what leaks between the given parts is measured and reported; `drop` fixes it."""
     similarity: Similarity = 0.8
     """As in kind hash."""
 

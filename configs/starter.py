@@ -121,7 +121,7 @@ class Starter:
 
     def _opening(self) -> Iterator[str]:
         rows = f"from the {self.facts.rows:,} rows of {plain(Path(self.path).name)},"
-        who, does = ("A small GPT-2", "write") if self.kind == "generative" else (self.repo, "tell")
+        who, does = ("A small GPT-2", "write") if self.kind == "generative" else (self.repo, "predict")
         what = (
             f"{who} learns, {rows} to {does} {choice(self.facts.labels)}{' after a text' if does == 'write' else ''}."
         )
@@ -267,5 +267,5 @@ def label_words(labels: list[str]) -> dict[str, str]:
     if len({label.encode()[:1] for label in labels}) == len(labels):
         return {}
     if len(labels) > len(LETTERS):
-        raise ValueError(f"{len(labels)} labels are too many for a model that writes them; use --kind classifier")
+        raise ValueError(f"{len(labels)} labels are too many for a generative model; use --kind classifier")
     return dict(zip(labels, LETTERS, strict=False))

@@ -133,7 +133,7 @@ class StopWords:
         if self.language is None and not self.words:
             raise ValueError("stop_words needs `language` or `words`")
         if self.language in UNSPACED:
-            raise ValueError(f"{self.language} puts no spaces between words, so stop words cannot be told apart")
+            raise ValueError(f"{self.language} puts no spaces between words, so stop words cannot be recognised")
         for word in self.words:
             if re.search(rf"[{UNSPACED_LETTERS}]", word):
                 raise ValueError(f"the script of {word!r} puts no spaces between words; use the step `replace`")
@@ -164,14 +164,14 @@ class Length:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Language:
-    """Drops texts of other languages, as py3langid tells them."""
+    """Drops texts of other languages, as py3langid identifies them."""
 
     kind: Literal["language"]
     """This step."""
     keep: Annotated[tuple[Annotated[str, Field(pattern="^[a-z]{2,3}$")], ...], Field(min_length=1)]
     """ISO 639-1 codes of the languages kept, such as [en]."""
     min_chars: Annotated[int, Field(ge=0)] = 20
-    """Texts with fewer letters are kept unasked: too little to tell."""
+    """Texts with fewer letters are kept unasked: too little to judge by."""
     needs: ClassVar[tuple[str, ...]] = ("py3langid",)
 
 
@@ -195,7 +195,7 @@ class LabelErrors:
     action: Literal["report", "drop"] = "report"
     """Only list them, or drop those of the highest confidence."""
     below: Annotated[float, Field(gt=0, le=1)] = 0.2
-    """Dropped is a listed row whose given label has a smaller probability, told by a model that did not see it."""
+    """Dropped is a listed row whose given label has a smaller probability, predicted by a model that did not see it."""
     folds: Annotated[int, Field(ge=2, le=20)] = 5
     """Folds of the cross-validation."""
     seed: int = 0

@@ -1,4 +1,4 @@
-"""How many threads torch takes here, told without loading it: another number adds up in another order."""
+"""How many threads torch takes here, found without loading it: another number adds up in another order."""
 
 import os
 

@@ -121,4 +121,4 @@ def require_other_names(names: list[str]) -> None:
     """Raise ValueError for tools of one name, in any case: each has a file of its name."""
     folded = [name.casefold() for name in names]
     if twice := [name for name in names if folded.count(name.casefold()) > 1]:
-        raise ValueError(f"tools: two are called {twice[0]!r}; a model tells tools apart by name, rename one")
+        raise ValueError(f"tools: two are called {twice[0]!r}; a model distinguishes tools by name, rename one")

@@ -129,7 +129,7 @@ class Train:
             kind == "regression" and self.metric == "accuracy"
         )
         if odd and chooses:
-            answers = "classes" if kind != "regression" else "right answers"
+            answers = "classes" if kind != "regression" else "correct predictions"
             raise ValueError(f"train.metric {self.metric} needs {answers}, which encode.kind {kind} has not; use loss")
         if kind != "image":
             refuse_unread(self, ("augment",), f"with encode.kind: {kind}", "train.")

@@ -103,7 +103,7 @@ def require_same_test(
     for name, recipe, its_labels, part, ids in zip(names, recipes, labels, parts, tested, strict=True):
         if its_labels != labels[0]:
             odd = ", ".join(sorted(set(its_labels) ^ set(labels[0])))
-            raise StageError(f"{names[0]} and {name} have other labels ({odd}), so their answers cannot be compared")
+            raise StageError(f"{names[0]} and {name} have other labels ({odd}), so predictions cannot be compared")
         if part != parts[0] or ids != tested[0]:
             raise StageError(
                 f"{names[0]} is tested on {len(tested[0]):,} rows (split {parts[0][:8]}), {name} on {len(ids):,} "

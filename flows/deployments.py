@@ -54,7 +54,7 @@ def distinct(found: "list[tuple[Path, Recipe]]") -> "list[tuple[Path, Recipe]]":
 
 
 def in_configs(say: Callable[[str], None]) -> "list[tuple[Path, Recipe]]":
-    """The recipes in configs/ that have a schedule; one that cannot be read is told and left out."""
+    """The recipes in configs/ that have a schedule; one that cannot be read is reported and left out."""
     import configs
     from configs.load import RecipeError, load_recipe
 

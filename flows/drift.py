@@ -1,4 +1,4 @@
-"""Drift of the data since the model's version before: told once a run has registered a new version."""
+"""Drift of the data since the model's version before: reported once a run has registered a new version."""
 
 import json
 from typing import Any

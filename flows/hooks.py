@@ -1,4 +1,4 @@
-"""Hooks of every flow: the process of a run holds its file while it lasts, so that a killed run can be told."""
+"""Hooks of every flow: the process of a run holds its file while it lasts, so that a killed run can be detected."""
 
 from typing import Any
 

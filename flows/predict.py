@@ -36,7 +36,7 @@ def predict(
     check_output(Path(output), questions)
     named, loaded, questions = open_model_for(model, questions, column)
     notes = list(getattr(questions, "notes", ()))
-    done = predict_into(Path(output), questions, loaded, notes.append, _Progress(f"answers of {named}"))
+    done = predict_into(Path(output), questions, loaded, notes.append, _Progress(f"predictions of {named}"))
     create_markdown_artifact(page(named, questions, done, Path(output), notes), key="predictions",
                              description=f"{named}: {done.rows:,} rows")  # fmt: skip
     return {**asdict(done), "model": named.name, "version": named.version, "output": output}
@@ -61,8 +61,8 @@ def page(named: Named, questions: Questions, done: Predicted, output: Path, note
     """What a person reads of a prediction."""
     lines = [f"# Predictions of {named}", "", "| | |", "|---|---|", f"| input | {_cell(str(questions.where))} |",
              f"| output | {_cell(str(output))} |", f"| rows | {done.rows:,} |",
-             f"| without an answer | {done.failed:,} |"]  # fmt: skip
-    lines += [f"| answered by earlier runs | {done.kept:,} |"] if done.kept else []
+             f"| without a prediction | {done.failed:,} |"]  # fmt: skip
+    lines += [f"| predicted by earlier runs | {done.kept:,} |"] if done.kept else []
     if all(isinstance(value, int) for value in done.summary.values()) and done.summary:
         answered = done.rows - done.failed
         lines += ["", "| label | rows | share |", "|---|---:|---:|"]

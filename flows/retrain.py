@@ -93,7 +93,7 @@ def alone(name: str, waiting: Any) -> Iterator[None]:
 
 def delay(recipe: Recipe) -> None:
     """Put the run off by the schedule's jitter, if the schedule began it: its process ends, and holds up no other run
-    meanwhile. Raises Pause, which tells Prefect's engine so."""
+    meanwhile. Raises Pause, which says so to Prefect's engine."""
     run = flow_run()
     if recipe.schedule is None or not run.auto_scheduled or run.expected_start_time is None:
         return

@@ -25,7 +25,7 @@ PATIENCE = 3.0
 
 @dataclass(frozen=True)
 class Looked:
-    """A row, its number in the source (from 1), the part that it is in, and the model's answer."""
+    """A row, its number in the source (from 1), the part that it is in, and the model's prediction."""
 
     row: Row
     number: int

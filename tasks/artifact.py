@@ -61,7 +61,7 @@ class Version:
     """A registered model: where it lies, what was decided, how many models were scored on its test rows so far.
 
     links: addresses of MLflow's pages of its run and version, where a browser can reach them. changed: rows that it
-    answers better and worse than the champion that it was compared with (see kinds/outcomes.py). example: a test text.
+    predicts better and worse than the champion that it was compared with (see kinds/outcomes.py). example: a test text.
     """
 
     name: str

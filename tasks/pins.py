@@ -193,12 +193,12 @@ def _listed(value: sources.FileSource, paths: list[Path], table: dict[str, Any])
 
 
 def _parts(value: sources.FileSource | sources.UrlSource, paths: Iterable[str]) -> dict[str, Any]:
-    """What of the files' names tells the split, where it does: the last folder and the name."""
+    """What of the files' names gives the split, where it does: the last folder and the name."""
     return {"names": ["/".join(path.split("/")[-2:]) for path in paths]} if value.split_files else {}
 
 
 def _ending(name: str) -> str:
-    """What of a name tells the format: the ending, and the one before it where that only says how it is packed."""
+    """What of a name gives the format: the ending, and the one before it where that only says how it is packed."""
     from .data.sources.archives import SINGLE
 
     suffixes = Path(name).suffixes

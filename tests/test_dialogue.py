@@ -292,7 +292,7 @@ def silence(part: slice, run: int) -> Any:
     return change
 
 
-WRONG_RUN, MISSING = "a supervised run is not what the model writes", "supervised runs are not the trained turns"
+WRONG_RUN, MISSING = "a supervised run is not what the model generates", "supervised runs are not the trained turns"
 FAULTS = {
     "shifted right": (shift(1), WRONG_RUN),
     "shifted left": (shift(-1), WRONG_RUN),
@@ -402,7 +402,7 @@ def test_content_of_a_call_that_the_template_leaves_out_is_caught() -> None:
             encode_dialogues(encoding, TOKENIZERS[name], [talking])
         silent = encode_dialogues(encoding, TOKENIZERS[name], [DIALOGUE[:3]])
         broken = certificate_of(name, encoding, [talking], silent).violations
-        assert broken.keys() == {"the template leaves out part of what the model writes"}
+        assert broken.keys() == {"the template leaves out part of what the model generates"}
 
 
 def test_content_that_becomes_a_token_is_caught() -> None:

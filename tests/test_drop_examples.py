@@ -57,7 +57,7 @@ def test_a_pattern_of_files_below_the_own_folder_is_read(tmp_path: Path, monkeyp
 def test_a_pattern_is_proposed_only_where_names_tell_classes() -> None:
     named = pd.Series([f"{kind}_{number:03}.png" for kind in ("cat", "dog") for number in range(9)])
     said = _by_names(named)
-    assert said == f"the names seem to tell them: --pattern '{BY_NAME}' reads cat (9), dog (9)"
+    assert said == f"the names seem to hold them: --pattern '{BY_NAME}' reads cat (9), dog (9)"
     for files in (["IMG_1.png", "IMG_2.png", "IMG_3.png"], [f"{n}.png" for n in range(9)], ["unlabeled/1.png"] * 4,
                   ["sunset.png", "beach.png", "harbour.png"]):  # fmt: skip
         said = _by_names(pd.Series(files))

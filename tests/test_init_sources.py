@@ -79,7 +79,7 @@ def test_a_folder_of_images_by_class(tmp_path: Path) -> None:
     recipe, text = made("pets", tmp_path)
     assert recipe.download == ImagesSource(kind="images", path="pets")
     assert recipe.validate.labels == ("ant", "bee") and len(held(recipe, tmp_path)) == 40
-    assert text.startswith("# A small CNN learns, from the 40 images of pets, to tell `ant` or `bee`.")
+    assert text.startswith("# A small CNN learns, from the 40 images of pets, to predict `ant` or `bee`.")
     assert "size: 10  # 10 pixels on the shorter side" in text and "mode: RGB" in text
     assert made(place, tmp_path)[0].download == recipe.download
 

@@ -481,7 +481,7 @@ def test_a_supervised_header_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "a role header is supervised" in broken(encoding_of(odd.UNPROMPTED), CALLED)
     monkeypatch.setattr(TurnFaults, "need_own_words", lambda *given: None)
     turns = [ASKED, ANSWER, say("assistant", "Yes.")]
-    assert "a supervised run is not what the model writes" in broken(encoding_of(odd.JOINED, tools=False), turns)
+    assert "a supervised run is not what the model generates" in broken(encoding_of(odd.JOINED, tools=False), turns)
 
 
 def test_arguments_of_python_are_caught() -> None:
@@ -495,9 +495,9 @@ def test_lost_thoughts_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     turns = [ASKED, THOUGHTFUL]
     made = encode_dialogues(encoding, TOKENIZER, [[ASKED, ANSWER]])
     found = certify_dialogues(encoding, TOKENIZER, made, ["row0"], [turns]).violations
-    assert "a supervised run is not what the model writes" in found
+    assert "a supervised run is not what the model generates" in found
     monkeypatch.setattr(turns_module.Conversation, "_said", lambda self, turn, whole: (len(whole) - 1, len(whole)))
-    left = "the template leaves out part of what the model writes"
+    left = "the template leaves out part of what the model generates"
     assert {"thoughts are missing", left} <= broken(encoding_of(odd.PLAIN), turns)
 
 

@@ -125,7 +125,7 @@ def test_stopped_anywhere_it_ends_in_the_same_bytes(table: Path, tmp_path: Path,
         assert out.read_bytes() == whole.read_bytes()
         assert done.kept == 8 * after and 99 - again.left == 9 - after, "what was answered is not asked again"
         assert said == (
-            [f"goes on from row {8 * after + 1} of {ROWS}: {8 * after} rows were answered before"] if after else []
+            [f"goes on from row {8 * after + 1} of {ROWS}: {8 * after} rows were predicted before"] if after else []
         )
 
 
@@ -144,7 +144,7 @@ def test_a_kill_between_the_last_row_and_the_rename_loses_nothing(
     monkeypatch.setattr(Finished, "deliver", deliver)
     said: list[str] = []
     predict_into(out, small(table), model(Stopping(0)), said.append)
-    assert said == [f"only the file is to be written: {ROWS} rows were answered before"]
+    assert said == [f"only the file is to be written: {ROWS} rows were predicted before"]
     assert len(read(out)) == ROWS
 
 
@@ -175,7 +175,7 @@ def test_a_damaged_part_is_made_again(table: Path, tmp_path: Path, fault: str) -
     assert out.read_bytes() == whole.read_bytes()
     assert 99 - asked.left == 5, "the damaged part and the four that were missing"
     told = [] if fault == "gone" else ["rows 17 to 24 are made again: their part is damaged"]
-    assert said == [*told, f"goes on from row 17 of {ROWS}: 32 rows were answered before"]
+    assert said == [*told, f"goes on from row 17 of {ROWS}: 32 rows were predicted before"]
 
 
 @pytest.mark.parametrize(
@@ -267,9 +267,9 @@ def test_outputs_that_cannot_be_are_refused_before_the_model_is_asked(
 
 
 def test_a_model_that_answers_otherwise_than_it_says_is_refused(table: Path, tmp_path: Path) -> None:
-    with pytest.raises(StageError, match="gave 7 answers"):
+    with pytest.raises(StageError, match="gave 7 predictions"):
         predict_into(tmp_path / "out.csv", small(table), model(lambda given: lengths(given)[:-1]))
-    with pytest.raises(StageError, match="does not say what it answers"):
+    with pytest.raises(StageError, match="does not say what it predicts"):
         predict_into(tmp_path / "out.csv", small(table), Model(lengths, {"x": "tensor"}, IDENTITY))
 
 

@@ -297,7 +297,7 @@ def test_recipes_that_cannot_be_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_text(RECIPE, encoding="utf-8")
     for change, message in (
-        ("train.metric=accuracy", "train.metric accuracy needs right answers, which encode.kind regression has not"),
+        ("train.metric=accuracy", "accuracy needs correct predictions, which encode.kind regression has not; use loss"),
         ("evaluate.baselines=[majority]", "majority is none for encode.kind regression; take of mean, tfidf"),
         ("train.loss=mse", "train.loss is not read with encode.kind: regression"),
     ):

@@ -179,7 +179,7 @@ def test_models_runs_and_experiments_that_are_not_as_temper_left_them(
     says(capsys, lambda: promote.command("own", 2, "so"), "no signature")
     says(capsys, lambda: rollback.command("own", "so"), "own")
     history.command("own")
-    with pytest.raises(StageError, match="answers with list, not with a table"):
+    with pytest.raises(StageError, match="predicts list, not a table"):
         answer(mlflow.pyfunc.load_model(foreign.model_uri), pd.DataFrame({"text": ["a"]}))
 
     # the alias is deleted, then the run, then the experiment

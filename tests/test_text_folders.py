@@ -111,7 +111,7 @@ def test_splits_are_mapped_by_hand(folder: Path, tmp_path: Path) -> None:
     assert load_rows(FileSource(**how, columns=columns), tmp_path / "s")["split"].tolist() == ["train", "test", "train"]
     (folder / "b.csv").write_text("text,label\nd,x\n")
     named = FileSource(kind="file", path=("b.csv",), split_files=True)
-    with pytest.raises(DataError, match=r"the name tells no split, .*`columns\.split_map: {b: train}`"):
+    with pytest.raises(DataError, match=r"the name gives no split, .*`columns\.split_map: {b: train}`"):
         load_rows(named, tmp_path / "s")
     mapped = FileSource(kind="file", path=("b.csv",), split_files=True, columns=Columns(split_map={"b": "test"}))
     assert load_rows(mapped, tmp_path / "s")["split"].tolist() == ["test"]

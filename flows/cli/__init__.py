@@ -29,10 +29,10 @@ of `up` and `serve`, which end in no other way, Ctrl-C and SIGTERM give 0.
 """
 COMMANDS = {
     "run": "Run a recipe: whatever is done already is served from the cache, the rest is done and registered.",
-    "compare": "Train recipes over several seeds on the same split and tell, by a paired test, which is better.",
+    "compare": "Train recipes over several seeds on the same split and report, by a paired test, which is better.",
     "plan": "Show per stage whether it is cached, and which part of its key changed since the nearest earlier run.",
     "data": "Show what each stage kept and dropped, the commonest reasons, and how labels fall into the parts.",
-    "trace": "Show one row's way: raw, expectations it breaks, cleaned, split, tokens and labels, the model's answer.",
+    "trace": "Show one row's way: raw, expectations it breaks, cleaned, split, tokens and labels, prediction.",
     "inspect": "Show what the trained model makes of one row: image or text, true class, probability of each class.",
     "mask": "Show training rows as decoded tokens: supervised ones (they carry loss) on green, given ones dim.",
     "predict": "Predict with a registered model: one text or image, or every row of a file or folder.",

@@ -132,7 +132,7 @@ class Conversation:
         return call_entry_point(entry, call["function"])
 
     def _turn(self) -> dict[str, Any]:
-        """One turn; a reply is printed as it comes, what begins like a call is held back until it is told apart."""
+        """One turn; a reply is printed as it comes, what begins like a call is held back until it is recognised."""
         text, shown, console = "", 0, self.console
         for piece in self.predictor.stream(self.messages, self.longest):
             text += piece

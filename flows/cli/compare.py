@@ -48,7 +48,7 @@ def command(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train recipes over several seeds on the same split and tell, by a paired test, which is better.
+    """Train recipes over several seeds on the same split and report, by a paired test, which is better.
 
     `temper compare configs/mnist_mlp.yaml configs/mnist_cnn.yaml` says whether the second helped.
 

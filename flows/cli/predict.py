@@ -1,4 +1,4 @@
-"""temper predict: a registered model's answer to a text or an image, or to every row of a file or folder."""
+"""temper predict: a registered model's prediction for a text or an image, or for every row of a file or folder."""
 
 import os
 import sys
@@ -171,7 +171,7 @@ def _run_flow(model: str, questions: "Questions", output: Path | None, *, column
         from ..predict import predict
 
         done = predict(model, str(Path(questions.where).absolute()), str(output.absolute()), column, reading)
-    kept = f" ({done['kept']:,} rows were answered before)" if done["kept"] else ""
+    kept = f" ({done['kept']:,} rows were predicted before)" if done["kept"] else ""
     _say_counts(questions, done["rows"], done["failed"], f" in {output}{kept}")
 
 

@@ -19,7 +19,7 @@ def command(
     """Make a version champion by hand, against or without a verdict; who, why and when are recorded.
 
     A comparison or a threshold can be overruled. What cannot be promoted: a version whose scores are no numbers, that
-    has no report or signature, or that answers otherwise than its report in a fresh process. `temper rollback` takes a
+    has no report or signature, or that predicts otherwise than its report in a fresh process. `temper rollback` takes a
     promotion back.
     """
     with failures(), Console(stderr=True).status(f"proving version {version} in a fresh process"):

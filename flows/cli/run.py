@@ -1,4 +1,4 @@
-"""temper run: a recipe through the whole pipeline, told stage by stage."""
+"""temper run: a recipe through the whole pipeline, reported stage by stage."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 

@@ -1,4 +1,4 @@
-"""temper trace: one row's whole way, from the source to the model's answer."""
+"""temper trace: one row's whole way, from the source to the model's prediction."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,12 +28,12 @@ def command(
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one row's way: raw, expectations it breaks, cleaned, split, tokens and labels, the model's answer.
+    """Show one row's way: raw, expectations it breaks, cleaned, split, tokens and labels, prediction.
 
     A row is named as in `temper trace RECIPE 17`, `… 53a59d7012faa6fc-0` or `… "thanks for the"`; `--` goes before one
     that begins with a dash. Where several rows fit they are listed, with their ids, and the exit code is 2.
 
-    Runs the stages up to `encode` where they are not cached. The answer is shown where the model is trained already;
+    Runs the stages up to `encode` where they are not cached. The prediction is shown where a model is trained already;
     nothing is trained for it.
     """
     from configs.load import load_recipe
@@ -74,7 +74,7 @@ def _show(way: dict[str, Any]) -> None:
     if "encode" in way:
         say("encode", *_encode_lines(way["encode"]))
         answer = way["answer"]
-        say("answer", *_answer_lines(answer))
+        say("prediction", *_answer_lines(answer))
     end = way["end"]
     say("end", f"dropped in {end['stage']}: {end['reason']}" if "reason" in end else end["state"])
 

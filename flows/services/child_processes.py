@@ -14,7 +14,7 @@ for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, lambda *_: None)
 grace, command = float(sys.argv[1]), sys.argv[2:]
 child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
-def tell(number):
+def send(number):
     try:
         os.killpg(child.pid, number)
     except (ProcessLookupError, PermissionError):
@@ -22,15 +22,15 @@ def tell(number):
     return True
 def end_with_stdin():
     sys.stdin.buffer.read()
-    tell(signal.SIGTERM)
+    send(signal.SIGTERM)
     time.sleep(grace)
-    tell(signal.SIGKILL)
+    send(signal.SIGKILL)
 threading.Thread(target=end_with_stdin, daemon=True).start()
 code = child.wait()
 end = time.monotonic() + grace
-while tell(0) and time.monotonic() < end:
+while send(0) and time.monotonic() < end:
     time.sleep(0.05)
-tell(signal.SIGKILL)
+send(signal.SIGKILL)
 os._exit(code if code >= 0 else 128 - code)
 """
 """Runs a command in a process group of its own and ends all of it when its standard input does, which it does however
@@ -51,7 +51,7 @@ class Guarded:
         cls, name: str, command: Sequence[str | Path], *, env: Mapping[str, str], grace: float, log: Path | None = None
     ) -> "Guarded":
         """Start it; output goes to `log` (from its beginning) or to where this process writes errors. `grace`: seconds
-        that it has between being told to end and being killed."""
+        that it has between being asked to end and being killed."""
         full = [sys.executable, "-c", GUARDIAN, str(grace), *map(str, command)]
         if log is None:
             return cls(name, _apart(full, env, 2), grace, log)
@@ -64,7 +64,7 @@ class Guarded:
         return self.process.poll()
 
     def end(self) -> None:
-        """Tell it to end, and wait until it and its children are gone."""
+        """Ask it to end, and wait until it and its children are gone."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         try:

@@ -22,7 +22,7 @@ class Finding:
 
 
 def database(owner: str, file: Path) -> Finding:
-    """Whether an SQLite file has the revision of the installed package, told without loading that."""
+    """Whether an SQLite file has the revision of the installed package, found without loading that."""
     import sqlite3
 
     what, anew = f"{owner}'s database", f"mv {file} {file}.damaged, then temper doctor --init"

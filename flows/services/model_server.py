@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 GRACE = 5.0
-"""Seconds within which a server that is told to end finishes what it is asked."""
+"""Seconds within which a server that is asked to end finishes what it is asked."""
 
 LEAKING = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_ACTIVE_MODEL_ID")
 """What a shell may have set for trainings and a server has no use for."""

@@ -1,4 +1,4 @@
-"""Deployments that Temper made of recipes in a folder which ask for them no longer: taken off the schedule, or told."""
+"""Deployments that Temper made of recipes in a folder which ask for them no longer: unscheduled, or reported."""
 
 from collections.abc import Callable
 from importlib.util import find_spec

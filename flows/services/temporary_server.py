@@ -14,7 +14,7 @@ PATIENCE = 120.0
 """Seconds that a temporary server may take to start."""
 
 GRACE = 5.0
-"""Seconds within which a server that is told to end does so by itself."""
+"""Seconds within which a server that is asked to end does so by itself."""
 
 SERVER = """
 import contextlib, os, signal, sys, threading, time

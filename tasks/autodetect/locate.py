@@ -120,7 +120,7 @@ def image_column(table: pd.DataFrame) -> str | None:
 
 
 def _of_folder(place: Path, called: str, intake: Intake, wish: Wish) -> Found:
-    """Images by their folders; where these tell no class, by the table among them that lists images."""
+    """Images by their folders; where these name no class, by the table among them that lists images."""
     has_images = any(name.lower().endswith(IMAGE_ENDINGS) for name, _ in list_images(place).read)
     if not has_images and not any(map(_lists_images, place.iterdir())):
         table, source, notes = read_text_folder(place, called, intake)
@@ -236,14 +236,14 @@ BY_NAME = r"(?:^|/)(?P<label>[^\W\d_]++)[^/]*+$"
 
 
 def _by_names(files: "pd.Series[str]") -> str:
-    """What to do where no folders tell the classes: a pattern where the names seem to tell them, else other places."""
+    """What to do where no folders name the classes: a pattern where the names of files seem to, else other places."""
     labels = files.str.extract(BY_NAME)["label"].dropna()
     counts = labels.value_counts()
     if 2 <= len(counts) <= len(files) / 2 and len(labels) > len(files) / 2:
         shown = ", ".join(f"{label} ({count:,})" for label, count in counts.head(SHOWN).items())
-        return f"the names seem to tell them: --pattern '{BY_NAME}' reads {shown}"
+        return f"the names seem to hold them: --pattern '{BY_NAME}' reads {shown}"
     return (
-        f"their names ({', '.join(files.head(SHOWN))}) tell none either: put the images of each class into a folder "
+        f"their names ({', '.join(files.head(SHOWN))}) hold none either: put the images of each class into a folder "
         "that is called like it, or write a table with the columns path and label beside them and give its name; where "
         "a part of the name is the class, say which with --pattern '(?P<label>…)'"
     )

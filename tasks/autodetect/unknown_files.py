@@ -24,7 +24,7 @@ LABELLED = (
 )
 """A label, a space and a text: as fastText writes it, and as many research sets do."""
 FEWEST = 10
-"""Lines from which labels at their beginning can be told from words."""
+"""Lines from which labels at their beginning can be distinguished from words."""
 TAG = re.compile(r"O|[BIESLU]-\S+|-X-")
 KNOWN = "save it as CSV, TSV, JSON lines or Parquet, or read its lines with `format: lines` and a `pattern`"
 

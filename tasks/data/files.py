@@ -124,7 +124,7 @@ def guess_encoding(path: Path) -> str | None:
     telling = _telling(path)
     odd = sum(byte > 127 for byte in telling)
     names = [match.encoding for match in from_bytes(telling, cp_isolation=COMMON)]
-    few = odd < FEW and odd < len(telling) / 5  # a few accents: too little to tell languages apart
+    few = odd < FEW and odd < len(telling) / 5  # a few accents: too little to distinguish languages
     latin = likeliest(telling)
     ordered = [*latin, *names] if few or not names or names[0] in latin else [*names, *latin]
     return next((name.replace("_", "-") for name in ordered if _fits(path, name)), None)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = {"train": "#0072b2", "validation": "#56b4e9", "test": "#009e73", "alive": "#c8c8c8", DROPPED: "#d55e00"}
-"""Of Okabe and Ito's palette, which colour-blind people can tell apart."""
+"""Of Okabe and Ito's palette, which colour-blind people can distinguish."""
 MOST = 12
 """Reasons drawn by themselves; the rarer ones are one branch per stage."""
 WIDEST = 64

@@ -14,7 +14,7 @@ NUMBER = re.compile(r"[-+]?(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})(?:[eE][-+]?
 SELECTORS = re.compile("[\ufe00-\ufe0f]")
 """Marks that choose the look of the character before them, such as a coloured heart."""
 TAGS = range(0xE0000, 0xE0080)
-"""Invisible characters that tell flags apart, so they stay."""
+"""Invisible characters that distinguish flags, so they stay."""
 SHOWN = 5
 """Groups that a message names."""
 
@@ -66,7 +66,7 @@ def describe_variants(groups: Sequence[Mapping[str, int]]) -> str:
 
 
 def shown_label(label: str) -> str:
-    """A label in quotes, so that white space, marks and composed letters can be told from what looks the same."""
+    """A label in quotes, so that white space, marks and composed letters differ from what looks the same."""
     return ascii(label) if label != unicodedata.normalize("NFC", label) else repr(label)
 
 

@@ -1,4 +1,4 @@
-"""A model's answers to rows: probabilities in; labels and a table out."""
+"""A model's predictions for rows: probabilities in; labels and a table out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Questions -> answers, batch by batch; finished batches outlive a kill, and the next call goes on behind them."""
+"""Questions -> predictions, batch by batch; finished batches outlive a kill, and the next call goes on behind them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from .inputs import Questions
 from .outputs import Tally, Writer, beside, check_ending, free_names, open_writer
 
 ERROR = "error"
-"""Column with the reason why a question has no answer."""
+"""Column with the reason why a question has no prediction."""
 TYPES = {"string": pa.string(), "double": pa.float64()}
-"""MLflow's types of answers."""
+"""MLflow's types of predictions."""
 AT_ONCE = 65_536
 """Rows that are put together and written at once."""
 Progress = Callable[[int, int], None]
@@ -27,8 +27,8 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded model: `ask` answers a batch and raises StageError where it cannot; `columns` of the answers with
-    MLflow's types; `identity`: what it is, as its answers depend on it."""
+    """A loaded model: `ask` predicts a batch and raises StageError where it cannot; `columns` of the predictions with
+    MLflow's types; `identity`: what it is, as its predictions depend on it."""
 
     ask: Callable[[Any], pd.DataFrame]
     columns: dict[str, str]
@@ -37,7 +37,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Predicted:
-    """What was done: rows, those without an answer, those answered by earlier calls, and the answers in short."""
+    """What was done: rows, those without a prediction, those predicted by earlier calls, and a summary."""
 
     rows: int
     failed: int
@@ -49,7 +49,7 @@ def predict_into(
     output: Path, questions: Questions, model: Model,
     say: Callable[[str], None] = lambda text: None, progress: Progress = lambda done, of: None,
 ) -> Predicted:  # fmt: skip
-    """Write every question with its answer to `output`, whose ending is the format, whole or not at all.
+    """Write every question with its prediction to `output`, whose ending is the format, whole or not at all.
 
     Until then finished batches lie in `output`.partial. The bytes do not depend on whether it was interrupted.
     Raises RecipeError, DataError and StageError.
@@ -85,7 +85,7 @@ def check_output(output: Path, questions: Questions) -> None:
 def predict_stream(
     questions: Questions, model: Model, progress: Progress = lambda done, of: None
 ) -> Iterator[pd.DataFrame]:
-    """Every question with its answer, a batch at a time; nothing is kept."""
+    """Every question with its prediction, a batch at a time; nothing is kept."""
     schema = schema_of(model, questions)
     names = free_names(list(questions.rows.columns), schema.names)
     for start in range(0, len(questions.rows), questions.batch):
@@ -96,10 +96,10 @@ def predict_stream(
 
 
 def schema_of(model: Model, questions: Questions) -> pa.Schema:
-    """Columns of the answers, with the reason of a missing one where there may be some. Raises StageError."""
+    """Columns of the predictions, with the reason of a missing one where there may be some. Raises StageError."""
     odd = [name for name, kind in model.columns.items() if kind not in TYPES]
     if odd or not model.columns:
-        raise StageError("the model does not say what it answers; predict needs a model that Temper registered")
+        raise StageError("the model does not say what it predicts; predict needs a model that Temper registered")
     fields = [(name, TYPES[kind]) for name, kind in model.columns.items()]
     return pa.schema([*fields, (ERROR, pa.string())] if questions.forgiving else fields)
 
@@ -117,8 +117,8 @@ def _answer(questions: Questions, model: Model, schema: pa.Schema, start: int, s
             raise error from None
     named = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(model.columns))
     if list(named.columns) != list(model.columns) or len(named) != len(good):
-        raise StageError(f"the model gave {len(named)} answers with the columns {list(named.columns)} to {len(good)} "
-                         f"questions and promised {list(model.columns)}")  # fmt: skip
+        raise StageError(f"the model gave {len(named)} predictions with the columns {list(named.columns)} "
+                         f"to {len(good)} questions and promised {list(model.columns)}")  # fmt: skip
     answers = named.set_index(pd.Index(good)).reindex(range(len(given)))
     if questions.forgiving:
         answers[ERROR] = [reason or None for reason in reasons]
@@ -128,9 +128,9 @@ def _answer(questions: Questions, model: Model, schema: pa.Schema, start: int, s
 def _one_by_one(
     questions: Questions, model: Model, given: list[Any], reasons: list[str], start: int
 ) -> list[pd.DataFrame]:
-    """The answers to a batch that the model refuses; `reasons` says which questions are at fault.
+    """The predictions for a batch that the model refuses; `reasons` says which questions are at fault.
 
-    Raises DataError naming the row where the input is one of which every row must be answered.
+    Raises DataError naming the row where the input is one of which every row must have a prediction.
     """
     found = []
     for place, one in enumerate(given):

@@ -1,4 +1,4 @@
-"""Finished batches of answers in a folder beside the output: each whole or not there, and checked when it is read."""
+"""Finished batches of predictions in a folder beside the output: each whole or not there, checked when it is read."""
 
 import fcntl
 import json
@@ -64,7 +64,7 @@ class Finished:
         os.close(self.handle)
 
     def open(self, say: Callable[[str], None]) -> int:
-        """Find what earlier calls left, say it, and return how many rows are answered already."""
+        """Find what earlier calls left, say it, and return how many rows are predicted already."""
         before = self._before()
         if before is None or before != self.identity:
             self._clear()
@@ -82,7 +82,7 @@ class Finished:
         todo = next(self.missing(), None)
         if kept:
             said = f"goes on from row {todo[1] + 1:,} of {self.rows:,}" if todo else "only the file is to be written"
-            say(f"{said}: {kept:,} rows were answered before")
+            say(f"{said}: {kept:,} rows were predicted before")
         return kept
 
     def _before(self) -> dict[str, Any] | None:
@@ -126,7 +126,7 @@ class Finished:
                 yield number, *self._bounds(number)
 
     def keep(self, number: int, answers: pa.Table) -> None:
-        """Put a batch's answers on the disk; the name carries their checksum."""
+        """Put a batch's predictions on the disk; the name carries their checksum."""
         aside = self.folder / "part.new"
         pq.write_table(answers, aside)
         sync(aside)
@@ -135,7 +135,7 @@ class Finished:
         self.found[number] = path
 
     def parts(self) -> Iterator[pa.Table]:
-        """All answers in order, a batch at a time."""
+        """All predictions in order, a batch at a time."""
         for number in sorted(self.found):
             yield pq.read_table(self.found[number], schema=self.schema)
 

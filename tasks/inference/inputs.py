@@ -42,14 +42,14 @@ class Questions(Protocol):
 
     @property
     def forgiving(self) -> bool:
-        """Whether a question that cannot be answered becomes a row with its reason."""
+        """Whether a question without a prediction becomes a row with its reason."""
 
     @property
     def where(self) -> str:
         """The input as a person named it."""
 
     def identity(self) -> dict[str, Any]:
-        """What the answers depend on."""
+        """What the predictions depend on."""
 
     def given(self, start: int, stop: int) -> list[Any]:
         """Questions from `start` to before `stop`; an OSError stands for one that cannot be read."""

@@ -1,4 +1,4 @@
-"""Rows with their answers -> a CSV, JSON lines or Parquet file; and the answers in short."""
+"""Rows with their predictions -> a CSV, JSON lines or Parquet file; and a summary."""
 
 import base64
 import json
@@ -30,7 +30,7 @@ class Writer(Protocol):
         """The file is open inside."""
 
     def write(self, rows: pd.DataFrame, answers: pa.Table) -> None:
-        """Append rows and their answers."""
+        """Append rows and their predictions."""
 
 
 def check_ending(output: Path) -> None:
@@ -49,7 +49,7 @@ def open_writer(output: Path, rows: pd.DataFrame, answers: pa.Schema) -> Writer:
 
 
 def free_names(taken: Sequence[Any], names: Sequence[str]) -> list[str]:
-    """The names of answers beside an input's columns: one that is taken gets `predicted` before it."""
+    """The names of predictions beside an input's columns: one that is taken gets `predicted` before it."""
     free: list[str] = []
     for name in names:
         while name in taken or name in free:
@@ -59,7 +59,7 @@ def free_names(taken: Sequence[Any], names: Sequence[str]) -> list[str]:
 
 
 def beside(rows: pd.DataFrame, answers: pa.Table, names: Sequence[str]) -> pd.DataFrame:
-    """Rows and their answers in one table."""
+    """Rows and their predictions in one table."""
     told: pd.DataFrame = answers.rename_columns(list(names)).to_pandas()
     return pd.concat([rows.reset_index(drop=True), told], axis=1)
 
@@ -102,7 +102,7 @@ class Csv:
             yield
 
     def write(self, rows: pd.DataFrame, answers: pa.Table) -> None:
-        """Append rows and their answers."""
+        """Append rows and their predictions."""
         self.file.write(to_csv(beside(rows, answers, self.names), header=self.header))
         self.header = False
 
@@ -121,7 +121,7 @@ class Jsonl:
             yield
 
     def write(self, rows: pd.DataFrame, answers: pa.Table) -> None:
-        """Append rows and their answers."""
+        """Append rows and their predictions."""
         table = beside(rows, answers, self.names)
         names = [str(name) for name in table.columns]
         for values in zip(*(table.iloc[:, place] for place in range(len(names))), strict=True):
@@ -145,7 +145,7 @@ class Parquet:
             yield
 
     def write(self, rows: pd.DataFrame, answers: pa.Table) -> None:
-        """Append rows and their answers."""
+        """Append rows and their predictions."""
         named = rows.set_axis(self.own.names, axis=1)
         table = pa.Table.from_pandas(named, schema=self.own, preserve_index=False)
         columns = [column.combine_chunks() for column in (*table.columns, *answers.columns)]
@@ -177,7 +177,7 @@ def _plain(value: Any) -> Any:
 
 
 class Tally:
-    """The answers in short, added up part by part."""
+    """The summary of predictions, added up part by part."""
 
     def __init__(self) -> None:
         self.labels: Counter[str] = Counter()

@@ -11,7 +11,7 @@ from .batch import Model
 from .dialogue_inputs import reply_columns
 
 COLUMNS = {"reply": "string", "calls": "string"}
-"""What is told of a reply, with MLflow's types."""
+"""What is reported of a reply, with MLflow's types."""
 
 
 def reply_model(predictor: DialoguePredictor, identity: dict[str, Any]) -> Model:

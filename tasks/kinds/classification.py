@@ -55,7 +55,7 @@ class Classifier(Protocol):
 
 @dataclass(frozen=True)
 class Scored:
-    """Test rows (id, label, and the content), their true class ids, the model's answers, and the facts that follow."""
+    """Test rows (id, label, and the content), their true class ids, the predictions, and the facts that follow."""
 
     rows: pd.DataFrame
     contents: list[Any]

@@ -1,4 +1,4 @@
-"""A model's answers on test rows -> what is known about it: metrics, baselines, mistakes, pictures."""
+"""A model's predictions on test rows -> what is known about it: metrics, baselines, mistakes, pictures."""
 
 import base64
 import json
@@ -26,7 +26,7 @@ from .classification_page import describe
 from .spec import Part, StageOutput
 
 SAMPLES = 16
-"""Rows whose answers the registered model must repeat."""
+"""Rows whose predictions the registered model must repeat."""
 VALUES = 2**26
 """Probabilities in one chunk of a table."""
 LOOKED_AT = 6

@@ -1,4 +1,4 @@
-"""What the trainings of several recipes answered to the same test rows -> a report: numbers, a page, a chart."""
+"""What the trainings of several recipes predicted for the same test rows -> a report: numbers, a page, a chart."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,14 +18,14 @@ from . import paired
 from .metrics import Ids
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-"""Of Okabe and Ito's palette, which colour-blind people can tell apart."""
+"""Of Okabe and Ito's palette, which colour-blind people can distinguish."""
 DPI = 110
 History = list[dict[str, float]]
 
 
 @dataclass(frozen=True)
 class Side:
-    """One recipe: its name, and per training the seed, which test rows it answered rightly, and its history."""
+    """One recipe: its name, and per training the seed, which test rows it predicted correctly, and its history."""
 
     name: str
     seeds: tuple[int, ...]

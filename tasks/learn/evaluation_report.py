@@ -1,4 +1,4 @@
-"""A model without classes and its test rows -> what is told of it: report.json, predictions, samples, a page."""
+"""A model without classes and its test rows -> what is reported of it: report.json, predictions, samples, a page."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -18,14 +18,14 @@ from ..data.errors import DataError
 from ..data.escape import markdown
 
 SAMPLES = 16
-"""Rows whose answers the registered model must repeat."""
+"""Rows whose predictions the registered model must repeat."""
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What a model's test gave: facts (JSON-ready), answers (a row per test row or turn, from `id` on), samples (id,
-    content and the answer as the proof compares it), examples as Markdown."""
+    """What a model's test gave: facts (JSON-ready), predictions (a row per test row or turn, `id` first), samples (id,
+    content and the prediction as the proof compares it), examples as Markdown."""
 
     facts: dict[str, Any]
     answers: pd.DataFrame
@@ -65,7 +65,7 @@ def chosen_baselines(kind: str, traits: Traits, section: Evaluate) -> tuple[str,
 
 
 def sampled(ids: Sequence[str], texts: Sequence[str], answers: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as a report keeps them for the proof: what the model is asked, and each column of its answer."""
+    """Rows as a report keeps them for the proof: what the model is asked, and each column of its prediction."""
     told = answers.to_numpy().tolist()
     return [{"id": row, "text": text, "answer": one} for row, text, one in zip(ids, texts, told, strict=True)]
 

@@ -13,7 +13,7 @@ from ..data.errors import DataError
 
 
 class Lbfgs(torch.optim.LBFGS):
-    """L-BFGS that is told beforehand how to evaluate its batch, since the Trainer calls `step()` without."""
+    """L-BFGS that is given beforehand how to evaluate its batch, since the Trainer calls `step()` without."""
 
     closure: Callable[[], torch.Tensor] | None = None
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 FEWEST = 4
-"""Validations from which on a course can be told from noise."""
+"""Validations from which on a course can be distinguished from noise."""
 RISE = 0.1
 """Share by which each of the last validation losses (up to three, two at least) must stand above the lowest one, and
 by 0.01 at least, to count as risen."""
@@ -26,7 +26,7 @@ def diagnose(history: Sequence[dict[str, float]]) -> str:
     train, validation = _curve(history, "loss"), _curve(history, "eval_loss")
     if len(validation) < FEWEST or len(train) < FEWEST:
         return (
-            f"over- or under-fitting cannot be told from {len(train)} points of the training loss and "
+            f"over- or under-fitting cannot be judged from {len(train)} points of the training loss and "
             f"{len(validation)} validations; at least {FEWEST} of each can: lower train.logging_steps, train.eval_steps"
         )
     steps, losses = validation.T

@@ -13,7 +13,7 @@ from scipy.stats import t as student
 from .metrics import Floats, Ids
 
 Right = npt.NDArray[np.bool_]
-"""[trainings, rows]: whether the training of each seed answered each test row rightly."""
+"""[trainings, rows]: whether the training of each seed predicted each test row correctly."""
 Verdict = Literal["helped", "hurt", "undecided"]
 
 
@@ -31,7 +31,7 @@ class Pair:
     """How one recipe does against another on the same rows.
 
     difference: of the mean accuracies, above 0 where it is better. p: of the sign-flip test; p_holm: the same after
-    Holm's correction. gained, lost: rows that it answers rightly in more, or in fewer, of its trainings.
+    Holm's correction. gained, lost: rows that it predicts correctly in more, or in fewer, of its trainings.
     """
 
     difference: Interval
@@ -77,7 +77,7 @@ def accuracy(right: Right, groups: Ids, confidence: float) -> Interval:
 
 
 def _by_group(right: Right, groups: Ids) -> Ids:
-    """Right answers [trainings, groups]."""
+    """Correct predictions [trainings, groups]."""
     return np.stack([np.bincount(groups, row).astype(np.int64) for row in right])
 
 

@@ -1,4 +1,4 @@
-"""Pictures of a model's answers for people (PNG): confusion matrix, reliability diagram, mistakes, single rows."""
+"""Pictures of a model's predictions for people (PNG): confusion matrix, reliability diagram, mistakes, single rows."""
 
 import math
 import textwrap
@@ -29,7 +29,7 @@ LINES, LINE = 24, 62
 """Lines of a text that are drawn, and columns of one."""
 NO_FONT = "No installed font has the letters of this text; install one that has them, and draw it again."
 RIGHT, WRONG, OTHER = "#009e73", "#d55e00", "#9a9a9a"
-"""Of Okabe and Ito's palette, which colour-blind people can tell apart."""
+"""Of Okabe and Ito's palette, which colour-blind people can distinguish."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def draw_grid(answers: Sequence[Answer], labels: Sequence[str], path: Path) -> N
 
 def draw_answers(answers: Sequence[Answer], labels: Sequence[str], path: Path) -> None:
     """Each row (an image, or a text) with a bar chart of its classes' probabilities: the true one's in green, a wrong
-    answer's in red."""
+    prediction's in red."""
     texts = [answer.seen for answer in answers if isinstance(answer.seen, str)]
     across = 1 if texts or len(answers) == 1 else 2
     down, bars = math.ceil(len(answers) / across), max(len(answer.bars()) for answer in answers)

@@ -171,7 +171,7 @@ class CertifiedTrainer(Trainer):
 
 
 class Epochs(TrainerCallback):
-    """Tells rows that change with the epoch, or their order, which one begins, counted from 0.
+    """Informs rows that change with the epoch, or their order, which one begins, counted from 0.
 
     Accelerate's loader would do so by `set_epoch`, but not for what is left of a resumed epoch, and not where several
     processes share the rows.

@@ -1,4 +1,4 @@
-"""What stages tell whoever listens: started, progress, note, finished, failed."""
+"""What stages report to whoever listens: started, progress, note, finished, failed."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -47,6 +47,6 @@ def require_same(odd: Ids, rows: pd.DataFrame) -> None:
 
 
 def first_answer(load: Callable[[Any], Any], folder: Any, row: pd.DataFrame) -> dict[str, Any]:
-    """What the predictor of a model folder answers to a table's only row, by column."""
+    """What the predictor of a model folder predicts for a table's only row, by column."""
     answer: dict[str, Any] = load(folder).frame([str(row["text"].iloc[0])]).iloc[0].to_dict()
     return answer

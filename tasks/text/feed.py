@@ -28,7 +28,7 @@ class Padded(Protocol):
 
     @property
     def pad_id(self) -> int:
-        """Id of the filler."""
+        """Id of the padding token."""
 
 
 class Rows(Dataset[Row]):

@@ -39,7 +39,7 @@ def generate(
     """Write after each prompt until an end token, `max_new_tokens` tokens, or the model's last position. An end token
     that is `first` does not end what begins with it.
 
-    model: any transformers model that writes (causal, or an encoder with a decoder), in eval mode and with its own
+    model: any generative model of transformers (causal, or an encoder with a decoder), in eval mode and with its own
     forward, so loaded by `AutoModelForCausalLM.from_pretrained` or `AutoModelForSeq2SeqLM.from_pretrained`, not as
     `take_forward` leaves it; adapters of peft may be on it. The model's own generation settings (a repetition penalty,
     say) play no part. A prompt's answer does not depend on the others in its batch, up to rounding: in float32 the

@@ -1,4 +1,4 @@
-"""A GGUF file -> what transformers is told to read it, what of it is dequantised, and its chat template."""
+"""A GGUF file -> what transformers is given to read it, what of it is dequantised, and its chat template."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -32,7 +32,7 @@ class ModelInput(Protocol):
 
     @property
     def pad_id(self) -> int:
-        """Id of the filler."""
+        """Id of the padding token."""
 
     @property
     def new_tokens(self) -> tuple[int, ...]:

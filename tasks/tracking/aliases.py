@@ -23,7 +23,7 @@ def promote(name: str, version: str, why: str) -> Entry:
     """Make a version champion against or without a verdict.
 
     What a person may overrule is a comparison or a threshold; not scores that are no numbers, a missing report or
-    signature, or answers in a fresh process that are not the report's. Raises StageError.
+    signature, or predictions in a fresh process that are not the report's. Raises StageError.
     """
     if not why.strip():
         raise StageError("a promotion by hand needs a reason: --why TEXT")

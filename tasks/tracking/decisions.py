@@ -68,7 +68,7 @@ def keep(client: MlflowClient, about: ModelVersion, made: Entry, further: Mappin
 
 
 def changed(client: MlflowClient, about: ModelVersion) -> dict[str, Any] | None:
-    """Rows that a version answers better and worse than the champion that it was last compared with; None where it was
+    """Rows that a version predicts better and worse than the champion that it was last compared with; None where it was
     compared with none, or the record is gone."""
     if not about.run_id:
         return None
@@ -90,7 +90,7 @@ def changed(client: MlflowClient, about: ModelVersion) -> dict[str, Any] | None:
 def apply(client: MlflowClient, name: str, made: Entry, further: Mapping[str, Any] | None = None) -> None:
     """Move the alias as the decision says, then write it down, with what it rests on.
 
-    The alias first: a log that tells of a move which was cut off would lead a rollback astray, while one that lacks a
+    The alias first: a log that holds a move which was cut off would lead a rollback astray, while one that lacks a
     move is corrected by the next entry, which says what it found. Raises StageError where another process has moved the
     champion since the decision was made.
     """

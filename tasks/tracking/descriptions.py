@@ -29,9 +29,9 @@ TAKES = {
 
 
 @dataclass(frozen=True)
-class Told:
-    """What is told of a version beside its report: name, number, recipe, verdict, its run, other registrations of that,
-    the flow run's links."""
+class VersionFacts:
+    """What a page says of a version besides its report: name, number, recipe, verdict, its run, other registrations
+    of that, the flow run's links."""
 
     name: str
     version: str
@@ -50,18 +50,18 @@ def describe(
     run_id, name = str(version.run_id), str(version.name)
     run = client.get_run(run_id)
     recipe = links.get("temper.recipe") or run.data.tags.get("temper.recipe", "temper")
-    told = Told(name, str(version.version), recipe, verdict, pages.run_page(client, run_id),
+    about = VersionFacts(name, str(version.version), recipe, verdict, pages.run_page(client, run_id),
                 _others(client, version), links)  # fmt: skip
     if ours(run.data.tags.get(NOTE)):
-        client.set_tag(run_id, NOTE, of_run(stages, facts, told)[:LONGEST])
+        client.set_tag(run_id, NOTE, of_run(stages, facts, about)[:LONGEST])
     if ours(client.get_registered_model(name).description):
         client.update_registered_model(name, of_model(name, recipe, facts))
     if ours(client.get_model_version(name, version.version).description):
-        client.update_model_version(name, version.version, of_version(stages, facts, told, test_evaluations))
+        client.update_model_version(name, version.version, of_version(stages, facts, about, test_evaluations))
 
 
 def _others(client: MlflowClient, version: ModelVersion) -> tuple[str, ...]:
-    """The other versions that were registered of the same training, a line each: one run tells of all of them."""
+    """The other versions that were registered of the same training, a line each: one run lists all of them."""
     same = client.search_model_versions(f"run_id = '{version.run_id}'")
     return tuple(
         f"Registered as `{one.name}` version {one.version} too: {markdown(one.tags.get(VERDICT, 'not settled'))}."
@@ -91,18 +91,18 @@ def of_training(recipe: str, links: Mapping[str, str]) -> str:
     return f"{OURS}: a training of the recipe `{recipe}`, not scored on test rows yet.{_flow_run(links)}"
 
 
-def of_run(stages: Mapping[str, Artifact], facts: Mapping[str, Any], told: Told) -> str:
+def of_run(stages: Mapping[str, Artifact], facts: Mapping[str, Any], about: VersionFacts) -> str:
     """What a run is, how good, what came of it, and where to read on."""
-    page = pages.version_page(told.name, told.version)
-    named = f"`{told.name}` version {told.version}"
+    page = pages.version_page(about.name, about.version)
+    named = f"`{about.name}` version {about.version}"
     return "\n\n".join([
-        f"{OURS} from the recipe `{told.recipe}`: {open_kind(facts['kind']).noun}.",
+        f"{OURS} from the recipe `{about.recipe}`: {open_kind(facts['kind']).noun}.",
         _data(stages), _scores(stages, facts),
-        "\n".join([f"Registered as {f'[{named}]({page})' if page else named}: {markdown(told.verdict)}.",
-                   *told.others]),
+        "\n".join([f"Registered as {f'[{named}]({page})' if page else named}: {markdown(about.verdict)}.",
+                   *about.others]),
         "To repeat it, save the artifact `recipe.yaml` and call `temper run recipe.yaml`. Each stage's page, with "
         "pictures, lies in its folder among the artifacts; `report.json` has all scores, `certificate.json` (of texts) "
-        f"proves which tokens were trained, `decisions/` holds what the verdict rests on.{_flow_run(told.links)}",
+        f"proves which tokens were trained, `decisions/` holds what the verdict rests on.{_flow_run(about.links)}",
     ])  # fmt: skip
 
 
@@ -113,21 +113,23 @@ def of_model(name: str, recipe: str, facts: Mapping[str, Any]) -> str:
         f"Takes {TAKES[facts['content']]}.\n\n"
         f'The alias `champion` is the version to use: `mlflow.pyfunc.load_model("models:/{name}@champion")`. It moves '
         f"only to a version that a paired test on the same test rows found better; `candidate` is the last one without "
-        f"it. `temper history {name}` tells every decision, and `temper rollback {name}` takes the last one back."
+        f"it. `temper history {name}` lists every decision, and `temper rollback {name}` takes the last one back."
     )
 
 
-def of_version(stages: Mapping[str, Artifact], facts: Mapping[str, Any], told: Told, test_evaluations: int) -> str:
+def of_version(
+    stages: Mapping[str, Artifact], facts: Mapping[str, Any], about: VersionFacts, test_evaluations: int
+) -> str:
     """What a version is, how good, and why it is champion or not."""
-    run = told.page
+    run = about.page
     opened = (
         f"{test_evaluations} model{'s have' if test_evaluations != 1 else ' has'} been scored on this test split so far"
     )
     return "\n\n".join([
-        f"{OURS} from the recipe `{told.recipe}`: {open_kind(facts['kind']).noun}. Takes {TAKES[facts['content']]}.",
-        _data(stages), f"{_scores(stages, facts)} ({opened}.)", f"Verdict: {markdown(told.verdict)}.",
+        f"{OURS} from the recipe `{about.recipe}`: {open_kind(facts['kind']).noun}. Takes {TAKES[facts['content']]}.",
+        _data(stages), f"{_scores(stages, facts)} ({opened}.)", f"Verdict: {markdown(about.verdict)}.",
         (f"[The training's run]({run}) has curves, report, recipe and every stage's page."
-         if run else "The source run has curves, report, recipe and every stage's page.") + _flow_run(told.links),
+         if run else "The source run has curves, report, recipe and every stage's page.") + _flow_run(about.links),
     ])  # fmt: skip
 
 
@@ -153,17 +155,17 @@ def _precision(stages: Mapping[str, Artifact]) -> str:
 
 def _scores(stages: Mapping[str, Artifact], facts: Mapping[str, Any]) -> str:
     """The scores that are shown, with intervals, and the baselines."""
-    told = []
+    shown = []
     for name in facts["shown"]:
         if name in facts["scores"]:
             low, high = facts["intervals"].get(name, (None, None))
-            told.append(
+            shown.append(
                 f"{_words(name)} **{facts['scores'][name]:.4f}**"
                 + (f" [{low:.4f}, {high:.4f}]" if low is not None else "")
             )
     first = facts["shown"][0]
     plain = [f"{name} {values[first]:.4f}" for name, values in facts["baselines"].items() if first in values]
-    text = f"On the test rows: {', '.join(told)}, with {facts['confidence']:.0%} intervals."
+    text = f"On the test rows: {', '.join(shown)}, with {facts['confidence']:.0%} intervals."
     if plain:
         text += f" Baselines, {_words(first)}: {', '.join(plain)}."
     if beaten := not_better(facts):

@@ -151,7 +151,7 @@ def _test_rows(stages: Mapping[str, Artifact]) -> pd.DataFrame:
 
 
 def _asked_of(stages: Mapping[str, Artifact]) -> str:
-    """Name of the file with the answers to what `evaluate` asked."""
+    """Name of the file with the predictions for what `evaluate` asked."""
     rows = str(stages["split"].manifest()["files"]["data/test.parquet"]["sha256"])
     if not open_kind(stages["encode"].manifest()["section"]["kind"]).traits.generates:
         return f"{rows}.parquet"

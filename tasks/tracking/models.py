@@ -70,7 +70,7 @@ def load_model(name: str, *contents: str) -> Any:
 
 
 def dialogue_predictor(name: str) -> DialoguePredictor:
-    """What of a registered dialogue model writes its turns. Raises StageError where it is none of Temper's."""
+    """What of a registered dialogue model generates its turns. Raises StageError where it is none of Temper's."""
     predictor: DialoguePredictor = predictor_of(load_model(name, MESSAGES), name)
     return predictor
 
@@ -119,7 +119,7 @@ def model_folder(name: str, version: str) -> Path:
 
 
 def answer(model: Any, contents: Any) -> pd.DataFrame:
-    """A loaded model's answers. Raises StageError where it cannot read what it is given, or answers with no table."""
+    """A loaded model's predictions. Raises StageError where it cannot read what it is given, or gives no table."""
     try:
         found: Any = model.predict(contents)
     except Exception as error:  # a model that Temper did not register may raise anything
@@ -128,7 +128,7 @@ def answer(model: Any, contents: Any) -> pd.DataFrame:
             raise StageError(said) from None
         raise StageError(f"the model fails on what it is given ({type(error).__name__}: {said})") from None
     if not isinstance(found, pd.DataFrame):
-        raise StageError(f"the model answers with {type(found).__name__}, not with a table: it was not registered by "
+        raise StageError(f"the model predicts {type(found).__name__}, not a table: it was not registered by "
                          "Temper; load it with mlflow.pyfunc instead")  # fmt: skip
     return found
 

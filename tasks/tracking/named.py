@@ -1,4 +1,4 @@
-"""A registered model by its name: which version is meant, what it answers, what it needs, how it is asked."""
+"""A registered model by its name: which version is meant, what it predicts, what it needs, how it is asked."""
 
 import importlib.metadata
 import json
@@ -19,7 +19,7 @@ from .models import connect
 from .wire_format import CHAMPION, MODEL_DIGEST
 
 LIBRARIES = ("torch", "transformers", "numpy", "pandas")
-"""What the last digits of an answer depend on."""
+"""What the last digits of a prediction depend on."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Named:
     uri: str
 
     def identity(self) -> dict[str, Any]:
-        """What its answers depend on, beside the questions."""
+        """What its predictions depend on, beside the questions."""
         libraries = {name: importlib.metadata.version(name) for name in LIBRARIES}
         return {"model": self.name, "version": self.version, "digest": self.digest, "libraries": libraries}
 
@@ -88,7 +88,7 @@ def _there_is(client: Any, name: str) -> str:
 
 
 def answers_of(model: Any) -> dict[str, str]:
-    """Columns of a loaded model's answers and MLflow's types of them; empty where it does not say."""
+    """Columns of a loaded model's predictions and MLflow's types of them; empty where it does not say."""
     outputs = model.metadata.get_output_schema()
     if outputs is None or not outputs.has_input_names():
         return {}
@@ -97,7 +97,7 @@ def answers_of(model: Any) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Packed:
-    """What MLflow's server needs to know of a model: its pinned packages, and a request that it answers."""
+    """What MLflow's server needs to know of a model: its pinned packages, and a request that it takes."""
 
     requirements: tuple[str, ...]
     example: dict[str, Any]

@@ -98,7 +98,7 @@ def decide(
     if fought.finding == "better" or section.rule == "not_worse":
         by = f" by more than {section.tolerance:g}" if fought.finding == "not worse" else ""
         return Verdict("promoted", f"{fought.finding}{by}: {told}")
-    return Verdict("undecided", f"the rule better has no answer in {fought.finding!r}: {told}")
+    return Verdict("undecided", f"the rule better does not decide for {fought.finding!r}: {told}")
 
 
 def _first(section: Register, score: float, baselines: Mapping[str, Mapping[str, float]]) -> str:

@@ -1,4 +1,4 @@
-"""A logged model -> the proof that it answers in a process of its own as it did where it was scored."""
+"""A logged model -> the proof that it predicts in a process of its own as it did where it was scored."""
 
 import json
 import math
@@ -23,15 +23,15 @@ FRESH = """
 content, given = json.load(sys.stdin)
 if content == "messages":
     asked = [one if isinstance(one, dict) else {"messages": one} for one in given]
-    told = [model.predict(one)["choices"][0]["message"] for one in asked]
+    predictions = [model.predict(one)["choices"][0]["message"] for one in asked]
 else:
     if content == "image":
         import base64, pandas
         given = pandas.DataFrame({"image": [base64.b64decode(one) for one in given]})
-    answers = model.predict(given)
-    columns = [name for name in answers.columns if name.startswith("probability of ")]
-    told = answers[columns or list(answers.columns)].to_numpy().tolist()
-print("ANSWERS" + json.dumps(told))
+    table = model.predict(given)
+    columns = [name for name in table.columns if name.startswith("probability of ")]
+    predictions = table[columns or list(table.columns)].to_numpy().tolist()
+print("PREDICTIONS" + json.dumps(predictions))
 """
 
 
@@ -65,27 +65,27 @@ def prove_soon() -> None:
 def prove(process: Fresh, uri: str, kind: str, samples: list[dict[str, Any]]) -> float:
     """Load the logged model in the fresh process; the largest difference from the report.
 
-    Raises StageError where it does not load or answers otherwise.
+    Raises StageError where it does not load or predicts otherwise.
     """
     content = open_kind(kind).traits.content
     done = process.ask(uri, json.dumps([content, [sample[content] for sample in samples]]))
-    line = next((line for line in done.stdout.splitlines() if line.startswith("ANSWERS")), None)
+    line = next((line for line in done.stdout.splitlines() if line.startswith("PREDICTIONS")), None)
     if done.returncode or line is None:
         tail = done.stderr.strip().splitlines()[-1:]
         raise StageError(f"the logged model does not load in a fresh process: {''.join(tail)}; no alias was moved")
-    answers = json.loads(line.removeprefix("ANSWERS"))
-    apart = max(difference(answer, sample["answer"]) for answer, sample in zip(answers, samples, strict=True))
+    predictions = json.loads(line.removeprefix("PREDICTIONS"))
+    apart = max(difference(predicted, sample["answer"]) for predicted, sample in zip(predictions, samples, strict=True))
     if not apart <= TOLERANCE:
-        raise StageError(f"the logged model's answers differ by {apart:.2g} from the report's; no alias was moved")
+        raise StageError(f"the logged model's predictions differ by {apart:.2g} from the report's; no alias was moved")
     return float(apart)
 
 
-def difference(answer: Any, expected: Any) -> float:
+def difference(predicted: Any, expected: Any) -> float:
     """The largest difference of numbers; infinite where anything else differs, or is not a number."""
-    if isinstance(answer, float) and math.isnan(answer):
+    if isinstance(predicted, float) and math.isnan(predicted):
         return math.inf
-    if isinstance(expected, list) and isinstance(answer, list) and len(answer) == len(expected):
-        return max((difference(a, b) for a, b in zip(answer, expected, strict=True)), default=0.0)
-    if isinstance(expected, float) and isinstance(answer, int | float):
-        return abs(answer - expected) / max(1.0, abs(expected))
-    return 0.0 if answer == expected else math.inf
+    if isinstance(expected, list) and isinstance(predicted, list) and len(predicted) == len(expected):
+        return max((difference(a, b) for a, b in zip(predicted, expected, strict=True)), default=0.0)
+    if isinstance(expected, float) and isinstance(predicted, int | float):
+        return abs(predicted - expected) / max(1.0, abs(expected))
+    return 0.0 if predicted == expected else math.inf

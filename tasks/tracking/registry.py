@@ -43,7 +43,7 @@ def log_records(
         whole = Path(scratch) / "recipe.yaml"
         text = yaml.safe_dump({"name": recipe, **sections}, sort_keys=False, allow_unicode=True)
         whole.write_text(
-            f"# The recipe of this run, every value told: temper run recipe.yaml\n{text}", encoding="utf-8"
+            f"# The recipe of this run, every value written out: temper run recipe.yaml\n{text}", encoding="utf-8"
         )
         client.log_artifact(run_id, str(whole))
         certificate = stages["encode"].file("certificate.json") if "encode" in stages else Path()

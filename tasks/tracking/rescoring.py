@@ -1,4 +1,4 @@
-"""A registered model and test rows -> its answers, asked as `evaluate` asks, from a process of its own."""
+"""A registered model and test rows -> its predictions, asked as `evaluate` asks, from a process of its own."""
 
 import json
 import tempfile
@@ -20,10 +20,10 @@ globals()[sys.argv[5]](model, rows, limits).to_parquet(sys.argv[3])
 
 
 def rescore(uri: str, kind: str, rows: pd.DataFrame, how: Mapping[str, Any]) -> pd.DataFrame:
-    """A registered model's answers to rows, in their order.
+    """A registered model's predictions for rows, in their order.
 
     rows: id and content (a text, the bytes of an image file, or a dialogue as JSON), of dialogues the turn to write
-    too. how: evaluate's section. Raises DataError where the model does not load or cannot answer.
+    too. how: evaluate's section. Raises DataError where the model does not load or cannot predict.
     """
     known = open_kind(kind)
     columns = dict(known.rescored)
@@ -37,7 +37,7 @@ def rescore(uri: str, kind: str, rows: pd.DataFrame, how: Mapping[str, Any]) -> 
             raise DataError(f"it cannot be scored again: {''.join(done.stderr.strip().splitlines()[-1:])}")
         table = pd.read_parquet(predicted)
     if absent := [name for name in columns if name not in table]:
-        raise DataError(f"it answers {list(table.columns)}, and not with {absent[0]}")
+        raise DataError(f"it predicts the columns {list(table.columns)}, without {absent[0]}")
     if len(table) != len(rows):
-        raise DataError(f"it answers {len(table)} rows of {len(rows)}")
+        raise DataError(f"it predicts {len(table)} rows of {len(rows)}")
     return table[list(columns)].rename(columns=columns)

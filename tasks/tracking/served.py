@@ -1,4 +1,4 @@
-"""The registered model as MLflow loads it (models from code): texts, images or a dialogue in, its answers out.
+"""The registered model as MLflow loads it (models from code): texts, images or a dialogue in, its predictions out.
 
 This file travels with the model and finds everything else in the package that travels with it.
 """
@@ -25,7 +25,7 @@ class ServedModel(mlflow.pyfunc.PythonModel):
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> Any:
         """A DataFrame: label, probability, `probability of X`; of a dialogue a completion as OpenAI's interface has it.
-        What cannot be answered raises an MlflowException that MLflow's server turns into status 400 and the reason.
+        What cannot be predicted raises an MlflowException that MLflow's server turns into status 400 and the reason.
 
         The hint is one that MLflow makes nothing of: without any it warns, of others it would make the signature.
         """

@@ -36,14 +36,14 @@ CHAMPION, CANDIDATE = "champion", "candidate"
 REPORT = "report.json"
 """The evaluation's facts: kind, content, labels, scores, baselines."""
 PREDICTIONS = "predictions"
-"""Folder of a run with the model's predictions, a file per test split, named by its digest and, where the model writes,
+"""Folder of a run with the model's predictions, a file per test split, named by its digest and, of a generative model,
 by how much it may write."""
 FITTED = "rows/fitted.parquet"
 """Ids and parts of the rows that the model was fitted on (train) or chosen by (validation)."""
 DECISIONS = "decisions"
 """Folder of a run with the decisions about its versions, a JSON file each."""
 SAMPLES = "samples.json"
-"""File in the folder of `evaluate`: sample rows with the model's answers."""
+"""File in the folder of `evaluate`: sample rows with the model's predictions."""
 
 # The logged model.
 ARTIFACT = "model"

@@ -44,7 +44,7 @@ def build_torchvision(source: Mapping[str, Any], shape: Shape, classes: int) -> 
 
 
 def _options(name: str, shape: Shape) -> dict[str, Any]:
-    """What torchvision must be told for a model to take such images, and published weights as they were trained."""
+    """What torchvision must be given for a model to take such images, and published weights as they were trained."""
     if name.startswith("vit"):
         return {"image_size": shape[1]}
     if name.startswith("maxvit"):

@@ -30,7 +30,7 @@ def build_timm(source: Mapping[str, Any], shape: Shape, classes: int) -> nn.Modu
 
 
 def _create(timm: Any, name: str, shape: Shape, classes: int) -> nn.Module:
-    """The net, told the size of the images where it is made for one size."""
+    """The net, given the size of the images where it is made for one size."""
     fixed = timm.models.get_pretrained_cfg(name).fixed_input_size
     try:
         net: nn.Module = timm.create_model(name, num_classes=classes, **({"img_size": shape[1:]} if fixed else {}))

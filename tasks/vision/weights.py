@@ -96,7 +96,7 @@ def _unpickle(path: Path) -> Any:
             if (member := archive.testzip()) is not None:
                 raise zipfile.BadZipFile(f"wrong checksum of {member}")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of an unusual version of pickle, which the error tells
+        warnings.simplefilter("ignore", UserWarning)  # of an unusual version of pickle, which the error reports
         return torch.load(path, map_location="cpu", weights_only=True)
 
 

@@ -18,7 +18,7 @@ from .typed import asks_for_words, typed_rows
 __all__ = ["Verdict", "check_rows", "label_set", "rows_under"]
 
 
-SEVERAL = "download.columns.label: one label is nothing to choose from; name the column whose values tell rows apart"
+SEVERAL = "download.columns.label: one label is nothing to choose from; name the column with the classes"
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def _require_rows(counts: pd.Series, step: steps.LabelErrors) -> None:
 def _out_of_sample(texts: pd.Series, codes: npt.NDArray[np.intp], step: steps.LabelErrors) -> Chances:
     """Probability of each label per text, by a model that has not seen the text; rows x labels.
 
-    The weights of words are taken from all texts, which tells nothing of the labels.
+    The weights of words are taken from all texts, which reveals nothing of the labels.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold
@@ -106,7 +106,7 @@ def _blocks(texts: pd.Series) -> Iterator[slice]:
 
 
 def _weights(texts: pd.Series, count: Count) -> npt.NDArray[np.float32]:
-    """The inverse document frequency of each feature; 0 of what one text alone has, which tells nothing of another."""
+    """The inverse document frequency of each feature; 0 of what one text alone has, which says nothing of another."""
     having = np.zeros(FEATURES)
     for here in _blocks(texts):
         having += np.bincount(count(texts.iloc[here], FEATURES).indices, minlength=FEATURES)

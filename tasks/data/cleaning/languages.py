@@ -20,7 +20,7 @@ NO_LANGUAGE = "zxx"
 
 
 def tell_languages(texts: pd.Series, identifier: Any) -> pd.Series:
-    """The language code of each text (none missing); as `identifier.classify` tells it."""
+    """The language code of each text (none missing); as `identifier.classify` gives it."""
     read = texts.str.slice(0, CHARACTERS)
     read = read.mask(read.str.isupper(), read.str.lower()).str.normalize("NFC")
     encoded = pd.Series([text.encode("utf-8", "surrogatepass") for text in read], dtype=object)

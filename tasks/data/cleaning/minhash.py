@@ -1,7 +1,7 @@
 """Nearly equal texts: texts in, the exact Jaccard index of their character shingles out.
 
 Candidates come from MinHash (Broder, "On the resemblance and containment of documents", 1997) with locality-sensitive
-hashing, through rensa. Those of which the low bytes of the signatures already tell that they differ (Li and König,
+hashing, through rensa. Those of which the low bytes of the signatures already show that they differ (Li and König,
 "b-Bit Minwise Hashing", 2010) are passed over; the others are compared exactly, so that no dissimilar pair is reported.
 Two texts whose index is the threshold itself are missed with a probability below 0.004, more similar ones more rarely.
 """

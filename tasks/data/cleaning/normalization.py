@@ -32,7 +32,7 @@ URL = (
 )
 NAME = r"[@＠][\pL\pM\pN_]+"
 MENTION = rf"(^|[^{ALPHABET}\pM_/@＠]){NAME}(?:{NAME})*"
-"""What stands before tells a name from a mail address and from a path."""
+"""What stands before distinguishes a name from a mail address and from a path."""
 
 
 def substitute(column: pd.Series, pattern: str, by: str) -> pd.Series:

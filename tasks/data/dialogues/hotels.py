@@ -16,7 +16,7 @@ TABLE = "hotels.jsonl"
 SLOTS = ("name", "type", "price", "rating", "facilities")
 """What a search may ask for."""
 LIMIT = 3
-"""Most records that a search returns, unless told otherwise: a model reads them all before it replies."""
+"""Most records that a search returns, unless asked otherwise: a model reads them all before it replies."""
 HOW = Search(
     {
         "name": Column("name", "contains"),

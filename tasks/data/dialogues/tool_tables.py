@@ -61,7 +61,7 @@ def _cells(name: str, text: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for number, row in enumerate(csv.DictReader(io.StringIO(text, newline="")), 1):
         if None in row or None in row.values():
-            raise DataError(f"{name}, row {number}: it has other cells than the header has columns; mend the row")
+            raise DataError(f"{name}, row {number}: it has other cells than the header has columns; fix the row")
         rows.append({column: cell or None for column, cell in row.items()})
     for column in rows[0] if rows else ():
         numbers = [_number(row[column]) for row in rows]

@@ -15,7 +15,7 @@ WEIGHTS = ("weight", "train", "loss_mask")
 READ = frozenset({"role", "from", "type", "tool_calls", "function_call", "name", "tool_call_id", "records",
                   "arguments", *CONTENTS, *THOUGHTS, *WEIGHTS})  # fmt: skip
 SILENT = frozenset({"id", "uuid", "message_id", "index", "timestamp", "created", "created_at", "date", "time", "model"})
-"""Keys that tell where or when a message was written, which no template renders; they are left out and counted."""
+"""Keys that say where or when a message was written, which no template renders; they are left out and counted."""
 BESIDE = ("weight", "weights", "loss_mask", "mask", "train", "images", "videos", "audios", "documents",
           "chat_template_kwargs")  # fmt: skip
 """Keys and columns beside a dialogue that change what is trained, and that nothing here reads."""

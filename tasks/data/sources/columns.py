@@ -33,7 +33,7 @@ def take_columns(table: pd.DataFrame, columns: Columns, where: str, *, notes: li
     classes have no column `label`.
 
     Raises DataError for an absent column, a list or object where one value is read, an unknown label or split, and a
-    time whose form is not told.
+    time whose form is not given.
     """
     notes = [] if notes is None else notes
     _check_names(table, columns, where)
@@ -132,7 +132,7 @@ def _labels(written: pd.Series, columns: Columns, where: str, notes: list[str]) 
 
 
 def part_of(name: str, split_map: dict[str, Part]) -> str:
-    """The split that a file's name tells, by the map or as a word in it, or else its folder.
+    """The split that a file's name gives, by the map or as a word in it, or else its folder.
 
     Raises DataError where none or several are in it.
     """
@@ -145,7 +145,7 @@ def part_of(name: str, split_map: dict[str, Part]) -> str:
     found = {whole} if whole else words
     if len(found) != 1:
         told = " and ".join(sorted(found)) or "no"
-        raise DataError(f"{name}: the name tells {told} split, but `split_files` asks for one: train, val or test as a "
+        raise DataError(f"{name}: the name gives {told} split, but `split_files` asks for one: train, val or test as a "
                         f"word in it, or `columns.split_map: {{{stem}: train}}`")  # fmt: skip
     return found.pop()
 

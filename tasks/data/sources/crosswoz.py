@@ -11,7 +11,7 @@ near a hotel are no arguments of the tool; a query that has no other is not sear
 the hotels that fit, or as many as the system then picked; the picked come first, so that the answer is about what was
 found.
 
-Which answers are given, not trained (weight 0): those that tell of another domain or of what lies near a hotel. No
+Which answers are given, not trained (weight 0): those that speak of another domain or of what lies near a hotel. No
 record holds either, so a model trained on them would learn to invent.
 """
 
@@ -147,7 +147,7 @@ def _converse(run: list[tuple[Any, Any]], hotels: Hotels) -> list[Message]:
 
 
 def _on_record(answered: Mapping[str, Any]) -> bool:
-    """Whether hotel records can hold what the system's message tells."""
+    """Whether hotel records can hold what the system's message says."""
     told = [act for act in answered["dialog_act"] if act[0] != TALK]
     return all(act[1] == HOTEL and not act[2].startswith(NEAR) for act in told)
 

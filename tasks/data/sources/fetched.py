@@ -13,7 +13,7 @@ FOLDER = "weights"
 
 
 def fetch_once(url: str, stage: str) -> Path:
-    """The file at `url`, whose name ends in the first digits of its sha256; progress is told as of `stage`.
+    """The file at `url`, whose name ends in the first digits of its sha256; progress is reported as of `stage`.
 
     A copy that is there and right is used. A transfer that broke off is resumed, and only a whole file of the right
     bytes gets its name; one process transfers, others wait. Raises DataError.

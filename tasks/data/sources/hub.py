@@ -91,7 +91,7 @@ def fetch(
 
 
 def _bar(progress: Progress) -> Any:
-    """A bar for huggingface_hub that draws nothing and tells of bytes, as of the thread that made it."""
+    """A bar for huggingface_hub that draws nothing and reports bytes, as of the thread that made it."""
     from tqdm import tqdm  # type: ignore[import-untyped]
 
     here, one_at_a_time = contextvars.copy_context(), threading.Lock()

@@ -75,7 +75,7 @@ def read_images(source: ImagesSource, place: Path, intake: Intake) -> pd.DataFra
 
 
 def _read_arrays(source: ImagesSource, place: Path, intake: Intake) -> pd.DataFrame:
-    """Rows of arrays of pixels; their names tell the parts."""
+    """Rows of arrays of pixels; their names give the parts."""
     if source.pattern is not None or source.split_folders:
         raise DataError(f"{place}: pattern and split_folders are read of paths, which arrays have not; leave them out")
     parts = read_pixel_arrays(place)

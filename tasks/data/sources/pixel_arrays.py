@@ -1,7 +1,7 @@
 """Arrays of pixels with arrays of labels (.npz, or .npy files in a folder) -> pictures with labels and splits.
 
-A name tells what an array is: `x`, `images`, `data` or `pixels` hold pixels, `y`, `labels` or `targets` labels; what
-else is in it tells the part, as in `x_train` and `y_train`, or `test_images` and `test_labels`. Pickles are not opened.
+A name says what an array is: `x`, `images`, `data` or `pixels` hold pixels, `y`, `labels` or `targets` labels; what
+else is in it gives the part, as in `x_train` and `y_train`, or `test_images` and `test_labels`. Pickles are not opened.
 """
 
 import re

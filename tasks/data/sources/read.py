@@ -100,7 +100,7 @@ def read_files(source: FileSource, intake: Intake) -> pd.DataFrame:
 
 
 def read_tables(files: dict[str, Path], source: FileSource | UrlSource, intake: Intake) -> pd.DataFrame:
-    """Files by name (which tells the format) -> rows."""
+    """Files by name (which gives the format) -> rows."""
     tables = open_tables(files, source, intake)
     where = next(iter(tables)) if len(tables) == 1 else f"{len(tables)} files ({next(iter(tables))} …)"
     if source.columns.image is not None:

@@ -42,7 +42,7 @@ class Reading(Delimiting, Protocol):
 def read_table(path: Path, how: Reading, name: str | None = None, *, notes: list[str] | None = None) -> pd.DataFrame:
     """Read CSV, TSV, JSON, lines, Parquet or Arrow. Only an empty field is missing; "NA" and "null" are words.
 
-    `name` tells the format where `path` is a copy; what a person should know goes to `notes`.
+    `name` gives the format where `path` is a copy; what a person should know goes to `notes`.
 
     Raises DataError where the file is absent, empty, of unknown format, or not as its format asks.
     """
@@ -70,7 +70,7 @@ def _read_text(path: Path, kind: str, how: Reading, notes: list[str]) -> pd.Data
 
 
 def format_of(name: str, how: Reading) -> str:
-    """The format as the recipe says, else by the name's ending. Raises DataError where neither tells."""
+    """The format as the recipe says, else by the name's ending. Raises DataError where neither gives it."""
     kind = how.format or ENDINGS.get(PurePosixPath(name).suffix.lower())
     if kind is None:
         raise DataError(f"{name}: unknown ending; set `format` to one of csv, tsv, jsonl, parquet, arrow, or to lines "

@@ -65,7 +65,7 @@ def _sequences(encoded: Encoded) -> list[tuple[list[int], list[int]]]:
 def judge(
     folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evaluate, progress: Progress
 ) -> tuple[Judged, list[Transcript]]:
-    """Let the model write every turn of the test dialogues after the true history, and score. Raises DataError."""
+    """Let the model generate every turn of the test dialogues after the true history, and score. Raises DataError."""
     predictor = Predictor.load(folder)
     how = Resampling(section.bootstrap, section.confidence, section.seed)
     every = {row: load_messages(messages) for row, messages in zip(test["id"], test["messages"], strict=True)}
@@ -106,7 +106,7 @@ def judge(
 def unreadable_calls(
     predictor: Predictor, dialogues: Mapping[str, Sequence[Message]], turns: Sequence[Turn]
 ) -> set[tuple[str, int]]:
-    """Turns whose due calls do not read back from what the chat template writes of them: nothing a model writes could
+    """Turns whose due calls do not read back from what the chat template writes of them: nothing generated could
     score there."""
     return {
         (turn.dialogue, turn.position)
@@ -117,7 +117,7 @@ def unreadable_calls(
 
 
 def written_places(messages: Sequence[Message]) -> list[int]:
-    """Positions of the turns that the model writes."""
+    """Positions of the turns that the model generates."""
     return [place for place, message in enumerate(messages) if kind_of(message) is not None]
 
 

@@ -1,4 +1,4 @@
-"""Summed losses, right answers and tokens per row -> perplexity and accuracy of a language model, with intervals."""
+"""Summed losses, correct predictions and tokens per row -> perplexity and accuracy of a model, with intervals."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from ...learn.resampling import Resampling, estimate, ratio
 
 
 def score_tokens(losses: Floats, right: Ids, tokens: Ids, how: Resampling) -> dict[str, Any]:
-    """Scores of tokens that carry loss (masked ones, or a writer's supervised ones), with intervals over rows.
+    """Scores of tokens that carry loss (masked or supervised ones), with intervals over rows.
 
     losses: summed over each row's tokens, in nats [rows]. right: of these tokens, those at which the likeliest one is
     the true one [rows]. tokens: their number [rows]. perplexity: exp(losses / tokens); of masked tokens it can be

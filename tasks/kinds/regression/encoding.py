@@ -1,4 +1,4 @@
-"""Numbers to predict from texts -> what the model learns, and its answers back to numbers."""
+"""Numbers to predict from texts -> what the model learns, and its predictions back to numbers."""
 
 import re
 from collections.abc import Sequence

@@ -48,7 +48,7 @@ class Predictor:
         self, texts: Sequence[str], batch_size: int = 32, longest: int | None = None,
         progress: Callable[[int, int], None] = lambda done, of: None,
     ) -> list[Written]:  # fmt: skip
-        """What the model writes, greedily; longest: tokens, those of the longest target where absent.
+        """What the model generates, greedily; longest: tokens, those of the longest target where absent.
 
         Raises ValueError for what is not a text.
         """

@@ -36,7 +36,7 @@ LOOKED_AT = 8
 
 
 def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evaluate, progress: Progress) -> Judged:
-    """Let the model write for the test rows (id, text, target), all or as many as the recipe says, and score."""
+    """Let the model generate for the test rows (id, text, target), all or as many as the recipe says, and score."""
     predictor = Predictor.load(folder)
     how = Resampling(section.bootstrap, section.confidence, section.seed)
     drawn = np.random.default_rng(section.seed).permutation(len(test))

@@ -28,7 +28,7 @@ FRAMES: dict[str, tuple[str, ...]] = {"classifier": ("[CLS]", "[SEP]"), "generat
 def make_encoding(
     section: GenerativeEncode | ClassifierEncode, tokenizer: TextTokenizer, labels: list[str]
 ) -> Encoding:
-    """Fix every id that the encoding needs. Raises DataError for label words that cannot be told apart."""
+    """Fix every id that the encoding needs. Raises DataError for label words that cannot be distinguished."""
     needed = ("eos",) if isinstance(section, GenerativeEncode) else ("cls", "sep")
     special, pad = frame_of(section.kind, tokenizer, needed)
     label_ids: tuple[int, ...] = ()

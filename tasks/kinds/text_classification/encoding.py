@@ -11,7 +11,7 @@ from ...text.segments import Encoded, Segment, encode_segments
 from ...text.tokenizer import TextTokenizer
 
 LABEL_WORDS = "generative"
-"""The kind whose model writes a label's word; the other has a head."""
+"""The kind whose model generates a label's word; the other has a head."""
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Chat: templates, the turns that a model writes, how they end, calls, and the certificate of their mask."""
+"""Chat: templates, the turns that a model generates, how they end, calls, and the certificate of their mask."""

@@ -158,7 +158,7 @@ def _broken(
         "a pad is supervised": bool(marked[length:].any()),
         "label ids differ from input ids": bool((marked & (found.labels != found.ids)).any()),
         "supervised runs are not the trained turns": len(runs) != len(expected.runs) and decoded[1:] != due[1:],
-        "a supervised run is not what the model writes": decoded[1:] != due[1:],
+        "a supervised run is not what the model generates": decoded[1:] != due[1:],
         "an end-of-turn token is not supervised": any(
             found.ids[b - 1] not in ends for (_, b), run in zip(runs, expected.runs, strict=False) if ended(run)
         ),

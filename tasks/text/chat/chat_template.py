@@ -87,7 +87,7 @@ class Template:
 
     @property
     def has_spans(self) -> bool:
-        """Whether the template marks what the model writes by {% generation %}."""
+        """Whether the template marks what the model generates by {% generation %}."""
         return re.search(r"\{%-?\s*generation\s*-?%\}", self.source) is not None
 
     def in_form(self) -> "Template":

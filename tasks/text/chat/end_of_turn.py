@@ -1,4 +1,4 @@
-"""A chat template -> how it ends what the model writes, found by rendering turns whose content is known."""
+"""A chat template -> how it ends what the model generates, found by rendering turns whose content is known."""
 
 import re
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from ...data.errors import DataError
 from .chat_template import Template
 
 Kind = Literal["assistant", "call", "thoughts"]
-"""What the model writes: a reply (as `train_on: assistant` names it), a call of a tool, the thoughts before either."""
+"""What the model generates: a reply (`train_on: assistant`), a call of a tool, the thoughts before either."""
 USER, WRITTEN, RECORDS = "Quoz", "Zwixal", "Gnorb"
 """Words of the probes; letters only, and none that a template would write."""
 NO_CALLS = "the chat template does not write tool calls; take the model's template for tools, or chatml"
@@ -49,7 +49,7 @@ class Ending:
 
 
 def kind_of(message: Message) -> Literal["assistant", "call"] | None:
-    """What the model writes with this turn; None for a turn that it is given."""
+    """What the model generates with this turn; None for a turn that it is given."""
     if message["role"] != "assistant":
         return None
     return "call" if is_call(message) else "assistant"

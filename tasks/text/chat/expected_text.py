@@ -2,7 +2,7 @@
 
 The mask is made by comparing beginnings of a dialogue (turns.py) with what was found of the template once (endings.py,
 manners.py). Here every trained turn is rendered anew with its own words replaced and with another turn behind it; what
-changes is what the model writes, and what stays before the next turn is its end. Nothing of those modules is used.
+changes is what the model generates, and what stays before the next turn is its end. Nothing of those modules is used.
 """
 
 import re

@@ -58,7 +58,7 @@ class Looker:
             else aligned(given, whole[:first], self.messages[place - 1] if place else {})
         )
         if words is None or (begin > first and not whole[first:begin].isspace()):  # blanks that end the prompt
-            self.broken.add("the template leaves out part of what the model writes")
+            self.broken.add("the template leaves out part of what the model generates")
         text = whole[begin:]
         end, token = self._end(place, whole, words or (begin, begin))
         text = whole[begin:end] if end <= len(whole) else whole[begin:] + token
@@ -76,7 +76,7 @@ class Looker:
         before = self.messages[:place]
         one, other = (self.script.render([*before, substituted(message, word, keys)]) for word in (ONE, OTHER))
         if one.count(ONE) < count:
-            self.broken.add("the template leaves out part of what the model writes")
+            self.broken.add("the template leaves out part of what the model generates")
             return None
         begin = common(whole, one[: common(one, other)])
         behind = one[::-1][: common(one[::-1], other[::-1])]

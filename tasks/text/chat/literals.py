@@ -10,7 +10,7 @@ NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 SINGLE = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
 WORDS = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
 DEEPEST = 100
-"""Levels of nesting; what a model writes may open brackets without end."""
+"""Levels of nesting; what a model generates may open brackets without end."""
 
 
 def read_literal(text: str, start: int = 0, quote: str = '"', depth: int = 0) -> tuple[Any, int]:

@@ -57,7 +57,7 @@ class Predictor:
 
     @cached_property
     def reader(self) -> Reader:
-        """What reads the turns that the model writes, derived from its chat template."""
+        """What reads the turns that the model generates, derived from its chat template."""
         return template_reader(self.encoding)
 
     @cached_property
@@ -142,7 +142,7 @@ class Predictor:
         return self.reader.read(text, schemas_of(self.callable(messages)))
 
     def answers(self, call: Message) -> list[Message]:
-        """What a turn's calls give: tool messages; what a call does wrong is told to the model."""
+        """What a turn's calls give: tool messages; what a call does wrong is reported to the model."""
         return [self.answering.message(one["function"]) for one in call.get("tool_calls", ())]
 
     @property

@@ -129,7 +129,7 @@ def describe(encoding: DialogueEncoding, tokenizer: TextTokenizer, certificates:
     own_ids, split, unsystemed = (sum(c.get(name, 0) for c in certificates.values()) for name in counted)
     if own_ids:
         lines += ["", f"{own_ids:,} trained calls hold an id (call00000 …) that Temper gave them: the template has the "
-                      "model write ids, and the data has none, or none that it takes."]  # fmt: skip
+                      "model generate ids, and the data has none, or none that it takes."]  # fmt: skip
     if split:
         lines += ["", f"At the beginning of {split:,} turns a token of the whole text is cut, so that a turn begins "
                       "behind the very tokens that inference gives."]  # fmt: skip

@@ -1,4 +1,4 @@
-"""A dialogue -> rendered text with the spans that the model writes and the places where its turns begin."""
+"""A dialogue -> rendered text with the spans that the model generates and the places where its turns begin."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

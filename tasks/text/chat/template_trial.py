@@ -31,7 +31,7 @@ LIMITS = (OverflowError, RecursionError, MemoryError)
 
 
 class Generation(Extension):
-    """The tag around what the model writes, here without an effect."""
+    """The tag around what the model generates, here without an effect."""
 
     tags = {"generation"}  # noqa: RUF012
 

@@ -15,7 +15,7 @@ class Filter:
     """How an argument of a call narrows a table."""
 
     column: str | None = None
-    """Column that the argument is held against; when absent the one of the argument's name."""
+    """Column that the argument is compared with; when absent the one of the argument's name."""
     match: Literal["equals", "contains", "range", "all_of"] = "equals"
     """`equals`: the same value, in any case; `contains`: the argument is a part of the text, in any case; `range`: the
     number lies in a range as people write it ("100-200", "4.5 and above"); `all_of`: each text of the argument's list

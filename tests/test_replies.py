@@ -1,4 +1,4 @@
-"""What a model wrote becomes a message again: every family's calls, and what only looks like one."""
+"""What a model generated becomes a message again: every family's calls, and what only looks like one."""
 
 import pytest
 from chat_families import FAMILIES, TOOL, tokenizer_of

@@ -72,7 +72,7 @@ def command(
     a file of texts or a folder of images a row each, beside the file's own columns.
 
     Of a file of dialogues for a dialogue model, in any form that a recipe reads, a row gets the turn that the model
-    writes next: its text in `reply`, its calls as JSON in `calls`, beside the columns that are no part of the dialogue
+    generates: its text in `reply`, its calls as JSON in `calls`, beside the columns that are no part of the dialogue
     (or its row number). Assistant turns at the end of a dialogue are not given to the model, so that a reply can be
     compared with the one in the data. Tools are not run; a reply has at most 256 tokens.
 

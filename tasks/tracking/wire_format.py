@@ -66,14 +66,14 @@ class Served(Protocol):
 
 
 class WrittenText(Protocol):
-    """A text that a model wrote, and whether it ended it itself."""
+    """A text that a model generated, and whether it ended it itself."""
 
     text: str
     ended: bool
 
 
 class WrittenTurn(Protocol):
-    """A turn that a model wrote, and whether it ended it itself."""
+    """A turn that a model generated, and whether it ended it itself."""
 
     message: dict[str, Any]
     ended: bool

@@ -18,7 +18,7 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Column:
-    """What an argument is held against, and how: equals, contains, range or all_of, as `encode.tools` describes them.
+    """What an argument is compared with, and how: equals, contains, range or all_of, as `encode.tools` describes them.
 
     at_least: whether a number without a word is the lower bound of a range.
     """

@@ -1,4 +1,4 @@
-"""Turns that a model wrote and the true ones -> F1 of arguments, exact calls, BLEU, ROUGE-L, ends; with intervals."""
+"""Generated turns and the true ones -> F1 of arguments, exact calls, BLEU, ROUGE-L, ends, with intervals."""
 
 import json
 from collections import Counter
@@ -22,7 +22,7 @@ class Turn:
     """A turn of the model: what it wrote after the true history, and what was due.
 
     dialogue: its id. position: of the turn in its dialogue. expected, written: canonical messages; a call that could
-    not be read is written as a reply. ended: whether the model wrote its end-of-turn token.
+    not be read is written as a reply. ended: whether the model generated its end-of-turn token.
     """
 
     dialogue: str

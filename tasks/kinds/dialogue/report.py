@@ -209,7 +209,7 @@ def _counted(counts: Mapping[str, int], why: str) -> str:
 
 
 def save_transcripts(shown: Sequence[Transcript], records: Path) -> None:
-    """Write some test dialogues with what the model wrote beside the truth, as a page and as Markdown."""
+    """Write some test dialogues with what the model generated beside the truth, as a page and as Markdown."""
     (records / "transcripts.html").write_text(page(shown), encoding="utf-8")
     (records / "transcripts.md").write_text(markdown(shown), encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""Dialogues and the turns that a model wrote in them -> transcripts beside the truth, as Markdown or HTML."""
+"""Dialogues and the turns that a model generated in them -> transcripts beside the truth, as Markdown or HTML."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ Kind = Literal["text", "tool", "same", "other", "fault"]
 
 @dataclass(frozen=True)
 class Transcript:
-    """A dialogue as it is looked at: its id, all its messages, and by position the turns that the model wrote."""
+    """A dialogue as it is looked at: its id, all its messages, and by position the turns that the model generated."""
 
     dialogue: str
     messages: Sequence[Message]

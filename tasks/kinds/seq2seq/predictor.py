@@ -22,7 +22,7 @@ from .encoding import Seq2SeqEncoding, join_pairs, load_seq2seq_encoding, pad_pa
 
 @dataclass(frozen=True)
 class Written:
-    """A text that the model wrote, and whether it ended it itself."""
+    """A text that the model generated, and whether it ended it itself."""
 
     text: str
     ended: bool

@@ -1,4 +1,4 @@
-"""What a model wrote -> a message: a reply, or a call in the form of any of the families' templates."""
+"""What a model generated -> a message: a reply, or a call in the form of any of the families' templates."""
 
 import json
 import re

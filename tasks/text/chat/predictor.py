@@ -31,7 +31,7 @@ UNKNOWN = ("n", "stop", "frequency_penalty", "presence_penalty", "top_k")
 
 @dataclass(frozen=True)
 class Written:
-    """A turn that the model wrote, and whether it ended it itself; `fits`: whether there was room for what precedes."""
+    """A generated turn, and whether the model ended it itself; `fits`: whether there was room for what precedes."""
 
     message: Message
     ended: bool

@@ -1,0 +1,92 @@
+"""Texts that people read use the field's words: none of a list of retired words is in messages, docstrings or docs."""
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+RETIRED = {
+    r"foret(?:ell|ells|old|elling)": "predict",
+    r"mend(?:s|ed|ing)?": "fix",
+    r"told|tells?|telling": "report, state, distinguish",
+    r"aloud": "reported",
+    r"(?:fall|falls|fell|fallen|falling)\s+away": "are dropped",
+    r"(?:set|sets|setting)\s+aside": "quarantine",
+    r"(?:build|builds|building|built)\s+anew": "rebuild",
+    r"held\s+against": "compared with",
+    r"openings": "test-set evaluations",
+    r"surest": "most confident",
+    r"fill(?:s|ed|ing)?\s+(?:the\s+)?gaps?|fillers?": "masked language model, padding token",
+    r"models?\s+(?:that\s+)?(?:writes|wrote)": "generative model",
+    r"model's\s+answers?|right\s+answers?": "prediction",
+    r"voices?|lookers?|tellers?": "callbacks, view, display",
+}
+"""Patterns of whole words, and what stands in their place."""
+ALLOWED = {
+    ("flows/cli/trace.py", "told"): "a key of the JSON document of `temper trace`",
+    ("flows/row_prediction.py", "told"): "a key of the JSON document of `temper trace`",
+    ("tasks/data/sources/part_names.py", "fillers"): "the constant of that module, for words without a meaning",
+}
+"""By file and word why a retired word stays."""
+WORDS = re.compile(r"\b(?:" + "|".join(RETIRED) + r")\b", re.IGNORECASE)
+
+
+def texts(path: Path) -> Iterator[tuple[int, str]]:
+    """Lines and texts of a file that people read: strings, docstrings and comments of code; comments of a recipe."""
+    source = path.read_text(encoding="utf-8")
+    if path.suffix == ".py":
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.lineno, node.value
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            if token.type == tokenize.COMMENT:
+                yield token.start[0], token.string
+    else:
+        for number, line in enumerate(source.splitlines(), 1):
+            yield number, line.partition("#")[2] if path.suffix == ".yaml" else line
+
+
+def retired(path: Path, name: str) -> list[str]:
+    """Each retired word of a file with its line, less those that may stay."""
+    found = ((line, match.group()) for line, text in texts(path) for match in WORDS.finditer(text))
+    return [f"{name}:{line}: {word}" for line, word in found if (name, word.lower()) not in ALLOWED]
+
+
+def files() -> list[str]:
+    """The files that people read, relative to the root."""
+    code = (path for room in ("flows", "tasks", "configs") for path in (ROOT / room).rglob("*.py"))
+    found = [*code, *(ROOT / "configs").glob("*.yaml"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")]
+    return sorted(path.relative_to(ROOT).as_posix() for path in found)
+
+
+def test_retired_words_are_gone() -> None:
+    assert [line for name in files() for line in retired(ROOT / name, name)] == []
+
+
+def test_what_is_allowed_is_there() -> None:
+    for name, word in ALLOWED:
+        assert any(word in text.lower() for _, text in texts(ROOT / name)), f"{name} has no {word!r} any more"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "word"),
+    [
+        ("a.py", 'raise ValueError(f"{1} rows\\nFall  away")\n', "Fall  away"),
+        ("a.py", '"""What is foretold."""\n', "foretold"),
+        ("a.py", "x = 1  # mended below\n", "mended"),
+        ("a.yaml", "name: told\nseed: 1  # said aloud\n", "aloud"),
+        ("a.md", "The model's answers\n", "model's answers"),
+    ],
+)
+def test_a_planted_word_is_seen(tmp_path: Path, name: str, text: str, word: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    [line] = retired(tmp_path / name, name)
+    assert line.endswith(f": {word}")
+    kept = ("predicted", "recommended", "intellect", "untold", "restoration", "an invoice", "a comment")
+    (tmp_path / name).write_text("".join(f"# {one}\n" for one in kept), encoding="utf-8")
+    assert retired(tmp_path / name, name) == []

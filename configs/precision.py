@@ -1,4 +1,4 @@
-"""What train.precision: auto stands for on this machine, told without loading torch where no GPU is in sight."""
+"""What train.precision: auto stands for on this machine, found without loading torch where no GPU is in sight."""
 
 import os
 import sys

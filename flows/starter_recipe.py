@@ -42,7 +42,7 @@ def prepare(
 
 
 def choose(data: "Undescribed") -> tuple["StarterRecipe", list[str]]:
-    """The starter recipe of the kind that is surest of the data and can be trained on them, and what the other kinds
+    """The starter recipe of the kind that fits the data best and can be trained on them, and what the other kinds
     say beside it. Raises DataError, with what they say instead."""
     from tasks.data.errors import DataError
 

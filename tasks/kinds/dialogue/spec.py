@@ -11,7 +11,7 @@ SPECS = {
         libraries=("tokenizers", "transformers", "jinja2"),
         requirements=("tokenizers", "jinja2"),
         chats=True,
-        starter="a small new model writes the assistant's turns (the default where a column holds lists of messages, "
+        starter="a small new model generates the assistant's turns (the default where a column has lists of messages, "
         "or prompts and completions)",
         rescored_by="write_turns",
         rescored=(("written", "written"), ("ended", "ended")),

@@ -12,7 +12,7 @@ SPECS = {
         requirements=("tokenizers",),
         answers={"written": "string"},
         rescored_by="write_texts",
-        starter="a small new model writes a target text",
+        starter="a small new model generates a target text",
         rescored=(("written", "written"), ("ended", "ended")),
     )
 }

@@ -18,7 +18,7 @@ SPECS = {
     "generative": replace(
         HEAD,
         traits=GenerativeEncode.traits,
-        noun="a language model that answers with a label word",
-        starter="a small new model writes the label (the default for texts)",
+        noun="a language model that predicts a label word",
+        starter="a small new model generates the label (the default for texts)",
     ),
 }

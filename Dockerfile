@@ -2,7 +2,7 @@
 FROM python:3.11-slim
 RUN pip install --no-cache-dir 'uv>=0.9'
 WORKDIR /temper
-COPY requirements.lock pyproject.toml README.md ./
+COPY requirements.lock pyproject.toml README.md LICENSE ./
 RUN uv pip install --system --no-cache -r requirements.lock
 COPY flows flows
 COPY tasks tasks

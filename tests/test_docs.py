@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -117,3 +118,12 @@ def test_every_room_has_its_paragraph() -> None:
     assert len(rooms) > 15
     assert [room for room in rooms if f"(`{room.relative_to(ROOT).as_posix()}/`)" not in text
             and f"`{room.relative_to(ROOT).as_posix()}/` " not in text] == []  # fmt: skip
+
+
+def test_the_container_gets_every_file_that_the_package_is_built_from() -> None:
+    """Without its licence and its README the package is not built."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    copied = (ROOT / "Dockerfile").read_text(encoding="utf-8").split()
+    kept = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
+    needed = [project["readme"], *project["license-files"]]
+    assert len(needed) == 2 and [name for name in needed if name not in copied or f"!{name}" not in kept] == []

@@ -162,10 +162,8 @@ class DialogueEncode:
     tools: tuple[Tool, ...] | Annotated[ToolFile | HotelTable, Field(discriminator="kind")] | None = None
     """What the model may call; the template describes how. A list of tools, a file of definitions, or hotels."""
     train_on: Annotated[tuple[Literal["assistant", "call", "thoughts"], ...], Field(min_length=1)] = (
-        "assistant",
-        "call",
-        "thoughts",
-    )
+        "assistant", "call", "thoughts",
+    )  # fmt: skip
     """What of the model's own turns carries loss: replies, calls of tools, thoughts (reasoning_content) before them.
     Thoughts inline in a content (<think> … </think>) are part of the reply, unless the template takes them apart."""
     turns: Literal["all", "last"] = "all"

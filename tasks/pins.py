@@ -90,14 +90,11 @@ def _bytes_of(value: Any, plain: Any, table: dict[str, Any]) -> dict[str, Any] |
             return {**plain, **_tables(value, table)}
         case sources.CrosswozSource():
             parts = {name: find_files(getattr(value, name)) for name in ("train", "test", "hotels")}
-            return {"kind": value.kind} | {
-                name: [digest_once(path, table) for path in part] for name, part in parts.items()
-            }
+            digests = {name: [digest_once(path, table) for path in part] for name, part in parts.items()}
+            return {"kind": value.kind} | digests
         case sources.ClassFilesSource():
-            return {
-                **plain,
-                "files": [[name, _texts(settings().source(p), table)] for name, p in value.files.items()],
-            }
+            files = [[name, _texts(settings().source(path), table)] for name, path in value.files.items()]
+            return {**plain, "files": files}
         case sources.UrlSource():
             del plain["url"]
             plain.pop("token", None)

@@ -19,8 +19,9 @@ from configs.optimizers import Adadelta, Adagrad, Adam, Adamw, Optimizer, Rmspro
 from configs.schema import Train
 from tasks.kinds.text_classification.encoding import LabelWordEncoding
 from tasks.kinds.text_classification.feed import collate_rows
+from tasks.learn.arguments import training_arguments
 from tasks.learn.checkpoints import certify, check, checkpoints
-from tasks.learn.fit import Feed, Fitted, TrainingCallbacks, fit, training_arguments
+from tasks.learn.fit import Feed, Fitted, TrainingCallbacks, fit
 from tasks.learn.labels import IGNORE_INDEX
 from tasks.learn.optimizers import make_optimizer
 from tasks.text.feed import Rows

@@ -33,7 +33,7 @@ from tasks.data.errors import DataError
 from tasks.kinds.text_classification.encoding import LabelWordEncoding
 from tasks.kinds.text_classification.feed import collate_rows
 from tasks.kinds.text_classification.training import FORMS, TextClassification
-from tasks.learn.fit import training_arguments
+from tasks.learn.arguments import training_arguments
 from tasks.learn.labels import IGNORE_INDEX
 from tasks.learn.trainer import CertifiedTrainer
 from tasks.text.baselines import WORD, tfidf

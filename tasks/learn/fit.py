@@ -1,6 +1,5 @@
 """fit: a model and its data come in; trained weights, the history and the step they are from go out."""
 
-import math
 from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,6 @@ from transformers import (
     PrinterCallback,
     TrainerCallback,
     TrainerState,
-    TrainingArguments,
     set_seed,
 )
 from transformers.utils import logging as hf_logging
@@ -23,8 +21,8 @@ from configs.precision import settled
 from configs.schema import Train
 from configs.threads import kept_threads
 
-from ..data.errors import DataError
 from ..store.disk import remove
+from .arguments import optimizer_steps, training_arguments
 from .checkpoints import ASIDE, certify, check, check_best, newest_intact, publish
 from .length_groups import Lengths
 from .norms import require_company
@@ -85,7 +83,7 @@ def fit(
         float32_output(layout.output)
     plans = plan_phases(section, layout)
     rows = len(cast(Sized, feed.train))
-    total = sum(_steps(plan.section, rows) for plan in plans)
+    total = sum(optimizer_steps(plan.section, rows) for plan in plans)
     for plan in plans:
         hold_still(model, plan.trained)
         require_company(model, feed.train, feed.collate, plan.section.batch_size)
@@ -206,51 +204,6 @@ def _fit_phase(
     )
 
 
-def _steps(section: Train, rows: int) -> int:
-    """Optimiser steps of a section's epochs."""
-    return math.ceil(math.ceil(rows / section.batch_size) / section.accumulation) * section.epochs
-
-
 def _history(log: list[dict[str, float]]) -> list[dict[str, float]]:
     rows = [{name: row[name] for name in ("step", *KEPT_LOGS) if name in row} for row in log]
     return [row for row in rows if len(row) > 1]
-
-
-def training_arguments(section: Train, root: Path, rows: int, validated: bool) -> TrainingArguments:
-    """The Trainer's arguments, every one that touches the mathematics stated."""
-    gpu = torch.cuda.is_available()
-    if section.precision == "float16" and not gpu:
-        raise DataError("train.precision float16 needs a GPU; without one use float32 or bfloat16")
-    steps = _steps(section, rows)
-    schedule = {"constant": "constant_with_warmup" if section.warmup else "constant", "step": "constant"}
-    return TrainingArguments(
-        output_dir=str(root),
-        num_train_epochs=section.epochs,
-        per_device_train_batch_size=section.batch_size,
-        per_device_eval_batch_size=section.eval_batch_size,
-        gradient_accumulation_steps=section.accumulation,
-        learning_rate=section.learning_rate,
-        lr_scheduler_type=schedule.get(section.schedule, section.schedule),
-        warmup_steps=round(section.warmup * steps),
-        max_grad_norm=section.clip or 0.0,
-        bf16=section.precision == "bfloat16",
-        fp16=section.precision == "float16",
-        activation_checkpointing=section.gradient_checkpointing,
-        seed=section.seed,
-        data_seed=section.seed,
-        logging_steps=section.logging_steps,
-        logging_nan_inf_filter=False,
-        eval_strategy="steps" if validated else "no",
-        eval_steps=section.eval_steps,
-        save_strategy="steps",
-        save_steps=section.eval_steps,
-        metric_for_best_model=section.metric if validated else None,
-        greater_is_better=section.metric != "loss" if validated else None,
-        restore_callback_states_from_checkpoint=True,
-        remove_unused_columns=False,
-        dataloader_pin_memory=gpu,
-        use_cpu=not gpu and not torch.backends.mps.is_available(),
-        disable_tqdm=True,
-        log_level="error",  # it warns of a best checkpoint that is gone; ours has only been renamed
-        report_to="none",
-    )

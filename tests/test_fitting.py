@@ -52,9 +52,9 @@ def test_one_bad_validation_is_noise() -> None:
 def test_few_points_are_not_judged() -> None:
     """Nor are histories without validation rows."""
     rows = history(FALLING, FALLING)
-    assert "cannot be told from 3 points of the training loss and 3 validations" in diagnose(rows[: 2 * FEWEST - 2])
+    assert "cannot be judged from 3 points of the training loss and 3 validations" in diagnose(rows[: 2 * FEWEST - 2])
     assert "and 0 validations" in diagnose([row for row in rows if "loss" in row])
-    assert "cannot be told" in diagnose([])
+    assert "cannot be judged" in diagnose([])
 
 
 def test_the_order_of_rows_does_not_count_and_of_one_step_the_last_does() -> None:

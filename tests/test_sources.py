@@ -715,7 +715,7 @@ def test_names_of_files_tell_the_split(folder: Path, tmp_path: Path) -> None:
             archive.writestr(name, f"text,label\n{text},good\n")
     packed = FileSource(kind="file", path="x.zip", member=("*.csv",), split_files=True)
     assert dict(zip(*(load_rows(packed, tmp_path)[name] for name in ("text", "split")), strict=True)) == told
-    for name, said in (("other.csv", "tells no split"), ("train_test.csv", "tells test and train split")):
+    for name, said in (("other.csv", "gives no split"), ("train_test.csv", "gives test and train split")):
         (folder / name).write_text("text,label\na,b\n")
         with pytest.raises(DataError, match=rf"{name}: the name {said}, but `split_files` asks"):
             load_rows(FileSource(kind="file", path=name, split_files=True), tmp_path)

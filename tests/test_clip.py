@@ -236,8 +236,8 @@ import torch
 from configs import weights
 from configs.models import Clip
 from configs.schema import Train
-from tasks.data.losses import Criterion
-from tasks.store.pins import pin
+from tasks.learn.losses import Criterion
+from tasks.pins import pin
 from tasks.vision.encoding import ImageEncoding
 from tasks.vision.models import build_model
 pixels = ImageEncoding("image", ("a", "b"), "RGB", side, side, True, "crop", *weights.CLIP)

@@ -274,7 +274,9 @@ def test_a_new_import_brings_its_code_and_library_along(copy: Path) -> None:
         "tasks/data/sources/fetch.py": sources(copy, "tasks/data/sources/fetch.py")["tasks/data/sources/fetch.py"]
         + "\nPLANTED = 1\n"
     }
-    assert changed(copy, deeper) == [{"download", "clean"}]
+    assert changed(copy, deeper) == [{"download", "clean", "train", "evaluate"}], (
+        "weights at an address are fetched too"
+    )
 
 
 def test_the_libraries_that_shape_the_output_are_named(copy: Path) -> None:

@@ -220,7 +220,7 @@ def test_it_learns_numbers_in_their_own_unit(made: Made, tmp_path: Path) -> None
     done = saved(made, tmp_path, epochs=25, learning_rate=1e-2, eval_steps=75)
     scores = [row for row in done.history if "eval_loss" in row]
     assert "eval_accuracy" not in scores[-1] and scores[-1]["eval_loss"] < 0.2
-    assert open_training(tmp_path, "regression").kind == "regression"
+    assert open_training(tmp_path).kind == "regression"
     predictor = regressor.Predictor.load(tmp_path)
     texts, truth = ROWS["text"].tolist(), read_numbers(ROWS["target"].tolist())
     found = predictor.predict(texts, 7)

@@ -105,7 +105,8 @@ def test_stored_answers_count_where_the_model_might_write_as_much(client: Mlflow
 
 
 @pytest.mark.parametrize(
-    ("kind", "said"), [("regression", "it answers .*, and not with value"), ("dialogue", "it cannot be scored again")]
+    ("kind", "said"),
+    [("regression", "it predicts the columns .*, without value"), ("dialogue", "it cannot be scored again")],
 )
 def test_a_model_of_another_kind_is_no_champion_to_compare_with(
     kind: str, said: str, client: MlflowClient, tmp_path: Path

@@ -242,7 +242,7 @@ def saved(folder: Path, **changes: Any) -> tuple[Any, Seq2Seq]:
     domain.save(model, section, folder)
     ENCODING.save(folder)
     TOKENIZER.save(folder)
-    return done, open_training(folder, "seq2seq")  # type: ignore[return-value]
+    return done, open_training(folder)  # type: ignore[return-value]
 
 
 def test_it_learns_to_write_and_writes_the_same_in_any_batch(tmp_path: Path) -> None:

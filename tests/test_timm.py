@@ -233,8 +233,8 @@ BUILD = """
 import torch
 from configs.backbones import Timm
 from configs.schema import Train
-from tasks.data.losses import Criterion
-from tasks.store.pins import pin
+from tasks.learn.losses import Criterion
+from tasks.pins import pin
 from tasks.vision.encoding import ImageEncoding
 from tasks.vision.models import build_model
 half = (0.5, 0.5, 0.5)

@@ -66,8 +66,8 @@ class Train:
     """Stretches one after another, each from the best weights of the one before; none for one of everything."""
     batch_size: Positive = 8
     """Rows in one forward pass."""
-    group_by_length: bool = True
-    """Texts: batches of rows of similar length, which need little padding; false for rows in random order."""
+    group_by_length: bool = False
+    """Texts: batches of rows of similar length, which need little padding, in place of rows in random order."""
     accumulation: Positive = 1
     """Forward passes per optimiser step."""
     eval_batch_size: Positive = 8
@@ -82,7 +82,7 @@ class Train:
     """Stop after so many validations without a better score; none for never."""
     gradient_checkpointing: bool = False
     """Trade time for memory."""
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "float32"
     """Arithmetic of the forward pass; weights and output layer are float32 either way. `auto`: bfloat16 where the GPU,
     or without one the processor (AVX512-BF16, AMX), computes in it, else float32."""
     seed: int = 42

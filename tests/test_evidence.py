@@ -16,7 +16,7 @@ from tasks.tracking import decisions, evidence, runs
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 SECTION = Register(model="planted", slices={"label": 20})
-OWN = ["download={kind: file, path: planted.csv}", "train.epochs=3", "train.group_by_length=false"]
+OWN = ["download={kind: file, path: planted.csv}", "train.epochs=3"]
 IDLE, ABLE, TWIN = ("train.learning_rate=1e-7", "train.learning_rate=1e-2", "train.learning_rate=1.001e-2")
 
 

@@ -72,7 +72,14 @@ def test_a_step_has_the_same_rows_with_accumulation(tmp_path: Path) -> None:
             return FEED.collate(some)
 
         feed = Feed(Rows(rows), Rows(part(9, 2)), collate, ENCODING.label_ids, lengths=rows.encoded.lengths)
-        how = section(batch_size=batch_size, accumulation=8 // batch_size, epochs=2, eval_steps=7, eval_batch_size=9)
+        how = section(
+            group_by_length=True,
+            batch_size=batch_size,
+            accumulation=8 // batch_size,
+            epochs=2,
+            eval_steps=7,
+            eval_batch_size=9,
+        )
         fit(how, tiny(), feed, tmp_path / str(batch_size), TrainingCallbacks(*[lambda *a: None] * 3), 1)
         lengths = part(9, 2).encoded.lengths
         looked = [one for one in batches if len(one) == 9]
@@ -86,16 +93,17 @@ GROUPED = Feed(FEED.train, FEED.validation, FEED.collate, FEED.class_ids, length
 
 
 def test_a_killed_training_ends_bit_equal_and_a_switch_turns_groups_off(tmp_path: Path) -> None:
-    whole = train(tmp_path / "whole", feed=GROUPED)
+    grouped = section(group_by_length=True)
+    whole = train(tmp_path / "whole", grouped, feed=GROUPED)
     for when in ("inside accumulation in epoch 2", "first micro-batch of epoch 2", "inside accumulation"):
         kill, start = KILLS[when]
         with pytest.raises(Killed):
-            train(tmp_path / when, feed=GROUPED, kill=kill)
-        again = train(tmp_path / when, feed=GROUPED)
+            train(tmp_path / when, grouped, feed=GROUPED, kill=kill)
+        again = train(tmp_path / when, grouped, feed=GROUPED)
         assert again.fitted.resumed_at == start and difference(again, whole) == 0.0
     plain = train(tmp_path / "plain")
     assert plain.fitted.history != whole.fitted.history
-    assert difference(train(tmp_path / "off", section(group_by_length=False), feed=GROUPED), plain) == 0.0
+    assert difference(train(tmp_path / "off", feed=GROUPED), plain) == 0.0
 
 
 def encoding(**changes: Any) -> Any:
@@ -119,7 +127,7 @@ def test_every_kind_that_reads_texts_knows_its_lengths(kind: Any) -> None:
 
 def test_the_preset_hf_has_rows_in_random_order() -> None:
     model = NewModel(kind="new", family="gpt2")
-    assert Train(model=model).group_by_length and not Train(model=model, preset="hf").group_by_length
+    assert not Train(model=model).group_by_length and not Train(model=model, preset="hf").group_by_length
     assert Train(model=model, preset="hf", group_by_length=True).group_by_length
     with pytest.raises(ValidationError):
         Train(model=model, group_by_length="perhaps")  # type: ignore[arg-type]

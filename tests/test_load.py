@@ -172,9 +172,9 @@ def test_what_is_for_texts_is_refused_for_images(override: str, message: str) ->
         ("hotel_demo", ["validate.max_imbalance=5"], "max_imbalance is not read with dialogues without labels"),
         ("tweets_confidence", ["validate.severity={splits: fail}"], "splits is not read with texts without labels"),
         ("mnist_mlp", ["train.metric=loss"], "train.metric is not read without validation rows"),
-        ("mnist_mlp", ["train.group_by_length=false"], "train.group_by_length is not read with encode.kind: image"),
-        ("reviews_local_gpt2", ["train.group_by_length=false"], "is not read with encode.padding: max_length"),
-        ("hotel_demo", ["encode.packing=true", "train.group_by_length=false"], "is not read with encode.packing"),
+        ("mnist_mlp", ["train.group_by_length=true"], "train.group_by_length is not read with encode.kind: image"),
+        ("reviews_local_gpt2", ["train.group_by_length=true"], "is not read with encode.padding: max_length"),
+        ("hotel_demo", ["encode.packing=true", "train.group_by_length=true"], "is not read with encode.packing"),
     ],
 )
 def test_what_nothing_would_read_is_refused(name: str, overrides: list[str], message: str) -> None:

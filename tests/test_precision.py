@@ -21,7 +21,7 @@ from tasks.pins import pin
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = NewModel(kind="new", family="gpt2")
-AUTO = Train(model=MODEL)
+AUTO = Train(model=MODEL, precision="auto")
 PLAIN = "processor\t: 0\nflags\t\t: fpu sse2 avx512f avx512_vnni\nbogomips: 1\n"
 ABLE = {
     "both": (PLAIN.replace("fpu", "fpu avx512_bf16 amx_bf16 amx_tile"), "the processor has amx_bf16, avx512_bf16"),
@@ -104,8 +104,8 @@ def test_the_key_has_what_auto_comes_to(cpuinfo: Path) -> None:
 
 
 @pytest.mark.parametrize("how", [
-    Train(model=MODEL, optimizer=Lbfgs(kind="lbfgs")),
-    Train(model=MODEL, phases=(Phase(), Phase(optimizer=Rprop(kind="rprop")))),
+    Train(model=MODEL, precision="auto", optimizer=Lbfgs(kind="lbfgs")),
+    Train(model=MODEL, precision="auto", phases=(Phase(), Phase(optimizer=Rprop(kind="rprop")))),
 ])  # fmt: skip
 def test_what_needs_float32_has_it(how: Train, cpuinfo: Path) -> None:
     cpuinfo.write_text(ABLE["both"][0])
@@ -121,10 +121,11 @@ def test_the_preset_hf_is_float32() -> None:
 
 def test_a_killed_training_in_bfloat16_ends_bit_equal(cpuinfo: Path, tmp_path: Path) -> None:
     cpuinfo.write_text(ABLE["both"][0])
-    whole = train(tmp_path / "whole")
+    settled_here = settled(section(precision="auto"))
+    whole = train(tmp_path / "whole", settled_here)
     with pytest.raises(Killed):
-        train(tmp_path / "killed", kill=at(10, "loss"))
-    again = train(tmp_path / "killed")
+        train(tmp_path / "killed", settled_here, kill=at(10, "loss"))
+    again = train(tmp_path / "killed", settled_here)
     assert again.fitted.resumed_at == 9 and difference(again, whole) == 0.0
     assert difference(train(tmp_path / "said", section(precision="bfloat16")), whole) == 0.0
     assert train(tmp_path / "plain", section(precision="float32")).fitted.history != whole.fitted.history
@@ -147,7 +148,11 @@ def test_plan_page_and_model_say_what_was_computed_in(cpuinfo: Path) -> None:
     from tasks.tracking.descriptions import _data
 
     cpuinfo.write_text(ABLE["AMX"][0])
-    small = ["train.model.config={n_layer: 1, n_head: 2, n_embd: 16, n_positions: 64}", "train.epochs=1"]
+    small = [
+        "train.precision=auto",
+        "train.model.config={n_layer: 1, n_head: 2, n_embd: 16, n_positions: 64}",
+        "train.epochs=1",
+    ]
     recipe = load_recipe(ROOT / "configs" / "reviews_demo.yaml", small)
     assert "train.precision auto is bfloat16 (the processor has amx_bf16)" in plan(recipe, ask=False)[1]
     made = {name: one.result for name, one in perform_until(recipe, "train").items()}

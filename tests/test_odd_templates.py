@@ -142,7 +142,7 @@ class Scripted(LlamaForCausalLM):
 
 
 def predictor(encoding: DialogueEncoding, dialogue: list[Message], text: str) -> Predictor:
-    """A model that writes a text behind a dialogue."""
+    """A model that generates a text behind a dialogue."""
     (ids,) = TOKENIZER.marked_ids([text])
     begin = len(prompt(encoding, TOKENIZER, dialogue))
     return Predictor(encoding, TOKENIZER, Scripted(ids, TOKENIZER.size, begin).eval())

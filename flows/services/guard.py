@@ -1,7 +1,8 @@
 """What a page of another origin may not do: a guard before a server on loopback, which answers to its own name."""
 
+import sys
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 Scope = MutableMapping[str, Any]
@@ -32,6 +33,15 @@ class Guard:
             await send({"type": "http.response.body", "body": reason.encode()})
             return
         await self.app(scope, receive, send)
+
+
+def serve(app: str, lifespan: Literal["auto", "on"] = "auto") -> None:
+    """Serve an application that Guard stands before (`module:function` makes it) on 127.0.0.1, at the port that is the
+    program's only argument."""
+    import uvicorn
+
+    uvicorn.run(app, factory=True, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning", lifespan=lifespan,
+                timeout_graceful_shutdown=3)  # fmt: skip
 
 
 def foreign(headers: list[tuple[bytes, bytes]], port: int | None = None) -> str:

@@ -1,8 +1,6 @@
 """MLflow's server on loopback, behind a guard: MLflow itself takes requests from every page of this machine."""
 
-import sys
-
-from .guard import Guard
+from .guard import Guard, serve
 
 
 def app() -> Guard:
@@ -14,19 +12,10 @@ def app() -> Guard:
 
 def main() -> None:
     """Serve on 127.0.0.1 at the port that is given, the database of the environment's MLFLOW_BACKEND_STORE_URI."""
-    import uvicorn
-
     from tasks.tracking.server import prepare
 
     prepare()
-    uvicorn.run(
-        "flows.services.mlflow_server:app",
-        factory=True,
-        host="127.0.0.1",
-        port=int(sys.argv[1]),
-        log_level="warning",
-        timeout_graceful_shutdown=3,
-    )
+    serve("flows.services.mlflow_server:app")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """Prefect's server on loopback, behind a guard: it answers to its own name, and to pages of its own alone."""
 
-import sys
-
-from .guard import Guard
+from .guard import Guard, serve
 
 
 def app() -> Guard:
@@ -14,17 +12,7 @@ def app() -> Guard:
 
 def main() -> None:
     """Serve on 127.0.0.1 at the port that is given."""
-    import uvicorn
-
-    uvicorn.run(
-        "flows.services.prefect_server:app",
-        factory=True,
-        host="127.0.0.1",
-        port=int(sys.argv[1]),
-        log_level="warning",
-        lifespan="on",
-        timeout_graceful_shutdown=3,
-    )
+    serve("flows.services.prefect_server:app", lifespan="on")
 
 
 if __name__ == "__main__":

@@ -35,8 +35,6 @@ from .unknown_files import read_unknown
 
 SHOWN = 4
 """Names of a kind that are shown."""
-READING = ("format", "encoding", "header", "separator", "quoting", "escape", "pattern")
-"""Fields that say how a table is read."""
 
 
 @dataclass(frozen=True)

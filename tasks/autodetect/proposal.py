@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
 from configs.sources import Columns
 
 from .locate import Found
+from .targets import number_column
 
 CERTAIN = 1.0
 """How sure a kind is of data that no other is asked about."""
@@ -26,6 +28,13 @@ class Undescribed:
     kind: str | None = None
     text: str | None = None
     label: str | None = None
+
+    @cached_property
+    def number_column(self) -> str | None:
+        """The column of a table that seems to hold numbers to predict; None where the person says a kind or a label."""
+        if self.found.table is None or self.kind is not None or self.label is not None:
+            return None
+        return number_column(self.found.table)
 
 
 class StarterRecipe(Protocol):

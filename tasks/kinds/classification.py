@@ -47,7 +47,8 @@ class Classifier(Protocol):
         """Rows that inference would encode otherwise than training did."""
 
     def baseline(self, name: str, train: pd.DataFrame, parts: Mapping[str, Part], test: pd.DataFrame) -> metrics.Ids:
-        """A baseline's class ids for the test rows, fitted on training rows."""
+        """A further baseline's class ids for the test rows, fitted on training rows; the commonest class is none of its
+        own."""
 
     def remarks(self, facts: Mapping[str, Any]) -> list[str]:
         """What else the page says, a line each."""

@@ -15,11 +15,10 @@ import pyarrow.parquet as pq
 from configs.schema import Evaluate
 
 from ..artifact import Artifact
-from ..data.errors import DataError
 from ..data.predictions import Predictions
 from ..data.rows import read_rows
 from ..learn import metrics
-from ..learn.evaluation_report import chosen_baselines
+from ..learn.evaluation_report import chosen_baselines, encoded_otherwise
 from ..learn.pictures import MOST_CLASSES, Answer, draw_answers, draw_calibration, draw_confusion, draw_grid
 from .classification import Classifier, Scored, worst_mistakes
 from .classification_page import describe
@@ -40,7 +39,7 @@ def score(
     """Score raw rows once and measure. Raises DataError where inference builds other input than training did."""
     odd = classifier.odd_inputs(contents, part)
     if len(odd):
-        raise DataError(f"row {rows['id'].iloc[odd[0]]} is encoded otherwise at inference than in training")
+        raise encoded_otherwise(rows["id"].iloc[odd[0]])
     answers = classifier.load(folder).predict(contents, section.batch_size, progress)
     training = classifier.training
     facts = measure(part.class_ids, answers, training.labels, section)
@@ -90,7 +89,10 @@ def compare(
     classifier = scored.classifier
     found: dict[str, dict[str, float]] = {}
     for name in chosen_baselines(classifier.training.kind, classifier.traits, section):
-        answers = classifier.baseline(name, train, parts, scored.rows)
+        if name == "majority":
+            answers = metrics.majority(parts["train"].class_ids, len(scored.rows))
+        else:
+            answers = classifier.baseline(name, train, parts, scored.rows)
         sums = metrics.confusion(scored.truth, answers, len(scored.labels)).sums()
         found[name] = {"accuracy": metrics.accuracy(*sums), "macro_f1": metrics.macro_f1(*sums)}
     return found
@@ -149,40 +151,47 @@ def _plain(content: Any) -> str:
     return content if isinstance(content, str) else base64.b64encode(content).decode()
 
 
-def evaluate(
-    classifier: Classifier, out: StageOutput, section: Evaluate, folder: Path, encoded: Artifact, splits: Artifact
-) -> tuple[int, str]:
-    """Score the model in `folder` once on the test rows and write the report: rows scored, and a page."""
-    training = classifier.training
-    parts = {name: training.read(encoded.file(f"{name}.parquet")) for name in ("train", "test")}
-    test = read_rows(splits.file("test.parquet")).set_index("id").loc[parts["test"].ids].reset_index()
-    contents = classifier.contents(test, splits.file("images.parquet"))
-    scored = score(
-        classifier, folder, test, contents, parts["test"], section, lambda done, of: out.progress(done, of, "scoring")
-    )
-    scored.facts["baselines"] = compare(section, scored, read_rows(splits.file("train.parquet")), parts)
-    save(scored, section, out.data, out.records)
-    return len(test), describe(scored, section.worst)
-
-
 @dataclass(frozen=True)
 class ScoredRow:
-    """One row: what the predictor takes, what the model sees of it for a person, and its probabilities [classes]."""
+    """One row: the labels in class-id order, what the model sees of it for a person, and its probabilities
+    [classes]."""
 
     labels: tuple[str, ...]
-    content: Any
     seen: Any
     probabilities: metrics.Floats
 
 
-def score_row(classifier: Classifier, folder: Path, row: pd.DataFrame, images: Path) -> ScoredRow:
-    """Score a table's only row by the model in `folder`."""
-    content = classifier.contents(row, images)[0]
-    probabilities = classifier.load(folder).predict([content], 1, lambda done, of: None).probabilities[0]
-    return ScoredRow(classifier.training.labels, content, classifier.as_seen(content), probabilities)
+@dataclass(frozen=True)
+class ClassReports:
+    """What a kind's module `report` holds where it predicts a few labels; open_classifier: of a model's files."""
 
+    open_classifier: Callable[[Path], Classifier]
 
-def best_class(scored: ScoredRow) -> dict[str, Any]:
-    """The likeliest class of a row, and its probability."""
-    best = int(scored.probabilities.argmax())
-    return {"predicted": scored.labels[best], "p": float(scored.probabilities[best])}
+    def evaluate(
+        self, out: StageOutput, section: Evaluate, folder: Path, encoded: Artifact, splits: Artifact
+    ) -> tuple[int, str]:
+        """Score the model in `folder` once on the test rows and write the report: rows scored, and a page. Raises
+        DataError."""
+        classifier = self.open_classifier(folder)
+        training = classifier.training
+        parts = {name: training.read(encoded.file(f"{name}.parquet")) for name in ("train", "test")}
+        test = read_rows(splits.file("test.parquet")).set_index("id").loc[parts["test"].ids].reset_index()
+        contents = classifier.contents(test, splits.file("images.parquet"))
+        scored = score(classifier, folder, test, contents, parts["test"], section,
+                       lambda done, of: out.progress(done, of, "scoring"))  # fmt: skip
+        scored.facts["baselines"] = compare(section, scored, read_rows(splits.file("train.parquet")), parts)
+        save(scored, section, out.data, out.records)
+        return len(test), describe(scored, section.worst)
+
+    def score_row(self, folder: Path, row: pd.DataFrame, images: Path) -> ScoredRow:
+        """Score a table's only row by the model in `folder`."""
+        classifier = self.open_classifier(folder)
+        content = classifier.contents(row, images)[0]
+        probabilities = classifier.load(folder).predict([content], 1, lambda done, of: None).probabilities[0]
+        return ScoredRow(classifier.training.labels, classifier.as_seen(content), probabilities)
+
+    def predict_row(self, folder: Path, row: pd.DataFrame, images: Path) -> dict[str, Any]:
+        """The likeliest class of a table's only row by the model in `folder`, and its probability."""
+        scored = self.score_row(folder, row, images)
+        best = int(scored.probabilities.argmax())
+        return {"predicted": scored.labels[best], "p": float(scored.probabilities[best])}

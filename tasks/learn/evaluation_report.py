@@ -99,6 +99,11 @@ def describe(judged: Judged, title: str, units: str = "test rows") -> str:
     return "\n".join([*lines, "", *judged.examples])
 
 
+def encoded_otherwise(row: str) -> DataError:
+    """For a test row that inference encodes otherwise than training did: its scores would be of another model."""
+    return DataError(f"row {row} is encoded otherwise at inference than in training")
+
+
 def cell(text: str, longest: int = 160) -> str:
     """A text in one cell of a Markdown table."""
     return markdown(" ".join(text.split())[:longest])

@@ -1,6 +1,6 @@
 """Rows of tokens -> one rectangular batch, padded on the right by length."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,13 @@ from ..learn.labels import IGNORE_INDEX
 from .segments import Encoded
 
 Matrix = npt.NDArray[np.int64]
+
+
+def rows_by_length(lengths: npt.NDArray[np.int64], size: int) -> Iterator[npt.NDArray[np.int64]]:
+    """Every row's number once, the shortest first, `size` at a time: batches with little padding."""
+    order = np.argsort(lengths, kind="stable")
+    for start in range(0, len(order), size):
+        yield order[start : start + size]
 
 
 def pad_rows(

@@ -116,12 +116,7 @@ def _labels(labels: npt.NDArray[Any], count: int, where: str) -> npt.NDArray[np.
     """One name a picture; of one-hot rows the place of the one. Raises DataError for all else."""
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
-    elif (
-        labels.ndim == 2
-        and labels.dtype.kind in "iufb"
-        and ((labels == 0) | (labels == 1)).all()
-        and (labels.sum(axis=1) == 1).all()
-    ):
+    elif labels.ndim == 2 and labels.dtype.kind in "iufb" and _one_hot(labels):
         labels = labels.argmax(axis=1)
     if labels.shape != (count,) or labels.dtype.kind not in "iubUS":
         raise DataError(f"{where} has the shape {labels.shape} of {labels.dtype}, not one whole number or name for "

@@ -18,14 +18,14 @@ from ...artifact import Artifact
 from ...data.dialogues.messages import Message, is_call, load_messages, tools_of, transcript
 from ...data.errors import DataError
 from ...data.rows import read_rows
-from ...learn.evaluation_report import Judged, Progress, chosen_baselines, describe, save, state
+from ...learn.evaluation_report import Judged, Progress, chosen_baselines, describe, encoded_otherwise, save, state
 from ...learn.labels import IGNORE_INDEX
 from ...learn.resampling import Resampling
 from ...text.baselines import nearest
 from ...text.chat.encoding import TooLongError, encode_dialogues, load_dialogue_encoding
 from ...text.chat.end_of_turn import kind_of
 from ...text.chat.predictor import Predictor, spoken
-from ...text.collation import pad_rows
+from ...text.collation import pad_rows, rows_by_length
 from ...text.encoding import FILE
 from ...text.parts import Part, read_part
 from ...text.segments import Encoded
@@ -53,7 +53,7 @@ def require_same_inputs(folder: Path, test: pd.DataFrame, part: Part) -> None:
     pairs = zip(_sequences(part.encoded), _sequences(made.encoded), strict=False)
     odd = [row for row, (trained, now) in zip(part.ids, pairs, strict=False) if trained != now]
     if odd or len(made.encoded) != len(part):
-        raise DataError(f"row {(odd or part.ids)[0]} is encoded otherwise at inference than in training")
+        raise encoded_otherwise((odd or part.ids)[0])
 
 
 def _sequences(encoded: Encoded) -> list[tuple[list[int], list[int]]]:
@@ -148,9 +148,8 @@ def _summed_loss(
     encoding = replace(predictor.encoding, train_on=kinds, packing=False)
     encoded = encode_dialogues(encoding, predictor.tokenizer, dialogues).encoded
     total, tokens = 0.0, 0
-    order = np.argsort(encoded.lengths, kind="stable")
-    for start in range(0, len(order), batch_size):
-        batch = pad_rows(encoded, order[start : start + batch_size], encoding.pad_id)
+    for rows in rows_by_length(encoded.lengths, batch_size):
+        batch = pad_rows(encoded, rows, encoding.pad_id)
         inputs = {name: torch.from_numpy(values).to(predictor.model.device) for name, values in batch.items()}
         targets = inputs.pop("labels")[:, 1:]
         kept = targets != IGNORE_INDEX

@@ -9,13 +9,11 @@ import numpy as np
 import pandas as pd
 
 from configs.encodings import ImageEncode, Traits
-from configs.schema import Evaluate
 
-from ...artifact import Artifact
-from ...learn.metrics import Ids, majority
+from ...learn.metrics import Ids
 from ...vision.images import read_bytes
-from .. import classification_report as report
-from ..spec import Part, StageOutput
+from ..classification_report import ClassReports
+from ..spec import Part
 from .baselines import centroid
 from .predictor import Predictor
 from .training import ImageClassification, open_training
@@ -49,9 +47,7 @@ class ImageClassifier:
         return np.flatnonzero(differs)
 
     def baseline(self, name: str, train: pd.DataFrame, parts: Mapping[str, Part], test: pd.DataFrame) -> Ids:
-        """The commonest class, or the nearest class mean."""
-        if name == "majority":
-            return majority(parts["train"].class_ids, len(test))
+        """The nearest class mean."""
         pictures: Any = parts
         return centroid(pictures["train"], pictures["test"].pixels, len(self.training.labels))
 
@@ -60,21 +56,5 @@ class ImageClassifier:
         return []
 
 
-def open_classifier(folder: Path) -> ImageClassifier:
-    """Of a model's files."""
-    return ImageClassifier(open_training(folder))
-
-
-def evaluate(out: StageOutput, section: Evaluate, folder: Path, encoded: Artifact, splits: Artifact) -> tuple[int, str]:
-    """Score the model in `folder` once on the test rows and write the report. Raises DataError."""
-    return report.evaluate(open_classifier(folder), out, section, folder, encoded, splits)
-
-
-def score_row(folder: Path, row: pd.DataFrame, images: Path) -> report.ScoredRow:
-    """Probabilities of a table's only row by the model in `folder`."""
-    return report.score_row(open_classifier(folder), folder, row, images)
-
-
-def predict_row(folder: Path, row: pd.DataFrame, images: Path) -> dict[str, Any]:
-    """The likeliest class of a table's only row by the model in `folder`, and its probability."""
-    return report.best_class(score_row(folder, row, images))
+REPORTS = ClassReports(lambda folder: ImageClassifier(open_training(folder)))
+evaluate, score_row, predict_row = REPORTS.evaluate, REPORTS.score_row, REPORTS.predict_row

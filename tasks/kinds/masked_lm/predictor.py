@@ -13,7 +13,7 @@ import torch
 from transformers import AutoModelForMaskedLM
 
 from ...learn.labels import IGNORE_INDEX
-from ...text.collation import Matrix
+from ...text.collation import Matrix, rows_by_length
 from ...text.encoding import FILE, read_encoding
 from ...text.inputs import require_texts
 from ...text.loading import load_model
@@ -104,13 +104,12 @@ class Predictor:
     ) -> MaskedScores:  # fmt: skip
         """How rows with these ids fare when tokens are hidden as in validation."""
         losses, right, tokens = np.zeros(len(ids)), np.zeros(len(ids), np.int64), np.zeros(len(ids), np.int64)
-        order = np.argsort(encoded.lengths, kind="stable")
-        for start in range(0, len(ids), batch_size):
-            rows = order[start : start + batch_size]
+        done = 0
+        for rows in rows_by_length(encoded.lengths, batch_size):
             batch = pad_masked(self.encoding, encoded, ids, rows.tolist(), (FIXED, 0))
             losses[rows], right[rows] = self._score(batch)
             tokens[rows] = (batch["labels"] != IGNORE_INDEX).sum(1)
-            progress(min(start + batch_size, len(ids)), len(ids))
+            progress(done := done + len(rows), len(ids))
         return MaskedScores(losses, right, tokens)
 
     def foretell(self, encoded: Encoded, ids: Sequence[str], batch_size: int = 32) -> MaskedScores:

@@ -10,23 +10,11 @@ import pandas as pd
 from configs.encodings import MaskedEncode
 from configs.schema import Evaluate
 
-from ...artifact import Artifact
-from ...learn.evaluation_report import (
-    SAMPLES,
-    Judged,
-    Progress,
-    cell,
-    chosen_baselines,
-    describe,
-    sampled,
-    save,
-    state,
-)
+from ...learn.evaluation_report import SAMPLES, Judged, Progress, cell, chosen_baselines, sampled, state
 from ...learn.labels import IGNORE_INDEX
 from ...learn.resampling import Resampling
-from ...text.evaluation_stage import open_tables, require_same, rows_encoded_otherwise
 from ...text.segments import Encoded
-from ..spec import StageOutput
+from ..text_report import TextReports
 from .encoding import FIXED, pad_masked
 from .metrics import score_tokens
 from .predictor import MASK, MaskedScores, Predictor
@@ -90,14 +78,7 @@ def with_mask(predictor: Predictor, row: str, text: str) -> str:
     return " ".join([*words[:place], MASK, *words[place + 1 :]])
 
 
-def evaluate(out: StageOutput, section: Evaluate, folder: Path, encoded: Artifact, splits: Artifact) -> tuple[int, str]:
-    """Score the model in `folder` once on the test rows and write the report. Raises DataError."""
-    training, tables = open_training(folder), open_tables(encoded, splits)
-    now = training.encoding.encode(training.tokenizer, tables.test["text"].tolist())
-    require_same(rows_encoded_otherwise(now, tables.part.encoded), tables.test)
-    judged = judge(folder, tables.train, tables.test, section, lambda done, of: out.progress(done, of, "scoring"))
-    save(judged, out.data, out.records)
-    return len(tables.test), describe(judged, f"{training.kind}, {len(tables.test):,} test rows")
+evaluate = TextReports(open_training, judge).evaluate
 
 
 def predict_row(folder: Path, row: pd.DataFrame, images: Path) -> dict[str, Any]:

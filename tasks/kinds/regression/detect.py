@@ -8,7 +8,7 @@ from configs.kinds import traits_of
 
 from ...autodetect.proposal import CERTAIN, Proposal, Undescribed
 from ...autodetect.table import Column, inspect_columns
-from ...autodetect.targets import MANY, are_numbers, number_column
+from ...autodetect.targets import MANY, are_numbers
 from ..target_draft import draft_targets
 
 KIND: Final = "regression"
@@ -25,7 +25,7 @@ def detect(data: Undescribed) -> Proposal | None:
         return Proposal(CERTAIN, lambda: draft_targets(data, KIND, numbers=True, label=data.label))
     if data.kind is not None and not traits_of(data.kind).classes:
         return None
-    numbers = number_column(table) if data.kind is None and data.label is None else None
+    numbers = data.number_column
     return Proposal(
         0.0 if numbers is None else LIKELY,
         lambda: draft_targets(data, KIND, numbers=True, label=None),

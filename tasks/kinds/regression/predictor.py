@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from transformers import AutoModelForSequenceClassification
 
-from ...text.collation import pad_rows
+from ...text.collation import pad_rows, rows_by_length
 from ...text.encoding import FILE, read_encoding
 from ...text.inputs import require_texts
 from ...text.loading import load_model
@@ -42,16 +42,15 @@ class Predictor:
         """A number per text [texts], batched by length. Raises ValueError for what is not a text."""
         require_texts(texts)
         encoded = self.encoding.encode(self.tokenizer, texts)
-        order = np.argsort(encoded.lengths, kind="stable")
         outputs = np.empty(len(texts))
-        for start in range(0, len(texts), batch_size):
-            rows = order[start : start + batch_size]
+        done = 0
+        for rows in rows_by_length(encoded.lengths, batch_size):
             batch = pad_rows(encoded, rows, self.encoding.pad_id)
             inputs = {
                 name: torch.from_numpy(batch[name]).to(self.model.device) for name in ("input_ids", "attention_mask")
             }
             outputs[rows] = self.model(**inputs).logits[:, 0].double().cpu().numpy()
-            progress(min(start + batch_size, len(texts)), len(texts))
+            progress(done := done + len(rows), len(texts))
         return self.encoding.restore(outputs)
 
     def frame(self, texts: Sequence[str], batch_size: int = 32) -> pd.DataFrame:

@@ -9,23 +9,12 @@ import pandas as pd
 from configs.encodings import RegressionEncode
 from configs.schema import Evaluate
 
-from ...artifact import Artifact
-from ...learn.evaluation_report import (
-    SAMPLES,
-    Judged,
-    Progress,
-    cell,
-    chosen_baselines,
-    describe,
-    sampled,
-    save,
-    state,
-)
+from ...learn.evaluation_report import SAMPLES, Judged, Progress, cell, chosen_baselines, sampled, state
 from ...learn.metrics import Floats
 from ...learn.resampling import Resampling
 from ...text.baselines import tfidf_ridge
-from ...text.evaluation_stage import first_answer, open_tables, require_same, rows_encoded_otherwise
-from ..spec import StageOutput
+from ...text.evaluation_stage import first_answer
+from ..text_report import TextReports
 from .metrics import score_numbers
 from .plot import draw_numbers
 from .predictor import Predictor
@@ -60,16 +49,12 @@ def _baseline(name: str, train: list[str], known: Floats, texts: list[str]) -> F
     return tfidf_ridge(train, known, texts)
 
 
-def evaluate(out: StageOutput, section: Evaluate, folder: Path, encoded: Artifact, splits: Artifact) -> tuple[int, str]:
-    """Score the model in `folder` once on the test rows and write the report. Raises DataError."""
-    training, tables = open_training(folder), open_tables(encoded, splits)
-    now = training.encoding.encode(training.tokenizer, tables.test["text"].tolist())
-    require_same(rows_encoded_otherwise(now, tables.part.encoded), tables.test)
-    judged = judge(folder, tables.train, tables.test, section, lambda done, of: out.progress(done, of, "scoring"))
-    save(judged, out.data, out.records)
+def _draw(judged: Judged, records: Path) -> None:
     true, predicted = (judged.answers[name].to_numpy() for name in ("true", "value"))
-    draw_numbers(true, predicted, out.records / "numbers.png")
-    return len(tables.test), describe(judged, f"{training.kind}, {len(tables.test):,} test rows")
+    draw_numbers(true, predicted, records / "numbers.png")
+
+
+evaluate = TextReports(open_training, judge, draw=_draw).evaluate
 
 
 def predict_row(folder: Path, row: pd.DataFrame, images: Path) -> dict[str, Any]:

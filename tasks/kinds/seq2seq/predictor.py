@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModelForSeq2SeqLM
 
 from ...learn.labels import IGNORE_INDEX
+from ...text.collation import rows_by_length
 from ...text.encoding import FILE
 from ...text.generation import Generated, generate
 from ...text.inputs import require_texts
@@ -81,10 +82,9 @@ class Predictor:
             self.encoding.encode_targets(self.tokenizer, targets),
         )
         pairs = join_pairs(sources, ends)
-        order = np.argsort(pairs.lengths, kind="stable")
         total, tokens = 0.0, 0
-        for start in range(0, len(order), batch_size):
-            batch = pad_pairs(self.encoding, pairs, order[start : start + batch_size])
+        for rows in rows_by_length(pairs.lengths, batch_size):
+            batch = pad_pairs(self.encoding, pairs, rows)
             inputs = {name: torch.from_numpy(values).to(self.model.device) for name, values in batch.items()}
             labels = inputs.pop("labels")
             given = self.model.prepare_decoder_input_ids_from_labels(labels)

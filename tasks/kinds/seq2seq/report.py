@@ -10,23 +10,14 @@ import pandas as pd
 from configs.encodings import Seq2SeqEncode
 from configs.schema import Evaluate
 
-from ...artifact import Artifact
-from ...learn.evaluation_report import (
-    SAMPLES,
-    Judged,
-    Progress,
-    cell,
-    chosen_baselines,
-    describe,
-    sampled,
-    save,
-    state,
-)
+from ...learn.evaluation_report import SAMPLES, Judged, Progress, cell, chosen_baselines, sampled, state
 from ...learn.resampling import Resampling
 from ...text.baselines import nearest
-from ...text.evaluation_stage import first_answer, open_tables, require_same, rows_encoded_otherwise
+from ...text.evaluation_stage import first_answer
+from ...text.parts import Part
+from ...text.segments import Encoded
 from ...text.text_scores import score_texts
-from ..spec import StageOutput
+from ..text_report import TextReports
 from .encoding import split_pairs
 from .predictor import Predictor
 from .training import open_training
@@ -72,14 +63,11 @@ def _scores(targets: list[str], written: list[str], how: Resampling) -> dict[str
     return found | {"exact": found["exact_match"], "exact_interval": found["exact_match_interval"]}
 
 
-def evaluate(out: StageOutput, section: Evaluate, folder: Path, encoded: Artifact, splits: Artifact) -> tuple[int, str]:
-    """Score the model in `folder` once on the test rows and write the report. Raises DataError."""
-    training, tables = open_training(folder), open_tables(encoded, splits)
-    now = training.encoding.encode(training.tokenizer, tables.test["text"].tolist())
-    require_same(rows_encoded_otherwise(now, split_pairs(tables.part.encoded, range(len(tables.test)))[0]), tables.test)
-    judged = judge(folder, tables.train, tables.test, section, lambda done, of: out.progress(done, of, "scoring"))
-    save(judged, out.data, out.records)
-    return len(tables.test), describe(judged, f"{training.kind}, {len(tables.test):,} test rows")
+def _sources(part: Part) -> Encoded:
+    return split_pairs(part.encoded, range(len(part)))[0]
+
+
+evaluate = TextReports(open_training, judge, sources=_sources).evaluate
 
 
 def predict_row(folder: Path, row: pd.DataFrame, images: Path) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from configs.starter import VOCABULARY, Kind, Starter
 
 from ...autodetect.proposal import Draft, Proposal, Undescribed
 from ...autodetect.table import look
-from ...autodetect.targets import number_column
 from ...data.errors import DataError
 from ...text.token_lengths import token_lengths
 
@@ -26,7 +25,7 @@ def _draft(data: Undescribed) -> Draft:
     assert data.found.table is not None
     facts = look(data.found.table, data.data, data.text, data.label)
     label = facts.columns.label
-    if data.kind is None and data.label is None and label == number_column(data.found.table):
+    if data.number_column is not None and label == data.number_column:
         raise DataError(f"{data.data}: {label!r} holds many different numbers, which are no classes")
     kind, lengths = cast(Kind, data.kind or KINDS[0]), token_lengths(facts.texts, VOCABULARY)
     return Draft(Starter(data.name, data.output, data.path, data.found.source, facts, kind, lengths), facts.columns)

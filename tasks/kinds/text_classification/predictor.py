@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
 from ...data.predictions import Predictions, from_logits
-from ...text.collation import pad_rows
+from ...text.collation import pad_rows, rows_by_length
 from ...text.encoding import FILE, Encoding
 from ...text.inputs import require_texts
 from ...text.loading import load_model
@@ -43,14 +43,13 @@ class Predictor:
         """Score texts, batched by length. Raises ValueError for what is not a text."""
         require_texts(texts)
         encoded = self.encoding.encode(self.tokenizer, texts)
-        order = np.argsort(encoded.lengths, kind="stable")
         logits = np.empty((len(texts), len(self.encoding.labels)))
         on_label = np.ones(len(texts), bool)
-        for start in range(0, len(texts), batch_size):
-            rows = order[start : start + batch_size]
+        done = 0
+        for rows in rows_by_length(encoded.lengths, batch_size):
             batch = pad_rows(encoded, rows, self.encoding.pad_id)
             logits[rows], on_label[rows] = self._score(batch)
-            progress(min(start + batch_size, len(texts)), len(texts))
+            progress(done := done + len(rows), len(texts))
         return from_logits(logits, on_label)
 
     @torch.inference_mode()

@@ -9,14 +9,12 @@ import numpy as np
 import pandas as pd
 
 from configs.encodings import ClassifierEncode, Traits
-from configs.schema import Evaluate
 
-from ...artifact import Artifact
-from ...learn.metrics import Ids, majority
+from ...learn.metrics import Ids
 from ...text import baselines
 from ...text.evaluation_stage import rows_encoded_otherwise
-from .. import classification_report as report
-from ..spec import Part, StageOutput
+from ..classification_report import ClassReports
+from ..spec import Part
 from .predictor import Predictor
 from .training import TextClassification, open_training
 
@@ -46,9 +44,7 @@ class TextClassifier:
         return rows_encoded_otherwise(now, part.encoded, 1 if self.training.kind == "generative" else 0)
 
     def baseline(self, name: str, train: pd.DataFrame, parts: Mapping[str, Part], test: pd.DataFrame) -> Ids:
-        """The commonest class, or TF-IDF with logistic regression."""
-        if name == "majority":
-            return majority(parts["train"].class_ids, len(test))
+        """TF-IDF with logistic regression."""
         numbers = {label: number for number, label in enumerate(self.training.labels)}
         classes = np.asarray(train["label"].map(numbers), np.int64)
         return baselines.tfidf(train["text"].tolist(), classes, test["text"].tolist())
@@ -60,21 +56,5 @@ class TextClassifier:
         return [f"the likeliest token is a label word in {facts['greedy_token_is_a_label']:.1%} of rows"]
 
 
-def open_classifier(folder: Path) -> TextClassifier:
-    """Of a model's files."""
-    return TextClassifier(open_training(folder))
-
-
-def evaluate(out: StageOutput, section: Evaluate, folder: Path, encoded: Artifact, splits: Artifact) -> tuple[int, str]:
-    """Score the model in `folder` once on the test rows and write the report. Raises DataError."""
-    return report.evaluate(open_classifier(folder), out, section, folder, encoded, splits)
-
-
-def score_row(folder: Path, row: pd.DataFrame, images: Path) -> report.ScoredRow:
-    """Probabilities of a table's only row by the model in `folder`."""
-    return report.score_row(open_classifier(folder), folder, row, images)
-
-
-def predict_row(folder: Path, row: pd.DataFrame, images: Path) -> dict[str, Any]:
-    """The likeliest class of a table's only row by the model in `folder`, and its probability."""
-    return report.best_class(score_row(folder, row, images))
+REPORTS = ClassReports(lambda folder: TextClassifier(open_training(folder)))
+evaluate, score_row, predict_row = REPORTS.evaluate, REPORTS.score_row, REPORTS.predict_row

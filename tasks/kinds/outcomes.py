@@ -66,7 +66,9 @@ def align(new: pd.DataFrame, old: pd.DataFrame, kind: str) -> pd.DataFrame:
                         f"{merged.loc[missing, 'id'].iloc[0]}")  # fmt: skip
     other = merged[truth].to_numpy() != new[truth].to_numpy()
     if other.any():
-        raise DataError(f"row {merged['id'][int(np.flatnonzero(other)[0])]} has another {truth}")
+        at = int(np.flatnonzero(other)[0])
+        values = f"{new[truth].iloc[at]} for one model and {merged[truth].iloc[at]} for the other"
+        raise DataError(f"row {merged['id'][at]} has {truth!r} = {values}")
     return merged.drop(columns="_merge")
 
 

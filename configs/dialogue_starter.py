@@ -9,7 +9,8 @@ from typing import Any
 
 from .recipe_comments import Lines, above, counted, flow, opening, pace_lines, plain, recipe_text, rounded
 from .sources import Columns, HubSource
-from .starter import VOCABULARY, placed, reading
+from .starter import VOCABULARY
+from .starter_source import placed, reading
 
 LONGEST = 1024
 WARNING = """# Runs offline, on a CPU, with new weights: it shows that all fits, not what a good model can do.

@@ -25,7 +25,7 @@ from .recipe_comments import (
 )
 from .sources import FileSource, HubSource
 from .splitting import GivenSplit, HashSplit
-from .starter import placed, reading
+from .starter_source import placed, reading
 
 Kind = Literal["small", "pretrained"]
 LARGEST = 64  # pixels a side of a net with new weights on a CPU; more is for a person to ask for

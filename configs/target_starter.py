@@ -9,7 +9,8 @@ from typing import Any, Literal
 from .recipe_comments import Lines, above, counted, flow, opening, pace_lines, plain, recipe_text, rounded
 from .sources import Columns, HubSource
 from .splitting import GivenSplit, HashSplit
-from .starter import LONGEST, VOCABULARY, placed, reading
+from .starter import LONGEST, VOCABULARY
+from .starter_source import placed, reading
 
 TargetKind = Literal["regression", "seq2seq"]
 WARNING = """# Runs offline, on a CPU, with new weights: it shows that all fits, not what a good model can do.

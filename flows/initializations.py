@@ -76,7 +76,8 @@ def _pretrained(model: Mapping[str, Any]) -> bool:
 
 def _new_model(recipe: Recipe) -> dict[str, Any]:
     from tasks.artifact import StageError
-    from tasks.pins import Unpinned, pin
+    from tasks.data.sources.revisions import Unpinned
+    from tasks.pins import pin
     from tasks.text.scratch import new_model
 
     try:

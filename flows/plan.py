@@ -38,15 +38,15 @@ def plan(recipe: "Recipe", *, ask: bool) -> "tuple[list[dict[str, Any]], list[st
 def _foresee(one: Any, section: Any, inputs: dict[str, Any], ask: bool) -> tuple[dict[str, Any], Any, list[str]]:
     from configs.settings import settings
     from configs.threads import described_difference
-    from tasks import pins
+    from tasks.data.sources.revisions import Unpinned, resolved
     from tasks.store import disk
     from tasks.store.identity import key_of, what_changed
 
     try:
         pinned, identified = one.identify(section, inputs, ask=ask)
-    except pins.Unpinned as error:
+    except Unpinned as error:
         return _line(one.name, "unknown", [str(error)]), None, []
-    notes = [f"{what} as of {when}" for what, when in pins.asked(section, pinned)]
+    notes = [f"{what} as of {when}" for what, when in resolved(section, pinned)]
     root, key = settings().store, key_of(identified)
     try:
         artifact = disk.find(root, one.name, key)

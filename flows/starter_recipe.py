@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from tasks.autodetect.locate import Wish
+    from tasks.autodetect.located import Hints
     from tasks.autodetect.proposal import Proposal, StarterRecipe, Undescribed
 
 
@@ -19,14 +19,15 @@ def prepare(
     *,
     text: str | None = None,
     label: str | None = None,
-    wish: "Wish | None" = None,
+    hints: "Hints | None" = None,
 ) -> tuple["StarterRecipe", list[str]]:
     """Look at the data; returns what the recipe follows from, and what had to be guessed to read it.
 
     Raises DataError.
     """
     from configs.settings import settings
-    from tasks.autodetect.locate import Wish, find
+    from tasks.autodetect.locate import find
+    from tasks.autodetect.located import Hints
     from tasks.autodetect.proposal import Undescribed
     from tasks.data.sources.provenance import Intake, recipe_path
     from tasks.output import environment_secret
@@ -34,7 +35,7 @@ def prepare(
     place = Path(data) if Path(data).exists() else settings().source(str(data))
     with tempfile.TemporaryDirectory() as folder:
         intake = Intake(Path(folder), Path(folder) / "images.parquet", environment_secret)
-        found = find(str(data), place, intake, replace(wish or Wish(), label=label))
+        found = find(str(data), place, intake, replace(hints or Hints(), label=label))
         local = getattr(found.source, "path", None)
         path = recipe_path(Path(local)) if isinstance(local, str) else found.called
         starter, notes = choose(Undescribed(str(data), found, slug(output.stem), output, path, kind, text, label))

@@ -3,9 +3,8 @@
 import inspect
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
@@ -35,6 +34,7 @@ from .store.events import Event, Status, tell
 from .store.failure import because_of, full_disk_named
 from .store.identity import identity, key_of, what_changed
 from .store.lock import locked
+from .store.verification import verify_all
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -47,19 +47,6 @@ class Outcome(Generic[R]):
     result: R
     status: Status
     changed: tuple[str, ...] = ()
-
-
-_VERIFY: ContextVar[bool] = ContextVar("verify", default=False)
-
-
-@contextmanager
-def verifying(on: bool = True) -> Iterator[None]:
-    """Hash every cached file that is met inside, whatever its size."""
-    token = _VERIFY.set(on)
-    try:
-        yield
-    finally:
-        _VERIFY.reset(token)
 
 
 @dataclass(frozen=True)
@@ -151,7 +138,7 @@ class Stage(Generic[P]):
 
     def _serve(self, root: Path, key: str, say: Callable[[str], None]) -> Artifact | None:
         try:
-            return disk.find(root, self.name, key, verify=_VERIFY.get())
+            return disk.find(root, self.name, key, verify=verify_all())
         except ValueError as damage:
             aside = disk.set_aside(root, self.name, key)
             say(f"the cached artifact is damaged ({damage}); quarantined as {aside.name} and rebuilt")

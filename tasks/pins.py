@@ -1,7 +1,6 @@
 """Mutable sources are pinned before they enter a key: branches to commits, local files to their sha256."""
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,16 +13,11 @@ from configs.settings import settings
 
 from .data.sources.digests import digest_expected, digest_marked, digest_once, digest_tree
 from .data.sources.pretrained import require_digests
+from .data.sources.revisions import Secret, commit_of
 from .output import environment_secret
 from .store.pin_table import pin_table
 
 S = TypeVar("S")
-Secret = Callable[[str], str]
-"""Turns the name of a token into the token. What is given one may ask the Hub; None: it must not."""
-
-
-class Unpinned(LookupError):
-    """A branch or tag that was never resolved here, while no request may be made."""
 
 
 def pin(section: S, *, ask: bool, secret: Secret = environment_secret) -> tuple[S, dict[str, Any]]:
@@ -42,7 +36,7 @@ def _pin(value: Any, table: dict[str, Any], ask: Secret | None) -> tuple[Any, An
     plain = literal(value)
     match value:
         case sources.HubSource() | models.HubTokenizer() | models.HubModel():
-            commit = _commit(value, table, ask)
+            commit = commit_of(value, table, ask)
             return replace(value, revision=commit), {**_without(plain, "revision", "token"), "commit": commit}
         case models.LocalTokenizer() | models.LocalModel():
             files = _folder(settings().source(value.path), table, value.gguf)
@@ -71,7 +65,7 @@ def _pin(value: Any, table: dict[str, Any], ask: Secret | None) -> tuple[Any, An
             kept = {**_without(plain), **digest_expected(value.expect, table)}
             return replace(value, weights=best.enum), {**kept, "weights": [best.enum, best.file]}
         case backbones.Timm() if value.weights != "none":
-            best, commit = timm_weights.published(value.name, value.weights), _commit(value, table, ask)
+            best, commit = timm_weights.published(value.name, value.weights), commit_of(value, table, ask)
             named = replace(value, weights=best.enum, revision=commit)
             kept = {**_without(plain, "revision"), **digest_expected(value.expect, table)}
             return named, {**kept, "weights": [best.enum, best.file], "commit": commit}
@@ -121,24 +115,6 @@ def _pin_fields(value: Any, plain: Any, table: dict[str, Any], ask: Secret | Non
         elif isinstance(part, tuple) and any(map(is_dataclass, part)):
             plain[field.name] = [_pin(one, table, ask)[1] for one in part]
     return replace(value, **changed) if changed else value, plain  # type: ignore[type-var]
-
-
-def _commit(value: Any, table: dict[str, Any], ask: Secret | None) -> str:
-    from .data.sources import hub
-
-    if hub.COMMIT.match(value.revision):
-        return str(value.revision)
-    kind: hub.Kind = "dataset" if isinstance(value, sources.HubSource) else "model"
-    name = f"{kind} {value.repo}@{value.revision}"
-    if ask is not None and not hub.offline():
-        name_of_token = getattr(value, "token", None)
-        token = None if name_of_token is None else ask(name_of_token)
-        commit = hub.resolve(value.repo, value.revision, kind, token)
-        table["commits"][name] = {"commit": commit, "asked": int(time.time())}
-    if name not in table["commits"]:
-        how = "unset HF_HUB_OFFLINE once, or" if hub.offline() else "`temper plan --refresh` asks the Hub, or"
-        raise Unpinned(f"{name} was never resolved here; {how} name a commit")
-    return str(table["commits"][name]["commit"])
 
 
 def _without(plain: Any, *names: str) -> dict[str, Any]:
@@ -236,18 +212,3 @@ def _image_set(value: image_sources.TorchvisionSource, plain: dict[str, Any], ta
         return {**plain, "sha256": digest_tree(folder, files, table)}
     paths = [idx_file(folder, name) for pair in IDX_FILES.values() for name in pair]
     return {**plain, "files": [digest_once(path, table) for path in paths]}
-
-
-def asked(section: Any, pinned: Any) -> list[tuple[str, str]]:
-    """Branches and tags below a section with the commit they were pinned to, and when the Hub said so."""
-    found = []
-    if hasattr(section, "revision") and section.revision != pinned.revision:
-        with pin_table() as table:
-            times = [e["asked"] for e in table["commits"].values() if e["commit"] == pinned.revision]
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(max(times, default=0)))
-        found.append((f"{section.repo}@{section.revision} = {pinned.revision[:12]}", when))
-    for field in fields(section) if is_dataclass(section) else ():
-        part = getattr(section, field.name)
-        if is_dataclass(part):
-            found += asked(part, getattr(pinned, field.name))
-    return found

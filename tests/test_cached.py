@@ -11,11 +11,12 @@ import pytest
 
 from configs.settings import settings
 from tasks.artifact import MANIFEST, Artifact
-from tasks.cached import Stage, cached_task, verifying
+from tasks.cached import Stage, cached_task
 from tasks.data.ledger import advance, open_ledger, read_ledger
 from tasks.output import Output, new_output
 from tasks.store import disk
 from tasks.store.events import heard_by
+from tasks.store.verification import verifying
 
 CODE = "tasks.data.rows"
 """The module whose code stands for these stages' own: keys are made of the code of this project."""

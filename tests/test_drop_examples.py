@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from configs.splitting import HashSplit
-from tasks.autodetect.locate import BY_NAME, _by_names
+from tasks.autodetect.image_folders import BY_NAME, _by_names
 from tasks.data.drops import describe_reasons, first_of
 from tasks.data.files import find_files
 from tasks.split import LISTED, _describe

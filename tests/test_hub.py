@@ -20,6 +20,7 @@ from hub_server import Child, Failed, Hub
 from configs.sources import HubSource
 from tasks import pins
 from tasks.data.sources.image_sets import png
+from tasks.data.sources.revisions import Unpinned
 
 pytestmark = pytest.mark.faults
 
@@ -484,7 +485,7 @@ def test_a_branch_is_pinned_when_asked_and_stays_until_asked_again(hub: Hub, chi
     assert hub.seen() == []
     assert child.run(PIN, repo="t/pinned", ask=True)[0] == second
     assert pins.pin(source, ask=False)[0].revision == second
-    with pytest.raises(pins.Unpinned, match=r"t/new@main was never resolved here; unset HF_HUB_OFFLINE once"):
+    with pytest.raises(Unpinned, match=r"t/new@main was never resolved here; unset HF_HUB_OFFLINE once"):
         pins.pin(HubSource(kind="hub", repo="t/new"), ask=True)
     exact = HubSource(kind="hub", repo="t/new", revision=first)
     assert pins.pin(exact, ask=False) == (exact, {**values, "repo": "t/new"})

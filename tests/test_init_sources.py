@@ -24,7 +24,7 @@ from configs.load import load_recipe
 from configs.schema import Recipe
 from configs.splitting import GivenSplit, HashSplit
 from flows.starter_recipe import prepare, stem
-from tasks.autodetect.locate import Wish
+from tasks.autodetect.located import Hints
 from tasks.data.checks.expectations import check_rows
 from tasks.data.cleaning.pipeline import clean_rows
 from tasks.data.errors import DataError
@@ -59,8 +59,8 @@ def laid(folder: Path, files: dict[str, bytes]) -> Path:
     return folder
 
 
-def made(data: str | Path, tmp_path: Path, wish: Wish | None = None, kind: str | None = None) -> tuple[Recipe, str]:
-    written, _ = prepare(data, tmp_path / "starter.yaml", kind, wish=wish)
+def made(data: str | Path, tmp_path: Path, hints: Hints | None = None, kind: str | None = None) -> tuple[Recipe, str]:
+    written, _ = prepare(data, tmp_path / "starter.yaml", kind, hints=hints)
     (tmp_path / "starter.yaml").write_text(written.text(), encoding="utf-8")
     return load_recipe(tmp_path / "starter.yaml"), written.text()
 
@@ -105,7 +105,7 @@ def test_names_of_files_tell_the_class_where_folders_do_not(tmp_path: Path) -> N
         DataError, match=r"one: .*fewer than two labels .*: --pattern '.*\?P<label>.*' reads a \(15\), b \(15\)"
     ):
         made("one", tmp_path)
-    recipe, _ = made("flat", tmp_path, Wish(pattern="(?P<label>[a-z])_"))
+    recipe, _ = made("flat", tmp_path, Hints(pattern="(?P<label>[a-z])_"))
     assert held(recipe, tmp_path)["label"].value_counts().to_dict() == {"a": 15, "b": 15}
 
 
@@ -122,8 +122,8 @@ def test_public_image_sets_are_understood(datasets: Path, tmp_path: Path) -> Non
     assert recipe.split == GivenSplit(kind="given", validation="none") and "size: 28" in text and "mode: L" in text
     recipe, _ = made(datasets / "hymenoptera" / "hymenoptera_data.zip", tmp_path)
     assert recipe.validate.labels == ("ants", "bees") and recipe.split.kind == "hash"
-    wish = Wish(pattern=r"input_\d+_\d+_(?P<label>\d+)\.jpg")
-    recipe, _ = made(datasets / "chinese-mnist" / "images.zip", tmp_path, wish)
+    hints = Hints(pattern=r"input_\d+_\d+_(?P<label>\d+)\.jpg")
+    recipe, _ = made(datasets / "chinese-mnist" / "images.zip", tmp_path, hints)
     assert len(recipe.validate.labels or ()) == 15
 
 
@@ -131,7 +131,7 @@ def test_groups_stay_together_and_numbers_stand_in_order(tmp_path: Path) -> None
     hands = {f"all/{writer}_{copy}_{label}.png": picture(100 * writer + 10 * copy + label)
              for writer in range(40) for copy in range(2) for label in (1, 2, 10)}  # fmt: skip
     laid(tmp_path / "data" / "hands", hands)
-    recipe, text = made("hands", tmp_path, Wish(pattern=r"(?P<group>\d+)_\d+_(?P<label>\d+)"))
+    recipe, text = made("hands", tmp_path, Hints(pattern=r"(?P<group>\d+)_\d+_(?P<label>\d+)"))
     assert recipe.validate.labels == ("1", "2", "10") and recipe.split == HashSplit(by="group")
     assert "by a hash of the group" in text
     assert held(recipe, tmp_path).groupby("group")["part"].nunique().max() == 1
@@ -173,7 +173,7 @@ def test_an_archive_with_one_table_or_several(tmp_path: Path) -> None:
     (tmp_path / "data" / "two.zip").write_bytes(packed({"a.csv": table, "b.tsv": table.replace(b",", b"\t")}))
     with pytest.raises(DataError, match=r"two\.zip: 2 tables in it: a\.csv, b\.tsv; choose one with --member"):
         made("two.zip", tmp_path)
-    recipe, _ = made("two.zip", tmp_path, Wish(member="b.tsv"))
+    recipe, _ = made("two.zip", tmp_path, Hints(member="b.tsv"))
     assert recipe.download == sources.FileSource(kind="file", path="two.zip", member="b.tsv")
     carried_through(recipe, tmp_path)
     (tmp_path / "data" / "r.csv.gz").write_bytes(gzip.compress(rows().to_csv(index=False).encode("utf-16")))
@@ -197,7 +197,7 @@ def test_an_address_gets_the_checksum_of_what_is_there(
     table, images = rows().to_csv(index=False).encode(), packed(photographs("top/"))
     hub.files |= {"/r.csv": table, "/p.zip": images, "/t.zip": packed({"r.csv": table})}
     monkeypatch.setenv("MINE", "sentinel")
-    recipe, text = made(f"{hub.url}/r.csv", tmp_path, Wish(token="MINE"))
+    recipe, text = made(f"{hub.url}/r.csv", tmp_path, Hints(token="MINE"))
     place = {"url": f"{hub.url}/r.csv", "sha256": sha256(table), "token": "MINE"}
     assert recipe.download == sources.UrlSource(kind="url", **place) and "sentinel" not in text
     assert hub.requests[-1].authorization == "Bearer sentinel"

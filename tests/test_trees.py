@@ -12,7 +12,7 @@ from test_init_sources import held, laid, made, picture
 from configs.image_sources import ImagesSource
 from configs.splitting import GivenSplit, HashSplit
 from flows.starter_recipe import prepare
-from tasks.autodetect.locate import Wish
+from tasks.autodetect.located import Hints
 from tasks.data.checks.expectations import check_rows
 from tasks.data.errors import DataError
 from tasks.data.rows import with_ids
@@ -63,7 +63,7 @@ def test_a_flat_test_folder_is_no_class(tmp_path: Path) -> None:
     laid(tmp_path / "data" / "three", files("ant", "bee", "test"))
     with pytest.raises(DataError, match=r"'test' is one too, or holds images without a class") as refusal:
         made("three", tmp_path)
-    as_class, without = (made("three", tmp_path, Wish(pattern=one))[0] for one in pasted(refusal))
+    as_class, without = (made("three", tmp_path, Hints(pattern=one))[0] for one in pasted(refusal))
     assert as_class.validate.labels == ("ant", "bee", "test") and without.validate.labels == ("ant", "bee")
 
 
@@ -81,7 +81,7 @@ def test_patients_are_not_taken_for_classes(tmp_path: Path) -> None:
         DataError, match=r"level 1: seems a class: .*\n.*level 2: seems a group or a class: 2\d names"
     ) as r:
         made("scans", tmp_path)
-    recipe, _ = made("scans", tmp_path, Wish(pattern=pasted(r)[0]))
+    recipe, _ = made("scans", tmp_path, Hints(pattern=pasted(r)[0]))
     assert recipe.validate.labels == ("benign", "malign") and recipe.split == HashSplit(by="group")
     assert "# 2 classes (level 1), 2" in str(r.value) and len(pasted(r)) == 3
     laid(tmp_path / "data" / "days", files(*(f"day{n}/{kind}" for n in range(9) for kind in ("dry", "wet")), each=2))
@@ -104,7 +104,7 @@ def test_parts_below_classes_and_wrappers(tmp_path: Path) -> None:
     laid(tmp_path / "data" / "low", files("ant/train", "ant/test", "bee/train", "bee/test"))
     with pytest.raises(DataError, match=r"all 24 files lie in folders that name a part") as refusal:
         made("low", tmp_path)
-    recipe, _ = made("low", tmp_path, Wish(pattern=re.findall(r"'(\S+)'", str(refusal.value))[-1]))
+    recipe, _ = made("low", tmp_path, Hints(pattern=re.findall(r"'(\S+)'", str(refusal.value))[-1]))
     assert held(recipe, tmp_path)["part"].value_counts().to_dict() == {"train": 12, "test": 12}
 
 

@@ -24,6 +24,17 @@ if TYPE_CHECKING:
 VERDICTS = {"helped": "green", "hurt": "red", "undecided": "yellow"}
 
 
+Starts = Annotated[
+    str | None,
+    typer.Option(
+        "--starts",
+        metavar="START,START...",
+        help="Compare starts of one recipe instead, the first against the others: `pretrained` (as the recipe "
+        "stands), `scratch` (the same net with new weights), `head` (its weights kept, the head alone trained).",
+    ),
+]
+
+
 def command(
     words: Annotated[
         list[str],
@@ -33,15 +44,7 @@ def command(
             "recipe are its own, so that one recipe can stand here twice.",
         ),
     ],
-    starts: Annotated[
-        str | None,
-        typer.Option(
-            "--starts",
-            metavar="START,START...",
-            help="Compare starts of one recipe instead, the first against the others: `pretrained` (as the recipe "
-            "stands), `scratch` (the same net with new weights), `head` (its weights kept, the head alone trained).",
-        ),
-    ] = None,
+    starts: Starts = None,
     seeds: Annotated[int, typer.Option("--seeds", min=2, help="Trainings of each, seeds train.seed, +1, ….")] = 5,
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A change to every recipe; repeatable.")

@@ -64,14 +64,14 @@ def command(
     """
     with failures():
         from configs.load import RecipeError
-        from tasks.autodetect.locate import Wish
+        from tasks.autodetect.located import Hints
 
         output = Path(os.path.expanduser(output)) if output else Path("configs") / f"{slug(stem(data))}.yaml"
         if output.exists():
             raise RecipeError(f"{output} exists and stays as it is; name another file with --output")
-        wish = Wish(pattern, member, token)
+        hints = Hints(pattern, member, token)
         try:
-            starter, notes = prepare(data, output, kind, text=text, label=label, wish=wish)
+            starter, notes = prepare(data, output, kind, text=text, label=label, hints=hints)
             written = starter.text()
         except ValidationError as error:
             raise RecipeError(f"{masked(data)}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None

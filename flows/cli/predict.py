@@ -2,20 +2,10 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.text import Text
 
 from configs.environment import quiet_prefect
@@ -27,77 +17,104 @@ from ..services.temporary_server import prefect_api
 from .arguments import ModelVersion
 from .console import Console
 from .failures import failures
-from .reading_options import fixes_as_options, given_reading
+from .progress import row_bar
+from .reading_options import (
+    Encoding,
+    Escape,
+    Format,
+    Header,
+    Member,
+    Pattern,
+    Quoting,
+    Separator,
+    fixes_as_options,
+    given_reading,
+)
 
 if TYPE_CHECKING:
     from tasks.inference.batch import Model
     from tasks.inference.inputs import Questions
 
 
+What = Annotated[
+    str,
+    typer.Argument(
+        metavar="TEXT|FILE|FOLDER",
+        help="A text; a CSV, TSV, JSONL, Parquet or Arrow file; an image; a folder of images.",
+    ),
+]
+
+Column = Annotated[
+    str | None,
+    typer.Option("--column", help="Column of the texts or dialogues; else `text`, of dialogues `messages`."),
+]
+OutputFile = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Write here, as .csv, .jsonl or .parquet, instead of CSV to stdout."),
+]
+RawCells = Annotated[
+    bool, typer.Option("--raw-cells", help="Leave cells of CSV that a spreadsheet would compute (=1+1) unescaped.")
+]
+
+
 def command(
     model: ModelVersion,
-    what: Annotated[
-        str,
-        typer.Argument(
-            metavar="TEXT|FILE|FOLDER",
-            help="A text; a CSV, TSV, JSONL, Parquet or Arrow file; an image; a folder of images.",
-        ),
-    ],
-    column: Annotated[
-        str | None,
-        typer.Option("--column", help="Column of the texts or dialogues; else `text`, of dialogues `messages`."),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Write here, as .csv, .jsonl or .parquet, instead of CSV to stdout."),
-    ] = None,
+    what: What,
+    column: Column = None,
+    output: OutputFile = None,
     as_flow: Annotated[bool, typer.Option("--flow", help="Record it as a flow run in Prefect; needs -o.")] = False,
-    raw_cells: Annotated[
-        bool, typer.Option("--raw-cells", help="Leave cells of CSV that a spreadsheet would compute (=1+1) unescaped.")
-    ] = False,
-    form: Annotated[str | None, typer.Option("--format", help="csv, tsv, jsonl, lines, parquet or arrow.")] = None,
-    encoding: Annotated[str | None, typer.Option(help="Character encoding, or `detect`; default utf-8.")] = None,
-    header: Annotated[
-        str | None, typer.Option(metavar="A,B,…", help="Column names, where the first line is a row.")
-    ] = None,
-    separator: Annotated[str | None, typer.Option(help="Between fields of CSV; default a comma.")] = None,
-    quoting: Annotated[bool | None, typer.Option(help="Whether double quotes group a field.")] = None,
-    escape: Annotated[str | None, typer.Option(help="Before quotes that belong to a field.")] = None,
-    pattern: Annotated[str | None, typer.Option(help="With --format lines: what a line is.")] = None,
-    member: Annotated[str | None, typer.Option(help="The table in an archive of several.")] = None,
+    raw_cells: RawCells = False,
+    form: Format = None,
+    encoding: Encoding = None,
+    header: Header = None,
+    separator: Separator = None,
+    quoting: Quoting = None,
+    escape: Escape = None,
+    pattern: Pattern = None,
+    member: Member = None,
 ) -> None:
     """Predict with a registered model: one text or image, or every row of a file or folder.
 
-    Writes label and probabilities of a text or image, a number, a written text, or the word for a [MASK] in a text; of
-    a file of texts or a folder of images a row each, beside the file's own columns.
+    Writes label and probabilities of a text or image, a number, a generated text, or the word for a [MASK]; of a file
+    of texts or a folder of images a row each, next to the file's own columns.
 
-    Of a file of dialogues for a dialogue model, in any form that a recipe reads, a row gets the turn that the model
-    generates: its text in `reply`, its calls as JSON in `calls`, beside the columns that are no part of the dialogue
-    (or its row number). Assistant turns at the end of a dialogue are not given to the model, so that a reply can be
-    compared with the one in the data. Tools are not run; a reply has at most 256 tokens.
+    Of a file of dialogues, in any form that a recipe reads, a row gets the turn that a dialogue model generates: its
+    text in `reply`, its calls as JSON in `calls`, next to the columns that are no part of the dialogue. Assistant turns
+    at its end are not given to the model. Tools are not run; a reply has at most 256 tokens.
 
-    With -o a call that was stopped goes on where it was, as long as model and input are the same. The model is loaded
-    as anybody would load it, with mlflow.pyfunc.load_model, and carries its own preprocessing. A file is read as a
-    recipe's `download` reads it: the last eight options are its keys.
+    With -o a call that was stopped continues where it was, as long as model and input are the same. The model is loaded
+    by mlflow.pyfunc.load_model and carries its own preprocessing. The last eight options are keys of `download`.
     """
     from tasks.inference.outputs import raw
 
     with failures(), raw(raw_cells):
-        reading = given_reading(format=form, encoding=encoding, header=header, separator=separator, quoting=quoting,
-                                escape=escape, pattern=pattern, member=member)  # fmt: skip
-        what, output = os.path.expanduser(what), output and Path(os.path.expanduser(output))
-        with fixes_as_options():
-            questions = open_rows(what, column, reading)
-        _say_notes(questions)
+        reading = given_reading(
+            format=form,
+            encoding=encoding,
+            header=header,
+            separator=separator,
+            quoting=quoting,
+            escape=escape,
+            pattern=pattern,
+            member=member,
+        )
+        what, output = os.path.expanduser(what), output and output.expanduser()
+        questions = _open(what, column, reading)
         if questions is None:
             _refuse_for_one(output, as_flow, reading)
             _predict_one(model, what)
         elif as_flow:
             _run_flow(model, questions, output, column=column, reading=reading)
-        elif output is None:
-            _stream(model, questions, column)
         else:
-            _predict(model, questions, output, column)
+            _predict_rows(model, questions, output, column)
+
+
+def _open(what: str, column: str | None, reading: dict[str, Any]) -> "Questions | None":
+    """The rows of a file or folder; None for one text or image."""
+    with fixes_as_options():
+        questions = open_rows(what, column, reading)
+    _say_notes(questions)
+    return questions
 
 
 def _refuse_for_one(output: Path | None, as_flow: bool, reading: dict[str, Any]) -> None:
@@ -136,7 +153,7 @@ def _stream(model: str, questions: "Questions", column: str | None) -> None:
 
     loaded, questions = _load(model, questions, column)
     failed = 0
-    with _bar() as progress:
+    with row_bar() as progress:
         for number, table in enumerate(predict_stream(questions, loaded, progress)):
             text = to_csv(table, header=number == 0)
             sys.stdout.write(terminal(text) if sys.stdout.isatty() else text)
@@ -144,12 +161,15 @@ def _stream(model: str, questions: "Questions", column: str | None) -> None:
     _say_counts(questions, len(questions.rows), failed, "")
 
 
-def _predict(model: str, questions: "Questions", output: Path, column: str | None) -> None:
+def _predict_rows(model: str, questions: "Questions", output: Path | None, column: str | None) -> None:
+    if output is None:
+        _stream(model, questions, column)
+        return
     from tasks.inference.batch import check_output, predict_into
 
     check_output(output, questions)
     loaded, questions = _load(model, questions, column)
-    with _bar() as progress:
+    with row_bar() as progress:
         done = predict_into(output, questions, loaded, _say, progress)
     _say_counts(questions, done.rows, done.failed, f" in {output}")
 
@@ -200,21 +220,6 @@ def _say_notes(questions: "Questions | None", known: tuple[str, ...] = ()) -> No
 
 def _say(text: str) -> None:
     Console(stderr=True).print(text, soft_wrap=True)
-
-
-@contextmanager
-def _bar() -> "Iterator[Callable[[int, int], None]]":
-    """A progress bar on stderr; takes rows done, and of how many."""
-    columns = (
-        TextColumn("predicting", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task("predicting", total=None)
-        yield lambda done, of: bars.update(task, completed=done, total=of)
 
 
 def _show(predictions: Any) -> None:

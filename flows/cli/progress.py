@@ -2,7 +2,8 @@
 
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -136,3 +137,18 @@ def where_to_look(links: Mapping[str, str]) -> list[str]:
         return ["Look:    temper up"]
     mlflow = links.get("run") or f"mlflow server --backend-store-uri {place.shown_tracking}"
     return [f"MLflow:  {mlflow}", f"Prefect: {links.get('flow_run') or 'temper up'}"]
+
+
+@contextmanager
+def row_bar() -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on stderr; takes rows done, and of how many."""
+    columns = (
+        TextColumn("predicting", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("predicting", total=None)
+        yield lambda done, of: bars.update(task, completed=done, total=of)

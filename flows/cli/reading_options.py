@@ -3,11 +3,22 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 KEYS = "format|encoding|header|separator|quoting|escape|pattern|member"
 """Fields of a source that are options too."""
 KEY = re.compile(rf"`({KEYS})(?:: ([^`]{{1,200}}))?`|\bdownload\.({KEYS})\b")
+
+Format = Annotated[str | None, typer.Option("--format", help="csv, tsv, jsonl, lines, parquet or arrow.")]
+Encoding = Annotated[str | None, typer.Option(help="Character encoding, or `detect`; default utf-8.")]
+Header = Annotated[str | None, typer.Option(metavar="A,B,…", help="Column names, where the first line is a row.")]
+Separator = Annotated[str | None, typer.Option(help="Between fields of CSV; default a comma.")]
+Quoting = Annotated[bool | None, typer.Option(help="Whether double quotes group a field.")]
+Escape = Annotated[str | None, typer.Option(help="Before quotes that belong to a field.")]
+Pattern = Annotated[str | None, typer.Option(help="With --format lines: what a line is.")]
+Member = Annotated[str | None, typer.Option(help="The table in an archive of several.")]
 
 
 def given_reading(**options: Any) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def command(
     with failures():
         loaded = load_recipe(recipe, overrides or [])
         quiet_prefect()
-        from tasks.cached import verifying
+        from tasks.store.verification import verifying
 
         from ..preload import load_ahead, prove_ahead
         from ..services.recipe_names import say_shared_name

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from configs.sources import Columns
 
-from .locate import Found
+from .located import Located
 from .targets import number_column
 
 CERTAIN = 1.0
@@ -21,7 +21,7 @@ class Undescribed:
     path: of the data in it; kind, text, label: what the person says."""
 
     data: str
-    found: Found
+    found: Located
     name: str
     output: Path
     path: str

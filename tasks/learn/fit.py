@@ -54,6 +54,14 @@ class TrainingCallbacks:
     progress: Callable[[int, int, str], None]
     log: Callable[[str], None]
 
+    def shifted(self, offset: int, total: int) -> "TrainingCallbacks":
+        """The same for a phase that begins `offset` steps into a training of `total`."""
+        return TrainingCallbacks(
+            lambda step, values: self.report(offset + step, values),
+            lambda step, _, text: self.progress(offset + step, total, text),
+            self.log,
+        )
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -65,6 +73,16 @@ class Fitted:
     steps: int
     resumed_at: int | None
     audits: tuple[Audit, ...] = ()
+
+    def followed_by(self, phase: "Fitted", audit: Audit) -> "Fitted":
+        """With the next phase, whose own steps count from 0."""
+        return Fitted(
+            [*self.history, *({**row, "step": row["step"] + self.steps} for row in phase.history)],
+            phase.step + self.steps,
+            phase.steps + self.steps,
+            self.resumed_at if phase.resumed_at is None else phase.resumed_at + self.steps,
+            (*self.audits, audit),
+        )
 
 
 def fit(
@@ -98,25 +116,14 @@ def fit(
             threads = ended.get("threads", threads)
             now = Fitted(ended["history"], ended["step"], ended["steps"], ended["steps"])
         else:
-            of_phase = TrainingCallbacks(
-                lambda step, values, start=offset: callbacks.report(start + step, values),  # type: ignore[misc]
-                lambda step, _, text, start=offset: callbacks.progress(start + step, total, text),  # type: ignore[misc]
-                callbacks.log,
-            )
-            now = _fit_phase(plan, model, feed, folder, of_phase, threads, offset)
+            now = _fit_phase(plan, model, feed, folder, callbacks.shifted(offset, total), threads, offset)
             threads = torch.get_num_threads()  # a resumed phase took those that it began with; so do all behind it
         frozen = {name for name, value in model.named_parameters() if value.dtype not in COUNTS} - plan.trained
         moved, still = changes(before, fingerprint(model), held | frozen)
         audit = Audit(offset + 1, offset + now.steps, offset + now.step, moved, still)
         if len(plans) > 1 and ended is None:
             _end(folder, model, now)
-        done = Fitted(
-            done.history + [{**row, "step": row["step"] + offset} for row in now.history],
-            now.step + offset,
-            now.steps + offset,
-            done.resumed_at if now.resumed_at is None else now.resumed_at + offset,
-            (*done.audits, audit),
-        )
+        done = done.followed_by(now, audit)
         offset = done.steps
     return done
 

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from ...data.dialogues.messages import Message, is_call
 from .encoding import DialogueEncoding
-from .expected_turns import NEXT, Looker, Span, Turn, aligned, substituted
+from .expected_turns import NEXT, RenderedTurns, Span, Turn
 from .spans import Script
+from .substitution import aligned, substituted
 
 LEFT = "the template leaves out a turn of role {}"
 GIVEN = "Truq{}h"
@@ -38,7 +39,7 @@ def expect(encoding: DialogueEncoding, dialogue: Sequence[Message], start: int, 
     messages, moved, own = encoding.composed(dialogue, start, trained[-1] + 1)
     script = encoding.script if own is None else encoding.script.with_tools(own)
     places = [turn + moved for turn in trained]
-    looker = Looker(encoding, script, messages)
+    looker = RenderedTurns(encoding, script, messages)
     turns = {place: looker.turn(place) for place in places}
     last = turns[places[-1]]
     text = last.given + last.text

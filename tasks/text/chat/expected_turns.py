@@ -1,28 +1,23 @@
 """One turn of the model as renderings of it with other words show it, and what no mask of it may hold.
 
-The certificate's own eyes (substitution.py): nothing of turns.py, endings.py and manners.py is used but how a dialogue
-is rendered, and which token the model is said to stop at.
+The certificate's own derivation (substitution.py): of spans.py and end_of_turn.py nothing is used but how a dialogue is
+rendered, and at which token the model is to stop.
 """
 
 import json
 import re
-from bisect import bisect_left
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ...data.dialogues.messages import Message, is_call
 from ...data.errors import DataError
 from .encoding import DialogueEncoding
 from .spans import Script
-from .special_tokens import content_with, thought_markers
+from .substitution import MATCHED, PLAIN, aligned, common, count_texts, python_texts, substituted, without_specials
 
 ONE, OTHER, NEXT = "Awex", "Mubiz", "Jorvel"
 """Words put in place of a turn's content, no letter in common at either end, and of the turn behind it."""
-PLAIN = "x"
-"""Put in place of a special token that content spells."""
-MATCHED = 24
-"""Letters before a turn's words by which they are found again."""
 Span = tuple[int, int]
 
 
@@ -37,7 +32,7 @@ class Turn(NamedTuple):
     end: str
 
 
-class Looker:
+class RenderedTurns:
     """One sequence's turns, rendered again and again."""
 
     def __init__(self, encoding: DialogueEncoding, script: Script, messages: list[Message]) -> None:
@@ -70,7 +65,7 @@ class Looker:
     def _words(self, place: int, whole: str, message: Message, *keys: str) -> Span | None:
         """Where a turn's own words lie in the text: between what two other contents leave unchanged. None where one of
         them is not written."""
-        count = _count(message, keys)
+        count = count_texts(message, keys)
         if not count:
             return None
         before = self.messages[:place]
@@ -146,7 +141,8 @@ class Looker:
             "what ends the turn is not what generation stops at": one.end != ending.token,
             "a role header is supervised": header and header in one.text[: max(one.words, 0)],
             "a call's arguments are Python's text of an object": any(
-                text in one.text and text not in json.dumps(message, ensure_ascii=False) for text in _pythons(message)
+                text in one.text and text not in json.dumps(message, ensure_ascii=False)
+                for text in python_texts(message)
             ),
             "a given turn is supervised": any(
                 len(said := turn["content"].strip()) > 1
@@ -191,62 +187,12 @@ class Looker:
         said = json.dumps([self.messages, self.script.tools], ensure_ascii=False)
         if not self.special.search(said):
             return list(self.special.findall(text))
-        turns = [_without(turn, self.special) for turn in self.messages]
+        turns = [without_specials(turn, self.special) for turn in self.messages]
         tools = json.loads(self.special.sub(PLAIN, json.dumps(self.script.tools, ensure_ascii=False)))
         script = self.script.with_tools(tools)
-        last = Looker(self.encoding, script, turns).turn(place)
+        last = RenderedTurns(self.encoding, script, turns).turn(place)
         return list(self.special.findall(last.given + last.text))
-
-
-def _without(turn: Message, special: re.Pattern[str]) -> Message:
-    """A turn without the special tokens that it spells, but for the markers of thoughts that it begins with."""
-    kept = thought_markers(turn)
-    plain: Message = json.loads(special.sub(PLAIN, json.dumps({**turn, "content": ""}, ensure_ascii=False)))
-    return {**plain, "content": special.sub(lambda one: one[0] if one[0] in kept else PLAIN, turn["content"])}
 
 
 def _pattern(specials: Sequence[str]) -> re.Pattern[str]:
     return re.compile("|".join(map(re.escape, sorted(specials, key=len, reverse=True))) or "(?!)")
-
-
-def common(one: str, other: str) -> int:
-    """How many characters two texts begin with in common."""
-    sizes = range(1, min(len(one), len(other)) + 1)
-    return bisect_left(sizes, True, key=lambda size: one[:size] != other[:size])
-
-
-def aligned(given: str, before: str, last: Message) -> int:
-    """Where a turn begins in a text that differs from its prompt further up: behind the longest end of the prompt that
-    stands behind the last turn's words."""
-    said = str(last.get("content") or "").strip()[-MATCHED:]
-    least = before.rfind(said) + len(said) if said and said in before else 1
-    places = range(len(before), least - 1, -1)
-    return max(places, key=lambda place: common(given[::-1], before[:place][::-1]), default=0)
-
-
-def substituted(message: Message, word: str, keys: Sequence[str]) -> Message:
-    """The same turn with a word in place of each text that is its own."""
-    changed: dict[str, Any] = {key: word for key in keys if key != "tool_calls" and message.get(key)}
-    if "content" in changed:
-        changed["content"] = content_with(message, word)
-    if "tool_calls" in keys and message.get("tool_calls"):
-        calls = []
-        for call in message["tool_calls"]:
-            names = call["function"]["arguments"] or {"probe": ""}
-            calls.append({**call, "function": {**call["function"], "arguments": dict.fromkeys(names, word)}})
-        changed["tool_calls"] = calls
-    return {**message, **changed}
-
-
-def _count(message: Message, keys: Sequence[str]) -> int:
-    """How many texts of a turn are its own: its content, and each argument of its calls."""
-    if "reasoning_content" in keys:
-        return bool(message.get("reasoning_content"))
-    arguments = [call["function"]["arguments"] for call in message.get("tool_calls") or ()]
-    return sum(len(given) or 1 for given in arguments) + bool(message["content"])
-
-
-def _pythons(message: Message) -> list[str]:
-    """Texts that Python, not JSON, writes of a turn's arguments."""
-    given = [call["function"]["arguments"] for call in message.get("tool_calls") or ()]
-    return [str(one) for one in given if one and str(one) != json.dumps(one, ensure_ascii=False)]

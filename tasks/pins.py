@@ -75,7 +75,7 @@ def _pin(value: Any, table: dict[str, Any], ask: Secret | None) -> tuple[Any, An
 
 def _bytes_of(value: Any, plain: Any, table: dict[str, Any]) -> dict[str, Any] | None:
     """The literal values of a source of files with bytes in the stead of places; None for all else."""
-    from .data.files import embedded_file, find_files
+    from .data.files import embedded_files, find_files
 
     match value:
         case sources.FileSource():
@@ -100,7 +100,8 @@ def _bytes_of(value: Any, plain: Any, table: dict[str, Any]) -> dict[str, Any] |
         case image_sources.TorchvisionSource():
             return _image_set(value, plain, table)
         case sources.EmbeddedSource():
-            return {**plain, "sha256": digest_once(embedded_file(value), table)}
+            held = [digest_once(path, table) for path in embedded_files(value)]
+            return {**plain, "sha256": held[0] if len(held) == 1 else held}
     return None
 
 

@@ -676,9 +676,23 @@ def test_a_data_file_of_the_package_is_pinned_by_the_stages_that_open_it(
     assert {name for name in sections if before[name] != after[name]} == pinned
 
 
+@pytest.mark.parametrize("file", ["reviews.csv", "reviews_more.csv"])
+def test_each_file_of_an_embedded_set_is_pinned(file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tasks.data import errors, files
+    from tasks.pins import pin
+
+    demo = shutil.copytree(errors.DEMO, tmp_path / "demo")
+    monkeypatch.setattr(files, "DEMO", demo)
+    both = EmbeddedSource(kind="embedded", name="all_reviews")
+    before = pin(both, ask=False)[1]
+    with (demo / file).open("a", encoding="utf-8") as handle:
+        handle.write("\n")
+    assert pin(both, ask=False)[1] != before
+
+
 def test_every_data_file_of_the_package_is_known_to_these_tests() -> None:
     """A new one needs a pin, or code that counts; its name stands in the test above."""
-    listed = {"hotels.jsonl", "hotel_dialogues.jsonl", "reviews.csv"}
+    listed = {"hotels.jsonl", "hotel_dialogues.jsonl", "reviews.csv", "reviews_more.csv"}
     assert {
         path.name for path in (ROOT / "tasks").rglob("*") if path.suffix not in (".py", ".pyc") and path.is_file()
     } == listed

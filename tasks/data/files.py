@@ -14,7 +14,7 @@ from .errors import DEMO, DataError, check_file
 from .latin_encodings import likeliest
 
 __all__ = ["DEMO", "DataError", "check_encoding", "check_file", "describe_encoding", "detect_encoding",
-           "embedded_file", "find_files", "text_encoding"]  # fmt: skip
+           "embedded_files", "find_files", "text_encoding"]  # fmt: skip
 MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
          codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip
 """Byte-order marks; those of UTF-32 begin like those of UTF-16, so they come first."""
@@ -171,10 +171,16 @@ def text_encoding(encoding: str) -> str:
     return "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
 
 
-def embedded_file(source: EmbeddedSource) -> Path:
-    """The file of an embedded set."""
-    if source.name == "digits":
-        package = find_spec("sklearn")
-        assert package is not None and package.submodule_search_locations
-        return Path(package.submodule_search_locations[0]) / "datasets" / "data" / "digits.csv.gz"
-    return DEMO / (f"{source.name}.csv" if source.name == "reviews" else f"{source.name}.jsonl")
+def embedded_files(source: EmbeddedSource) -> tuple[Path, ...]:
+    """The files of an embedded set, in order."""
+    match source.name:
+        case "digits":
+            package = find_spec("sklearn")
+            assert package is not None and package.submodule_search_locations
+            return (Path(package.submodule_search_locations[0]) / "datasets" / "data" / "digits.csv.gz",)
+        case "all_reviews":
+            return DEMO / "reviews.csv", DEMO / "reviews_more.csv"
+        case "reviews":
+            return (DEMO / "reviews.csv",)
+        case "hotel_dialogues":
+            return (DEMO / "hotel_dialogues.jsonl",)

@@ -27,7 +27,7 @@ from configs.sources import (
 from ..dialogues.hotels import read_hotels
 from ..dialogues.messages import dump_messages
 from ..errors import DataError
-from ..files import describe_encoding, detect_encoding, embedded_file, find_files
+from ..files import describe_encoding, detect_encoding, embedded_files, find_files
 from . import archives, fetch
 from .class_files import read_class_files
 from .columns import part_of, take_columns
@@ -81,12 +81,14 @@ def read_source(source: Source, intake: Intake) -> pd.DataFrame:
 
 def read_embedded(source: EmbeddedSource, intake: Intake) -> pd.DataFrame:
     """Rows that come with Temper."""
-    path, intake.where = embedded_file(source), f"comes with Temper ({source.name})"
-    intake.used(path, path.name)
+    paths, intake.where = embedded_files(source), f"comes with Temper ({source.name})"
+    for path in paths:
+        intake.used(path, path.name)
     if source.name == "digits":
-        return read_digits(path, intake)
+        return read_digits(paths[0], intake)
     columns = Columns(messages="messages") if source.name == "hotel_dialogues" else Columns()
-    return take_columns(read_table(path, FileSource(kind="file", path=""), path.name), columns, path.name)
+    tables = {path.name: read_table(path, FileSource(kind="file", path=""), path.name) for path in paths}
+    return take_columns(join_tables(tables), columns, " and ".join(tables))
 
 
 def read_files(source: FileSource, intake: Intake) -> pd.DataFrame:

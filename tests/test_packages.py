@@ -4,7 +4,7 @@ import importlib
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -13,9 +13,19 @@ from test_models import READER, TOKENIZER
 from tokenizers import Tokenizer, models
 from transformers import BertConfig, BertForSequenceClassification
 
-from configs.backbones import CifarResnet
+from configs.backbones import CifarResnet, Timm, Torchvision
 from configs.load import RecipeError, load_recipe
-from configs.models import LocalModel, LocalTokenizer, Mlp
+from configs.models import (
+    Clip,
+    Cnn,
+    HubModel,
+    LocalModel,
+    LocalTokenizer,
+    Mlp,
+    ModelSource,
+    NewModel,
+    RegisteredModel,
+)
 from configs.packages import about, locate
 from configs.schema import Train
 from configs.settings import settings
@@ -149,6 +159,36 @@ class Stage:
     def __init__(self, records: Path) -> None:
         self.records = records
         records.mkdir()
+
+
+EVERY_MODEL: list[tuple[ModelSource, str | None]] = [
+    (NewModel(kind="new", family="gpt2"), None),
+    (RegisteredModel(kind="registered", name="reviews"), None),
+    (HubModel(kind="hub", repo="o/n", revision="v1"), "o/n@v1"),
+    (LocalModel(kind="files", path="package:planted-weights/net"), "package:planted-weights/net"),
+    (Mlp(kind="mlp"), None),
+    (Cnn(kind="cnn"), None),
+    (CifarResnet(kind="cifar_resnet"), None),
+    (Torchvision(kind="torchvision", name="resnet18", weights="none"), None),
+    (Torchvision(kind="torchvision", name="resnet18", weights="none", file="package:planted-weights/net"),
+     "package:planted-weights/net"),
+    (Torchvision(kind="torchvision", name="resnet18", weights="DEFAULT"), "torchvision resnet18, weights DEFAULT"),
+    (Timm(kind="timm", name="resnet18"), None),
+    (Timm(kind="timm", name="resnet18", file="package:planted-weights/net"), "package:planted-weights/net"),
+    (Timm(kind="timm", name="resnet18", weights="a1_in1k"), "timm resnet18, weights a1_in1k"),
+    (Clip(kind="clip", source=HubModel(kind="hub", repo="o/clip")), "o/clip@main"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "where"), EVERY_MODEL, ids=lambda value: getattr(value, "kind", None))
+def test_every_kind_of_model_says_where_it_starts_from(site: Path, source: Any, where: str | None) -> None:
+    install(site, METADATA)
+    assert provenance(source).get("source") == where
+
+
+def test_no_kind_of_model_is_missing_above() -> None:
+    kinds = {type(source) for source, _ in EVERY_MODEL}
+    assert kinds == set(get_args(get_args(ModelSource)[0]))
 
 
 def test_an_mlflow_run_lists_package_version_and_both_licences(site: Path, tmp_path: Path) -> None:

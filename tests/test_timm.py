@@ -123,6 +123,19 @@ def test_nets_get_a_new_last_layer_and_take_the_size_of_the_images(name: str, he
     assert all(torch.equal(value, again[key]) for key, value in found.state_dict().items()), "the seed decides"
 
 
+def test_the_new_last_layer_begins_small_whatever_the_number_of_classes() -> None:
+    """timm's own rule for EfficientNets makes weights of up to 0.7 with two classes, and a first loss above 2."""
+    from torch import nn
+
+    for classes in (2, 1000):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            net = build_timm({"name": "tf_efficientnet_lite0"}, (3, 32, 32), classes)
+        last = net.get_submodule("classifier")
+        assert isinstance(last, nn.Linear) and last.weight.abs().max() <= last.in_features**-0.5
+        assert last.bias.abs().max() <= last.in_features**-0.5
+
+
 def test_what_cannot_be_built_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     odd = ImageEncoding("image", ("a", "b"), "RGB", 33, 33, True, "crop", HALF, HALF)
     with pytest.raises(DataError, match=r"test_vit cannot take images of 33 x 33 pixels .*encode\.size"):

@@ -77,7 +77,7 @@ def provenance(source: Any) -> dict[str, str]:
 def _where(source: Any) -> str | None:
     if getattr(source, "weights", "none") != "none":
         return f"{source.kind} {source.name}, weights {source.weights}"
-    if getattr(source, "repo", None) and source.kind == "hub":
+    if source.kind == "hub":
         return f"{source.repo}@{source.revision}"
     place = getattr(source, "path", None) or getattr(source, "file", None)
     if place is None or source.kind not in FILES:

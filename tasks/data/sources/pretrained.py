@@ -77,6 +77,8 @@ def provenance(source: Any) -> dict[str, str]:
 def _where(source: Any) -> str | None:
     if getattr(source, "weights", "none") != "none":
         return f"{source.kind} {source.name}, weights {source.weights}"
+    if source is None:  # images have no tokenizer
+        return None
     if source.kind == "hub":
         return f"{source.repo}@{source.revision}"
     place = getattr(source, "path", None) or getattr(source, "file", None)

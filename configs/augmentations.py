@@ -194,7 +194,15 @@ class RandAugment:
 
 
 Augmentation = Annotated[
-    HorizontalFlip | VerticalFlip | Rotation | Affine | RandomResizedCrop | RandomCrop | ColorJitter | RandomErasing
-    | TrivialAugmentWide | RandAugment,
+    HorizontalFlip
+    | VerticalFlip
+    | Rotation
+    | Affine
+    | RandomResizedCrop
+    | RandomCrop
+    | ColorJitter
+    | RandomErasing
+    | TrivialAugmentWide
+    | RandAugment,
     Field(discriminator="kind"),
-]  # fmt: skip
+]

@@ -151,5 +151,7 @@ class Timm(Weighted):
 def require_colour(encode: Any) -> None:
     """Raise ValueError where a recipe's images have one channel."""
     if encode.mode != "RGB":
-        raise ValueError(f"encode.mode {encode.mode} gives one channel and this model takes three: set encode.mode: "
-                         "RGB (grey images get three equal channels)")  # fmt: skip
+        raise ValueError(
+            f"encode.mode {encode.mode} gives one channel and this model takes three: set encode.mode: "
+            "RGB (grey images get three equal channels)"
+        )

@@ -76,8 +76,9 @@ class DialogueStarter:
     def text(self) -> str:
         """The recipe."""
         rows = f"from the {self.facts.rows:,} dialogues of {plain(Path(self.path).name)}"
-        head = opening(f"A small GPT-2 learns, {rows}, to write the assistant's turns.", str(self.output), WARNING,
-                       self.name)  # fmt: skip
+        head = opening(
+            f"A small GPT-2 learns, {rows}, to write the assistant's turns.", str(self.output), WARNING, self.name
+        )
         parts = [self._download, self._validate, self._clean, self._split, self._encode, self._train, self._register]
         return recipe_text(head, parts)
 

@@ -179,8 +179,10 @@ class Clip:
         """Raise ValueError where a recipe's images are not what the model takes."""
         require_colour(encode)
         if isinstance(encode.normalise, str) and encode.normalise != "clip":
-            raise ValueError(f"encode.normalise {encode.normalise} is not what CLIP was trained with: set "
-                             "encode.normalise: clip (or the constants of its preprocessor_config.json)")  # fmt: skip
+            raise ValueError(
+                f"encode.normalise {encode.normalise} is not what CLIP was trained with: set "
+                "encode.normalise: clip (or the constants of its preprocessor_config.json)"
+            )
 
 
 TextModel = NewModel | LocalModel | HubModel | RegisteredModel

@@ -32,8 +32,10 @@ def _require_form(name: str) -> str:
 
 def _require_lower(name: str) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
-        raise ValueError(f"{name[:LONGEST]!r} is no name: small letters of ASCII, digits, '_' and '-' make one, "
-                         "a letter or a digit first")  # fmt: skip
+        raise ValueError(
+            f"{name[:LONGEST]!r} is no name: small letters of ASCII, digits, '_' and '-' make one, "
+            "a letter or a digit first"
+        )
     return require_portable(name)
 
 

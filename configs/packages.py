@@ -82,8 +82,11 @@ def _folders(top: str) -> list[str]:
 
 def _licence(found: Distribution) -> str:
     metadata = found.metadata
-    classified = [name.rpartition("::")[2].strip() for name in metadata.get_all("Classifier") or ()
-                  if name.startswith("License ::")]  # fmt: skip
+    classified = [
+        name.rpartition("::")[2].strip()
+        for name in metadata.get_all("Classifier") or ()
+        if name.startswith("License ::")
+    ]
     fields = (metadata.get_all("License-Expression") or (), metadata.get_all("License") or (), classified)
     stated = [text for field in fields for text in field]
     first = next(

@@ -58,8 +58,10 @@ class Timetable:
         if (self.cron is None) == (self.interval is None):
             raise ValueError("give one of the two, cron ('0 3 * * 1' for Mondays at three) or interval (seconds)")
         if self.jitter and self.jitter >= (gap := self.interval or shortest_gap(str(self.cron))):
-            raise ValueError(f"jitter {self.jitter} must be less than the {gap:g} seconds between two runs, or they "
-                             "would overtake one another")  # fmt: skip
+            raise ValueError(
+                f"jitter {self.jitter} must be less than the {gap:g} seconds between two runs, or they "
+                "would overtake one another"
+            )
         return self
 
 

@@ -40,7 +40,9 @@ def refuse_secrets(url: str, token: str | None) -> None:
     names = [name for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True) if CARRIED.fullmatch(name)]
     if names or TOKEN.search(url):
         what = f"`{names[0]}` in its query" if names else "a part of it"
-        raise ValueError(f"url: {what} looks like a secret, which caches and interfaces would keep; put a token into "
-                         "the environment and its name into `token`, or fetch the file and give its path")  # fmt: skip
+        raise ValueError(
+            f"url: {what} looks like a secret, which caches and interfaces would keep; put a token into "
+            "the environment and its name into `token`, or fetch the file and give its path"
+        )
     if token is not None and SECRETS.match(token):
         raise ValueError("token looks like a secret itself; give the name of the environment variable that holds it")

@@ -77,8 +77,10 @@ class Tool:
         if isinstance(self.answered_by, TableAnswer):
             for argument in self.answered_by.filters:
                 if argument not in (known := self.parameters.get("properties", {})):
-                    raise ValueError(f"answered_by.filters has {argument!r}, which is no argument of {self.name}; "
-                                     f"its parameters are {', '.join(known) or 'none'}")  # fmt: skip
+                    raise ValueError(
+                        f"answered_by.filters has {argument!r}, which is no argument of {self.name}; "
+                        f"its parameters are {', '.join(known) or 'none'}"
+                    )
         return self
 
 

@@ -102,8 +102,11 @@ class Train:
             raise ValueError("epochs is read only without phases; give each phase its own")
         if self.lora is not None and self.lora.base != "float32" and isinstance(self.model, NewModel):
             raise ValueError(f"lora.base {self.lora.base} is of weights that are loaded; model.kind new has none")
-        whole = [one.kind for one in (self.optimizer, *(phase.optimizer for phase in self.phases))
-                 if isinstance(one, Lbfgs | Rprop)]  # fmt: skip
+        whole = [
+            one.kind
+            for one in (self.optimizer, *(phase.optimizer for phase in self.phases))
+            if isinstance(one, Lbfgs | Rprop)
+        ]
         if whole and (self.accumulation > 1 or self.clip or self.precision not in ("auto", "float32")):
             reason = "evaluates a batch several times" if "lbfgs" in whole else "reads the signs of gradients alone"
             raise ValueError(f"{whole[0]} {reason}: it goes with neither accumulation nor clip nor reduced precision")
@@ -150,8 +153,10 @@ class Train:
         pictures = isinstance(encode, ImageEncode)
         if pictures != isinstance(self.model, ImageModel):
             images, texts = "mlp, cnn, cifar_resnet, torchvision, timm or clip", "new, files, hub or registered"
-            raise ValueError(f"train.model.kind {self.model.kind} does not go with encode.kind {encode.kind}; "
-                             f"use {images if pictures else texts}")  # fmt: skip
+            raise ValueError(
+                f"train.model.kind {self.model.kind} does not go with encode.kind {encode.kind}; "
+                f"use {images if pictures else texts}"
+            )
         if pictures:
             refuse_unread(self, ("lora", "gradient_checkpointing"), "with encode.kind: image", "train.")
         if isinstance(self.model, Backbone):

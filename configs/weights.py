@@ -63,11 +63,14 @@ def require_fit(found: Published, name: str, encode: Any) -> None:
     if constants != wanted:
         values = f"{{mean: {list(found.mean)}, std: {list(found.std)}}}"
         named = next((word for word, known in NAMED.items() if known == wanted), values)
-        raise ValueError(f"encode.normalise must be that of the weights {found.enum} of {name}: set "
-                         f"encode.normalise: {named}")  # fmt: skip
+        raise ValueError(
+            f"encode.normalise must be that of the weights {found.enum} of {name}: set encode.normalise: {named}"
+        )
     if encode.size is not None and found.size not in (None, encode.size):
-        raise ValueError(f"encode.size {encode.size} does not fit the weights {found.enum} of {name}, which have a "
-                         f"place for each patch of an image: set encode.size: {found.size}")  # fmt: skip
+        raise ValueError(
+            f"encode.size {encode.size} does not fit the weights {found.enum} of {name}, which have a "
+            f"place for each patch of an image: set encode.size: {found.size}"
+        )
 
 
 @cache

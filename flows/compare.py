@@ -50,11 +50,20 @@ def compare(name: str, variants: list[Variant], seeds: int, first_is_new: bool) 
     """
     rows = [prepare(variant.recipe) for variant in variants]
     require_same_test([variant.name for variant in variants], [variant.recipe for variant in variants], rows)
-    todo = [(variant, reseeded(variant.recipe, number), *made) for number in range(seeds) for variant, made in
-            zip(variants, rows, strict=True)]  # fmt: skip
+    todo = [
+        (variant, reseeded(variant.recipe, number), *made)
+        for number in range(seeds)
+        for variant, made in zip(variants, rows, strict=True)
+    ]
     cached = sum(is_trained(recipe, encoded) for _, recipe, _, encoded in todo)
-    tell(Event("compare", "note", f"{len(variants)} recipes x {seeds} seeds = {len(todo)} trainings: {cached} cached, "
-                                  f"{len(todo) - cached} to do"))  # fmt: skip
+    tell(
+        Event(
+            "compare",
+            "note",
+            f"{len(variants)} recipes x {seeds} seeds = {len(todo)} trainings: {cached} cached, "
+            f"{len(todo) - cached} to do",
+        )
+    )
     trained = []
     for number, (variant, recipe, splits, encoded) in enumerate(todo, 1):
         said = f"training {number} of {len(todo)}: {variant.name}, seed {recipe.train.seed}"
@@ -130,8 +139,7 @@ def _tested(made: tuple[Artifact, Artifact]) -> frozenset[str]:
 
 
 def _what_differs(first: Recipe, other: Recipe) -> str:
-    stages = [name for name in WITH_ROWS if
-              complete(getattr(first, name)) != complete(getattr(other, name))]  # fmt: skip
+    stages = [name for name in WITH_ROWS if complete(getattr(first, name)) != complete(getattr(other, name))]
     return f"The recipes differ in {', '.join(stages)}; make these alike" if stages else "The sources changed meanwhile"
 
 
@@ -159,8 +167,11 @@ def report(
     for side in found["recipes"]:
         for training in side["trainings"]:
             training["mlflow_run_id"] = runs[side["name"], training["seed"]]
-    return found | {"mlflow_run_id": mlflow["run_id"], "artifacts": mlflow["artifacts"],
-                    "tracking_uri": settings().shown_tracking}  # fmt: skip
+    return found | {
+        "mlflow_run_id": mlflow["run_id"],
+        "artifacts": mlflow["artifacts"],
+        "tracking_uri": settings().shown_tracking,
+    }
 
 
 def _units(rows: tuple[Artifact, Artifact], *, by_group: bool) -> Any:

@@ -48,8 +48,10 @@ def distinct(found: "list[tuple[Path, Recipe]]") -> "list[tuple[Path, Recipe]]":
     places: dict[str, Path] = {}
     for path, recipe in found:
         if places.setdefault(recipe.name, path).absolute() != path.absolute():
-            raise RecipeError(f"{path}: its name {recipe.name} is that of {places[recipe.name]} too; a name is one "
-                              "deployment, so give one of them another `name`")  # fmt: skip
+            raise RecipeError(
+                f"{path}: its name {recipe.name} is that of {places[recipe.name]} too; a name is one "
+                "deployment, so give one of them another `name`"
+            )
     return found
 
 
@@ -120,8 +122,10 @@ def require_own_name(path: Path, name: str) -> Any:
             return None
     other = Path(str(known.parameters.get("recipe", path)))
     if other.absolute() != path.absolute() and other.is_absolute() and why_stale(other, name) is None:
-        raise RecipeError(f"{path}: the name {name} is on the schedule for {other}; give one of them another `name`, "
-                          f"or `temper schedule --remove {other}`")  # fmt: skip
+        raise RecipeError(
+            f"{path}: the name {name} is on the schedule for {other}; give one of them another `name`, "
+            f"or `temper schedule --remove {other}`"
+        )
     return known
 
 

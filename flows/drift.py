@@ -22,8 +22,9 @@ def tell_drift(flow: Any, flow_run: Any, state: Any) -> None:
         return
     lines = drift_table(*found[1:])
     _publish(lines, flow_run.id, f"{version.name} version {found[0]} against version {version.version}")
-    moved = [f"{line['feature']} ({line['verdict']}, PSI {line['psi']:.3f})" for line in lines if
-             line["verdict"] != "stable"]  # fmt: skip
+    moved = [
+        f"{line['feature']} ({line['verdict']}, PSI {line['psi']:.3f})" for line in lines if line["verdict"] != "stable"
+    ]
     said = f"since version {found[0]}: {'; '.join(moved) if moved else 'stable'}"
     tell(Event("drift", "note", said))
 

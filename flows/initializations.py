@@ -32,11 +32,15 @@ def starting(recipe: Recipe, start: str) -> list[str]:
     """
     train = complete(recipe.train)
     if train["model"]["kind"] == "clip":
-        raise RecipeError(f"--starts: the recipe {recipe.name} is of a layer on CLIP's embeddings; there is "
-                          "no other start to compare it with")  # fmt: skip
+        raise RecipeError(
+            f"--starts: the recipe {recipe.name} is of a layer on CLIP's embeddings; there is "
+            "no other start to compare it with"
+        )
     if not _pretrained(train["model"]):
-        raise RecipeError(f"--starts: the recipe {recipe.name} starts from new weights (train.model.kind "
-                          f"{train['model']['kind']}), so there is no pretrained start to compare")  # fmt: skip
+        raise RecipeError(
+            f"--starts: the recipe {recipe.name} starts from new weights (train.model.kind "
+            f"{train['model']['kind']}), so there is no pretrained start to compare"
+        )
     if start == "head" and isinstance(recipe.encode, GenerativeEncode):
         raise RecipeError("--starts: a generative model has no head of its own; leave `head` out")
     new = _new_model(recipe) if start == "scratch" and train["model"]["kind"] in WHOLE else None

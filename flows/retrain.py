@@ -41,8 +41,7 @@ EVENT = "temper.model"
 """What automations listen to: temper.model.promoted, .kept, .undecided."""
 
 
-@flow(name="retrain", flow_run_name=lambda: called(),
-      persist_result=False, **watched())  # fmt: skip
+@flow(name="retrain", flow_run_name=lambda: called(), persist_result=False, **watched())
 def retrain(recipe: str, overrides: tuple[str, ...] = ()) -> State[Any]:
     """Run a recipe if its sources, its sections or its code have changed since the last time.
 

@@ -31,9 +31,11 @@ def count_rows(stages: "dict[str, Artifact]") -> dict[str, Any]:
         "steps": json.loads(steps.read_text(encoding="utf-8")),
         "warnings": _warnings(stages["validate"]),
         "reasons": dropped.assign(share=dropped["rows"] / len(raw)).to_dict("records"),
-        "labels": [{"label": label if isinstance(label, str) else None, **row}
-                   for label, row in zip(labels.index, labels.to_dict("records"), strict=True)],
-    }  # fmt: skip
+        "labels": [
+            {"label": label if isinstance(label, str) else None, **row}
+            for label, row in zip(labels.index, labels.to_dict("records"), strict=True)
+        ],
+    }
 
 
 def _rows(artifact: "Artifact") -> dict[str, int]:
@@ -44,5 +46,8 @@ def _rows(artifact: "Artifact") -> dict[str, int]:
 def _warnings(validate: "Artifact") -> list[dict[str, str]]:
     """What does not hold and does not stop the run either, rows in quarantine aside, which are counted as dropped."""
     lines = json.loads((validate.records / "table.json").read_text(encoding="utf-8"))
-    return [{name: line[name] for name in ("expectation", "found")} for line in lines
-            if line["holds"] == "no" and line["severity"] == "warn"]  # fmt: skip
+    return [
+        {name: line[name] for name in ("expectation", "found")}
+        for line in lines
+        if line["holds"] == "no" and line["severity"] == "warn"
+    ]

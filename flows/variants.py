@@ -29,11 +29,14 @@ def read_variants(words: list[str], changes: list[str], starts: str | None) -> t
         found = [(load_recipe(path, [*changes, *own]), own) for path, own in given]
         for (path, _), (loaded, _) in zip(given, found, strict=True):
             if not loaded.encode.traits.classes:
-                raise RecipeError(f"{path}: compare counts correct predictions, and encode.kind "
-                                  f"{loaded.encode.kind} has no classes; compare its scores in MLflow")  # fmt: skip
+                raise RecipeError(
+                    f"{path}: compare counts correct predictions, and encode.kind "
+                    f"{loaded.encode.kind} has no classes; compare its scores in MLflow"
+                )
         names = [" ".join([recipe.name, *own]) for recipe, own in found]
-        names = [f"{name} ({names[:at].count(name) + 1})" if names.count(name) > 1 else name for at, name in
-                 enumerate(names)]  # fmt: skip
+        names = [
+            f"{name} ({names[:at].count(name) + 1})" if names.count(name) > 1 else name for at, name in enumerate(names)
+        ]
         variants = [Variant(name, recipe) for name, (recipe, _) in zip(names, found, strict=True)]
     else:
         if len(given) > 1:

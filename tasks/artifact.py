@@ -180,5 +180,7 @@ def _standing(upstream: Artifact) -> Artifact:
     for manifest in sorted(upstream.path.parent.glob(f"*/{MANIFEST}")):
         if "." not in manifest.parent.name and read_manifest(manifest.parent)["digest"] == upstream.digest:
             return replace(upstream, key=manifest.parent.name)
-    raise StageError(f"{upstream.path} was deleted, and nothing of the same content lies in its stead; "
-                     "delete what was made from it too, so that it is made anew")  # fmt: skip
+    raise StageError(
+        f"{upstream.path} was deleted, and nothing of the same content lies in its stead; "
+        "delete what was made from it too, so that it is made anew"
+    )

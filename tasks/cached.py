@@ -100,8 +100,9 @@ class Stage(Generic[P]):
     def _run_or_load(self, section: Any, inputs: dict[str, Artifact], say: Callable[[str], None]) -> Outcome[Artifact]:
         pinned, identified = self.identify(section, inputs, ask=True)
         root, key = settings().store, key_of(identified)
-        with locked(root / self.name / f"{key}.lock", waiting=lambda: say("another process is at it; waiting"),
-                    readable=True):  # fmt: skip
+        with locked(
+            root / self.name / f"{key}.lock", waiting=lambda: say("another process is at it; waiting"), readable=True
+        ):
             found = self._serve(root, key, say)
             if found is not None:
                 return Outcome(found, "cached")

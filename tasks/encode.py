@@ -24,12 +24,17 @@ def libraries(section: Encode) -> tuple[str, ...]:
     makes="encoded",
     opens={
         "splits": (
-            "train.parquet", "validation.parquet", "test.parquet", "images.parquet", "labels.json", "ledger.parquet",
+            "train.parquet",
+            "validation.parquet",
+            "test.parquet",
+            "images.parquet",
+            "labels.json",
+            "ledger.parquet",
         )
     },
     libraries=libraries,
     kind=("encode",),
-)  # fmt: skip
+)
 def encode(out: Output, section: Encode, splits: Artifact) -> None:
     """Tokenise and mask texts or dialogues and certify every row, or decode images. Raises DataError, MaskError."""
     import pandas as pd
@@ -70,10 +75,13 @@ def _require_rest(section: Encode, before: dict[str, int], ids: dict[str, list[s
     """Raise DataError where a whole part is dropped, or more than the recipe allows."""
     for part, count in before.items():
         if count and not ids[part]:
-            raise DataError(f"no {part} row is left to encode: {reasons}; change `encode`, or drop such rows in "
-                            "`clean`")  # fmt: skip
+            raise DataError(
+                f"no {part} row is left to encode: {reasons}; change `encode`, or drop such rows in `clean`"
+            )
     total = sum(before.values())
     gone, limit = total - sum(len(set(kept)) for kept in ids.values()), getattr(section, "max_dropped", 1.0)
     if gone / total > limit:
-        raise DataError(f"encode would drop {gone / total:.0%} of {total:,} rows, more than `encode.max_dropped` "
-                        f"{limit:g}: {reasons}; change `encode` or raise it")  # fmt: skip
+        raise DataError(
+            f"encode would drop {gone / total:.0%} of {total:,} rows, more than `encode.max_dropped` "
+            f"{limit:g}: {reasons}; change `encode` or raise it"
+        )

@@ -123,8 +123,11 @@ def publish_version(version: Version) -> None:
 
     create_markdown_artifact(describe_version(version), key="register-summary")
     changed = version.changed or {}
-    lines = [{"row is": name, **{key: _plain(value) for key, value in one.items()}}
-             for name, rows in changed.get("examples", {}).items() for one in rows]  # fmt: skip
+    lines = [
+        {"row is": name, **{key: _plain(value) for key, value in one.items()}}
+        for name, rows in changed.get("examples", {}).items()
+        for one in rows
+    ]
     if lines:
         told = f"{changed['fixed']:,} rows fixed, {changed['broken']:,} broken, against the champion; some of each"
         create_table_artifact(lines, key="register-changed", description=told)
@@ -146,8 +149,10 @@ def describe_version(version: Version) -> str:
         f"- MLflow run: [{version.run_id}]({run})" if run else f"- MLflow run: `{version.run_id}` in `{place}`",
     ]
     if version.changed:
-        lines.append(f"- against the champion: **{version.changed['fixed']:,} rows fixed, "
-                     f"{version.changed['broken']:,} broken**; some of each in `register-changed`")  # fmt: skip
+        lines.append(
+            f"- against the champion: **{version.changed['fixed']:,} rows fixed, "
+            f"{version.changed['broken']:,} broken**; some of each in `register-changed`"
+        )
     if not run:
         lines += ["", f"To look at it: `mlflow server --backend-store-uri {place}`"]
     return "\n".join(lines)

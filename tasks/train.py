@@ -77,9 +77,7 @@ def train(out: Output, section: Train, encoded: Artifact) -> None:
     out.summary(_describe(training, fitted, parameters, section.precision, notes))
 
 
-def _describe(
-    training: "Training", fitted: "Fitted", parameters: int, precision: str, notes: list[str]
-) -> str:  # fmt: skip
+def _describe(training: "Training", fitted: "Fitted", parameters: int, precision: str, notes: list[str]) -> str:
     from .data.escape import markdown
     from .learn.overfitting import diagnose
 

@@ -19,8 +19,13 @@ THINGS = ("plane", "train", "bus", "ship", "taxi", "tram")
 STATES = ("late", "early", "full", "empty", "loud", "clean")
 NUMBERS = ("one", "two", "three", "four", "five", "six")
 LEARNT = TrainedTokenizer(kind="train", vocab_size=420)
-BERT = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 24,
-        "max_position_embeddings": 40}  # fmt: skip
+BERT = {
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 24,
+    "max_position_embeddings": 40,
+}
 T5 = {"d_model": 16, "d_kv": 8, "d_ff": 24, "num_layers": 1, "num_heads": 2}
 QUIET = TrainingCallbacks(*[lambda *a: None] * 3)
 

@@ -16,11 +16,27 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-METHODS = {"search": "search", "match": "match", "fullmatch": "fullmatch", "sub": "finditer", "subn": "finditer",
-           "split": "finditer", "findall": "finditer", "finditer": "finditer"}  # fmt: skip
-OF_SERIES = {"extract": "search", "extractall": "finditer", "contains": "search", "match": "match",
-             "fullmatch": "fullmatch", "replace": "finditer", "split": "finditer", "count": "finditer",
-             "findall": "finditer"}  # fmt: skip
+METHODS = {
+    "search": "search",
+    "match": "match",
+    "fullmatch": "fullmatch",
+    "sub": "finditer",
+    "subn": "finditer",
+    "split": "finditer",
+    "findall": "finditer",
+    "finditer": "finditer",
+}
+OF_SERIES = {
+    "extract": "search",
+    "extractall": "finditer",
+    "contains": "search",
+    "match": "match",
+    "fullmatch": "fullmatch",
+    "replace": "finditer",
+    "split": "finditer",
+    "count": "finditer",
+    "findall": "finditer",
+}
 """pandas' methods below `.str`, with those of `re` that do the same."""
 LIMIT = 1.0
 """Seconds of the processor for one text."""
@@ -42,8 +58,12 @@ class Use:
 
 def uses() -> list[Use]:
     """Every use of a regular expression in flows, tasks and configs."""
-    found = [use for folder in ("flows", "tasks", "configs") for path in sorted((ROOT / folder).rglob("*.py"))
-             for use in _uses_in(path)]  # fmt: skip
+    found = [
+        use
+        for folder in ("flows", "tasks", "configs")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for use in _uses_in(path)
+    ]
     called = {(use.pattern, use.flags) for use in found if use.method != "compile" and not use.unknown}
     found = [use for use in found if use.method != "compile" or (use.pattern, use.flags) not in called]
     return list({(use.pattern, use.flags, use.method, use.unknown): use for use in found}.values())

@@ -35,17 +35,36 @@ from tasks.data.cleaning.pipeline import CHANGES, DROPS, clean_rows  # noqa: E40
 from tasks.data.sources.read import load_rows  # noqa: E402
 
 SMALL, PICTURED = 100_000, int(os.environ.get("TEMPER_BENCH_PICTURES", "5000"))
-TEXTS = ["unicode", "html", "control", "urls", "mentions", "whitespace", "lowercase", "length", "missing",
-         "contradictions", "duplicates", "ftfy", "replace", "stop_words", "language", "label_errors",
-         "near_duplicates"]  # fmt: skip
+TEXTS = [
+    "unicode",
+    "html",
+    "control",
+    "urls",
+    "mentions",
+    "whitespace",
+    "lowercase",
+    "length",
+    "missing",
+    "contradictions",
+    "duplicates",
+    "ftfy",
+    "replace",
+    "stop_words",
+    "language",
+    "label_errors",
+    "near_duplicates",
+]
 WORST = ("near_duplicates", ("overlapping", "template"))
 WORDS = 200_000
 ENDS = ("a", "e", "i", "o", "u", "ay", "er", "in", "on")
 PICTURES = ["unreadable", "mode", "size", "perceptual_duplicates"]
 VALUES = {
-    "whitespace": {"how": "squeeze"}, "replace": {"pattern": r"\d+", "by": "0"}, "stop_words": {"language": "en"},
-    "language": {"keep": ["en"]}, "length": {"min": 20, "max": 200},
-}  # fmt: skip
+    "whitespace": {"how": "squeeze"},
+    "replace": {"pattern": r"\d+", "by": "0"},
+    "stop_words": {"language": "en"},
+    "language": {"keep": ["en"]},
+    "length": {"min": 20, "max": 200},
+}
 DIRT = [
     "<b>really</b>",
     "a &amp; b<br/>",

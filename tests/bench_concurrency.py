@@ -63,11 +63,26 @@ def measure(api: str, folder: Path, runs: int) -> list[float | str]:
     (folder / "data").mkdir(parents=True)
     for number in range(runs):
         planted(200, seed=number).to_csv(folder / "data" / f"{number}.csv", index=False)
-    env = {**os.environ, "PREFECT_API_URL": api, "TEMPER_HOME": str(folder), "TEMPER_DATA": str(folder / "data"),
-           "OMP_NUM_THREADS": "1", "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
-           "PREFECT_LOGGING_LEVEL": "ERROR"}  # fmt: skip
-    workers = [subprocess.Popen([sys.executable, "-c", WORKER], env=env, cwd=folder, stdin=subprocess.PIPE,
-                                stdout=subprocess.PIPE, text=True) for _ in range(PROCESSES)]  # fmt: skip
+    env = {
+        **os.environ,
+        "PREFECT_API_URL": api,
+        "TEMPER_HOME": str(folder),
+        "TEMPER_DATA": str(folder / "data"),
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
+        "PREFECT_LOGGING_LEVEL": "ERROR",
+    }
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER],
+            env=env,
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(PROCESSES)
+    ]
     try:
         for worker in workers:
             assert worker.stdout is not None and worker.stdout.readline() == "warm\n"
@@ -114,8 +129,10 @@ def on(what: str, folder: Path, runs: int, up: type) -> list[float | str]:
         try:
             began = time.monotonic()
             found = measure(f"http://127.0.0.1:{servers.prefect}/api", folder / "runs", runs)
-            print(f"{what}: {runs} runs in {time.monotonic() - began:.0f} s, starting four processes included",
-                  file=sys.stderr)  # fmt: skip
+            print(
+                f"{what}: {runs} runs in {time.monotonic() - began:.0f} s, starting four processes included",
+                file=sys.stderr,
+            )
             return found
         finally:
             servers.stop()

@@ -36,8 +36,10 @@ from tasks.data.sources.read import load_rows, read_source  # noqa: E402
 RUNS = 5
 SHARE = 0.05
 FOLD = ["lowercase", {"kind": "whitespace", "how": "squeeze"}]
-ODD = {"emoji": ["😀", "👩\u200d👩\u200d👧", "🏴\U000e0067\U000e0062\U000e007f 1️⃣"],
-       "right to left": ["שלום עולם", "مرحبا \u202bb\u202c", "می‌خواهم"]}  # fmt: skip
+ODD = {
+    "emoji": ["😀", "👩\u200d👩\u200d👧", "🏴\U000e0067\U000e0062\U000e007f 1️⃣"],
+    "right to left": ["שלום עולם", "مرحبا \u202bb\u202c", "می‌خواهم"],
+}
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,16 @@ def clean_set(name: str, folder: Path) -> pd.DataFrame:
     rows = with_ids(load_rows(source(name, folder), Path()))
     if name == "reviews":
         return rows[["text", "label"]].reset_index(drop=True)
-    steps = ("unicode", "control", {"kind": "whitespace", "how": "squeeze"}, "missing", "lowercase", "contradictions",
-             "duplicates", "near_duplicates")  # fmt: skip
+    steps = (
+        "unicode",
+        "control",
+        {"kind": "whitespace", "how": "squeeze"},
+        "missing",
+        "lowercase",
+        "contradictions",
+        "duplicates",
+        "near_duplicates",
+    )
     kept = clean_rows(rows, Clean(steps=steps)).rows["id"]  # type: ignore[arg-type]
     return rows.loc[rows["id"].isin(kept), ["text", "label"]].reset_index(drop=True)
 
@@ -104,18 +114,29 @@ def repeats(clean: pd.DataFrame, rng: random.Random) -> Iterator[Finding]:
     folded = [str.upper, str.title, lambda text: f"  {text}\n"]
     texts: list[tuple[str, str, list[object], str, Callable[[str], str]]] = [
         ("exact duplicates", "duplicates", ["duplicates"], "duplicate", lambda text: text),
-        ("case and white-space duplicates", "lowercase, whitespace, duplicates", [*FOLD, "duplicates"], "duplicate",
-         lambda text: rng.choice(folded)(text)),
-    ]  # fmt: skip
+        (
+            "case and white-space duplicates",
+            "lowercase, whitespace, duplicates",
+            [*FOLD, "duplicates"],
+            "duplicate",
+            lambda text: rng.choice(folded)(text),
+        ),
+    ]
     texts += [
-        (f"near duplicates, letters edited: {edits}", "near_duplicates", ["near_duplicates"], "near-duplicate",
-         partial(edited, edits=edits, rng=rng))
+        (
+            f"near duplicates, letters edited: {edits}",
+            "near_duplicates",
+            ["near_duplicates"],
+            "near-duplicate",
+            partial(edited, edits=edits, rng=rng),
+        )
         for edits in (1, 2, 4, 8)
-    ]  # fmt: skip
+    ]
     for fault, by, steps, reason, change in texts:
         drawn = clean.sample(frac=SHARE, random_state=rng.randrange(2**31))
-        gone = dropped(pd.concat([clean, drawn.assign(text=drawn["text"].map(change))], ignore_index=True), steps,
-                       reason)  # fmt: skip
+        gone = dropped(
+            pd.concat([clean, drawn.assign(text=drawn["text"].map(change))], ignore_index=True), steps, reason
+        )
         planted = set(range(len(clean), len(clean) + len(drawn)))
         yield Finding(fault, by, len(planted), len(gone & planted), len(gone - planted | dropped(clean, steps, reason)))
     drawn = clean.sample(frac=SHARE, random_state=rng.randrange(2**31))
@@ -150,8 +171,13 @@ def files(clean: pd.DataFrame, rng: random.Random) -> Iterator[Finding]:
     def at(line: int, change: Callable[[str], bytes]) -> bytes:
         return b"\n".join(change(text) if at == line else text.encode() for at, text in enumerate(lines, 1))
 
-    yield refused("a line in another encoding", lambda n: (at(n, lambda t: "caf\u00e9,".encode("cp1252") + t.encode()),
-                                                           f"rows.csv:{n}: byte 0xe9 is not utf-8"))  # fmt: skip
+    yield refused(
+        "a line in another encoding",
+        lambda n: (
+            at(n, lambda t: "caf\u00e9,".encode("cp1252") + t.encode()),
+            f"rows.csv:{n}: byte 0xe9 is not utf-8",
+        ),
+    )
     yield refused(
         "ragged: a field too many", lambda n: (at(n, lambda t: f"{t},more".encode()), f"rows.csv:{n}: more fields")
     )

@@ -43,9 +43,13 @@ ROWS, BATCH, ROUNDS = 60_000, 64, 3
 MEAN, STD = 0.1307, 0.3081
 ENCODING = ImageEncoding("image", tuple("0123456789"), "L", 28, 28, False, "crop", (MEAN,), (STD,))
 SECTION = Train(
-    model=Mlp(kind="mlp", dropout=0.2), learning_rate=0.01, optimizer=Sgd(kind="sgd"), batch_size=BATCH,
-    logging_steps=100, eval_steps=10_000,
-)  # fmt: skip
+    model=Mlp(kind="mlp", dropout=0.2),
+    learning_rate=0.01,
+    optimizer=Sgd(kind="sgd"),
+    batch_size=BATCH,
+    logging_steps=100,
+    eval_steps=10_000,
+)
 STEPS = 20
 """How many the four ways take from the same weights to show that they end at the same ones."""
 
@@ -56,8 +60,10 @@ def mnist(folder: Path | None, name: str, count: int) -> Part:
     if folder is None:
         pixels, labels = draw.integers(0, 256, (count, 1, 28, 28), np.uint8), draw.integers(0, 10, count)
     else:
-        images, classes = (gzip.decompress((folder / f"{name}-{kind}-ubyte.gz").read_bytes())
-                           for kind in ("images-idx3", "labels-idx1"))  # fmt: skip
+        images, classes = (
+            gzip.decompress((folder / f"{name}-{kind}-ubyte.gz").read_bytes())
+            for kind in ("images-idx3", "labels-idx1")
+        )
         pixels = np.frombuffer(images, np.uint8, offset=16).reshape(-1, 1, 28, 28)[:count].copy()
         labels = np.frombuffer(classes, np.uint8, offset=8)[:count].astype(np.int64)
     return Part([str(row) for row in range(len(labels))], labels, pixels)
@@ -69,9 +75,17 @@ class PlainNet(nn.Module):
     def __init__(self, dropout: float) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Linear(784, 256), nn.ReLU(), nn.Dropout(dropout), nn.Linear(256, 128), nn.ReLU(), nn.Dropout(dropout),
-            nn.Linear(128, 64), nn.ReLU(), nn.Dropout(dropout), nn.Linear(64, 10),
-        )  # fmt: skip
+            nn.Linear(784, 256),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(256, 128),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(128, 64),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(64, 10),
+        )
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return functional.log_softmax(self.layers(images.view(len(images), -1)), 1)
@@ -139,10 +153,21 @@ def bare_trainer(rows: Part, section: Train) -> nn.Module:
     begin(model)
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
-            folder, num_train_epochs=section.epochs, per_device_train_batch_size=BATCH, learning_rate=0.01, optim="sgd",
-            lr_scheduler_type="constant", max_grad_norm=0.0, logging_steps=100, save_strategy="no", report_to="none",
-            disable_tqdm=True, use_cpu=True, remove_unused_columns=False, dataloader_pin_memory=False,
-        )  # fmt: skip
+            folder,
+            num_train_epochs=section.epochs,
+            per_device_train_batch_size=BATCH,
+            learning_rate=0.01,
+            optim="sgd",
+            lr_scheduler_type="constant",
+            max_grad_norm=0.0,
+            logging_steps=100,
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+            use_cpu=True,
+            remove_unused_columns=False,
+            dataloader_pin_memory=False,
+        )
         trainer = Trainer(model, arguments, train_dataset=Rows(rows), data_collator=collate)
         trainer.remove_callback(PrinterCallback)
         trainer.train()

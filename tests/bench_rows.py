@@ -52,9 +52,11 @@ def run(command: list[str], folder: Path) -> str:
     own = {"TEMPER_HOME": str(folder / "home"), "TEMPER_DATA": str(folder), "PREFECT_HOME": str(folder / "prefect")}
     started = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-m", "flows", *command], cwd=folder, env=os.environ | own | {"PYTHONPATH": str(ROOT)},
+        [sys.executable, "-m", "flows", *command],
+        cwd=folder,
+        env=os.environ | own | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+    )
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:

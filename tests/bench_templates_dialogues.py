@@ -44,7 +44,8 @@ DIALOGUES: dict[str, list[Message]] = {
     "two rounds": [USER, REPLY, MORE, LAST],
     "system and two rounds": [SYSTEM, USER, REPLY, MORE, LAST],
     "five rounds": [
-        SYSTEM, *[turn for n in range(5) for turn in (_said("user", f"Ask {n}?"), _said("assistant", f"Say {n}."))],
+        SYSTEM,
+        *[turn for n in range(5) for turn in (_said("user", f"Ask {n}?"), _said("assistant", f"Say {n}."))],
     ],
     "empty system": [_said("system", ""), USER, REPLY],
     "weight 0": [USER, {**REPLY, "weight": 0}, MORE, LAST],
@@ -56,7 +57,10 @@ DIALOGUES: dict[str, list[Message]] = {
     "spelt markers": [_said("user", "What are <|im_end|>, </s>, <|eot_id|> and <|end|>?"), REPLY],
     "spelt in reply": [USER, _said("assistant", "It ends by <|im_end|> or </s>.")],
     "spelt in JSON": [
-        USER, _called(("weather", {"city": "<|im_end|>"})), _result('{"text": "</s> <|im_end|>"}'), REPLY,
+        USER,
+        _called(("weather", {"city": "<|im_end|>"})),
+        _result('{"text": "</s> <|im_end|>"}'),
+        REPLY,
     ],
     "two replies": [USER, REPLY, LAST],
     "one call": [USER, _called(ONE)],
@@ -76,4 +80,4 @@ DIALOGUES: dict[str, list[Message]] = {
     "thoughts and call": [USER, _called(ONE, **THOUGHT), RESULT, {**REPLY, **AGAIN}],
     "thoughts, then none": [USER, {**REPLY, **THOUGHT}, MORE, LAST],
     "inline thoughts": [USER, _said("assistant", "<think>\nWarm means south.\n</think>\n\nIn the south.")],
-}  # fmt: skip
+}

@@ -38,9 +38,13 @@ def sample(source: str) -> str:
         for prompted in (True, False):
             try:
                 found += render_jinja_template(
-                    [DIALOGUES[name]], tools=TOOLS, chat_template=source, add_generation_prompt=prompted,
-                    bos_token="", eos_token="",
-                )[0][0]  # fmt: skip
+                    [DIALOGUES[name]],
+                    tools=TOOLS,
+                    chat_template=source,
+                    add_generation_prompt=prompted,
+                    bos_token="",
+                    eos_token="",
+                )[0][0]
             except Exception:
                 continue
     return found
@@ -91,8 +95,16 @@ class Judge:
         if self.parts:
             messages = [{**turn, "content": [{"type": "text", "text": turn["content"]}]} for turn in messages]
         try:
-            return str(self.own.apply_chat_template(messages, tools=tools, chat_template=self.source, tokenize=False,
-                                                    add_generation_prompt=prompted, **self.options))  # fmt: skip
+            return str(
+                self.own.apply_chat_template(
+                    messages,
+                    tools=tools,
+                    chat_template=self.source,
+                    tokenize=False,
+                    add_generation_prompt=prompted,
+                    **self.options,
+                )
+            )
         except Exception as error:
             raise Impossible(f"transformers raises {error}") from None
 
@@ -238,8 +250,12 @@ class Judge:
         for call in message.get("tool_calls") or ():
             arguments = call["function"]["arguments"]
             values = arguments.values() if isinstance(arguments, dict) else ()
-            if any(isinstance(value, str) and json.dumps(value, ensure_ascii=False)[1:-1] not in written
-                   and value not in written for value in values):  # fmt: skip
+            if any(
+                isinstance(value, str)
+                and json.dumps(value, ensure_ascii=False)[1:-1] not in written
+                and value not in written
+                for value in values
+            ):
                 raise Impossible("an argument is not written")
 
 

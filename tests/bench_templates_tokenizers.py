@@ -21,16 +21,39 @@ SPECIAL = re.compile(
     r"|</?s>|<(?:bos|eos|sop|pad)>|<(?:BOS|EOS)_TOKEN>|<SPECIAL_\d+>|<seed:\w+>|<\|[a-z]+>|<[a-z]+\|>|]~b]|\[e~\[|]~!b\["
 )
 BEGIN = (
-    "<|begin_of_text|>", "<bos>", "<BOS_TOKEN>", "<｜begin▁of▁sentence｜>", "<|startoftext|>", "<seed:bos>", "]~!b[",
+    "<|begin_of_text|>",
+    "<bos>",
+    "<BOS_TOKEN>",
+    "<｜begin▁of▁sentence｜>",
+    "<|startoftext|>",
+    "<seed:bos>",
+    "]~!b[",
     "<s>",
-)  # fmt: skip
+)
 END = (
-    "<|im_end|>", "<|eot_id|>", "<|eot|>", "<end_of_turn>", "<turn|>", "<|END_OF_TURN_TOKEN|>",
-    "<｜end▁of▁sentence｜>", "<seed:eos>", "[e~[", "<|return|>", "<|end_of_text|>", "<|endoftext|>", "<|end|>", "</s>",
-)  # fmt: skip
+    "<|im_end|>",
+    "<|eot_id|>",
+    "<|eot|>",
+    "<end_of_turn>",
+    "<turn|>",
+    "<|END_OF_TURN_TOKEN|>",
+    "<｜end▁of▁sentence｜>",
+    "<seed:eos>",
+    "[e~[",
+    "<|return|>",
+    "<|end_of_text|>",
+    "<|endoftext|>",
+    "<|end|>",
+    "</s>",
+)
 KINDS = ("bytes", "first", "legacy", "stripping")
-TEXTS = ["Where is it warm? In the south. Further south.\n\n", '{"name": "weather", "arguments": {"city": "Rome"}}',
-         "user\nassistant\nsystem\ntool\n", "<think>\n</think>\n\n", "The city. Be brief. And then?"] * 4  # fmt: skip
+TEXTS = [
+    "Where is it warm? In the south. Further south.\n\n",
+    '{"name": "weather", "arguments": {"city": "Rome"}}',
+    "user\nassistant\nsystem\ntool\n",
+    "<think>\n</think>\n\n",
+    "The city. Be brief. And then?",
+] * 4
 
 
 def specials_of(source: str) -> list[str]:

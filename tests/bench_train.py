@@ -95,8 +95,15 @@ def temper(make: Callable[[], Any], feed: Feed, folder: Path) -> Any:
     """Temper's fit, its last checkpoint included."""
     words = bool(feed.class_ids)
     model = take_forward(seeded(make), SupervisedTokens if words else SupervisedRows)
-    section = Train(model=NewModel(kind="new", family="bert"), learning_rate=RATE, schedule="linear", clip=1.0,
-                    batch_size=BATCH, eval_steps=10**6, logging_steps=20)  # fmt: skip
+    section = Train(
+        model=NewModel(kind="new", family="bert"),
+        learning_rate=RATE,
+        schedule="linear",
+        clip=1.0,
+        batch_size=BATCH,
+        eval_steps=10**6,
+        logging_steps=20,
+    )
     fit(section, model, feed, folder, TrainingCallbacks(*[lambda *a: None] * 3), None)
     return model
 
@@ -109,12 +116,24 @@ def tuned(make: Callable[[], Any], feed: Feed, folder: Path) -> Any:
     rows = [{"input_ids": ids[offsets[row] : offsets[row + 1]], "row": row} for row in numbers]
     model = seeded(make)
     arguments = TrainingArguments(
-        str(folder), per_device_train_batch_size=BATCH, num_train_epochs=1, learning_rate=RATE,
-        optim="adamw_torch_fused", lr_scheduler_type="linear", max_grad_norm=1.0,
-        bf16=REDUCED, train_sampling_strategy="group_by_length",
-        logging_steps=20, save_strategy="steps", save_steps=10**6, report_to="none", disable_tqdm=True,
-        remove_unused_columns=False, use_cpu=True, log_level="error",
-    )  # fmt: skip
+        str(folder),
+        per_device_train_batch_size=BATCH,
+        num_train_epochs=1,
+        learning_rate=RATE,
+        optim="adamw_torch_fused",
+        lr_scheduler_type="linear",
+        max_grad_norm=1.0,
+        bf16=REDUCED,
+        train_sampling_strategy="group_by_length",
+        logging_steps=20,
+        save_strategy="steps",
+        save_steps=10**6,
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        use_cpu=True,
+        log_level="error",
+    )
     trainer = Trainer(model, arguments, lambda some: whole([(part, one["row"]) for one in some]), rows)
     trainer.remove_callback(PrinterCallback)
     trainer.train()
@@ -181,8 +200,15 @@ def operations(make: Callable[[], Any], feed: Feed) -> float:
 def measured(name: str, make: Callable[[], Any], rows: int) -> None:
     """Print the table's lines of one model."""
     words = make is gpt2
-    encoding = LabelWordEncoding("generative" if words else "classifier", ("a", "b"), WORDS_OF_CLASSES if words else (),
-                                 {"eos": 0}, 64, "longest", 3)  # fmt: skip
+    encoding = LabelWordEncoding(
+        "generative" if words else "classifier",
+        ("a", "b"),
+        WORDS_OF_CLASSES if words else (),
+        {"eos": 0},
+        64,
+        "longest",
+        3,
+    )
     part, held_out = drawn(rows, 1, words), drawn(max(rows // 8, 50), 2, words)
     feed = Feed(Rows(part), None, collate_rows(encoding), encoding.label_ids, lengths=part.encoded.lengths)
     scored = Feed(Rows(part), Rows(held_out), feed.collate, encoding.label_ids)
@@ -200,8 +226,11 @@ def measured(name: str, make: Callable[[], Any], rows: int) -> None:
     median = {side: statistics.median(found) for side, found in speeds.items()}
     needed, reached = operations(make, feed), gemm()
     for side, speed in median.items():
-        print(f"| {name} | {side} | {speed:,.0f} | {median['Temper'] / speed:.2f} | {speed * needed / reached:.1%} "
-              f"| {scores[side]:.3f} |", flush=True)  # fmt: skip
+        print(
+            f"| {name} | {side} | {speed:,.0f} | {median['Temper'] / speed:.2f} | {speed * needed / reached:.1%} "
+            f"| {scores[side]:.3f} |",
+            flush=True,
+        )
 
 
 def main() -> None:

@@ -16,8 +16,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-os.environ |= {"TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "",
-               "HF_HUB_OFFLINE": "1"}  # fmt: skip
+os.environ |= {
+    "TOKENIZERS_PARALLELISM": "false",
+    "OMP_NUM_THREADS": "1",
+    "CUDA_VISIBLE_DEVICES": "",
+    "HF_HUB_OFFLINE": "1",
+}
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT)]
 
@@ -54,8 +58,13 @@ def marked() -> str:
     head, body = CHATML.split(HEAD)
     calls, rest = body.split(END)
     said = "{{- message.content }}" + calls + "{{- '<|im_end|>' }}"
-    turn = ("{{- '<|im_start|>' + message.role + '\\n' }}{%- if message.role == 'assistant' %}{%- generation %}" + said
-            + "{%- endgeneration %}{%- else %}" + said + "{%- endif %}{{- '\\n' }}\n{%- endfor %}")  # fmt: skip
+    turn = (
+        "{{- '<|im_start|>' + message.role + '\\n' }}{%- if message.role == 'assistant' %}{%- generation %}"
+        + said
+        + "{%- endgeneration %}{%- else %}"
+        + said
+        + "{%- endif %}{{- '\\n' }}\n{%- endfor %}"
+    )
     return head + turn + rest
 
 
@@ -93,10 +102,12 @@ def trainer_of(own: Any, data: Any, folder: str, length: int | None) -> Any:
     from transformers import GPT2Config, GPT2LMHeadModel
     from trl import SFTConfig, SFTTrainer
 
-    config = GPT2Config(n_layer=1, n_head=1, n_embd=8, n_positions=LENGTH, vocab_size=len(own),
-                        bos_token_id=0, eos_token_id=0)  # fmt: skip
-    options = SFTConfig(output_dir=folder, max_length=length, assistant_only_loss=True, report_to=[], use_cpu=True,
-                        bf16=False)  # fmt: skip
+    config = GPT2Config(
+        n_layer=1, n_head=1, n_embd=8, n_positions=LENGTH, vocab_size=len(own), bos_token_id=0, eos_token_id=0
+    )
+    options = SFTConfig(
+        output_dir=folder, max_length=length, assistant_only_loss=True, report_to=[], use_cpu=True, bf16=False
+    )
     return SFTTrainer(GPT2LMHeadModel(config), options, train_dataset=data, processing_class=own)
 
 
@@ -205,8 +216,10 @@ def tell(what: str, ours: dict[int, Row], theirs: dict[int, Row], end: int) -> N
     print(f"{what}:")
     for name, rows in (("Temper", ours), ("TRL", theirs)):
         tokens = sum(len(row.ids) for row in rows.values())
-        print(f"  {name:<8}{len(rows):>6,} rows {tokens:>10,} tokens {count(rows):>9,} supervised; "
-              f"{unended(rows, end):,} rows end within a turn")  # fmt: skip
+        print(
+            f"  {name:<8}{len(rows):>6,} rows {tokens:>10,} tokens {count(rows):>9,} supervised; "
+            f"{unended(rows, end):,} rows end within a turn"
+        )
     print(f"  dialogues whose ids or labels differ: {differing(ours, theirs):,}")
 
 

@@ -24,8 +24,15 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 CHROMIUM = shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 NO_HINTS = "localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true')"
 """MLflow's assistant opens by itself on a first visit, over a third of the page."""
 DEMO = "configs/reviews_demo.yaml"
@@ -41,8 +48,9 @@ class Place:
 
     def temper(self, *arguments: str, fails: bool = False) -> dict[str, Any]:
         """The JSON document of a command; of one that is to fail its error under `error`."""
-        done = subprocess.run([BIN / "temper", *arguments, "--json"], env=self.env, cwd=ROOT, capture_output=True,
-                              text=True, check=False)  # fmt: skip
+        done = subprocess.run(
+            [BIN / "temper", *arguments, "--json"], env=self.env, cwd=ROOT, capture_output=True, text=True, check=False
+        )
         assert (done.returncode != 0) == fails, done.stderr
         return {"error": done.stderr} if fails else dict(json.loads(done.stdout))
 
@@ -66,15 +74,33 @@ def servers(home: Path) -> Iterator[Place]:
     prefect, mlflow = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
     (home / "mlruns").mkdir()
     inherited = {name: value for name, value in os.environ.items() if name != "PREFECT_LOGGING_LEVEL"}
-    env = {**inherited, "HOME": str(home), "PREFECT_HOME": str(home / "prefect"), "TEMPER_HOME": str(home),
-           "TEMPER_DATA": str(home), "PREFECT_UI_API_URL": f"{prefect}/api", "PREFECT_API_URL": f"{prefect}/api",
-           "MLFLOW_TRACKING_URI": mlflow, "DO_NOT_TRACK": "true", "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-           "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # fmt: skip
+    env = {
+        **inherited,
+        "HOME": str(home),
+        "PREFECT_HOME": str(home / "prefect"),
+        "TEMPER_HOME": str(home),
+        "TEMPER_DATA": str(home),
+        "PREFECT_UI_API_URL": f"{prefect}/api",
+        "PREFECT_API_URL": f"{prefect}/api",
+        "MLFLOW_TRACKING_URI": mlflow,
+        "DO_NOT_TRACK": "true",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
     commands = [
         ["prefect", "server", "start"],
-        ["mlflow", "server", "--workers", "1", "--backend-store-uri", f"sqlite:///{home}/mlruns/mlflow.db",
-         "--artifacts-destination", str(home / "mlruns" / "artifacts")],
-    ]  # fmt: skip
+        [
+            "mlflow",
+            "server",
+            "--workers",
+            "1",
+            "--backend-store-uri",
+            f"sqlite:///{home}/mlruns/mlflow.db",
+            "--artifacts-destination",
+            str(home / "mlruns" / "artifacts"),
+        ],
+    ]
     started = []
     try:
         for address, (name, *rest) in zip((prefect, mlflow), commands, strict=True):

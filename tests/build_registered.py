@@ -42,8 +42,15 @@ def build(commit: str, archive: Path) -> None:
         home = Path(scratch) / "home"
         home.mkdir()
         quiet = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "TEMPER_"))}
-        own = {"PYTHONPATH": str(tree), "TEMPER_HOME": str(home), "TEMPER_DATA": str(home / "data"), "HOME": str(home),
-               "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
+        own = {
+            "PYTHONPATH": str(tree),
+            "TEMPER_HOME": str(home),
+            "TEMPER_DATA": str(home / "data"),
+            "HOME": str(home),
+            "HF_HUB_OFFLINE": "1",
+            "CUDA_VISIBLE_DEVICES": "",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
         command = [sys.executable, __file__, "--inside", str(tree), str(made)]
         subprocess.run(command, cwd=home, env=quiet | own, check=True)
         _forget_places(made, scratch)
@@ -98,8 +105,14 @@ def inside(tree: Path, folder: Path) -> None:
             if path.is_file() and KEPT.fullmatch(name := path.relative_to(root).as_posix()):
                 (place / "run" / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, place / "run" / name)
-        _write(place / "version.json", {"tags": version.tags, "description": version.description,
-                                        "run_tags": _own(runs.client().get_run(version.run_id).data.tags)})  # fmt: skip
+        _write(
+            place / "version.json",
+            {
+                "tags": version.tags,
+                "description": version.description,
+                "run_tags": _own(runs.client().get_run(version.run_id).data.tags),
+            },
+        )
         given = inputs(kind)
         predicted = predict(mlflow.pyfunc.load_model(str(place / "model")), kind, given)
         _write(place / "predicted.json", {"given": given, "predictions": predicted})

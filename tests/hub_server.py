@@ -167,8 +167,12 @@ class Handler(BaseHTTPRequestHandler):
         elif found := re.fullmatch(r"/(datasets/)?(.+?)/resolve/([^/]+)/(.+)", path):
             self.resolve("dataset" if found[1] else "model", *found.groups()[1:])
         elif path.startswith("/lfs/"):
-            every = (data for repo in self.server.repos.values() for files in repo.commits.values()
-                     for data in files.values())  # fmt: skip
+            every = (
+                data
+                for repo in self.server.repos.values()
+                for files in repo.commits.values()
+                for data in files.values()
+            )
             self.content(next(data for data in every if sha256(data) == path[5:]), {"ETag": f'"{path[5:]}"'})
         else:
             self.unknown("RepoNotFound")
@@ -283,9 +287,13 @@ class Child:
         own = {"HF_ENDPOINT": hub, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0", "NO_PROXY": "*", "OMP_NUM_THREADS": "1"}
         self.process = subprocess.Popen(
             [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", __file__],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
-            env={**os.environ, **quiet, **own, **environment}, cwd=Path(__file__).parent.parent, text=True,
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            env={**os.environ, **quiet, **own, **environment},
+            cwd=Path(__file__).parent.parent,
+            text=True,
+        )
 
     def run(self, code: str, **given: Any) -> Any:
         """Run code in which `given` are variables; returns what it calls `result`. Raises Failed."""

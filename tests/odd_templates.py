@@ -37,8 +37,10 @@ END_INSIDE = chat(
 """Text, the end token, and a call in one turn (GigaChat3): a call without text begins with the end token."""
 END_WITHIN = END_INSIDE.replace("'<|im_end|>\\ncall\\n'", "'I call.<|im_end|>\\ncall\\n'")
 """The same, but generation would stop behind words that every call begins with."""
-UNPROMPTED = chat(HEAD + SAID + CALLS + END, prompt=PROMPT.replace("add_generation_prompt", "add_generation_prompt "
-                  "and messages[-1].role == 'user'"))  # fmt: skip
+UNPROMPTED = chat(
+    HEAD + SAID + CALLS + END,
+    prompt=PROMPT.replace("add_generation_prompt", "add_generation_prompt and messages[-1].role == 'user'"),
+)
 """No generation prompt behind a tool's result."""
 AS_TEXT = PLAIN.replace("call.function.arguments | tojson", "call.function.arguments | string")
 """Arguments as they are: JSON text of JSON text, Python's of an object."""

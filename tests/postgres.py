@@ -46,8 +46,20 @@ def serve(bins: Path, folder: Path) -> Iterator[str]:
     def call(*words: str) -> None:
         subprocess.run([*as_other, *words], check=True, cwd="/", stdout=subprocess.DEVNULL, timeout=120)
 
-    call(str(bins / "initdb"), "-D", str(data), "-U", "temper", "--pwfile", str(password), "-A",
-         "scram-sha-256", "-E", "UTF8", "--no-sync")  # fmt: skip
+    call(
+        str(bins / "initdb"),
+        "-D",
+        str(data),
+        "-U",
+        "temper",
+        "--pwfile",
+        str(password),
+        "-A",
+        "scram-sha-256",
+        "-E",
+        "UTF8",
+        "--no-sync",
+    )
     options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories= -c fsync=off"
     call(str(bins / "pg_ctl"), "-D", str(data), "-w", "-l", str(data / "log"), "-o", options, "start")
     try:

@@ -113,8 +113,16 @@ def picture(seed: int, side: int = 8, form: str = "PNG") -> bytes:
 
 
 def _config(**more: Any) -> BertConfig:
-    return BertConfig(vocab_size=len(WORDS), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
-                      intermediate_size=16, max_position_embeddings=32, pad_token_id=0, **more)  # fmt: skip
+    return BertConfig(
+        vocab_size=len(WORDS),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=32,
+        pad_token_id=0,
+        **more,
+    )
 
 
 def _ids(*roles: str) -> dict[str, int]:
@@ -136,7 +144,13 @@ def _register(
     client = runs.client()
     run_id = client.create_run(runs.experiment(client, "small")).info.run_id
     key = folder.parent.name
-    made = log_version(client, name, run_id, Artifact("train", key, digest_text(key)), samples,
-                       {"kind": kind, "content": content, "labels": list(labels)})  # fmt: skip
+    made = log_version(
+        client,
+        name,
+        run_id,
+        Artifact("train", key, digest_text(key)),
+        samples,
+        {"kind": kind, "content": content, "labels": list(labels)},
+    )
     client.set_registered_model_alias(name, "champion", made.version)
     return str(made.version)

@@ -11,8 +11,17 @@ from PIL import Image
 
 THINGS = ("plane", "train", "bus", "ship", "taxi", "tram")
 STATES = ("late", "early", "full", "empty")
-HOTEL = {"name": "The Lamp", "type": "budget", "address": "1 Quay", "subway": "Quay", "phone": "555-0101",
-         "facilities": ["wifi"], "price": 60, "rating": 4.1, "hotel_id": 1}  # fmt: skip
+HOTEL = {
+    "name": "The Lamp",
+    "type": "budget",
+    "address": "1 Quay",
+    "subway": "Quay",
+    "phone": "555-0101",
+    "facilities": ["wifi"],
+    "price": 60,
+    "rating": 4.1,
+    "hotel_id": 1,
+}
 BERT = (
     "{kind: new, family: bert, config: {hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, "
     "intermediate_size: 16, max_position_embeddings: 40}}"
@@ -85,8 +94,12 @@ def rows(kind: str, seed: int, count: int = 60) -> pd.DataFrame:
         text = f"the {thing} number {number} was {state}"
         truth = {"label": "bad" if state in ("late", "empty") else "good", "number": float(STATES.index(state))}
         table.append({"text": text, "target": f"{state} {thing}", **truth, "messages": _dialogue(text, state)})
-    wanted = {"dialogue": ["messages"], "seq2seq": ["text", "target"], "regression": ["text", "number"],
-              "masked": ["text"]}  # fmt: skip
+    wanted = {
+        "dialogue": ["messages"],
+        "seq2seq": ["text", "target"],
+        "regression": ["text", "number"],
+        "masked": ["text"],
+    }
     return pd.DataFrame(table)[wanted.get(kind, ["text", "label"])]
 
 

@@ -105,9 +105,7 @@ ESCAPES: dict[str, Callable[[str], bytes]] = {
     "tar pax name upwards": lambda out: tarred(GOOD, ("../" * 60 + "evil.csv", ROWS), format=tarfile.PAX_FORMAT),
     "tar backslashes": lambda out: tarred(GOOD, ("..\\evil.csv", ROWS)),
     "tar link outside": lambda out: tarred(GOOD, (special("link", tarfile.SYMTYPE, out), b"")),
-    "tar link and through it": lambda out: tarred(
-        (special("d", tarfile.SYMTYPE, out), b""), ("d/evil.csv", ROWS)
-    ),
+    "tar link and through it": lambda out: tarred((special("d", tarfile.SYMTYPE, out), b""), ("d/evil.csv", ROWS)),
     "tar link in steps": lambda out: tarred(
         (special("d", tarfile.SYMTYPE, "."), b""), (special("d/e", tarfile.SYMTYPE, ".."), b""), ("d/e/evil.csv", ROWS)
     ),
@@ -123,7 +121,7 @@ ESCAPES: dict[str, Callable[[str], bytes]] = {
     "tar long header": lambda out: with_header(tarfile.XHDTYPE, b"9" * 2**21),
     "tar long global header": lambda out: with_header(tarfile.XGLTYPE, b"9" * 2**21),
     "tar long name header": lambda out: with_header(tarfile.GNUTYPE_LONGNAME, b"9" * 2**21),
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -421,8 +419,10 @@ def test_an_archive_by_address_is_resumed_and_read(
         assert texts(source, scratch) == ["a film", "no film"]
         assert hub.seen() == ["GET /x.zip", "GET /x.zip bytes=5000-", "GET /x.zip bytes=5000-"]
         hub.files["/up.tgz"] = bad = gzip.compress(tarred(("../a.csv", ROWS)))
-        for kind in (UrlSource(kind="url", url=f"{hub.url}/up.tgz", sha256=sha256(bad)),
-                     ImagesSource(kind="images", url=f"{hub.url}/up.tgz", sha256=sha256(bad))):  # fmt: skip
+        for kind in (
+            UrlSource(kind="url", url=f"{hub.url}/up.tgz", sha256=sha256(bad)),
+            ImagesSource(kind="images", url=f"{hub.url}/up.tgz", sha256=sha256(bad)),
+        ):
             with pytest.raises(DataError, match=r"^http://127\.0\.0\.1:\d+/up\.tgz: '\.\./a\.csv' in the archive"):
                 read_source(kind, Intake(scratch))
         hub.files["/a.csv.gz"] = single = gzip.compress(ROWS)

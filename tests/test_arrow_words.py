@@ -14,8 +14,28 @@ from tasks.data.sources.arrow_words import words_of
 from tasks.data.sources.json_rows import DECODER
 from tasks.data.sources.written import Number, as_written, exact
 
-EDGES = [0.0, -0.0, 1.0, -54.0, 0.1, 1e-4, 9.999e-5, 999999999.9, 1e9, 1e10, 1e15, 1e16, 1e22, 5e-324, 1.7e308, 1e5,
-         math.inf, -math.inf, 2.0**53, 123456.789]  # fmt: skip
+EDGES = [
+    0.0,
+    -0.0,
+    1.0,
+    -54.0,
+    0.1,
+    1e-4,
+    9.999e-5,
+    999999999.9,
+    1e9,
+    1e10,
+    1e15,
+    1e16,
+    1e22,
+    5e-324,
+    1.7e308,
+    1e5,
+    math.inf,
+    -math.inf,
+    2.0**53,
+    123456.789,
+]
 
 
 def column_of(values: list[Any], kind: Any) -> pd.Series:

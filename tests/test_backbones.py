@@ -90,8 +90,10 @@ def test_a_basic_block_is_the_published_one() -> None:
 @pytest.fixture
 def tensors() -> dict[str, Any]:
     torch.manual_seed(5)
-    return {name: torch.rand_like(value) / 10 if value.is_floating_point() else value
-            for name, value in model(small()).net.state_dict().items()}  # fmt: skip
+    return {
+        name: torch.rand_like(value) / 10 if value.is_floating_point() else value
+        for name, value in model(small()).net.state_dict().items()
+    }
 
 
 def test_wrappers_nesting_and_formats_are_all_read(tmp_path: Path, tensors: dict[str, Any]) -> None:
@@ -111,8 +113,10 @@ def test_what_does_not_fit_is_named_tensor_by_tensor(tmp_path: Path, tensors: di
     odd["conv1.weight"] = torch.zeros(16, 1, 3, 3)
     odd["extra.weight"] = torch.zeros(3)
     save_file(odd, tmp_path / "odd.safetensors")
-    said = r"odd.*: 1 of the model's tensors are not in it, such as layer3\.2\.bn2\.weight; conv1\.weight is " \
-           r"\[16, 1, 3, 3\] there, \[16, 3, 3, 3\] here; .*partial: true"  # fmt: skip
+    said = (
+        r"odd.*: 1 of the model's tensors are not in it, such as layer3\.2\.bn2\.weight; conv1\.weight is "
+        r"\[16, 1, 3, 3\] there, \[16, 3, 3, 3\] here; .*partial: true"
+    )
     with pytest.raises(DataError, match=said):
         model(small(tmp_path / "odd.safetensors"))
     found = model(small(tmp_path / "odd.safetensors", partial=True))
@@ -142,10 +146,15 @@ def test_files_that_are_no_weights_are_refused_and_never_run(tmp_path: Path, ten
     (tmp_path / "text.safetensors").write_text("hello")
     torch.save([1, 2], tmp_path / "list.pt")
     (tmp_path / "weights.h5").write_bytes(b"x")
-    for name, said in (("raw.pth", "holds more than tensors"), ("zipped.pt", "holds more than tensors"),
-                       ("cut.pt", "not a whole weights file|damaged"), ("text.safetensors", "not a whole weights file"),
-                       ("list.pt", "holds no tensors by name"), ("weights.h5", "should end in one of"),
-                       ("absent.pt", "no such file")):  # fmt: skip
+    for name, said in (
+        ("raw.pth", "holds more than tensors"),
+        ("zipped.pt", "holds more than tensors"),
+        ("cut.pt", "not a whole weights file|damaged"),
+        ("text.safetensors", "not a whole weights file"),
+        ("list.pt", "holds no tensors by name"),
+        ("weights.h5", "should end in one of"),
+        ("absent.pt", "no such file"),
+    ):
         with pytest.raises(DataError, match=said):
             read_weights(tmp_path / name)
     assert not canary.exists()
@@ -153,8 +162,13 @@ def test_files_that_are_no_weights_are_refused_and_never_run(tmp_path: Path, ten
     assert canary.exists(), "the canary does sing when it is let out"
 
 
-HEADS = {"resnet18": "fc", "squeezenet1_1": "classifier.1", "alexnet": "classifier.6", "googlenet": "fc",
-         "mobilenet_v3_small": "classifier.3"}  # fmt: skip
+HEADS = {
+    "resnet18": "fc",
+    "squeezenet1_1": "classifier.1",
+    "alexnet": "classifier.6",
+    "googlenet": "fc",
+    "mobilenet_v3_small": "classifier.3",
+}
 
 
 @pytest.mark.parametrize("name", HEADS)
@@ -195,7 +209,7 @@ def test_the_concat_pool_head_sees_average_and_maximum() -> None:
         (Torchvision(kind="torchvision", name="densenet121", head="concat_pool"), pixels(64), "take head: linear"),
         (CifarResnet(kind="cifar_resnet"), pixels(32, "L"), "set encode.mode: RGB"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_built_is_said(source: Any, encoding: ImageEncoding, said: str) -> None:
     with pytest.raises(DataError, match=said):
         model(source, encoding)
@@ -203,8 +217,11 @@ def test_what_cannot_be_built_is_said(source: Any, encoding: ImageEncoding, said
 
 def test_a_files_bytes_enter_the_key_and_its_place_does_not(tmp_path: Path, tensors: dict[str, Any]) -> None:
     keys = []
-    for name, content in (("a.safetensors", tensors), ("b.safetensors", tensors),
-                          ("c.safetensors", {**tensors, "conv1.weight": torch.zeros(16, 3, 3, 3)})):  # fmt: skip
+    for name, content in (
+        ("a.safetensors", tensors),
+        ("b.safetensors", tensors),
+        ("c.safetensors", {**tensors, "conv1.weight": torch.zeros(16, 3, 3, 3)}),
+    ):
         save_file(content, tmp_path / name)
         keys.append(pin(Train(model=small(tmp_path / name)), ask=False)[1]["model"])
     assert keys[0] == keys[1] != keys[2]
@@ -249,7 +266,7 @@ def test_it_is_trained_by_phases_saved_and_loaded_without_its_first_weights(
         ("resnet18", "linear", 64, 5, 4, None),
         ("alexnet", "linear", 64, 1, 4, None),
     ],
-)  # fmt: skip
+)
 def test_one_row_is_refused_before_any_step_where_a_batch_norm_would_fail(
     tmp_path: Path, name: str, head: Any, side: int, rows: int, batch: int, said: str | None
 ) -> None:

@@ -49,8 +49,9 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
         place.temper("run", DEMO)
         second = place.newest_run()
         failed = place.temper("run", DEMO, "download={kind: file, path: odd.csv}", fails=True)
-        yield Shown(place, Prefect(page, place), MLflow(page, place), first, second, place.newest_run(), made,
-                    failed["error"])  # fmt: skip
+        yield Shown(
+            place, Prefect(page, place), MLflow(page, place), first, second, place.newest_run(), made, failed["error"]
+        )
 
 
 def test_the_stages_bear_the_recipes_names_and_the_second_run_is_cached(shown: Shown) -> None:

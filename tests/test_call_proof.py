@@ -55,12 +55,21 @@ def test_turns_that_do_not_come_back_are_named(tmp_path: Path) -> None:
 
 def test_encode_says_which_training_calls_do_not_read_back(home: Path, heard: list[Event]) -> None:
     rows = [talk(UNCLEAR if number % 2 else CLEAR, about=f"{number} {'good' * number}") for number in range(24)]
-    lines = [json.dumps({"messages": [{k: v for k, v in m.items() if k != "tools"} for m in row], "tools": [TOOL]})
-             for row in rows]  # fmt: skip
+    lines = [
+        json.dumps({"messages": [{k: v for k, v in m.items() if k != "tools"} for m in row], "tools": [TOOL]})
+        for row in rows
+    ]
     (home.parent / "data" / "talks.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    recipe = load_recipe(ROOT / "configs" / "hotel_demo.yaml", [
-        "download={kind: file, path: talks.jsonl, columns: {messages: messages}}", "validate={}", "clean={steps: []}",
-        "split={kind: hash, exact: true, near_copies: keep}", "encode.tools=null"])  # fmt: skip
+    recipe = load_recipe(
+        ROOT / "configs" / "hotel_demo.yaml",
+        [
+            "download={kind: file, path: talks.jsonl, columns: {messages: messages}}",
+            "validate={}",
+            "clean={steps: []}",
+            "split={kind: hash, exact: true, near_copies: keep}",
+            "encode.tools=null",
+        ],
+    )
     done = perform_until(recipe, "encode")["encode"].result
     page = next(path.read_text(encoding="utf-8") for path in done.records.iterdir() if path.suffix == ".md")
     assert "turns with calls in training dialogues do not read back" in page

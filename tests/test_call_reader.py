@@ -13,8 +13,10 @@ from tasks.text.chat.chat_template import Template
 from tasks.text.chat.literals import read_literal
 from tasks.text.chat.parse_reply import MALFORMED
 
-ROUND = ("{%- for m in messages %}<|{{ m.role }}|>{{ m.content }}BODY<|end|>{%- endfor %}"
-         "{{ '<|assistant|>' if add_generation_prompt }}")  # fmt: skip
+ROUND = (
+    "{%- for m in messages %}<|{{ m.role }}|>{{ m.content }}BODY<|end|>{%- endfor %}"
+    "{{ '<|assistant|>' if add_generation_prompt }}"
+)
 EACH = "{%- for c in m.tool_calls or [] %}CALL{%- endfor %}"
 ARGS = "{%- for k, v in c.function.arguments.items() %}ONE{%- endfor %}"
 RAW, JSON = "{{ v if v is string else v | tojson }}", "{{ c.function.arguments | tojson }}"
@@ -37,11 +39,26 @@ OBJECTS = "{%- if m.tool_calls %}[TOOLS]{{ m.tool_calls | map(attribute='functio
 TEXTS = each('<c>{"name": "NAME", "arguments": {{ c.function.arguments }}}</c>')
 KEYS = each(f'<|tools|>{{"NAME": {JSON}}}<|/tools|>')
 BARE = each("call:NAME{{ '{' }}ARGS}", f"{{{{ k }}}}:{{{{ '<q>' + v + '<q>' if v is string else v | tojson }}}}{COMMA}")
-FORMS = {"xml": XML, "keyed": KEYED, "marked": MARKED, "pythonic": PYTHONIC, "channel": CHANNEL, "ids": IDS,
-         "objects": OBJECTS, "texts": TEXTS, "keys": KEYS, "bare": BARE}  # fmt: skip
+FORMS = {
+    "xml": XML,
+    "keyed": KEYED,
+    "marked": MARKED,
+    "pythonic": PYTHONIC,
+    "channel": CHANNEL,
+    "ids": IDS,
+    "objects": OBJECTS,
+    "texts": TEXTS,
+    "keys": KEYS,
+    "bare": BARE,
+}
 TYPES = {"shop": "string", "day": "integer", "open": "boolean", "tags": "array"}
-TOOL = {"type": "function", "function": {"name": "hours", "parameters": {
-    "type": "object", "properties": {key: {"type": kind} for key, kind in TYPES.items()}}}}  # fmt: skip
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "hours",
+        "parameters": {"type": "object", "properties": {key: {"type": kind} for key, kind in TYPES.items()}},
+    },
+}
 OTHER = {"type": "function", "function": {"name": "close_shop", "parameters": {"type": "object", "properties": {}}}}
 TOOLS = schemas_of([TOOL, OTHER])
 
@@ -79,8 +96,7 @@ def test_every_form_of_calls_has_a_reader_that_is_proved(name: str) -> None:
 
 
 WORDS = st.text("abcXYZ 0123456789.,-é'", min_size=1).filter(lambda text: text == text.strip())
-FIELDS = {
-    "shop": WORDS, "day": st.integers(-99, 99), "open": st.booleans(), "tags": st.lists(WORDS, max_size=3)}  # fmt: skip
+FIELDS = {"shop": WORDS, "day": st.integers(-99, 99), "open": st.booleans(), "tags": st.lists(WORDS, max_size=3)}
 ARGUMENTS = st.fixed_dictionaries({}, optional=FIELDS)
 
 
@@ -114,7 +130,10 @@ def test_thoughts_stand_apart_from_the_reply_and_the_call() -> None:
     template = ROUND.replace("{{ m.content }}", thinking + "{{ m.content }}").replace("BODY", XML)
     reader = reader_from(template)
     assert reader.read("<think>\nI know.\n</think>\n\nAt nine.", {}) == {
-        "role": "assistant", "content": "At nine.", "reasoning_content": "I know."}  # fmt: skip
+        "role": "assistant",
+        "content": "At nine.",
+        "reasoning_content": "I know.",
+    }
     called = reader.read("<think>\nAsk.\n</think>\n\n<call>\n<function=hours></function>\n</call>", TOOLS)
     assert (called["reasoning_content"], called["content"]) == ("Ask.", "") and called["tool_calls"]
     assert reader.read("At nine.", {}) == {"role": "assistant", "content": "At nine."}
@@ -136,9 +155,13 @@ def test_where_no_inverse_is_the_reader_says_so(body: str, why: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [('{"a": [1, -2.5e3, null]}', {"a": [1, -2500.0, None]}), ("{'a': 'it\\'s', b: True}", {"a": "it's", "b": True}),
-     ("[false, None]", [False, None]), ('"\\u00e9"', "é")],
-)  # fmt: skip
+    [
+        ('{"a": [1, -2.5e3, null]}', {"a": [1, -2500.0, None]}),
+        ("{'a': 'it\\'s', b: True}", {"a": "it's", "b": True}),
+        ("[false, None]", [False, None]),
+        ('"\\u00e9"', "é"),
+    ],
+)
 def test_values_of_every_spelling(text: str, value: Any) -> None:
     assert read_literal(text + " rest") == (value, len(text))
 

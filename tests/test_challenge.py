@@ -143,8 +143,13 @@ def labelled(rows: int, accuracy: float, seed: int) -> pd.DataFrame:
     draw = np.random.default_rng(seed)
     label = draw.choice(["a", "b", "c"], rows, p=(0.6, 0.3, 0.1))
     wrong = draw.random(rows) > accuracy
-    return pd.DataFrame({"id": [f"r{at}" for at in range(rows)], "label": label,
-                         "predicted": np.where(wrong, draw.choice(["a", "b", "c"], rows), label)})  # fmt: skip
+    return pd.DataFrame(
+        {
+            "id": [f"r{at}" for at in range(rows)],
+            "label": label,
+            "predicted": np.where(wrong, draw.choice(["a", "b", "c"], rows), label),
+        }
+    )
 
 
 def test_macro_f1_is_scikit_learns_and_has_a_bootstrap() -> None:
@@ -161,8 +166,10 @@ def test_macro_f1_is_scikit_learns_and_has_a_bootstrap() -> None:
 def test_errors_count_the_other_way_round() -> None:
     draw = np.random.default_rng(0)
     truth = draw.normal(size=500)
-    near, far = (pd.DataFrame({"id": range(500), "true": truth, "value": truth + noise * draw.normal(size=500)}) for
-                 noise in (0.5, 1.0))  # fmt: skip
+    near, far = (
+        pd.DataFrame({"id": range(500), "true": truth, "value": truth + noise * draw.normal(size=500)})
+        for noise in (0.5, 1.0)
+    )
     for score in ("rmse", "mae"):
         found = contest(*(outcomes(table, "regression", score) for table in (near, far)), Rule(HOW, sign=-1))
         assert found.finding == "better" and found.difference.mean > 0 > found.challenger - found.champion
@@ -182,8 +189,10 @@ def test_tokens_and_texts_are_paired_too() -> None:
         assert (found.finding, found.challenger) == ("better", pytest.approx(full)), score
     draw = np.random.default_rng(0)
     tokens = pd.DataFrame({"id": ids, "tokens": draw.integers(3, 9, 80)})
-    near, far = (tokens.assign(right=tokens["tokens"] - lost, loss=tokens["tokens"] * mean)
-                 for lost, mean in ((0, 1.0), (1, 1.5)))  # fmt: skip
+    near, far = (
+        tokens.assign(right=tokens["tokens"] - lost, loss=tokens["tokens"] * mean)
+        for lost, mean in ((0, 1.0), (1, 1.5))
+    )
     for score, sign in (("perplexity", -1), ("loss", -1), ("accuracy", 1)):
         found = contest(*(outcomes(table, "masked", score) for table in (near, far)), Rule(HOW, sign=sign))
         assert found.finding == "better", score
@@ -199,9 +208,12 @@ def test_dialogues_are_the_units_of_their_turns() -> None:
     empty = {"role": "assistant", "tool_calls": [{"function": {"name": "search", "arguments": {}}}]}
     reply = {"role": "assistant", "content": "It is in the north."}
     new = pd.DataFrame(
-        [{"id": f"d{row}", "turn": turn, "true": json.dumps(true), "written": json.dumps(true), "ended": True}
-         for row in range(60) for turn, true in ((1, call), (3, reply))]
-    )  # fmt: skip
+        [
+            {"id": f"d{row}", "turn": turn, "true": json.dumps(true), "written": json.dumps(true), "ended": True}
+            for row in range(60)
+            for turn, true in ((1, call), (3, reply))
+        ]
+    )
     old = new.assign(written=[json.dumps(empty) if row % 3 else row_ for row, row_ in enumerate(new["written"])])
     for score in ("argument_f1", "call_exact", "reply_bleu", "reply_rouge_l"):
         sides = [outcomes(table, "dialogue", score) for table in (new, align(new, old, "dialogue"))]
@@ -219,8 +231,10 @@ def test_a_slice_that_regresses_is_named_and_small_ones_are_not_judged() -> None
     assert contest(side(new), side(old), BETTER).finding == "better"
     found = slices(side(new), side(old), BETTER, groups=None, rows=table, smallest={"area": 50})
     assert {one.value: (one.rows, one.regressed, one.contest is None) for one in found} == {
-        "north": (300, False, False), "south": (290, True, False), None: (10, False, True),
-    }  # fmt: skip
+        "north": (300, False, False),
+        "south": (290, True, False),
+        None: (10, False, True),
+    }
     with pytest.raises(DataError, match="no column 'size'"):
         slices(side(new), side(old), BETTER, groups=None, rows=table, smallest={"size": 1})
     with pytest.raises(DataError, match="no value of 'area' has 1000 test rows"):
@@ -235,9 +249,13 @@ def test_an_undefined_score_is_no_draw() -> None:
 
 @pytest.mark.parametrize(
     ("fault", "said"),
-    [("a row is missing", "1 of 40 test rows"), ("another truth", "another label"), ("twice", "predicted twice"),
-     ("no column", "no column 'predicted'")],
-)  # fmt: skip
+    [
+        ("a row is missing", "1 of 40 test rows"),
+        ("another truth", "another label"),
+        ("twice", "predicted twice"),
+        ("no column", "no column 'predicted'"),
+    ],
+)
 def test_predictions_that_do_not_pair_are_refused(fault: str, said: str) -> None:
     new = labelled(40, 0.9, 0)
     old = {

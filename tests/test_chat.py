@@ -220,8 +220,10 @@ def test_the_registered_model_answers_over_http(
 
     talk = [sys.executable, "-m", "flows", "chat", version.name, "--max-tokens", "8", "--script"]
     known = {**os.environ, "MLFLOW_TRACKING_URI": settings().tracking}
-    good, bad = (subprocess.run([*talk, str(tmp_path / name)], cwd=ROOT, env=known, capture_output=True, text=True)
-                 for name in ("turns.txt", "no.txt"))  # fmt: skip
+    good, bad = (
+        subprocess.run([*talk, str(tmp_path / name)], cwd=ROOT, env=known, capture_output=True, text=True)
+        for name in ("turns.txt", "no.txt")
+    )
     said = good.stdout.split("\n")
     assert good.returncode == 0 and said[0] == "you    > A cheap room?" and said[1].startswith("model  > "), good
     assert "never" not in good.stdout
@@ -229,8 +231,21 @@ def test_the_registered_model_answers_over_http(
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", version.uri, "--env-manager", "local",
-               "--host", "127.0.0.1", "--port", str(port)]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "models",
+        "serve",
+        "-m",
+        version.uri,
+        "--env-manager",
+        "local",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
     server = subprocess.Popen(
         command,
         env={

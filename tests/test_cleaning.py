@@ -47,11 +47,16 @@ HARMLESS = [
     "𝕏 \U0001f9d1\u200d\U0001f4bb",
 ]
 LISTS = {
-    "unicode": [{}, {"form": "NFKC"}], "ftfy": [{}], "html": [{}], "control": [{}],
+    "unicode": [{}, {"form": "NFKC"}],
+    "ftfy": [{}],
+    "html": [{}],
+    "control": [{}],
     "whitespace": [{}, {"how": "squeeze"}],
-    "urls": [{}, {"by": "<url>"}], "mentions": [{}, {"by": "@user"}], "lowercase": [{}],
+    "urls": [{}, {"by": "<url>"}],
+    "mentions": [{}, {"by": "@user"}],
+    "lowercase": [{}],
     "stop_words": [{"language": "en"}, {"words": ["und", "OR", "don't"]}],
-}  # fmt: skip
+}
 """Every step that changes texts, but `replace`, whose effect is its pattern's."""
 
 
@@ -108,7 +113,7 @@ def test_every_changing_step_is_listed_here() -> None:
         ("stop_words", {"language": "en"}, "The cat sat on the mat; don’t you?", "cat sat mat; ?"),
         ("stop_words", {"language": "hi", "words": ["Über"]}, "हिन्दी में ÜBER überall", "हिन्दी überall"),
     ],
-)  # fmt: skip
+)
 def test_each_step_does_what_it_says(kind: str, values: dict[str, object], before: str, after: str) -> None:
     assert changed([before, None, ""], kind, **values) == [after, None, ""]
 
@@ -154,12 +159,16 @@ def test_html_shows_what_was_escaped(text: str) -> None:
 
 fast = [kind for kind in (*CHANGES, *DROPS) if kind not in (steps.LabelErrors, steps.Language, steps.Replace)]
 SETTINGS = {
-    steps.StopWords: {"words": ["the", "or"]}, steps.Length: {"min": 2, "max": 6},
+    steps.StopWords: {"words": ["the", "or"]},
+    steps.Length: {"min": 2, "max": 6},
     steps.Contradictions: {"action": "majority"},
-}  # fmt: skip
+}
 chosen = st.lists(
-    st.sampled_from([kind(kind=kind.__dataclass_fields__["kind"].type.__args__[0], **SETTINGS.get(kind, {}))
-                     for kind in fast]), max_size=6)  # fmt: skip
+    st.sampled_from(
+        [kind(kind=kind.__dataclass_fields__["kind"].type.__args__[0], **SETTINGS.get(kind, {})) for kind in fast]
+    ),
+    max_size=6,
+)
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -273,8 +282,12 @@ def test_flipped_labels_are_listed_and_only_dropped_on_request() -> None:
     rng = random.Random(0)
     words = {"pos": ["good", "great", "fine", "lovely"], "neg": ["bad", "awful", "poor", "ugly"]}
     labels = pd.Series([rng.choice(["pos", "neg"]) for _ in range(600)])
-    texts = pd.Series([" ".join(rng.choices(words[label], k=2) + rng.choices(["room", "bed", "view", str(n)], k=3))
-                       for n, label in enumerate(labels)])  # fmt: skip
+    texts = pd.Series(
+        [
+            " ".join(rng.choices(words[label], k=2) + rng.choices(["room", "bed", "view", str(n)], k=3))
+            for n, label in enumerate(labels)
+        ]
+    )
     rows, wrong = flipped(texts, labels)
     found = cleaned(rows, step("label_errors"))
     listed = found.done[0].listed
@@ -300,7 +313,7 @@ def test_flipped_labels_are_listed_and_only_dropped_on_request() -> None:
 @pytest.mark.parametrize(("name", "recall", "precision"), [("sms", 0.75, 0.9), ("polarity", 0.6, 0.15)])
 def test_flipped_labels_in_real_texts(
     name: str, recall: float, precision: float, datasets: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setenv("TEMPER_DATA", str(datasets))
     if name == "sms":
         raw = pd.read_csv(datasets / "sms-spam" / "SMSSpamCollection", sep="\t", names=["label", "text"], quoting=3)
@@ -356,10 +369,12 @@ def test_a_package_enters_the_key_of_the_recipes_that_need_it_alone() -> None:
 
     assert not optional & libraries("lowercase", step("stop_words", words=["a"]))
     for kind, values, package in (
-        ("ftfy", {}, "ftfy"), ("stop_words", {"language": "en"}, "stopwordsiso"),
+        ("ftfy", {}, "ftfy"),
+        ("stop_words", {"language": "en"}, "stopwordsiso"),
         ("language", {"keep": ["en"]}, "py3langid"),
-        ("label_errors", {}, "cleanlab"), ("perceptual_duplicates", {}, "imagehash"),
-    ):  # fmt: skip
+        ("label_errors", {}, "cleanlab"),
+        ("perceptual_duplicates", {}, "imagehash"),
+    ):
         assert optional & libraries(step(kind, **values)) == {package}
 
 
@@ -388,7 +403,7 @@ def test_a_version_that_cannot_be_told_is_said(monkeypatch: pytest.MonkeyPatch, 
         ("{kind: length, min: 5, max: 4}", "above max"),
         ("{kind: language, keep: [English]}", "pattern"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_step_is_a_wrong_recipe(line: str, message: str, tmp_path: Path) -> None:
     recipe = (ROOT / "configs" / "reviews_demo.yaml").read_text(encoding="utf-8")
     assert "\nclean:" not in recipe
@@ -435,8 +450,10 @@ def test_the_stage_counts_shows_and_keeps_what_it_did(tmp_path: Path) -> None:
     folder = stage(tmp_path, [*lines, "text 1,pos", "text 2,pos"], section)
     did = json.loads((folder / "records" / "steps.json").read_text())
     assert [(line["step"], line["changed"], line["dropped"]) for line in did] == [
-        ("html", 30, 0), ("duplicates", 0, 1), ("contradictions", 0, 2),
-    ]  # fmt: skip
+        ("html", 30, 0),
+        ("duplicates", 0, 1),
+        ("contradictions", 0, 2),
+    ]
     page = (folder / "records" / "summary.md").read_text()
     assert "29 of 32 rows kept" in page and "| `<b>text</b> 0` | `text 0` |" in page and page.count("<b>text</b>") == 5
     assert "Dropped because contradictory label:" in page

@@ -39,11 +39,22 @@ RECIPE = ROOT / "configs" / "ants_bees_resnet18.yaml"
 PIXELS = ImageEncoding("image", ("ants", "bees"), "RGB", 8, 8, True, "crop", *weights.CLIP)
 IMAGES = ImageClassification(PIXELS)
 VISION: dict[str, Any] = {
-    "hidden_size": 16, "intermediate_size": 16, "projection_dim": 12, "num_hidden_layers": 2, "num_attention_heads": 2,
-    "image_size": 8, "patch_size": 4,
-}  # fmt: skip
-TEXT = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "vocab_size": 9,
-        "projection_dim": 12}  # fmt: skip
+    "hidden_size": 16,
+    "intermediate_size": 16,
+    "projection_dim": 12,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "image_size": 8,
+    "patch_size": 4,
+}
+TEXT = {
+    "hidden_size": 8,
+    "intermediate_size": 8,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "vocab_size": 9,
+    "projection_dim": 12,
+}
 
 
 class Killed(Exception):
@@ -88,8 +99,17 @@ PARTS = {"train": part(32, 1), "validation": part(12, 2)}
 
 
 def train(root: Path, folder: Path, kill: int | None = None, **changes: Any) -> tuple[Any, Any]:
-    how = Train(**{"model": source(folder), "batch_size": 4, "eval_steps": 8, "logging_steps": 1, "metric": "loss",
-                   "learning_rate": 1e-1, **changes})  # fmt: skip
+    how = Train(
+        **{
+            "model": source(folder),
+            "batch_size": 4,
+            "eval_steps": 8,
+            "logging_steps": 1,
+            "metric": "loss",
+            "learning_rate": 1e-1,
+            **changes,
+        }
+    )
     found = IMAGES.model(how, PARTS["train"])
 
     def report(step: int, values: Any) -> None:
@@ -198,11 +218,14 @@ def test_files_that_do_not_fit_are_refused_before_any_work(tower: Path, tmp_path
         model(tower)
 
 
-@pytest.mark.parametrize(("changes", "said"), [
-    ([], r"encode\.normalise imagenet is not what CLIP was trained with: set encode\.normalise: clip"),
-    (["encode.mode=L", "encode.normalise=none"], r"set encode\.mode: RGB"),
-    (["encode.mode=L", "encode.normalise=clip"], "normalise: clip needs mode RGB"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ([], r"encode\.normalise imagenet is not what CLIP was trained with: set encode\.normalise: clip"),
+        (["encode.mode=L", "encode.normalise=none"], r"set encode\.mode: RGB"),
+        (["encode.mode=L", "encode.normalise=clip"], "normalise: clip needs mode RGB"),
+    ],
+)
 def test_mistakes_are_told_when_the_recipe_is_read(changes: list[str], said: str) -> None:
     given = "train.model={kind: clip, source: {kind: hub, repo: openai/clip-vit-large-patch14}}"
     with pytest.raises(RecipeError, match=said):
@@ -290,8 +313,10 @@ def test_a_registered_one_answers_alone_in_a_fresh_process(tower: Path, tmp_path
     _register("clip-probe", folder, "image", "image", PIXELS.labels, [{"image": "aGVsbG8="}])
     shutil.rmtree(tower)
     (tmp_path / "a.png").write_bytes(picture(1, 8))
-    program = "import pandas\nframe = pandas.DataFrame({'image': [open(sys.argv[2], 'rb').read()]})\n" \
-              "print(model.predict(frame).to_json(orient='records'))"  # fmt: skip
+    program = (
+        "import pandas\nframe = pandas.DataFrame({'image': [open(sys.argv[2], 'rb').read()]})\n"
+        "print(model.predict(frame).to_json(orient='records'))"
+    )
     done = run_fresh(program, "models:/clip-probe/1", str(tmp_path / "a.png"))
     assert done.returncode == 0, done.stderr
     (answer,) = json.loads(done.stdout.splitlines()[-1])

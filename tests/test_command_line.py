@@ -12,8 +12,18 @@ from tiny import ROOT
 from flows.cli import COMMANDS, load_command
 from flows.services.stale_deployments import is_missing
 
-HEAVY = ("torch", "transformers", "mlflow", "prefect", "great_expectations", "pandas", "numpy", "sqlite3", "yaml",
-         "configs.schema")  # fmt: skip
+HEAVY = (
+    "torch",
+    "transformers",
+    "mlflow",
+    "prefect",
+    "great_expectations",
+    "pandas",
+    "numpy",
+    "sqlite3",
+    "yaml",
+    "configs.schema",
+)
 SHARED = {"arguments", "console", "failures", "library_errors", "progress", "reading_options", "token_colours"}
 """Files of the command line that are no commands."""
 
@@ -21,8 +31,12 @@ SHARED = {"arguments", "console", "failures", "library_errors", "progress", "rea
 def loaded_by(script: str, *words: str) -> dict[str, list[str]]:
     """What a fresh process loads: `script` fills the dictionary `seen`, which is printed at its end."""
     begin = "import json, sys\nseen = {}\ndef ours(): return sorted(m for m in sys.modules if m.startswith('flows.'))\n"
-    done = subprocess.run([sys.executable, "-c", f"{begin}{script}\nprint('\\n' + json.dumps(seen))", *words],
-                          capture_output=True, text=True, cwd=ROOT)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", f"{begin}{script}\nprint('\\n' + json.dumps(seen))", *words],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
     assert done.returncode == 0, done.stderr
     seen: dict[str, list[str]] = json.loads(done.stdout.splitlines()[-1])
     return seen

@@ -24,8 +24,15 @@ QUICK = [*TINY, "evaluate.baselines=[majority]"]
 GPT2 = {"n_layer": 1, "n_head": 2, "n_embd": 16, "n_positions": 64, "vocab_size": 500}
 BERT = {"num_hidden_layers": 1, "num_attention_heads": 2, "hidden_size": 16, "intermediate_size": 24, "vocab_size": 500}
 TRAIN = {"epochs": 3, "phases": []}
-HEAD = {"trainable": "head", "freeze": [], "epochs": 2, "learning_rate": 1e-2, "pretrained_rate": 0.1, "rates": {},
-        "optimizer": None}  # fmt: skip
+HEAD = {
+    "trainable": "head",
+    "freeze": [],
+    "epochs": 2,
+    "learning_rate": 1e-2,
+    "pretrained_rate": 0.1,
+    "rates": {},
+    "optimizer": None,
+}
 ALL = HEAD | {"trainable": {"first": None, "last": 2}, "freeze": ["bn1"], "epochs": 5, "learning_rate": 3e-3}
 
 
@@ -43,12 +50,21 @@ def variants(*words: str, starts: str | None = None) -> Any:
             {**TRAIN, "model": {"kind": "files", "path": "bert"}},
             ['train.phases=[{"trainable": "head", "epochs": 3}]', "train.epochs=1"],
         ),
-        ("scratch", {**TRAIN, "model": {"kind": "torchvision", "weights": "DEFAULT", "file": None}},
-         ["train.model.weights=none"]),
-        ("scratch", {**TRAIN, "model": {"kind": "cifar_resnet", "weights": "none", "file": "a.th"}},
-         ["train.model.file=null"]),
-        ("scratch", {**TRAIN, "model": {"kind": "cifar_resnet", "file": "a.th", "partial": True}},
-         ["train.model.file=null", "train.model.partial=false"]),
+        (
+            "scratch",
+            {**TRAIN, "model": {"kind": "torchvision", "weights": "DEFAULT", "file": None}},
+            ["train.model.weights=none"],
+        ),
+        (
+            "scratch",
+            {**TRAIN, "model": {"kind": "cifar_resnet", "weights": "none", "file": "a.th"}},
+            ["train.model.file=null"],
+        ),
+        (
+            "scratch",
+            {**TRAIN, "model": {"kind": "cifar_resnet", "file": "a.th", "partial": True}},
+            ["train.model.file=null", "train.model.partial=false"],
+        ),
         (
             "scratch",
             {"epochs": 1, "phases": [HEAD, ALL], "model": {"kind": "cifar_resnet", "file": "a.th"}},
@@ -60,7 +76,7 @@ def variants(*words: str, starts: str | None = None) -> Any:
             ['train.phases=[{"trainable": "head", "epochs": 7, "learning_rate": 0.01}]', "train.epochs=1"],
         ),
     ],
-)  # fmt: skip
+)
 def test_starts_are_plain_overrides(start: str, train: dict[str, Any], expected: list[str]) -> None:
     new = {"kind": "new"} if start == "scratch" and train["model"]["kind"] == "files" else None
     assert overrides(start, train, new) == expected
@@ -192,8 +208,11 @@ def test_two_rates_from_recipes_to_verdict(harness: None, heard: list[Event]) ->
     api = client()
     parent = api.get_run(found["mlflow_run_id"])
     assert {item.path for item in api.list_artifacts(parent.info.run_id)} == {
-        "summary.md", "comparison.png", "comparison.json", "trainings.json"
-    }  # fmt: skip
+        "summary.md",
+        "comparison.png",
+        "comparison.json",
+        "trainings.json",
+    }
     assert parent.data.metrics["test.accuracy.reviews_demo"] == pytest.approx(means[0])
     assert pair["verdict"] in parent.data.tags.values()
     children = [t["mlflow_run_id"] for one in found["recipes"] for t in one["trainings"]]

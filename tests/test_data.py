@@ -74,15 +74,24 @@ def test_labels_are_as_declared_or_sorted() -> None:
 
 def test_cleaning_names_every_reason() -> None:
     rows = table(
-        ("kept", "pos", None), ("  kept ", "pos", None), (None, "pos", None), ("  ", "neg", None),
-        ("unlabelled", None, None), ("both", "pos", None), ("both", "neg", None), ("e\u0301", "neg", None),
-    )  # fmt: skip
+        ("kept", "pos", None),
+        ("  kept ", "pos", None),
+        (None, "pos", None),
+        ("  ", "neg", None),
+        ("unlabelled", None, None),
+        ("both", "pos", None),
+        ("both", "neg", None),
+        ("e\u0301", "neg", None),
+    )
     cleaned = clean_rows(rows, Clean(max_dropped=0.8))
     kept, dropped = cleaned.rows, cleaned.dropped
     assert kept["text"].tolist() == ["kept", "é"]
     assert dropped["reason"].value_counts().to_dict() == {
-        "missing text": 2, "contradictory label": 2, "missing label": 1, "duplicate": 1,
-    }  # fmt: skip
+        "missing text": 2,
+        "contradictory label": 2,
+        "missing label": 1,
+        "duplicate": 1,
+    }
 
 
 def test_a_given_test_row_outlives_its_training_copy() -> None:
@@ -108,11 +117,30 @@ WORDS = ["alder", "birch", "cedar", "elder", "hazel", "larch"]
 likes = st.builds("alder birch cedar {} elder{}".format, st.sampled_from(WORDS), st.sampled_from(["", "s", "!", " x"]))
 said = likes | st.lists(st.sampled_from(WORDS), max_size=6).map(" ".join) | st.sampled_from(["bad \0", " ", "é"])
 lines = st.tuples(said | st.none(), st.sampled_from(["neg", "pos", "odd", None]), st.sampled_from(["a", "b", "c"]))
-cleanings = st.lists(st.sampled_from(["lowercase", "control", "missing", "contradictions", "duplicates",
-                                      "near_duplicates", {"kind": "length", "min": 9}]), max_size=4)  # fmt: skip
-splits = st.builds(HashSplit, by=st.sampled_from(["row", "group"]), seed=st.integers(0, 5), train=st.just(0.4),
-                   validation=st.just(0.3), test=st.just(0.3), similarity=st.sampled_from([0.5, 0.8]),
-                   near_copies=st.sampled_from(["drop", "report", "keep"]))  # fmt: skip
+cleanings = st.lists(
+    st.sampled_from(
+        [
+            "lowercase",
+            "control",
+            "missing",
+            "contradictions",
+            "duplicates",
+            "near_duplicates",
+            {"kind": "length", "min": 9},
+        ]
+    ),
+    max_size=4,
+)
+splits = st.builds(
+    HashSplit,
+    by=st.sampled_from(["row", "group"]),
+    seed=st.integers(0, 5),
+    train=st.just(0.4),
+    validation=st.just(0.3),
+    test=st.just(0.3),
+    similarity=st.sampled_from([0.5, 0.8]),
+    near_copies=st.sampled_from(["drop", "report", "keep"]),
+)
 
 
 @given(st.lists(lines, min_size=24, max_size=40), st.sets(st.integers(0, 39)), cleanings, splits)

@@ -90,22 +90,37 @@ def _grouped(written: str) -> list[list[str | None]]:
         ("cr.csv", 'text,label\r\n"a\rb\r\nc",good\r\nd,bad\r\n', {}, [["a\rb\r\nc", "good"], ["d", "bad"]]),
         ("mac.csv", "text,label\ra,good\rb,bad\r", {}, [["a", "good"], ["b", "bad"]]),
         ("inch.csv", 'text,label\na 5" pipe,good\n', {}, [['a 5" pipe', "good"]]),
-        ("mysql.csv", 'text,label\n"she said \\"fine\\", \\\\o/",good\n', {"escape": "\\"},
-         [['she said "fine", \\o/', "good"]]),
+        (
+            "mysql.csv",
+            'text,label\n"she said \\"fine\\", \\\\o/",good\n',
+            {"escape": "\\"},
+            [['she said "fine", \\o/', "good"]],
+        ),
         ("mysql.csv", 'text,label\n"C:\\new",\\N\n"\\N",x\n', {"escape": "\\"}, [["C:\\new", None], ["\\N", "x"]]),
-        ("mysql.tsv", "text\tlabel\none\\\ntwo\\\tthree\tgood\n", {"escape": "\\", "quoting": False},
-         [["one\ntwo\tthree", "good"]]),
-        ("rows.json", '[\n {"text": "a", "label": "b"},\n {"text": "c", "label": "d"}\n]',
-         {}, [["a", "b"], ["c", "d"]]),
+        (
+            "mysql.tsv",
+            "text\tlabel\none\\\ntwo\\\tthree\tgood\n",
+            {"escape": "\\", "quoting": False},
+            [["one\ntwo\tthree", "good"]],
+        ),
+        (
+            "rows.json",
+            '[\n {"text": "a", "label": "b"},\n {"text": "c", "label": "d"}\n]',
+            {},
+            [["a", "b"], ["c", "d"]],
+        ),
         ("rows.jsonl", '[{"text": "a", "label": "b"}]', {}, [["a", "b"]]),
         ("rows.json", '{"version": 2, "data": [{"text": "a", "label": "b"}]}', {}, [["a", "b"]]),
         ("rows.json", '{\n "data": [\n{"text": "a", "label": "b"}]}', {}, [["a", "b"]]),
         ("row.json", '{\n "text": "a",\n "label": "b"\n}', {}, [["a", "b"]]),
-        ("trec.txt", "DESC:x how did it  go\n\nNUM:y \u2028 two\n",
-         {"format": "lines", "pattern": r"(?P<label>[A-Z]+):\S+ (?P<text>.+)"}, [["DESC", "how did it  go"],
-                                                                                 ["NUM", "\u2028 two"]]),
+        (
+            "trec.txt",
+            "DESC:x how did it  go\n\nNUM:y \u2028 two\n",
+            {"format": "lines", "pattern": r"(?P<label>[A-Z]+):\S+ (?P<text>.+)"},
+            [["DESC", "how did it  go"], ["NUM", "\u2028 two"]],
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_people_have_is_read(tmp_path: Path, name: str, content: str, how: dict[str, Any], rows: list) -> None:
     assert read(tmp_path / name, content, **how) == rows
 
@@ -135,8 +150,11 @@ def test_what_is_odd_in_a_file_that_is_read_is_reported(tmp_path: Path) -> None:
     notes: list[str] = []
     read(tmp_path / "a.csv", 'sep=;\ntext;label\na\rb;good\nc;bad;;\nd\n"e\nf";"g\nh"\n', notes)
     said = "\n".join(notes)
-    for part in ("a.csv: the first line, sep=;, declares", "1 carriage returns inside lines are kept",
-                 "1 lines have fewer fields than the 2 columns"):  # fmt: skip
+    for part in (
+        "a.csv: the first line, sep=;, declares",
+        "1 carriage returns inside lines are kept",
+        "1 lines have fewer fields than the 2 columns",
+    ):
         assert part in said
     notes = []
     read(tmp_path / "b.tsv", 'label\ttext\nham\t"Hi\nspam\tbuy"\n', notes)
@@ -191,12 +209,18 @@ def test_lines_that_do_not_fit_are_refused_with_their_place(tmp_path: Path) -> N
         ("a.csv", 'text,label\n"the \\"one\\", of two",good\n', {"escape": "\\"}),
         ("a.json", '[{"text": "one", "label": "good"}]', {"format": None}),
         ("rows", '[\n{"text": "one", "label": "good"}]', {"format": "jsonl"}),
-        ("a.txt", "".join(f"{'ab'[n % 2]} text number {n}\n" for n in range(20)),
-         {"format": "lines", "pattern": r"(?P<label>\S+)\s(?P<text>.+)"}),
-        ("a.txt", "".join(f"__label__{'ab'[n % 2]} text number {n}\n" for n in range(20)),
-         {"format": "lines", "pattern": r"__label__(?P<label>\S+)\s(?P<text>.+)"}),
+        (
+            "a.txt",
+            "".join(f"{'ab'[n % 2]} text number {n}\n" for n in range(20)),
+            {"format": "lines", "pattern": r"(?P<label>\S+)\s(?P<text>.+)"},
+        ),
+        (
+            "a.txt",
+            "".join(f"__label__{'ab'[n % 2]} text number {n}\n" for n in range(20)),
+            {"format": "lines", "pattern": r"__label__(?P<label>\S+)\s(?P<text>.+)"},
+        ),
     ],
-)  # fmt: skip
+)
 def test_init_finds_the_options(tmp_path: Path, name: str, content: str, read_as: dict[str, Any]) -> None:
     (tmp_path / name).write_text(content)
     table, found, _ = read_unknown(tmp_path / name)

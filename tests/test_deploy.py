@@ -44,8 +44,13 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def prefect(*words: str, at: Path = ROOT) -> str:
-    done = subprocess.run([BIN / "prefect", "--no-prompt", *words], cwd=at, env={**os.environ, "PWD": str(at)},
-                          capture_output=True, text=True)  # fmt: skip
+    done = subprocess.run(
+        [BIN / "prefect", "--no-prompt", *words],
+        cwd=at,
+        env={**os.environ, "PWD": str(at)},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 

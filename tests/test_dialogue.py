@@ -125,9 +125,13 @@ def test_every_family_is_certified_and_gives_at_inference_what_it_trained(name: 
 def test_what_is_supervised_is_the_turn_and_its_end() -> None:
     written = {name: supervised_texts(name, encoding_of(name), DIALOGUE) for name in FAMILIES}
     assert [written[name][2] for name in ("chatml", "llama3", "mistral", "gemma", "phi", "deepseek")] == [
-        "Booked.<|im_end|>", "Booked.<|eot_id|>", " Booked.</s>", "Booked.<end_of_turn>", "Booked.<|end|>",
+        "Booked.<|im_end|>",
+        "Booked.<|eot_id|>",
+        " Booked.</s>",
+        "Booked.<end_of_turn>",
+        "Booked.<|end|>",
         "Booked.<｜end▁of▁sentence｜>",
-    ]  # fmt: skip
+    ]
     assert written["qwen3"][2] == "<think>\n\n</think>\n\nBooked.<|im_end|>"
     assert written["glm"][2:4] == ["\nBooked.<|user|>", 'search_hotels\n{"price": "400-500元"}<|observation|>']
     assert written["chatml"][0].startswith('<tool_call>\n{"name": "search_hotels", "arguments": {"name": "西湖 \\"x')

@@ -67,19 +67,30 @@ def test_every_changed_row_is_counted_and_one_without_a_turn_to_learn_leaves() -
     rows = rows_of([user("a"), user("b"), reply("c"), user("bye")], [user("only")], [user("x"), reply("y")])
     cleaned = clean_rows(rows, Clean(steps=("merge_turns", "cut_trailing_turns", "missing", "duplicates")))  # type: ignore[arg-type]
     assert [load_messages(text) for text in cleaned.rows["messages"]] == [
-        [user("a\n\nb"), reply("c")], [user("x"), reply("y")]]  # fmt: skip
+        [user("a\n\nb"), reply("c")],
+        [user("x"), reply("y")],
+    ]
     assert cleaned.dropped[["id", "reason"]].to_numpy().tolist() == [[rows["id"][1], "missing messages"]]
     assert [(line["step"], line["changed"], line["dropped"]) for line in counted(cleaned)] == [
-        ("merge_turns", 1, 0), ("cut_trailing_turns", 2, 0), ("missing", 0, 1), ("duplicates", 0, 0)]  # fmt: skip
+        ("merge_turns", 1, 0),
+        ("cut_trailing_turns", 2, 0),
+        ("missing", 0, 1),
+        ("duplicates", 0, 0),
+    ]
     listed = cleaned.done[1].listed
     assert listed is not None and dict(zip(listed["id"], listed["turns"], strict=True)) == {
-        rows["id"][0]: 1, rows["id"][1]: 1}  # fmt: skip
+        rows["id"][0]: 1,
+        rows["id"][1]: 1,
+    }
     assert "2 turns fewer" in describe(cleaned)
 
 
 def test_the_steps_are_for_dialogues_alone() -> None:
     texts = with_ids(pd.DataFrame({"text": ["a", "b"], "label": ["x", "y"], "split": None}).astype("str"))
-    for step in (MergeTurns(kind="merge_turns"), CutTrailingTurns(kind="cut_trailing_turns"),
-                 DropEmptyTurns(kind="drop_empty_turns")):  # fmt: skip
+    for step in (
+        MergeTurns(kind="merge_turns"),
+        CutTrailingTurns(kind="cut_trailing_turns"),
+        DropEmptyTurns(kind="drop_empty_turns"),
+    ):
         with pytest.raises(DataError, match=f"{step.kind}, for dialogues, but the recipe is about texts"):
             clean_rows(texts, Clean(steps=(step,)))

@@ -35,8 +35,15 @@ def said(role: str, content: str = "text", **more: Any) -> Message:
 
 
 TOOLS = {"search_hotels": SLOTS}
-GOOD = [said("system"), said("user"), called(price="100-200"), said("tool", "[]", name="search_hotels"),
-        said("assistant"), said("user"), said("assistant")]  # fmt: skip
+GOOD = [
+    said("system"),
+    said("user"),
+    called(price="100-200"),
+    said("tool", "[]", name="search_hotels"),
+    said("assistant"),
+    said("user"),
+    said("assistant"),
+]
 
 
 def demo() -> list[Any]:
@@ -71,30 +78,51 @@ def test_openai_form_with_parallel_calls_and_results_out_of_order() -> None:
     assert messages == [
         said("system", "Be kind."),
         said("user", "Hello there"),
-        {"role": "assistant", "content": "", "tool_calls": [
-            {"id": "a", "type": "function", "function": {"name": "fa", "arguments": {"x": 1}}},
-            {"id": "b", "type": "function", "function": {"name": "fb", "arguments": {"x": 1}}}]},
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [
+                {"id": "a", "type": "function", "function": {"name": "fa", "arguments": {"x": 1}}},
+                {"id": "b", "type": "function", "function": {"name": "fb", "arguments": {"x": 1}}},
+            ],
+        },
         said("tool", "first", name="fa", tool_call_id="a"),
         said("tool", "second", name="fb", tool_call_id="b"),
         said("assistant", "Done", weight=0),
-    ]  # fmt: skip
+    ]
     assert [is_call(message) for message in messages] == [False, False, True, False, False, False]
     assert transcript(messages) == 'Be kind.\nHello there\nfa {"x": 1}\nfb {"x": 1}\nfirst\nsecond\nDone'
     assert transcript(messages, results=False) == 'Be kind.\nHello there\nfa {"x": 1}\nfb {"x": 1}\nDone'
 
 
 def test_the_older_openai_form() -> None:
-    value = [said("user"), {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{}"}},
-             said("function", "7", name="f")]  # fmt: skip
+    value = [
+        said("user"),
+        {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{}"}},
+        said("function", "7", name="f"),
+    ]
     assert read_messages(value) == [said("user"), called("f"), said("tool", "7", name="f")]
 
 
 def test_sharegpt_form() -> None:
-    turns = [("human", "Hi"), ("function_call", '{"name": "f", "arguments": {"a": "é"}}'), ("observation", "{}"),
-             ("gpt", "Yes"), ("user", "And?"), ("assistant", "No")]  # fmt: skip
+    turns = [
+        ("human", "Hi"),
+        ("function_call", '{"name": "f", "arguments": {"a": "é"}}'),
+        ("observation", "{}"),
+        ("gpt", "Yes"),
+        ("user", "And?"),
+        ("assistant", "No"),
+    ]
     value = {"system": "Short.", "conversations": [{"from": who, "value": what} for who, what in turns]}
-    wanted = [said("system", "Short."), said("user", "Hi"), called("f", a="é"), said("tool", "{}", name="f"),
-              said("assistant", "Yes"), said("user", "And?"), said("assistant", "No")]  # fmt: skip
+    wanted = [
+        said("system", "Short."),
+        said("user", "Hi"),
+        called("f", a="é"),
+        said("tool", "{}", name="f"),
+        said("assistant", "Yes"),
+        said("user", "And?"),
+        said("assistant", "No"),
+    ]
     assert read_messages(value) == wanted
     assert read_messages(value["conversations"]) == wanted[1:]
     parallel = [{"from": "function_call", "value": '[{"name": "f", "arguments": {}}, {"name": "g", "arguments": {}}]'}]
@@ -102,8 +130,12 @@ def test_sharegpt_form() -> None:
 
 
 def test_the_hotel_form() -> None:
-    value = [{"role": "user", "content": "cheap"}, {"role": "search", "arguments": {"price": "up to 50"}},
-             {"role": "return", "records": [{"name": "A"}]}, {"role": "assistant", "content": "A"}]  # fmt: skip
+    value = [
+        {"role": "user", "content": "cheap"},
+        {"role": "search", "arguments": {"price": "up to 50"}},
+        {"role": "return", "records": [{"name": "A"}]},
+        {"role": "assistant", "content": "A"},
+    ]
     result = said("tool", '[{"name": "A"}]', name="search_hotels")
     assert read_messages(value) == [said("user", "cheap"), called(price="up to 50"), result, said("assistant", "A")]
 
@@ -141,7 +173,7 @@ def test_a_parquet_file_gives_the_same_messages(tmp_path: Path) -> None:
         ([said("user", "\ud83d")], "message 1: '.ud83d' is half a character"),
         ([{"role": "search", "arguments": {"price": float("nan")}}], "message 1: .*; write such numbers as text"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_dialogue_is_told_with_its_place(value: Any, told: str) -> None:
     with pytest.raises(DataError, match=told):
         read_messages(value)
@@ -160,7 +192,7 @@ TURNS = st.one_of(
     st.builds(said, st.sampled_from(["system", "user", "assistant"]), TEXT),
     st.builds(lambda arguments: called("f", **arguments), ARGUMENTS),
     st.builds(lambda text, weight: said("assistant", text, weight=weight), TEXT, st.sampled_from([0, 1])),
-)  # fmt: skip
+)
 
 
 @given(st.lists(TURNS, min_size=1, max_size=5))
@@ -431,13 +463,19 @@ def test_a_changed_query_is_searched_and_a_relaxed_one_twice() -> None:
         state(酒店类型="luxury", 价格="90-120"),
         state(价格="90-120", selectedResults=["Orchard Hill Hotel"]),
     )
-    turns = [*exchange([ASK], [TOLD], strict, relaxed), *exchange([ASK], [TOLD], relaxed),
-             *exchange([ASK], [TOLD], state(价格="90-120", 酒店设施=" wifi parking ", 周边景点="x")),
-             *exchange([ASK], [TOLD], state(周边景点="x"))]  # fmt: skip
+    turns = [
+        *exchange([ASK], [TOLD], strict, relaxed),
+        *exchange([ASK], [TOLD], relaxed),
+        *exchange([ASK], [TOLD], state(价格="90-120", 酒店设施=" wifi parking ", 周边景点="x")),
+        *exchange([ASK], [TOLD], state(周边景点="x")),
+    ]
     [run] = convert({"7": {"messages": turns}}, demo_hotels())[0]
     asked = [message["tool_calls"][0]["function"]["arguments"] for message in run.messages if is_call(message)]
-    assert asked == [{"type": "luxury", "price": "90-120"}, {"price": "90-120"},
-                     {"price": "90-120", "facilities": ["wifi", "parking"]}]  # fmt: skip
+    assert asked == [
+        {"type": "luxury", "price": "90-120"},
+        {"price": "90-120"},
+        {"price": "90-120", "facilities": ["wifi", "parking"]},
+    ]
     results = [json.loads(message["content"]) for message in run.messages if message["role"] == "tool"]
     assert [len(records) for records in results] == [0, LIMIT, LIMIT]
     assert results[1][0]["name"] == "Orchard Hill Hotel" != results[1][1]["name"]
@@ -503,8 +541,12 @@ def test_crosswozs_files_are_cut_as_published(datasets: Path) -> None:
         assert counted.total() == sum(len(one["messages"]) for one in dialogues.values())
         runs, fates = runs + found, fates + counted
     assert (acts, messages) == (4_498, 14_876), "messages with a hotel act, of dialogues with a goal about hotels"
-    assert fates == {"kept: about hotels": 4_618, "kept: general": 462,
-                     "dropped: about other things": 10_296, "dropped: general": 1_558}  # fmt: skip
+    assert fates == {
+        "kept: about hotels": 4_618,
+        "kept: general": 462,
+        "dropped: about other things": 10_296,
+        "dropped: general": 1_558,
+    }
     turns = [message for run in runs for message in run.messages]
     kept = sum(message["role"] != "tool" and not is_call(message) for message in turns)
     assert (len(runs), kept, sum(map(is_call, turns))) == (915, 5_080, 1_374)

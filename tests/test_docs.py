@@ -95,13 +95,16 @@ def test_every_name_of_a_page_is_in_the_code(page: str) -> None:
 
 def test_what_is_not_there_is_seen() -> None:
     assert missing_paths("See `tasks/nowhere.py` and `flows/cli/run.py`, and `NEWS.md`.") == [
-        "NEWS.md", "tasks/nowhere.py",
-    ]  # fmt: skip
+        "NEWS.md",
+        "tasks/nowhere.py",
+    ]
     assert missing_links(ROOT / "README.md", "[a](docs/running.md) [b](docs/nowhere.md#x)") == ["docs/nowhere.md"]
     text = "`make everything`, `make test`\n```\n.venv/bin/temper conjure x.yaml\ntemper run x.yaml\n```\n"
     assert sorted(unknown_calls(text + "`python -m configs.nothing`")) == [
-        "make everything", "python -m configs.nothing", "temper conjure",
-    ]  # fmt: skip
+        "make everything",
+        "python -m configs.nothing",
+        "temper conjure",
+    ]
     assert unknown_names("`encode_rows` and `conjure_rows`") == ["conjure_rows"]
 
 
@@ -116,8 +119,12 @@ def test_every_room_has_its_paragraph() -> None:
     rooms = [path.parent for folder in ("flows", "tasks") for path in ROOT.glob(f"{folder}/**/__init__.py")]
     rooms = [room for room in rooms if room.parent.name != "kinds" and room != ROOT / "tasks"]
     assert len(rooms) > 15
-    assert [room for room in rooms if f"(`{room.relative_to(ROOT).as_posix()}/`)" not in text
-            and f"`{room.relative_to(ROOT).as_posix()}/` " not in text] == []  # fmt: skip
+    assert [
+        room
+        for room in rooms
+        if f"(`{room.relative_to(ROOT).as_posix()}/`)" not in text
+        and f"`{room.relative_to(ROOT).as_posix()}/` " not in text
+    ] == []
 
 
 def test_the_container_gets_every_file_that_the_package_is_built_from() -> None:

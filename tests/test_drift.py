@@ -79,14 +79,16 @@ def renamed(rows: pd.DataFrame) -> pd.DataFrame:
 
 PLANTED = {
     "label shares": (mostly_pos, {"label": "drifted"}),
-    "a new label": (lambda rows: rows.assign(label=rows["label"].mask(np.arange(len(rows)) % 40 == 0, "new")),
-                    {"label": "drifted"}),
+    "a new label": (
+        lambda rows: rows.assign(label=rows["label"].mask(np.arange(len(rows)) % 40 == 0, "new")),
+        {"label": "drifted"},
+    ),
     "another name of a label": (renamed, {"label": "drifted"}),
     "length": (longer, {"length": "drifted"}),
     "missing texts": (gaps("text", None), {"missing text": "drifted"}),
     "blank texts": (gaps("text", "  "), {"missing text": "drifted", "length": "shifted"}),
     "missing labels": (gaps("label", None), {"missing label": "drifted"}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", ["reviews", "polarity"])
@@ -126,8 +128,11 @@ def test_missing_targets_are_told() -> None:
     rows = pd.DataFrame({"text": "a text", "target": target}).astype("str")
     before = profile(rows.assign(target="0.5"))
     assert {line.feature: line.verdict for line in drift(before, profile(rows.assign(target=target)))} == {
-        "label": "stable", "missing text": "stable", "missing target": "drifted", "length": "stable",
-    }  # fmt: skip
+        "label": "stable",
+        "missing text": "stable",
+        "missing target": "drifted",
+        "length": "stable",
+    }
 
 
 def test_images_have_no_length() -> None:
@@ -169,9 +174,12 @@ LARGE = pytest.mark.faults
 
 @pytest.mark.parametrize(
     ("name", "size"),
-    [("reviews", 100), ("polarity", 300), *(pytest.param(*case, marks=LARGE) for case in
-                                            (("reviews", 670), ("polarity", 100), ("polarity", 10_662)))],
-)  # fmt: skip
+    [
+        ("reviews", 100),
+        ("polarity", 300),
+        *(pytest.param(*case, marks=LARGE) for case in (("reviews", 670), ("polarity", 100), ("polarity", 10_662))),
+    ],
+)
 @pytest.mark.faults
 def test_resamples_are_rarely_flagged(name: str, size: int) -> None:
     assert false_alarms(name, size, 200) <= 4

@@ -13,8 +13,15 @@ from tasks.split import LISTED, _describe
 
 
 def copies(count: int) -> pd.DataFrame:
-    return pd.DataFrame({"id": [f"row{n}" for n in range(count)], "other": "held", "similarity": 0.9,
-                         "part": "train", "other_part": "test"})  # fmt: skip
+    return pd.DataFrame(
+        {
+            "id": [f"row{n}" for n in range(count)],
+            "other": "held",
+            "similarity": 0.9,
+            "part": "train",
+            "other_part": "test",
+        }
+    )
 
 
 def counts(labels: int) -> pd.DataFrame:
@@ -58,7 +65,11 @@ def test_a_pattern_is_proposed_only_where_names_tell_classes() -> None:
     named = pd.Series([f"{kind}_{number:03}.png" for kind in ("cat", "dog") for number in range(9)])
     said = _by_names(named)
     assert said == f"the names seem to hold them: --pattern '{BY_NAME}' reads cat (9), dog (9)"
-    for files in (["IMG_1.png", "IMG_2.png", "IMG_3.png"], [f"{n}.png" for n in range(9)], ["unlabeled/1.png"] * 4,
-                  ["sunset.png", "beach.png", "harbour.png"]):  # fmt: skip
+    for files in (
+        ["IMG_1.png", "IMG_2.png", "IMG_3.png"],
+        [f"{n}.png" for n in range(9)],
+        ["unlabeled/1.png"] * 4,
+        ["sunset.png", "beach.png", "harbour.png"],
+    ):
         said = _by_names(pd.Series(files))
         assert "put the images of each class into a folder" in said and files[0] in said

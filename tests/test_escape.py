@@ -121,9 +121,13 @@ def inert(markdown_text: str) -> bool:
 @pytest.mark.faults
 @pytest.mark.timeout(600)
 def test_every_command_and_both_interfaces_show_evil_data_as_data(
-    harness: None, heard: list[Event], place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    harness: None,
+    heard: list[Event],
+    place: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     from prefect.client.orchestration import get_client
 
     from flows.cli import data, history, inspect, mask, plan, predict, trace
@@ -144,11 +148,17 @@ def test_every_command_and_both_interfaces_show_evil_data_as_data(
     out, err = capsys.readouterr()
     assert clean(out) and clean(err) and "version 1" in out
     commands: list[tuple[Any, tuple[Any, ...]]] = [
-        (data.command, (recipe,)), (data.command, (recipe, None, "encode", True)), (trace.command, (recipe, "3")),
-        (trace.command, (recipe, "3", None, True)), (mask.command, (recipe, None, 2)), (plan.command, (recipe,)),
-        (inspect.command, (recipe, ["3"], False, None, tmp_path / "x.png")), (history.command, ("evil",)),
-        (history.command, ("evil", True)), (predict.command, ("evil", TEXT)),
-    ]  # fmt: skip
+        (data.command, (recipe,)),
+        (data.command, (recipe, None, "encode", True)),
+        (trace.command, (recipe, "3")),
+        (trace.command, (recipe, "3", None, True)),
+        (mask.command, (recipe, None, 2)),
+        (plan.command, (recipe,)),
+        (inspect.command, (recipe, ["3"], False, None, tmp_path / "x.png")),
+        (history.command, ("evil",)),
+        (history.command, ("evil", True)),
+        (predict.command, ("evil", TEXT)),
+    ]
     for command, given_ in commands:
         command(*given_)
         out, err = capsys.readouterr()
@@ -167,8 +177,11 @@ def test_every_command_and_both_interfaces_show_evil_data_as_data(
     for path in pages:
         assert inert(path.read_text(encoding="utf-8")), path
     found = client()
-    notes = [found.get_run(version.run_id).data.tags[NOTE], found.get_registered_model("evil").description,
-             found.get_model_version("evil", version.version).description]  # fmt: skip
+    notes = [
+        found.get_run(version.run_id).data.tags[NOTE],
+        found.get_registered_model("evil").description,
+        found.get_model_version("evil", version.version).description,
+    ]
     assert all(map(inert, notes))
     with get_client(sync_client=True) as api:
         for artifact in api.read_artifacts():

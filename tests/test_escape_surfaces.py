@@ -47,8 +47,14 @@ def test_a_runs_lines_and_its_summary(capsys: pytest.CaptureFixture[str]) -> Non
         display.show(Event(LABEL, "failed"))
         display.show(Event(LABEL, "finished", status="run", key=TEXT, changed=(LABEL,)))
     printed(capsys, "[red]<img src=x", "[/bold]|`x`")
-    facts = {"shown": ["accuracy", LABEL], "scores": {"accuracy": 0.5}, "intervals": {}, "kind": "classifier",
-             "content": "text", "baselines": {LABEL: {"accuracy": 0.9}}}  # fmt: skip
+    facts = {
+        "shown": ["accuracy", LABEL],
+        "scores": {"accuracy": 0.5},
+        "intervals": {},
+        "kind": "classifier",
+        "content": "text",
+        "baselines": {LABEL: {"accuracy": 0.9}},
+    }
     version = Version("evil", "1", (LABEL,), TEXT, "r", {}, facts, 2, links={"run": TEXT}, example=f"{TEXT}'")
     display.summary(version)
     assert "[/bold]|`x`" in printed(capsys, "[red]<img src=x")
@@ -69,10 +75,26 @@ def test_json_documents_hold_the_data_as_it_is_and_nothing_that_acts(
 def compared() -> dict[str, Any]:
     interval = {"mean": 0.1, "low": 0.0, "high": 0.2}
     side = {"accuracy": interval, "spread": 0.1, "trainings": [{"seed": 1, "accuracy": 0.5}]}
-    pair = {"recipe": LABEL, "against": TEXT, "difference": interval, "p": 0.5, "p_holm": 0.5, "gained": 1, "lost": 1,
-            "verdict": "undecided"}  # fmt: skip
-    return {"rows": 4, "groups": 4, "confidence": 0.95, "recipes": [side | {"name": LABEL}, side | {"name": TEXT}],
-            "pairs": [pair], "cached": 0, "trained": 2, "artifacts": "file:///a/%1b[31m%5b/bold%5d"}  # fmt: skip
+    pair = {
+        "recipe": LABEL,
+        "against": TEXT,
+        "difference": interval,
+        "p": 0.5,
+        "p_holm": 0.5,
+        "gained": 1,
+        "lost": 1,
+        "verdict": "undecided",
+    }
+    return {
+        "rows": 4,
+        "groups": 4,
+        "confidence": 0.95,
+        "recipes": [side | {"name": LABEL}, side | {"name": TEXT}],
+        "pairs": [pair],
+        "cached": 0,
+        "trained": 2,
+        "artifacts": "file:///a/%1b[31m%5b/bold%5d",
+    }
 
 
 def test_a_comparison_at_the_terminal_and_as_a_page(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -136,8 +158,9 @@ EXPECTED: list[tuple[str, dict[str, Any]]] = [
 
 
 def test_the_page_of_expectations() -> None:
-    rows = pd.DataFrame({"text": [f"{TEXT} {n}" for n in range(20)], "label": [LABELS[n % 2] for n in range(20)],
-                         LABEL: [TEXT] * 20})  # fmt: skip
+    rows = pd.DataFrame(
+        {"text": [f"{TEXT} {n}" for n in range(20)], "label": [LABELS[n % 2] for n in range(20)], LABEL: [TEXT] * 20}
+    )
     asked = tuple(
         Expectation(expect=name, arguments=arguments, name="<script>alert(8)") for name, arguments in EXPECTED
     )

@@ -283,8 +283,9 @@ def test_a_redirect_of_the_same_name_is_looked_up_and_checked_again(
 
     def find(host: Any, *rest: Any, **more: Any) -> Any:
         asked.append(host)
-        return look_up(host if host != "data.example" else PUBLIC if len(asked) == 1 else "::ffff:127.0.0.1", *rest,
-                       **more)  # fmt: skip
+        return look_up(
+            host if host != "data.example" else PUBLIC if len(asked) == 1 else "::ffff:127.0.0.1", *rest, **more
+        )
 
     monkeypatch.setattr(socket, "getaddrinfo", find)
     public.fault("GET /moved", status=302, location="/a.csv")
@@ -293,21 +294,69 @@ def test_a_redirect_of_the_same_name_is_looked_up_and_checked_again(
     assert public.seen() == ["GET /moved"]
 
 
-@pytest.mark.parametrize("address", [
-    "8.8.8.8", "93.184.215.14", "2606:4700::1111", "2a00:1450::1", "64:ff9b::8.8.8.8", "2002:808:808::1",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "address",
+    [
+        "8.8.8.8",
+        "93.184.215.14",
+        "2606:4700::1111",
+        "2a00:1450::1",
+        "64:ff9b::8.8.8.8",
+        "2002:808:808::1",
+    ],
+)
 def test_public_addresses(address: str) -> None:
     assert is_public(address)
 
 
-@pytest.mark.parametrize("address", [
-    "0.0.0.0", "10.0.0.1", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.16.0.1", "192.0.0.1", "192.0.2.1",
-    "192.88.99.1", "192.168.0.1", "198.18.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1", "239.1.1.1", "240.0.0.1",
-    "255.255.255.255", "::", "::1", "::127.0.0.1", "::8.8.8.8", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "fe80::1",
-    "fe80::1%lo", "fec0::1", "fc00::1", "fd00::1", "ff02::1", "ff0e::1", "100::1", "2001::1", "2001:db8::1",
-    "2001:10::1", "3fff::1", "5f00::1", "64:ff9b::127.0.0.1", "64:ff9b::10.0.0.1", "64:ff9b:1::1", "2002:7f00:1::",
-    "2002:a00:1::", "2002:e000:1::", "64:ff9b::224.0.0.1",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "address",
+    [
+        "0.0.0.0",
+        "10.0.0.1",
+        "100.64.0.1",
+        "127.0.0.1",
+        "169.254.169.254",
+        "172.16.0.1",
+        "192.0.0.1",
+        "192.0.2.1",
+        "192.88.99.1",
+        "192.168.0.1",
+        "198.18.0.1",
+        "198.51.100.1",
+        "203.0.113.1",
+        "224.0.0.1",
+        "239.1.1.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "::127.0.0.1",
+        "::8.8.8.8",
+        "::ffff:127.0.0.1",
+        "::ffff:8.8.8.8",
+        "fe80::1",
+        "fe80::1%lo",
+        "fec0::1",
+        "fc00::1",
+        "fd00::1",
+        "ff02::1",
+        "ff0e::1",
+        "100::1",
+        "2001::1",
+        "2001:db8::1",
+        "2001:10::1",
+        "3fff::1",
+        "5f00::1",
+        "64:ff9b::127.0.0.1",
+        "64:ff9b::10.0.0.1",
+        "64:ff9b:1::1",
+        "2002:7f00:1::",
+        "2002:a00:1::",
+        "2002:e000:1::",
+        "64:ff9b::224.0.0.1",
+    ],
+)
 def test_special_addresses_and_what_is_written_inside_them(address: str) -> None:
     assert not is_public(address)
 
@@ -406,9 +455,11 @@ def test_a_token_leaks_nowhere(
     said = ""
     if fault:
         plans: dict[str, dict[str, Any]] = {
-            "status": {"status": 401, "times": 9}, "other bytes": {"body": lambda data: data + b"!"},
-            "redirects": {"status": 302, "location": "/a.csv?signed=QUERY", "times": 9}, "too large": {},
-        }  # fmt: skip
+            "status": {"status": 401, "times": 9},
+            "other bytes": {"body": lambda data: data + b"!"},
+            "redirects": {"status": 302, "location": "/a.csv?signed=QUERY", "times": 9},
+            "too large": {},
+        }
         hub.fault("GET", **plans[fault])
         if fault == "too large":
             monkeypatch.setenv("TEMPER_LARGEST_SOURCE", "99")

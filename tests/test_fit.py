@@ -202,8 +202,17 @@ def test_f9_the_comparison_sees_a_lost_random_state(tmp_path: Path, whole: Run) 
 
 # F10: damaged checkpoints
 
-FILES = ("certificate.json", "config.json", "generation_config.json", WEIGHTS, "optimizer.pt", "rng_state.pth",
-         "scheduler.pt", "trainer_state.json", "training_args.bin")  # fmt: skip
+FILES = (
+    "certificate.json",
+    "config.json",
+    "generation_config.json",
+    WEIGHTS,
+    "optimizer.pt",
+    "rng_state.pth",
+    "scheduler.pt",
+    "trainer_state.json",
+    "training_args.bin",
+)
 
 
 def damage(root: Path, how: str, name: str) -> None:
@@ -260,8 +269,12 @@ def test_f10_a_damaged_checkpoint_is_not_resumed_from(
 
 
 OTHERS = [(how, name) for how in ("missing", "truncated", "flipped") for name in FILES]
-OTHERS += [("added", "pytorch_model.bin"), ("added", "scaler.pt"), ("swapped", "rng_state.pth"),
-           ("swapped", "certificate.json")]  # fmt: skip
+OTHERS += [
+    ("added", "pytorch_model.bin"),
+    ("added", "scaler.pt"),
+    ("swapped", "rng_state.pth"),
+    ("swapped", "certificate.json"),
+]
 
 
 @pytest.mark.faults
@@ -434,13 +447,16 @@ def test_the_preset_hf_is_the_trainers_default(tmp_path: Path) -> None:
 OPTIMISERS = [
     (Adamw(weight_decay=0.1), torch.optim.AdamW, {"weight_decay": 0.1, "fused": True}),
     (Adam(kind="adam", eps=1e-7), torch.optim.Adam, {"eps": 1e-7, "fused": True}),
-    (Sgd(kind="sgd", momentum=0.9, weight_decay=4e-5), torch.optim.SGD,
-     {"momentum": 0.9, "weight_decay": 4e-5, "fused": True}),
+    (
+        Sgd(kind="sgd", momentum=0.9, weight_decay=4e-5),
+        torch.optim.SGD,
+        {"momentum": 0.9, "weight_decay": 4e-5, "fused": True},
+    ),
     (Adagrad(kind="adagrad"), torch.optim.Adagrad, {"fused": True}),
     (Rmsprop(kind="rmsprop"), torch.optim.RMSprop, {}),
     (Adadelta(kind="adadelta"), torch.optim.Adadelta, {}),
     (Rprop(kind="rprop"), torch.optim.Rprop, {}),
-]  # fmt: skip
+]
 
 
 def five_steps(make: Callable[[torch.nn.Linear], torch.optim.Optimizer]) -> Tensor:

@@ -30,8 +30,11 @@ def refusal(rows: pd.DataFrame, section: HashSplit) -> str:
 
 def rows_of(labels: int, each: int) -> pd.DataFrame:
     names = [f"label {n % labels}" for n in range(labels * each)]
-    return with_ids(pd.DataFrame({"text": [f"text {n} of {name}" for n, name in enumerate(names)], "label": names,
-                                  "split": None}).astype({"split": "str"}))  # fmt: skip
+    return with_ids(
+        pd.DataFrame(
+            {"text": [f"text {n} of {name}" for n, name in enumerate(names)], "label": names, "split": None}
+        ).astype({"split": "str"})
+    )
 
 
 @pytest.mark.parametrize(("labels", "each"), product([1, 2, 5, 40], [1, 2, 3, 4, 6]))
@@ -67,20 +70,31 @@ def test_rows_that_cannot_be_placed_are_not_sent_where_they_are() -> None:
 @pytest.mark.parametrize(
     ("scores", "baselines", "section", "says"),
     [
-        ({"accuracy": 0.0}, {"majority": {"accuracy": 0.4}}, {},
-         "the first champion, accuracy 0.0000: it predicts nothing right, and it is not better than the baseline "
-         "majority (0.4000); set register.thresholds.accuracy to refuse such a model"),
-        ({"accuracy": 0.5}, {"majority": {"accuracy": 0.5}, "tfidf": {"accuracy": 0.9}},
-         {"thresholds": {"accuracy": 0.1}},
-         "the first champion, accuracy 0.5000: it is not better than the baseline majority (0.5000) and tfidf "
-         "(0.9000); change register.thresholds.accuracy to refuse such a model"),
-        ({"rmse": 2.0}, {"mean": {"rmse": 1.5}}, {"metric": "rmse"},
-         "the first champion, rmse 2.0000: it is not better than the baseline mean (1.5000); set "
-         "register.thresholds.rmse to refuse such a model"),
+        (
+            {"accuracy": 0.0},
+            {"majority": {"accuracy": 0.4}},
+            {},
+            "the first champion, accuracy 0.0000: it predicts nothing right, and it is not better than the baseline "
+            "majority (0.4000); set register.thresholds.accuracy to refuse such a model",
+        ),
+        (
+            {"accuracy": 0.5},
+            {"majority": {"accuracy": 0.5}, "tfidf": {"accuracy": 0.9}},
+            {"thresholds": {"accuracy": 0.1}},
+            "the first champion, accuracy 0.5000: it is not better than the baseline majority (0.5000) and tfidf "
+            "(0.9000); change register.thresholds.accuracy to refuse such a model",
+        ),
+        (
+            {"rmse": 2.0},
+            {"mean": {"rmse": 1.5}},
+            {"metric": "rmse"},
+            "the first champion, rmse 2.0000: it is not better than the baseline mean (1.5000); set "
+            "register.thresholds.rmse to refuse such a model",
+        ),
         ({"rmse": 0.0}, {"mean": {"rmse": 1.5}}, {"metric": "rmse"}, "the first champion, rmse 0.0000"),
         ({"accuracy": 0.8}, {"majority": {"accuracy": 0.5}}, {}, "the first champion, accuracy 0.8000"),
     ],
-)  # fmt: skip
+)
 def test_a_first_champion_is_said_to_be_what_it_is(scores: Any, baselines: Any, section: Any, says: str) -> None:
     verdict = decide(scores, Register(model="m", **section), None, baselines)
     assert (verdict.decided, verdict.reason) == ("promoted", says)

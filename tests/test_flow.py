@@ -45,8 +45,11 @@ def test_the_mlflow_run_is_complete(harness: None, heard: list[Event]) -> None:
     assert len(found.get_metric_history(version.run_id, "validation.loss")) >= 3
     names = {item.path for item in found.list_artifacts(version.run_id)}
     assert {"1-download", "2-validate", "7-evaluate", "recipe.yaml", "certificate.json", "report.json"} <= names
-    kept = {item.path for folder in ("1-download", "2-validate", "5-encode") for item in
-            found.list_artifacts(version.run_id, folder)}  # fmt: skip
+    kept = {
+        item.path
+        for folder in ("1-download", "2-validate", "5-encode")
+        for item in found.list_artifacts(version.run_id, folder)
+    }
     assert {"1-download/provenance.json", "2-validate/data_docs.html", "5-encode/rows.png"} <= kept
     assert "prefect.flow_run_id" in data.tags
     assert "prefect.flow_run_url" not in data.tags  # this server goes with the test, and its pages with it

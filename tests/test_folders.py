@@ -17,8 +17,18 @@ from tasks.data.sources.provenance import Intake
 from tasks.data.sources.read import load_rows, read_source
 from tasks.inference.inputs import open_folder
 
-IGNORED = (".DS_Store", "ant/Thumbs.db", "Icon\r", "bee/desktop.ini", "__MACOSX/ant/._0.png", "@eaDir/0.png",
-           ".cache/0.png", "notes.txt", "LICENSE", "ant/.#0.png")  # fmt: skip
+IGNORED = (
+    ".DS_Store",
+    "ant/Thumbs.db",
+    "Icon\r",
+    "bee/desktop.ini",
+    "__MACOSX/ant/._0.png",
+    "@eaDir/0.png",
+    ".cache/0.png",
+    "notes.txt",
+    "LICENSE",
+    "ant/.#0.png",
+)
 SOURCE = ImagesSource(kind="images", path="pets")
 
 

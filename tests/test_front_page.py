@@ -27,8 +27,11 @@ def served(home: Path) -> Iterator[tuple[str, str]]:
 
     number = runs.experiment(runs.client(), "trainings")
     port = free_port()
-    env = {**os.environ, "MLFLOW_BACKEND_STORE_URI": runs.settings().database,
-           "MLFLOW_DEFAULT_ARTIFACT_ROOT": (home / "artifacts").as_uri()}  # fmt: skip
+    env = {
+        **os.environ,
+        "MLFLOW_BACKEND_STORE_URI": runs.settings().database,
+        "MLFLOW_DEFAULT_ARTIFACT_ROOT": (home / "artifacts").as_uri(),
+    }
     command = [sys.executable, "-m", "flows.services.mlflow_server", str(port)]
     with (home / "log").open("w") as log:
         server = subprocess.Popen(command, env=env, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)

@@ -36,9 +36,16 @@ VOCABULARY, POSITIONS, PAD = 50, 48, 0
 ENDS = frozenset({1, 2, 3, 4, 5, 6})
 """Several, so that weights drawn at random reach one now and then."""
 MOST = 20
-NARROW = {"vocab_size": VOCABULARY, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
-          "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": POSITIONS,
-          "initializer_range": 0.5}  # fmt: skip
+NARROW = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": POSITIONS,
+    "initializer_range": 0.5,
+}
 CAUSAL = ["gpt2", "llama", "qwen2"]
 FAMILIES = [*CAUSAL, "t5", "bart"]
 
@@ -66,25 +73,54 @@ def build(family: str) -> Any:
     match family:
         case "gpt2":
             model = GPT2LMHeadModel(
-                GPT2Config(vocab_size=VOCABULARY, n_positions=POSITIONS, n_embd=32, n_layer=2, n_head=4,
-                           initializer_range=0.4, bos_token_id=1, eos_token_id=1)
-            )  # fmt: skip
+                GPT2Config(
+                    vocab_size=VOCABULARY,
+                    n_positions=POSITIONS,
+                    n_embd=32,
+                    n_layer=2,
+                    n_head=4,
+                    initializer_range=0.4,
+                    bos_token_id=1,
+                    eos_token_id=1,
+                )
+            )
         case "llama":
             model = LlamaForCausalLM(LlamaConfig(**NARROW))
         case "qwen2":
             model = Qwen2ForCausalLM(Qwen2Config(**NARROW))
         case "t5":
             model = T5ForConditionalGeneration(
-                T5Config(vocab_size=VOCABULARY, d_model=32, d_kv=8, d_ff=48, num_layers=2, num_heads=4,
-                         decoder_start_token_id=0, initializer_factor=8.0, tie_word_embeddings=False)
-            )  # fmt: skip
+                T5Config(
+                    vocab_size=VOCABULARY,
+                    d_model=32,
+                    d_kv=8,
+                    d_ff=48,
+                    num_layers=2,
+                    num_heads=4,
+                    decoder_start_token_id=0,
+                    initializer_factor=8.0,
+                    tie_word_embeddings=False,
+                )
+            )
         case _:
             model = BartForConditionalGeneration(
-                BartConfig(vocab_size=VOCABULARY, d_model=32, encoder_layers=1, decoder_layers=1, encoder_ffn_dim=48,
-                           decoder_ffn_dim=48, encoder_attention_heads=4, decoder_attention_heads=4, init_std=0.5,
-                           max_position_embeddings=POSITIONS, decoder_start_token_id=1, pad_token_id=0,
-                           bos_token_id=1, eos_token_id=2)
-            )  # fmt: skip
+                BartConfig(
+                    vocab_size=VOCABULARY,
+                    d_model=32,
+                    encoder_layers=1,
+                    decoder_layers=1,
+                    encoder_ffn_dim=48,
+                    decoder_ffn_dim=48,
+                    encoder_attention_heads=4,
+                    decoder_attention_heads=4,
+                    init_std=0.5,
+                    max_position_embeddings=POSITIONS,
+                    decoder_start_token_id=1,
+                    pad_token_id=0,
+                    bos_token_id=1,
+                    eos_token_id=2,
+                )
+            )
     return model.eval()
 
 
@@ -144,8 +180,10 @@ def test_pads_on_the_wrong_side_are_seen(family: str, monkeypatch: pytest.Monkey
     wanted, right_way = write(model, given).ids, Writer._pad
 
     def to_the_right(writer: Writer, rows: Any) -> Any:
-        return {name: np.stack([np.roll(row, len(p) - len(row)) for row, p in zip(array, rows, strict=True)])
-                for name, array in right_way(writer, rows).items()}  # fmt: skip
+        return {
+            name: np.stack([np.roll(row, len(p) - len(row)) for row, p in zip(array, rows, strict=True)])
+            for name, array in right_way(writer, rows).items()
+        }
 
     monkeypatch.setattr(Writer, "_pad", to_the_right)
     assert write(model, given).ids != wanted
@@ -160,8 +198,10 @@ def test_an_encoder_is_padded_on_the_right(monkeypatch: pytest.MonkeyPatch) -> N
     wanted, right_way = write(model, given).ids, Writer._pad
 
     def to_the_left(writer: Writer, rows: Any) -> Any:
-        return {name: np.stack([np.roll(row, len(row) - len(p)) for row, p in zip(array, rows, strict=True)])
-                for name, array in right_way(writer, rows).items()}  # fmt: skip
+        return {
+            name: np.stack([np.roll(row, len(row) - len(p)) for row, p in zip(array, rows, strict=True)])
+            for name, array in right_way(writer, rows).items()
+        }
 
     monkeypatch.setattr(Writer, "_pad", to_the_left)
     assert write(model, given).ids != wanted
@@ -186,14 +226,28 @@ def test_the_pad_id_is_of_no_consequence(pad: int) -> None:
 def test_the_model_s_own_generation_settings_play_no_part_and_stay(said: pytest.LogCaptureFixture) -> None:
     model, given = build("llama"), prompts()
     wanted = write(model, given).ids
-    settings = {"repetition_penalty": 3.0, "do_sample": True, "temperature": 2.0, "top_k": 3, "no_repeat_ngram_size": 1,
-                "eos_token_id": 9, "max_length": 30, "suppress_tokens": [11]}  # fmt: skip
+    settings = {
+        "repetition_penalty": 3.0,
+        "do_sample": True,
+        "temperature": 2.0,
+        "top_k": 3,
+        "no_repeat_ngram_size": 1,
+        "eos_token_id": 9,
+        "max_length": 30,
+        "suppress_tokens": [11],
+    }
     for name, value in settings.items():
         setattr(model.generation_config, name, value)
     before, config = model.generation_config.to_dict(), model.config.to_dict()
     first = torch.tensor([given[0]])
-    leaky = model.generate(first, attention_mask=torch.ones_like(first), max_new_tokens=MOST, do_sample=False,
-                           eos_token_id=sorted(ENDS), pad_token_id=PAD)  # fmt: skip
+    leaky = model.generate(
+        first,
+        attention_mask=torch.ones_like(first),
+        max_new_tokens=MOST,
+        do_sample=False,
+        eos_token_id=sorted(ENDS),
+        pad_token_id=PAD,
+    )
     assert leaky[0, len(given[0]) :].tolist()[: len(wanted[0])] != wanted[0], "the settings would have mattered"
     said.clear()
     assert write(model, given).ids == wanted
@@ -216,8 +270,10 @@ def test_the_last_position_ends_an_answer() -> None:
 
 def test_draws_depend_on_the_seed_and_the_prompt_s_number_alone() -> None:
     model, given = build("qwen2"), prompts()
-    found = [write(model, given, sampling=Sampling(1.0, 0.95, seed), batch_size=size) for seed, size in
-             ((0, 8), (0, 3), (1, 8))]  # fmt: skip
+    found = [
+        write(model, given, sampling=Sampling(1.0, 0.95, seed), batch_size=size)
+        for seed, size in ((0, 8), (0, 3), (1, 8))
+    ]
     assert found[0].ids == found[1].ids != found[2].ids
     torch.manual_seed(99)
     state = torch.get_rng_state()
@@ -233,8 +289,9 @@ def test_draws_have_the_model_s_probabilities() -> None:
     with torch.inference_mode():
         logits = model(torch.tensor([prompt])).logits[0, -1] / 2
     wanted = logits.softmax(0).numpy()
-    found = write(model, [prompt] * count, end_ids={VOCABULARY + 1}, max_new_tokens=1, batch_size=500,
-                  sampling=Sampling(2.0))  # fmt: skip
+    found = write(
+        model, [prompt] * count, end_ids={VOCABULARY + 1}, max_new_tokens=1, batch_size=500, sampling=Sampling(2.0)
+    )
     shares = np.bincount([ids[0] for ids in found.ids], minlength=VOCABULARY) / count
     assert np.abs(shares - wanted).max() < 4 * np.sqrt(wanted.max() / count)
 
@@ -275,11 +332,28 @@ def test_models_that_cannot_write_are_refused() -> None:
     refused = [
         (supervised, "forward of training, which needs labels; load .* AutoModelForCausalLM"),
         (build("gpt2").train(), "in training mode"),
-        (BertForSequenceClassification(BertConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1,
-                                                  intermediate_size=8, vocab_size=50)).eval(), "cannot write"),
-        (RobertaForCausalLM(RobertaConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1, is_decoder=True,
-                                          intermediate_size=8, vocab_size=50)).eval(), "counts positions from its pad"),
-    ]  # fmt: skip
+        (
+            BertForSequenceClassification(
+                BertConfig(
+                    hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8, vocab_size=50
+                )
+            ).eval(),
+            "cannot write",
+        ),
+        (
+            RobertaForCausalLM(
+                RobertaConfig(
+                    hidden_size=8,
+                    num_hidden_layers=1,
+                    num_attention_heads=1,
+                    is_decoder=True,
+                    intermediate_size=8,
+                    vocab_size=50,
+                )
+            ).eval(),
+            "counts positions from its pad",
+        ),
+    ]
     for model, message in refused:
         with pytest.raises(ValueError, match=message):
             write(model, [[7]])

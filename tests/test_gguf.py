@@ -58,8 +58,12 @@ def write(path: Path, seed: int = 0) -> dict[str, np.ndarray[Any, Any]]:
     writer.add_unk_token_id(3)
     writer.add_chat_template(TEMPLATE)
     found = {}
-    shapes = {"token_embd": (len(TOKENS), WIDE), "blk.0.ffn_gate": (HIDDEN, WIDE), "blk.0.ffn_up": (HIDDEN, WIDE),
-              "blk.0.ffn_down": (WIDE, HIDDEN)} | {f"blk.0.attn_{one}": (WIDE, WIDE) for one in "qkv"}  # fmt: skip
+    shapes = {
+        "token_embd": (len(TOKENS), WIDE),
+        "blk.0.ffn_gate": (HIDDEN, WIDE),
+        "blk.0.ffn_up": (HIDDEN, WIDE),
+        "blk.0.ffn_down": (WIDE, HIDDEN),
+    } | {f"blk.0.attn_{one}": (WIDE, WIDE) for one in "qkv"}
     for name, shape in (shapes | {"blk.0.attn_output": (WIDE, WIDE)}).items():
         kind = Type.Q8_0 if name == "token_embd" else Type.Q4_1
         packed = quantize(draw.normal(0, 0.1, shape).astype(np.float32), kind)
@@ -107,8 +111,10 @@ def test_weights_are_what_the_file_dequantises_to_and_the_model_says_so(
         found = state[f"model.layers.0.mlp.{ours}_proj.weight"]
         assert found.dtype == torch.float32 and torch.equal(found, torch.tensor(values[f"blk.0.{theirs}"]))
     digest = digest_file(folder / "small.gguf")
-    assert model.loaded == (f"- dequantised to float32 from small.gguf (sha256 {digest[:16]}…): 3 tensors of F32, "
-                            "7 tensors of Q4_1, 1 tensors of Q8_0")  # fmt: skip
+    assert model.loaded == (
+        f"- dequantised to float32 from small.gguf (sha256 {digest[:16]}…): 3 tensors of F32, "
+        "7 tensors of Q4_1, 1 tensors of Q8_0"
+    )
     model.save_pretrained(tmp_path / "saved")
     known = json.loads((tmp_path / "saved" / "config.json").read_text())["dequantised_from"]
     assert known == {"file": "small.gguf", "sha256": digest, "types": {"F32": 3, "Q4_1": 7, "Q8_0": 1}}

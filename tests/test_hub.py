@@ -298,14 +298,19 @@ def test_compressed_files_and_arrow_are_read_too(hub: Hub, child: Child, tmp_pat
 
 PICTURES = ROWS.replace("revision=commit", "revision=commit, columns=sources.Columns(image='image')")
 PICTURES = PICTURES.replace("load_rows(source, Path(scratch))", "read_source(source, intake)").replace(
-    "\nsource", "\nfrom tasks.data.sources.provenance import Intake; from tasks.data.sources.read import read_source\n"
-    "intake = Intake(Path(scratch), Path(scratch) / 'images.parquet')\nsource", 1
-)  # fmt: skip
+    "\nsource",
+    "\nfrom tasks.data.sources.provenance import Intake; from tasks.data.sources.read import read_source\n"
+    "intake = Intake(Path(scratch), Path(scratch) / 'images.parquet')\nsource",
+    1,
+)
 
 
 def test_images_come_with_their_bytes_from_tables_and_from_folders(hub: Hub, child: Child, tmp_path: Path) -> None:
-    pictures = {f"{split}/{label}/{i}.png": png(np.full((4, 4), 40 * i + len(split), np.uint8))
-                for split in ("train", "test") for i, label in enumerate(("cat", "dog", "cat"))}  # fmt: skip
+    pictures = {
+        f"{split}/{label}/{i}.png": png(np.full((4, 4), 40 * i + len(split), np.uint8))
+        for split in ("train", "test")
+        for i, label in enumerate(("cat", "dog", "cat"))
+    }
     features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["cat", "dog"])})
     tables = {}
     for split in ("train", "test"):

@@ -59,15 +59,23 @@ def good() -> dict[str, bytes]:
     """One of everything that is readable, some under a wrong name."""
     photo, frames = noise(48, 64, 3), [noise(40, 40).convert("P") for _ in range(3)]
     return {
-        "photo.jpg": encoded(photo, "JPEG"), "photo.png": encoded(photo, "PNG"), "photo.gif": encoded(photo, "GIF"),
-        "photo.bmp": encoded(photo, "BMP"), "photo.webp": encoded(photo, "WEBP"), "photo.tiff": encoded(photo, "TIFF"),
-        "photo.ppm": encoded(photo, "PPM"), "grey.png": encoded(noise(30, 30), "PNG"),
-        "ink.jpg": encoded(noise(30, 30, 4).convert("CMYK"), "JPEG"), "glass.png": encoded(noise(30, 30, 4), "PNG"),
+        "photo.jpg": encoded(photo, "JPEG"),
+        "photo.png": encoded(photo, "PNG"),
+        "photo.gif": encoded(photo, "GIF"),
+        "photo.bmp": encoded(photo, "BMP"),
+        "photo.webp": encoded(photo, "WEBP"),
+        "photo.tiff": encoded(photo, "TIFF"),
+        "photo.ppm": encoded(photo, "PPM"),
+        "grey.png": encoded(noise(30, 30), "PNG"),
+        "ink.jpg": encoded(noise(30, 30, 4).convert("CMYK"), "JPEG"),
+        "glass.png": encoded(noise(30, 30, 4), "PNG"),
         "deep.png": encoded(Image.fromarray(RNG.integers(0, 65535, (30, 30), dtype=np.uint16)), "PNG"),
         "film.gif": encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]),
-        "dot.png": encoded(noise(1, 1, 3), "PNG"), "a png.jpg": encoded(noise(20, 20, 3), "PNG"),
-        "progressive.jpg": encoded(photo, "JPEG", progressive=True), "icon.ico": encoded(photo, "ICO"),
-    }  # fmt: skip
+        "dot.png": encoded(noise(1, 1, 3), "PNG"),
+        "a png.jpg": encoded(noise(20, 20, 3), "PNG"),
+        "progressive.jpg": encoded(photo, "JPEG", progressive=True),
+        "icon.ico": encoded(photo, "ICO"),
+    }
 
 
 def bad() -> dict[str, tuple[bytes, str]]:
@@ -148,9 +156,12 @@ def test_modes_and_sizes(tmp_path: Path) -> None:
     odd = {"empty.jpg": "unreadable: empty", "page.jpg": "unreadable: not an image"}
     found = reasons(rows, path, steps.Mode(kind="mode"))
     assert found == odd | {
-        "ink.jpg": "mode: CMYK", "glass.png": "mode: RGBA", "deep.png": "mode: I;16", "photo.gif": "mode: P",
+        "ink.jpg": "mode: CMYK",
+        "glass.png": "mode: RGBA",
+        "deep.png": "mode: I;16",
+        "photo.gif": "mode: P",
         "film.gif": "mode: P",
-    }  # fmt: skip
+    }
     assert reasons(rows, path, steps.Size(kind="size", min_side=21)) == odd | {
         "dot.png": "too small",
         "a png.jpg": "too small",
@@ -289,7 +300,13 @@ def test_real_photographs_stay(datasets: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(datasets / "hymenoptera" / "hymenoptera_data.zip") as archive:
         names = [name for name in archive.namelist() if name.endswith((".jpg", ".jpeg")) and "/val/" in name][:60]
         rows, path = stored(tmp_path, {name: archive.read(name) for name in names}, group=16)
-    found = cleaned(rows, path, UNREADABLE, steps.Mode(kind="mode"), steps.Size(kind="size"),
-                    steps.PerceptualDuplicates(kind="perceptual_duplicates"))  # fmt: skip
+    found = cleaned(
+        rows,
+        path,
+        UNREADABLE,
+        steps.Mode(kind="mode"),
+        steps.Size(kind="size"),
+        steps.PerceptualDuplicates(kind="perceptual_duplicates"),
+    )
     assert len(found.rows) == 60
     assert "60 of 60 rows kept" in describe(found)

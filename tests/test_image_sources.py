@@ -242,8 +242,10 @@ def test_the_stage_keeps_images_rows_and_provenance(folder: Path) -> None:
     rows = pd.read_parquet(artifact.path / "data" / "rows.parquet")
     assert list(rows.columns) == ["id", "image", "file", "label", "split"] and len(rows) == 6
     assert sorted(path.name for path in (artifact.path / "data").iterdir()) == [
-        "images.parquet", "ledger.parquet", "rows.parquet",
-    ]  # fmt: skip
+        "images.parquet",
+        "ledger.parquet",
+        "rows.parquet",
+    ]
     summary = (artifact.path / "records" / "summary.md").read_text()
     assert "# download: 6 rows" in summary and "CC BY 4.0 (LICENSE)" in summary and "6 files are no images" in summary
     assert str(folder) not in summary + (artifact.path / "records" / "provenance.json").read_text()

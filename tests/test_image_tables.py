@@ -26,8 +26,12 @@ COLUMNS = Columns(image="path", label="kind", split="part", group="patient")
 
 def table(**changed: Any) -> pd.DataFrame:
     rows = range(40)
-    columns = {"path": [f"photos/{i}.png" for i in rows], "kind": ["ant", "bee"] * 20,
-               "patient": [f"{i // 4:03d}" for i in rows], "part": ["Training"] * 28 + ["Testing"] * 12}  # fmt: skip
+    columns = {
+        "path": [f"photos/{i}.png" for i in rows],
+        "kind": ["ant", "bee"] * 20,
+        "patient": [f"{i // 4:03d}" for i in rows],
+        "part": ["Training"] * 28 + ["Testing"] * 12,
+    }
     return pd.DataFrame(columns | changed)
 
 
@@ -108,8 +112,9 @@ def test_what_is_no_image_is_refused(tmp_path: Path, values: list[Any], message:
         load_rows(listed(tmp_path, table(path=values), "p.parquet"), tmp_path / "s")
 
 
-@pytest.mark.parametrize(("what", "name"), [("set/index.csv", "set/index.csv"), ("set", "set/index.csv"),
-                                            ("lists/l.csv", "lists/l.csv")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("what", "name"), [("set/index.csv", "set/index.csv"), ("set", "set/index.csv"), ("lists/l.csv", "lists/l.csv")]
+)
 def test_init_finds_the_images_that_a_table_lists(tmp_path: Path, what: str, name: str) -> None:
     inside = name.startswith("set")
     listed(tmp_path, table(path=[f"{'photos/' if inside else ''}{i}.png" for i in range(40)]), name)

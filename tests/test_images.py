@@ -54,14 +54,17 @@ from tasks.vision.warp import inverse_affine, warp
 
 GREY = ImageEncoding("image", ("a", "b", "c"), "L", 12, 12, True, "crop", (0.5,), (0.25,))
 ALL = (
-    steps.RandomResizedCrop(kind="random_resized_crop"), steps.HorizontalFlip(kind="horizontal_flip"),
-    steps.VerticalFlip(kind="vertical_flip"), steps.Rotation(kind="rotation", degrees=20),
+    steps.RandomResizedCrop(kind="random_resized_crop"),
+    steps.HorizontalFlip(kind="horizontal_flip"),
+    steps.VerticalFlip(kind="vertical_flip"),
+    steps.Rotation(kind="rotation", degrees=20),
     steps.Affine(kind="affine", degrees=(-5, 10), translate=(0.1, 0.2), scale=(0.8, 1.2), shear=(-3, 3, -2, 2)),
     steps.RandomCrop(kind="random_crop", padding=2, padding_mode="reflect"),
     steps.ColorJitter(kind="color_jitter", brightness=0.3, contrast=(0.5, 1.5), saturation=0.4, hue=0.1),
-    steps.RandomErasing(kind="random_erasing"), steps.TrivialAugmentWide(kind="trivial_augment_wide"),
+    steps.RandomErasing(kind="random_erasing"),
+    steps.TrivialAugmentWide(kind="trivial_augment_wide"),
     steps.RandAugment(kind="rand_augment"),
-)  # fmt: skip
+)
 
 
 @pytest.fixture(autouse=True)
@@ -124,7 +127,7 @@ def test_crops_are_whole_pieces_from_every_place() -> None:
     padded = drawn(steps.RandomCrop(kind="random_crop", padding=2, fill=77))
     assert {(int(row[0, 0, 5]), int(row[1, 5, 0])) for row in padded} == {
         (top, left) for top in (77, 1, 2, 3) for left in (77, 1, 2, 3)
-    }  # fmt: skip
+    }
 
 
 def test_boxes_are_distributed_as_torchvision_draws_them() -> None:
@@ -171,9 +174,13 @@ def test_erased_rectangles_have_the_stated_areas() -> None:
 
 @pytest.mark.parametrize(
     ("name", "kernel"),
-    [("brightness", functional.adjust_brightness), ("contrast", functional.adjust_contrast),
-     ("saturation", functional.adjust_saturation), ("hue", functional.adjust_hue)],
-)  # fmt: skip
+    [
+        ("brightness", functional.adjust_brightness),
+        ("contrast", functional.adjust_contrast),
+        ("saturation", functional.adjust_saturation),
+        ("hue", functional.adjust_hue),
+    ],
+)
 def test_colours_change_as_torchvisions(name: str, kernel: Callable[..., Tensor]) -> None:
     images, number = photos(30), ("brightness", "contrast", "saturation", "hue").index(name)
     factors = torch.linspace(-0.5, 0.5, 30) if name == "hue" else torch.linspace(0, 2, 30)
@@ -230,9 +237,14 @@ def test_padding_that_an_image_cannot_mirror_is_refused() -> None:
 
 def training(**changes: Any) -> Train:
     usual: dict[str, Any] = {
-        "model": Cnn(kind="cnn", channels=(4,), padding="same", dense=()), "optimizer": Adam(kind="adam"),
-        "learning_rate": 1e-2, "epochs": 2, "batch_size": 8, "eval_steps": 3, "logging_steps": 2,
-    }  # fmt: skip
+        "model": Cnn(kind="cnn", channels=(4,), padding="same", dense=()),
+        "optimizer": Adam(kind="adam"),
+        "learning_rate": 1e-2,
+        "epochs": 2,
+        "batch_size": 8,
+        "eval_steps": 3,
+        "logging_steps": 2,
+    }
     return Train(**{**usual, **changes})
 
 
@@ -375,9 +387,9 @@ def test_training_and_inference_see_the_same(tmp_path: Path, keep: str) -> None:
     assert not len(ImageClassifier(domain).odd_inputs(PHOTOS[-3:], found["test"]))
     assert ImageClassifier(domain).odd_inputs([PHOTOS[0], *PHOTOS[-2:]], found["test"]).tolist() == [0]
     answers = Predictor.load(tmp_path / "model", "cpu").predict(PHOTOS[-3:]).probabilities
-    by_hand = torch.stack([
-        v2.functional.center_crop(torch.from_numpy(decode(data, "RGB", 20, "crop")), [16, 16]) for data in PHOTOS[-3:]
-    ])  # fmt: skip
+    by_hand = torch.stack(
+        [v2.functional.center_crop(torch.from_numpy(decode(data, "RGB", 20, "crop")), [16, 16]) for data in PHOTOS[-3:]]
+    )
     normal = functional.normalize(by_hand / 255, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
     with torch.inference_mode():
         assert np.allclose(answers, model.eval().net(normal).softmax(1).numpy(), atol=1e-5)

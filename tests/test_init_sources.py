@@ -85,8 +85,12 @@ def test_a_folder_of_images_by_class(tmp_path: Path) -> None:
 
 
 def test_an_archive_with_parts_and_grey_images(tmp_path: Path) -> None:
-    grey = {f"set/{part}/{label}/{i}.png": picture(1000 * n + i, (28, 28), "L")
-            for n, part in enumerate(("train", "val", "test")) for label in "xy" for i in range(20)}  # fmt: skip
+    grey = {
+        f"set/{part}/{label}/{i}.png": picture(1000 * n + i, (28, 28), "L")
+        for n, part in enumerate(("train", "val", "test"))
+        for label in "xy"
+        for i in range(20)
+    }
     (tmp_path / "data" / "a.zip").write_bytes(packed(grey))
     recipe, text = made("a.zip", tmp_path)
     assert recipe.download == ImagesSource(kind="images", path="a.zip", split_folders=True)
@@ -128,8 +132,12 @@ def test_public_image_sets_are_understood(datasets: Path, tmp_path: Path) -> Non
 
 
 def test_groups_stay_together_and_numbers_stand_in_order(tmp_path: Path) -> None:
-    hands = {f"all/{writer}_{copy}_{label}.png": picture(100 * writer + 10 * copy + label)
-             for writer in range(40) for copy in range(2) for label in (1, 2, 10)}  # fmt: skip
+    hands = {
+        f"all/{writer}_{copy}_{label}.png": picture(100 * writer + 10 * copy + label)
+        for writer in range(40)
+        for copy in range(2)
+        for label in (1, 2, 10)
+    }
     laid(tmp_path / "data" / "hands", hands)
     recipe, text = made("hands", tmp_path, Hints(pattern=r"(?P<group>\d+)_\d+_(?P<label>\d+)"))
     assert recipe.validate.labels == ("1", "2", "10") and recipe.split == HashSplit(by="group")
@@ -217,8 +225,10 @@ def test_the_command_of_a_data_set_of_the_hub(hub: Hub, tmp_path: Path) -> None:
     card = b"---\nlicense: mit\ndataset_info:\n  features:\n  - {name: text, dtype: string}\n  - name: label\n"
     card += b"    dtype:\n      class_label: {names: {'0': bad, '1': good}}\n---\n"
     table = rows().assign(label=lambda frame: (frame["label"] == "good").astype(int))
-    files = {f"{part}.csv": frame.to_csv(index=False).encode() for part, frame in
-             (("train", table[:240]), ("validation", table[240:270]), ("test", table[270:]))}  # fmt: skip
+    files = {
+        f"{part}.csv": frame.to_csv(index=False).encode()
+        for part, frame in (("train", table[:240]), ("validation", table[240:270]), ("test", table[270:]))
+    }
     commit = hub.add("dataset", "me/hotels", {"README.md": card, **files})
     command = [str(Path(sys.executable).with_name("temper")), "init", "hub:me/hotels"]
     own = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "0", "NO_PROXY": "*"}
@@ -230,8 +240,9 @@ def test_the_command_of_a_data_set_of_the_hub(hub: Hub, tmp_path: Path) -> None:
     assert recipe.validate.labels == ("bad", "good")
     assert "train 240, validation 30, test 30" in done.stdout and "Fetching" not in done.stderr
     commit = hub.add("dataset", "me/pets", {**photographs("train/"), **photographs("test/", 20)})
-    done = subprocess.run([*command[:2], "hub:me/pets"], cwd=tmp_path, env=os.environ | own, capture_output=True,
-                          text=True, check=False)  # fmt: skip
+    done = subprocess.run(
+        [*command[:2], "hub:me/pets"], cwd=tmp_path, env=os.environ | own, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     recipe = load_recipe(tmp_path / "configs" / "pets.yaml")
     columns = sources.Columns(image="image")
@@ -252,10 +263,16 @@ def test_wrong_names_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("data", "name"),
-    [("a/My set.tar.gz", "My set"), ("r.csv.gz", "r"), ("https://x.org/y/z.zip?a=b", "z"),
-     ("hub:me/hotels:de", "hotels"), ("torchvision:MNIST", "MNIST"), ("reviews.csv", "reviews"),
-     ("photographs/", "photographs")],
-)  # fmt: skip
+    [
+        ("a/My set.tar.gz", "My set"),
+        ("r.csv.gz", "r"),
+        ("https://x.org/y/z.zip?a=b", "z"),
+        ("hub:me/hotels:de", "hotels"),
+        ("torchvision:MNIST", "MNIST"),
+        ("reviews.csv", "reviews"),
+        ("photographs/", "photographs"),
+    ],
+)
 def test_a_recipe_is_called_after_its_data(data: str, name: str) -> None:
     assert stem(data) == name
 

@@ -21,12 +21,14 @@ def table(path: Path, rows: int = 90) -> pd.DataFrame:
     """Texts, a number that follows from them, their first words, and a label; written as CSV."""
     draw = random.Random(3)
     drawn = [[draw.choice(WORDS) for _ in range(8)] for _ in range(rows)]
-    made = pd.DataFrame({
-        "review": [f"{' '.join(words)} {number}" for number, words in enumerate(drawn)],
-        "score": [round(words.count("good") - words.count("bad") + draw.random(), 3) for words in drawn],
-        "summary": [" ".join(words[:2]) for words in drawn],
-        "label": [draw.choice(["yes", "no"]) for _ in drawn],
-    })  # fmt: skip
+    made = pd.DataFrame(
+        {
+            "review": [f"{' '.join(words)} {number}" for number, words in enumerate(drawn)],
+            "score": [round(words.count("good") - words.count("bad") + draw.random(), 3) for words in drawn],
+            "summary": [" ".join(words[:2]) for words in drawn],
+            "label": [draw.choice(["yes", "no"]) for _ in drawn],
+        }
+    )
     made.to_csv(path, index=False)
     return made
 
@@ -78,8 +80,10 @@ def test_many_numbers_are_regression_though_they_repeat(tmp_path: Path) -> None:
 def test_few_numbers_are_classes_and_the_other_kind_is_named(tmp_path: Path) -> None:
     starter, notes = prepare(priced(tmp_path / "a.csv", "price", [4.99, 9.99, 19.99]), tmp_path / "a.yaml", None)
     assert isinstance(starter, Starter)
-    assert notes == ["each of the 3 numbers of 'price' is a class of its own here; where they measure something, "
-                     "--kind regression --label price predicts the number"]  # fmt: skip
+    assert notes == [
+        "each of the 3 numbers of 'price' is a class of its own here; where they measure something, "
+        "--kind regression --label price predicts the number"
+    ]
     assert prepare(priced(tmp_path / "b.csv", "price", [0, 1]), tmp_path / "b.yaml", None)[1] == []
     assert prepare(taken(tmp_path / "c.csv", "review", "label"), tmp_path / "c.yaml", None)[1] == []
 
@@ -101,11 +105,13 @@ def test_numbers_of_rows_are_no_targets(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("columns", "kind", "label", "says"),
-    [(("review", "summary"), "regression", None, "no column is called like a target"),
-     (("review", "summary"), "regression", "summary", "does not hold numbers"),
-     (("review", "score"), "seq2seq", None, "texts to be written"),
-     (("score", "summary"), "seq2seq", "summary", "no column looks like texts")],
-)  # fmt: skip
+    [
+        (("review", "summary"), "regression", None, "no column is called like a target"),
+        (("review", "summary"), "regression", "summary", "does not hold numbers"),
+        (("review", "score"), "seq2seq", None, "texts to be written"),
+        (("score", "summary"), "seq2seq", "summary", "no column looks like texts"),
+    ],
+)
 def test_what_has_no_target_is_refused_with_the_option(
     tmp_path: Path, columns: tuple[str, ...], kind: str, label: str | None, says: str
 ) -> None:

@@ -44,9 +44,15 @@ def source(framework: str, **changes: Any) -> Cnn:
 
 def section(framework: str, **changes: Any) -> Train:
     return Train(
-        model=source(framework, **changes), optimizer=Adam(kind="adam"), learning_rate=1e-2, epochs=15, batch_size=4,
-        eval_steps=5, logging_steps=2, metric="loss",
-    )  # fmt: skip
+        model=source(framework, **changes),
+        optimizer=Adam(kind="adam"),
+        learning_rate=1e-2,
+        epochs=15,
+        batch_size=4,
+        eval_steps=5,
+        logging_steps=2,
+        metric="loss",
+    )
 
 
 def part(rows: int, seed: int) -> Part:

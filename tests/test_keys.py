@@ -14,9 +14,44 @@ from tiny import ROOT
 from tasks.tracking import keys, runs
 from tasks.tracking.wire_format import TRAINING
 
-ODD = ["", " ", ".", "..", "/", "//", "a/", "/a", "a//b", "a/../b", "./a", "cat (tabby)", "dog, big", "bad!", "a:b",
-       "a\n", "a ", " a", "a\tb", "Größe", "Gro\u0308ße", "日本", "🙂", "\ud800", "%", "x" * 251, "x" * 250, "x" * 400,
-       "con", "a\\b", "<script>", "'; drop", "a=b", "train.rate", "label_words.bad!", "labels.\x1b[31m"]  # fmt: skip
+ODD = [
+    "",
+    " ",
+    ".",
+    "..",
+    "/",
+    "//",
+    "a/",
+    "/a",
+    "a//b",
+    "a/../b",
+    "./a",
+    "cat (tabby)",
+    "dog, big",
+    "bad!",
+    "a:b",
+    "a\n",
+    "a ",
+    " a",
+    "a\tb",
+    "Größe",
+    "Gro\u0308ße",
+    "日本",
+    "🙂",
+    "\ud800",
+    "%",
+    "x" * 251,
+    "x" * 250,
+    "x" * 400,
+    "con",
+    "a\\b",
+    "<script>",
+    "'; drop",
+    "a=b",
+    "train.rate",
+    "label_words.bad!",
+    "labels.\x1b[31m",
+]
 TEXTS = st.text(max_size=300)
 
 

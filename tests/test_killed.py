@@ -42,8 +42,13 @@ with runs.live_run(sys.argv[1], {}, {"train.epochs": 1}, lambda report: None):
 def test_a_file_is_held_for_as_long_as_its_process_lives(home: Path) -> None:
     with living.alive("flow", "one"), living.alive("flow", "one"):
         assert living.gone("flow") == []
-        other = subprocess.run([sys.executable, "-c", "from tasks.store import living; print(living.gone('flow'))"],
-                               cwd=ROOT, capture_output=True, text=True, check=True)  # fmt: skip
+        other = subprocess.run(
+            [sys.executable, "-c", "from tasks.store import living; print(living.gone('flow'))"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         assert other.stdout.strip() == "[]"
     assert not living.mark_of("flow", "one").exists()
     living.mark_of("flow", "two").touch()

@@ -82,9 +82,11 @@ def test_what_no_recipe_asks_for_any_more_comes_off_and_is_said(
     begin()
     said = capsys.readouterr().err
     assert names() == ["anew", "breaks", "by_hand", "elsewhere", "stays"]
-    for line in (f"loses: {folder / 'loses.yaml'} has no schedule any more; off the schedule",
-                 f"goes: {folder / 'goes.yaml'} is gone; off the schedule",
-                 f"renamed: {folder / 'renamed.yaml'} is called anew now; off the schedule"):  # fmt: skip
+    for line in (
+        f"loses: {folder / 'loses.yaml'} has no schedule any more; off the schedule",
+        f"goes: {folder / 'goes.yaml'} is gone; off the schedule",
+        f"renamed: {folder / 'renamed.yaml'} is called anew now; off the schedule",
+    ):
         assert line in said.splitlines()
     begin()
     assert "off the schedule" not in capsys.readouterr().err, "said once"
@@ -166,8 +168,11 @@ def test_a_deployment_of_a_flow_that_lies_elsewhere_now_is_named(
         for left in api.read_flow_runs():  # of other tests, whose slots this server cannot free a second time
             api.delete_flow_run(left.id)
         flow_id = api.create_flow(nothing)
-        for name, entrypoint in (("old", "flows.prediction.predict"), ("here", "flows.retrain.retrain"),
-                                 ("foreign", "elsewhere.flow")):  # fmt: skip
+        for name, entrypoint in (
+            ("old", "flows.prediction.predict"),
+            ("here", "flows.retrain.retrain"),
+            ("foreign", "elsewhere.flow"),
+        ):
             api.create_deployment(flow_id, name, entrypoint=entrypoint)
     begin(shared=shared)
     lines = [line for line in capsys.readouterr().err.splitlines() if "entrypoint" in line]

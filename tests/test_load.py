@@ -121,9 +121,21 @@ WRONG: dict[str, tuple[bytes | list[Change], str]] = {
         "{file}:15: encode.label_words names ['good', 'neg'], validate.labels ['neg', 'pos']",
     ),
 }
-COMMANDS = ("a misspelt key", "a word for a number", "truth for a number", "a missing section", "an unknown kind",
-            "a key that stands twice", "an anchor", "no YAML", "no UTF-8", "a list", "nothing", "brackets without end",
-            "patience without validation")  # fmt: skip
+COMMANDS = (
+    "a misspelt key",
+    "a word for a number",
+    "truth for a number",
+    "a missing section",
+    "an unknown kind",
+    "a key that stands twice",
+    "an anchor",
+    "no YAML",
+    "no UTF-8",
+    "a list",
+    "nothing",
+    "brackets without end",
+    "patience without validation",
+)
 """Those that are also tried with the real command."""
 
 
@@ -282,8 +294,17 @@ def test_an_override_in_a_section_that_is_wrong_elsewhere_is_not_blamed_alone(tm
 
 
 def test_overrides_reach_every_depth_and_the_last_one_wins(good: Path) -> None:
-    recipe = load_recipe(good, ["train.epochs=2", "train.epochs=3", "train.model.config.n_layer=4",
-                                "evaluate.bootstrap=100", "validate.labels=[a, b]", "train.clip=1e-1"])  # fmt: skip
+    recipe = load_recipe(
+        good,
+        [
+            "train.epochs=2",
+            "train.epochs=3",
+            "train.model.config.n_layer=4",
+            "evaluate.bootstrap=100",
+            "validate.labels=[a, b]",
+            "train.clip=1e-1",
+        ],
+    )
     assert recipe.train.epochs == 3
     assert recipe.train.model == models.NewModel(kind="new", family="gpt2", config={"n_layer": 4, "n_head": 4})
     assert recipe.evaluate.bootstrap == 100
@@ -370,8 +391,11 @@ def test_a_new_option_changes_no_key_and_a_changed_default_does() -> None:
 def test_recording_again_changes_nothing() -> None:
     before = literal.DEFAULTS.read_bytes()
     done = subprocess.run(
-        [sys.executable, "-m", "configs.literal"], cwd=literal.DEFAULTS.parent.parent, capture_output=True, text=True,
+        [sys.executable, "-m", "configs.literal"],
+        cwd=literal.DEFAULTS.parent.parent,
+        capture_output=True,
+        text=True,
         check=True,
-    )  # fmt: skip
+    )
     assert done.stdout == "every default is recorded\n"
     assert literal.DEFAULTS.read_bytes() == before

@@ -123,14 +123,27 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     made = {
         "gpt2": GPT2LMHeadModel(GPT2Config(n_embd=32, n_layer=2, n_head=2, n_positions=16, **usual)),
         "llama": LlamaForCausalLM(
-            LlamaConfig(hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
-                        tie_word_embeddings=False, **usual)
+            LlamaConfig(
+                hidden_size=32,
+                intermediate_size=32,
+                num_hidden_layers=2,
+                num_attention_heads=2,
+                tie_word_embeddings=False,
+                **usual,
+            )
         ),
         "bert": BertForMaskedLM(
-            BertConfig(vocab_size=WORDS, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
-                       intermediate_size=32, max_position_embeddings=16, initializer_range=0.2)
+            BertConfig(
+                vocab_size=WORDS,
+                hidden_size=32,
+                num_hidden_layers=2,
+                num_attention_heads=2,
+                intermediate_size=32,
+                max_position_embeddings=16,
+                initializer_range=0.2,
+            )
         ),
-    }  # fmt: skip
+    }
     for name, model in made.items():
         model.save_pretrained(root / name)
     return {name: str(root / name) for name in made}

@@ -29,8 +29,11 @@ def by_matrix(truth: Any, found: Any, classes: int, metric: str, seed: int) -> t
     values = []
     for cells in drawn.reshape(-1, classes, classes):
         right, total = np.diag(cells), cells.sum(0) + cells.sum(1)
-        values.append(float(np.trace(cells) / cells.sum()) if metric == "accuracy"
-                      else float(np.mean(2 * right / np.maximum(total, 1))))  # fmt: skip
+        values.append(
+            float(np.trace(cells) / cells.sum())
+            if metric == "accuracy"
+            else float(np.mean(2 * right / np.maximum(total, 1)))
+        )
     low, high = np.quantile(values, [(1 - 0.9) / 2, (1 + 0.9) / 2])
     return float(low), float(high)
 

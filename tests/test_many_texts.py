@@ -66,9 +66,19 @@ def test_languages_are_those_that_are_told_one_by_one(monkeypatch: pytest.Monkey
     from py3langid import langid
 
     identifier = langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE)
-    texts = ["Das Zimmer war klein, aber sehr sauber", "这家酒店的服务非常好", "THE ROOM WAS SMALL BUT CLEAN", "ok",
-             "la chambre e\u0301tait petite", "Очень хороший отель", "соба је била мала", "soba je bila mala", "", "😀",
-             "a long text that goes on " * 50]  # fmt: skip
+    texts = [
+        "Das Zimmer war klein, aber sehr sauber",
+        "这家酒店的服务非常好",
+        "THE ROOM WAS SMALL BUT CLEAN",
+        "ok",
+        "la chambre e\u0301tait petite",
+        "Очень хороший отель",
+        "соба је била мала",
+        "soba je bila mala",
+        "",
+        "😀",
+        "a long text that goes on " * 50,
+    ]
     texts += load_rows(EmbeddedSource(kind="embedded"), Path())["text"].tolist()
     expected = [name if score > -1e38 else "zxx" for name, score in map(identifier.classify, texts)]
     column = pd.Series(texts, dtype="str")
@@ -94,8 +104,11 @@ def test_label_errors_are_found_from_a_sample_that_is_bounded(monkeypatch: pytes
     monkeypatch.setattr(label_errors, "SCORED", 1_000)
     monkeypatch.setattr(label_errors, "KEPT", 5)
     features = label_errors._features
-    monkeypatch.setattr(label_errors, "_features", lambda texts, weights: (
-        read.append(int(texts.str.len().sum())), features(texts, weights))[1])  # fmt: skip
+    monkeypatch.setattr(
+        label_errors,
+        "_features",
+        lambda texts, weights: (read.append(int(texts.str.len().sum())), features(texts, weights))[1],
+    )
     ids = [f"{n}-0" for n in range(len(texts))]
     rows = pd.DataFrame({"id": ids, "text": texts, "label": labels, "split": None}).astype("str")
     from configs.cleaning import Clean

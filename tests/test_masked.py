@@ -238,7 +238,9 @@ def test_a_classifier_can_start_from_it(tmp_path: Path) -> None:
     tokenizer = make_tokenizer(source, [])
     assert isinstance(tokenizer.backend.model, BPE), "as it was learnt, not what transformers has for BERT"
     assert tokenizer.ids(TEXTS) == TOKENIZER.ids(TEXTS) and tokenizer.special == {
-        **TOKENIZER.special, **ENCODING.special}  # fmt: skip
+        **TOKENIZER.special,
+        **ENCODING.special,
+    }
     section = ClassifierEncode(kind="classifier", tokenizer=source, max_length=40)
     encoding = make_classifier(section, tokenizer, ["neg", "pos"])
     start = LocalModel(kind="files", path=str(tmp_path))

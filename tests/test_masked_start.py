@@ -109,12 +109,18 @@ def others(words: Path) -> None:
         (["train.model.name=pictures"], "train.model was trained with encode.kind image and reads no text"),
         (["encode.tokenizer.name=pictures"], "encode.tokenizer: a model of encode.kind image has no tokenizer"),
         (["train.model.name=judge"], "tokenizer has 420 tokens, the model's embedding only 216"),
-        ([*MASKED, "encode.tokenizer={kind: registered, name: judge}", "train.model={kind: registered, name: judge}"],
-         r"trained with encode.kind classifier\): .* weights are absent .* such as cls.predictions"),
+        (
+            [
+                *MASKED,
+                "encode.tokenizer={kind: registered, name: judge}",
+                "train.model={kind: registered, name: judge}",
+            ],
+            r"trained with encode.kind classifier\): .* weights are absent .* such as cls.predictions",
+        ),
         (["encode.kind=generative"], "lets a token see later ones"),
         (["train.model.name=nobody"], "the registered model nobody champion cannot be had"),
     ],
-)  # fmt: skip
+)
 def test_a_start_that_does_not_fit_is_refused_in_a_line(changes: list[str], says: str) -> None:
     from flows.stage_graph import perform_until
 

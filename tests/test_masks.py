@@ -180,8 +180,13 @@ def test_the_plain_measure_sees_faults(fault: str, reviews: pd.DataFrame, learnt
 TEXT = st.text(max_size=60) | st.lists(st.sampled_from(["!", END, " ", "a", "good", "😀", "中", "\n"])).map("".join)
 
 
-@settings(max_examples=100, deadline=None, database=None, derandomize=True,
-          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@settings(
+    max_examples=100,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(texts=st.lists(TEXT, min_size=1, max_size=6), length=st.integers(3, 40), shift=st.integers(0, 1))
 def test_f12_any_text_any_length(texts: list[str], length: int, shift: int, learnt: TextTokenizer) -> None:
     encoding = generative(learnt, max_length=length, padding="max_length", pad_token_id=0)

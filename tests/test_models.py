@@ -51,8 +51,13 @@ TOKENIZER = TextTokenizer(Tokenizer(models.WordLevel({f"w{i}": i for i in range(
 WRITER = LabelWordEncoding("generative", ("neg", "pos"), (4, 5), {"eos": 0}, 16, "longest", 1)
 READER = Encoding("classifier", ("neg", "pos", "so-so"), (), {"cls": 2, "sep": 3}, 16, "longest", 1)
 GPT2 = {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 16}
-BERT = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16,
-        "max_position_embeddings": 16}  # fmt: skip
+BERT = {
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 16,
+    "max_position_embeddings": 16,
+}
 STILL = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
 QUIET = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 
@@ -237,10 +242,20 @@ def test_new_models_are_seeded_and_fit_their_tokenizer() -> None:
         ("roberta", READER, {**BERT, "max_position_embeddings": 17}, "16 is above the model's 15 positions"),
         ("distilbert", WRITER, {"dim": 16, "n_heads": 2, "n_layers": 1}, "train.model distilbert: Unrecognized"),
         ("bert", WRITER, BERT, "BertLMHeadModel lets a token see later ones"),
-        ("cohere", WRITER, {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8,
-                            "num_key_value_heads": 2}, "head of CohereForCausalLM is more than one layer"),
+        (
+            "cohere",
+            WRITER,
+            {
+                "hidden_size": 16,
+                "num_hidden_layers": 1,
+                "num_attention_heads": 2,
+                "intermediate_size": 8,
+                "num_key_value_heads": 2,
+            },
+            "head of CohereForCausalLM is more than one layer",
+        ),
     ],
-)  # fmt: skip
+)
 def test_new_models_that_cannot_work_are_refused(
     family: str, encoding: Encoding, config: dict[str, Any], message: str
 ) -> None:

@@ -61,8 +61,10 @@ def test_a_new_kind_changes_no_other_kinds_keys(copy: Path, monkeypatch: pytest.
         "configs/encodings.py",
         "configs/kinds.py",
     }
-    own = {f"{stage} backward": [f"tasks.{stage}", f"tasks.kinds.backward.{part}"]
-           for stage, part in zip(("encode", "train", "evaluate"), PARTS, strict=True)}  # fmt: skip
+    own = {
+        f"{stage} backward": [f"tasks.{stage}", f"tasks.kinds.backward.{part}"]
+        for stage, part in zip(("encode", "train", "evaluate"), PARTS, strict=True)
+    }
     for run, modules in own.items():
         monkeypatch.setitem(test_identity.RUNS, run, modules)
     module = copy / "tasks" / "kinds" / "backward" / "encoding.py"

@@ -60,8 +60,13 @@ def described(section: RegressionEncode, rows: pd.DataFrame, dropped: pd.DataFra
 
 
 def test_dropped_targets_are_shown_with_the_notation_that_reads_them() -> None:
-    rows = pd.DataFrame({"id": [f"r{n}" for n in range(40)], "text": [f"text {n}" for n in range(40)],
-                         "target": [f"1,{100 + n}" if n % 8 == 0 else str(n) for n in range(40)]})  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "id": [f"r{n}" for n in range(40)],
+            "text": [f"text {n}" for n in range(40)],
+            "target": [f"1,{100 + n}" if n % 8 == 0 else str(n) for n in range(40)],
+        }
+    )
     dropped = pd.DataFrame({"id": ["r0", "r8", "r16", "r24", "r32"], "reason": "target is no number"}, dtype="str")
     section = RegressionEncode(kind="regression", tokenizer=TOKENIZER)
     said = described(section, rows, dropped)

@@ -129,8 +129,16 @@ class Scripted(LlamaForCausalLM):
     """Writes one text whatever it is given, and then the same letter for ever."""
 
     def __init__(self, ids: list[int], size: int, begin: int) -> None:
-        super().__init__(LlamaConfig(vocab_size=size, hidden_size=8, intermediate_size=8, num_hidden_layers=1,
-                                     num_attention_heads=1, max_position_embeddings=4096))  # fmt: skip
+        super().__init__(
+            LlamaConfig(
+                vocab_size=size,
+                hidden_size=8,
+                intermediate_size=8,
+                num_hidden_layers=1,
+                num_attention_heads=1,
+                max_position_embeddings=4096,
+            )
+        )
         self.ids, self.begin = ids, begin
 
     def forward(self, input_ids: Tensor, *, position_ids: Tensor, **options: Any) -> Any:
@@ -361,8 +369,10 @@ def test_ids_of_calls_are_the_datas_or_counted() -> None:
     assert "call_a1B2c3D4e5F6" in texts[0] and certificate.own_ids == 0
     texts, certificate = trained(encoding_of(odd.WITH_IDS), [ASKED, call(name="x")])
     assert "call00000" in texts[0] and certificate.own_ids == 1
-    strict = "{%- for m in messages %}{%- for c in m.tool_calls or [] %}{%- if c.id | length != 9 %}" \
-             "{{- raise_exception('nine') }}{%- endif %}{%- endfor %}{%- endfor %}" + odd.WITH_IDS  # fmt: skip
+    strict = (
+        "{%- for m in messages %}{%- for c in m.tool_calls or [] %}{%- if c.id | length != 9 %}"
+        "{{- raise_exception('nine') }}{%- endif %}{%- endfor %}{%- endfor %}" + odd.WITH_IDS
+    )
     texts, certificate = trained(encoding_of(strict), [ASKED, own])
     assert "call00000" in texts[0] and certificate.own_ids == 1
     assert trained(encoding_of(odd.PLAIN), [ASKED, call(name="x")])[1].own_ids == 0
@@ -406,8 +416,11 @@ def test_ids_are_those_of_the_whole_text(build: Callable[[], TextTokenizer]) -> 
 
 
 def test_where_a_token_would_reach_over_a_prompt_the_prompt_wins() -> None:
-    spaced = odd.chat("{{- message.role + ':' + ' ' + message.content + '<|im_end|>' }}", before="",
-                      prompt="{%- if add_generation_prompt %}{{- 'assistant: ' }}{%- endif %}")  # fmt: skip
+    spaced = odd.chat(
+        "{{- message.role + ':' + ' ' + message.content + '<|im_end|>' }}",
+        before="",
+        prompt="{%- if add_generation_prompt %}{{- 'assistant: ' }}{%- endif %}",
+    )
     own = tokenizer()
     encoding = encoding_of(spaced, own=own, tools=False)
     dialogue = [ASKED, ANSWER, ASKED, ANSWER]
@@ -452,8 +465,9 @@ def test_a_lost_system_turn_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_wrong_end_is_caught() -> None:
     encoding = encoding_of(odd.TWO_ENDS, tools=False)
     early = Ending("<|/reply|>", "<|im_end|>\n", False)
-    short = replace(encoding, endings={"assistant": early}, stops=("<|/reply|>",),
-                    end_ids=(TOKENIZER.special_ids["<|/reply|>"],))  # fmt: skip
+    short = replace(
+        encoding, endings={"assistant": early}, stops=("<|/reply|>",), end_ids=(TOKENIZER.special_ids["<|/reply|>"],)
+    )
     assert "what ends the turn is not what generation stops at" in broken(short, [ASKED, ANSWER])
     late = replace(
         encoding_of(odd.UNASKED, tools=False), endings={"assistant": Ending("<|im_start|>", "assistant\n", False)}

@@ -80,8 +80,9 @@ def test_every_search_of_20_dialogues_is_repeated_exactly(tmp_path: Path) -> Non
     searches = turns[turns["true"].map(is_call)]
     assert len(searches) == 28 and len(turns) == 89
     assert repeated(searches).all(), searches[~repeated(searches)][["true", "written", "ended"]].to_dict("records")
-    asked, wrote = ([one["tool_calls"][0]["function"]["arguments"] for one in searches[side]]
-                    for side in ("true", "written"))  # fmt: skip
+    asked, wrote = (
+        [one["tool_calls"][0]["function"]["arguments"] for one in searches[side]] for side in ("true", "written")
+    )
     assert asked == wrote and len({json.dumps(one) for one in asked}) > 20
     assert repeated(turns).mean() > 0.9, "replies as well"
 

@@ -26,10 +26,14 @@ def answers(
     scale = math.sqrt(1 + 1.5**2 + own**2 + seed**2)
     hard = rng.normal(0, 1.5, rows)
     return [
-        norm.ppf(accuracy) * scale + hard + rng.normal(0, own, rows) + rng.normal(0, seed, (trainings, 1))
-        + rng.normal(0, 1, shape) > 0
+        norm.ppf(accuracy) * scale
+        + hard
+        + rng.normal(0, own, rows)
+        + rng.normal(0, seed, (trainings, 1))
+        + rng.normal(0, 1, shape)
+        > 0
         for accuracy in accuracies
-    ]  # fmt: skip
+    ]
 
 
 def bootstrap(new: Bools, old: Bools, rng: np.random.Generator) -> bool:

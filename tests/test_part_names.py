@@ -11,9 +11,14 @@ from tasks.data.sources.part_names import WORDS, part_named, parts_named
 SEPARATORS = ("", "_", "-", " ", ".")
 
 
-@given(st.sampled_from(sorted(WORDS)), st.sampled_from(["set", "data", "images", "split", ""]),
-       st.sampled_from(SEPARATORS), st.booleans(), st.sampled_from([str, str.upper, str.title]),
-       st.sampled_from(["", "1", "2017", "_02"]))  # fmt: skip
+@given(
+    st.sampled_from(sorted(WORDS)),
+    st.sampled_from(["set", "data", "images", "split", ""]),
+    st.sampled_from(SEPARATORS),
+    st.booleans(),
+    st.sampled_from([str, str.upper, str.title]),
+    st.sampled_from(["", "1", "2017", "_02"]),
+)
 def test_a_part_in_any_case_with_separators_and_numbers(word, filler, separator, first, case, number) -> None:
     name = separator.join([filler, word] if first else [word, filler]) + number
     assert part_named(case(name)) == WORDS[word]
@@ -21,12 +26,33 @@ def test_a_part_in_any_case_with_separators_and_numbers(word, filler, separator,
 
 @pytest.mark.parametrize(
     ("name", "part"),
-    [("Training", "train"), ("trainSet", "train"), ("train_set", "train"), ("valid", "validation"),
-     ("VAL", "validation"), ("dev", "validation"), ("hold-out", "test"), ("Held Out", "test"), ("test_images", "test"),
-     ("eval", "validation"), ("train2017", "train"), ("training", "train"), ("Testing", "test"),
-     ("cat", None), ("train_station", None), ("test tube", None), ("devil", None), ("valley", None), ("contest", None),
-     ("retrain", None), ("evaluator", None), ("", None), ("123", None), ("测试", None)],
-)  # fmt: skip
+    [
+        ("Training", "train"),
+        ("trainSet", "train"),
+        ("train_set", "train"),
+        ("valid", "validation"),
+        ("VAL", "validation"),
+        ("dev", "validation"),
+        ("hold-out", "test"),
+        ("Held Out", "test"),
+        ("test_images", "test"),
+        ("eval", "validation"),
+        ("train2017", "train"),
+        ("training", "train"),
+        ("Testing", "test"),
+        ("cat", None),
+        ("train_station", None),
+        ("test tube", None),
+        ("devil", None),
+        ("valley", None),
+        ("contest", None),
+        ("retrain", None),
+        ("evaluator", None),
+        ("", None),
+        ("123", None),
+        ("测试", None),
+    ],
+)
 def test_names_by_themselves(name: str, part: str | None) -> None:
     assert part_named(name) == part
 

@@ -28,32 +28,44 @@ KNOWN: dict[str, tuple[str, str] | str] = {
     "step.pattern": OWN,
     "f'(?<![^{separator}]){escape}N(?=[{separator}\\\\r\\\\n]|$)'": (r"(?<![^,])\\N(?=[,\r\n]|$)", "finditer"),
     "f'{escape}(.)'": (r"\\(.)", "finditer"),
-    "f\"({part}(?:['’]{part})*[^\\\\S\\\\n]*)\"": (words._word().pattern, "finditer"),
+    'f"({part}(?:[\'’]{part})*[^\\\\S\\\\n]*)"': (words._word().pattern, "finditer"),
     "'|'.join(map(re.escape, longest_first)) or '(?!)'": ("<a>|<ab>|<", "finditer"),
     "'|'.join(map(re.escape, longest_first))": ("<a>|<ab>|<", "finditer"),
     "f'{self.word}(\\\\d{{{DIGITS}}})'": (rf"word(\d{{{spellings.DIGITS}}})", "finditer"),
-    "f'(?:^|\\\\n|>|\\\\])[ \\\\t]*({names})[ \\\\t]*(?:\\\\n|\\\\[ARGS\\\\])[ \\\\t]*{FENCE}\\\\Z'":
-        (replies._named(["search", "book"]).pattern, "search"),
-    "f'{DECISIONS}/{re.escape(str(about.name))}-{about.version}-\\\\d+\\\\.json'":
-        (r"decisions/name-1-\d+\.json", "fullmatch"),
+    "f'(?:^|\\\\n|>|\\\\])[ \\\\t]*({names})[ \\\\t]*(?:\\\\n|\\\\[ARGS\\\\])[ \\\\t]*{FENCE}\\\\Z'": (
+        replies._named(["search", "book"]).pattern,
+        "search",
+    ),
+    "f'{DECISIONS}/{re.escape(str(about.name))}-{about.version}-\\\\d+\\\\.json'": (
+        r"decisions/name-1-\d+\.json",
+        "fullmatch",
+    ),
     "f'{DECISIONS}/{re.escape(name)}-\\\\d+-\\\\d+\\\\.json'": (r"decisions/name-\d+-\d+\.json", "fullmatch"),
     "f'[+-]?[0-9]{{1,3}}(?:{re.escape(thousands)}[0-9]{{3}})+'": (r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+", "fullmatch"),
     "f'(\\\\s+|{re.escape(name)}|{re.escape(number)})'": (r"(\s+|findQux|7413)", "finditer"),
     "f'\\\\b{name}\\\\b'": (r"\beos_token\b", "search"),
     "'|'.join(map(re.escape, sorted(specials, key=len, reverse=True))) or '(?!)'": ("<a>|<ab>|<", "finditer"),
     "'(' + '|'.join(map(re.escape, shown)) + ')'": ("(<a>|<ab>|<)", "finditer"),
-    "f'{self.opener}(?P<name>{_names(tools)}){self.middle}'":
-        (rf"{CHANNEL.opener}(?P<name>search|book){CHANNEL.middle}", "finditer"),
-    "f'{self.opener}(?P<name>{names})(?={self.middle}|{self.empty})'":
-        (rf"{MARKED.opener}(?P<name>search|book)(?={MARKED.middle}|{MARKED.empty})", "finditer"),
-    "f'{self.another}(?P<name>{names})(?={self.middle}|{self.empty})'":
-        (rf"{MARKED.another}(?P<name>search|book)(?={MARKED.middle}|{MARKED.empty})", "match"),
-    "f\"{lead}(?P<key>{KEY})(?:{'|'.join(self.assign)})\"":
-        (rf"{MARKED.middle}(?P<key>{KEY})(?:{'|'.join(MARKED.assign)})", "match"),
+    "f'{self.opener}(?P<name>{_names(tools)}){self.middle}'": (
+        rf"{CHANNEL.opener}(?P<name>search|book){CHANNEL.middle}",
+        "finditer",
+    ),
+    "f'{self.opener}(?P<name>{names})(?={self.middle}|{self.empty})'": (
+        rf"{MARKED.opener}(?P<name>search|book)(?={MARKED.middle}|{MARKED.empty})",
+        "finditer",
+    ),
+    "f'{self.another}(?P<name>{names})(?={self.middle}|{self.empty})'": (
+        rf"{MARKED.another}(?P<name>search|book)(?={MARKED.middle}|{MARKED.empty})",
+        "match",
+    ),
+    "f\"{lead}(?P<key>{KEY})(?:{'|'.join(self.assign)})\"": (
+        rf"{MARKED.middle}(?P<key>{KEY})(?:{'|'.join(MARKED.assign)})",
+        "match",
+    ),
     "f'{re.escape(self.quote)}{ends}'": (rf"\"(?:{PYTHONIC.between}{KEY}(?:=)|{PYTHONIC.close})", "finditer"),
     "ends": (rf"(?:{PYTHONIC.between}{KEY}(?:=)|{PYTHONIC.close})", "finditer"),
     "self.close if found else self.empty": (MARKED.empty, "match"),
-}  # fmt: skip
+}
 """Patterns that are put together at run time: one such with the method that it is used by, or why none is needed."""
 ONLY_WHOLE = [pattern.pattern for pattern in unknown_files.LABELLED]
 """Compiled ones whose method the source does not show, by name: they are matched with `fullmatch`."""
@@ -82,8 +94,12 @@ def slow(listed: list[tuple[str, str, int, str]], file: Path, length: int) -> li
     file.write_text(repr([(pattern, flags, method, length) for _, pattern, flags, method in listed]), encoding="utf-8")
     found, first = [], 0
     while first < len(listed):
-        done = subprocess.run([sys.executable, awkward.__file__, str(file), str(first), str(length)],
-                              capture_output=True, text=True, check=False)  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, awkward.__file__, str(file), str(first), str(length)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode <= 0, done.stderr
         lines = [line.split() for line in done.stdout.splitlines()]
         seconds = {int(number): float(took[0]) for word, number, *took in lines if word == "done"}
@@ -131,5 +147,8 @@ def test_a_pattern_in_any_form_is_seen(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(configs, "__path__", [*configs.__path__, str(tmp_path / "configs")])
     seen = {(use.pattern, use.method, use.unknown) for use in awkward.uses()}
     assert seen == {
-        ("a+b", "fullmatch", ""), ("c+", "finditer", ""), ("d+", "search", ""), ("", "search", "f'{part}g'"),
-    }  # fmt: skip
+        ("a+b", "fullmatch", ""),
+        ("c+", "finditer", ""),
+        ("d+", "search", ""),
+        ("", "search", "f'{part}g'"),
+    }

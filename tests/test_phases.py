@@ -97,8 +97,15 @@ def train(
 
 def reader() -> Any:
     torch.manual_seed(0)
-    config = BertConfig(vocab_size=40, hidden_size=16, num_hidden_layers=3, num_attention_heads=2, intermediate_size=16,
-                        max_position_embeddings=16, num_labels=3)  # fmt: skip
+    config = BertConfig(
+        vocab_size=40,
+        hidden_size=16,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=16,
+        num_labels=3,
+    )
     model = take_forward(BertForSequenceClassification(config), SupervisedRows)
     model.fresh = frozenset({"classifier.weight", "classifier.bias"})
     return model
@@ -171,7 +178,7 @@ def test_new_weights_that_no_phase_trains_are_told() -> None:
         (Phase(trainable="head", freeze=("classifier",)), r"phases\.0 leaves nothing to train"),
         (Phase(rates={"nothing": 0.1}), r"phases\.0\.rates: no part"),
     ],
-)  # fmt: skip
+)
 def test_parts_that_are_none_are_named(phase: Phase, message: str) -> None:
     with pytest.raises(DataError, match=message):
         trained(phase)
@@ -333,8 +340,13 @@ def test_the_rate_goes_down_by_steps(tmp_path: Path) -> None:
 
 
 def test_lbfgs_is_torchs_with_its_closure(tmp_path: Path) -> None:
-    how = section(epochs=3, optimizer=Lbfgs(kind="lbfgs", max_iter=5, line_search="strong_wolfe"), learning_rate=0.5,
-                  batch_size=22, model=Cnn(kind="cnn", channels=(4,), dense=(), dropout=0.0))  # fmt: skip
+    how = section(
+        epochs=3,
+        optimizer=Lbfgs(kind="lbfgs", max_iter=5, line_search="strong_wolfe"),
+        learning_rate=0.5,
+        batch_size=22,
+        model=Cnn(kind="cnn", channels=(4,), dense=(), dropout=0.0),
+    )
     model = build_model(how, PIXELS, Criterion())
     plain = torch.optim.LBFGS(model.parameters(), lr=0.5, max_iter=5, line_search_fn="strong_wolfe")
     pixels, labels = torch.from_numpy(PARTS["train"].pixels), torch.from_numpy(PARTS["train"].class_ids)
@@ -347,7 +359,7 @@ def test_lbfgs_is_torchs_with_its_closure(tmp_path: Path) -> None:
             loss.backward()
             return loss
 
-        losses.append(float(plain.step(closure).detach()))  # fmt: skip
+        losses.append(float(plain.step(closure).detach()))
     found, fitted, _ = train(tmp_path / "lbfgs", how)
     assert losses[-1] < 0.1 * losses[0]
     assert fitted.step == 3

@@ -141,8 +141,11 @@ def test_without_a_font_labels_are_code_points(tmp_path: Path, caplog: pytest.Lo
     """Warnings are errors here, among them matplotlib's of a missing glyph."""
     with lettering(CHINESE):
         assert drawable(["零", "ants", "一x", "零亿"]) == [
-            "U+96F6", "ants", "U+4E00x", "U+96F6 U+4EBF",
-        ]  # fmt: skip
+            "U+96F6",
+            "ants",
+            "U+4E00x",
+            "U+96F6 U+4EBF",
+        ]
     draw_all(CHINESE, tmp_path)
     assert not caplog.records
 

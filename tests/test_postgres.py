@@ -73,8 +73,12 @@ def test_the_services_of_compose_work_together(tmp_path: Path) -> None:
         def start(name: str) -> subprocess.Popen[bytes]:
             words = [here(word) for word in services[name]["command"]]
             words = [str(ports[name]) if word in ("4200", "5000") else word for word in words]
-            env = {**os.environ, "HOME": str(tmp_path), "PREFECT_HOME": str(tmp_path / "prefect"),
-                   **{key: here(value) for key, value in services[name]["environment"].items()}}  # fmt: skip
+            env = {
+                **os.environ,
+                "HOME": str(tmp_path),
+                "PREFECT_HOME": str(tmp_path / "prefect"),
+                **{key: here(value) for key, value in services[name]["environment"].items()},
+            }
             log = stack.enter_context((tmp_path / f"{name}.log").open("wb"))
             command = [BIN / words[0] if (BIN / words[0]).exists() else words[0], *words[1:]]
             process = subprocess.Popen(command, env=env, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True)
@@ -151,8 +155,9 @@ def test_tables_of_another_version_are_refused() -> None:
             connection.execute(f"create table {name}.alembic_version (version_num text)")
             for revision, said in (
                 (min(known - newest), "are older than the package; to fix it: mlflow db upgrade"),
-                ("0123456789ab", "made by a newer package"), (min(newest), None),
-            ):  # fmt: skip
+                ("0123456789ab", "made by a newer package"),
+                (min(newest), None),
+            ):
                 connection.execute(f"delete from {name}.alembic_version")
                 connection.execute(f"insert into {name}.alembic_version values ('{revision}')")
                 if said is None or (owner == "Prefect" and "older" in said):  # which renews its tables by itself

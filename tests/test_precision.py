@@ -28,8 +28,12 @@ ABLE = {
     "AMX": (PLAIN.replace("fpu", "amx_bf16"), "the processor has amx_bf16"),
     "AVX512": (PLAIN.replace("fpu", "avx512_bf16"), "the processor has avx512_bf16"),
 }
-UNABLE = {"plain": PLAIN, "another flag of that name": PLAIN.replace("fpu", "xamx_bf16x"), "Arm": "Features\t: bf16\n",
-          "empty": ""}  # fmt: skip
+UNABLE = {
+    "plain": PLAIN,
+    "another flag of that name": PLAIN.replace("fpu", "xamx_bf16x"),
+    "Arm": "Features\t: bf16\n",
+    "empty": "",
+}
 
 
 @pytest.fixture
@@ -59,10 +63,17 @@ def test_auto_is_float32_elsewhere(name: str, cpuinfo: Path, monkeypatch: pytest
     assert fast_precision()[0] == "float32"
 
 
-@pytest.mark.parametrize(("limit", "precision"), [
-    ("AVX512_CORE_VNNI", "float32"), ("avx2", "float32"), ("AVX512_CORE_BF16", "bfloat16"), ("ALL", "bfloat16"),
-    ("AVX512_CORE_AMX", "bfloat16"), ("", "bfloat16"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("limit", "precision"),
+    [
+        ("AVX512_CORE_VNNI", "float32"),
+        ("avx2", "float32"),
+        ("AVX512_CORE_BF16", "bfloat16"),
+        ("ALL", "bfloat16"),
+        ("AVX512_CORE_AMX", "bfloat16"),
+        ("", "bfloat16"),
+    ],
+)
 def test_instructions_that_are_forbidden_do_not_count(
     limit: str, precision: str, cpuinfo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,8 +91,7 @@ def test_where_a_gpu_is_it_counts(able: bool, cpuinfo: Path, monkeypatch: pytest
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: able and not including_emulation)
     assert fast_precision()[0] == before
     monkeypatch.setattr("configs.precision.GPUS", (tmp_path,))
-    assert fast_precision() == (("bfloat16", "the GPU has bfloat16") if able else
-                                ("float32", "the GPU lacks bfloat16"))  # fmt: skip
+    assert fast_precision() == (("bfloat16", "the GPU has bfloat16") if able else ("float32", "the GPU lacks bfloat16"))
     assert fast_precision()[0] != before
 
 
@@ -103,10 +113,13 @@ def test_the_key_has_what_auto_comes_to(cpuinfo: Path) -> None:
     assert all(precision_note(replace(AUTO, precision=one)) == "" for one in said)
 
 
-@pytest.mark.parametrize("how", [
-    Train(model=MODEL, precision="auto", optimizer=Lbfgs(kind="lbfgs")),
-    Train(model=MODEL, precision="auto", phases=(Phase(), Phase(optimizer=Rprop(kind="rprop")))),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "how",
+    [
+        Train(model=MODEL, precision="auto", optimizer=Lbfgs(kind="lbfgs")),
+        Train(model=MODEL, precision="auto", phases=(Phase(), Phase(optimizer=Rprop(kind="rprop")))),
+    ],
+)
 def test_what_needs_float32_has_it(how: Train, cpuinfo: Path) -> None:
     cpuinfo.write_text(ABLE["both"][0])
     assert settled(how).precision == "float32" and "for this optimiser" in precision_note(how)

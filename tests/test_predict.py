@@ -180,10 +180,16 @@ def test_a_damaged_part_is_made_again(table: Path, tmp_path: Path, fault: str) -
 
 @pytest.mark.parametrize(
     ("change", "why"),
-    [({"version": "2"}, "another version of the model"), ({"digest": "e"}, "another model"),
-     ("input", "the input has changed"), ("column", "another column"), ("batch", "another batch size"),
-     ({"libraries": {}}, "other versions of the libraries"), ("identity", "")],
-)  # fmt: skip
+    [
+        ({"version": "2"}, "another version of the model"),
+        ({"digest": "e"}, "another model"),
+        ("input", "the input has changed"),
+        ("column", "another column"),
+        ("batch", "another batch size"),
+        ({"libraries": {}}, "other versions of the libraries"),
+        ("identity", ""),
+    ],
+)
 def test_what_is_of_another_prediction_is_not_gone_on_from(table: Path, tmp_path: Path, change: Any, why: str) -> None:
     out = tmp_path / "out.csv"
     stop_midway(table, out)
@@ -215,8 +221,15 @@ def test_two_at_once_and_foreign_folders_are_refused(table: Path, tmp_path: Path
 def test_values_are_written_as_the_input_has_them(tmp_path: Path) -> None:
     """Whole numbers beside missing ones, beyond a float's digits, stay whole; so do times, lists and bytes."""
     big = 2**53 + 1
-    rows = pa.table({"text": ["a", "bb"], "id": pa.array([big, None]), "when": pd.to_datetime(["2026-01-01", None]),
-                     "tags": pa.array([["x"], []]), "raw": pa.array([b"\0", None])})  # fmt: skip
+    rows = pa.table(
+        {
+            "text": ["a", "bb"],
+            "id": pa.array([big, None]),
+            "when": pd.to_datetime(["2026-01-01", None]),
+            "tags": pa.array([["x"], []]),
+            "raw": pa.array([b"\0", None]),
+        }
+    )
     pq.write_table(rows, tmp_path / "rows.parquet")
     lines = [{"text": "a", "id": big, "mixed": 1}, {"text": "bb", "id": None, "mixed": {"z": [True]}}]
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
@@ -254,9 +267,14 @@ def test_what_cannot_be_asked_is_refused_by_row(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("output", "says"),
-    [("rows.csv", "this is the input"), ("out.xlsx", "ends in .csv, .jsonl or .parquet"), ("out", "ends in .csv"),
-     ("absent/out.csv", "there is no folder"), (".", "a folder")],
-)  # fmt: skip
+    [
+        ("rows.csv", "this is the input"),
+        ("out.xlsx", "ends in .csv, .jsonl or .parquet"),
+        ("out", "ends in .csv"),
+        ("absent/out.csv", "there is no folder"),
+        (".", "a folder"),
+    ],
+)
 def test_outputs_that_cannot_be_are_refused_before_the_model_is_asked(
     table: Path, tmp_path: Path, output: str, says: str
 ) -> None:

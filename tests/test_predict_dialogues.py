@@ -23,11 +23,19 @@ from tasks.tracking.models import carry_code
 
 ASK = {"role": "user", "content": "a good row?"}
 REPLY = {"role": "assistant", "content": "never again"}
-CALL = {"role": "assistant", "content": "", "tool_calls": [{"type": "function", "function": {
-    "name": "find", "arguments": {"time": 3}}}]}  # fmt: skip
+CALL = {
+    "role": "assistant",
+    "content": "",
+    "tool_calls": [{"type": "function", "function": {"name": "find", "arguments": {"time": 3}}}],
+}
 RESULT = {"role": "tool", "content": "[7]", "name": "find"}
-TALKS: list[list[dict[str, Any]]] = [[ASK, REPLY], [ASK, REPLY, ASK], [ASK, CALL, RESULT, REPLY], [ASK, CALL],
-                                     [{"role": "system", "content": "be bad"}, ASK]]  # fmt: skip
+TALKS: list[list[dict[str, Any]]] = [
+    [ASK, REPLY],
+    [ASK, REPLY, ASK],
+    [ASK, CALL, RESULT, REPLY],
+    [ASK, CALL],
+    [{"role": "system", "content": "be bad"}, ASK],
+]
 HISTORIES = [["user"], ["user", "assistant", "user"], ["user", "assistant", "tool"], ["user"], ["system", "user"]]
 
 
@@ -41,8 +49,10 @@ def write(path: Path, rows: list[dict[str, Any]]) -> Path:
     if path.suffix == ".jsonl":
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         return path
-    plain = [{key: value if isinstance(value, str | int) else json.dumps(value) for key, value in row.items()}
-             for row in rows]  # fmt: skip
+    plain = [
+        {key: value if isinstance(value, str | int) else json.dumps(value) for key, value in row.items()}
+        for row in rows
+    ]
     table = pd.DataFrame(plain)
     table.to_csv(path, index=False) if path.suffix == ".csv" else table.to_parquet(path)
     return path
@@ -65,7 +75,7 @@ def test_forms_tools_and_system_are_read_as_recipes_read_them(tmp_path: Path) ->
     turns = [{"from": "human", "value": "a good row?"}, {"from": "gpt", "value": "never"}]
     row = {"conversations": turns, "tools": [tool], "system": "be bad", "weight": 2}
     found = opened(write(tmp_path / "talks.jsonl", [row]))
-    (first, asked), = found.histories  # fmt: skip
+    ((first, asked),) = found.histories
     assert first["content"] == "be bad" and first["tools"][0]["function"]["name"] == "find"
     assert asked == ASK and list(found.rows) == ["weight"]
     bare = opened(write(tmp_path / "bare.jsonl", [{"messages": [ASK]}] * 2))
@@ -74,10 +84,14 @@ def test_forms_tools_and_system_are_read_as_recipes_read_them(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("talk", "says"),
-    [([REPLY], "row 2: no turn of a user or a tool"), ([{"role": "system", "content": "x"}, REPLY], "row 2: no turn"),
-     ([{"role": "bot", "content": "x"}], "row 2: message 1: unknown role 'bot'"),
-     ([{**ASK, "mood": "x"}], r"leave it out of the file$"), ("hello", "row 2: ")],
-)  # fmt: skip
+    [
+        ([REPLY], "row 2: no turn of a user or a tool"),
+        ([{"role": "system", "content": "x"}, REPLY], "row 2: no turn"),
+        ([{"role": "bot", "content": "x"}], "row 2: message 1: unknown role 'bot'"),
+        ([{**ASK, "mood": "x"}], r"leave it out of the file$"),
+        ("hello", "row 2: "),
+    ],
+)
 def test_what_cannot_be_replied_to_is_refused_by_row(tmp_path: Path, talk: Any, says: str) -> None:
     with pytest.raises(DataError, match=says):
         opened(write(tmp_path / "talks.jsonl", [{"messages": [ASK]}, {"messages": talk}]))

@@ -79,9 +79,17 @@ def test_a_refusal_names_an_option_that_the_command_has(tmp_path: Path, name: st
     said = re.findall(r"`--([a-z-]+)(?: ([^`]*))?`", str(caught.value))
     assert fix in [option for option, _ in said]
     assert not re.search(r"`(encoding|separator|quoting|escape|format|header|member|pattern)", str(caught.value))
-    given = {option.removeprefix("no-"): (False if option == "no-quoting" else json.loads(f'"{value.strip(chr(39))}"')
-                                          if value and "\\" not in value else value.strip("'") or None)
-             for option, value in said if option != "pattern"}  # fmt: skip
+    given = {
+        option.removeprefix("no-"): (
+            False
+            if option == "no-quoting"
+            else json.loads(f'"{value.strip(chr(39))}"')
+            if value and "\\" not in value
+            else value.strip("'") or None
+        )
+        for option, value in said
+        if option != "pattern"
+    }
     given |= {"encoding": "detect"} if fix == "encoding" else {"format": "csv"} if fix == "format" else {}
     rows, _ = read_rows(tmp_path / name, given_reading(**given))
     assert list(rows.columns) == ["text", "id"]
@@ -93,7 +101,8 @@ def test_the_command_has_an_option_for_each_field_that_says_how_a_table_is_read(
     assert keys == set(reading.KEYS.split("|"))
     assert keys <= {"format" if name == "form" else name for name in inspect.signature(command).parameters}
     assert as_options("set `quoting: false`, `separator: ';'` or `encoding`; download.header is not read") == (
-        "set `--no-quoting`, `--separator ';'` or `--encoding`; `--header` is not read")  # fmt: skip
+        "set `--no-quoting`, `--separator ';'` or `--encoding`; `--header` is not read"
+    )
 
 
 def test_what_is_predicted_of_another_reading_is_another_input(tmp_path: Path) -> None:

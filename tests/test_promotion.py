@@ -86,8 +86,11 @@ def test_what_cannot_be_compared_is_undecided(evidence: Evidence) -> None:
 
 
 def test_a_regressing_slice_keeps_a_better_model_back() -> None:
-    slices = (Slice("area", "north", 300, fought("better")), Slice("area", "south", 90, fought("worse")),
-              Slice("area", "west", 3, None))  # fmt: skip
+    slices = (
+        Slice("area", "north", 300, fought("better")),
+        Slice("area", "south", 90, fought("worse")),
+        Slice("area", "west", 3, None),
+    )
     verdict = decide(SCORES, SECTION, against("better", slices=slices))
     assert verdict.decided == "kept" and "worse where area is south (0.8000 against 0.7500, 90 rows)" in verdict.text
     assert decide(SCORES, SECTION, against("better", slices=slices[::2])).decided == "promoted"
@@ -131,8 +134,16 @@ def moves(*steps: str) -> list[Entry]:
         (["register - 1", "register 4 5"], "5", ["1", "4", "5"]),
         (["register - 1", "register 1 2", "register 2 3", "rollback 3 1"], "1", ["1"]),
     ],
-    ids=["none", "kept in between", "taken back", "by hand and back", "twice back", "moved in MLflow",
-         "moved in MLflow before", "over a deleted one"],
-)  # fmt: skip
+    ids=[
+        "none",
+        "kept in between",
+        "taken back",
+        "by hand and back",
+        "twice back",
+        "moved in MLflow",
+        "moved in MLflow before",
+        "over a deleted one",
+    ],
+)
 def test_the_succession_follows_the_log(log: list[str], current: str | None, expected: list[str]) -> None:
     assert succession(moves(*log), current) == expected

@@ -31,8 +31,10 @@ def sealed(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     runs.client().create_registered_model("small")
     place = tmp_path / "sealed"
     place.mkdir()
-    made = [subprocess.run([mount, *how, str(place)], capture_output=True).returncode for how in
-            (("--bind", str(home)), ("-o", "remount,ro,bind"))]  # fmt: skip
+    made = [
+        subprocess.run([mount, *how, str(place)], capture_output=True).returncode
+        for how in (("--bind", str(home)), ("-o", "remount,ro,bind"))
+    ]
     if any(made):
         subprocess.run(["umount", "-l", str(place)], capture_output=True)
         pytest.skip("this machine binds no mounts")

@@ -54,8 +54,11 @@ def at_once(count: int, home: Path, section: object, stages: dict[str, Artifact]
     done = subprocess.run(
         [sys.executable, "-c", AT_ONCE, given, str(count)],
         env={**os.environ, "TEMPER_HOME": str(home), "OMP_NUM_THREADS": "1"},
-        cwd=ROOT, capture_output=True, text=True, timeout=600,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     return [json.loads(line) for line in done.stdout.splitlines()]
 

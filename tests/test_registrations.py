@@ -41,8 +41,16 @@ def test_a_second_registration_moves_no_end_and_keeps_what_was_said_of_the_first
     client.set_terminated(run_id, "FINISHED", 4_000)
     client.set_model_version_tag("first", "1", VERDICT, "promoted: the first champion")
     key = next(path.name for path in (runs.settings().store / "train").iterdir())
-    facts = {"kind": "classifier", "content": "text", "labels": ["neg", "pos"], "shown": ["accuracy"],
-             "scores": {"accuracy": 0.5}, "intervals": {}, "baselines": {}, "confidence": 0.95}  # fmt: skip
+    facts = {
+        "kind": "classifier",
+        "content": "text",
+        "labels": ["neg", "pos"],
+        "shown": ["accuracy"],
+        "scores": {"accuracy": 0.5},
+        "intervals": {},
+        "baselines": {},
+        "confidence": 0.95,
+    }
     two = models.log_version(client, "second", run_id, Artifact("train", key, "x" * 64), [{"text": "good"}], facts)
     info = client.get_run(run_id).info
     assert (info.status, info.end_time) == ("FINISHED", 4_000)

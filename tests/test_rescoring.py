@@ -78,8 +78,10 @@ def test_the_champion_answers_again_as_in_its_test_and_the_better_of_two_wins(
     crowned(client, f"{kind}-weak", *weak)
     crowned(client, f"{kind}-strong", *strong)
     for (stages, facts), name, (_, old), decided in (
-        (strong, "weak", weak, "promoted"), (weak, "strong", strong, "kept"), (strong, "strong", strong, "undecided"),
-    ):  # fmt: skip
+        (strong, "weak", weak, "promoted"),
+        (weak, "strong", strong, "kept"),
+        (strong, "strong", strong, "undecided"),
+    ):
         section = Register(model=f"{kind}-{name}", metric=metric)
         rival = contender(client, section.model)
         verdict, found = evidence.judge(client, section, rival, stages=stages, facts=facts)

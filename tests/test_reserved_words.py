@@ -18,8 +18,28 @@ from tasks.learn.resampling import Outcomes, Resampling, ratio
 from tasks.store.events import Event
 from tasks.tracking.promotion import _slices
 
-WORDS = ("all", UNLABELLED, "other", "missing", "none", "None", "nan", "null", "total", "overall", "unknown", "label",
-         "train", "test", "id", "accuracy", "macro avg", "rarer reasons", "row 1", "NA")  # fmt: skip
+WORDS = (
+    "all",
+    UNLABELLED,
+    "other",
+    "missing",
+    "none",
+    "None",
+    "nan",
+    "null",
+    "total",
+    "overall",
+    "unknown",
+    "label",
+    "train",
+    "test",
+    "id",
+    "accuracy",
+    "macro avg",
+    "rarer reasons",
+    "row 1",
+    "NA",
+)
 HOW = Resampling(resamples=100, confidence=0.9, seed=1)
 
 
@@ -34,7 +54,10 @@ def test_a_slice_of_any_name_is_not_the_one_of_rows_without_a_value(word: str) -
     new[:60], old[60:] = 0, 0
     found = slices(side(new), side(old), Rule(HOW), groups=None, rows=rows, smallest={"area": 5})
     assert {one.value: (one.rows, one.regressed) for one in found} == {
-        word: (60, True), None: (40, False), "north": (50, False)}  # fmt: skip
+        word: (60, True),
+        None: (40, False),
+        "north": (50, False),
+    }
 
 
 def test_a_regressed_slice_says_whether_its_value_is_missing_or_called_so() -> None:
@@ -90,8 +113,16 @@ def test_a_recipe_whose_labels_groups_and_kept_values_are_such_words(
     tmp_path: Path, home: Path, heard: list[Event]
 ) -> None:
     words = [word for word in WORDS if word.casefold() not in ("none", "nan", "null", "na")] + ["none", "NA"]
-    rows = [{"text": f"{word.replace(' ', '')} is said in row {row}", "label": word, "area": words[row % 5],
-             "who": f"{word} {row}"} for row in range(20) for word in words]  # fmt: skip
+    rows = [
+        {
+            "text": f"{word.replace(' ', '')} is said in row {row}",
+            "label": word,
+            "area": words[row % 5],
+            "who": f"{word} {row}",
+        }
+        for row in range(20)
+        for word in words
+    ]
     pd.DataFrame(rows).to_csv(tmp_path / "a.csv", index=False)
     (tmp_path / "a.yaml").write_text(
         "name: words\n"
@@ -101,7 +132,9 @@ def test_a_recipe_whose_labels_groups_and_kept_values_are_such_words(
         "encode: {kind: classifier, tokenizer: {kind: train, vocab_size: 400}, max_length: 24}\n"
         "train: {epochs: 1, batch_size: 32, model: {kind: new, family: bert, config: {hidden_size: 16, "
         "num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 16, max_position_embeddings: 32}}}\n"
-        "evaluate: {bootstrap: 100}\nregister: {model: words, slices: {area: 2}}\n", encoding="utf-8")  # fmt: skip
+        "evaluate: {bootstrap: 100}\nregister: {model: words, slices: {area: 2}}\n",
+        encoding="utf-8",
+    )
     recipe = load_recipe(tmp_path / "a.yaml", ())
     done = {name: outcome.result for name, outcome in perform_until(recipe, "evaluate").items()}
     assert pd.read_parquet(done["download"].file("rows.parquet"))["label"].value_counts().to_dict() == dict.fromkeys(

@@ -165,8 +165,17 @@ print(run.info.run_id, flush=True)
 
 @pytest.mark.faults
 def test_four_first_uses_of_a_fresh_mlflow_database_at_once_all_survive(home: Path) -> None:
-    users = [subprocess.Popen([sys.executable, "-c", FIRST_USE], cwd=ROOT, stdin=subprocess.PIPE, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]  # fmt: skip
+    users = [
+        subprocess.Popen(
+            [sys.executable, "-c", FIRST_USE],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for _ in range(4)
+    ]
     for user in users:
         assert user.stdout is not None and user.stdout.readline() == "ready\n"
     assert not (settings().mlruns / "mlflow.db").exists()

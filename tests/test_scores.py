@@ -63,7 +63,12 @@ def test_turns_by_hand() -> None:
     ]
     found = score_turns(turns, HOW)
     assert {name: found[name] for name in ("dialogues", "turns", "calls_due", "calls_written", "ended")} == {
-        "dialogues": 3, "turns": 5, "calls_due": 3, "calls_written": 3, "ended": 4}  # fmt: skip
+        "dialogues": 3,
+        "turns": 5,
+        "calls_due": 3,
+        "calls_written": 3,
+        "ended": 4,
+    }
     assert found["argument_f1"] == 2 * 5 / (7 + 8)
     assert found["call_exact"] == pytest.approx(1 / 3)
     assert found["call_recall"] == found["call_precision"] == pytest.approx(2 / 3)
@@ -81,17 +86,31 @@ ELSEWHERE = calls(("book", {"type": "a", "price": "400"}))
 @pytest.mark.parametrize(
     ("fault", "falls"),
     [
-        (lambda t: turn(t.expected, call(type="400", price="a") if t.expected["content"] == "" else t.written),
-         {"argument_f1": 0, "call_exact": 0}),
+        (
+            lambda t: turn(t.expected, call(type="400", price="a") if t.expected["content"] == "" else t.written),
+            {"argument_f1": 0, "call_exact": 0},
+        ),
         (lambda t: turn(t.expected, t.written, ended=False), {"end_of_turn": 0}),
-        (lambda t: turn(t.expected, reply("")), {"argument_f1": 0, "call_exact": 0, "call_recall": 0, "reply_bleu": 0,
-                                                "reply_rouge_l": 0, "reply_exact_match": 0, "call_precision": None}),
+        (
+            lambda t: turn(t.expected, reply("")),
+            {
+                "argument_f1": 0,
+                "call_exact": 0,
+                "call_recall": 0,
+                "reply_bleu": 0,
+                "reply_rouge_l": 0,
+                "reply_exact_match": 0,
+                "call_precision": None,
+            },
+        ),
         (lambda t: turn(t.expected, call(type="a", price="400")), {"call_precision": 0.5, "reply_bleu": 0}),
-        (lambda t: turn(t.expected, t.written if t.expected["content"] else ELSEWHERE),
-         {"argument_f1": 0, "call_exact": 0}),
+        (
+            lambda t: turn(t.expected, t.written if t.expected["content"] else ELSEWHERE),
+            {"argument_f1": 0, "call_exact": 0},
+        ),
     ],
     ids=["swapped values", "no end of turn", "empty answers", "calls alone", "another tool"],
-)  # fmt: skip
+)
 def test_a_planted_fault_lowers_its_scores_and_no_other(fault: Any, falls: dict[str, float | None]) -> None:
     right = [turn(one, one) for one in (call(type="a", price="400"), reply("a fine hotel by the river"))]
     best = score_turns(right, HOW)
@@ -177,9 +196,17 @@ def test_bleu_is_sacrebleu_s_of_any_texts(expected: list[str], data: st.DataObje
 
 @pytest.mark.parametrize(
     ("texts", "tokens"),
-    [(ENGLISH, "13a"), (CHINESE, "zh"), (["ホテルはどこですか。東京です。"], "char"), (["โรงแรมอยู่ที่ไหน"], "char"),
-     (["Где отель?"], "13a"), ([], "13a"), (["123"], "13a"), (["酒店 with english words mostly"], "13a")],
-)  # fmt: skip
+    [
+        (ENGLISH, "13a"),
+        (CHINESE, "zh"),
+        (["ホテルはどこですか。東京です。"], "char"),
+        (["โรงแรมอยู่ที่ไหน"], "char"),
+        (["Где отель?"], "13a"),
+        ([], "13a"),
+        (["123"], "13a"),
+        (["酒店 with english words mostly"], "13a"),
+    ],
+)
 def test_which_tokens_bleu_counts(texts: list[str], tokens: str) -> None:
     assert bleu_tokens(texts) == tokens
 

@@ -76,11 +76,20 @@ def test_no_secret_stays_with_either_server(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("NO_PROXY", "*")
     try:
         with servers(tmp_path) as place:
-            guarded = {"MY_TOKEN": secret, "PREFECT_API_AUTH_STRING": f"temper:{secret}",
-                       "MLFLOW_TRACKING_URI": place.mlflow.replace("://", f"://temper:{secret}@")}  # fmt: skip
+            guarded = {
+                "MY_TOKEN": secret,
+                "PREFECT_API_AUTH_STRING": f"temper:{secret}",
+                "MLFLOW_TRACKING_URI": place.mlflow.replace("://", f"://temper:{secret}@"),
+            }
             safe = replace(place, env=place.env | guarded)
-            lost = replace(safe, env=safe.env | {"MLFLOW_TRACKING_URI": f"http://temper:{secret}@127.0.0.1:9",
-                                                 "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"})  # fmt: skip
+            lost = replace(
+                safe,
+                env=safe.env
+                | {
+                    "MLFLOW_TRACKING_URI": f"http://temper:{secret}@127.0.0.1:9",
+                    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+                },
+            )
             hub.fault("GET", status=401, times=9)
             said.append(safe.temper(*command, fails=True)["error"])
             hub.faults.clear()

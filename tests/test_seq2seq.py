@@ -32,9 +32,16 @@ from tasks.text.tokenizer import TextTokenizer
 
 pytestmark = pytest.mark.faults
 ROWS = aims.table()
-BART = {"d_model": 16, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2,
-        "decoder_attention_heads": 2, "encoder_ffn_dim": 16, "decoder_ffn_dim": 16,
-        "max_position_embeddings": 40}  # fmt: skip
+BART = {
+    "d_model": 16,
+    "encoder_layers": 1,
+    "decoder_layers": 1,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+    "encoder_ffn_dim": 16,
+    "decoder_ffn_dim": 16,
+    "max_position_embeddings": 40,
+}
 
 
 def made(rows: Any = ROWS, **options: Any) -> tuple[Seq2SeqEncoding, TextTokenizer]:
@@ -215,7 +222,9 @@ def test_phases_name_the_parts_of_a_rewriter() -> None:
     assert layout.children == ("shared", "encoder", "decoder") and not layout.head
     assert layout.output is tied.lm_head
     assert {"shared.weight", "decoder.block.0.layer.1.EncDecAttention.q.weight"} == {
-        "shared.weight", "decoder.block.0.layer.1.EncDecAttention.q.weight"} & set(layout.shown)  # fmt: skip
+        "shared.weight",
+        "decoder.block.0.layer.1.EncDecAttention.q.weight",
+    } & set(layout.shown)
     wrapped = domain.layout(build_model(aims.new("bart", **BART), FORM, ENCODING, TOKENIZER, 0))
     assert "encoder.layers.0.fc1.weight" in wrapped.shown.values()
     tied.lm_head.weight = torch.nn.Parameter(tied.lm_head.weight.detach().clone())

@@ -37,9 +37,10 @@ TEXTS = ["It's good.", "never again", "row 7 \u2713"]
 def test_packages_are_compared_exactly() -> None:
     assert mismatches((HERE, "Pandas", f"numpy=={version('numpy')}")) == []
     assert mismatches(("pandas==0.1", "absent-package==1", HERE, "nonsense ==")) == [
-        f"pandas==0.1: here is {version('pandas')}", "absent-package==1: not installed",
+        f"pandas==0.1: here is {version('pandas')}",
+        "absent-package==1: not installed",
         "nonsense ==: not a requirement that can be compared",
-    ]  # fmt: skip
+    ]
     assert mismatches(("absent-package==1; python_version < '3'",)) == []
 
 
@@ -136,8 +137,7 @@ def start(model: str, folder: Path, said: str = "answers at", before: tuple[str,
     port, log = free_port(), folder / "log"
     words = [*before, sys.executable, "-m", "flows", "serve", model, "--port", str(port)]
     with log.open("wb") as handle:
-        process = subprocess.Popen(words, cwd=serve_root(),
-                                   env=dict(os.environ), stderr=handle, start_new_session=True)  # fmt: skip
+        process = subprocess.Popen(words, cwd=serve_root(), env=dict(os.environ), stderr=handle, start_new_session=True)
     end = time.monotonic() + 240
     while said not in log.read_text(encoding="utf-8"):
         assert process.poll() is None and time.monotonic() < end, log.read_text(encoding="utf-8")
@@ -206,22 +206,52 @@ BAD: list[tuple[str, Any, str, str, int, str]] = [
     ("another content type", b"x", "text/plain", "/invocations", 415, "only supports the following content types"),
     ("another encoding", {"inputs": ["x"]}, "application/json; charset=latin-1", "/invocations", 415, "UTF-8"),
     ("no such path", {"inputs": ["x"]}, "application/json", "/predict", 404, "Not Found"),
-    ("missing column", {"dataframe_records": [{"title": "x"}]}, "application/json", "/invocations", 400,
-     "needs a column `text`, before any other, and has ['title']"),
-    ("extra column before", {"dataframe_split": {"columns": ["id", "text"], "data": [["7", "x"]]}}, "application/json",
-     "/invocations", 400, "needs a column `text`, before any other, and has ['id']"),
-    ("None in a table", {"dataframe_records": [{"text": None}]}, "application/json", "/invocations", 400,
-     "each row needs a text, got None"),
+    (
+        "missing column",
+        {"dataframe_records": [{"title": "x"}]},
+        "application/json",
+        "/invocations",
+        400,
+        "needs a column `text`, before any other, and has ['title']",
+    ),
+    (
+        "extra column before",
+        {"dataframe_split": {"columns": ["id", "text"], "data": [["7", "x"]]}},
+        "application/json",
+        "/invocations",
+        400,
+        "needs a column `text`, before any other, and has ['id']",
+    ),
+    (
+        "None in a table",
+        {"dataframe_records": [{"text": None}]},
+        "application/json",
+        "/invocations",
+        400,
+        "each row needs a text, got None",
+    ),
     ("None in a list", {"inputs": [None]}, "application/json", "/invocations", 400, "each row needs a text, got None"),
     ("None among texts", {"inputs": ["x", None]}, "application/json", "/invocations", 400, "needs a text, got"),
-    ("a number in a table", {"dataframe_records": [{"text": 5}]}, "application/json", "/invocations", 400,
-     "each row needs a text, got 5"),
+    (
+        "a number in a table",
+        {"dataframe_records": [{"text": 5}]},
+        "application/json",
+        "/invocations",
+        400,
+        "each row needs a text, got 5",
+    ),
     ("a number in a list", {"inputs": [5]}, "application/json", "/invocations", 400, "each row needs a text, got 5"),
     ("an empty list", {"inputs": []}, "application/json", "/invocations", 400, "missing inputs"),
-    ("ragged rows", {"dataframe_split": {"columns": ["text"], "data": [["a", "b"]]}}, "application/json",
-     "/invocations", 400, "1 columns passed, passed data had 2 columns"),
+    (
+        "ragged rows",
+        {"dataframe_split": {"columns": ["text"], "data": [["a", "b"]]}},
+        "application/json",
+        "/invocations",
+        400,
+        "1 columns passed, passed data had 2 columns",
+    ),
     ("half a letter", b'{"inputs": ["\\ud800"]}', "application/json", "/invocations", 400, "surrogates not allowed"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.faults
@@ -269,8 +299,11 @@ def test_it_says_where_it_answers_and_is_gone_after_sigterm(server: Server) -> N
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True)
     assert json.loads(done.stdout)["predictions"], done.stdout
     listening = Path("/proc/net/tcp").read_text().splitlines()[1:]
-    addresses = {row.split()[1].split(":")[0] for row in listening if row.split()[1].endswith(f":{server.port:04X}")
-                 and row.split()[3] == "0A"}  # fmt: skip
+    addresses = {
+        row.split()[1].split(":")[0]
+        for row in listening
+        if row.split()[1].endswith(f":{server.port:04X}") and row.split()[3] == "0A"
+    }
     assert addresses == {"0100007F"}, "127.0.0.1 and nothing else"
     family = server.family()
     assert len(family) >= 4, "temper, its guardian, mlflow, uvicorn"
@@ -288,9 +321,15 @@ DEAF = ("bash", "-c", 'trap "" INT; exec "$@"', "bash")
 @pytest.mark.faults
 @pytest.mark.servers
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("said", "before", "group"), [
-    ("answers at", (), True), ("serving small", (), True), ("answers at", DEAF, False),
-], ids=["terminal", "before it answers", "in the background"])  # fmt: skip
+@pytest.mark.parametrize(
+    ("said", "before", "group"),
+    [
+        ("answers at", (), True),
+        ("serving small", (), True),
+        ("answers at", DEAF, False),
+    ],
+    ids=["terminal", "before it answers", "in the background"],
+)
 def test_ctrl_c_ends_it_and_all_that_it_started(
     said: str, before: tuple[str, ...], group: bool, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -128,8 +128,11 @@ def test_leaks_are_those_of_a_comparison_of_all_with_all(
     leaking: dict[str, float] = {}
     for held_out, lower in (("test", ("train", "validation")), ("validation", ("train",))):
         held = [at for at, part in enumerate(parts) if part == held_out and table["id"][at] not in leaking]
-        best = {table["id"][at]: max(plain_index(texts[at], texts[other]) for other in held)
-                for at, part in enumerate(parts) if part in lower and table["id"][at] not in leaking}  # fmt: skip
+        best = {
+            table["id"][at]: max(plain_index(texts[at], texts[other]) for other in held)
+            for at, part in enumerate(parts)
+            if part in lower and table["id"][at] not in leaking
+        }
         leaking |= {row: index for row, index in best.items() if index >= similarity}
     assert set(found.index) == set(leaking)
     text = table.set_index("id")["text"]
@@ -237,9 +240,10 @@ def test_a_new_bridge_moves_no_row_into_another_part() -> None:
     chains = (rows([text, text[:24], text[:20]]) for text in draws)
     wanted = [(0.0, 0.3), (0.3, 0.6), (0.6, 1.0)]  # test, validation, train
     text, bridge, new = next(
-        chain["text"].tolist() for chain in chains
+        chain["text"].tolist()
+        for chain in chains
         if all(low <= at < high for at, (low, high) in zip(positions(chain["text"], 0)[::-1], wanted, strict=True))
-    )  # fmt: skip
+    )
     filler = [f"{a} {b}" for a, b in zip(WORDS[:60], WORDS[60:120], strict=True)]
     before = parts_of(rows([text, bridge, *filler]), section)
     after = parts_of(rows([text, bridge, *filler, new]), section)
@@ -254,8 +258,9 @@ def test_no_row_moves_on_real_reviews(datasets: Path, monkeypatch: pytest.Monkey
     texts = load_rows(ClassFilesSource(kind="class_files", files=files), Path())["text"].str.strip().tolist()
     before, after = (parts_of(rows(some), HashSplit()) for some in (texts, texts + bridged(texts, random.Random(4))))
     assert {(before[row], after[row]) for row in before if before[row] != after[row]} <= {
-        ("train", "dropped"), ("validation", "dropped"),
-    }  # fmt: skip
+        ("train", "dropped"),
+        ("validation", "dropped"),
+    }
 
 
 def test_copies_of_test_rows_leave_train_and_validation() -> None:
@@ -263,7 +268,7 @@ def test_copies_of_test_rows_leave_train_and_validation() -> None:
     table = rows(
         [text, f"{text}s", f"{text}!", "an altogether other opinion on hotels", "an altogether other opinion on hotel"],
         split=["test", "validation", "train", "validation", "train"],
-    )  # fmt: skip
+    )
     found = near_copies(table, table["split"], GivenSplit(kind="given"))
     ids = table["id"].tolist()
     assert found[["id", "other"]].to_numpy().tolist() == [[ids[2], ids[0]], [ids[1], ids[0]], [ids[4], ids[3]]] or (
@@ -292,9 +297,7 @@ def test_leakage_between_given_parts_is_measured_said_and_fixed_on_request(fixed
     leaking = pd.read_parquet(split.records / "near_copies.parquet")["id"].tolist()
     assert "2 train rows copy a test row, such as " in summary and len(leaking) == 2
     assert all(row in summary for row in leaking)
-    assert said == ([] if fixed else [
-        "2 rows are near-copies of a held-out row; `split.near_copies: drop` drops them"
-    ])  # fmt: skip
+    assert said == ([] if fixed else ["2 rows are near-copies of a held-out row; `split.near_copies: drop` drops them"])
     assert len(read_rows(split.file("train.parquet"))) == (38 if fixed else 40)
 
 

@@ -23,8 +23,9 @@ PATIENCE = 45
 
 def temper(*words: str, env: dict[str, str]) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "flows", *words]
-    return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                            start_new_session=True)  # fmt: skip
+    return subprocess.Popen(
+        command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
 
 
 def stop_during_training(process: subprocess.Popen[str], place: Path, number: int) -> tuple[int, str, float]:
@@ -52,10 +53,13 @@ def stop_during_training(process: subprocess.Popen[str], place: Path, number: in
     [
         (["run", RECIPE, *LONG], signal.SIGTERM, 143),
         (["run", RECIPE, *LONG], signal.SIGINT, 1),
-        (["compare", RECIPE, RECIPE, "train.seed=7", "--seeds", "2", *(f"--set={one}" for one in LONG)],
-         signal.SIGTERM, 143),
+        (
+            ["compare", RECIPE, RECIPE, "train.seed=7", "--seeds", "2", *(f"--set={one}" for one in LONG)],
+            signal.SIGTERM,
+            143,
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_signal_to_the_group_ends_it_within_seconds(tmp_path: Path, words: list[str], number: int, code: int) -> None:
     place = tmp_path / "home"
     env = {**os.environ, "TEMPER_HOME": str(place), "TEMPER_THREADS": "1", "PREFECT_HOME": str(tmp_path / "prefect")}

@@ -235,8 +235,13 @@ def test_this_machine_is_never_asked_through_a_proxy_and_others_are(case: Callab
     own, proxy = serve_word(b"own"), serve_word(b"proxy")
     env = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     env |= {case("http_proxy"): f"http://127.0.0.1:{proxy.server_port}", case("no_proxy"): "intern.example"}
-    done = subprocess.run([sys.executable, "-c", PROXIED, f"http://127.0.0.1:{own.server_port}/"], cwd=ROOT, env=env,
-                          capture_output=True, text=True)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", PROXIED, f"http://127.0.0.1:{own.server_port}/"],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+    )
     for server in (own, proxy):
         server.shutdown()
         server.server_close()
@@ -283,9 +288,13 @@ def test_one_tracking_uri_is_served_and_used(monkeypatch: pytest.MonkeyPatch, tm
     ],
 )
 def test_another_registry_than_the_one_that_is_served_is_named_in_a_line(
-    used: str | None, said: bool, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    used: str | None,
+    said: bool,
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     from configs.servers import Servers, announce, claimed
     from configs.settings import settings
     from flows.services import stores

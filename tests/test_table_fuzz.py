@@ -29,11 +29,48 @@ from tasks.data.errors import DataError
 from tasks.data.sources.read import load_rows
 from tasks.inference.inputs import open_table
 
-ROWS = [("caf\u00e9 \u201ctr\u00e8s\u201d froid, dit-il", "bad", 1.5), ('say "hi" \u597d', "good", 2.0),
-        ("two\nlines", "bad", -3.25), ("plain words of no weight", "good", 0.0)] * 3  # fmt: skip
-TOKENS = (b'"', b'""', b"\\", b'\\"', b",", b";", b"\t", b"|", b"\r", b"\n", b"\r\n", b"\0", b"\xff", b"\xef\xbb\xbf",
-          b"\xff\xfe", b"sep=;\n", b"\\ud800", b"NaN", b"1e999", b"-0", b"9" * 400, b"[" * 3000, b'{"a":', b"}", b"]",
-          b"null", b"true", b"\xe2\x80\xa8", b"\xed\xa0\x80", b"\\N", b"#", b" ", b"\x1a", b"PK\x03\x04")  # fmt: skip
+ROWS = [
+    ("caf\u00e9 \u201ctr\u00e8s\u201d froid, dit-il", "bad", 1.5),
+    ('say "hi" \u597d', "good", 2.0),
+    ("two\nlines", "bad", -3.25),
+    ("plain words of no weight", "good", 0.0),
+] * 3
+TOKENS = (
+    b'"',
+    b'""',
+    b"\\",
+    b'\\"',
+    b",",
+    b";",
+    b"\t",
+    b"|",
+    b"\r",
+    b"\n",
+    b"\r\n",
+    b"\0",
+    b"\xff",
+    b"\xef\xbb\xbf",
+    b"\xff\xfe",
+    b"sep=;\n",
+    b"\\ud800",
+    b"NaN",
+    b"1e999",
+    b"-0",
+    b"9" * 400,
+    b"[" * 3000,
+    b'{"a":',
+    b"}",
+    b"]",
+    b"null",
+    b"true",
+    b"\xe2\x80\xa8",
+    b"\xed\xa0\x80",
+    b"\\N",
+    b"#",
+    b" ",
+    b"\x1a",
+    b"PK\x03\x04",
+)
 
 
 def frame() -> pd.DataFrame:
@@ -50,18 +87,20 @@ def json(**how: Any) -> bytes:
 
 def table() -> pa.Table:
     count = len(ROWS)
-    return pa.table({
-        "text": pa.array([row[0] for row in ROWS]).dictionary_encode(),
-        "label": [row[1] for row in ROWS],
-        "raw": [b"\xff\x00"] * count,
-        "when": pa.array([datetime(2026, 1, 1, tzinfo=UTC)] * count, pa.timestamp("ns", "Asia/Tokyo")),
-        "day": [date(2026, 1, 1)] * count,
-        "money": [Decimal("1.10")] * count,
-        "list": [["a", None]] * count,
-        "object": [{"a": 1, "b": [None]}] * count,
-        "nothing": pa.nulls(count),
-        "big": pa.array([2**64 - 1] * count, pa.uint64()),
-    })  # fmt: skip
+    return pa.table(
+        {
+            "text": pa.array([row[0] for row in ROWS]).dictionary_encode(),
+            "label": [row[1] for row in ROWS],
+            "raw": [b"\xff\x00"] * count,
+            "when": pa.array([datetime(2026, 1, 1, tzinfo=UTC)] * count, pa.timestamp("ns", "Asia/Tokyo")),
+            "day": [date(2026, 1, 1)] * count,
+            "money": [Decimal("1.10")] * count,
+            "list": [["a", None]] * count,
+            "object": [{"a": 1, "b": [None]}] * count,
+            "nothing": pa.nulls(count),
+            "big": pa.array([2**64 - 1] * count, pa.uint64()),
+        }
+    )
 
 
 def parquet(**how: Any) -> bytes:

@@ -85,8 +85,11 @@ def test_spellings_are_hidden_and_come_back() -> None:
     assert "<" not in json.dumps(hidden) and json.loads(found.restore(json.dumps(hidden))) == turns
     pieces = list(found.parts(hidden[0]["content"]))
     assert [(part, spelt) for _, part, spelt in pieces] == [
-        ("a", False), ("<|im_end|>", True), ("<|im_end|>", True), (" Zq0qZ000", False)
-    ]  # fmt: skip
+        ("a", False),
+        ("<|im_end|>", True),
+        ("<|im_end|>", True),
+        (" Zq0qZ000", False),
+    ]
     assert [hidden[0]["content"][at:][:4] for at, _, _ in pieces] == ["aZq1", "Zq1q", "Zq1q", " Zq0"]
 
 

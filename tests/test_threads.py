@@ -18,10 +18,17 @@ from tasks.store.events import Event
 def test_the_expected_number_is_the_one_that_torch_takes(setting: dict[str, str]) -> None:
     env = {name: value for name, value in os.environ.items() if name not in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     said = subprocess.run(
-        [sys.executable, "-c", "from configs.threads import expected_threads as e; import torch; "
-         "print(e(), torch.get_num_threads())"],
-        env=env | setting, cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout.split()  # fmt: skip
+        [
+            sys.executable,
+            "-c",
+            "from configs.threads import expected_threads as e; import torch; print(e(), torch.get_num_threads())",
+        ],
+        env=env | setting,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
     assert said[0] == said[1]
 
 

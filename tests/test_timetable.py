@@ -107,13 +107,27 @@ def test_moved_modules_are_one_change_of_the_layout() -> None:
 
 def test_differences_are_told_in_words() -> None:
     told = all_in_words(  # as identities differ
-        ["section.sha256", "section.files", "section.commit: abc → def", "inputs.raw.images.parquet",
-         "python: 3.11 → 3.12", "code.tasks.data.rows", "libraries.torch: 2.1 → 2.2",
-         "never computed here"], "download")  # fmt: skip
-    assert told == ["the source's bytes changed", "download: the commit that the revision stands for: abc → def",
-                    "download reads other bytes: images.parquet of the raw artifact changed", "Python: 3.11 → 3.12",
-                    "the code of tasks/data/rows.py changed", "torch: 2.1 → 2.2",
-                    "download: never computed here"]  # fmt: skip
+        [
+            "section.sha256",
+            "section.files",
+            "section.commit: abc → def",
+            "inputs.raw.images.parquet",
+            "python: 3.11 → 3.12",
+            "code.tasks.data.rows",
+            "libraries.torch: 2.1 → 2.2",
+            "never computed here",
+        ],
+        "download",
+    )
+    assert told == [
+        "the source's bytes changed",
+        "download: the commit that the revision stands for: abc → def",
+        "download reads other bytes: images.parquet of the raw artifact changed",
+        "Python: 3.11 → 3.12",
+        "the code of tasks/data/rows.py changed",
+        "torch: 2.1 → 2.2",
+        "download: never computed here",
+    ]
     assert all_in_words(["section.epochs: 3 → 5"], "train") == ["recipe: train.epochs: 3 → 5"]
 
 

@@ -40,9 +40,10 @@ PARAMETERS = {
 }
 FILTERS = {"to": Filter(match="contains"), "minutes": Filter(match="range")}
 MONEY = Tool(
-    name="convert", parameters={"type": "object", "properties": {"amount": {"type": "number"}}},
+    name="convert",
+    parameters={"type": "object", "properties": {"amount": {"type": "number"}}},
     answered_by=PythonAnswer(kind="python", entry="purse_of_the_test:convert"),
-)  # fmt: skip
+)
 PURSE = """\
 from pathlib import Path
 Path(__file__).with_suffix(".called").touch()
@@ -57,8 +58,9 @@ def leave():
 
 def departures(**options: Any) -> Tool:
     given = {"path": "trains.csv", "filters": FILTERS, "order": ("-minutes",), **options}
-    return Tool(name="departures", description="Trains.", parameters=PARAMETERS,
-                answered_by=TableAnswer(kind="table", **given))  # fmt: skip
+    return Tool(
+        name="departures", description="Trains.", parameters=PARAMETERS, answered_by=TableAnswer(kind="table", **given)
+    )
 
 
 @pytest.fixture
@@ -135,7 +137,7 @@ def test_what_a_call_does_wrong_is_told_to_the_model(
         ({"path": "none.csv"}, TRAINS, "none.csv"),
         ({"path": "trains.xls"}, TRAINS, "a table is a .jsonl or .csv file, not .xls"),
     ],
-)  # fmt: skip
+)
 def test_a_table_that_cannot_be_searched_so_stops_encode(
     options: dict[str, Any], table: str, told: str, data: Path, tmp_path: Path
 ) -> None:
@@ -171,12 +173,15 @@ def test_lists_and_texts_of_json_lines(data: Path, tmp_path: Path) -> None:
         ("[{nam: rate}]", "`encode.tools.0.nam` is not a key; did you mean `name`?"),
         ("[{name: a, answered_by: {kind: tabel, path: x}}]", "expected one of table, python, got 'tabel'"),
         ("[{name: a, answered_by: {kind: table, path: x, filters: {b: {}}}}]", "'b', which is no argument of a"),
-        ("[{name: a, parameters: {type: object, properties: {b: {}}}, "
-         "answered_by: {kind: table, path: x, filters: {b: {mach: range}}}}]", "filters.b.mach` is not a key; did you"),
+        (
+            "[{name: a, parameters: {type: object, properties: {b: {}}}, "
+            "answered_by: {kind: table, path: x, filters: {b: {mach: range}}}}]",
+            "filters.b.mach` is not a key; did you",
+        ),
         ("[{name: a, answered_by: {kind: python, entry: os.system}}]", "should match pattern"),
         ("{kind: hotel}", "expected one of file, hotels, got 'hotel'; did you mean `hotels`?"),
     ],
-)  # fmt: skip
+)
 def test_tools_that_are_none_are_refused_at_load(tools: str, told: str) -> None:
     with pytest.raises(RecipeError) as refused:
         load_recipe(DEMO, [f"encode.tools={tools}"])
@@ -189,8 +194,10 @@ def test_a_file_of_definitions_is_for_training_alone(data: Path, tmp_path: Path)
     section = ToolFile(kind="file", path="tools.json")
     assert [one["function"]["name"] for one in write_tools(section, tmp_path)] == ["rate", "tide"]
     assert answer_files(tmp_path) == () and "no tool rate" in asked(load_answers(tmp_path), "rate")["error"]
-    for faulty, told in (([given[0], given[0]], "two are called 'rate'"),
-                         ([{"name": "rate", "parameters": {"type": "objekt"}}], "no JSON schema")):  # fmt: skip
+    for faulty, told in (
+        ([given[0], given[0]], "two are called 'rate'"),
+        ([{"name": "rate", "parameters": {"type": "objekt"}}], "no JSON schema"),
+    ):
         (data / "tools.json").write_text(json.dumps(faulty), encoding="utf-8")
         with pytest.raises(DataError, match=f"tools.json: .*{told}"):
             write_tools(section, tmp_path)
@@ -214,11 +221,14 @@ def test_a_table_is_pinned_by_its_bytes_and_not_by_its_place(data: Path) -> None
 
 TALK: list[Message] = [
     {"role": "user", "content": "from Ghent, please"},
-    {"role": "assistant", "content": "", "tool_calls": [
-        {"type": "function", "function": {"name": "departures", "arguments": {"from": "Ghent"}}}]},
+    {
+        "role": "assistant",
+        "content": "",
+        "tool_calls": [{"type": "function", "function": {"name": "departures", "arguments": {"from": "Ghent"}}}],
+    },
     {"role": "tool", "name": "departures", "content": "[]"},
     {"role": "assistant", "content": "none today"},
-]  # fmt: skip
+]
 
 
 def test_an_encoding_holds_the_definitions_and_train_opens_what_answers(

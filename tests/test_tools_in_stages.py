@@ -36,8 +36,13 @@ CONVERT = {
     "parameters": {"type": "object", "properties": {"amount": {"type": "number"}}},
     "answered_by": {"kind": "python", "entry": "module_that_must_not_be_imported:convert"},
 }
-TINY = ["train.model.config={n_layer: 1, n_head: 2, n_embd: 16, n_positions: 1024}", "train.epochs=1",
-        "evaluate.bootstrap=100", "evaluate.max_new_tokens=4", "evaluate.written=2"]  # fmt: skip
+TINY = [
+    "train.model.config={n_layer: 1, n_head: 2, n_embd: 16, n_positions: 1024}",
+    "train.epochs=1",
+    "evaluate.bootstrap=100",
+    "evaluate.max_new_tokens=4",
+    "evaluate.written=2",
+]
 
 
 @pytest.fixture
@@ -59,9 +64,15 @@ def test_hotels_are_a_configuration_that_finds_what_the_short_spelling_finds(
     assert write_tools(load_recipe(RECIPE).encode.tools, short) == [tool_schema()]
     assert write_tools(load_recipe(RECIPE, changes).encode.tools, listed)[0] == tool_schema()
     assert (answer_files(short), answer_files(listed)) == (
-        ("hotels.jsonl",), ("tools.json", "tools/search_hotels.jsonl"))  # fmt: skip
-    searches = [turn["arguments"] for line in (DEMO / "hotel_dialogues.jsonl").read_text(encoding="utf-8").splitlines()
-                for turn in json.loads(line)["messages"] if turn["role"] == "search"]  # fmt: skip
+        ("hotels.jsonl",),
+        ("tools.json", "tools/search_hotels.jsonl"),
+    )
+    searches = [
+        turn["arguments"]
+        for line in (DEMO / "hotel_dialogues.jsonl").read_text(encoding="utf-8").splitlines()
+        for turn in json.loads(line)["messages"]
+        if turn["role"] == "search"
+    ]
     faulty = [{"colour": "red"}, {"price": "cheap"}, {"facilities": "wifi"}, {"name": 5}, {}]
     one, other = load_answers(short), load_answers(listed)
     for arguments in [*searches, *faulty]:
@@ -76,9 +87,16 @@ def test_hotels_are_named_where_their_data_and_their_spelling_are_read_and_nowhe
     paths = [path for folder in ("flows", "tasks") for path in (root / folder).rglob("*.py")]
     naming = {path.name for path in paths if "hotel" in path.read_text(encoding="utf-8").lower()}
     assert naming == {
-        "hotels.py", "calls.py", "messages.py", "crosswoz.py", "read.py",  # their data
-        "recipe_tools.py", "tool_answers.py", "pins.py", "changes.py",  # `tools: {kind: hotels}`, and CrossWOZ's pins
-    }  # fmt: skip
+        "hotels.py",
+        "calls.py",
+        "messages.py",
+        "crosswoz.py",
+        "read.py",  # their data
+        "recipe_tools.py",
+        "tool_answers.py",
+        "pins.py",
+        "changes.py",  # `tools: {kind: hotels}`, and CrossWOZ's pins
+    }
 
 
 @pytest.mark.faults
@@ -92,8 +110,10 @@ def test_tables_travel_with_the_model_and_functions_are_never_called(changes: li
     assert "module_that_must_not_be_imported" not in sys.modules
     predictor = Predictor.load(folder)
     assert predictor.entry_points == {"convert": "module_that_must_not_be_imported:convert"}
-    calls = [{"function": {"name": name, "arguments": arguments}}
-             for name, arguments in (("search_hotels", {"name": "quiet"}), ("convert", {"amount": 1}))]  # fmt: skip
+    calls = [
+        {"function": {"name": name, "arguments": arguments}}
+        for name, arguments in (("search_hotels", {"name": "quiet"}), ("convert", {"amount": 1}))
+    ]
     found, refused = predictor.answers({"role": "assistant", "content": "", "tool_calls": calls})
     assert [one["name"] for one in json.loads(found["content"])] == ["The Quiet Page"]
     assert "not allowed here" in json.loads(refused["content"])["error"]

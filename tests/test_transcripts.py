@@ -54,8 +54,11 @@ def test_a_page_shows_both_sides() -> None:
     head, user, search, records, last = cells.rows
     assert head == ["", "true", "written"]
     assert user == ["user", USER["content"]]
-    assert search == ["assistant", "search_hotels✗ price = 400-500元✓ type = 经济型",
-                      "search_hotels✗ name = 如家✗ price = 500元✓ type = 经济型"]  # fmt: skip
+    assert search == [
+        "assistant",
+        "search_hotels✗ price = 400-500元✓ type = 经济型",
+        "search_hotels✗ name = 如家✗ price = 500元✓ type = 经济型",
+    ]
     assert records[1].startswith(RECORDS["content"][:LONGEST]) and records[1].endswith("(3,200 letters)")
     assert last == ["assistant", LAST["content"], "emptyno end of turn"]
 

@@ -27,8 +27,15 @@ def files(*folders: str, each: int = 6) -> dict[str, bytes]:
     return {name: picture(number) for number, name in enumerate(names)}
 
 
-PAIRS = [("Training", "Testing"), ("seg_train", "seg_test"), ("train_set", "test_set"), ("TRAIN", "holdout"),
-         ("training-images", "eval"), ("x/train", "x/test2017"), ("birds-train", "birds-test")]  # fmt: skip
+PAIRS = [
+    ("Training", "Testing"),
+    ("seg_train", "seg_test"),
+    ("train_set", "test_set"),
+    ("TRAIN", "holdout"),
+    ("training-images", "eval"),
+    ("x/train", "x/test2017"),
+    ("birds-train", "birds-test"),
+]
 
 
 @pytest.mark.parametrize(("train", "test"), PAIRS)
@@ -86,9 +93,10 @@ def test_patients_are_not_taken_for_classes(tmp_path: Path) -> None:
     assert "# 2 classes (level 1), 2" in str(r.value) and len(pasted(r)) == 3
     laid(tmp_path / "data" / "days", files(*(f"day{n}/{kind}" for n in range(9) for kind in ("dry", "wet")), each=2))
     _, notes = prepare("days", tmp_path / "r.yaml", None)
-    assert notes[:2] == ["folders of level 1: groups: 9 names, such as day0 (4 images), day1 (4 images), "
-                         "day2 (4 images)",
-                         "folders of level 2: classes: dry (18 images), wet (18 images)"]  # fmt: skip
+    assert notes[:2] == [
+        "folders of level 1: groups: 9 names, such as day0 (4 images), day1 (4 images), day2 (4 images)",
+        "folders of level 2: classes: dry (18 images), wet (18 images)",
+    ]
     recipe, _ = made("days", tmp_path)
     assert recipe.split == HashSplit(by="group") and recipe.validate.labels == ("dry", "wet")
 
@@ -150,8 +158,10 @@ def test_the_split_stops_where_nothing_could_be_measured() -> None:
 
 def test_labels_that_are_spellings_of_one_are_named_with_their_map(tmp_path: Path) -> None:
     pairs = [("Cat", "cat"), ("Dog", "dog"), ("Caf\u00e9", "Cafe\u0301")]
-    laid(tmp_path / "data" / "set", files(*(f"{part}/{name}" for pair in pairs
-                                            for part, name in zip(("train", "test"), pair, strict=True))))  # fmt: skip
+    laid(
+        tmp_path / "data" / "set",
+        files(*(f"{part}/{name}" for pair in pairs for part, name in zip(("train", "test"), pair, strict=True))),
+    )
     recipe, text = made("set", tmp_path)
     rows = with_ids(read_source(recipe.download, Intake(tmp_path / "s")))
     stopping = [verdict for verdict in check_rows(rows, recipe.validate)[0] if verdict.stops]

@@ -97,17 +97,24 @@ class Up:
         for name in ("a home", "data", "user", "prefect"):
             (folder / name).mkdir(exist_ok=True)
         self.prefect, self.mlflow = free_ports(2)
-        self.env = {**os.environ, "HOME": str(folder / "user"), "PREFECT_HOME": str(folder / "prefect"),
-                    "TEMPER_HOME": str(folder / "a home"), "TEMPER_DATA": str(folder / "data"),
-                    "OMP_NUM_THREADS": "1", "PREFECT_LOGGING_LEVEL": "INFO"}  # fmt: skip
+        self.env = {
+            **os.environ,
+            "HOME": str(folder / "user"),
+            "PREFECT_HOME": str(folder / "prefect"),
+            "TEMPER_HOME": str(folder / "a home"),
+            "TEMPER_DATA": str(folder / "data"),
+            "OMP_NUM_THREADS": "1",
+            "PREFECT_LOGGING_LEVEL": "INFO",
+        }
         self.log = folder / "up.log"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, until: str = "ready; Ctrl-C") -> None:
         command = [BIN / "temper", "up", "--prefect-port", str(self.prefect), "--mlflow-port", str(self.mlflow)]
         with self.log.open("wb") as out:
-            self.process = subprocess.Popen([*command, *self.options], env=self.env, cwd=self.folder, stdout=out,
-                                            stderr=out, start_new_session=True)  # fmt: skip
+            self.process = subprocess.Popen(
+                [*command, *self.options], env=self.env, cwd=self.folder, stdout=out, stderr=out, start_new_session=True
+            )
         self.wait_for(until, lambda: until in self.said())
 
     def temper(self, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
@@ -134,14 +141,20 @@ class Up:
         """
         states = {"type": {"any_": types or ["RUNNING", "COMPLETED", "FAILED", "CRASHED"]}}
         asked = {"flows": {"name": {"any_": ["retrain"]}}, "flow_runs": {"state": states}}
-        return list(ask(f"http://127.0.0.1:{self.prefect}/api/flow_runs/filter",
-                        {**asked, "sort": "EXPECTED_START_TIME_DESC", "limit": 200}))  # fmt: skip
+        return list(
+            ask(
+                f"http://127.0.0.1:{self.prefect}/api/flow_runs/filter",
+                {**asked, "sort": "EXPECTED_START_TIME_DESC", "limit": 200},
+            )
+        )
 
     def states(self) -> list[str]:
         """What the runs that have ended came to, as their names say, the oldest first; else their states' names."""
         ended = sorted([run for run in self.runs() if run["end_time"]], key=lambda run: run["end_time"])
-        return [run["name"].rpartition(": ")[2].partition(",")[0] if ": " in run["name"] else run["state_name"]
-                for run in ended]  # fmt: skip
+        return [
+            run["name"].rpartition(": ")[2].partition(",")[0] if ": " in run["name"] else run["state_name"]
+            for run in ended
+        ]
 
     def kill(self) -> None:
         assert self.process is not None
@@ -235,8 +248,10 @@ def test_a_schedule_runs_by_itself_survives_a_kill_and_leaves_nothing(up: Up, li
     assert "its process is gone; marked as crashed" in up.said()
     crashed = next(run for run in up.runs() if run["id"] == running["id"])
     assert crashed["state_type"] == "CRASHED"
-    inside = ask(f"http://127.0.0.1:{up.prefect}/api/task_runs/filter",
-                 {"flow_runs": {"parent_flow_run_id": {"any_": [running["id"]]}}})  # fmt: skip
+    inside = ask(
+        f"http://127.0.0.1:{up.prefect}/api/task_runs/filter",
+        {"flow_runs": {"parent_flow_run_id": {"any_": [running["id"]]}}},
+    )
     assert {task["state_type"] for task in inside} <= {"COMPLETED", "CRASHED"}, "a task of it still counts as running"
     up.wait_for("the run after the crash", lambda: "tiny-trial version 3: " in up.said())
     assert "train resumed in" in up.said()
@@ -287,8 +302,13 @@ def test_servers_refuse_foreign_names_and_pages_and_a_second_temper_up(up: Up) -
     assert "is at work for" in second.stderr
     other = Up(up.folder / "other") if (up.folder / "other").mkdir() is None else None
     assert other is not None
-    taken = subprocess.run([BIN / "temper", "up", "--prefect-port", str(up.prefect)], env=other.env, cwd=other.folder,
-                           capture_output=True, text=True)  # fmt: skip
+    taken = subprocess.run(
+        [BIN / "temper", "up", "--prefect-port", str(up.prefect)],
+        env=other.env,
+        cwd=other.folder,
+        capture_output=True,
+        text=True,
+    )
     assert taken.returncode == 1
     assert f"cannot have port {up.prefect}" in taken.stderr
     assert "did not start" in taken.stderr

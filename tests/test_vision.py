@@ -209,8 +209,10 @@ def test_losses_are_the_published_ones() -> None:
     assert torch.allclose(nll, nn.CrossEntropyLoss()(logits, labels), atol=1e-6), "log-softmax + NLL is cross-entropy"
 
 
-@pytest.mark.parametrize("model", [Mlp(kind="mlp", hidden=(16,)), Cnn(kind="cnn", channels=(4, 8), padding="same",
-                                                                      batch_norm=True, dense=(8,))])  # fmt: skip
+@pytest.mark.parametrize(
+    "model",
+    [Mlp(kind="mlp", hidden=(16,)), Cnn(kind="cnn", channels=(4, 8), padding="same", batch_norm=True, dense=(8,))],
+)
 def test_it_learns_is_saved_whole_and_answers_alike(tmp_path: Path, model: Mlp | Cnn) -> None:
     encoding, parts = encoded(tmp_path)
     images = ImageClassification(encoding)
@@ -244,9 +246,12 @@ def test_what_is_no_image_is_named_by_its_row(tmp_path: Path) -> None:
     GREY.save(tmp_path)
     predictor = Predictor.load(tmp_path, "cpu")
     good = png(np.zeros((8, 8), np.uint8))
-    for bad, message in ((b"text", "row 1: not a readable image"), (3.5, "row 1: an image is given as bytes"),
-                         ("no such file", "row 1: .* neither a file nor base64"),
-                         (png(np.zeros((9, 8), np.uint8)), "row 1: the image is 8 x 9 pixels")):  # fmt: skip
+    for bad, message in (
+        (b"text", "row 1: not a readable image"),
+        (3.5, "row 1: an image is given as bytes"),
+        ("no such file", "row 1: .* neither a file nor base64"),
+        (png(np.zeros((9, 8), np.uint8)), "row 1: the image is 8 x 9 pixels"),
+    ):
         with pytest.raises(ValueError, match=message):
             predictor.predict([good, bad])
     (tmp_path / "x.png").write_bytes(good)
@@ -285,8 +290,12 @@ def test_text_options_on_images_are_refused(change: str, message: str) -> None:
 
 
 def test_image_options_on_texts_are_refused() -> None:
-    for change in ("train.loss=softmax_bce", "train.label_smoothing=0.1", "train.class_weights=balanced",
-                   "train.augment=[{kind: horizontal_flip}]"):  # fmt: skip
+    for change in (
+        "train.loss=softmax_bce",
+        "train.label_smoothing=0.1",
+        "train.class_weights=balanced",
+        "train.augment=[{kind: horizontal_flip}]",
+    ):
         with pytest.raises(RecipeError, match=r"not read with encode\.kind: generative"):
             load_recipe(ROOT / "configs" / "reviews_demo.yaml", [change])
 

@@ -149,18 +149,22 @@ def test_the_table_is_that_of_the_installed_torchvision() -> None:
     [
         ("train.model.name=resnet81", r"train\.model.*: name 'resnet81' is no .* torchvision; did you mean resnet18"),
         ("train.model.name=fasterrcnn_resnet50_fpn", "is no classification model of torchvision"),
-        ("train.model.weights=IMAGENET1K_V2", "none of resnet18, which has IMAGENET1K_V1, DEFAULT, none; did you mean "
-         "IMAGENET1K_V1"),
+        (
+            "train.model.weights=IMAGENET1K_V2",
+            "none of resnet18, which has IMAGENET1K_V1, DEFAULT, none; did you mean IMAGENET1K_V1",
+        ),
         ("train.model.partial=true", "partial is read only with `file`"),
         ("train.model={kind: cifar_resnet, partial: true}", "partial is read only with `file`"),
         ("encode.mode=L encode.normalise=train", r"encode\.mode L gives one channel .*set encode\.mode: RGB"),
         ("train.model={kind: cifar_resnet} encode.mode=L encode.normalise=none", r"set encode\.mode: RGB"),
         ("encode.normalise=train", r"that of the weights IMAGENET1K_V1 of resnet18: set encode\.normalise: imagenet"),
         ("train.model.name=efficientnet_v2_l", r"set encode\.normalise: {mean: \[0\.5, 0\.5, 0\.5\], std: \[0\.5"),
-        ("train.model={kind: torchvision, name: vit_b_16, weights: IMAGENET1K_SWAG_E2E_V1}",
-         r"encode\.size 224 does not fit .* set encode\.size: 384"),
+        (
+            "train.model={kind: torchvision, name: vit_b_16, weights: IMAGENET1K_SWAG_E2E_V1}",
+            r"encode\.size 224 does not fit .* set encode\.size: 384",
+        ),
     ],
-)  # fmt: skip
+)
 def test_mistakes_are_told_when_the_recipe_is_read(changes: str, said: str) -> None:
     words = re.split(r" (?=encode\.)", changes)
     with pytest.raises(RecipeError, match=said):
@@ -185,16 +189,21 @@ def test_what_fits_is_not_refused() -> None:
     for changes in (
         ["train.model.weights=none", "encode.normalise=train"],
         ["train.model.name=efficientnet_v2_l", given],
-        ["train.model={kind: torchvision, name: vit_b_16, weights: IMAGENET1K_SWAG_E2E_V1}", "encode.size=384",
-         "encode.resize=384"],
+        [
+            "train.model={kind: torchvision, name: vit_b_16, weights: IMAGENET1K_SWAG_E2E_V1}",
+            "encode.size=384",
+            "encode.resize=384",
+        ],
         ["train.model.weights=none", "train.model.file=x.pth", "train.model.partial=true"],
-    ):  # fmt: skip
+    ):
         load_recipe(RECIPE, changes)
 
 
 def test_the_key_holds_what_default_stands_for() -> None:
-    named = [Train(model=Torchvision(kind="torchvision", name="resnet50", weights=enum))
-             for enum in ("DEFAULT", "IMAGENET1K_V2", "IMAGENET1K_V1")]  # fmt: skip
+    named = [
+        Train(model=Torchvision(kind="torchvision", name="resnet50", weights=enum))
+        for enum in ("DEFAULT", "IMAGENET1K_V2", "IMAGENET1K_V1")
+    ]
     (best, first), (_, second), (_, third) = [pin(section, ask=False) for section in named]
     assert best.model.weights == "IMAGENET1K_V2"  # type: ignore[union-attr]
     assert first == second != third

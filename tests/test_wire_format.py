@@ -64,8 +64,11 @@ def members(protocol: type) -> Iterator[tuple[str, int | None]]:
 def lacking(source: Path, protocol: type, among: str | None = None) -> dict[str, list[str]]:
     """Per class of a module (or of one name) what it lacks of a protocol."""
     classes = [node for node in ast.parse(source.read_text(encoding="utf-8")).body if isinstance(node, ast.ClassDef)]
-    return {one.name: [name for name, count in members(protocol) if not _has(one, name, count)]
-            for one in classes if among in (None, one.name)}  # fmt: skip
+    return {
+        one.name: [name for name, count in members(protocol) if not _has(one, name, count)]
+        for one in classes
+        if among in (None, one.name)
+    }
 
 
 def _has(one: ast.ClassDef, name: str, count: int | None) -> bool:
@@ -144,8 +147,11 @@ def test_tags_and_files_of_a_run_are_found_under_their_names(registered: Path) -
         stages = {tag.removeprefix(wire_format.STAGE_DIGEST) for tag in tags if tag.startswith(wire_format.STAGE_DIGEST)}  # fmt: skip  # noqa: E501
         assert {"download", "split", "encode", "train", "evaluate"} <= stages
         facts = json.loads((folder / "run" / wire_format.REPORT).read_text(encoding="utf-8"))
-        scores = {tag.removeprefix(wire_format.SCORE): float(value) for tag, value in tags.items()
-                  if tag.startswith(wire_format.SCORE)}  # fmt: skip
+        scores = {
+            tag.removeprefix(wire_format.SCORE): float(value)
+            for tag, value in tags.items()
+            if tag.startswith(wire_format.SCORE)
+        }
         assert scores == pytest.approx(facts["scores"])
         assert {"id", "part"} <= set(pd.read_parquet(folder / "run" / wire_format.FITTED))
         assert list((folder / "run" / wire_format.DECISIONS).glob(f"{folder.name}-1-*.json"))

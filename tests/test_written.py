@@ -32,25 +32,37 @@ QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCh
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00\r"), min_size=1, max_size=8).filter(str.strip)
 WORDS = st.one_of(
     st.sampled_from(["007", "1.0", "1", "1e5", "100000", "1,5", "NA", "null", "True", "true", "2024-01-02", "-0"]),
-    st.integers(-(2**70), 2**70).map(str), TEXTS,
-)  # fmt: skip
+    st.integers(-(2**70), 2**70).map(str),
+    TEXTS,
+)
 MOMENTS = st.one_of(
-    st.none(), st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)).map(str),
+    st.none(),
+    st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)).map(str),
     st.sampled_from(["2024-01-01 00:00:00.123456789", "3000-01-01", "1500-02-03T04:05:06+02:00", "unknown"]),
-)  # fmt: skip
+)
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(allow_nan=False, allow_infinity=False), WORDS
 )
-JSON = (SCALARS, st.integers(-(2**63), 2**63 - 1), st.integers(0, 9), st.booleans(), st.floats(allow_nan=False,
-        allow_infinity=False), WORDS)  # fmt: skip
+JSON = (
+    SCALARS,
+    st.integers(-(2**63), 2**63 - 1),
+    st.integers(0, 9),
+    st.booleans(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    WORDS,
+)
 ARROW = (
-    (pa.int64(), st.integers(-(2**63), 2**63 - 1)), (pa.uint64(), st.integers(0, 2**64 - 1)),
+    (pa.int64(), st.integers(-(2**63), 2**63 - 1)),
+    (pa.uint64(), st.integers(0, 2**64 - 1)),
     (pa.bool_(), st.booleans()),
-    (pa.float64(), st.floats(allow_nan=False)), (pa.float32(), st.floats(width=32, allow_nan=False)),
-    (pa.decimal128(20, 4), st.decimals(-(10**10), 10**10, places=4)), (pa.date32(), st.dates()), (pa.string(), TEXTS),
+    (pa.float64(), st.floats(allow_nan=False)),
+    (pa.float32(), st.floats(width=32, allow_nan=False)),
+    (pa.decimal128(20, 4), st.decimals(-(10**10), 10**10, places=4)),
+    (pa.date32(), st.dates()),
+    (pa.string(), TEXTS),
     (pa.timestamp("ns"), st.datetimes(datetime(1700, 1, 1), datetime(2200, 1, 1))),
     (pa.dictionary(pa.int8(), pa.string()), TEXTS),
-)  # fmt: skip
+)
 
 
 def row_of(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -117,8 +129,9 @@ def test_a_row_more_changes_no_other_row_of_json_lines(tmp_path: Path, data: Any
 @given(data=st.data())
 def test_a_row_more_changes_no_other_row_of_typed_tables(tmp_path: Path, name: str, data: Any) -> None:
     kinds = {field: data.draw(st.sampled_from(ARROW)) for field in ("label", "group", "kept")}
-    one = st.fixed_dictionaries({"text": TEXTS, "time": MOMENTS} | {
-        field: st.one_of(st.none(), values) for field, (_, values) in kinds.items()})  # fmt: skip
+    one = st.fixed_dictionaries(
+        {"text": TEXTS, "time": MOMENTS} | {field: st.one_of(st.none(), values) for field, (_, values) in kinds.items()}
+    )
     rows, added = data.draw(st.lists(one, min_size=1, max_size=5)), data.draw(one)
     schema = pa.schema([("text", pa.string()), ("time", pa.string()), *((f, kind) for f, (kind, _) in kinds.items())])
 
@@ -133,12 +146,17 @@ def test_a_row_more_changes_no_other_row_of_typed_tables(tmp_path: Path, name: s
 @given(st.lists(st.tuples(TEXTS, st.one_of(st.integers(-(2**63), 2**63 - 1), st.booleans())), min_size=1, max_size=6))
 def test_the_same_values_have_the_same_ids_in_every_format(tmp_path: Path, pairs: list[tuple[str, Any]]) -> None:
     for kind in (int, bool):
-        rows = [{"text": text, "label": label, "group": label, "kept": label, "time": None}
-                for text, label in pairs if type(label) is kind]  # fmt: skip
+        rows = [
+            {"text": text, "label": label, "group": label, "kept": label, "time": None}
+            for text, label in pairs
+            if type(label) is kind
+        ]
         if not rows:
             continue
-        words = [{name: str(value).lower() if isinstance(value, bool) else value for name, value in row.items()}
-                 for row in rows]  # fmt: skip
+        words = [
+            {name: str(value).lower() if isinstance(value, bool) else value for name, value in row.items()}
+            for row in rows
+        ]
         table = pa.Table.from_pylist(rows)
         write_csv(tmp_path / "a.csv", words)
         write_lines(tmp_path / "a.jsonl", rows)
@@ -162,8 +180,10 @@ def test_rows_with_a_separator_in_them_share_no_id() -> None:
 
 def test_numbers_of_json_are_as_they_are_written(tmp_path: Path) -> None:
     spelt = ["1.0", "1e5", "100000", "-0.0", "1E-7", "12345678901234567890123", "0.10", "true", "false"]
-    lines = [f'{{"text": "t{n}", "label": {value}, "group": {value}, "kept": {value}, "time": null}}\n'
-             for n, value in enumerate(spelt)]  # fmt: skip
+    lines = [
+        f'{{"text": "t{n}", "label": {value}, "group": {value}, "kept": {value}, "time": null}}\n'
+        for n, value in enumerate(spelt)
+    ]
     (tmp_path / "a.jsonl").write_text("".join(lines) + '{"text": "no label"}\n')
     rows = read(tmp_path / "a.jsonl")
     for name in ("label", "group", "kept"):
@@ -172,19 +192,34 @@ def test_numbers_of_json_are_as_they_are_written(tmp_path: Path) -> None:
 
 
 def test_values_of_arrow_are_words_one_by_one() -> None:
-    table = pa.table({
-        "big": pa.array([2**63 - 1, None]), "whole": pa.array([3.0, None]), "nan": pa.array([float("nan"), 0.1]),
-        "short": pa.array([0.1, None], pa.float32()), "shorter": pa.array([np.float16(0.1), None], pa.float16()),
-        "money": pa.array([Decimal("1.50"), None]), "day": pa.array([date(1, 2, 3), None]),
-        "moment": pa.array([datetime(2024, 5, 1, 10, tzinfo=UTC), None]), "yes": pa.array([True, None]),
-        "kind": pa.array(["p", None]).dictionary_encode(), "nothing": pa.nulls(2),
-    })  # fmt: skip
+    table = pa.table(
+        {
+            "big": pa.array([2**63 - 1, None]),
+            "whole": pa.array([3.0, None]),
+            "nan": pa.array([float("nan"), 0.1]),
+            "short": pa.array([0.1, None], pa.float32()),
+            "shorter": pa.array([np.float16(0.1), None], pa.float16()),
+            "money": pa.array([Decimal("1.50"), None]),
+            "day": pa.array([date(1, 2, 3), None]),
+            "moment": pa.array([datetime(2024, 5, 1, 10, tzinfo=UTC), None]),
+            "yes": pa.array([True, None]),
+            "kind": pa.array(["p", None]).dictionary_encode(),
+            "nothing": pa.nulls(2),
+        }
+    )
     frame = frame_of(table)
     words = {name: as_written(frame[name], "t", "r").iloc[0] for name in frame if name not in ("nan", "nothing")}
     assert words == {
-        "big": "9223372036854775807", "whole": "3.0", "short": "0.1", "shorter": "0.1", "money": "1.50",
-        "day": "0001-02-03", "moment": "2024-05-01 10:00:00+00:00", "yes": "true", "kind": "p",
-    }  # fmt: skip
+        "big": "9223372036854775807",
+        "whole": "3.0",
+        "short": "0.1",
+        "shorter": "0.1",
+        "money": "1.50",
+        "day": "0001-02-03",
+        "moment": "2024-05-01 10:00:00+00:00",
+        "yes": "true",
+        "kind": "p",
+    }
     assert as_written(frame["nan"], "t", "r").isna().tolist() == [True, False]
     assert all(as_written(frame[name], "t", "r").isna()[1] for name in words)
 

@@ -72,8 +72,9 @@ def main() -> None:
     atexit.register(_leave, codes)  # before all others, so that it is done after them
     quiet_tools()
     listed = [TyperCommand(name, help=line, rich_markup_mode="markdown") for name, line in COMMANDS.items()]
-    group = Commands(name="temper", commands=listed, help=cleandoc(HELP), no_args_is_help=True,
-                     rich_markup_mode="markdown")  # fmt: skip
+    group = Commands(
+        name="temper", commands=listed, help=cleandoc(HELP), no_args_is_help=True, rich_markup_mode="markdown"
+    )
     try:
         group()
     except SystemExit as ended:

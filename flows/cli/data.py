@@ -52,8 +52,10 @@ def _show(found: dict[str, Any]) -> None:
     raw = found["raw"]
     _print(console, ("stage", "in", "kept", "dropped"), [list(line.values()) for line in found["stages"]])
     listed = ("rows listed",) if any("listed" in step for step in found["steps"]) else ()
-    changes = [[step["step"], step["changed"], step["dropped"], step.get("listed", "")][: 3 + len(listed)]
-               for step in found["steps"]]  # fmt: skip
+    changes = [
+        [step["step"], step["changed"], step["dropped"], step.get("listed", "")][: 3 + len(listed)]
+        for step in found["steps"]
+    ]
     _print(console, ("step of clean", "texts changed", "rows dropped", *listed), changes)
     if found["warnings"]:
         _print(console, ("does not hold (a warning)", "found"), [list(line.values()) for line in found["warnings"]])
@@ -62,9 +64,14 @@ def _show(found: dict[str, Any]) -> None:
         _print(console, ("dropped because", "in", "rows", "of all"), reasons[:MOST])
     if len(reasons) > MOST:
         console.print(f"and {len(reasons) - MOST} rarer reasons: --json has them all\n", style="dim")
-    _print(console, ("label", "train", "validation", "test", "dropped"), [
-        ["(no label)" if line["label"] is None else line["label"], *list(line.values())[1:]] for line in found["labels"]
-    ])  # fmt: skip
+    _print(
+        console,
+        ("label", "train", "validation", "test", "dropped"),
+        [
+            ["(no label)" if line["label"] is None else line["label"], *list(line.values())[1:]]
+            for line in found["labels"]
+        ],
+    )
     total = " + ".join(f"{count:,} {part}" for part, count in found["parts"].items())
     console.print(f"{raw:,} raw rows = {total} + {found['dropped']:,} dropped")
 

@@ -50,8 +50,14 @@ def show(found: dict[str, Any]) -> None:
     for name in ("when (UTC)", "version", "decided", "champion", "by", "why"):
         log.add_column(name, overflow="fold")
     for one in found["decisions"]:
-        log.add_row(one["at"][:16].replace("T", " "), one["version"], one["decided"], moved(one), Text(one["who"]),
-                    Text(one["why"]))  # fmt: skip
+        log.add_row(
+            one["at"][:16].replace("T", " "),
+            one["version"],
+            one["decided"],
+            moved(one),
+            Text(one["who"]),
+            Text(one["why"]),
+        )
     out.print(log)
 
 

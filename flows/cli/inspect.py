@@ -55,8 +55,10 @@ def command(
         row, overrides = _sort_out(rest or [])
         loaded = load_recipe(recipe, overrides)
         if not loaded.encode.traits.classes:
-            raise RecipeError(f"{recipe}: encode.kind {loaded.encode.kind} has no classes to draw bars for; `temper "
-                              "trace` shows a row with what the model generated")  # fmt: skip
+            raise RecipeError(
+                f"{recipe}: encode.kind {loaded.encode.kind} has no classes to draw bars for; `temper "
+                "trace` shows a row with what the model generated"
+            )
         if row is not None and (wrong or seed is not None):
             raise RecipeError(f"{'--wrong' if wrong else '--seed'} draws a row at random; leave it out, or {row!r}")
         if out is not None and out.suffix.lower() != ".png":

@@ -5,14 +5,29 @@ from types import TracebackType
 from configs.secrets import masked
 
 SERVERS = {
-    "mlflow": "MLflow", "sqlalchemy": "MLflow", "sqlite3": "MLflow", "alembic": "MLflow", "requests": "MLflow",
-    "urllib3": "MLflow", "prefect": "Prefect", "httpx": "Prefect", "httpcore": "Prefect", "websockets": "Prefect",
-}  # fmt: skip
+    "mlflow": "MLflow",
+    "sqlalchemy": "MLflow",
+    "sqlite3": "MLflow",
+    "alembic": "MLflow",
+    "requests": "MLflow",
+    "urllib3": "MLflow",
+    "prefect": "Prefect",
+    "httpx": "Prefect",
+    "httpcore": "Prefect",
+    "websockets": "Prefect",
+}
 """Packages whose errors are met here, and which server they are asked for."""
 LONGEST = 300
 """Characters of what a library says."""
-GONE = ("max retries exceeded", "connection refused", "connection attempts failed", "connection reset", "timed out",
-        "server disconnected", "connection aborted")  # fmt: skip
+GONE = (
+    "max retries exceeded",
+    "connection refused",
+    "connection attempts failed",
+    "connection reset",
+    "timed out",
+    "server disconnected",
+    "connection aborted",
+)
 """Words of a server that does not answer any more."""
 GO_ON = (
     "start the server again and repeat the command: finished stages are kept, and a training goes on from its last "
@@ -23,10 +38,12 @@ FIXES = (
     ("lock", "another process holds the database: end it, and try again"),
     ("deleted", "restore it in MLflow's interface, or with `mlflow runs restore` or `mlflow experiments restore`"),
     ("not found", "it was deleted, or belongs to another store: see `temper history MODEL` and MLFLOW_TRACKING_URI"),
-    ("does not exist", "it was deleted, or belongs to another store: see `temper history MODEL` and "
-     "MLFLOW_TRACKING_URI"),
+    (
+        "does not exist",
+        "it was deleted, or belongs to another store: see `temper history MODEL` and MLFLOW_TRACKING_URI",
+    ),
     ("", "see `temper doctor`"),
-)  # fmt: skip
+)
 """What helps where these words are said; the first that fits counts."""
 
 

@@ -34,8 +34,9 @@ def command(
     with failures():
         loaded = load_recipe(recipe, overrides or [])
         if not open_kind(loaded.encode.kind).tokens:
-            raise RecipeError(f"{recipe} encodes no tokens, and other rows have no mask; `temper trace` shows a row's "
-                              "way")  # fmt: skip
+            raise RecipeError(
+                f"{recipe} encodes no tokens, and other rows have no mask; `temper trace` shows a row's way"
+            )
 
         with ProgressDisplay("reading") as display, heard_by(display.show):
             encoded = perform_until(loaded, "encode")["encode"].result

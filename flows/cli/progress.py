@@ -108,8 +108,11 @@ class ProgressDisplay:
                 f"{version.test_evaluations} models were scored on these test rows: the best of many flatters itself."
             )
         aliases = "".join(f" @{alias}" for alias in version.aliases)
-        out.print(Text.assemble("\n", (version.name, "bold"), f" version {version.version}", (aliases, "bold"),
-                                f": {version.verdict}"))  # fmt: skip
+        out.print(
+            Text.assemble(
+                "\n", (version.name, "bold"), f" version {version.version}", (aliases, "bold"), f": {version.verdict}"
+            )
+        )
         out.print()
         for line in where_to_look(version.links):
             out.print(line, soft_wrap=True)

@@ -41,8 +41,10 @@ def command(
             with serving(named.uri, port, env or Env.local) as server:
                 with Console(stderr=True).status("starting the server"):
                     wait(server, port)
-                _say(f"{named} answers at http://{HOST}:{port}/invocations; Ctrl-C ends it. Try:\n\n"
-                     f"{curl(packed.example, port)}\n")  # fmt: skip
+                _say(
+                    f"{named} answers at http://{HOST}:{port}/invocations; Ctrl-C ends it. Try:\n\n"
+                    f"{curl(packed.example, port)}\n"
+                )
                 fail(server.process.wait())
         _say(f"ended; port {port} is free again")
 

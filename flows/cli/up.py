@@ -21,10 +21,14 @@ PREFECT_PORT, MLFLOW_PORT = 4200, 5000
 
 Database = Annotated[
     str | None,
-    typer.Option("--database", envvar="TEMPER_DATABASE", metavar="URL",
-                 help="postgresql://… for both servers (the variable keeps the password off the command line); default "
-                 "SQLite files."),
-]  # fmt: skip
+    typer.Option(
+        "--database",
+        envvar="TEMPER_DATABASE",
+        metavar="URL",
+        help="postgresql://… for both servers (the variable keeps the password off the command line); default "
+        "SQLite files.",
+    ),
+]
 
 
 def command(

@@ -40,8 +40,15 @@ def serve(app: str, lifespan: Literal["auto", "on"] = "auto") -> None:
     program's only argument."""
     import uvicorn
 
-    uvicorn.run(app, factory=True, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning", lifespan=lifespan,
-                timeout_graceful_shutdown=3)  # fmt: skip
+    uvicorn.run(
+        app,
+        factory=True,
+        host="127.0.0.1",
+        port=int(sys.argv[1]),
+        log_level="warning",
+        lifespan=lifespan,
+        timeout_graceful_shutdown=3,
+    )
 
 
 def foreign(headers: list[tuple[bytes, bytes]], port: int | None = None) -> str:

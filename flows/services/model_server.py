@@ -61,8 +61,10 @@ def choose(named: "Named", packed: "Packed", env: Env | None) -> str:
     told = "".join(f"\n  {line}" for line in differ)
     if env is Env.local:
         return f"serving {named} here, although packages differ from those that it pins:{told}"
-    raise ServiceError(f"{named} pins other packages than are installed here:{told}\nserve it with --env uv, which "
-                       "builds its pinned environment, or with --env local, which serves it all the same")  # fmt: skip
+    raise ServiceError(
+        f"{named} pins other packages than are installed here:{told}\nserve it with --env uv, which "
+        "builds its pinned environment, or with --env local, which serves it all the same"
+    )
 
 
 @contextmanager
@@ -76,12 +78,28 @@ def serving(uri: str, port: int, env: Env) -> Iterator[Guarded]:
     from configs.settings import settings
 
     tracking = settings().tracking
-    given = child_environment(**dict.fromkeys(LEAKING), PATH=_path(), MLFLOW_TRACKING_URI=tracking,
-                              MLFLOW_REGISTRY_URI=tracking)  # fmt: skip
+    given = child_environment(
+        **dict.fromkeys(LEAKING), PATH=_path(), MLFLOW_TRACKING_URI=tracking, MLFLOW_REGISTRY_URI=tracking
+    )
     folder = Path(tempfile.mkdtemp(prefix="temper-"))
     given["UVICORN_UDS"] = str(folder / "model.sock")  # of uvicorn's settings this one counts before host and port
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", uri, "--env-manager", env.value,
-               "--host", HOST, "--port", str(port), "--workers", "1"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "models",
+        "serve",
+        "--model-uri",
+        uri,
+        "--env-manager",
+        env.value,
+        "--host",
+        HOST,
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+    ]
     server = Guarded.start("MLflow's server", command, env=given, grace=GRACE)
     try:
         with front(port, folder / "model.sock", GRACE):

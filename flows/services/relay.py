@@ -55,8 +55,16 @@ def front(port: int, place: Path, grace: float) -> Iterator[None]:
     """Listen on 127.0.0.1 at this port for as long as this lasts, for the server at the socket `place`."""
     import uvicorn
 
-    server = uvicorn.Server(uvicorn.Config(Guard(Relay(place)), host="127.0.0.1", port=port, log_level="error",
-                                           lifespan="off", timeout_graceful_shutdown=int(grace)))  # fmt: skip
+    server = uvicorn.Server(
+        uvicorn.Config(
+            Guard(Relay(place)),
+            host="127.0.0.1",
+            port=port,
+            log_level="error",
+            lifespan="off",
+            timeout_graceful_shutdown=int(grace),
+        )
+    )
     thread = threading.Thread(target=server.run, name="front", daemon=True)
     thread.start()
     try:

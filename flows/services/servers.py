@@ -50,8 +50,10 @@ def databases(address: str | None) -> Stores:
         from .postgres import prepare
 
         if (given := settings().tracking_uri) and not configured("MLflow"):
-            raise ServiceError(f"MLflow's store is named twice, by --database and by MLFLOW_TRACKING_URI "
-                               f"({masked(given)}); leave one out")  # fmt: skip
+            raise ServiceError(
+                f"MLflow's store is named twice, by --database and by MLFLOW_TRACKING_URI "
+                f"({masked(given)}); leave one out"
+            )
         return Stores(*prepare(address))
     from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL
 
@@ -106,9 +108,12 @@ def mlflow_server(port: int, stores: Stores) -> Server:
     if url := configured("MLflow"):
         return Server("MLflow's server", url, f"{url}/health")
     url = f"http://127.0.0.1:{port}"
-    env = child_environment(MLFLOW_TRACKING_URI=None, MLFLOW_BACKEND_STORE_URI=stores.mlflow or place.database,
-                            MLFLOW_DEFAULT_ARTIFACT_ROOT=(place.mlruns / "artifacts").as_uri(),
-                            TEMPER_DATABASE=None)  # fmt: skip
+    env = child_environment(
+        MLFLOW_TRACKING_URI=None,
+        MLFLOW_BACKEND_STORE_URI=stores.mlflow or place.database,
+        MLFLOW_DEFAULT_ARTIFACT_ROOT=(place.mlruns / "artifacts").as_uri(),
+        TEMPER_DATABASE=None,
+    )
     command = (sys.executable, "-m", "flows.services.mlflow_server", str(port))
     return Server("MLflow's server", url, f"{url}/health", port, command, env, place.mlruns / "logs" / "mlflow.log")
 

@@ -43,8 +43,10 @@ def report_missing_entrypoints(api: Any, say: Callable[[str], None]) -> None:
     while page := api.read_deployments(limit=200, offset=offset):
         for deployment in page:
             if is_missing(deployment.entrypoint or ""):
-                say(f"{deployment.name}: its entrypoint {deployment.entrypoint} is not there any more, so its runs "
-                    "crash; deploy it again from where its flow is now, or delete it in Prefect")  # fmt: skip
+                say(
+                    f"{deployment.name}: its entrypoint {deployment.entrypoint} is not there any more, so its runs "
+                    "crash; deploy it again from where its flow is now, or delete it in Prefect"
+                )
         offset += len(page)
 
 

@@ -35,8 +35,10 @@ def require(*owners: Owner) -> None:
         elif (scheme := address.partition(":")[0].partition("+")[0]) in PORTS:
             _require_port(owner, address, PORTS[scheme], variable)
         elif "://" not in address or scheme == "file":
-            raise ServiceError(f"{variable} is {masked(address)}, a store of files, which MLflow no longer writes; "
-                               "name a database (sqlite:////FOLDER/mlflow.db) or a server, or unset it")  # fmt: skip
+            raise ServiceError(
+                f"{variable} is {masked(address)}, a store of files, which MLflow no longer writes; "
+                "name a database (sqlite:////FOLDER/mlflow.db) or a server, or unset it"
+            )
 
 
 def _prefect() -> tuple[str, str]:
@@ -74,9 +76,14 @@ def say_other_registry() -> None:
         return
     used = place.tracking.rstrip("/").replace("//localhost:", "//127.0.0.1:")
     if used != servers.mlflow.rstrip("/").replace("//localhost:", "//127.0.0.1:") and masked(used) != servers.database:
-        print(terminal(f"note: MLFLOW_TRACKING_URI names the registry {masked(used)}; `temper up` (process "
-                       f"{servers.pid}) shows and retrains against {servers.mlflow}. Unset it to use that one"),
-              file=sys.stderr, flush=True)  # fmt: skip
+        print(
+            terminal(
+                f"note: MLFLOW_TRACKING_URI names the registry {masked(used)}; `temper up` (process "
+                f"{servers.pid}) shows and retrains against {servers.mlflow}. Unset it to use that one"
+            ),
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def _require_answer(owner: Owner, address: str, variable: str) -> None:
@@ -104,8 +111,9 @@ def _require_port(owner: Owner, address: str, port: int, variable: str) -> None:
     try:
         socket.create_connection((parts.hostname, parts.port or port), PATIENCE).close()
     except (OSError, ValueError) as error:
-        raise ServiceError(f"{owner}'s database {masked(address)} cannot be reached ({error}); start it, or set "
-                           f"{variable} to another") from None  # fmt: skip
+        raise ServiceError(
+            f"{owner}'s database {masked(address)} cannot be reached ({error}); start it, or set {variable} to another"
+        ) from None
 
 
 def require_database(owner: Owner, file: Path) -> None:
@@ -128,7 +136,9 @@ def _require_unlocked(owner: Owner, file: Path) -> None:
             connection.execute("rollback")
     except sqlite3.OperationalError as error:
         if "locked" in str(error):
-            raise ServiceError(f"{owner}'s database {file} is locked by another process for more than {PATIENCE:.0f} "
-                               f"s; end that one (`fuser {file}` names it) and try again") from None  # fmt: skip
+            raise ServiceError(
+                f"{owner}'s database {file} is locked by another process for more than {PATIENCE:.0f} "
+                f"s; end that one (`fuser {file}` names it) and try again"
+            ) from None
     except sqlite3.DatabaseError:  # no database at all: said by whoever looks into it
         return

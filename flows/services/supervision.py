@@ -36,11 +36,29 @@ def start(stack: ExitStack, servers: Sequence[Server], say: Callable[[str], None
 
 def start_worker(stack: ExitStack, prefect: str, mlflow: str, *, pool: str, limit: int) -> Guarded:
     """The process that begins runs when they are due; what they say goes to this terminal."""
-    env = child_environment(PREFECT_API_URL=prefect, MLFLOW_TRACKING_URI=mlflow, PREFECT_WORKER_QUERY_SECONDS=POLLING,
-                            PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL="INFO", PREFECT_LOGGING_COLORS="false",
-                            TEMPER_DATABASE=None)  # fmt: skip
-    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", "process", "--limit",
-               str(limit), "--name", f"temper on {os.uname().nodename}"]  # fmt: skip
+    env = child_environment(
+        PREFECT_API_URL=prefect,
+        MLFLOW_TRACKING_URI=mlflow,
+        PREFECT_WORKER_QUERY_SECONDS=POLLING,
+        PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL="INFO",
+        PREFECT_LOGGING_COLORS="false",
+        TEMPER_DATABASE=None,
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "prefect",
+        "worker",
+        "start",
+        "--pool",
+        pool,
+        "--type",
+        "process",
+        "--limit",
+        str(limit),
+        "--name",
+        f"temper on {os.uname().nodename}",
+    ]
     worker = Guarded.start("the worker", command, env=env, grace=GRACE)
     stack.callback(worker.end)
     return worker

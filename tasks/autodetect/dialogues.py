@@ -21,8 +21,13 @@ from ..data.rows import with_ids
 from ..data.sources.columns import take_columns
 from ..data.splitting import split_rows
 
-PAIRS = (("prompt", "completion"), ("instruction", "output"), ("instruction", "response"), ("question", "answer"),
-         ("prompt", "response"))  # fmt: skip
+PAIRS = (
+    ("prompt", "completion"),
+    ("instruction", "output"),
+    ("instruction", "response"),
+    ("question", "answer"),
+    ("prompt", "response"),
+)
 """Names of columns with what is asked and what is replied."""
 SURE = (*PAIRS[:3], PAIRS[4])
 """Pairs that are dialogues even where nobody says so; an answer may be a label, unless it reads as a reply."""

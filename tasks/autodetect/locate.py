@@ -22,6 +22,7 @@ from ..data.sources.hub_rows import load_hub, take_rows
 from ..data.sources.image_files import read_images
 from ..data.sources.image_sets import IDX_FILES, read_image_set
 from ..data.sources.image_tables import holds_images, likely_folder, names_images
+from ..data.sources.member_names import pick_members
 from ..data.sources.pixel_arrays import NAMES, is_arrays
 from ..data.sources.provenance import Intake, recipe_path
 from ..data.sources.read import download, read_source, tables_among
@@ -74,9 +75,11 @@ def _of_table(place: Path, called: str, intake: Intake, hints: Hints) -> Located
         likely = likely_folder(table[image], place)
         first = table[image].dropna().iloc[0]
         if likely is None:
-            raise DataError(f"{called}: the column {image!r} names image files, such as {first}, and "
-                            f"none is there: relative paths start at {place.parent}; put the table where they "
-                            "start, or set `images` in a recipe")  # fmt: skip
+            raise DataError(
+                f"{called}: the column {image!r} names image files, such as {first}, and "
+                f"none is there: relative paths start at {place.parent}; put the table where they "
+                "start, or set `images` in a recipe"
+            )
         folder = likely
     images = None if folder == place.parent else recipe_path(folder)
     source = replace(source, columns=choose_image_columns(table, image, called, hints.label), images=images)
@@ -186,7 +189,7 @@ def _of_archive(source: FileSource | UrlSource, path: Path, called: str, intake:
         return locate_images(images, path, called, intake, hints)
     if hints.member is None and len(tables) > 1:
         raise DataError(f"{called}: {len(tables)} tables in it: {', '.join(tables[:10])}; choose one with --member")
-    wanted = archives.pick_members(path, known, hints.member, tables if tables else known)
+    wanted = pick_members(path, known, hints.member, tables if tables else known)
     copies = archives.unpack(path, set(wanted[:1]).__contains__, intake.scratch / "unpacked")
     name = PurePosixPath(wanted[0]).name
     copy = copies[wanted[0]].rename(intake.scratch / "unpacked" / f"0{PurePosixPath(name).suffix}")

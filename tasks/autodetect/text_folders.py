@@ -44,13 +44,18 @@ def read_text_folder(folder: Path, called: str, intake: Intake) -> Seen:
         commands = "".join(f"\n  temper init {shlex.quote(str(Path(called, path.name)))}" for path in deeper[:5])
         raise DataError(f"{called}: its folders hold folders of texts; choose one:{commands}")
     arrays = sum(1 for path in folder.rglob("*") if path.suffix.lower() in (".npy", ".npz"))
-    fix = "name one table in it" if not arrays else (
-        f"its {arrays:,} .npy and .npz files are read where one .npz file, or .npy files in one folder, hold all "
-        f"pictures in an array and their labels in another ({NAMES}); else save "
-        "each picture as PNG in a folder of its class"
-    )  # fmt: skip
-    raise DataError(f"{called}: a folder without images, tables, or at least two {TEXT} files or folders of such for "
-                    f"classes; {fix}")  # fmt: skip
+    fix = (
+        "name one table in it"
+        if not arrays
+        else (
+            f"its {arrays:,} .npy and .npz files are read where one .npz file, or .npy files in one folder, hold all "
+            f"pictures in an array and their labels in another ({NAMES}); else save "
+            "each picture as PNG in a folder of its class"
+        )
+    )
+    raise DataError(
+        f"{called}: a folder without images, tables, or at least two {TEXT} files or folders of such for classes; {fix}"
+    )
 
 
 def _of_tables(tables: list[Path], called: str) -> Seen:

@@ -20,8 +20,11 @@ class Difference:
     @property
     def text(self) -> str:
         """One line of words."""
-        moved = [f"{line['feature']} {line['verdict']} ({line['found']})" for line in self.lines
-                 if line["verdict"] != "stable"]  # fmt: skip
+        moved = [
+            f"{line['feature']} {line['verdict']} ({line['found']})"
+            for line in self.lines
+            if line["verdict"] != "stable"
+        ]
         return f"{self.added:,} came, {self.removed:,} went, {self.stayed:,} stayed; {'; '.join(moved) or 'no drift'}"
 
 

@@ -4,8 +4,17 @@ The encodings of Europe differ in a few letters, which statistics of words confu
 So the letters decide: those that are no ASCII must, all of them, be letters of one language that is written so.
 """
 
-WESTERN = ("àâçèéêëîïôœùûü", "äöüß", "áéíñóúü¿¡ªº", "àáâãçéêíóôõúü", "àèéìíîòóù", "åäöæøéüà", "áéëïíóöüèç",
-           "áðéíóúýþæö", "àáçèéíïòóúü·")  # fmt: skip
+WESTERN = (
+    "àâçèéêëîïôœùûü",
+    "äöüß",
+    "áéíñóúü¿¡ªº",
+    "àáâãçéêíóôõúü",
+    "àèéìíîòóù",
+    "åäöæøéüà",
+    "áéëïíóöüèç",
+    "áðéíóúýþæö",
+    "àáçèéíïòóúü·",
+)
 """French, German, Spanish, Portuguese, Italian, the Nordic languages, Dutch, Icelandic, Catalan."""
 CENTRAL = ("ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "čćđšž", "ăâîşţ", "äöüß", "çë")
 """Polish, Czech, Slovak, Hungarian, Croatian and Slovene, Romanian, German, Albanian."""
@@ -13,8 +22,16 @@ TURKISH = ("çğıöşüâîûi̇",)
 BALTIC = ("ąčęėįšųūž", "āčēģīķļņšūž", "äöõüšž")
 """Lithuanian, Latvian, Estonian."""
 VIETNAMESE = ("ăâđêôơưàáèéíóùúüëï₫\u0300\u0309\u0303\u0301\u0323",)
-LETTERS = {"cp1252": WESTERN, "iso8859_15": WESTERN, "cp1250": CENTRAL, "iso8859_2": CENTRAL, "cp1254": TURKISH,
-           "cp1257": BALTIC, "mac_roman": WESTERN, "cp1258": VIETNAMESE}  # fmt: skip
+LETTERS = {
+    "cp1252": WESTERN,
+    "iso8859_15": WESTERN,
+    "cp1250": CENTRAL,
+    "iso8859_2": CENTRAL,
+    "cp1254": TURKISH,
+    "cp1257": BALTIC,
+    "mac_roman": WESTERN,
+    "cp1258": VIETNAMESE,
+}
 """Encodings with the letters of the languages that they are used for; of equal ones the first is taken."""
 SIGNS = frozenset("“”„‘’‚«»‹›–—…•€£¥©®™°§´×½¼¾²³\u00a0")
 """Signs that stand in texts of any of these languages."""

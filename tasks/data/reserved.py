@@ -32,8 +32,10 @@ def reserved_array(path: Path, shape: tuple[int, ...]) -> "np.memmap[Any, np.dty
             raise
         path.unlink(missing_ok=True)
         free = shutil.disk_usage(path.parent).free
-        raise DataError(f"{path.parent}: no space left: {_told(prod(shape))} needed for {path.name}, {_told(free)} "
-                        "free; free space, or move the cache with TEMPER_ARTIFACTS") from None  # fmt: skip
+        raise DataError(
+            f"{path.parent}: no space left: {_told(prod(shape))} needed for {path.name}, {_told(free)} "
+            "free; free space, or move the cache with TEMPER_ARTIFACTS"
+        ) from None
     return made
 
 

@@ -69,8 +69,13 @@ class Finished:
         if before is None or before != self.identity:
             self._clear()
             if before is not None:
-                why = sorted({MEANING.get(name, "another format") for name in {*before, *self.identity}
-                              if before.get(name) != self.identity.get(name)})  # fmt: skip
+                why = sorted(
+                    {
+                        MEANING.get(name, "another format")
+                        for name in {*before, *self.identity}
+                        if before.get(name) != self.identity.get(name)
+                    }
+                )
                 say(f"starts anew: what lay in {self.folder} is of an interrupted call with {' and '.join(why)}")
             write_synced(self.folder / IDENTITY, json.dumps(self.identity, ensure_ascii=False))
             return 0

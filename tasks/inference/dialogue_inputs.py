@@ -76,6 +76,8 @@ def _history(text: Any, where: str) -> list[Message]:
     while messages and messages[-1]["role"] == "assistant":
         messages.pop()
     if not messages or messages[-1]["role"] == "system":
-        raise DataError(f"{where}: no turn of a user or a tool to reply to; assistant turns at the end of a dialogue "
-                        "are not given to the model")  # fmt: skip
+        raise DataError(
+            f"{where}: no turn of a user or a tool to reply to; assistant turns at the end of a dialogue "
+            "are not given to the model"
+        )
     return messages

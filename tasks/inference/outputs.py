@@ -82,8 +82,10 @@ def to_csv(table: pd.DataFrame, *, header: bool) -> str:
     """The rows as CSV, with or without the line of names."""
     if not _RAW.get():
         table = table.set_axis([cell(name) for name in table.columns], axis=1)
-        safe = [column.map(cell) if column.dtype == object or pd.api.types.is_string_dtype(column) else column
-                for _, column in table.items()]  # fmt: skip
+        safe = [
+            column.map(cell) if column.dtype == object or pd.api.types.is_string_dtype(column) else column
+            for _, column in table.items()
+        ]
         table = pd.concat(safe, axis=1) if safe else table
     return str(table.to_csv(index=False, header=header))
 
@@ -197,12 +199,18 @@ class Tally:
                 low, high = pc.min_max(values).values()
                 told = [len(values), pc.sum(values).as_py(), low.as_py(), high.as_py()]
                 known = self.numbers.get(name, [0, 0.0, math.inf, -math.inf])
-                self.numbers[name] = [known[0] + told[0], known[1] + told[1], min(known[2], told[2]),
-                                      max(known[3], told[3])]  # fmt: skip
+                self.numbers[name] = [
+                    known[0] + told[0],
+                    known[1] + told[1],
+                    min(known[2], told[2]),
+                    max(known[3], told[3]),
+                ]
 
     def summary(self) -> dict[str, Any]:
         """Per label how many rows have it, the commonest first; of numbers mean, min and max."""
         if self.labels:
             return dict(sorted(self.labels.items(), key=lambda item: (-item[1], item[0])))
-        return {name: {"mean": total / count, "min": low, "max": high}
-                for name, (count, total, low, high) in self.numbers.items()}  # fmt: skip
+        return {
+            name: {"mean": total / count, "min": low, "max": high}
+            for name, (count, total, low, high) in self.numbers.items()
+        }

@@ -25,8 +25,7 @@ def statistics(table: pd.DataFrame, score: str, labels: Sequence[str]) -> Column
         return [quality(table), np.ones(len(table))], ratio
     if score != "macro_f1":
         return None
-    true, found = (table[column].to_numpy()[:, None] == np.asarray(labels, object) for column in
-                   ("label", "predicted"))  # fmt: skip
+    true, found = (table[column].to_numpy()[:, None] == np.asarray(labels, object) for column in ("label", "predicted"))
     return [*(true & found).T, *true.T, *found.T], macro_f1
 
 

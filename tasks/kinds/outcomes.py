@@ -62,8 +62,10 @@ def align(new: pd.DataFrame, old: pd.DataFrame, kind: str) -> pd.DataFrame:
     merged = new[names].merge(old, on=names, how="left", indicator=True)
     missing = merged["_merge"] != "both"
     if missing.any():
-        raise DataError(f"{int(missing.sum())} of {len(new)} test rows have no prediction, the first is "
-                        f"{merged.loc[missing, 'id'].iloc[0]}")  # fmt: skip
+        raise DataError(
+            f"{int(missing.sum())} of {len(new)} test rows have no prediction, the first is "
+            f"{merged.loc[missing, 'id'].iloc[0]}"
+        )
     other = merged[truth].to_numpy() != new[truth].to_numpy()
     if other.any():
         at = int(np.flatnonzero(other)[0])
@@ -100,9 +102,11 @@ def changed(new: pd.DataFrame, old: pd.DataFrame, kind: str, known: Sequence[str
     return strange | {
         "fixed": len(best),
         "broken": len(worst),
-        "examples": {name: [_example(new, old, outcome, int(at)) for at in places[:SHOWN]]
-                     for name, places in (("fixed", best), ("broken", worst))},
-    }  # fmt: skip
+        "examples": {
+            name: [_example(new, old, outcome, int(at)) for at in places[:SHOWN]]
+            for name, places in (("fixed", best), ("broken", worst))
+        },
+    }
 
 
 def _example(new: pd.DataFrame, old: pd.DataFrame, outcome: Outcome, at: int) -> dict[str, Any]:

@@ -178,9 +178,14 @@ def _more(rows: int, distance: float, error: float, confidence: float) -> int | 
 
 
 def slices(
-    new: Outcomes, old: Outcomes, rule: Rule, *, groups: Sequence[str] | None, rows: pd.DataFrame,
+    new: Outcomes,
+    old: Outcomes,
+    rule: Rule,
+    *,
+    groups: Sequence[str] | None,
+    rows: pd.DataFrame,
     smallest: Mapping[str, int],
-) -> list[Slice]:  # fmt: skip
+) -> list[Slice]:
     """The contest on every value of some columns of `rows` (one per outcome), where it has enough rows.
 
     smallest: column to that number. Raises DataError for a column that is not there, or of which no value has enough.

@@ -59,21 +59,27 @@ def weigh(sides: Sequence[Side], groups: Ids, confidence: float, *, first_is_new
                 "name": side.name,
                 "accuracy": asdict(paired.accuracy(side.right, groups, confidence)),
                 "spread": float(side.right.mean(1).std(ddof=1)),
-                "trainings": [{"seed": seed, "accuracy": float(right.mean())} for seed, right in
-                              zip(side.seeds, side.right, strict=True)],
+                "trainings": [
+                    {"seed": seed, "accuracy": float(right.mean())}
+                    for seed, right in zip(side.seeds, side.right, strict=True)
+                ],
             }
             for side in sides
         ],
-        "pairs": [{"recipe": new.name, "against": old.name, **asdict(pair)} for (new, old), pair in
-                  zip(named, pairs, strict=True)],
-    }  # fmt: skip
+        "pairs": [
+            {"recipe": new.name, "against": old.name, **asdict(pair)}
+            for (new, old), pair in zip(named, pairs, strict=True)
+        ],
+    }
 
 
 def sentence(pair: dict[str, Any]) -> str:
     """One pair in one line."""
     difference = pair["difference"]
-    return (f"{pair['recipe']} against {pair['against']}: {pair['verdict']} ({difference['mean']:+.4f} "
-            f"[{difference['low']:+.4f}, {difference['high']:+.4f}], {p_value(pair['p_holm'])})")  # fmt: skip
+    return (
+        f"{pair['recipe']} against {pair['against']}: {pair['verdict']} ({difference['mean']:+.4f} "
+        f"[{difference['low']:+.4f}, {difference['high']:+.4f}], {p_value(pair['p_holm'])})"
+    )
 
 
 def p_value(p: float) -> str:
@@ -89,8 +95,10 @@ def describe(found: dict[str, Any]) -> str:
     for one in found["recipes"]:
         each = ", ".join(f"{training['seed']}: {training['accuracy']:.4f}" for training in one["trainings"])
         accuracy = one["accuracy"]
-        lines.append(f"| {_cell(one['name'])} | {accuracy['mean']:.4f} | {accuracy['low']:.4f} – {accuracy['high']:.4f}"
-                     f" | {one['spread']:.4f} | {each} |")  # fmt: skip
+        lines.append(
+            f"| {_cell(one['name'])} | {accuracy['mean']:.4f} | {accuracy['low']:.4f} – {accuracy['high']:.4f}"
+            f" | {one['spread']:.4f} | {each} |"
+        )
     lines += ["", "| recipe | against | difference | interval | p | p (Holm) | rows better / worse | verdict |"]
     lines += ["|---|---|---:|---|---:|---:|---:|---|"]
     for pair in found["pairs"]:
@@ -102,13 +110,16 @@ def describe(found: dict[str, Any]) -> str:
         )
     several = f" The {len(found['pairs'])} intervals of differences are Bonferroni's." if found["pairs"][1:] else ""
     units = "" if found["groups"] == found["rows"] else f" in {found['groups']:,} groups, which are the units,"
-    return "\n".join([
-        *lines, "",
-        f"{trainings} trainings of each recipe, on the same split, scored on the same {found['rows']:,} test "
-        f"rows{units} with accuracy. Intervals are for other seeds and other rows; p is of an exact sign-flip test of "
-        f"these trainings.{several} `helped` and `hurt` need an interval without 0 and p (Holm) of at most "
-        f"{1 - found['confidence']:.2g}; `undecided` does not say that there is no difference.",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"{trainings} trainings of each recipe, on the same split, scored on the same {found['rows']:,} test "
+            f"rows{units} with accuracy. Intervals are for other seeds and other rows; p is of an exact sign-flip test "
+            f"of these trainings.{several} `helped` and `hurt` need an interval without 0 and p (Holm) of at most "
+            f"{1 - found['confidence']:.2g}; `undecided` does not say that there is no difference.",
+        ]
+    )
 
 
 def _cell(text: str) -> str:

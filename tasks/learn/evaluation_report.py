@@ -34,9 +34,15 @@ class Judged:
 
 
 def state(
-    kind: str, traits: Traits, rows: int, found: Mapping[str, Any], section: Evaluate, *, shown: Sequence[str],
+    kind: str,
+    traits: Traits,
+    rows: int,
+    found: Mapping[str, Any],
+    section: Evaluate,
+    *,
+    shown: Sequence[str],
     baselines: Mapping[str, Mapping[str, Any]],
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """The facts of a report: scores with intervals and those of baselines; what is undefined (None) is left out."""
     scores = {name: found[name] for name in traits.scores if found.get(name) is not None}
     return {

@@ -86,9 +86,14 @@ class Fitted:
 
 
 def fit(
-    section: Train, model: nn.Module, feed: Feed, root: Path, callbacks: TrainingCallbacks, threads: int | None,
+    section: Train,
+    model: nn.Module,
+    feed: Feed,
+    root: Path,
+    callbacks: TrainingCallbacks,
+    threads: int | None,
     layout: Layout | None = None,
-) -> Fitted:  # fmt: skip
+) -> Fitted:
     """Train phase by phase, resuming from the newest intact checkpoint under `root`; each ends with its best weights.
 
     Bit-equality of a resumed run holds on the same machine type and libraries; the thread count of the interrupted run
@@ -150,8 +155,10 @@ def _end(folder: Path, model: nn.Module, fitted: Fitted) -> None:
     remove(aside)
     aside.mkdir()
     save_weights(model, aside)
-    certify(aside, {"history": fitted.history, "step": fitted.step, "steps": fitted.steps,
-                    "threads": torch.get_num_threads()})  # fmt: skip
+    certify(
+        aside,
+        {"history": fitted.history, "step": fitted.step, "steps": fitted.steps, "threads": torch.get_num_threads()},
+    )
     publish(aside, folder / END)
 
 

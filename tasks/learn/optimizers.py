@@ -33,8 +33,12 @@ CLASSES: dict[str, Any] = {
     "lbfgs": Lbfgs,
 }
 
-FUSED = {"adamw": ("cpu", "cuda", "mps"), "adam": ("cpu", "cuda", "mps"), "sgd": ("cpu", "cuda", "mps"),
-         "adagrad": ("cpu",)}  # fmt: skip
+FUSED = {
+    "adamw": ("cpu", "cuda", "mps"),
+    "adam": ("cpu", "cuda", "mps"),
+    "sgd": ("cpu", "cuda", "mps"),
+    "adagrad": ("cpu",),
+}
 """Device types on which torch has one kernel for a whole step; the last bits may differ from its plain loop."""
 
 

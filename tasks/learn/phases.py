@@ -91,8 +91,10 @@ def left_random(plans: Sequence[Plan], layout: Layout) -> str:
     if not found:
         return ""
     parts = dict.fromkeys(layout.shown[name].split(".")[0] for name in found)
-    return (f"{len(found)} parameters start new and no phase trains them, so they stay random ({', '.join(parts)}): "
-            "give train.model weights, or train them in a phase")  # fmt: skip
+    return (
+        f"{len(found)} parameters start new and no phase trains them, so they stay random ({', '.join(parts)}): "
+        "give train.model weights, or train them in a phase"
+    )
 
 
 def _members(members: Members, layout: Layout, where: str) -> set[str]:

@@ -34,9 +34,15 @@ class CertifiedTrainer(Trainer):
     """
 
     def __init__(
-        self, *, section: Train, rates: Mapping[str, float], class_ids: tuple[int, ...], truth: Truth,
-        lengths: Lengths | None = None, **options: Any,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        section: Train,
+        rates: Mapping[str, float],
+        class_ids: tuple[int, ...],
+        truth: Truth,
+        lengths: Lengths | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
         # asked twice a step, each time a search of the whole path: 6 % of an epoch of MNIST
         if not hasattr(accelerate.optimizer.is_lomo_available, "cache_info"):

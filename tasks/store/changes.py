@@ -19,9 +19,11 @@ def in_words(change: str, stage: str) -> str:
             return "the source's bytes changed"
         if last == "commit":
             return f"{stage}: the commit that the revision stands for{told}"
-        return f"the bytes behind {stage}.{rest.rpartition('.')[0] or rest} changed" if last == "sha256" else (
-            f"recipe: {stage}.{rest}{told}"
-        )  # fmt: skip
+        return (
+            f"the bytes behind {stage}.{rest.rpartition('.')[0] or rest} changed"
+            if last == "sha256"
+            else (f"recipe: {stage}.{rest}{told}")
+        )
     if kind == "inputs":
         noun, _, file = rest.partition(".")
         return f"{stage} reads other bytes: {file} of the {noun} artifact changed"

@@ -30,8 +30,9 @@ DISTRIBUTIONS = {"sklearn": "scikit-learn", "great_expectations": "great-expecta
 
 @cache
 def _graph() -> grimp.ImportGraph:
-    return grimp.build_graph("tasks", "configs", include_external_packages=True, exclude_type_checking_imports=True,
-                             cache_dir=None)  # fmt: skip
+    return grimp.build_graph(
+        "tasks", "configs", include_external_packages=True, exclude_type_checking_imports=True, cache_dir=None
+    )
 
 
 def parse(source: str) -> ast.Module:

@@ -51,9 +51,10 @@ def _imported(tree: ast.Module, module: str) -> list[Symbol]:
             elif origin != "configs":
                 symbols.append((origin, alias.name))
     return symbols + [
-        (modules[node.value.id], node.attr) for node in ast.walk(tree)
+        (modules[node.value.id], node.attr)
+        for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules
-    ]  # fmt: skip
+    ]
 
 
 def _origins(node: ast.AST, module: str) -> Iterator[tuple[str, ast.alias]]:

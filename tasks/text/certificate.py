@@ -51,8 +51,9 @@ class Certificate:
         """Raise MaskError where a check is broken."""
         for check, ids in self.violations.items():
             if ids:
-                raise MaskError(f"{part}: {len(ids)} rows break the mask check `{check}`, such as {ids[:SHOWN]}; "
-                                f"{self.fix(check)}")  # fmt: skip
+                raise MaskError(
+                    f"{part}: {len(ids)} rows break the mask check `{check}`, such as {ids[:SHOWN]}; {self.fix(check)}"
+                )
 
     def fix(self, check: str) -> str:
         """What helps where a check is broken."""

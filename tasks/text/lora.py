@@ -111,8 +111,9 @@ def target_modules(model: PreTrainedModel, lora: Lora, heads: Collection[str]) -
     for pattern in lora.targets:
         fitting = {name for name in linear if fnmatchcase(f".{name}.", f"*.{pattern}.*")}
         if not fitting:
-            raise DataError(f"train.lora.targets: no linear layer of the model is called {pattern!r}; "
-                            f"{_known(pattern, linear)}")  # fmt: skip
+            raise DataError(
+                f"train.lora.targets: no linear layer of the model is called {pattern!r}; {_known(pattern, linear)}"
+            )
         found |= fitting
     return [name for name in linear if name in found]
 

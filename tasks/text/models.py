@@ -123,8 +123,11 @@ def _load(auto: Any, folder: Path, labels: dict[str, Any], base: str, gguf: str 
         raise DataError(f"{told}: not a model that {auto.__name__} can load ({str(error).splitlines()[0]})") from None
     lost = [*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])]
     model.fresh = frozenset(lost)
-    model.loaded = "\n".join(f"- {fate}: {', '.join(sorted(names))}" for fate, names in (
-        ("new weights", lost), ("left over there", found["unexpected_keys"])) if names)  # fmt: skip
+    model.loaded = "\n".join(
+        f"- {fate}: {', '.join(sorted(names))}"
+        for fate, names in (("new weights", lost), ("left over there", found["unexpected_keys"]))
+        if names
+    )
     if labels:
         lost = [name for name in lost if name.startswith(f"{model.base_model_prefix}.") and ".pooler." not in name]
     if lost:
@@ -142,8 +145,10 @@ def _told(folder: Path) -> str:
         return folder.name
     saved = json.loads((folder / FILE).read_text(encoding="utf-8"))
     if "special" not in saved:
-        raise DataError(f"train.model was trained with encode.kind {saved['kind']} and reads no text; take one that "
-                        "was trained on texts or dialogues")  # fmt: skip
+        raise DataError(
+            f"train.model was trained with encode.kind {saved['kind']} and reads no text; take one that "
+            "was trained on texts or dialogues"
+        )
     return f"train.model (trained with encode.kind {saved['kind']})"
 
 

@@ -12,8 +12,17 @@ from ..data.errors import DataError
 from ..data.sources.pretrained import pretrained_folder
 from .gguf_files import gguf_options
 
-KEPT_BY_TRAINING = ("architectures", "dtype", "id2label", "label2id", "transformers_version", "problem_type",
-                    "model_type", "_name_or_path", "use_cache")  # fmt: skip
+KEPT_BY_TRAINING = (
+    "architectures",
+    "dtype",
+    "id2label",
+    "label2id",
+    "transformers_version",
+    "problem_type",
+    "model_type",
+    "_name_or_path",
+    "use_cache",
+)
 """What a configuration says of its file or its task and not of the net."""
 
 
@@ -33,8 +42,10 @@ def new_model(source: LocalModel | HubModel) -> dict[str, Any]:
     }
     odd = [key for key, value in own.items() if not isinstance(value, int | float | str)]
     if odd:
-        raise DataError(f"{name}: config.json has {odd[0]}: {own[odd[0]]!r}, which `train.model.config` cannot state, "
-                        "so this net cannot be built with new weights; leave `scratch` out of --starts")  # fmt: skip
+        raise DataError(
+            f"{name}: config.json has {odd[0]}: {own[odd[0]]!r}, which `train.model.config` cannot state, "
+            "so this net cannot be built with new weights; leave `scratch` out of --starts"
+        )
     return {"kind": "new", "family": family, "config": own | {"vocab_size": values["vocab_size"]}}
 
 

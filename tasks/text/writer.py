@@ -114,8 +114,10 @@ class Writer:
         free = positions - lengths if not self.paired else np.where(lengths > positions, 0, positions - 1)
         if (free < 1).any():
             row = int(free.argmin())
-            raise ValueError(f"prompt {row} has {lengths[row]} tokens, and the model has {positions} positions, so "
-                             "there is no room for an answer; shorten the prompt")  # fmt: skip
+            raise ValueError(
+                f"prompt {row} has {lengths[row]} tokens, and the model has {positions} positions, so "
+                "there is no room for an answer; shorten the prompt"
+            )
         return np.minimum(free, most)
 
     def write(self, prompts: Sequence[Sequence[int]], rows: Ids, most: int, streamer: Any = None) -> list[list[int]]:
@@ -165,8 +167,10 @@ def _check(model: Any) -> None:
     name = type(model).__name__
     labels = inspect.signature(model.forward).parameters.get("labels")
     if labels is not None and labels.default is inspect.Parameter.empty:
-        raise ValueError(f"this {name} has the forward of training, which needs labels; load the saved folder with "
-                         "AutoModelForCausalLM.from_pretrained")  # fmt: skip
+        raise ValueError(
+            f"this {name} has the forward of training, which needs labels; load the saved folder with "
+            "AutoModelForCausalLM.from_pretrained"
+        )
     if not model.can_generate():
         raise ValueError(f"{name} cannot write; load the model with AutoModelForCausalLM or AutoModelForSeq2SeqLM")
     if model.training:

@@ -42,8 +42,14 @@ def promote(name: str, version: str, why: str) -> Entry:
         before = _current(client, name)
         if before == str(wanted.version):
             raise StageError(f"version {version} is the champion of {name} already")
-        made = decisions.entry("promote", str(wanted.version), before=before, after=str(wanted.version),
-                               decided="promoted by hand", why=why)  # fmt: skip
+        made = decisions.entry(
+            "promote",
+            str(wanted.version),
+            before=before,
+            after=str(wanted.version),
+            decided="promoted by hand",
+            why=why,
+        )
         return _carry_out(client, name, made)
 
 
@@ -88,15 +94,16 @@ def history(name: str) -> dict[str, Any]:
                 "aliases": sorted(one.aliases),
                 "verdict": one.tags.get(VERDICT),
                 "decision": one.tags.get(DECISION),
-                "scores": present_scores((tag.removeprefix(SCORE), float(value)) for tag, value in one.tags.items()
-                                         if tag.startswith(SCORE)),
+                "scores": present_scores(
+                    (tag.removeprefix(SCORE), float(value)) for tag, value in one.tags.items() if tag.startswith(SCORE)
+                ),
                 "run_id": one.run_id,
                 "created": one.creation_timestamp // 1000,
             }
             for one in versions
         ],
         "decisions": [asdict(one) for one in log],
-    }  # fmt: skip
+    }
 
 
 def _current(client: MlflowClient, name: str) -> str | None:
@@ -129,5 +136,7 @@ def _read(client: MlflowClient, version: ModelVersion, path: str, scratch: str) 
         found = client.download_artifacts(str(version.run_id), path, scratch)
         return json.loads(Path(found).read_text(encoding="utf-8"))
     except (MlflowException, OSError, ValueError) as error:
-        raise StageError(f"{version.name} version {version.version}: {path} in its run cannot be read "
-                         f"({type(error).__name__}); no alias was moved") from None  # fmt: skip
+        raise StageError(
+            f"{version.name} version {version.version}: {path} in its run cannot be read "
+            f"({type(error).__name__}); no alias was moved"
+        ) from None

@@ -70,8 +70,10 @@ def log_comparison(
     client.set_tag(run_id, NOTE, (folder / "summary.md").read_text(encoding="utf-8")[:LONGEST])
     client.log_artifacts(run_id, str(folder))
     client.log_dict(run_id, dict(found), "comparison.json")
-    listed = [{"recipe": one.recipe, "key": one.model.key, "run_id": child} for one, child in
-              zip(trainings, children, strict=True)]  # fmt: skip
+    listed = [
+        {"recipe": one.recipe, "key": one.model.key, "run_id": child}
+        for one, child in zip(trainings, children, strict=True)
+    ]
     client.log_dict(run_id, {"trainings": listed, "tracking_uri": settings().shown_tracking}, "trainings.json")
     for child in children:
         adopt(client, run_id, child)
@@ -94,8 +96,10 @@ def _params(found: Mapping[str, Any]) -> dict[str, object]:
 def _metrics(found: Mapping[str, Any]) -> dict[str, float]:
     values: dict[str, float] = {}
     for one in found["recipes"]:
-        values |= {f"test.{part}.{one['name']}": one["accuracy"][at] for part, at in
-                   (("accuracy", "mean"), ("accuracy_low", "low"), ("accuracy_high", "high"))}  # fmt: skip
+        values |= {
+            f"test.{part}.{one['name']}": one["accuracy"][at]
+            for part, at in (("accuracy", "mean"), ("accuracy_low", "low"), ("accuracy_high", "high"))
+        }
         values[f"test.accuracy_spread.{one['name']}"] = one["spread"]
     for pair in found["pairs"]:
         values |= {f"difference.{part}.{_named(pair)}": pair["difference"][part] for part in ("mean", "low", "high")}

@@ -53,9 +53,14 @@ def champion(client: MlflowClient, name: str) -> ModelVersion | None:
 
 
 def entry(
-    action: Literal["register", "promote", "rollback"], version: str, *, before: str | None, after: str | None,
-    decided: str, why: str,
-) -> Entry:  # fmt: skip
+    action: Literal["register", "promote", "rollback"],
+    version: str,
+    *,
+    before: str | None,
+    after: str | None,
+    decided: str,
+    why: str,
+) -> Entry:
     """A decision made now by the user of this process."""
     at = datetime.now(UTC).isoformat(timespec="microseconds")
     return Entry(action, version, before, after, decided, why, runs.user(), at)
@@ -97,8 +102,10 @@ def apply(client: MlflowClient, name: str, made: Entry, further: Mapping[str, An
     now = champion(client, name)
     found = None if now is None else str(now.version)
     if found != made.before:
-        raise StageError(f"the champion of {name} is version {found}, and was {made.before} when this was decided; "
-                         "nothing was moved, run it again")  # fmt: skip
+        raise StageError(
+            f"the champion of {name} is version {found}, and was {made.before} when this was decided; "
+            "nothing was moved, run it again"
+        )
     if made.after is not None and made.after != made.before:
         client.set_registered_model_alias(name, CHAMPION, made.after)
         if CANDIDATE in client.get_model_version(name, made.after).aliases:

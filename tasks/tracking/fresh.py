@@ -36,9 +36,13 @@ class Fresh:
         self._elsewhere = tempfile.TemporaryDirectory()
         self._process = subprocess.Popen(
             [sys.executable, "-c", PRELUDE + program, *arguments],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, cwd=self._elsewhere.name, env=quiet,
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self._elsewhere.name,
+            env=quiet,
+        )
 
     def __enter__(self) -> Self:
         return self

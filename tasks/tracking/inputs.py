@@ -33,8 +33,12 @@ def dataset(part: str, stages: Mapping[str, Artifact]) -> Dataset:
     """One part of a split, whose digest is that of its file; `mlflow.data.get_source` says where its rows came from."""
     split, section = stages["split"], _section(stages)
     entry = split.manifest()["files"][f"data/{part}.parquet"]
-    about = MetaDataset(_source(section, stages), f"{named(section)}-{part}", entry["sha256"][:DIGITS],
-                        _schema(pq.read_schema(split.file(f"{part}.parquet"))))  # fmt: skip
+    about = MetaDataset(
+        _source(section, stages),
+        f"{named(section)}-{part}",
+        entry["sha256"][:DIGITS],
+        _schema(pq.read_schema(split.file(f"{part}.parquet"))),
+    )
     profile = {"num_rows": rows(stages)[part], "bytes": entry["size"], "split": split.digest}
     return Dataset(**about.to_dict(), profile=json.dumps(profile))
 
@@ -82,9 +86,15 @@ def _source(section: Mapping[str, Any], stages: Mapping[str, Artifact]) -> Datas
 
 def _schema(columns: pa.Schema) -> Schema:
     """The columns as MLflow names their types; what it has no name for is shown as text."""
-    types = [(pa.types.is_floating, DataType.double), (pa.types.is_integer, DataType.long),
-             (pa.types.is_boolean, DataType.boolean), (pa.types.is_binary, DataType.binary)]  # fmt: skip
-    return Schema([
-        ColSpec(next((name for fits, name in types if fits(column.type)), DataType.string), column.name)
-        for column in columns
-    ])  # fmt: skip
+    types = [
+        (pa.types.is_floating, DataType.double),
+        (pa.types.is_integer, DataType.long),
+        (pa.types.is_boolean, DataType.boolean),
+        (pa.types.is_binary, DataType.binary),
+    ]
+    return Schema(
+        [
+            ColSpec(next((name for fits, name in types if fits(column.type)), DataType.string), column.name)
+            for column in columns
+        ]
+    )

@@ -58,8 +58,9 @@ def find_named(asked: str) -> Named:
             found = client.get_model_version_by_alias(name, alias or CHAMPION)
     except (MlflowException, OSError) as error:
         address, reason = f"models:/{name}{f'/{number}' if number else f'@{alias or CHAMPION}'}", str(error)
-        raise StageError(f"{address} cannot be loaded from {settings().tracking}: {reason.splitlines()[0]}"
-                         f"{_there_is(client, name)}") from None  # fmt: skip
+        raise StageError(
+            f"{address} cannot be loaded from {settings().tracking}: {reason.splitlines()[0]}{_there_is(client, name)}"
+        ) from None
     version = str(found.version)
     return Named(name, version, found.tags.get(MODEL_DIGEST) or found.source, f"models:/{name}/{version}")
 
@@ -116,8 +117,10 @@ def read_packed(named: Named) -> Packed:
             body = json.loads(fetch(asked, scratch).read_text(encoding="utf-8")) if asked else {}
             lines = fetch("requirements.txt", scratch).read_text(encoding="utf-8").splitlines()
     except (MlflowException, OSError, ValueError) as error:
-        raise StageError(f"{named}: its files cannot be read from {settings().tracking}: "
-                         f"{str(error).splitlines()[0]}; run the recipe that makes it") from None  # fmt: skip
+        raise StageError(
+            f"{named}: its files cannot be read from {settings().tracking}: "
+            f"{str(error).splitlines()[0]}; run the recipe that makes it"
+        ) from None
     plain = (line.split("#")[0].strip() for line in lines)
     return Packed(tuple(line for line in plain if line), body)
 

@@ -73,9 +73,11 @@ def refuse(scores: Mapping[str, float], section: Register) -> Verdict | None:
 
 
 def decide(
-    scores: Mapping[str, float], section: Register, evidence: Evidence | None,
+    scores: Mapping[str, float],
+    section: Register,
+    evidence: Evidence | None,
     baselines: Mapping[str, Mapping[str, float]] | None = None,
-) -> Verdict:  # fmt: skip
+) -> Verdict:
     """The verdict on a challenger; `evidence` is None where the model has no champion yet; baselines: their scores."""
     refused = refuse(scores, section)
     if refused is not None:
@@ -87,8 +89,11 @@ def decide(
         return Verdict("undecided", f"not comparable with version {evidence.champion}: {why}")
     fought, told = evidence.contest, _told(section.metric, evidence)
     if not math.isclose(fought.challenger, scores[section.metric], rel_tol=1e-6, abs_tol=1e-9):
-        return Verdict("undecided", f"the predictions give {section.metric} {fought.challenger:.4f}, the report "
-                                    f"{scores[section.metric]:.4f}; run again with --verify")  # fmt: skip
+        return Verdict(
+            "undecided",
+            f"the predictions give {section.metric} {fought.challenger:.4f}, the report "
+            f"{scores[section.metric]:.4f}; run again with --verify",
+        )
     if fought.finding == "worse":
         return Verdict("kept", f"worse: {told}")
     if regressed := [one for one in evidence.slices if one.regressed]:
@@ -104,8 +109,11 @@ def decide(
 def _first(section: Register, score: float, baselines: Mapping[str, Mapping[str, float]]) -> str:
     """What a first champion is: its score, and plainly where that is nothing or what a baseline has too."""
     metric = section.metric
-    beaten = [f"{name} ({values[metric]:.4f})" for name, values in baselines.items()
-              if metric in values and sign(metric) * values[metric] >= sign(metric) * score]  # fmt: skip
+    beaten = [
+        f"{name} ({values[metric]:.4f})"
+        for name, values in baselines.items()
+        if metric in values and sign(metric) * values[metric] >= sign(metric) * score
+    ]
     faults = ["it predicts nothing right"] if metric in SHARES and score <= 0 else []
     faults += [f"it is not better than the baseline {' and '.join(beaten)}"] if beaten else []
     verb = "change" if metric in section.thresholds else "set"
@@ -119,9 +127,11 @@ def _told(metric: str, evidence: Evidence) -> str:
     assert fought is not None
     difference = fought.difference
     p = "" if fought.p is None else ", p < 0.0001" if fought.p < 1e-4 else f", p = {fought.p:.4f}"
-    rows = "" if evidence.changed is None else (
-        f"; {evidence.changed['fixed']:,} rows fixed, {evidence.changed['broken']:,} broken"
-    )  # fmt: skip
+    rows = (
+        ""
+        if evidence.changed is None
+        else (f"; {evidence.changed['fixed']:,} rows fixed, {evidence.changed['broken']:,} broken")
+    )
     if unknown := (evidence.changed or {}).get("unknown"):
         rows += f"; every fixed row is of a class that version {evidence.champion} never knew ({', '.join(unknown)})"
     return (
@@ -136,8 +146,10 @@ def _slices(regressed: "list[Slice]") -> str:
     for one in regressed:
         assert one.contest is not None
         value = "missing" if one.value is None else repr(one.value) if one.value == "missing" else one.value
-        found.append(f"{one.column} is {value} ({one.contest.challenger:.4f} against {one.contest.champion:.4f}, "
-                     f"{one.rows} rows)")  # fmt: skip
+        found.append(
+            f"{one.column} is {value} ({one.contest.challenger:.4f} against {one.contest.champion:.4f}, "
+            f"{one.rows} rows)"
+        )
     return ", ".join(found)
 
 

@@ -92,8 +92,11 @@ def training_run(
         if runs:
             run_id = str(runs[0].info.run_id)
         else:
-            tags = {"mlflow.source.name": f"temper run {recipe}", "mlflow.user": user(),
-                    NOTE: of_training(recipe, links)}  # fmt: skip
+            tags = {
+                "mlflow.source.name": f"temper run {recipe}",
+                "mlflow.user": user(),
+                NOTE: of_training(recipe, links),
+            }
             run_id = str(found.create_run(where, began, tags, f"{recipe}-{key[:8]}").info.run_id)
         with alive("mlflow", run_id):
             keys.log_params(found, run_id, params)  # also what another Temper left out
@@ -122,8 +125,10 @@ def require_active(found: MlflowClient, run_id: str, whose: str) -> None:
         return
     above = found.get_experiment(info.experiment_id)
     if above.lifecycle_stage != "active":
-        raise StageError(f"{whose}: the MLflow experiment {above.name} of its run was deleted: "
-                         f"{restoring('experiment', info.experiment_id)}")  # fmt: skip
+        raise StageError(
+            f"{whose}: the MLflow experiment {above.name} of its run was deleted: "
+            f"{restoring('experiment', info.experiment_id)}"
+        )
     raise StageError(f"{whose}: its MLflow run {run_id} was deleted: {restoring('run', run_id)}, {anew}")
 
 

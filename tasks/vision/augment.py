@@ -139,9 +139,13 @@ def _color_jitter(step: steps.ColorJitter, images: Tensor, size: Size) -> Tensor
     order = torch.rand(rows, 4).argsort(1)
     factors = [
         _uniform(_span(amount, centre, least), rows).float().to(images.device)
-        for amount, centre, least in ((step.brightness, 1, 0), (step.contrast, 1, 0), (step.saturation, 1, 0),
-                                      (step.hue, 0, -0.5))
-    ]  # fmt: skip
+        for amount, centre, least in (
+            (step.brightness, 1, 0),
+            (step.contrast, 1, 0),
+            (step.saturation, 1, 0),
+            (step.hue, 0, -0.5),
+        )
+    ]
     used = [step.brightness != 0, step.contrast != 0, step.saturation != 0, step.hue != 0]
     for place in range(4):
         for number in (number for number in range(4) if used[number]):

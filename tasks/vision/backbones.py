@@ -104,9 +104,14 @@ class ConcatPool(nn.Module):
 def concat_head(features: int, classes: int) -> nn.Module:
     """The layers behind a ConcatPool, as published with it (fastai's head)."""
     return nn.Sequential(
-        nn.Flatten(), nn.BatchNorm1d(features), nn.Dropout(0.5), nn.Linear(features, 512), nn.ReLU(),
-        nn.BatchNorm1d(512), nn.Linear(512, classes),
-    )  # fmt: skip
+        nn.Flatten(),
+        nn.BatchNorm1d(features),
+        nn.Dropout(0.5),
+        nn.Linear(features, 512),
+        nn.ReLU(),
+        nn.BatchNorm1d(512),
+        nn.Linear(512, classes),
+    )
 
 
 def _pool_twice(net: nn.Module, shape: Shape, name: str) -> int:

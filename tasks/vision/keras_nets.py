@@ -56,9 +56,15 @@ def build_cnn(source: Mapping[str, Any], shape: tuple[int, int, int], classes: i
     stack: list[Any] = [keras.Input((height, width, channels), name="pixels")]
     for number, filters in enumerate(source["channels"], 1):
         stack.append(
-            layers.Conv2D(filters, 3, padding=source["padding"], activation="relu", kernel_initializer=drawn(),
-                          name=f"conv{number}")
-        )  # fmt: skip
+            layers.Conv2D(
+                filters,
+                3,
+                padding=source["padding"],
+                activation="relu",
+                kernel_initializer=drawn(),
+                name=f"conv{number}",
+            )
+        )
         stack.append(layers.MaxPooling2D(2, name=f"pool{number}"))
     stack.append(layers.Flatten(name="flatten"))
     dropout = [layers.Dropout(source["dropout"], seed=seed(), name="dropout")] if source["dropout"] else []

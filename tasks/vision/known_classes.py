@@ -41,9 +41,11 @@ def require_classes(
             most = int(np.bincount(named).argmax())
             low.append(f"{what}: class {index} for {share:.0%} of {len(named)} images (most often class {most})")
     if low:
-        raise DataError(f"train.model.expect: the loaded net names {'; '.join(low)}, and the recipe expects "
-                        f"{rate:.0%}: the weights are not in their places, or the images are prepared otherwise "
-                        "(encode.normalise, encode.size)")  # fmt: skip
+        raise DataError(
+            f"train.model.expect: the loaded net names {'; '.join(low)}, and the recipe expects "
+            f"{rate:.0%}: the weights are not in their places, or the images are prepared otherwise "
+            "(encode.normalise, encode.size)"
+        )
     return f"- before its head was replaced, the net named {', '.join(shares)} (expected: {rate:.0%})"
 
 
@@ -74,8 +76,9 @@ def expected_files(what: str) -> list[Path]:
         try:
             check_file(place)
         except DataError as error:
-            raise DataError(f"train.model.expect: {what} is no label of the rows, and no image or folder ({error})"
-                            ) from None  # fmt: skip
+            raise DataError(
+                f"train.model.expect: {what} is no label of the rows, and no image or folder ({error})"
+            ) from None
         return [place]
     files = [path for _, path in list_images(place).read]
     if not files:

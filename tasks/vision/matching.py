@@ -46,11 +46,15 @@ def match_in_order(tensors: Tensors, own: Tensors, where: str) -> dict[str, str]
         raise DataError(f"{where}: {len(tensors)} tensors there, {len(own)} in the model: match: order needs as many")
     for number, (theirs, ours) in enumerate(zip(tensors, own, strict=True), 1):
         if kind(theirs) != kind(ours):
-            raise DataError(f"{where}: match: order: tensor {number} is a {kind(theirs)} there ({theirs}), a "
-                            f"{kind(ours)} in the model ({ours})")  # fmt: skip
+            raise DataError(
+                f"{where}: match: order: tensor {number} is a {kind(theirs)} there ({theirs}), a "
+                f"{kind(ours)} in the model ({ours})"
+            )
         if tensors[theirs].shape != own[ours].shape:
-            raise DataError(f"{where}: match: order: tensor {number} is {list(tensors[theirs].shape)} there "
-                            f"({theirs}), {list(own[ours].shape)} in the model ({ours})")  # fmt: skip
+            raise DataError(
+                f"{where}: match: order: tensor {number} is {list(tensors[theirs].shape)} there "
+                f"({theirs}), {list(own[ours].shape)} in the model ({ours})"
+            )
     return dict(zip(own, tensors, strict=True))
 
 
@@ -61,6 +65,8 @@ def kind(name: str) -> str:
 
 def describe_pairs(pairs: Mapping[str, str], tensors: Tensors) -> str:
     """A markdown table, a row for each tensor."""
-    rows = [f"| `{theirs}` | `{ours}` | {kind(ours)} | {' x '.join(map(str, tensors[theirs].shape)) or 'one'} |"
-            for ours, theirs in pairs.items()]  # fmt: skip
+    rows = [
+        f"| `{theirs}` | `{ours}` | {kind(ours)} | {' x '.join(map(str, tensors[theirs].shape)) or 'one'} |"
+        for ours, theirs in pairs.items()
+    ]
     return "\n".join(["", "| in the file | in the model | kind | shape |", "|---|---|---|---|", *rows])

@@ -84,9 +84,7 @@ def write_table(ids: list[str], class_ids: Numbers, places: Iterable[Numbers], p
 def read_part(path: Path, encoding: ImageEncoding) -> Part:
     """Read the table at `path` and map what lies beside it."""
     table = pq.read_table(path)
-    numbers = {
-        name: table.column(name).to_numpy().astype(np.int64) for name in table.column_names if name != "id"
-    }  # fmt: skip
+    numbers = {name: table.column(name).to_numpy().astype(np.int64) for name in table.column_names if name != "id"}
     if "start" not in numbers:
         pixels: Pixels | FilePixels = np.load(path.with_suffix(ARRAY), mmap_mode="r")
     else:

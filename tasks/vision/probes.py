@@ -11,8 +11,18 @@ from torch.nn import functional
 
 from .backbones import Shape
 
-FIELDS = ("hidden_size", "intermediate_size", "projection_dim", "num_hidden_layers", "num_attention_heads",
-          "image_size", "patch_size", "hidden_act", "layer_norm_eps", "attention_dropout")  # fmt: skip
+FIELDS = (
+    "hidden_size",
+    "intermediate_size",
+    "projection_dim",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "image_size",
+    "patch_size",
+    "hidden_act",
+    "layer_norm_eps",
+    "attention_dropout",
+)
 """What makes a tower, as transformers' configuration names it."""
 
 
@@ -45,6 +55,8 @@ def build_clip(source: Mapping[str, Any], shape: Shape, classes: int) -> ClipPro
     """A probe with new weights. Raises ValueError where the tower is for other images."""
     side = source["vision"]["image_size"]
     if shape != (3, side, side):
-        raise ValueError(f"this CLIP takes colour images of {side} x {side} pixels, got {shape[2]} x {shape[1]} in "
-                         f"{shape[0]} channel(s): set encode.mode: RGB and encode.size: {side}")  # fmt: skip
+        raise ValueError(
+            f"this CLIP takes colour images of {side} x {side} pixels, got {shape[2]} x {shape[1]} in "
+            f"{shape[0]} channel(s): set encode.mode: RGB and encode.size: {side}"
+        )
     return ClipProbe(source["vision"], classes)

@@ -5,9 +5,7 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 
-def inverse_affine(
-    angle: Tensor, shift: tuple[Tensor, Tensor], scale: Tensor, shear: tuple[Tensor, Tensor]
-) -> Tensor:  # fmt: skip
+def inverse_affine(angle: Tensor, shift: tuple[Tensor, Tensor], scale: Tensor, shear: tuple[Tensor, Tensor]) -> Tensor:
     """Matrices [rows, 2, 3] from places in the result to places in the source, in pixels from the centre.
 
     Angles in degrees, shifts in pixels, each [rows]; of translation · rotation · scale · shear in y · shear in x.

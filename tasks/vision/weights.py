@@ -31,8 +31,22 @@ AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 ENDINGS = (".safetensors", ".pt", ".pth", ".th", ".bin")
 COUNTER = "num_batches_tracked"
 """A batch norm's counter, which old files lack and which nothing here reads."""
-DAMAGES = (SafetensorError, zipfile.BadZipFile, zlib.error, struct.error, OSError, RuntimeError, ValueError, EOFError,
-           LookupError, TypeError, AttributeError, AssertionError, ArithmeticError, MemoryError)  # fmt: skip
+DAMAGES = (
+    SafetensorError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    OSError,
+    RuntimeError,
+    ValueError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    ArithmeticError,
+    MemoryError,
+)
 """What the readers raise at bytes that were cut or changed."""
 
 
@@ -54,8 +68,11 @@ class Loaded:
     def describe(self, where: str) -> str:
         """One markdown line per fate, every tensor by name except those that were loaded."""
         lines = [f"- {len(self.loaded)} tensors loaded from {where}"]
-        for fate, names in (("new", self.missing), ("new, since of another shape there", self.reshaped),
-                            ("left over there", self.left)):  # fmt: skip
+        for fate, names in (
+            ("new", self.missing),
+            ("new, since of another shape there", self.reshaped),
+            ("left over there", self.left),
+        ):
             lines += [f"- {fate}: {', '.join(names)}"] if names else []
         return "\n".join(lines)
 
@@ -111,8 +128,11 @@ def load_weights(net: nn.Module, tensors: Mapping[str, Tensor], head: str, parti
     fitting = [name for name in body if name in tensors and tensors[name].shape == own[name].shape]
     reshaped = tuple(name for name in body if name in tensors and name not in fitting)
     missing = tuple(name for name in body if name not in tensors and not name.endswith(COUNTER))
-    left = tuple(name for name in tensors if name not in own and not name.endswith(COUNTER) and
-                 not name.startswith((*AUXILIARY, f"{head}.")))  # fmt: skip
+    left = tuple(
+        name
+        for name in tensors
+        if name not in own and not name.endswith(COUNTER) and not name.startswith((*AUXILIARY, f"{head}."))
+    )
     if not [name for name in fitting if not name.endswith(COUNTER)]:
         raise DataError(f"{where}: none of its {len(tensors)} tensors fits this model, such as {next(iter(tensors))}")
     if (reshaped or missing or left) and not partial:
@@ -123,8 +143,9 @@ def load_weights(net: nn.Module, tensors: Mapping[str, Tensor], head: str, parti
         said += [f"{len(left)} of its tensors are not in the model, such as {left[0]}"] if left else []
         raise DataError(f"{where}: {'; '.join(said)}; take the model it is of, or set train.model.partial: true")
     if broken := [name for name in fitting if not bool(tensors[name].isfinite().all())]:
-        raise DataError(f"{where}: {broken[0]} holds values that are not finite; take weights of a training that went "
-                        "well")  # fmt: skip
+        raise DataError(
+            f"{where}: {broken[0]} holds values that are not finite; take weights of a training that went well"
+        )
     net.load_state_dict({name: tensors[name] for name in fitting}, strict=False)
     new = tuple(name for name in own if name.startswith(f"{head}.") and not name.endswith(COUNTER))
     return Loaded(tuple(fitting), reshaped, (*missing, *new), left)

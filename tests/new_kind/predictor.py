@@ -46,8 +46,9 @@ class Predictor:
         for start in range(0, len(texts), batch_size):
             rows = range(start, min(start + batch_size, len(texts)))
             batch = pad_rows(encoded, rows, self.encoding.pad_id)
-            inputs = {name: torch.from_numpy(batch[name]).to(self.model.device)
-                      for name in ("input_ids", "attention_mask")}  # fmt: skip
+            inputs = {
+                name: torch.from_numpy(batch[name]).to(self.model.device) for name in ("input_ids", "attention_mask")
+            }
             logits[rows.start : rows.stop] = self.model(**inputs).logits.double().cpu().numpy()
             progress(rows.stop, len(texts))
         return from_logits(logits, np.ones(len(texts), bool))

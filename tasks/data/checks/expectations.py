@@ -12,6 +12,7 @@ from ..errors import DataError
 from ..rows import aim, content
 from . import great_expectations as suites
 from .dialogue_checks import COLUMNS, dialogue_expectations, facts
+from .docs_page import docs_page
 from .results import SHOWN, Verdict, asked_for, found_in, in_words, rows_under, shown
 from .typed import asks_for_words, typed_rows
 
@@ -73,7 +74,7 @@ def check_rows(rows: pd.DataFrame, section: Validate) -> tuple[list[Verdict], st
     told += [*check_balance(stay, section), *check_splits(stay, section)]
     if first:
         told.append(_leaving(len(gone), len(rows), section))
-    return told, suites.docs_page([done[number][1] for number in asked])
+    return told, docs_page([done[number][1] for number in asked])
 
 
 def _with_turns(rows: pd.DataFrame, section: Validate) -> pd.DataFrame:

@@ -40,8 +40,11 @@ def inspect(path: Path, wanted: pd.Series, chosen: tuple[object, ...]) -> pd.Dat
     Columns cause, mode, side, hash. Raises DataError where an image is not in the file.
     """
     kinds = {type(step) for step in chosen}
-    look = partial(_look, whole=bool(kinds & {steps.Unreadable, steps.PerceptualDuplicates}),
-                   hashed=steps.PerceptualDuplicates in kinds)  # fmt: skip
+    look = partial(
+        _look,
+        whole=bool(kinds & {steps.Unreadable, steps.PerceptualDuplicates}),
+        hashed=steps.PerceptualDuplicates in kinds,
+    )
     digests = set(wanted.dropna())
     with warnings.catch_warnings(), ThreadPoolExecutor(settings().threads or os.cpu_count()) as threads:
         from PIL import Image
@@ -50,8 +53,11 @@ def inspect(path: Path, wanted: pd.Series, chosen: tuple[object, ...]) -> pd.Dat
 
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        seen = {name: found for names, images in read_groups(path, digests)
-                for name, found in zip(names, threads.map(look, images), strict=True)}  # fmt: skip
+        seen = {
+            name: found
+            for names, images in read_groups(path, digests)
+            for name, found in zip(names, threads.map(look, images), strict=True)
+        }
     if len(seen) < len(digests):
         raise DataError(f"{path}: {len(digests) - len(seen)} images are missing, such as {min(digests - set(seen))}")
     columns = ["cause", "mode", "side", "hash"]

@@ -61,9 +61,17 @@ def fix(column: pd.Series, step: steps.Ftfy) -> pd.Series:
     """Undo a decoding with the wrong encoding; what else ftfy can do are steps of their own."""
     ftfy = package("ftfy", step.kind)
     plain = dict.fromkeys(
-        ("unescape_html", "remove_terminal_escapes", "fix_latin_ligatures", "fix_character_width", "uncurl_quotes",
-         "fix_line_breaks", "remove_control_chars"), False
-    )  # fmt: skip
+        (
+            "unescape_html",
+            "remove_terminal_escapes",
+            "fix_latin_ligatures",
+            "fix_character_width",
+            "uncurl_quotes",
+            "fix_line_breaks",
+            "remove_control_chars",
+        ),
+        False,
+    )
     config = ftfy.TextFixerConfig(**plain, normalization=None, explain=False)
     foreign = column.notna() & ~column.fillna("").str.isascii()
     return change_where(column, foreign, lambda text: str(ftfy.fix_text(text, config)))

@@ -21,9 +21,11 @@ def parse_json(text: str, what: str) -> Any:
         return json.loads(text)
     except ValueError as error:
         if text.lstrip().startswith(("[{'", "{'", "['")):
-            raise DataError(f"{what} is written as Python prints it, with single quotes, not as JSON: "
-                            f"{text[:60]!r}; "
-                            "write it with json.dumps, or save JSON lines or Parquet") from None  # fmt: skip
+            raise DataError(
+                f"{what} is written as Python prints it, with single quotes, not as JSON: "
+                f"{text[:60]!r}; "
+                "write it with json.dumps, or save JSON lines or Parquet"
+            ) from None
         raise DataError(f"{what} is no JSON ({error}): {text[:60]!r}") from None
     except RecursionError:
         raise DataError(f"{what} is nested too deeply to be read: {text[:60]!r}") from None
@@ -82,8 +84,10 @@ def _tool(tool: Any, number: int) -> Any:
     tool = parse_json(tool, f"tool {number}") if isinstance(tool, str) else tool
     function = tool.get("function", tool) if isinstance(tool, dict) else tool
     if not isinstance(function, dict) or not isinstance(function.get("name"), str) or not function["name"].strip():
-        raise DataError(f'tool {number} has no name; a tool is {{"type": "function", "function": {{"name": …, '
-                        '"description": …, "parameters": {…}}}')  # fmt: skip
+        raise DataError(
+            f'tool {number} has no name; a tool is {{"type": "function", "function": {{"name": …, '
+            '"description": …, "parameters": {…}}}'
+        )
     if function is tool:
         function = {key: part for key, part in tool.items() if key != "type"}
     if "input_schema" in function and "parameters" not in function:

@@ -36,9 +36,10 @@ def read_dialogues(table: pd.DataFrame, columns: Columns, where: str, notes: lis
             value = _dialogue(row, columns)
             beside = {"tools": _one(row, tools), "system": _one(row, system)}
             found.append(
-                None if value is None else dump_messages(
-                    read_messages(value, **beside, ignore=columns.ignore, left=left))
-            )  # fmt: skip
+                None
+                if value is None
+                else dump_messages(read_messages(value, **beside, ignore=columns.ignore, left=left))
+            )
         except DataError as error:
             raise DataError(f"{place}: {error}") from None
     if left:

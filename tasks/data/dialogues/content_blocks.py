@@ -7,8 +7,14 @@ from typing import Any
 from ..errors import DataError
 
 TEXT, THOUGHTS, CALL, RESULT = "text", "thinking", "tool_use", "tool_result"
-TYPES = {"text": TEXT, "input_text": TEXT, "output_text": TEXT, "thinking": THOUGHTS, "tool_use": CALL,
-         "tool_result": RESULT}  # fmt: skip
+TYPES = {
+    "text": TEXT,
+    "input_text": TEXT,
+    "output_text": TEXT,
+    "thinking": THOUGHTS,
+    "tool_use": CALL,
+    "tool_result": RESULT,
+}
 """What the forms call a block -> what it is."""
 ORDER = {"assistant": (THOUGHTS, TEXT, CALL), "user": (RESULT, TEXT), "system": (TEXT,), "tool": (TEXT,)}
 """Blocks that a turn of each role may hold, in the order in which one message can hold them."""
@@ -31,11 +37,15 @@ def read_blocks(content: list[Any], role: str, place: str) -> Blocks:
         kind = _kind(block, place)
         allowed = ORDER[role]
         if kind not in allowed:
-            raise DataError(f"{place}: a {block.get('type')} block in a turn of role {role}, which holds "
-                            f"{' and '.join(allowed)} blocks; take it out or give it its own turn")  # fmt: skip
+            raise DataError(
+                f"{place}: a {block.get('type')} block in a turn of role {role}, which holds "
+                f"{' and '.join(allowed)} blocks; take it out or give it its own turn"
+            )
         if last and allowed.index(kind) < allowed.index(last):
-            raise DataError(f"{place}: a {kind} block behind a {last} block; one message holds "
-                            f"{', then '.join(allowed)}, so split the turn there")  # fmt: skip
+            raise DataError(
+                f"{place}: a {kind} block behind a {last} block; one message holds "
+                f"{', then '.join(allowed)}, so split the turn there"
+            )
         _add(blocks, kind, block, place)
         last = kind
     return blocks
@@ -48,8 +58,10 @@ def _kind(block: Any, place: str) -> str:
         raise DataError(f"{place}: its content holds what is no block but {type(block).__name__}; write text blocks")
     named = block.get("type", "text" if "text" in block else None)
     if named not in TYPES:
-        raise DataError(f"{place}: its content holds a block of type {named!r}, which cannot be trained on; blocks are "
-                        f"{', '.join(TYPES)}: take it out, or leave such rows out")  # fmt: skip
+        raise DataError(
+            f"{place}: its content holds a block of type {named!r}, which cannot be trained on; blocks are "
+            f"{', '.join(TYPES)}: take it out, or leave such rows out"
+        )
     return TYPES[named]
 
 
@@ -63,10 +75,13 @@ def _add(blocks: Blocks, kind: str, block: dict[str, Any], place: str) -> None:
             blocks.calls.append({"name": block.get("name"), "arguments": block.get("input"), "id": block.get("id")})
         case _:
             if block.get("is_error"):
-                raise DataError(f"{place}: is_error of a tool_result has no place in a message; write the error into "
-                                "its content and leave the key out")  # fmt: skip
-            blocks.results.append({"content": result_text(block.get("content", "")),
-                                   "tool_call_id": block.get("tool_use_id")})  # fmt: skip
+                raise DataError(
+                    f"{place}: is_error of a tool_result has no place in a message; write the error into "
+                    "its content and leave the key out"
+                )
+            blocks.results.append(
+                {"content": result_text(block.get("content", "")), "tool_call_id": block.get("tool_use_id")}
+            )
 
 
 def _string(block: dict[str, Any], key: str, place: str) -> str:

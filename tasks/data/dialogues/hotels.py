@@ -29,8 +29,16 @@ HOW = Search(
     limit=LIMIT,
 )
 """How the table is searched: the best rated first, of these the cheapest. "wifi" finds every kind of it."""
-FROM_CHINESE = {"名称": "name", "酒店类型": "type", "地址": "address", "地铁": "subway", "电话": "phone",
-                "酒店设施": "facilities", "价格": "price", "评分": "rating"}  # fmt: skip
+FROM_CHINESE = {
+    "名称": "name",
+    "酒店类型": "type",
+    "地址": "address",
+    "地铁": "subway",
+    "电话": "phone",
+    "酒店设施": "facilities",
+    "价格": "price",
+    "评分": "rating",
+}
 """CrossWOZ's names of the fields."""
 DESCRIPTIONS = {
     "name": "Part of the hotel's name",

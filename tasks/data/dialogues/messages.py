@@ -133,8 +133,10 @@ def _headed(messages: list[Message], system: Any, tools: list[Any]) -> list[Mess
         raise DataError(f"the system text beside the messages is {kind_of(system)}; write a text")
     own = messages[0]["content"] if messages[0]["role"] == "system" else None
     if system and own is not None and own != system:
-        raise DataError(f"a system text beside the messages ({system[:40]!r}) and another in message 1 "
-                        f"({own[:40]!r}); keep one of them")  # fmt: skip
+        raise DataError(
+            f"a system text beside the messages ({system[:40]!r}) and another in message 1 "
+            f"({own[:40]!r}); keep one of them"
+        )
     text = own if own is not None else system or None
     if text is None and not tools:
         return messages

@@ -33,8 +33,10 @@ def read_table(path: Path, tool: str, how: Search) -> list[Record]:
         case ".csv":
             rows = _cells(path.name, text)
         case other:
-            raise DataError(f"tool {tool}: a table is a .jsonl or .csv file, not {other or 'one without an ending'}; "
-                            f"save {path.name} as one of them")  # fmt: skip
+            raise DataError(
+                f"tool {tool}: a table is a .jsonl or .csv file, not {other or 'one without an ending'}; "
+                f"save {path.name} as one of them"
+            )
     names = list(dict.fromkeys(name for row in rows for name in row))
     _check(tool, path.name, how, rows, names)
     return [{name: row.get(name) for name in names} for row in rows]
@@ -91,8 +93,10 @@ def _check(tool: str, file: str, how: Search, rows: list[dict[str, Any]], names:
             value = row.get(one.column)
             if value is not None and not _fits(value, one.match):
                 wanted = WANTED.get(one.match, "a single value")
-                raise DataError(f"tool {tool}: {file}, row {number}: {one.column} is {kind_of(value)} ({value!r}); "
-                                f"match: {one.match} needs {wanted}")  # fmt: skip
+                raise DataError(
+                    f"tool {tool}: {file}, row {number}: {one.column} is {kind_of(value)} ({value!r}); "
+                    f"match: {one.match} needs {wanted}"
+                )
     for column in (name.removeprefix("-") for name in how.order):
         kinds = {kind_of(row[column]) for row in rows if row.get(column) is not None}
         if len(kinds) > 1 or kinds - {"a number", "a text"}:

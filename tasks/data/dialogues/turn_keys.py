@@ -12,12 +12,36 @@ THOUGHTS = ("reasoning_content", "thinking", "reasoning")
 """What the forms call the thoughts before a content."""
 WEIGHTS = ("weight", "train", "loss_mask")
 """Keys that say whether a turn is trained: 1 or true, 0 or false."""
-READ = frozenset({"role", "from", "type", "tool_calls", "function_call", "name", "tool_call_id", "records",
-                  "arguments", *CONTENTS, *THOUGHTS, *WEIGHTS})  # fmt: skip
+READ = frozenset(
+    {
+        "role",
+        "from",
+        "type",
+        "tool_calls",
+        "function_call",
+        "name",
+        "tool_call_id",
+        "records",
+        "arguments",
+        *CONTENTS,
+        *THOUGHTS,
+        *WEIGHTS,
+    }
+)
 SILENT = frozenset({"id", "uuid", "message_id", "index", "timestamp", "created", "created_at", "date", "time", "model"})
 """Keys that say where or when a message was written, which no template renders; they are left out and counted."""
-BESIDE = ("weight", "weights", "loss_mask", "mask", "train", "images", "videos", "audios", "documents",
-          "chat_template_kwargs")  # fmt: skip
+BESIDE = (
+    "weight",
+    "weights",
+    "loss_mask",
+    "mask",
+    "train",
+    "images",
+    "videos",
+    "audios",
+    "documents",
+    "chat_template_kwargs",
+)
 """Keys and columns beside a dialogue that change what is trained, and that nothing here reads."""
 EMPTY: tuple[Any, ...] = (None, "", [], {}, ())
 
@@ -33,8 +57,10 @@ def check_keys(turn: dict[str, Any], place: str) -> None:
     """Raise DataError for keys with a value that nothing reads, since a template or a trainer may."""
     unknown = [str(key) for key, value in turn.items() if key not in READ and not _is_empty(value)]
     if "mask" in unknown:
-        raise DataError(f"{place}: the key 'mask' means trained in some data and not trained in others; write "
-                        "`loss_mask` or `weight`, 1 for a turn to learn and 0 for one that is given")  # fmt: skip
+        raise DataError(
+            f"{place}: the key 'mask' means trained in some data and not trained in others; write "
+            "`loss_mask` or `weight`, 1 for a turn to learn and 0 for one that is given"
+        )
     if unknown:
         many = len(unknown) > 1
         them, verb = ("them", "are") if many else ("it", "is")
@@ -49,9 +75,11 @@ def check_beside(keys: Mapping[str, Any], where: str, *, known: Collection[str] 
     read."""
     odd = next((key for key in BESIDE if key in keys and key not in known and not _is_empty(keys[key])), None)
     if odd is not None:
-        raise DataError(f"{where}: {odd!r} beside the messages is not read and changes what is trained; write a "
-                        f"`weight` of 0 into turns that are given, or leave it out with `download.columns.ignore: "
-                        f"[{odd}]`")  # fmt: skip
+        raise DataError(
+            f"{where}: {odd!r} beside the messages is not read and changes what is trained; write a "
+            f"`weight` of 0 into turns that are given, or leave it out with `download.columns.ignore: "
+            f"[{odd}]`"
+        )
 
 
 def _is_empty(value: Any) -> bool:
@@ -71,8 +99,10 @@ def read_thoughts(turn: dict[str, Any], place: str) -> str:
     """The thoughts before a content, empty where there are none. Raises DataError for what is no text."""
     told = only_one(turn, THOUGHTS, place)
     if told is not None and not isinstance(told, str):
-        raise DataError(f"{place}: its thoughts ({next(key for key in THOUGHTS if turn.get(key) is not None)}) are "
-                        "no text; write them as one")  # fmt: skip
+        raise DataError(
+            f"{place}: its thoughts ({next(key for key in THOUGHTS if turn.get(key) is not None)}) are "
+            "no text; write them as one"
+        )
     return told or ""
 
 
@@ -92,6 +122,8 @@ def read_weight(turn: dict[str, Any], role: str, place: str) -> int | None:
         raise DataError(f"{place}: {said} contradict one another; keep one of them")
     if weights == {1} and role != "assistant":
         key, value = next(iter(told.items()))
-        raise DataError(f"{place}: {key}: {value!r} on a turn of role {role}; only the assistant's turns are trained, "
-                        "so leave the key out")  # fmt: skip
+        raise DataError(
+            f"{place}: {key}: {value!r} on a turn of role {role}; only the assistant's turns are trained, "
+            "so leave the key out"
+        )
     return weights.pop() if weights and role == "assistant" else None

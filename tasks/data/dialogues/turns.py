@@ -11,12 +11,21 @@ __all__ = ["SEARCH", "Message", "kind_of", "parse_json", "read_turn", "settle_re
 
 Message = dict[str, Any]
 ROLES = {
-    "system": "system", "developer": "system",
-    "user": "user", "human": "user",
-    "assistant": "assistant", "gpt": "assistant", "model": "assistant",
-    "function_call": "call", "search": "call",
-    "tool": "tool", "function": "tool", "observation": "tool", "return": "tool", "function_call_output": "tool",
-}  # fmt: skip
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "human": "user",
+    "assistant": "assistant",
+    "gpt": "assistant",
+    "model": "assistant",
+    "function_call": "call",
+    "search": "call",
+    "tool": "tool",
+    "function": "tool",
+    "observation": "tool",
+    "return": "tool",
+    "function_call_output": "tool",
+}
 """What the forms call a role -> system, user, assistant, tool, or call (an assistant's turn that only calls)."""
 
 
@@ -78,15 +87,19 @@ def _blocks(told: Any, role: str, place: str) -> Blocks:
         return Blocks(told)
     if isinstance(told, list) and told:
         return read_blocks(told, role, place)
-    raise DataError(f"{place}: its content is {'empty' if told == [] else kind_of(told)}; write a text or a list of "
-                    "text blocks")  # fmt: skip
+    raise DataError(
+        f"{place}: its content is {'empty' if told == [] else kind_of(told)}; write a text or a list of text blocks"
+    )
 
 
 def _assistant(turn: Message, told: Any, named: str, place: str) -> Message:
     """A reply, or calls, or both; thoughts before them."""
     if ROLES[named] == "call":
-        calls = [read_call({"name": SEARCH, "arguments": turn.get("arguments")}, place)] if named == "search" else (
-            written_calls(told, place))  # fmt: skip
+        calls = (
+            [read_call({"name": SEARCH, "arguments": turn.get("arguments")}, place)]
+            if named == "search"
+            else (written_calls(told, place))
+        )
         blocks = Blocks()
     else:
         calls = read_calls(turn, place)
@@ -129,8 +142,9 @@ def _check_thoughts(turn: Message, role: str, place: str) -> None:
 def _check_id(result: Message, calls: list[Any], place: str) -> None:
     known = [call["id"] for call in calls if "id" in call]
     if known and "tool_call_id" in result and result["tool_call_id"] not in known:
-        raise DataError(f"{place}: tool_call_id {result['tool_call_id']!r} is of no call before it, which has "
-                        f"{', '.join(known)}")  # fmt: skip
+        raise DataError(
+            f"{place}: tool_call_id {result['tool_call_id']!r} is of no call before it, which has {', '.join(known)}"
+        )
 
 
 def _ordered(results: list[Message], calls: list[Any]) -> list[Message]:

@@ -11,11 +11,15 @@ from ..errors import DataError
 
 GLOBAL = ipaddress.ip_network("2000::/3")
 """All that is routed of IPv6; special ranges inside are refused below."""
-REFUSED = tuple(ipaddress.ip_network(block) for block in (
-    "192.88.99.0/24",  # relays of 6to4
-    "2001::/23",  # Teredo and other protocols
-    "2001:db8::/32", "3fff::/20",  # documentation
-))  # fmt: skip
+REFUSED = tuple(
+    ipaddress.ip_network(block)
+    for block in (
+        "192.88.99.0/24",  # relays of 6to4
+        "2001::/23",  # Teredo and other protocols
+        "2001:db8::/32",
+        "3fff::/20",  # documentation
+    )
+)
 """Special ranges that Python counts as global."""
 TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
 """NAT64: the last four bytes are the address of IPv4 that is reached."""

@@ -4,13 +4,12 @@ What would leave the folder, is no plain file, is encrypted or grows out of meas
 an archive that holds such a thing was not made for data.
 """
 
-import glob
 import lzma
 import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +19,7 @@ from configs.settings import settings
 
 from ..errors import DataError
 from .decompressed import BLOCK, Readable, unpacked
-from .folders import escape_name
+from .member_names import safe_name
 from .tar_members import Tar, TarError
 from .zip_check import check_zip
 from .zip_names import describe_names, namer
@@ -33,10 +32,18 @@ STEEPEST = 200
 """So many times its own size an archive may unpack to; text reaches 20, zeros 1,000."""
 SMALL = 64 * 2**20
 """Bytes up to which the ratio does not matter."""
-LONGEST_NAME = 4096
-"""Characters of a path in an archive; no system's paths are longer."""
-DAMAGE = (zipfile.BadZipFile, TarError, zlib.error, lzma.LZMAError, struct.error, OSError, EOFError,
-          NotImplementedError, OverflowError, UnicodeError)  # fmt: skip
+DAMAGE = (
+    zipfile.BadZipFile,
+    TarError,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    OSError,
+    EOFError,
+    NotImplementedError,
+    OverflowError,
+    UnicodeError,
+)
 
 
 @dataclass(frozen=True)
@@ -111,29 +118,6 @@ def unpack(path: Path, wanted: Callable[[str], bool], folder: Path, name: str | 
     return found
 
 
-def pick_members(
-    path: Path, names: Sequence[str], member: str | Sequence[str] | None, tables: Sequence[str]
-) -> list[str]:
-    """The names that a source's `member` means, or the only table where it is absent.
-
-    A path or pattern may leave out the folders above. Raises DataError where it fits none, or where several would.
-    """
-    shown = ", ".join(sorted(tables or names)[:10]) + (" …" if len(tables or names) > 10 else "")
-    if member is None:
-        if len(tables) != 1:
-            raise DataError(f"{path}: {len(tables)} tables in the archive; name them with `member`: {shown}")
-        return list(tables)
-    found: list[str] = []
-    for pattern in [member] if isinstance(member, str) else member:
-        matching = sorted(name for name in names if PurePosixPath(name).match(pattern))
-        fitting = [pattern] if pattern in names else matching
-        if not fitting or (len(fitting) > 1 and not glob.has_magic(pattern)):
-            fits = f"{len(fitting)} files" if fitting else "no file"
-            raise DataError(f"{path}: `member` {pattern!r} fits {fits} in the archive, which holds {shown}")
-        found += [name for name in fitting if name not in found]
-    return found
-
-
 def _check_growth(path: Path, total: int, largest: int) -> None:
     packed = max(path.stat().st_size, 1)
     if total > largest:
@@ -145,27 +129,6 @@ def _check_growth(path: Path, total: int, largest: int) -> None:
             f"{path}: unpacks to more than {STEEPEST} times its own {packed:,} bytes, as one made to fill a disk does; "
             "if it is sound, unpack it and name the folder or file"
         )
-
-
-def safe_name(path: Path, name: str) -> str:
-    """A member's name with forward slashes, escaped where it is not UTF-8 or holds control characters.
-
-    Raises DataError where it leads, or may lead, out of a folder.
-    """
-    if len(name) > LONGEST_NAME:
-        raise DataError(f"{path}: {name[:60]!r}… in the archive has {len(name):,} characters, a path at most "
-                        f"{LONGEST_NAME:,}; nothing of it is unpacked")  # fmt: skip
-    plain = name.replace("\\", "/")
-    parts = PurePosixPath(plain).parts
-    reason = (
-        "an absolute path" if plain.startswith("/") or plain[1:2] == ":"
-        else "a path that leads upwards" if ".." in parts
-        else "no name of a file" if "\0" in plain
-        else ""
-    )  # fmt: skip
-    if reason:
-        raise DataError(f"{path}: {name[:200]!r} in the archive is {reason}; nothing of it is unpacked")
-    return escape_name("/".join(parts))
 
 
 def note_names(path: Path) -> str | None:

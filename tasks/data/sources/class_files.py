@@ -24,8 +24,11 @@ def read_class_files(source: ClassFilesSource, intake: Intake) -> pd.DataFrame:
     intake.where = ", ".join(source.files.values())
     for label, name in source.files.items():
         place = settings().source(name)
-        texts = ([_read(path, source, intake) for path in list_texts(place)] if place.is_dir()
-                 else _lines(_read(place, source, intake)))  # fmt: skip
+        texts = (
+            [_read(path, source, intake) for path in list_texts(place)]
+            if place.is_dir()
+            else _lines(_read(place, source, intake))
+        )
         column = pd.Series(texts, dtype="str")
         parts.append(pd.DataFrame({"text": column.where(column != ""), "label": label, "split": None}))
     return pd.concat(parts, ignore_index=True).astype({"text": "str", "label": "str", "split": "str"})

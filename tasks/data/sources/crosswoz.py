@@ -26,7 +26,8 @@ from ..dialogues.hotels import FROM_CHINESE, LIMIT, SLOTS, Hotels
 from ..dialogues.turns import SEARCH, Message, kind_of, parse_json
 from ..errors import DataError
 from ..files import check_file
-from .archives import is_archive, pick_members, read_members
+from .archives import is_archive, read_members
+from .member_names import pick_members
 
 HOTEL = "酒店"
 TALK = "General"

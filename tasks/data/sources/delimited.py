@@ -4,60 +4,23 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 import pandas as pd
 import pyarrow as pa
 
 from ..errors import DataError
 from ..files import text_encoding
+from .dialect import Delimiting, Dialect, find_dialect
 
 LONGEST = 2**31 - 1
 """Characters that a field may have; Python's own limit is 131,072."""
 AT_ONCE = 65_536
 """Rows that are kept as Python's strings at once."""
-BLOCK = 2**20
-DECLARED = re.compile(r'"?sep=([^"\r\n])"?')
-"""Excel's first line, which says what separates the fields."""
 RETURN, QUOTE, ESCAPE, SEPARATOR, LINE, NULL = map(chr, range(0xD800, 0xD806))
 """Stand for escaped characters while csv parses: halves of surrogate pairs, which no decoder gives."""
-
-
-class Delimiting(Protocol):
-    """How a delimited file is read (fields of a recipe's source)."""
-
-    @property
-    def encoding(self) -> str:
-        """Character encoding."""
-
-    @property
-    def header(self) -> tuple[str, ...] | None:
-        """Column names where the first line is a row."""
-
-    @property
-    def separator(self) -> str | None:
-        """Between fields of CSV; None: a comma, in TSV a tab."""
-
-    @property
-    def quoting(self) -> bool:
-        """Whether double quotes group."""
-
-    @property
-    def escape(self) -> str | None:
-        """The character before a quote, separator or line end that belongs to a field; None: quotes are doubled."""
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """What stands between fields and behind rows of one file, and the lines before its first record."""
-
-    separator: str
-    quoting: bool
-    escape: str | None
-    line_end: str
-    skipped: int
 
 
 def read_delimited(path: Path, kind: str, how: Delimiting, notes: list[str]) -> pd.DataFrame:
@@ -91,28 +54,15 @@ def read_delimited(path: Path, kind: str, how: Delimiting, notes: list[str]) -> 
         and dialect.quoting
         and fitting_columns(path, how, replace(dialect, quoting=False)) == len(names)
     ):
-        said.append(f"{seen['spanning']:,} rows span several lines by their quotes, but every line would be a row of "
-                    "its own too; where quotes belong to the texts set `quoting: false`")  # fmt: skip
+        said.append(
+            f"{seen['spanning']:,} rows span several lines by their quotes, but every line would be a row of "
+            "its own too; where quotes belong to the texts set `quoting: false`"
+        )
     notes += said
     words = {place: pd.array(pa.chunked_array(arrays), dtype="str") for place, arrays in enumerate(columns)}
     frame = pd.DataFrame(words)
     frame.columns = pd.Index(names)
     return frame
-
-
-def find_dialect(path: Path, kind: str, how: Delimiting, notes: list[str]) -> Dialect:
-    """The dialect of a file: the recipe's words, and what the file itself declares."""
-    line_end = _line_end(path, how.encoding)
-    with path.open(encoding=text_encoding(how.encoding), newline=line_end) as handle:
-        first = handle.readline(BLOCK)
-    separator = "\t" if kind == "tsv" else how.separator or ","
-    declared = DECLARED.fullmatch(first.rstrip("\r\n"))
-    if declared is None:
-        return Dialect(separator, how.quoting, how.escape, line_end, 0)
-    if how.separator is None:
-        separator = declared[1]
-        notes.append(f"the first line, sep={separator}, declares what separates the fields")
-    return Dialect(separator, how.quoting, how.escape, line_end, 1)
 
 
 def fitting_columns(path: Path, how: Delimiting, dialect: Dialect) -> int:
@@ -126,15 +76,6 @@ def fitting_columns(path: Path, how: Delimiting, dialect: Dialect) -> int:
     except DataError:
         return 0
     return width
-
-
-def _line_end(path: Path, encoding: str) -> str:
-    """A line feed, unless the file has none: then a carriage return, as on old Macs."""
-    with path.open(encoding=text_encoding(encoding), newline="") as handle:
-        for block in iter(lambda: handle.read(BLOCK), ""):
-            if "\n" in block:
-                return "\n"
-    return "\r"
 
 
 class _Lines:
@@ -198,8 +139,14 @@ def _records(path: Path, encoding: str, dialect: Dialect, seen: Counter[str]) ->
     """
     quoting: Any = csv.QUOTE_MINIMAL if dialect.quoting else csv.QUOTE_NONE
     csv.field_size_limit(LONGEST)
-    back = {ord(RETURN): "\r", ord(QUOTE): '"', ord(ESCAPE): dialect.escape or "", ord(SEPARATOR): dialect.separator,
-            ord(LINE): dialect.line_end, ord(NULL): f"{dialect.escape}N"}  # fmt: skip
+    back = {
+        ord(RETURN): "\r",
+        ord(QUOTE): '"',
+        ord(ESCAPE): dialect.escape or "",
+        ord(SEPARATOR): dialect.separator,
+        ord(LINE): dialect.line_end,
+        ord(NULL): f"{dialect.escape}N",
+    }
     with path.open(encoding=text_encoding(encoding), newline=dialect.line_end) as handle:
         lines = _Lines(handle, dialect)
         for _ in range(dialect.skipped):

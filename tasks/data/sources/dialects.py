@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import DataError
-from .delimited import Delimiting, find_dialect, fitting_columns
+from .delimited import fitting_columns
+from .dialect import Delimiting, find_dialect
 
 SEPARATORS = (",", ";", "\t", "|")
 ESCAPE = "\\"
@@ -65,9 +66,11 @@ def with_fix(error: DataError, path: Path, kind: str, how: Delimiting) -> DataEr
     """The complaint about a file with the options that read it, or else what can be done by hand."""
     options = find_options(path, kind, how)
     if options is None or not (words := options.words(how)):
-        return DataError(f"{error}; fix the line: double the quotes inside a field, quote a field that holds "
-                         f"separators (they are {how.separator or (',' if kind == 'csv' else 'tabs')!r}), or set "
-                         "`quoting: false` where quotes belong to the texts")  # fmt: skip
+        return DataError(
+            f"{error}; fix the line: double the quotes inside a field, quote a field that holds "
+            f"separators (they are {how.separator or (',' if kind == 'csv' else 'tabs')!r}), or set "
+            "`quoting: false` where quotes belong to the texts"
+        )
     return DataError(f"{error}; set {words}, with which every line fits")
 
 

@@ -102,8 +102,9 @@ def _ask(client: httpx.Client, url: str, headers: Mapping[str, str], addresses: 
     name = httpx.URL(url)
     for left, address in zip(range(len(addresses))[::-1], addresses, strict=True):
         own = {**headers, "Host": name.netloc.decode("ascii")}
-        request = client.build_request("GET", name.copy_with(host=address), headers=own,
-                                       extensions={"sni_hostname": name.raw_host.decode("ascii")})  # fmt: skip
+        request = client.build_request(
+            "GET", name.copy_with(host=address), headers=own, extensions={"sni_hostname": name.raw_host.decode("ascii")}
+        )
         try:
             return client.send(request, stream=True)
         except (httpx.ConnectError, httpx.ConnectTimeout):

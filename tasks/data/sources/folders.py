@@ -9,14 +9,66 @@ from pathlib import Path, PurePosixPath
 from ..errors import DataError
 from .provenance import LICENCE
 
-IMAGE_ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".heic",
-                 ".heif", ".jp2", ".ico", ".ppm", ".pgm")  # fmt: skip
+IMAGE_ENDINGS = (
+    ".jpg",
+    ".jpeg",
+    ".jpe",
+    ".jfif",
+    ".png",
+    ".gif",
+    ".bmp",
+    ".tif",
+    ".tiff",
+    ".webp",
+    ".avif",
+    ".heic",
+    ".heif",
+    ".jp2",
+    ".ico",
+    ".ppm",
+    ".pgm",
+)
 """Endings of image files' names."""
-MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*", b"\0\0\0", b"P5", b"P6",
-         b"\0\0\1\0", b"\xff\x4f\xff\x51")  # fmt: skip
+MAGIC = (
+    b"\xff\xd8\xff",
+    b"\x89PNG",
+    b"GIF8",
+    b"BM",
+    b"RIFF",
+    b"II*\0",
+    b"MM\0*",
+    b"\0\0\0",
+    b"P5",
+    b"P6",
+    b"\0\0\1\0",
+    b"\xff\x4f\xff\x51",
+)
 """First bytes of image files."""
-NO_IMAGES = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".md", ".xml", ".yaml", ".yml", ".ini", ".html", ".parquet",
-             ".arrow", ".xlsx", ".xls", ".pdf", ".py", ".ipynb", ".zip", ".tar", ".gz", ".npy", ".npz")  # fmt: skip
+NO_IMAGES = (
+    ".txt",
+    ".csv",
+    ".tsv",
+    ".json",
+    ".jsonl",
+    ".md",
+    ".xml",
+    ".yaml",
+    ".yml",
+    ".ini",
+    ".html",
+    ".parquet",
+    ".arrow",
+    ".xlsx",
+    ".xls",
+    ".pdf",
+    ".py",
+    ".ipynb",
+    ".zip",
+    ".tar",
+    ".gz",
+    ".npy",
+    ".npz",
+)
 """Endings of what lies beside images without being one."""
 SYSTEM = ("thumbs.db", "ehthumbs.db", "icon\r", "icon\\x0d", "desktop.ini")
 """Files that Windows and macOS put into folders by themselves; a Mac's `Icon` ends in a carriage return."""
@@ -74,8 +126,9 @@ def list_images(folder: Path) -> Listing:
         try:
             plain = stat.S_ISREG(path.stat().st_mode)
         except OSError:
-            raise DataError(f"{escape_name(str(path))}: a link that leads nowhere; take it away, or put back what it "
-                            "points to") from None  # fmt: skip
+            raise DataError(
+                f"{escape_name(str(path))}: a link that leads nowhere; take it away, or put back what it points to"
+            ) from None
         if plain:
             listing.read.append((name, path))
         else:

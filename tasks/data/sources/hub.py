@@ -20,8 +20,17 @@ PACKED = ("*.csv.gz", "*.tsv.gz", "*.jsonl.gz", "*.json.gz", "*.txt.gz")
 IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff")
 PICTURES = (*(f"*{ending}" for ending in IMAGES), "*.JPG", "*.JPEG", "*.PNG")
 DATA_FILES = ("*.parquet", "*.arrow", "*.csv", "*.tsv", "*.jsonl", "*.json", "*.txt", *PACKED, "README.md")
-TOKENIZER_FILES = ("tokenizer*.json", "vocab*", "merges.txt", "special_tokens_map.json", "config.json",
-                   "*.model", "added_tokens.json", "chat_template*", "additional_chat_templates/*.jinja")  # fmt: skip
+TOKENIZER_FILES = (
+    "tokenizer*.json",
+    "vocab*",
+    "merges.txt",
+    "special_tokens_map.json",
+    "config.json",
+    "*.model",
+    "added_tokens.json",
+    "chat_template*",
+    "additional_chat_templates/*.jinja",
+)
 MODEL_FILES = ("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json")
 ATTEMPTS = 4
 FIRST_WAIT = 0.5

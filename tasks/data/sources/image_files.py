@@ -140,8 +140,10 @@ def _in_classes(rows: pd.DataFrame, where: str, intake: Intake) -> pd.DataFrame:
         )
     if flat.any():
         counts = ", ".join(f"{name}/ {count:,}" for name, count in folders[flat].value_counts().head(SHOWN).items())
-        intake.note(f"{int(flat.sum()):,} files have no class, since they lie in the folder of a part of a split, and "
-                    f"are left out ({counts}); where it names a class, set `pattern`")  # fmt: skip
+        intake.note(
+            f"{int(flat.sum()):,} files have no class, since they lie in the folder of a part of a split, and "
+            f"are left out ({counts}); where it names a class, set `pattern`"
+        )
     return rows[~flat].reset_index(drop=True)
 
 
@@ -172,8 +174,10 @@ def _listed(place: Path, intake: Intake) -> tuple[Files, int, int]:
         return ((member.name, member.size, member.blocks) for member in read_members(place)), 0, 0
     listing = list_images(place)
     if odd := listing.escaped:
-        intake.note(f"{len(odd):,} names of files are not UTF-8 or hold control characters; the files are read, and "
-                    f"called by escaped names such as {odd[0]}")  # fmt: skip
+        intake.note(
+            f"{len(odd):,} names of files are not UTF-8 or hold control characters; the files are read, and "
+            f"called by escaped names such as {odd[0]}"
+        )
     for name, path in listing.left_out:
         intake.licensed(name, _reader(path)())
     files = [(name, path.stat().st_size, _reader(path)) for name, path in listing.read]

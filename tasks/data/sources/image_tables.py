@@ -53,8 +53,9 @@ def _parts(value: Any) -> tuple[bytes | None, str | None]:
 def find_image(name: str, folder: Path) -> Path | None:
     """The file that a table names, absolute or below a folder; as Windows writes it, and in either Unicode form."""
     plain = name.strip()
-    for spelt in dict.fromkeys([name, plain, plain.replace("\\", "/"), *(
-            unicodedata.normalize(form, plain) for form in ("NFC", "NFD"))]):  # fmt: skip
+    for spelt in dict.fromkeys(
+        [name, plain, plain.replace("\\", "/"), *(unicodedata.normalize(form, plain) for form in ("NFC", "NFD"))]
+    ):
         try:
             if spelt and stat.S_ISREG((folder / spelt).stat().st_mode):
                 return folder / spelt
@@ -83,8 +84,9 @@ def store_images(tables: dict[str, pd.DataFrame], column: str, folders: dict[str
     with ImageStore(intake) as store:
         for name, table in tables.items():
             if column not in table:
-                raise DataError(f"{name}: no column {column!r} for `columns.image`; the columns are "
-                                f"{list(map(str, table.columns))}")  # fmt: skip
+                raise DataError(
+                    f"{name}: no column {column!r} for `columns.image`; the columns are {list(map(str, table.columns))}"
+                )
             digests: list[str | None] = []
             files: list[str] = []
             for number, value in enumerate(table[column]):
@@ -111,14 +113,18 @@ def _bytes(value: Any, folder: Path | None, where: str, column: str) -> bytes | 
     if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, dict) and name:
-        raise DataError(f"{where}: {column!r} names {name!r} without its bytes; keep the bytes in the table, or "
-                        "make it a column of paths")  # fmt: skip
+        raise DataError(
+            f"{where}: {column!r} names {name!r} without its bytes; keep the bytes in the table, or "
+            "make it a column of paths"
+        )
     if name is None:
         kind = "a list" if isinstance(value, list) else type(value).__name__
         raise DataError(f"{where}: {column!r} holds {kind}, not the bytes or the path of an image")
     if folder is None:
-        raise DataError(f"{where}: {column!r} names {name!r}; a table from the net names no files of this machine: "
-                        "keep the images in it as bytes, or fetch table and images and use kind file")  # fmt: skip
+        raise DataError(
+            f"{where}: {column!r} names {name!r}; a table from the net names no files of this machine: "
+            "keep the images in it as bytes, or fetch table and images and use kind file"
+        )
     path = find_image(name, folder)
     try:
         return None if path is None else path.read_bytes()
@@ -132,10 +138,14 @@ def _report_absent(absent: list[str], total: int, folders: dict[str, Path], inta
     shown = ", ".join(escape_name(name) for name in absent[:SHOWN]) + (" …" if len(absent) > SHOWN else "")
     if len(absent) == total:
         starts = ", ".join(sorted({str(folder) for folder in folders.values()}))
-        raise DataError(f"none of the {total:,} image files that the table names is there, such as {shown}; relative "
-                        f"paths start at {starts}: set `images` to the folder where they start")  # fmt: skip
-    intake.note(f"{len(absent):,} of {total:,} image files that the table names are absent ({shown}); their rows have "
-                "no image, of which validate.max_missing allows a share")  # fmt: skip
+        raise DataError(
+            f"none of the {total:,} image files that the table names is there, such as {shown}; relative "
+            f"paths start at {starts}: set `images` to the folder where they start"
+        )
+    intake.note(
+        f"{len(absent):,} of {total:,} image files that the table names are absent ({shown}); their rows have "
+        "no image, of which validate.max_missing allows a share"
+    )
 
 
 def likely_folder(column: pd.Series, table: Path) -> Path | None:
@@ -168,9 +178,11 @@ def refuse_names(tables: dict[str, pd.DataFrame], source: FileSource | UrlSource
     folder = likely_folder(table[column], Path(name)) if own.is_dir() and isinstance(source, FileSource) else None
     images = "" if folder in (None, own) else f", `images: {recipe_path(folder)}`"
     columns = f"{{image: {column}, label: {source.columns.label or 'label'}}}"
-    said = (f"{name}: the values of {column!r} name image files, such as {table[column].dropna().iloc[0][:200]}, and "
-            f"are read as texts; to train on the images set `columns: {columns}`{images} and encode.kind: image, or "
-            "let `temper init` write the recipe")  # fmt: skip
+    said = (
+        f"{name}: the values of {column!r} name image files, such as {table[column].dropna().iloc[0][:200]}, and "
+        f"are read as texts; to train on the images set `columns: {columns}`{images} and encode.kind: image, or "
+        "let `temper init` write the recipe"
+    )
     if folder is not None:
         raise DataError(said)
     intake.note(said)

@@ -46,8 +46,11 @@ def _is_cut(line: str) -> bool:
 
 def _row_keys(value: dict[str, Any]) -> list[str]:
     """Keys whose values are arrays of objects, and no dialogue."""
-    return [key for key, part in value.items() if isinstance(part, list) and part and key.lower() not in TURNS
-            and all(isinstance(row, dict) for row in part)]  # fmt: skip
+    return [
+        key
+        for key, part in value.items()
+        if isinstance(part, list) and part and key.lower() not in TURNS and all(isinstance(row, dict) for row in part)
+    ]
 
 
 def _read_whole(handle: IO[str], path: Path, notes: list[str]) -> list[dict[str, Any]]:
@@ -65,8 +68,10 @@ def _rows_of(value: dict[str, Any], path: Path, notes: list[str]) -> list[Any]:
     """The rows that one object holds, or the object itself where it is a row. Raises DataError."""
     keys = _row_keys(value)
     if len(keys) > 1:
-        raise DataError(f"{path}: several keys hold arrays of objects ({', '.join(keys[:8])}); write each array to a "
-                        "file of its own; where they are splits set `split_files: true`")  # fmt: skip
+        raise DataError(
+            f"{path}: several keys hold arrays of objects ({', '.join(keys[:8])}); write each array to a "
+            "file of its own; where they are splits set `split_files: true`"
+        )
     if keys:
         notes.append(f"the rows are those of its key {keys[0]!r}")
         return list(value[keys[0]])

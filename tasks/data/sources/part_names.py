@@ -10,17 +10,54 @@ from collections import defaultdict
 from collections.abc import Collection
 
 WORDS = {
-    "train": "train", "training": "train", "trainval": "train", "trn": "train", "learn": "train",
-    "validation": "validation", "validate": "validation", "validating": "validation", "valid": "validation",
-    "val": "validation", "dev": "validation", "devel": "validation", "development": "validation",
-    "eval": "validation", "evaluate": "validation", "evaluation": "validation", "tune": "validation",
-    "tuning": "validation", "test": "test", "tests": "test", "testing": "test", "tst": "test",
-    "holdout": "test", "heldout": "test",
-}  # fmt: skip
+    "train": "train",
+    "training": "train",
+    "trainval": "train",
+    "trn": "train",
+    "learn": "train",
+    "validation": "validation",
+    "validate": "validation",
+    "validating": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "devel": "validation",
+    "development": "validation",
+    "eval": "validation",
+    "evaluate": "validation",
+    "evaluation": "validation",
+    "tune": "validation",
+    "tuning": "validation",
+    "test": "test",
+    "tests": "test",
+    "testing": "test",
+    "tst": "test",
+    "holdout": "test",
+    "heldout": "test",
+}
 """Words for parts. Where a source has `eval` beside `train`, but no test rows, `eval` is the test (see `settle`)."""
 EVALUATION = re.compile(r"eval", re.IGNORECASE)
-FILLERS = ("set", "split", "part", "data", "images", "image", "imgs", "img", "pictures", "pics", "photos",
-           "files", "folder", "samples", "examples", "labelled", "labeled", "rows", "full")  # fmt: skip
+FILLERS = (
+    "set",
+    "split",
+    "part",
+    "data",
+    "images",
+    "image",
+    "imgs",
+    "img",
+    "pictures",
+    "pics",
+    "photos",
+    "files",
+    "folder",
+    "samples",
+    "examples",
+    "labelled",
+    "labeled",
+    "rows",
+    "full",
+)
 _FILLER = f"(?:{'|'.join(sorted(FILLERS, key=len, reverse=True))})*"
 _PLAIN = re.compile(f"{_FILLER}({'|'.join(sorted(WORDS, key=len, reverse=True))}){_FILLER}")
 _SPLIT = re.compile(r"[\W\d_]+|(?<=[a-z])(?=[A-Z])")

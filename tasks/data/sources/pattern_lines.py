@@ -15,8 +15,10 @@ def read_lines(path: Path, encoding: str, pattern: str | None) -> pd.DataFrame:
     Raises DataError without a pattern, and for the first line that does not fit it.
     """
     if pattern is None:
-        raise DataError(f"{path}: the format lines needs a `pattern` of named groups, such as "
-                        r"'(?P<label>\S+) (?P<text>.+)' for a label, a space and a text in each line")  # fmt: skip
+        raise DataError(
+            f"{path}: the format lines needs a `pattern` of named groups, such as "
+            r"'(?P<label>\S+) (?P<text>.+)' for a label, a space and a text in each line"
+        )
     expression = re.compile(pattern)
     names = list(expression.groupindex)
     rows: list[list[str | None]] = []
@@ -27,7 +29,9 @@ def read_lines(path: Path, encoding: str, pattern: str | None) -> pd.DataFrame:
                 continue
             fit = expression.fullmatch(text)
             if fit is None:
-                raise DataError(f"{path}:{number}: the line {text[:60]!r} does not fit `pattern` {pattern!r}, which "
-                                "must match whole lines; widen the pattern or fix the line")  # fmt: skip
+                raise DataError(
+                    f"{path}:{number}: the line {text[:60]!r} does not fit `pattern` {pattern!r}, which "
+                    "must match whole lines; widen the pattern or fix the line"
+                )
             rows.append([fit[name] or None for name in names])
     return pd.DataFrame(rows, columns=names, dtype="str")

@@ -36,6 +36,7 @@ from .hub_rows import read_hub
 from .image_files import image_place, read_images
 from .image_sets import read_digits, read_image_set
 from .image_tables import image_folders, refuse_names, store_images
+from .member_names import pick_members
 from .provenance import Intake, recipe_name
 from .tables import BINARY, ENDINGS, check_read, format_of, join_tables, read_table
 
@@ -160,7 +161,7 @@ def _unpacked(path: Path, called: str, source: FileSource | UrlSource, intake: I
         intake.licensed(member.name, member.blocks())
         names.append(member.name)
     known, tables = tables_among(names)
-    wanted = archives.pick_members(path, known, source.member, tables if tables or not source.format else known)
+    wanted = pick_members(path, known, source.member, tables if tables or not source.format else known)
     copies = archives.unpack(path, wanted.__contains__, folder, called)
     for name in wanted:
         intake.used(copies[name], name)

@@ -7,7 +7,8 @@ import pandas as pd
 
 from ..errors import DataError
 from ..files import check_encoding, check_file
-from .delimited import Delimiting, read_delimited
+from .delimited import read_delimited
+from .dialect import Delimiting
 from .dialects import with_fix
 from .json_rows import read_json
 from .pattern_lines import read_lines

@@ -150,8 +150,11 @@ def read_tree(files: Sequence[str], called: str) -> Reading:
     if len(unknown) == 2 and levels[upper].numbered and not levels[lower].numbered and _repeats(paths, upper, lower):
         return Reading(levels, lower, upper)
     pairs = [(place, other) for place in unknown for other in unknown if place != other]
-    options = [Reading(levels, *pair) for pair in pairs[:SHOWN]] if len(unknown) > 2 else [
-        Reading(levels, upper, lower), Reading(levels, lower, upper), Reading(levels, lower)]  # fmt: skip
+    options = (
+        [Reading(levels, *pair) for pair in pairs[:SHOWN]]
+        if len(unknown) > 2
+        else [Reading(levels, upper, lower), Reading(levels, lower, upper), Reading(levels, lower)]
+    )
     raise _refuse(called, "are nested, and any level may be the class", levels, options)
 
 

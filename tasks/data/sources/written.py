@@ -142,8 +142,13 @@ def _plain(value: Any) -> Any:
 def _refusal(value: Any, place: str, role: str) -> str:
     if isinstance(value, bytes):
         return f"{place} holds bytes; write it as text, or name another column in `{role}`"
-    kind = "a list" if isinstance(value, list | tuple | np.ndarray) else "an object" if isinstance(value, dict) else (
-        f"a {type(value).__name__}")  # fmt: skip
+    kind = (
+        "a list"
+        if isinstance(value, list | tuple | np.ndarray)
+        else "an object"
+        if isinstance(value, dict)
+        else (f"a {type(value).__name__}")
+    )
     said = json.dumps(value, ensure_ascii=False, default=str)
     shown = said if len(said) <= 60 else f"{said[:57]}..."
     return (

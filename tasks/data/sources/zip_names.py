@@ -105,8 +105,10 @@ def describe_names(entries: Sequence[zipfile.ZipInfo]) -> str | None:
     reads = f"so that one reads {escape_name(_decoded(first, encoding) or os.fsdecode(first))!r}"
     others = [name for name in (*COMMON, *SINGLE) if name != encoding and _fits(raw, name, encoding)][:1]
     also = "".join(f"; {name} would read {_decoded(first, name)!r}" for name in others)
-    return (f"{len(raw):,} names in the archive state no encoding, detected as {encoding}, {reads}{also}; where that "
-            "is wrong pack it anew with UTF-8 names")  # fmt: skip
+    return (
+        f"{len(raw):,} names in the archive state no encoding, detected as {encoding}, {reads}{also}; where that "
+        "is wrong pack it anew with UTF-8 names"
+    )
 
 
 def _fits(names: Sequence[bytes], encoding: str, chosen: str) -> bool:

@@ -25,6 +25,8 @@ def quality(table: pd.DataFrame) -> Floats:
 def statistics(table: pd.DataFrame, score: str, labels: Sequence[str]) -> Columns | None:
     """What a score is a function of; None where no paired test of it is known."""
     given = zip(table["id"], table["turn"], table["true"], table["written"], table["ended"], strict=True)
-    turns = [Turn(row, int(place), json.loads(true), json.loads(written), bool(ended))
-             for row, place, true, written, ended in given]  # fmt: skip
+    turns = [
+        Turn(row, int(place), json.loads(true), json.loads(written), bool(ended))
+        for row, place, true, written, ended in given
+    ]
     return turn_statistics(turns, score)

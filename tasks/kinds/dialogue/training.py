@@ -25,8 +25,9 @@ def require_fit(model: Any, encoding: DialogueEncoding) -> None:
     """Raise DataError for a model that cannot generate, or lets packed sequences see one another."""
     require_causal(model, encoding)
     if encoding.packing and not packs(model):
-        raise DataError(f"train.model: {type(model).__name__} lets packed sequences see one another; encode.packing: "
-                        "false")  # fmt: skip
+        raise DataError(
+            f"train.model: {type(model).__name__} lets packed sequences see one another; encode.packing: false"
+        )
 
 
 FORM = Form(AutoModelForCausalLM, SupervisedTokens, check=require_fit)

@@ -17,7 +17,7 @@ ORIGINALS, VERSIONS = 8, 5
 
 def draw_augmented(
     part: Part, augment: nn.Module, size: tuple[int, int], names: Sequence[str], path: Path, *, seed: int
-) -> None:  # fmt: skip
+) -> None:
     """Some training images, spread over the classes: each as validation would show it, then as training shows it.
 
     `names`: of the classes, as they can be drawn. Torch's random state is left as it was.

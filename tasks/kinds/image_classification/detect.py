@@ -26,6 +26,7 @@ def _draft(data: Undescribed) -> Draft:
         raise DataError(
             f"{data.data}: images have no columns and no kind {data.kind or 'generative'}; take those options away"
         )
-    starter = ImageStarter(data.name, data.output, data.path, found.source, facts,
-                           "pretrained" if data.kind else "small")  # fmt: skip
+    starter = ImageStarter(
+        data.name, data.output, data.path, found.source, facts, "pretrained" if data.kind else "small"
+    )
     return Draft(starter)

@@ -80,9 +80,13 @@ class FileWriter:
 
 
 def encode_parts(
-    section: ImageEncode, tables: Mapping[str, pd.DataFrame], images: Path, labels: list[str], folder: Path,
+    section: ImageEncode,
+    tables: Mapping[str, pd.DataFrame],
+    images: Path,
+    labels: list[str],
+    folder: Path,
     progress: Progress,
-) -> tuple[ImageEncoding, dict[str, list[str]], pd.DataFrame]:  # fmt: skip
+) -> tuple[ImageEncoding, dict[str, list[str]], pd.DataFrame]:
     """Decode every image once and write each part, as an array or as files, with its table below `folder`.
 
     Returns the encoding, the ids kept per part, and the dropped rows (id, reason). Raises DataError where images
@@ -128,9 +132,13 @@ def _plain_encoding(section: ImageEncode, train: pd.DataFrame, images: Path, lab
 
 
 def _fill(
-    encoding: ImageEncoding, table: pd.DataFrame, images: Path, writer: ArrayWriter | FileWriter,
-    levels: Numbers | None, progress: Callable[[int], None],
-) -> npt.NDArray[np.str_]:  # fmt: skip
+    encoding: ImageEncoding,
+    table: pd.DataFrame,
+    images: Path,
+    writer: ArrayWriter | FileWriter,
+    levels: Numbers | None,
+    progress: Callable[[int], None],
+) -> npt.NDArray[np.str_]:
     """Write one part's images; why each row could not be read, or "". Counts pixels in `levels` [channels, 256]."""
     places, causes, count = place_of(table), np.full(len(table), "", dtype="U40"), 0
     side = encoding.stored[0] if encoding.resized else None

@@ -20,9 +20,13 @@ Collate = Callable[[MaskedEncoding, Encoded, Sequence[str], Sequence[int], tuple
 
 
 def certify_masked(
-    encoding: MaskedEncoding, tokenizer: TextTokenizer, part: Part, texts: Sequence[str], epoch: int,
+    encoding: MaskedEncoding,
+    tokenizer: TextTokenizer,
+    part: Part,
+    texts: Sequence[str],
+    epoch: int,
     collate: Collate = pad_masked,
-) -> Certificate:  # fmt: skip
+) -> Certificate:
     """Check every row after truncation, collation and masking in one epoch; the true tokens are made from the raw
     texts anew."""
     counts: Counter[str] = Counter()

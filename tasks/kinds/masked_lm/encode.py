@@ -27,11 +27,17 @@ def make_encoding(section: MaskedEncode, train: pd.DataFrame) -> tuple[MaskedEnc
     tokenizer = tokenizer_for(section, train["text"].tolist(), FRAME)
     special, pad = frame_of(section.kind, tokenizer, ("cls", "sep", "mask"))
     encoding = MaskedEncoding(
-        kind=section.kind, labels=(), label_ids=(), special=special, max_length=section.max_length,
-        padding=section.padding, pad_id=pad, share=section.share,
+        kind=section.kind,
+        labels=(),
+        label_ids=(),
+        special=special,
+        max_length=section.max_length,
+        padding=section.padding,
+        pad_id=pad,
+        share=section.share,
         special_ids=tuple(sorted({*tokenizer.special_ids.values(), *tokenizer.special.values()})),
         vocabulary=tokenizer.size,
-    )  # fmt: skip
+    )
     return encoding, tokenizer
 
 

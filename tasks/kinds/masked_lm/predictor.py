@@ -99,9 +99,12 @@ class Predictor:
         return (told.rstrip() if goes_on else told) + (word if told[-1:].strip() else word.lstrip())
 
     def predict_masked(
-        self, encoded: Encoded, ids: Sequence[str], batch_size: int = 32,
+        self,
+        encoded: Encoded,
+        ids: Sequence[str],
+        batch_size: int = 32,
         progress: Callable[[int, int], None] = lambda done, of: None,
-    ) -> MaskedScores:  # fmt: skip
+    ) -> MaskedScores:
         """How rows with these ids fare when tokens are hidden as in validation."""
         losses, right, tokens = np.zeros(len(ids)), np.zeros(len(ids), np.int64), np.zeros(len(ids), np.int64)
         done = 0

@@ -39,8 +39,11 @@ def number_fix(table: pd.DataFrame, label: str | None) -> str:
     fit = [one for one in inspect_columns(table) if one.name in table and are_numbers(table[one.name])]
     many = [one for one in fit if label is None and one.distinct > MANY and not _counts(table, one)]
     shown = [one for one in fit if one.name == label] or many[:3]
-    return "".join(f"; {one.name!r} holds {one.distinct:,} different numbers, which "
-                   f"`--kind regression --label {one.name}` predicts" for one in shown)  # fmt: skip
+    return "".join(
+        f"; {one.name!r} holds {one.distinct:,} different numbers, which "
+        f"`--kind regression --label {one.name}` predicts"
+        for one in shown
+    )
 
 
 def number_notes(table: pd.DataFrame, label: str, numbers: str | None) -> list[str]:
@@ -50,8 +53,10 @@ def number_notes(table: pd.DataFrame, label: str, numbers: str | None) -> list[s
     different = table[label].dropna().astype("str").nunique()
     if different < 3 or not are_numbers(table[label]):
         return []
-    return [f"each of the {different:,} numbers of {label!r} is a class of its own here; where they measure something, "
-            f"--kind regression --label {label} predicts the number"]  # fmt: skip
+    return [
+        f"each of the {different:,} numbers of {label!r} is a class of its own here; where they measure something, "
+        f"--kind regression --label {label} predicts the number"
+    ]
 
 
 def _counts(table: pd.DataFrame, column: Column) -> bool:

@@ -15,9 +15,14 @@ Collate = Callable[[Seq2SeqEncoding, Encoded, Sequence[int]], Batch]
 
 
 def certify_pairs(
-    encoding: Seq2SeqEncoding, tokenizer: TextTokenizer, encoded: Encoded, ids: Sequence[str], texts: Sequence[str],
-    targets: Sequence[str], collate: Collate = pad_pairs,
-) -> Certificate:  # fmt: skip
+    encoding: Seq2SeqEncoding,
+    tokenizer: TextTokenizer,
+    encoded: Encoded,
+    ids: Sequence[str],
+    texts: Sequence[str],
+    targets: Sequence[str],
+    collate: Collate = pad_pairs,
+) -> Certificate:
     """Check every row after truncation and collation; what is expected is made from the raw texts anew."""
 
     def look(rows: range) -> tuple[dict[str, Any], int, int]:

@@ -46,16 +46,24 @@ class Predictor:
         return cls(encoding, tokenizer, load_model(AutoModelForSeq2SeqLM, folder, device))
 
     def write(
-        self, texts: Sequence[str], batch_size: int = 32, longest: int | None = None,
+        self,
+        texts: Sequence[str],
+        batch_size: int = 32,
+        longest: int | None = None,
         progress: Callable[[int, int], None] = lambda done, of: None,
-    ) -> list[Written]:  # fmt: skip
+    ) -> list[Written]:
         """What the model generates, greedily; longest: tokens, those of the longest target where absent.
 
         Raises ValueError for what is not a text.
         """
         require_texts(texts)
-        made = self._generate(texts, batch_size, min(longest or self.encoding.max_target, self.encoding.max_target),
-                              progress) if texts else Generated([], np.zeros(0, bool))  # fmt: skip
+        made = (
+            self._generate(
+                texts, batch_size, min(longest or self.encoding.max_target, self.encoding.max_target), progress
+            )
+            if texts
+            else Generated([], np.zeros(0, bool))
+        )
         written = self.tokenizer.decode(made.ids)
         return [Written(text.strip(), bool(ended)) for text, ended in zip(written, made.ended, strict=True)]
 

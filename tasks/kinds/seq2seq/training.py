@@ -17,9 +17,11 @@ from .feed import collate_pairs
 from .forward import SupervisedTargets, require_shifted
 
 FORM = Form(
-    AutoModelForSeq2SeqLM, SupervisedTargets, check=lambda model, encoding: require_shifted(model),
+    AutoModelForSeq2SeqLM,
+    SupervisedTargets,
+    check=lambda model, encoding: require_shifted(model),
     ids=lambda encoding: {"decoder_start_token_id": encoding.pad_id},  # T5's way
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)

@@ -23,15 +23,22 @@ def probe_tools(types: dict[str, str]) -> list[Message]:
     """Two tools whose arguments have these types."""
     properties = {key: {"type": kind, "description": "a value"} for key, kind in types.items()}
     parameters = {"type": "object", "properties": properties, "required": list(types)}
-    return [{"type": "function", "function": {"name": name, "description": "does it", "parameters": parameters}}
-            for name in (NAME, OTHER)]  # fmt: skip
+    return [
+        {"type": "function", "function": {"name": name, "description": "does it", "parameters": parameters}}
+        for name in (NAME, OTHER)
+    ]
 
 
 def probe_turn(*calls: tuple[str, Arguments], text: bool, content: str = "", thoughts: str = "") -> Message:
     """A turn with these calls; text: their arguments are given as JSON text."""
-    made = [{"id": ID[:-1] + str(number), "type": "function",
-             "function": {"name": name, "arguments": json.dumps(given, ensure_ascii=False) if text else given}}
-            for number, (name, given) in enumerate(calls)]  # fmt: skip
+    made = [
+        {
+            "id": ID[:-1] + str(number),
+            "type": "function",
+            "function": {"name": name, "arguments": json.dumps(given, ensure_ascii=False) if text else given},
+        }
+        for number, (name, given) in enumerate(calls)
+    ]
     turn: Message = {"role": "assistant", "content": content}
     turn |= {"tool_calls": made} if made else {}
     return turn | ({"reasoning_content": thoughts} if thoughts else {})
@@ -64,7 +71,7 @@ class Probes:
         place = text.rindex(WORD)
         before, behind = text[:place], text[place + len(WORD) :]
         sizes = [n for n in range(1, min(len(before), len(behind)) + 1) if before[-n:] == behind[:n]]
-        mark = before[-max(sizes):].strip() if sizes else ""  # fmt: skip
+        mark = before[-max(sizes) :].strip() if sizes else ""
         return mark or '"'
 
     def forms(self) -> Iterator[Form]:
@@ -111,8 +118,9 @@ class Probes:
                 continue
             if value in ({KEY: WORD}, json.dumps({KEY: WORD})):
                 opener = self._opener(text[:start], said[: said.rindex(NAME, 0, said.rindex(WORD))])
-                return Named(self._flexible(opener) or r"(?:^|(?<=\n))\s*", self._flexible(text[behind:place]),
-                             self.quote)  # fmt: skip
+                return Named(
+                    self._flexible(opener) or r"(?:^|(?<=\n))\s*", self._flexible(text[behind:place]), self.quote
+                )
         return None
 
     def _parts(self) -> Form | None:

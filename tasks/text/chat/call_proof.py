@@ -45,8 +45,11 @@ def prove_calls(encoding: DialogueEncoding, dialogues: Mapping[str, Sequence[Mes
     if not places:
         return CallProof(0, (), "")
     reader = template_reader(encoding)
-    unread = tuple((row, place) for row, place in places if not reader.gives_back(
-        dialogues[row][place], [*encoding.tools, *tools_of(list(dialogues[row]))]))  # fmt: skip
+    unread = tuple(
+        (row, place)
+        for row, place in places
+        if not reader.gives_back(dialogues[row][place], [*encoding.tools, *tools_of(list(dialogues[row]))])
+    )
     return CallProof(len(places), unread, reader.why)
 
 

@@ -84,13 +84,16 @@ class Reader:
             return False
         read = self.form.read(text, schemas_of(tools)) if self.form else None
         return read is not None and [_plain(call["function"]) for call in read[1]] == [
-            _plain({"name": name, "arguments": arguments}) for name, arguments in calls]  # fmt: skip
+            _plain({"name": name, "arguments": arguments}) for name, arguments in calls
+        ]
 
 
 def _plain(function: Message) -> Any:
     """A call as scores compare it: arguments as texts, so that 5 and "5" of a tool without a schema are the same."""
-    arguments = {key: value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-                 for key, value in function["arguments"].items()}  # fmt: skip
+    arguments = {
+        key: value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+        for key, value in function["arguments"].items()
+    }
     return function["name"], arguments
 
 

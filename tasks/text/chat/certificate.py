@@ -71,9 +71,12 @@ class Collated(NamedTuple):
 
 
 def certify_dialogues(
-    encoding: DialogueEncoding, tokenizer: TextTokenizer, encoded: EncodedDialogues, ids: Sequence[str],
+    encoding: DialogueEncoding,
+    tokenizer: TextTokenizer,
+    encoded: EncodedDialogues,
+    ids: Sequence[str],
     dialogues: Sequence[Sequence[Message]],
-) -> DialogueCertificate:  # fmt: skip
+) -> DialogueCertificate:
     """Check every sequence after truncation and collation; violations name rows by `ids`, one per dialogue."""
     result = DialogueCertificate(
         pad_is_eos=encoding.pad_id in encoding.end_ids,

@@ -78,9 +78,13 @@ class DialogueEncoding:
         Thoughts are left off where the template writes none and the recipe does not train on them.
         """
         found = compose(
-            dialogue, start, stop,
-            system=self.system, system_in_user=self.system_in_user, any_id=self.manners.any_id,
-        )  # fmt: skip
+            dialogue,
+            start,
+            stop,
+            system=self.system,
+            system_in_user=self.system_in_user,
+            any_id=self.manners.any_id,
+        )
         if "thoughts" in self.train_on or self.manners.closing is not None:
             return found
         bare = [{key: value for key, value in turn.items() if key != "reasoning_content"} for turn in found.messages]
@@ -135,9 +139,11 @@ class EncodedDialogues:
 
 
 def encode_dialogues(
-    encoding: DialogueEncoding, tokenizer: TextTokenizer, dialogues: Sequence[Sequence[Message]],
+    encoding: DialogueEncoding,
+    tokenizer: TextTokenizer,
+    dialogues: Sequence[Sequence[Message]],
     ids: Sequence[str] = (),
-) -> EncodedDialogues:  # fmt: skip
+) -> EncodedDialogues:
     """Render, tokenise and label dialogues; see `Conversation.groups` for when one becomes several sequences.
 
     A sequence above max_length loses its oldest turns, so that it begins with a user turn behind the system turn and
@@ -187,6 +193,8 @@ def prompt(
     starts = [0, *user_turns(messages)]
     place = bisect_left(starts, True, key=lambda start: len(ids(start)) <= budget)
     if place == len(starts):
-        raise TooLongError(f"the last user turn needs {len(ids(starts[-1]))} tokens, but only {budget} are left for it"
-                           "; raise encode.max_length, or ask for fewer new tokens")  # fmt: skip
+        raise TooLongError(
+            f"the last user turn needs {len(ids(starts[-1]))} tokens, but only {budget} are left for it"
+            "; raise encode.max_length, or ask for fewer new tokens"
+        )
     return ids(starts[place])

@@ -60,8 +60,7 @@ def expect(encoding: DialogueEncoding, dialogue: Sequence[Message], start: int, 
     broken |= _marked(script, messages, turns) | _names(encoding, script)
     own_ids = _own_ids(dialogue, trained, messages, moved, turns)
     runs = [text[begin:end] for begin, end in _joined(spans)]
-    return Expected(text, runs, len(last.given), looker.specials(places[-1], text), broken, own_ids,
-                    unsystemed)  # fmt: skip
+    return Expected(text, runs, len(last.given), looker.specials(places[-1], text), broken, own_ids, unsystemed)
 
 
 def _joined(spans: Sequence[Span]) -> list[Span]:
@@ -79,9 +78,12 @@ def _wanted(encoding: DialogueEncoding, turn: Message) -> tuple[bool, bool]:
 
 
 def _own_ids(
-    dialogue: Sequence[Message], trained: Sequence[int], messages: Sequence[Message], moved: int,
+    dialogue: Sequence[Message],
+    trained: Sequence[int],
+    messages: Sequence[Message],
+    moved: int,
     turns: Mapping[int, Turn],
-) -> int:  # fmt: skip
+) -> int:
     """Trained calls in which the model has to write an id that the data does not have."""
     found = 0
     for turn in trained:

@@ -45,9 +45,15 @@ def make_dialogue_encoding(
         _need_tools(template, tools, manners if "call" not in endings else None, takes_system)
     special = tokenizer.special
     chosen: Options = {
-        "system": None, "train_on": ("assistant", "call", "thoughts"), "turns": "all", "max_length": 1024,
-        "padding": "longest", "packing": False, "pad_id": special.get("pad", special.get("eos", 0)), **options,
-    }  # fmt: skip
+        "system": None,
+        "train_on": ("assistant", "call", "thoughts"),
+        "turns": "all",
+        "max_length": 1024,
+        "padding": "longest",
+        "packing": False,
+        "pad_id": special.get("pad", special.get("eos", 0)),
+        **options,
+    }
     return DialogueEncoding(
         template=template.source,
         texts=template.texts,

@@ -80,9 +80,13 @@ class Predictor:
         return prompt(self.encoding, self.tokenizer, messages, min(longest, self.encoding.max_length // 2))
 
     def write(
-        self, dialogues: Sequence[Sequence[Message]], batch_size: int = 8, longest: int = LONGEST,
-        sampling: Sampling | None = None, progress: Callable[[int, int], None] = lambda done, of: None,
-    ) -> list[Written]:  # fmt: skip
+        self,
+        dialogues: Sequence[Sequence[Message]],
+        batch_size: int = 8,
+        longest: int = LONGEST,
+        sampling: Sampling | None = None,
+        progress: Callable[[int, int], None] = lambda done, of: None,
+    ) -> list[Written]:
         """The next turn of each dialogue; an empty one where the turns since the user's last one are too long."""
         prompts = [self._fitting(messages, longest) for messages in dialogues]
         made = generate(
@@ -171,8 +175,13 @@ class Predictor:
         calls = written.message.get("tool_calls", ())
         reason = "length" if not written.ended else "tool_calls" if calls else "stop"
         choice = {"index": 0, "message": spoken(written.message), "finish_reason": reason}
-        return {"id": f"chatcmpl-{uuid.uuid4().hex}", "object": "chat.completion", "created": int(time.time()),
-                "model": "temper", "choices": [choice]}  # fmt: skip
+        return {
+            "id": f"chatcmpl-{uuid.uuid4().hex}",
+            "object": "chat.completion",
+            "created": int(time.time()),
+            "model": "temper",
+            "choices": [choice],
+        }
 
 
 def spoken(message: Message) -> Message:

@@ -47,8 +47,9 @@ def read_definitions(path: Path) -> list[Definition]:
         found: list[Definition] = read_tools(path.read_text(encoding="utf-8-sig"))
         require_other_names([tool["function"]["name"] for tool in found])
         for tool in found:
-            require_schema(tool["function"].get("parameters", {"type": "object"}),
-                           f"parameters of {tool['function']['name']}")  # fmt: skip
+            require_schema(
+                tool["function"].get("parameters", {"type": "object"}), f"parameters of {tool['function']['name']}"
+            )
     except ValueError as error:
         raise DataError(f"{path.name}: {error}; fix the definition") from None
     return found
@@ -69,6 +70,7 @@ def _answer(tool: Tool, folder: Path) -> dict[str, Any]:
 
 def _search(tool: Tool, answer: TableAnswer) -> Search:
     columns = {argument: Column(argument) for argument in tool.parameters.get("properties", {})}
-    columns |= {argument: Column(one.column or argument, one.match, one.at_least)
-                for argument, one in answer.filters.items()}  # fmt: skip
+    columns |= {
+        argument: Column(one.column or argument, one.match, one.at_least) for argument, one in answer.filters.items()
+    }
     return Search(columns, answer.returns, answer.order, answer.limit, tuple(tool.parameters.get("required", ())))

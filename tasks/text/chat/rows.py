@@ -128,12 +128,21 @@ def describe(encoding: DialogueEncoding, tokenizer: TextTokenizer, certificates:
     counted = ("own_ids", "split", "unsystemed")
     own_ids, split, unsystemed = (sum(c.get(name, 0) for c in certificates.values()) for name in counted)
     if own_ids:
-        lines += ["", f"{own_ids:,} trained calls hold an id (call00000 …) that Temper gave them: the template has the "
-                      "model generate ids, and the data has none, or none that it takes."]  # fmt: skip
+        lines += [
+            "",
+            f"{own_ids:,} trained calls hold an id (call00000 …) that Temper gave them: the template has the "
+            "model generate ids, and the data has none, or none that it takes.",
+        ]
     if split:
-        lines += ["", f"At the beginning of {split:,} turns a token of the whole text is cut, so that a turn begins "
-                      "behind the very tokens that inference gives."]  # fmt: skip
+        lines += [
+            "",
+            f"At the beginning of {split:,} turns a token of the whole text is cut, so that a turn begins "
+            "behind the very tokens that inference gives.",
+        ]
     if unsystemed:
-        lines += ["", f"In {unsystemed:,} sequences the template leaves out the system turn, in training as in "
-                      "inference: it writes it before a user turn that is the last one alone."]  # fmt: skip
+        lines += [
+            "",
+            f"In {unsystemed:,} sequences the template leaves out the system turn, in training as in "
+            "inference: it writes it before a user turn that is the last one alone.",
+        ]
     return "\n".join(lines)

@@ -143,8 +143,10 @@ class Conversation:
         elif whole.endswith(ending.token + ending.tail):
             end = len(whole) - len(ending.tail)
         else:
-            raise DataError(f"the chat template does not end {self.name(turn)} with {ending.token!r} as it ends others"
-                            "; leave such dialogues out in clean, or take another template")  # fmt: skip
+            raise DataError(
+                f"the chat template does not end {self.name(turn)} with {ending.token!r} as it ends others"
+                "; leave such dialogues out in clean, or take another template"
+            )
         said, thought = self._said(turn, whole)
         self.faults.need_words(turn, whole, said)
         begin = len(given) if whole.startswith(given) else self._begun(turn, whole[: min(said, thought)])
@@ -193,8 +195,10 @@ class Conversation:
         behind = other[other.find(WORDS[0], thought) + len(WORDS[0]) :]
         end = len(whole) - len(behind)
         if not whole.endswith(behind) or not behind.startswith(closing):
-            raise DataError(f"the chat template does not close the thoughts of {self.name(turn)} as it closes others"
-                            "; leave `thoughts` out of encode.train_on, or take another template")  # fmt: skip
+            raise DataError(
+                f"the chat template does not close the thoughts of {self.name(turn)} as it closes others"
+                "; leave `thoughts` out of encode.train_on, or take another template"
+            )
         return end + len(closing)
 
     def _begun(self, turn: int, before: str) -> int:

@@ -37,8 +37,13 @@ def tried(source: str) -> str:
 
     given = json.dumps([source, TRIAL_SECONDS, MEMORY, LETTERS])
     try:
-        done = subprocess.run([sys.executable, "-I", str(template_trial.__file__)], input=given, capture_output=True,
-                              text=True, timeout=TRIAL_SECONDS)  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-I", str(template_trial.__file__)],
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=TRIAL_SECONDS,
+        )
     except subprocess.TimeoutExpired:
         return f"it did not end within {TRIAL_SECONDS:.0f} s for three turns"
     if done.returncode != 0:

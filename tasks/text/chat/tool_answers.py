@@ -51,8 +51,11 @@ def load_answers(folder: Path) -> Answers:
     if not (folder / FILE).is_file():
         return Answers()
     saved: dict[str, dict[str, Any]] = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    tables = {name: TableTool(name, read_search(one["search"]), _records(folder / table_file(name)))
-              for name, one in saved.items() if one["kind"] == "table"}  # fmt: skip
+    tables = {
+        name: TableTool(name, read_search(one["search"]), _records(folder / table_file(name)))
+        for name, one in saved.items()
+        if one["kind"] == "table"
+    }
     return Answers(tables, {name: one["entry"] for name, one in saved.items() if one["kind"] == "python"})
 
 

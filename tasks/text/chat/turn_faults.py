@@ -72,8 +72,10 @@ class TurnFaults:
         """Raise DataError where the template leaves out what a turn says, or the turn says nothing."""
         message = self.messages[turn]
         if said == len(whole) and not message.get("tool_calls") and not message["content"].strip():
-            raise DataError(f"{self.name(turn)} is empty, and the model would be trained to say nothing; drop such "
-                            "turns by the step drop_empty_turns of clean")  # fmt: skip
+            raise DataError(
+                f"{self.name(turn)} is empty, and the model would be trained to say nothing; drop such "
+                "turns by the step drop_empty_turns of clean"
+            )
         if said == len(whole) or (message.get("tool_calls") and message["content"].strip() not in whole):
             left = "the text beside its calls" if message.get("tool_calls") else "what it says"
             raise DataError(

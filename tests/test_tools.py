@@ -88,7 +88,9 @@ def asked(answers: Answers, name: str, **arguments: Any) -> Any:
 
 def test_a_table_answers_by_its_columns_where_the_model_lies(data: Path, tmp_path: Path) -> None:
     made = write_tools((departures(returns=("to", "minutes", "line")),), tmp_path)
-    assert made == [{"type": "function", "function": {"name": "departures", "description": "Trains.", "parameters": PARAMETERS}}]  # fmt: skip  # noqa: E501
+    assert made == [
+        {"type": "function", "function": {"name": "departures", "description": "Trains.", "parameters": PARAMETERS}}
+    ]
     (data / "trains.csv").unlink()
     answers = load_answers(tmp_path)
     found = asked(answers, "departures", **{"from": "GHENT ", "to": "brussels"})

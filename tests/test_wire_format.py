@@ -142,9 +142,16 @@ def test_tags_and_files_of_a_run_are_found_under_their_names(registered: Path) -
     for folder in registered.iterdir():
         kept = json.loads((folder / "version.json").read_text(encoding="utf-8"))
         tags, run_tags = kept["tags"], kept["run_tags"]
-        assert {wire_format.MODEL_DIGEST, wire_format.VERDICT, wire_format.TEST_EVALUATIONS, wire_format.DECISION} <= set(tags)  # fmt: skip  # noqa: E501
+        assert {
+            wire_format.MODEL_DIGEST,
+            wire_format.VERDICT,
+            wire_format.TEST_EVALUATIONS,
+            wire_format.DECISION,
+        } <= set(tags)
         assert {wire_format.TRAINING, wire_format.TEST_SPLIT} <= set(run_tags)
-        stages = {tag.removeprefix(wire_format.STAGE_DIGEST) for tag in tags if tag.startswith(wire_format.STAGE_DIGEST)}  # fmt: skip  # noqa: E501
+        stages = {
+            tag.removeprefix(wire_format.STAGE_DIGEST) for tag in tags if tag.startswith(wire_format.STAGE_DIGEST)
+        }
         assert {"download", "split", "encode", "train", "evaluate"} <= stages
         facts = json.loads((folder / "run" / wire_format.REPORT).read_text(encoding="utf-8"))
         scores = {

@@ -46,6 +46,31 @@ def sign(score: str) -> int:
     return -1 if score in LOWER else 1
 
 
+def baseline_findings(facts: Mapping[str, Any]) -> list[str]:
+    """A sentence per baseline of a report that the paired test compared its model with, on the share of right rows."""
+    lines = []
+    for name, test in facts.get("against", {}).items():
+        shown = test["p"] < 1 - facts["confidence"]
+        word = (
+            "not shown to differ from"
+            if not shown
+            else "better than"
+            if test["gained"] > test["lost"]
+            else "worse than"
+        )
+        difference = (test["gained"] - test["lost"]) / facts["rows"]
+        lines.append(
+            f"{word} the baseline {name}: accuracy {difference:+.4f}, {p_value(test['p'])} "
+            f"({test['test']}, {test['units']:,} {'rows' if test['units'] == facts['rows'] else 'groups'})"
+        )
+    return lines
+
+
+def p_value(p: float) -> str:
+    """A p-value as it is printed."""
+    return "p < 0.0001" if p < 0.0001 else f"p = {p:.4f}"
+
+
 def not_better(facts: Mapping[str, Any]) -> list[str]:
     """Baselines of a report that its model does not beat on the first score shown."""
     first = next(iter(facts["shown"]), None)

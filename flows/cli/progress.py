@@ -19,7 +19,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from configs.scores import not_better
+from configs.scores import baseline_findings, not_better
 
 from .console import Console
 
@@ -101,6 +101,8 @@ class ProgressDisplay:
             table.add_row(name, cells[0], "", *cells[1:])
         out.print()
         out.print(table)
+        for line in baseline_findings(facts):
+            out.print(f"The model is {line}.", soft_wrap=True)
         if beaten := not_better(facts):
             out.print(f"The model is not better than the baseline {' and '.join(beaten)}.", style="yellow")
         if version.test_evaluations > 1:

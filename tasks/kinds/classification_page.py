@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from configs.scores import not_better
+from configs.scores import baseline_findings, not_better
 
 from ..data.escape import markdown
 from ..learn import metrics
@@ -29,7 +29,7 @@ def describe(scored: Scored, worst: int) -> str:
         lines.append(f"| {name} | {values['accuracy']:.4f} | {values['macro_f1']:.4f} |")
     lines += ["", f"Intervals: {facts['confidence']:.0%} bootstrap over test rows.", ""]
     lines.append(f"- log loss {scores['log_loss']:.4f}, calibration error {scores['calibration_error']:.4f}")
-    lines += [f"- {remark}" for remark in scored.classifier.remarks(facts)]
+    lines += [f"- {remark}" for remark in [*scored.classifier.remarks(facts), *baseline_findings(facts)]]
     if better := not_better(facts):
         lines.append(f"- **not better than the baseline {' and '.join(better)}**")
     lines += _worst_classes(scored, worst)

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,12 @@ from configs.schema import Evaluate
 
 from ..artifact import Artifact
 from ..data.predictions import Predictions
-from ..data.rows import read_rows
+from ..data.rows import read_rows, units
 from ..learn import metrics
 from ..learn.evaluation_report import chosen_baselines, encoded_otherwise
+from ..learn.paired import Right, sign_flip
 from ..learn.pictures import MOST_CLASSES, Answer, draw_answers, draw_calibration, draw_confusion, draw_grid
+from ..learn.resampling import sum_by_group
 from .classification import Classifier, Scored, worst_mistakes
 from .classification_page import describe
 from .spec import Part, StageOutput
@@ -83,11 +85,13 @@ def _cells(counts: metrics.Confusion) -> dict[str, Any]:
 
 
 def compare(
-    section: Evaluate, scored: Scored, train: pd.DataFrame, parts: Mapping[str, Part]
-) -> dict[str, dict[str, float]]:
-    """The baselines' metrics on the same test rows, each fitted on the training rows alone. Raises DataError."""
-    classifier = scored.classifier
+    section: Evaluate, scored: Scored, train: pd.DataFrame, parts: Mapping[str, Part], groups: Sequence[str] | None
+) -> dict[str, Any]:
+    """The baselines' metrics on the same test rows, each fitted on the training rows alone, and the model against each
+    by a paired test. groups: [rows], the unit of each row; None where each row is one. Raises DataError."""
+    classifier, right = scored.classifier, scored.found == scored.truth
     found: dict[str, dict[str, float]] = {}
+    against: dict[str, dict[str, Any]] = {}
     for name in chosen_baselines(classifier.training.kind, classifier.traits, section):
         if name == "majority":
             answers = metrics.majority(parts["train"].class_ids, len(scored.rows))
@@ -95,7 +99,22 @@ def compare(
             answers = classifier.baseline(name, train, parts, scored.rows)
         sums = metrics.confusion(scored.truth, answers, len(scored.labels)).sums()
         found[name] = {"accuracy": metrics.accuracy(*sums), "macro_f1": metrics.macro_f1(*sums)}
-    return found
+        against[name] = paired_test(right, answers == scored.truth, groups)
+    return {"baselines": found, "against": against}
+
+
+def paired_test(right: Right, other: Right, groups: Sequence[str] | None) -> dict[str, Any]:
+    """Whether a model and a baseline are right on the same rows [rows]: rows gained and lost, and the two-sided p of
+    McNemar's exact test, or of sign flips over groups."""
+    gains = right.astype(np.int64) - other
+    sums = gains if groups is None else sum_by_group(gains[:, None].astype(float), groups)[:, 0].astype(np.int64)
+    return {
+        "gained": int((gains > 0).sum()),
+        "lost": int((gains < 0).sum()),
+        "units": len(sums),
+        "p": sign_flip(sums),
+        "test": "McNemar's exact test" if groups is None else "sign flips over groups",
+    }
 
 
 def save(scored: Scored, section: Evaluate, data: Path, records: Path) -> None:
@@ -179,7 +198,8 @@ class ClassReports:
         contents = classifier.contents(test, splits.file("images.parquet"))
         scored = score(classifier, folder, test, contents, parts["test"], section,
                        lambda done, of: out.progress(done, of, "scoring"))  # fmt: skip
-        scored.facts["baselines"] = compare(section, scored, read_rows(splits.file("train.parquet")), parts)
+        groups = units(test["group"], test["id"]) if splits.manifest()["section"].get("by") == "group" else None
+        scored.facts.update(compare(section, scored, read_rows(splits.file("train.parquet")), parts, groups))
         save(scored, section, out.data, out.records)
         return len(test), describe(scored, section.worst)
 

@@ -7,7 +7,7 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 
-from configs.scores import not_better
+from configs.scores import baseline_findings, not_better
 
 from ..artifact import Artifact
 from ..data.escape import markdown
@@ -168,6 +168,8 @@ def _scores(stages: Mapping[str, Artifact], facts: Mapping[str, Any]) -> str:
     text = f"On the test rows: {', '.join(shown)}, with {facts['confidence']:.0%} intervals."
     if plain:
         text += f" Baselines, {_words(first)}: {', '.join(plain)}."
+    if lines := baseline_findings(facts):
+        text += f" It is {'; it is '.join(lines)}."
     if beaten := not_better(facts):
         text += f" **Not better than the baseline {' and '.join(beaten)}.**"
     return text

@@ -22,11 +22,11 @@ def build_timm(source: Mapping[str, Any], shape: Shape, classes: int) -> nn.Modu
     with told_sizes(shape, name):
         net = _create(timm, name, shape, classes)
         try_shapes(net, shape)
-    path = net.pretrained_cfg["classifier"]  # type: ignore[index]
+    path: str = net.pretrained_cfg["classifier"]  # type: ignore[index,assignment]
     if not any(name.startswith(f"{path}.") for name, _ in net.named_parameters()):  # encoders name one and have none
         raise ValueError(f"{name} has no classification layer of its own, or several; take another model")
     _restart_classifier(net.get_submodule(path))
-    net.classifier_path = path
+    net.classifier_path = path  # type: ignore[assignment]
     return net
 
 

@@ -10,6 +10,7 @@ STRICT = ConfigDict(extra="forbid", use_attribute_docstrings=True, allow_inf_nan
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
 Repo = Annotated[str, Field(pattern=r"^[\w.-]+(/[\w.-]+)?$")]
+Paths = str | Annotated[tuple[str, ...], Field(min_length=1)]
 PLURAL = {"text": "texts", "messages": "dialogues", "image": "images"}
 """What rows of each content are called."""
 

@@ -12,7 +12,7 @@ from .fields import PLURAL, STRICT
 from .kinds import Encode
 from .names import RecipeName
 from .schedule import Timetable
-from .sources import Source, holds
+from .sources import Source, holds, kept_columns
 from .splitting import HashSplit, Split, require_fit
 from .training import Train
 
@@ -54,8 +54,7 @@ class Recipe:
         require_fit(self.split, content)
         self.train.require_fit(self.encode, self.split)
         self.evaluate.require_fit(kind, traits)
-        columns = getattr(self.download, "columns", None)
-        self.register.require_fit(kind, traits, ("label", "group", *(columns.keep if columns is not None else ())))
+        self.register.require_fit(kind, traits, ("label", "group", *kept_columns(self.download)))
         return self
 
 

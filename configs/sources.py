@@ -7,14 +7,16 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from .columns import Columns as Columns
-from .fields import STRICT, Repo
+from .dialogue_sources import CrosswozSource as CrosswozSource
+from .dialogue_sources import Part as Part
+from .dialogue_sources import SgdSource as SgdSource
+from .fields import STRICT, Paths, Repo
 from .image_sources import ImagesSource, TorchvisionSource
 from .secrets import Address, Name, Sha256, refuse_secrets
 
 Format = Literal["csv", "tsv", "jsonl", "lines", "parquet", "arrow"]
 Separator = Annotated[str, Field(pattern=r"^[^\r\n\"]$")]
 Escape = Annotated[str, Field(pattern=r"^[^\r\n\"\w\s]$")]
-Paths = str | Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -154,21 +156,6 @@ class UrlSource:
         return list(zip(urls, sums, strict=True))
 
 
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class CrosswozSource:
-    """Dialogues about hotels, cut out of CrossWOZ's files, with the searches that the assistant made."""
-
-    kind: Literal["crosswoz"]
-    """This kind of source."""
-    train: Paths
-    """CrossWOZ's file or files (.json, or .json.zip) whose dialogues are for training; relative paths start at
-    TEMPER_DATA."""
-    test: Paths
-    """The file or files whose dialogues are test rows."""
-    hotels: str
-    """CrossWOZ's hotel_db.json, on which searches are run."""
-
-
 Content = Literal["text", "messages", "image"]
 Aim = Literal["label", "target"] | None
 
@@ -178,7 +165,7 @@ def holds(source: "Source") -> tuple[Content, Aim]:
     match source:
         case ImagesSource() | TorchvisionSource() | EmbeddedSource(name="digits"):
             return "image", "label"
-        case CrosswozSource() | EmbeddedSource(name="hotel_dialogues"):
+        case CrosswozSource() | SgdSource() | EmbeddedSource(name="hotel_dialogues"):
             return "messages", None
         case HubSource() | FileSource() | UrlSource():
             columns = source.columns
@@ -186,6 +173,12 @@ def holds(source: "Source") -> tuple[Content, Aim]:
             return "image" if columns.image else "messages" if columns.is_dialogue else "text", aim
         case _:
             return "text", "label"
+
+
+def kept_columns(source: "Source") -> tuple[str, ...]:
+    """Columns beside Temper's own that a source's rows have."""
+    columns = getattr(source, "columns", None)
+    return tuple(getattr(source, "kept", ())) if columns is None else columns.keep
 
 
 def _refuse_two_splits(source: "FileSource | UrlSource") -> None:
@@ -218,6 +211,7 @@ Source = Annotated[
     | UrlSource
     | ImagesSource
     | TorchvisionSource
-    | CrosswozSource,
+    | CrosswozSource
+    | SgdSource,
     Field(discriminator="kind"),
 ]

@@ -82,10 +82,10 @@ def _bytes_of(value: Any, plain: Any, table: dict[str, Any]) -> dict[str, Any] |
             plain.pop("path")
             plain.pop("images", None)
             return {**plain, **_tables(value, table)}
-        case sources.CrosswozSource():
-            parts = {name: find_files(getattr(value, name)) for name in ("train", "test", "hotels")}
-            digests = {name: [digest_once(path, table) for path in part] for name, part in parts.items()}
-            return {"kind": value.kind} | digests
+        case sources.CrosswozSource() | sources.SgdSource():
+            parts = {name: getattr(value, name, None) for name in ("train", "validation", "test", "hotels", "schemas")}
+            given = {name: find_files(paths) for name, paths in parts.items() if paths is not None}
+            return {**plain, **{name: [digest_once(path, table) for path in part] for name, part in given.items()}}
         case sources.ClassFilesSource():
             files = [[name, _texts(settings().source(path), table)] for name, path in value.files.items()]
             return {**plain, "files": files}

@@ -73,7 +73,7 @@ WRONG: dict[str, tuple[bytes | list[Change], str]] = {
     "an unknown kind": (
         [("kind: embedded", "kind: embeded")],
         "{file}:3: `download.kind`: expected one of embedded, hub, file, class_files, url, images, torchvision, "
-        "crosswoz, got 'embeded'; did you",
+        "crosswoz, sgd, got 'embeded'; did you",
     ),
     "no kind": ([("    kind: train\n", "")], "{file}:12: `encode.tokenizer` needs a `kind`, one of train, files, hub"),
     "an unknown choice": ([("epochs: 5", "schedule: linar")], "got 'linar'; did you mean `linear`?"),

@@ -20,6 +20,7 @@ from configs.sources import (
     EmbeddedSource,
     FileSource,
     HubSource,
+    SgdSource,
     Source,
     UrlSource,
 )
@@ -38,6 +39,7 @@ from .image_sets import read_digits, read_image_set
 from .image_tables import image_folders, refuse_names, store_images
 from .member_names import pick_members
 from .provenance import Intake, recipe_name
+from .sgd import read_sgd
 from .tables import BINARY, ENDINGS, check_read, format_of, join_tables, read_table
 
 
@@ -72,6 +74,8 @@ def read_source(source: Source, intake: Intake) -> pd.DataFrame:
                 rows = read_images(source, place, intake)
         case CrosswozSource():
             rows = read_hotel_dialogues(source, intake)
+        case SgdSource():
+            rows = read_sgd(source, intake)
         case TorchvisionSource():
             intake.where = f"torchvision {source.name}" + (f" in {source.path}" if source.path else "")
             rows = read_image_set(source, intake)

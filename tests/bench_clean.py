@@ -28,11 +28,11 @@ import pandas as pd  # noqa: E402
 import pyarrow as pa  # noqa: E402
 import pyarrow.parquet as pq  # noqa: E402
 from pydantic import TypeAdapter  # noqa: E402
+from source_rows import load_rows  # noqa: E402
 
 from configs.cleaning import Clean, Step  # noqa: E402
 from configs.sources import EmbeddedSource  # noqa: E402
 from tasks.data.cleaning.pipeline import CHANGES, DROPS, clean_rows  # noqa: E402
-from tasks.data.sources.read import load_rows  # noqa: E402
 
 SMALL, PICTURED = 100_000, int(os.environ.get("TEMPER_BENCH_PICTURES", "5000"))
 TEXTS = [

@@ -18,13 +18,13 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import pandas as pd  # noqa: E402
 from plain_t1 import plain_t1  # noqa: E402
+from source_rows import load_rows  # noqa: E402
 from transformers import GPT2Tokenizer, PreTrainedTokenizerFast  # noqa: E402
 
 from configs.encodings import GenerativeEncode  # noqa: E402
 from configs.models import LocalTokenizer  # noqa: E402
 from configs.sources import ClassFilesSource, EmbeddedSource  # noqa: E402
 from tasks.data.rows import with_ids  # noqa: E402
-from tasks.data.sources.read import load_rows  # noqa: E402
 from tasks.kinds.text_classification.encode import certify_part, encode_part, make_encoding  # noqa: E402
 from tasks.text.collation import pad_rows  # noqa: E402
 from tasks.text.parts import Part  # noqa: E402

@@ -24,6 +24,7 @@ quiet_tools()
 
 import pandas as pd  # noqa: E402
 import test_expectations as expectations  # noqa: E402
+from source_rows import load_rows  # noqa: E402
 
 from configs.cleaning import Clean  # noqa: E402
 from configs.sources import Columns, EmbeddedSource, FileSource, Source  # noqa: E402
@@ -31,7 +32,7 @@ from tasks.data.cleaning.pipeline import clean_rows  # noqa: E402
 from tasks.data.errors import DataError  # noqa: E402
 from tasks.data.rows import with_ids  # noqa: E402
 from tasks.data.sources.provenance import Intake  # noqa: E402
-from tasks.data.sources.read import load_rows, read_source  # noqa: E402
+from tasks.data.sources.read import read_source  # noqa: E402
 
 RUNS = 5
 SHARE = 0.05

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from hub_server import Hub, sha256
+from source_rows import load_rows
 
 from configs.image_sources import ImagesSource
 from configs.sources import FileSource, UrlSource
@@ -23,7 +24,7 @@ from tasks.data.errors import DataError
 from tasks.data.sources import archives, fetch
 from tasks.data.sources.archives import read_members, unpack
 from tasks.data.sources.provenance import Intake
-from tasks.data.sources.read import load_rows, read_source
+from tasks.data.sources.read import read_source
 
 ROWS = b"text,label\na film,good\nno film,bad\n"
 MORE = b"text,label\nold film,good\n"

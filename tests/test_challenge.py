@@ -196,7 +196,7 @@ def test_tokens_and_texts_are_paired_too() -> None:
     for score, sign in (("perplexity", -1), ("loss", -1), ("accuracy", 1)):
         found = contest(*(outcomes(table, "masked", score) for table in (near, far)), Rule(HOW, sign=sign))
         assert found.finding == "better", score
-    with pytest.raises(DataError, match="another tokens"):
+    with pytest.raises(DataError, match="has 'tokens' = 8 for one model and 1"):
         align(near, far.assign(tokens=1), "masked")
     with pytest.raises(DataError, match="no paired test of loss for models"):
         outcomes(texts, "seq2seq", "loss")
@@ -251,7 +251,7 @@ def test_an_undefined_score_is_no_draw() -> None:
     ("fault", "said"),
     [
         ("a row is missing", "1 of 40 test rows"),
-        ("another truth", "another label"),
+        ("another truth", "has .label. = "),
         ("twice", "predicted twice"),
         ("no column", "no column 'predicted'"),
     ],

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
+from source_rows import load_rows
 
 from configs import cleaning as steps
 from configs.cleaning import Clean
@@ -25,7 +26,6 @@ from tasks.data.cleaning.report import Cleaned, describe
 from tasks.data.errors import DataError
 from tasks.data.ledger import conserve, read_ledger
 from tasks.data.rows import read_rows, with_ids
-from tasks.data.sources.read import load_rows
 from tasks.download import download
 from tasks.store.code import closure, versions
 from tasks.validate import validate

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from source_rows import load_rows
 
 from configs.sources import ClassFilesSource, Columns, FileSource
 from tasks.autodetect.unknown_files import read_unknown
 from tasks.data.errors import DataError
 from tasks.data.sources import delimited
-from tasks.data.sources.read import load_rows
 from tasks.data.sources.tables import read_table
 
 

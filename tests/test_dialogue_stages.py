@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from source_rows import load_rows
 
 from configs.cleaning import Clean
 from configs.encodings import DialogueEncode
@@ -28,7 +29,7 @@ from tasks.data.errors import DataError
 from tasks.data.leakage import near_copies
 from tasks.data.rows import with_ids
 from tasks.data.sources.provenance import Intake
-from tasks.data.sources.read import load_rows, read_source
+from tasks.data.sources.read import read_source
 from tasks.data.splitting import split_rows
 from tasks.pins import pin
 from tasks.store.events import Event

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from source_rows import load_rows
 
 from configs.sources import ClassFilesSource, EmbeddedSource
 from tasks.data.drift import Drift, drift, drift_table, profile, stability_index
-from tasks.data.sources.read import load_rows
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "datasets"
 

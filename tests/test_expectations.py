@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
+from source_rows import load_rows
 
 from configs.expectations import OF_ROWS, Expectation, Validate
 from configs.sources import ClassFilesSource, Columns, EmbeddedSource, FileSource, Source
@@ -21,7 +22,6 @@ from tasks.data.checks.split_checks import check_splits
 from tasks.data.errors import DataError
 from tasks.data.ledger import open_ledger, read_ledger, write_ledger
 from tasks.data.rows import read_rows, with_ids, write_rows
-from tasks.data.sources.read import load_rows
 from tasks.store.events import Event, heard_by
 from tasks.validate import validate
 

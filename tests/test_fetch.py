@@ -11,12 +11,12 @@ import certifi
 import pytest
 from hub_server import Hub, sha256
 from pydantic import ValidationError
+from source_rows import load_rows
 
 from configs.sources import UrlSource
 from tasks.artifact import StageError
 from tasks.data.errors import DataError
 from tasks.data.sources import fetch
-from tasks.data.sources import read as sources
 from tasks.data.sources.addresses import is_public
 from tasks.data.sources.fetch import Terms, download_file, shown
 from tasks.download import download
@@ -395,14 +395,14 @@ def test_rows_by_url_need_the_setting_for_private_addresses(
 ) -> None:
     source = UrlSource(kind="url", url=hub.url + "/a.csv", sha256=sha256(DATA))
     with pytest.raises(DataError, match="only https"):
-        sources.load_rows(source, folder)
+        load_rows(source, folder)
     assert hub.seen() == []
     monkeypatch.setenv("TEMPER_ALLOW_PRIVATE_SOURCES", "true")
-    rows = sources.load_rows(source, folder)
+    rows = load_rows(source, folder)
     assert len(rows) == 1000 and rows["label"].unique().tolist() == ["good"]
     hub.files["/noend"] = DATA
     source = UrlSource(kind="url", url=hub.url + "/noend?as=csv", sha256=sha256(DATA), format="csv")
-    assert len(sources.load_rows(source, folder)) == 1000
+    assert len(load_rows(source, folder)) == 1000
 
 
 SENTINEL = "tok_SENTINEL.7f3a-9c"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from source_rows import load_rows
 from test_init_sources import laid, photographs
 
 from configs.image_sources import ImagesSource
@@ -14,7 +15,7 @@ from tasks.data.errors import DataError
 from tasks.data.rows import write_rows
 from tasks.data.sources.folders import escape_name, is_left_out, list_images
 from tasks.data.sources.provenance import Intake
-from tasks.data.sources.read import load_rows, read_source
+from tasks.data.sources.read import read_source
 from tasks.inference.inputs import open_folder
 
 IGNORED = (

@@ -32,7 +32,7 @@ CSV = {
 PLACES = ["{url}/stolen.csv", "{folder}/stolen.csv", "../../../../../../../..{folder}/*.csv"]
 PLACES += ["file://{folder}/stolen.csv", "a::{url}/stolen.csv", " {url}/stolen.csv"]
 USED = (
-    "from tasks.data.sources import hub; from tasks.data.sources.read import load_rows; "
+    "from tasks.data.sources import hub; from source_rows import load_rows; "
     "from tasks import pins; from configs import models, sources\n"
 )
 USED += "from pathlib import Path\n"

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from source_rows import load_rows
 from test_init_sources import held, laid, made, picture
 
 from configs.cleaning import Unreadable
@@ -21,7 +22,7 @@ from tasks.data.errors import DataError
 from tasks.data.sources.folders import IMAGE_ENDINGS
 from tasks.data.sources.image_bytes import formats
 from tasks.data.sources.provenance import Intake
-from tasks.data.sources.read import load_rows, read_source
+from tasks.data.sources.read import read_source
 from tasks.inference.inputs import open_folder
 from tasks.vision.images import Unreadable as NoImage
 from tasks.vision.images import decode

@@ -17,6 +17,7 @@ import pytest
 from hub_server import Hub, sha256
 from PIL import Image
 from pydantic import ValidationError
+from source_rows import load_rows
 
 from configs.columns import OWN
 from configs.image_sources import ImagesSource, TorchvisionSource
@@ -27,7 +28,7 @@ from tasks.data.rows import CORE
 from tasks.data.sources import image_sets, image_store
 from tasks.data.sources.image_sets import png, read_arrays
 from tasks.data.sources.provenance import Intake
-from tasks.data.sources.read import load_rows, read_source
+from tasks.data.sources.read import read_source
 from tasks.download import download
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from source_rows import load_rows
 from test_init_sources import held, laid, made, picture
 
 from configs.columns import Columns
@@ -19,7 +20,7 @@ from tasks.data.checks.expectations import check_rows
 from tasks.data.errors import DataError
 from tasks.data.rows import with_ids
 from tasks.data.sources.provenance import Intake
-from tasks.data.sources.read import load_rows, read_source
+from tasks.data.sources.read import read_source
 
 COLUMNS = Columns(image="path", label="kind", split="part", group="patient")
 

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from source_rows import load_rows
 
 from configs import models, sources, splitting
 from configs.encodings import GenerativeEncode
@@ -25,7 +26,6 @@ from tasks.data.checks.expectations import check_rows, label_set
 from tasks.data.cleaning.pipeline import clean_rows
 from tasks.data.errors import DataError
 from tasks.data.rows import with_ids
-from tasks.data.sources.read import load_rows
 from tasks.data.splitting import split_rows
 from tasks.kinds.text_classification.encode import certify_part, encode_part, make_encoding
 from tasks.text.vocabulary import make_tokenizer

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from source_rows import load_rows
 
 from configs.expectations import Validate
 from configs.load import load_recipe
@@ -16,7 +17,6 @@ from tasks.data.checks.expectations import check_rows, label_set
 from tasks.data.label_variants import describe_variants, label_key, label_variants, map_labels
 from tasks.data.rows import with_ids
 from tasks.data.sources.columns import take_columns
-from tasks.data.sources.read import load_rows
 
 SPELLINGS = [
     ("ill", "Ill", "ILL", " ill", "ill\t", "i\u200bll", "\ufeffill", "ill\u00ad"),

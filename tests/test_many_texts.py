@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from source_rows import load_rows
 
 from configs.sources import EmbeddedSource
 from tasks.data.cleaning import label_errors, languages
@@ -18,7 +19,6 @@ from tasks.data.cleaning import minhash as near
 from tasks.data.cleaning.languages import tell_languages
 from tasks.data.cleaning.ngrams import count_pieces, count_words
 from tasks.data.cleaning.pipeline import clean_rows
-from tasks.data.sources.read import load_rows
 
 LETTERS = st.sampled_from("abcÄß _-1.é漢字😀\u0301\n\t")
 TEXTS = st.lists(st.text(LETTERS, max_size=12), min_size=1, max_size=5)

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from plain_t1 import IGNORED, plain_t1
 from pydantic import TypeAdapter
+from source_rows import load_rows
 
 import tasks.kinds.text_classification.certificate as certificate_module
 from configs.encodings import ClassifierEncode, GenerativeEncode
@@ -23,7 +24,6 @@ from configs.sources import ClassFilesSource, EmbeddedSource
 from tasks.data.errors import DataError
 from tasks.data.ledger import conserve
 from tasks.data.rows import with_ids
-from tasks.data.sources.read import load_rows
 from tasks.kinds.masked_lm import encode as masked_lm
 from tasks.kinds.regression import encode as regression
 from tasks.kinds.spec import open_training

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from hub_server import Hub, sha256
 from pydantic import ValidationError
+from source_rows import load_rows
 
 from configs.models import LocalTokenizer
 from configs.sources import ClassFilesSource, Columns, EmbeddedSource, FileSource, HubSource, UrlSource
@@ -21,7 +22,7 @@ from tasks.data.errors import DataError
 from tasks.data.rows import with_ids, write_rows
 from tasks.data.sources.hub_rows import record_hub
 from tasks.data.sources.provenance import Intake
-from tasks.data.sources.read import load_rows, read_source
+from tasks.data.sources.read import read_source
 from tasks.download import download
 from tasks.store.events import Event, heard_by
 

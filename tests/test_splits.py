@@ -14,6 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from source_rows import load_rows
 from tiny import recipe
 
 from configs.cleaning import Clean
@@ -30,7 +31,6 @@ from tasks.data.errors import DataError
 from tasks.data.leakage import near_copies, reasons
 from tasks.data.ledger import read_ledger
 from tasks.data.rows import read_rows, with_ids
-from tasks.data.sources.read import load_rows
 from tasks.data.splitting import positions, split_rows
 from tasks.store.events import Event, heard_by
 

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
+from source_rows import load_rows
 
 from configs.columns import Columns
 from configs.load import RecipeError
@@ -26,7 +27,6 @@ from configs.sources import ClassFilesSource, FileSource
 from tasks.autodetect.table import look
 from tasks.autodetect.unknown_files import read_unknown
 from tasks.data.errors import DataError
-from tasks.data.sources.read import load_rows
 from tasks.inference.inputs import open_table
 
 ROWS = [

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import typer
 from pydantic import ValidationError
+from source_rows import load_rows
 from typer.testing import CliRunner
 
 from configs.load import load_recipe
@@ -15,7 +16,6 @@ from flows.cli.progress import to_try
 from flows.starter_recipe import prepare
 from tasks import pins
 from tasks.data.errors import DataError
-from tasks.data.sources.read import load_rows
 
 
 @pytest.fixture

@@ -134,7 +134,7 @@ def test_what_a_call_does_wrong_is_told_to_the_model(
         ({"order": ("-delay",)}, TRAINS, "has no column 'delay'"),
         ({"filters": {"to": Filter(match="range")}}, TRAINS, r"row 1: to is a text \('Bruges'\); match: range needs"),
         ({"filters": {"to": Filter(match="all_of")}}, TRAINS, "match: all_of needs a list of texts"),
-        ({}, "line,from,to,minutes,stops\n1,a\n", "row 1: it has other cells than the header"),
+        ({}, "line,from,to,minutes,stops\n1,a\n", "trains.csv: 1 lines have fewer fields than the 5 columns"),
         ({}, "line,from,to,minutes,stops\n", "holds no record"),
         ({"path": "none.csv"}, TRAINS, "none.csv"),
         ({"path": "trains.xls"}, TRAINS, "a table is a .jsonl or .csv file, not .xls"),

@@ -15,13 +15,13 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from source_rows import load_rows
 
 from configs.sources import Columns, FileSource
 from configs.splitting import HashSplit
 from tasks.data.errors import DataError
 from tasks.data.rows import with_ids
 from tasks.data.sources.columns import take_columns
-from tasks.data.sources.read import load_rows
 from tasks.data.sources.written import Number, as_written, frame_of, join_frames
 
 ROOT = Path(__file__).resolve().parents[1]

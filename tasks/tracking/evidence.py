@@ -23,7 +23,7 @@ from ..kinds.spec import open_kind
 from ..learn import champion_test as challenge
 from ..learn.resampling import Resampling
 from .decisions import ABSENT, champion
-from .promotion import Evidence, Verdict, decide, refuse
+from .promotion import Evidence, Verdict, decide, decide_against, refuse
 from .rescoring import rescore
 from .wire_format import FITTED, PREDICTIONS, REPORT
 
@@ -61,8 +61,8 @@ def judge(
     refused = refuse(facts["scores"], section)
     if refused is not None:
         return refused, held
-    found = gather(client, section, known, stages, facts)
-    return decide(facts["scores"], section, found), found
+    evidence = gather(client, section, known, stages, facts)
+    return decide_against(facts["scores"], section, evidence), evidence
 
 
 def gather(

@@ -84,6 +84,11 @@ def decide(
         return refused
     if evidence is None:
         return Verdict("promoted", _first(section, scores[section.metric], baselines or {}))
+    return decide_against(scores, section, evidence)
+
+
+def decide_against(scores: Mapping[str, float], section: Register, evidence: Evidence) -> Verdict:
+    """The verdict of the comparison with a champion, on a challenger that `refuse` lets pass."""
     if evidence.obstacle is not None or evidence.contest is None:
         why = evidence.obstacle or "nothing is known of the champion"
         return Verdict("undecided", f"not comparable with version {evidence.champion}: {why}")

@@ -1,14 +1,18 @@
 """A file with a table (JSON lines or CSV) in; records whose columns are as a tool needs them, and their file, out."""
 
-import csv
-import io
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from configs.sources import FileSource
+
 from ..errors import DataError, check_file
-from .calls import kind_of, parse_json
+from ..files import check_encoding
+from ..sources.delimited import read_delimited
+from ..sources.json_rows import read_json
+from .calls import kind_of
 from .table_search import Record, Search
 
 WANTED = {"range": "a number", "contains": "a text", "all_of": "a list of texts"}
@@ -20,23 +24,7 @@ def read_table(path: Path, tool: str, how: Search) -> list[Record]:
 
     Columns of a CSV file that hold numbers alone become numbers; an empty cell is null.
     """
-    check_file(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"tool {tool}: byte {error.start} of {path.name} is not UTF-8; save the table as UTF-8"
-        ) from None
-    match path.suffix.lower():
-        case ".jsonl":
-            rows = _lines(path.name, text)
-        case ".csv":
-            rows = _cells(path.name, text)
-        case other:
-            raise DataError(
-                f"tool {tool}: a table is a .jsonl or .csv file, not {other or 'one without an ending'}; "
-                f"save {path.name} as one of them"
-            )
+    rows = _read(path, tool)
     names = list(dict.fromkeys(name for row in rows for name in row))
     _check(tool, path.name, how, rows, names)
     return [{name: row.get(name) for name in names} for row in rows]
@@ -48,27 +36,40 @@ def write_table(path: Path, records: list[Record]) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _lines(name: str, text: str) -> list[dict[str, Any]]:
-    rows = []
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            row = parse_json(line, f"{name}:{number}")
-            if not isinstance(row, dict):
-                raise DataError(f"{name}:{number} is {kind_of(row)}; a record is an object of columns")
-            rows.append(row)
+def _read(path: Path, tool: str) -> Sequence[Record]:
+    """The rows as the readers of sources give them. Raises DataError where these have to say something of the file."""
+    check_file(path)
+    check_encoding(path, "utf-8")
+    notes: list[str] = []
+    rows: Sequence[Record]
+    match path.suffix.lower():
+        case ".jsonl":
+            rows = read_json(path, "utf-8", notes)
+        case ".csv":
+            plain = FileSource(kind="file", path=str(path))
+            table = read_delimited(path, "csv", plain, notes)
+            rows = [{str(column): _value(cell) for column, cell in row.items()} for row in table.to_dict("records")]
+            rows = _with_numbers(rows)
+        case other:
+            raise DataError(
+                f"tool {tool}: a table is a .jsonl or .csv file, not {other or 'one without an ending'}; "
+                f"save {path.name} as one of them"
+            )
+    if notes:
+        raise DataError(f"tool {tool}: {path.name}: {notes[0]}; a tool's table is plain: one record a line, every cell")
     return rows
 
 
-def _cells(name: str, text: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    for number, row in enumerate(csv.DictReader(io.StringIO(text, newline="")), 1):
-        if None in row or None in row.values():
-            raise DataError(f"{name}, row {number}: it has other cells than the header has columns; fix the row")
-        rows.append({column: cell or None for column, cell in row.items()})
+def _value(cell: Any) -> str | None:
+    return cell if isinstance(cell, str) else None
+
+
+def _with_numbers(rows: Sequence[Record]) -> Sequence[Record]:
+    """Numbers in place of their texts, in columns that hold nothing else."""
     for column in rows[0] if rows else ():
         numbers = [_number(row[column]) for row in rows]
         if all(one is not None or row[column] is None for one, row in zip(numbers, rows, strict=True)):
-            rows = [row | {column: one} for row, one in zip(rows, numbers, strict=True)]
+            rows = [{**row, column: one} for row, one in zip(rows, numbers, strict=True)]
     return rows
 
 
@@ -82,7 +83,7 @@ def _number(cell: str | None) -> int | float | None:
     return value if math.isfinite(value) and not leads else None
 
 
-def _check(tool: str, file: str, how: Search, rows: list[dict[str, Any]], names: list[str]) -> None:
+def _check(tool: str, file: str, how: Search, rows: Sequence[Record], names: list[str]) -> None:
     """Raise DataError for a table that cannot be searched so."""
     if not rows:
         raise DataError(f"tool {tool}: {file} holds no record")

@@ -43,11 +43,6 @@ from .sgd import read_sgd
 from .tables import BINARY, ENDINGS, check_read, format_of, join_tables, read_table
 
 
-def load_rows(source: Source, scratch: Path) -> pd.DataFrame:
-    """Read a source that needs no token; see `read_source`."""
-    return read_source(source, Intake(scratch))
-
-
 def read_source(source: Source, intake: Intake) -> pd.DataFrame:
     """Read a source; a Hub data set's revision must be a commit by now.
 

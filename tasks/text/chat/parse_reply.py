@@ -16,21 +16,6 @@ BRACKETS = re.compile(r"[\[{\s]+")
 READER = json.JSONDecoder()
 
 
-def read_reply(text: str, tools: Sequence[str]) -> Message:
-    """The assistant message in a text without its end-of-turn token. `tools`: the names that can be called.
-
-    A call is JSON with name and arguments (or parameters), or a tool's name followed by JSON. What looks like a call
-    but is none, or names no tool, is a reply with the text as it stands and `malformed_call` true.
-    """
-    found = list(read_json_calls(text, tools))
-    if found:
-        begin = min(start for start, _ in found)
-        content = MARKERS.split(text[:begin])[0].strip()
-        return {"role": "assistant", "content": content, "tool_calls": [call for _, call in found]}
-    reply: Message = {"role": "assistant", "content": text}
-    return {**reply, MALFORMED: True} if begins_call(text, tools) else reply
-
-
 def read_json_calls(text: str, tools: Sequence[str]) -> Iterator[tuple[int, Message]]:
     """Every call in a text and where it begins."""
     place = 0

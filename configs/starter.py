@@ -26,6 +26,7 @@ from .recipe_comments import (
 from .sources import ClassFilesSource, Columns, FileSource, HubSource, UrlSource
 from .splitting import GivenSplit, HashSplit
 from .starter_source import placed, reading
+from .starter_weights import MULTILINGUAL, NAME, TOKENIZER_DIGEST, WEIGHTS_DIGEST, Start, placed_weights
 
 Kind = Literal["generative", "classifier"]
 LONGEST = 512  # tokens of a row; more is for a person to ask for
@@ -40,7 +41,7 @@ PRETRAINED = {  # of the Hub, by kind and by whether the texts are mostly ASCII
     ("generative", True): "openai-community/gpt2",
     ("generative", False): "Qwen/Qwen3-0.6B-Base",
     ("classifier", True): "distilbert/distilbert-base-uncased",
-    ("classifier", False): "google-bert/bert-base-multilingual-cased",
+    ("classifier", False): MULTILINGUAL,
 }
 
 
@@ -70,7 +71,7 @@ class Facts:
 @dataclass(frozen=True)
 class Starter:
     """What the text follows from: output is where it will lie, path names the table (a file, an address or a data set
-    of the Hub), tokens are lengths, ascending."""
+    of the Hub), tokens are lengths, ascending; start is None where a person chose new weights."""
 
     name: str
     output: Path
@@ -79,6 +80,12 @@ class Starter:
     facts: Facts
     kind: Kind
     tokens: list[int]
+    start: Start | None = None
+
+    @property
+    def installed(self) -> bool:
+        """Whether the model starts from weights of an installed package."""
+        return self.start is not None and self.start.folder is not None
 
     @cached_property
     def max_length(self) -> int:
@@ -112,6 +119,7 @@ class Starter:
             **({"spelt": f"as if one label: {facts.variants}"} if facts.variants else {}),
             "clean": f"drops {counted(facts.dropped) or 'none'} of {facts.rows:,} rows",
             "split": f"{how}: {', '.join(f'{part} {count:,}' for part, count in facts.parts.items() if count)}",
+            **({"weights": f"{'' if self.installed else 'new: '}{self.start.reason}"} if self.start else {}),
             "length": f"half the texts have {self.tokens[len(self.tokens) // 2]} tokens or fewer; {cut:.1%} are cut",
         }
 
@@ -122,11 +130,16 @@ class Starter:
 
     def _opening(self) -> Iterator[str]:
         rows = f"from the {self.facts.rows:,} rows of {plain(Path(self.path).name)},"
-        who, does = ("A small GPT-2", "write") if self.kind == "generative" else (self.repo, "predict")
+        named = NAME if self.installed else self.repo
+        who, does = ("A small GPT-2", "write") if self.kind == "generative" else (named, "predict")
         what = (
             f"{who} learns, {rows} to {does} {choice(self.facts.labels)}{' after a text' if does == 'write' else ''}."
         )
-        return opening(what, str(self.output), WARNING[self.kind], self.name)
+        warning = WARNING[self.kind]
+        if self.start is not None:
+            offline = f"# Runs offline, on a CPU, from published weights: {self.start.reason}."
+            warning = offline if self.installed else f"{warning}\n# Weights are new, since {self.start.reason}."
+        return opening(what, str(self.output), warning, self.name)
 
     def _download(self) -> Lines:
         source, columns, why = self.source, self.facts.columns, self.facts.why
@@ -185,6 +198,9 @@ class Starter:
             yield "  tokenizer:", f"or {hub}"
             yield "    kind: train", "learnt from the training rows"
             yield f"    vocab_size: {VOCABULARY}", ""
+        elif self.installed:
+            yield "  tokenizer:", ""
+            yield from placed_weights(TOKENIZER_DIGEST)
         else:
             yield f"  tokenizer: {hub}", ""
         yield f"  max_length: {self.max_length}", f"in tokens; {self.seen()['length']}"
@@ -198,9 +214,13 @@ class Starter:
             yield "  model:", f"or {hub}"
             yield "    kind: new\n    family: gpt2", ""
             yield f"    config: {{n_layer: 2, n_head: 4, n_embd: 128, n_positions: {self.max_length}}}", ""
+        elif self.installed:
+            yield "  model:", ""
+            yield from placed_weights(WEIGHTS_DIGEST)
         else:
             yield f"  model: {hub}", ""
-        yield f"  learning_rate: {'1e-3' if fresh else '2e-5'}", "2e-5 for a pretrained model" if fresh else ""
+        rate = "1e-3" if fresh else "5e-5" if self.installed else "2e-5"
+        yield f"  learning_rate: {rate}", "2e-5 for a pretrained model" if fresh else ""
         yield "  schedule: linear\n  clip: 1.0", ""
         yield f"  epochs: {5 if rows < 2000 else 3 if rows < 20_000 else 1}", ""
         yield from pace_lines(16, rows)

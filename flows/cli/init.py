@@ -56,7 +56,8 @@ def command(
 
     Of a table guesses the columns of text, label and split, counts the labels, measures lengths, missing values and
     repetitions, and sets the recipe by them; of images looks at folders, labels, parts, sizes and modes. The recipe
-    runs at once, offline, with a small new model; with --kind classifier it downloads a pretrained one. Of an
+    runs at once, offline: English texts with labels start from the weights that `make pretrained` installs, where these
+    are, all else with a small new model; --kind classifier downloads a pretrained one where none is installed. Of an
     address takes the checksum, of a data set of the Hub the commit. Writes over no file and does not touch the data.
 
     Examples: `temper init reviews.csv --label stars` writes configs/reviews.yaml, `temper init photographs.zip`

@@ -3,18 +3,20 @@
 from typing import cast
 
 from configs.starter import VOCABULARY, Kind, Starter
+from configs.starter_weights import choose_start
 
 from ...autodetect.proposal import Draft, Proposal, Undescribed
 from ...autodetect.table import look
 from ...data.errors import DataError
 from ...text.token_lengths import token_lengths
+from ...text.tokenizer import FILE
 
 LIKELY = 0.5
-KINDS = ("generative", "classifier")
+GENERATIVE, CLASSIFIER = KINDS = ("generative", "classifier")
 
 
 def detect(data: Undescribed) -> Proposal | None:
-    """Likely for any table, by label words where nobody says how."""
+    """Likely for any table; where nobody says how, by a head on installed weights that fit, else by label words."""
     if data.found.table is None or data.kind not in (None, *KINDS):
         return None
     return Proposal(LIKELY, lambda: _draft(data))
@@ -27,5 +29,10 @@ def _draft(data: Undescribed) -> Draft:
     label = facts.columns.label
     if data.number_column is not None and label == data.number_column:
         raise DataError(f"{data.data}: {label!r} holds many different numbers, which are no classes")
-    kind, lengths = cast(Kind, data.kind or KINDS[0]), token_lengths(facts.texts, VOCABULARY)
-    return Draft(Starter(data.name, data.output, data.path, data.found.source, facts, kind, lengths), facts.columns)
+    start = choose_start(facts.texts)
+    folder = None if data.kind == GENERATIVE else start.folder
+    kind = cast(Kind, data.kind or (CLASSIFIER if folder else GENERATIVE))
+    lengths = token_lengths(facts.texts, VOCABULARY if folder is None else folder / FILE)
+    stated = start if folder or data.kind is None else None  # a person who names a kind knows what it starts from
+    starter = Starter(data.name, data.output, data.path, data.found.source, facts, kind, lengths, stated)
+    return Draft(starter, facts.columns)

@@ -19,6 +19,6 @@ SPECS = {
         HEAD,
         traits=GenerativeEncode.traits,
         noun="a language model that predicts a label word",
-        starter="a small new model generates the label (the default for texts)",
+        starter="a small new model generates the label (the default for texts that no installed weights fit)",
     ),
 }

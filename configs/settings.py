@@ -40,6 +40,14 @@ class Settings(BaseSettings):
     largest_source: int = Field(default=20 * 2**30, gt=0)
     """Bytes that a download, or what an archive unpacks to, may have."""
 
+    keep_days: float = Field(default=30, ge=1)
+    """Days for which `temper gc` keeps what no recipe, version or recent run needs, after its last use; and for which
+    the servers of `temper up` keep flow runs."""
+    keep_runs: int = Field(default=3, ge=1)
+    """Runs of each recipe, the latest, whose artifacts `temper gc` keeps however old they are."""
+    budget_gib: float | None = Field(default=None, gt=0)
+    """GiB that the artifact store may have: beyond it `temper gc` deletes the least recently used sooner."""
+
     @field_validator("home", "artifacts", "data", mode="before")
     @classmethod
     def _expanded(cls, path: Any) -> Any:

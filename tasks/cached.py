@@ -26,6 +26,7 @@ from .published import (
     publish_link,
     publish_rows,
     publish_version,
+    record_use,
     secret,
     speaker,
 )
@@ -34,6 +35,7 @@ from .store.events import Event, Status, tell
 from .store.failure import because_of, full_disk_named
 from .store.identity import identity, key_of, what_changed
 from .store.lock import locked
+from .store.usage import mark_used
 from .store.verification import verify_all
 
 P = ParamSpec("P")
@@ -103,6 +105,7 @@ class Stage(Generic[P]):
         with locked(
             root / self.name / f"{key}.lock", waiting=lambda: say("another process is at it; waiting"), readable=True
         ):
+            mark_used(root / self.name / f"{key}.lock")
             found = self._serve(root, key, say)
             if found is not None:
                 return Outcome(found, "cached")
@@ -224,6 +227,7 @@ def _as_task(name: str, work: Callable[..., Any], section: Any, inputs: dict[str
         if isinstance(result, Artifact):
             publish(name, result.records)
             publish_rows(result)
+            record_use(result)
             key = result.key
         else:
             publish_version(result)

@@ -14,6 +14,7 @@ from configs.settings import settings, without_password
 
 from .artifact import Artifact, StageError, Version
 from .output import checked_secret, environment_secret
+from .store import usage
 from .store.changes import all_in_words
 from .store.events import Event, Status, tell
 
@@ -196,6 +197,13 @@ def flow_links() -> dict[str, str]:
         links["prefect.flow_run_url"] = f"{address}/runs/flow-run/{context.flow_run.id}"
     name = getattr(recipe, "name", None)  # retrain's is the recipe's file
     return links | ({"temper.recipe": name} if name is not None else {})
+
+
+def record_use(artifact: Artifact) -> None:
+    """Note which run of which recipe used an artifact, so that `temper gc` keeps what the last runs used."""
+    links = flow_links()
+    if "temper.recipe" in links:
+        usage.record(links["temper.recipe"], links["prefect.flow_run_id"], artifact.stage, artifact.key)
 
 
 def _interface() -> str | None:

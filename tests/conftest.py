@@ -16,6 +16,7 @@ quiet_tools()
 
 import pytest  # noqa: E402
 
+from tasks.store import reading  # noqa: E402
 from tasks.store.events import Event, heard_by  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A home of its own for each test, with a space in its name: .artifacts and mlruns lie below it."""
     monkeypatch.setenv("TEMPER_HOME", str(tmp_path / "a home"))
     for name in ("TEMPER_ARTIFACTS", "MLFLOW_TRACKING_URI"):  # mlflow.set_tracking_uri writes the latter
@@ -31,7 +32,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TEMPER_DATA", str(tmp_path / "data"))
     (tmp_path / "a home").mkdir()
     (tmp_path / "data").mkdir()
-    return tmp_path / "a home"
+    yield tmp_path / "a home"
+    reading.release()
 
 
 @pytest.fixture(scope="session")

@@ -45,6 +45,7 @@ COMMANDS = {
     "rollback": "Take the last promotion back: the version that was champion before is champion again. It is recorded.",
     "init": "Look at data and write a starter recipe whose remarks say what was seen and what to change.",
     "pin": "Write into a recipe the commits that its branches and tags on the Hub stand for now.",
+    "gc": "Show which cached artifacts nothing needs any more, and with --delete delete them.",
     "doctor": "Show what this machine has for Temper, what is broken, and how to fix it.",
 }
 """Every command with its one line of help: the first line of its docstring, so that `--help` loads none of them."""

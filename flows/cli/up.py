@@ -13,6 +13,7 @@ from ..deployments import POOL, schedule_recipes
 from ..services.servers import configured, databases, mlflow_server, prefect_server
 from ..services.supervision import start, start_worker, stay
 from ..services.temporary_server import ServiceError
+from ..services.upkeep import Upkeep
 from .console import print_line
 from .failures import failures, until_stopped
 
@@ -37,12 +38,15 @@ def command(
     database: Database = None,
     pool: Annotated[str, typer.Option("--pool", help="Work pool whose runs are done here.")] = POOL,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Runs at once, of different recipes.")] = 1,
+    gc: Annotated[bool, typer.Option("--gc/--no-gc", help="Call `temper gc --delete` once a day.")] = True,
 ) -> None:
     """Start both servers and every recipe in configs/ that has a schedule; stop all of it on Ctrl-C.
 
     Binds to 127.0.0.1. Runs that are started elsewhere with the same home find these servers by themselves. A server
     that is configured (PREFECT_API_URL, MLFLOW_TRACKING_URI) is used instead of one of its own. Runs whose process is
-    gone are marked as crashed first; of runs that were missed the newest is made up for.
+    gone are marked as crashed first; of runs that were missed the newest is made up for. Flow runs that ended more than
+    TEMPER_KEEP_DAYS (30) days ago are deleted with their logs and artifacts, and `temper gc --delete` is called once a
+    day.
     """
     from configs.settings import settings
 
@@ -67,4 +71,4 @@ def command(
             schedule_recipes(prefect, pool, say=print_line, shared=not servers[0].command)
             running.append(start_worker(stack, prefect, mlflow, pool=pool, limit=limit))
             print_line("ready; Ctrl-C stops everything")
-            stay(running, prefect)
+            stay(running, prefect, Upkeep(stack, mlflow if configured("MLflow") else None, print_line) if gc else None)

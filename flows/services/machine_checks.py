@@ -113,14 +113,24 @@ def databases() -> Iterator[Finding]:
 
 
 def disk() -> Iterator[Finding]:
-    """Free space where artifacts and downloads go."""
+    """Free space where artifacts and downloads go, and what takes the rest."""
     from configs.settings import settings
+    from tasks.store.sweep import entries, extent, in_bytes
 
+    place = settings()
     cache = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
-    for what, place in (("artifacts", settings().store), ("Hub downloads", cache)):
-        free = shutil.disk_usage(existing(place)).free / GIB
+    held: dict[str, int] = {}
+    for entry in entries(place.store):
+        held[entry.stage] = held.get(entry.stage, 0) + entry.size
+    shares = sorted(held.items(), key=lambda one: one[1], reverse=True)
+    inside = ", ".join(f"{stage} {in_bytes(size)}" for stage, size in shares)
+    shown = {"artifacts": (place.store, sum(held.values()), inside and f" ({inside}); see `temper gc`"),
+             "MLflow": (place.mlruns, extent(place.mlruns)[0], ""),
+             "Hub downloads": (cache, extent(cache)[0], "; `hf cache` lists and deletes them")}  # fmt: skip
+    for what, (folder, size, more) in shown.items():
+        free = shutil.disk_usage(existing(folder)).free / GIB
         state: State = "broken" if free < TOO_LITTLE else "note" if free < LITTLE else "ok"
-        yield Finding(f"disk: {what}", state, f"{free:.0f} GiB free at {place}")
+        yield Finding(f"disk: {what}", state, f"{free:.0f} GiB free at {folder}, where {in_bytes(size)} lie{more}")
 
 
 def network() -> Iterator[Finding]:

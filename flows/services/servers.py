@@ -91,6 +91,8 @@ def prefect_server(port: int, stores: Stores) -> Server:
         PREFECT_SERVER_API_PORT=str(port),
         PREFECT_UI_API_URL=url,
         PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT="false",
+        PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED="events,flow_runs",
+        PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD=str(int(settings().keep_days * 24 * 3600)),
         TEMPER_DATABASE=None,
         **stores.prefect,
     )

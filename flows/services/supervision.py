@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from .child_processes import Guarded, child_environment
 from .servers import Server, require_free, wait
 from .temporary_server import ServiceError
+from .upkeep import Upkeep
 
 GRACE = 25.0
 """Seconds within which runs end, with a last word to their server."""
@@ -64,8 +65,9 @@ def start_worker(stack: ExitStack, prefect: str, mlflow: str, *, pool: str, limi
     return worker
 
 
-def stay(running: Sequence[Guarded], prefect: str) -> None:
-    """Until a signal comes, or a part ends, which ends the rest; meanwhile scheduled runs are named by their recipe.
+def stay(running: Sequence[Guarded], prefect: str, upkeep: Upkeep | None) -> None:
+    """Until a signal comes, or a part ends, which ends the rest; meanwhile scheduled runs are named by their recipe,
+    and once a day what nothing needs is deleted.
 
     Raises ServiceError.
     """
@@ -76,6 +78,8 @@ def stay(running: Sequence[Guarded], prefect: str) -> None:
         if time.monotonic() - named > NAMING:
             name_scheduled(prefect)
             named = time.monotonic()
+        if upkeep is not None:
+            upkeep.look()
         for part in running:
             if (code := part.ended()) is not None:
                 raise ServiceError(f"{part.name} ended with code {code}; everything was stopped. {part.last_words()}")

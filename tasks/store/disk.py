@@ -16,20 +16,29 @@ from ..artifact import (
     read_manifest,
     seal,
 )
+from .reading import hold
 
 REHASH_BELOW = 256 * 2**20
 """Artifacts up to so many bytes are hashed again at every hit."""
 
 
 def find(root: Path, stage: str, key: str, *, verify: bool = False) -> Artifact | None:
-    """The artifact of this key, every byte accounted for; None where there is none.
+    """The artifact of this key, every byte accounted for; None where there is none. It is not deleted while this
+    process lives.
 
     Raises ValueError, naming the file, where one is there but damaged.
     """
     directory = root / stage / key
     if not directory.exists():
         return None
-    manifest = read_manifest(directory)
+    try:
+        manifest = read_manifest(directory)
+    except ValueError:
+        if directory.exists():
+            raise
+        return None
+    if not hold(directory):  # deleted just now, as above
+        return None
     if (manifest["stage"], manifest["key"]) != (stage, key):
         raise ValueError(f"it is {manifest['stage']}/{manifest['key']}")
     files = manifest["files"]
@@ -137,6 +146,7 @@ def commit(root: Path, stage: str, key: str, about: dict[str, Any]) -> Artifact:
     _sync(partial)
     partial.rename(final)
     _sync(final.parent)
+    hold(final)
     return Artifact(stage, key, digest)
 
 

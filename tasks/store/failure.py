@@ -57,7 +57,8 @@ def no_space(error: BaseException) -> str | None:
     names = [one.filename for one in _chain(error) if isinstance(one, OSError) and isinstance(one.filename, str)]
     places = [(Path(name).absolute(), "") for name in names if Path(name).is_absolute()] or _places()
     place, fix = min(places, key=lambda known: _free(known[0]))
-    return f"no space left on {_mount(place)}: {_free(place):,} bytes free for {place}; make room there" + (fix or "")
+    room = "make room there (`temper gc` shows what nothing needs)"
+    return f"no space left on {_mount(place)}: {_free(place):,} bytes free for {place}; {room}" + (fix or "")
 
 
 def full_disks() -> list[str]:

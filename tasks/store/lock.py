@@ -35,6 +35,21 @@ def locked(path: Path, *, waiting: Callable[[], None] = lambda: None, readable: 
         os.close(handle)
 
 
+@contextmanager
+def unlocked(path: Path) -> Iterator[bool]:
+    """Hold the lock inside where nobody else holds it; False, at once, where somebody does. Raises OSError."""
+    handle = _open(path, readable=False)
+    assert handle is not None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        yield False
+    else:
+        yield True
+    finally:
+        os.close(handle)
+
+
 def _open(path: Path, readable: bool) -> int | None:
     """The file, made where it is missing; never one that makes its opener wait, such as a named pipe."""
     try:

@@ -8,6 +8,7 @@ from configs.settings import settings
 from ...artifact import digest_file
 from ...store.events import Event, tell
 from ...store.lock import locked
+from ...store.usage import mark_used
 
 FOLDER = "weights"
 
@@ -25,6 +26,7 @@ def fetch_once(url: str, stage: str) -> Path:
     terms = Terms(largest=limits.largest_source, progress=lambda *how: tell(Event(stage, "progress", name, *how[:2])))
     with locked(folder / f"{name}.lock", waiting=lambda: tell(Event(stage, "note", f"{name}: another is at it"))):
         if (folder / name).is_file() and digest_file(folder / name).startswith(digits):
+            mark_used(folder / name)
             return folder / name
         found = download_file(url, digits, folder, allow_private=limits.allow_private_sources, terms=terms)
         return found.rename(folder / name)

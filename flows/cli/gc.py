@@ -1,0 +1,133 @@
+"""temper gc: what of the disk nothing needs any more, why, and how much it is; deleted where that is asked for."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from ..services.stores import require
+from .arguments import AsJson
+from .console import Console, print_json, print_line
+from .failures import failures
+
+if TYPE_CHECKING:
+    from tasks.store.sweep import Catalogue, Decision
+
+    from ..collect import Rules
+
+DryRun = Annotated[bool, typer.Option("--dry-run/--delete", help="Show what would be deleted, or delete it.")]
+KeepDays = Annotated[
+    float | None,
+    typer.Option("--keep-days", min=1, help="Days to keep what nothing needs after its last use (TEMPER_KEEP_DAYS)."),
+]
+KeepRuns = Annotated[
+    int | None,
+    typer.Option("--keep-runs", min=1, help="Latest runs of each recipe that keep their artifacts (TEMPER_KEEP_RUNS)."),
+]
+Budget = Annotated[
+    float | None,
+    typer.Option("--budget-gib", min=0, help="GiB that the store may have; beyond it, what nothing needs goes sooner."),
+]
+
+
+def command(
+    dry_run: DryRun = True,
+    keep_days: KeepDays = None,
+    keep_runs: KeepRuns = None,
+    budget_gib: Budget = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show which cached artifacts nothing needs any more, and with --delete delete them.
+
+    Kept are the artifacts that registered versions with an alias were made of, that recipes in configs/ and recipes
+    that were run on this home would be served, that the last runs of each recipe used, that runs and processes use
+    now, and everything that was used within --keep-days. MLflow runs that a person deleted are removed for good after
+    as many days, where no version rests on them.
+    """
+    from configs.settings import settings
+
+    with failures():
+        from tasks.store.sweep import Catalogue
+
+        from ..collect import Rules, decisions, deletable_mlflow_runs
+
+        require("MLflow")
+        given = settings()
+        rules = Rules(
+            keep_days or given.keep_days,
+            keep_runs or given.keep_runs,
+            given.budget_gib if budget_gib is None else budget_gib,
+        )
+        notes: list[str] = []
+        catalogue = Catalogue.read(given.store)
+        found = decisions(rules, catalogue, notes.append)
+        runs = deletable_mlflow_runs(rules, notes.append)
+        deleted = [] if dry_run else delete(found, catalogue, runs, rules)
+
+    if as_json:
+        from tasks.store.sweep import described
+
+        print_json({"decisions": described(found), "mlflow_runs": runs, "deleted": described(deleted), "notes": notes})
+        return
+    show(found, runs, rules)
+    for note in notes:
+        print_line(f"note: {note}")
+    print_line(last_line(found, runs, deleted, dry_run))
+
+
+def delete(found: "Sequence[Decision]", catalogue: "Catalogue", runs: list[str], rules: "Rules") -> "list[Decision]":
+    """Delete what is to go; what went."""
+    from configs.settings import settings
+    from tasks.store.sweep import sweep
+
+    from ..collect import forget_old_runs
+
+    went = [one for one, gone in sweep(settings().store, catalogue, found) if gone]
+    forget_old_runs(rules)
+    if runs:
+        from tasks.tracking.aliased import remove_deleted
+
+        remove_deleted(runs)
+    return went
+
+
+def show(found: "Sequence[Decision]", runs: list[str], rules: "Rules") -> None:
+    """What goes, a line per stage, form and reason, and what stays, a line per reason."""
+    from tasks.store.sweep import in_bytes
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("", "stage", "what", "count", "size", "why"):
+        table.add_column(name, justify="right" if name in ("count", "size") else "left", overflow="fold")
+    groups: dict[tuple[bool, str, str, str], list[int]] = {}
+    for one in found:
+        place = (one.entry.stage, one.entry.form) if one.delete else ("", "")
+        groups.setdefault((not one.delete, one.why, *place), []).append(one.entry.size)
+    for (stays, why, stage, form), sizes in sorted(groups.items()):
+        table.add_row("keep" if stays else "delete", stage, form, f"{len(sizes):,}", in_bytes(sum(sizes)),
+                      reason(why, rules))  # fmt: skip
+    if runs:
+        table.add_row("delete", "", "MLflow run", f"{len(runs):,}", "", "deleted in MLflow, and no version rests on it")
+    Console().print(table)
+
+
+def reason(why: str, rules: "Rules") -> str:
+    """A reason with the number of days that stands behind it."""
+    from tasks.store.sweep import RECENT, UNUSED
+
+    days = f"{rules.keep_days:g} day{'' if rules.keep_days == 1 else 's'}"
+    return {UNUSED: f"{UNUSED}, and it was not used for {days}", RECENT: f"used within {days}"}.get(why, why)
+
+
+def last_line(found: "Sequence[Decision]", runs: list[str], deleted: "Sequence[Decision]", dry_run: bool) -> str:
+    """What it comes to, and what to call next."""
+    from tasks.store.sweep import in_bytes
+
+    going = [one for one in found if one.delete]
+    if not dry_run:
+        spared = len(going) - len(deleted)
+        read = f"; {spared:,} stayed, since a process uses them" if spared else ""
+        return f"deleted: {in_bytes(sum(one.entry.size for one in deleted))}{read}"
+    if not going and not runs:
+        return "nothing to delete"
+    return f"would free {in_bytes(sum(one.entry.size for one in going))}; `temper gc --delete` deletes it"

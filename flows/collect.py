@@ -1,0 +1,119 @@
+"""What `temper gc` keeps and deletes: roots from recipes, runs and the registry; the store decides by them."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from configs.settings import settings
+from tasks.store import living, sweep, usage
+
+if TYPE_CHECKING:
+    from configs.schema import Recipe
+    from tasks.store.sweep import Catalogue, Decision, Key
+
+DAY = 24 * 3600.0
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Rules:
+    """For how many days what nothing needs is kept after its last use, how many runs of each recipe are, and how many
+    GiB the store may have."""
+
+    keep_days: float
+    keep_runs: int
+    budget_gib: float | None
+
+    @property
+    def seconds(self) -> float:
+        """The days in seconds."""
+        return self.keep_days * DAY
+
+
+def decisions(rules: Rules, catalogue: "Catalogue", say: Callable[[str], None]) -> "list[Decision]":
+    """What would become of all that the store holds. Raises StageError where the registry does not answer: what it
+    keeps cannot be known then."""
+    kept = catalogue.reached(roots(rules.keep_runs, catalogue, say))
+    budget = None if rules.budget_gib is None else int(rules.budget_gib * GIB)
+    return sweep.decide(sweep.entries(settings().store), kept, keep=rules.seconds, budget=budget, now=time.time())
+
+
+def roots(keep_runs: int, catalogue: "Catalogue", say: Callable[[str], None]) -> "dict[Key, str]":
+    """What has to stay, with the reason: where several hold, that of a registered version, else of a run."""
+    return {**dict(_of_recipes(say)), **dict(_of_runs(keep_runs)), **dict(_of_versions(catalogue, say))}
+
+
+def _of_versions(catalogue: "Catalogue", say: Callable[[str], None]) -> "Iterator[tuple[Key, str]]":
+    from tasks.tracking.aliased import aliased_versions
+
+    for name, digests in aliased_versions():
+        found = [key for content in digests.items() for key in catalogue.of_content.get(content, ())]
+        if digests and not found:
+            say(f"{name}: nothing that it was made of lies in this store")
+        yield from ((key, f"made {name}") for key in found)
+
+
+def _of_runs(keep_runs: int) -> "Iterator[tuple[Key, str]]":
+    counts: dict[str, int] = {}
+    for run in usage.runs(settings().store):
+        going_on = living.held(living.mark_of("flow", run.run_id))
+        counts[run.recipe] = counts.get(run.recipe, 0) + 1
+        if going_on or counts[run.recipe] <= keep_runs:
+            why = f"a run of {run.recipe} that is going on" if going_on else f"one of the last runs of {run.recipe}"
+            yield from ((key, why) for key in run.artifacts)
+
+
+def _of_recipes(say: Callable[[str], None]) -> "Iterator[tuple[Key, str]]":
+    from configs.load import RecipeError
+    from tasks.artifact import StageError
+    from tasks.data.errors import DataError
+
+    from .plan import plan
+
+    for path, recipe in recipes():
+        try:
+            lines, _, _ = plan(recipe, ask=False)
+        except (RecipeError, DataError, StageError, OSError) as error:
+            say(f"{path}: what it needs cannot be found out ({str(error).splitlines()[0]}); its last runs are kept")
+            continue
+        yield from (((line["stage"], line["key"]), f"{path.name} needs it") for line in lines if line["key"])
+
+
+def recipes() -> "list[tuple[Path, Recipe]]":
+    """The recipes that were run on this home and are still there and whole, in configs/ or elsewhere."""
+    import configs
+    from configs.load import RecipeError, load_recipe
+
+    ran = {run.recipe for run in usage.runs(settings().store)}
+    noted = [Path(note.read_text(encoding="utf-8")) for note in (settings().mlruns / "recipes").glob("*.path")]
+    found = []
+    for path in sorted({*noted, *Path(str(configs.__file__)).parent.glob("*.yaml")}):
+        try:
+            recipe = load_recipe(path)
+        except (RecipeError, OSError):
+            continue
+        if path in noted or recipe.name in ran:
+            found.append((path, recipe))
+    return found
+
+
+def forget_old_runs(rules: Rules) -> None:
+    """Delete the notes of runs that keep nothing any more."""
+    counts: dict[str, int] = {}
+    for run in usage.runs(settings().store):
+        counts[run.recipe] = counts.get(run.recipe, 0) + 1
+        if counts[run.recipe] > rules.keep_runs and run.used < time.time() - rules.seconds:
+            run.path.unlink(missing_ok=True)
+
+
+def deletable_mlflow_runs(rules: Rules, say: Callable[[str], None]) -> list[str]:
+    """MLflow runs that a person deleted, where this machine keeps the database that has them."""
+    given = settings().tracking_uri
+    if given and given.startswith(("http://", "https://")):
+        say("runs that were deleted in MLflow lie in its server's database; use `mlflow gc` there")
+        return []
+    from tasks.tracking.aliased import deleted_runs
+
+    return deleted_runs(rules.seconds)

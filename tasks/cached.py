@@ -102,10 +102,9 @@ class Stage(Generic[P]):
     def _run_or_load(self, section: Any, inputs: dict[str, Artifact], say: Callable[[str], None]) -> Outcome[Artifact]:
         pinned, identified = self.identify(section, inputs, ask=True)
         root, key = settings().store, key_of(identified)
-        with locked(
-            root / self.name / f"{key}.lock", waiting=lambda: say("another process is at it; waiting"), readable=True
-        ):
-            mark_used(root / self.name / f"{key}.lock")
+        lock = root / self.name / f"{key}.lock"
+        with locked(lock, waiting=lambda: say("another process is at it; waiting"), readable=True):
+            mark_used(lock)
             found = self._serve(root, key, say)
             if found is not None:
                 return Outcome(found, "cached")
@@ -234,9 +233,8 @@ def _as_task(name: str, work: Callable[..., Any], section: Any, inputs: dict[str
         seconds = time.monotonic() - began
         tell(Event(name, "finished", status=status, seconds=seconds, key=key, changed=outcome.changed))
         named = "Cached" if status == "cached" else "Completed"
-        return Completed(
-            name=named, message=account(outcome.result, outcome.status, outcome.changed, seconds), data=result
-        )
+        message = account(result, status, outcome.changed, seconds)
+        return Completed(name=named, message=message, data=result)
 
     as_task = task(name=name, task_run_name=name, cache_policy=NO_CACHE, persist_result=False)(run)
     return as_task(section, inputs, return_state=True).result()

@@ -31,7 +31,7 @@ class Expectation:
     `mostly` decides whether it holds; under `quarantine` every row that breaks it leaves, whether or not it holds.
     """
     name: Annotated[str, Field(min_length=1, max_length=80)] | None = None
-    """What tables and the ledger call it; when absent its own name and columns."""
+    """What tables and the ledger call it; when absent what it expects, in words."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -37,11 +37,12 @@ def validate(out: Output, section: Validate, raw: Artifact) -> None:
     _record(out.records, verdicts)
     for verdict in verdicts:
         if verdict.severity == "warn" and not verdict.success:
-            out.log(f"{verdict.name} does not hold: {verdict.found}")
+            out.log(f"does not hold: {verdict.title}: {verdict.found}")
     stopping = [verdict for verdict in verdicts if verdict.stops]
     if stopping:
         raise StageError("the data do not hold what the recipe expects\n" + "\n".join(map(_complaint, stopping)))
     leaving = rows_under(verdicts, "quarantine").drop_duplicates("id").rename(columns={"expectation": "reason"})
+    leaving["reason"] = leaving["reason"].replace({verdict.name: verdict.reason for verdict in verdicts})
     kept = rows[~rows["id"].isin(leaving["id"])]
     write_rows(kept, out.data / "rows.parquet")
     (out.data / "labels.json").write_text(json.dumps(label_set(kept, section), ensure_ascii=False), encoding="utf-8")
@@ -77,7 +78,7 @@ def _line(verdict: "Verdict") -> dict[str, object]:
         "holds": _mark(verdict),
         "severity": verdict.severity,
         "expectation": verdict.name,
-        "asked": verdict.asked,
+        "asked": _asked(verdict),
         "found": verdict.found,
         "rows": "; ".join(f"{row}: {value[:80]}" for row, value in verdict.offending[:3]),
     }
@@ -90,11 +91,13 @@ def _mark(verdict: "Verdict") -> str:
 def _complaint(verdict: "Verdict") -> str:
     rows = "".join(f"\n    row {row}: {value!r}" for row, value in verdict.offending[:5])
     fix = f"\n    see {verdict.place}" if verdict.place else ""
-    what = (
-        f"{verdict.plain}: {verdict.found}" if verdict.plain else f"{verdict.name} ({verdict.asked}): {verdict.found}"
-    )
-    named = f"\n    in Great Expectations' words: {verdict.name}" if verdict.plain else ""
-    return f"  {what}{rows}{fix}{named}"
+    named = f"\n    in Great Expectations' words: {verdict.expectation}" if verdict.expectation != verdict.name else ""
+    return f"  {verdict.title}: {verdict.found}{rows}{fix}{named}"
+
+
+def _asked(verdict: "Verdict") -> str:
+    """What a table says beside the name: what is expected, or Great Expectations' name where the name says it."""
+    return verdict.expectation if verdict.name == verdict.asked else verdict.asked
 
 
 def _describe(verdicts: "list[Verdict]", count: int) -> str:
@@ -103,7 +106,7 @@ def _describe(verdicts: "list[Verdict]", count: int) -> str:
     lines += ["| holds | severity | expectation | asked | found |", "|---|---|---|---|---|"]
     for verdict in verdicts:
         mark = f"**{_mark(verdict)}**" if verdict.stops else _mark(verdict)
-        cells = (verdict.severity, _cell(verdict.name), _cell(verdict.asked), _cell(verdict.found))
+        cells = (verdict.severity, _cell(verdict.name), _cell(_asked(verdict)), _cell(verdict.found))
         lines.append(f"| {mark} | {' | '.join(cells)} |")
     for verdict in verdicts:
         if verdict.offending and (verdict.severity != "fail" or not verdict.success):

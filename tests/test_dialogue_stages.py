@@ -21,6 +21,7 @@ from configs.splitting import GivenSplit, HashSplit
 from configs.tools import HotelTable
 from flows.stage_graph import perform_until
 from tasks.artifact import StageError
+from tasks.data.checks.dialogue_checks import WORDS
 from tasks.data.checks.expectations import check_rows
 from tasks.data.checks.results import rows_under
 from tasks.data.cleaning.pipeline import clean_rows
@@ -88,7 +89,7 @@ def test_dialogues_that_break_an_expectation_leave_under_its_name(tmp_path: Path
     section = Validate(severity={"turns": "quarantine"}, min_rows=30)
     verdicts, _ = check_rows(pd.concat([rows, odd], ignore_index=True), section)
     gone = rows_under(verdicts, "quarantine")
-    assert gone["id"].unique().tolist() == odd["id"].tolist() and gone["expectation"].str.contains(says).any()
+    assert gone["id"].unique().tolist() == odd["id"].tolist() and gone["expectation"].eq(WORDS[says]).any()
     clean, _ = check_rows(rows, Validate(min_rows=30))
     assert all(verdict.success for verdict in clean), [verdict.name for verdict in clean if not verdict.success]
 
@@ -96,7 +97,7 @@ def test_dialogues_that_break_an_expectation_leave_under_its_name(tmp_path: Path
 def test_arguments_that_no_tool_has_are_seen(tmp_path: Path) -> None:
     section = Validate(min_rows=30, tools={"search_hotels": ("name", "type")})
     broken = [verdict for verdict in check_rows(demo(tmp_path), section)[0] if not verdict.success]
-    assert [verdict.name for verdict in broken] == ["expect_column_values_to_be_in_set (unknown_arguments)"]
+    assert [verdict.name for verdict in broken] == [WORDS["unknown_arguments"]]
     assert "search_hotels.price" in broken[0].offending[0][1]
 
 

@@ -91,13 +91,15 @@ def test_rows_in_quarantine_leave_with_the_expectations_name() -> None:
     assert gone["stage"].unique().tolist() == ["validate"]
     assert gone["reason"].to_dict() == {
         4: "html",
-        5: "expect_column_values_to_be_in_set (label)",
-        6: "expect_column_value_lengths_to_be_between (text)",
-        7: "expect_column_values_to_be_in_set (label)",
+        5: "does not hold: each label is one of ['neg', 'pos']",
+        6: "does not hold: each text has from 1 to 100 characters",
+        7: "does not hold: each label is one of ['neg', 'pos']",
     }
     assert json.loads(artifact.file("labels.json").read_text()) == ["neg", "pos"]
     told = pq.read_table(artifact.records / "quarantined.parquet").to_pandas()
-    assert sorted(told.loc[told["id"] == rows.loc[6, "id"], "expectation"]) == sorted({*gone["reason"]})
+    assert sorted(told.loc[told["id"] == rows.loc[6, "id"], "expectation"]) == sorted(
+        {reason.removeprefix("does not hold: ") for reason in gone["reason"]}
+    )
     summary = (artifact.records / "summary.md").read_text()
     assert "Rows that leave under quarantine: 4" in summary and "| html | 2 |" in summary
     assert json.loads((artifact.records / "profile.json").read_text())["rows"] == 60
@@ -107,7 +109,7 @@ def test_what_stays_is_what_the_other_expectations_are_asked_of() -> None:
     rows = texts()
     rows.loc[3, "text"] = "x" * 30_000
     same = wish("expect_column_value_lengths_to_be_between", name="same", column="text", max_value=500)
-    short = "expect_column_value_lengths_to_be_between (text)"
+    short = "each text has from 1 to 20,000 characters"
     assert not_held(rows, Validate(severity={"chars": "quarantine"}, expectations=(same,))).keys() == {short}
     assert not_held(rows, Validate(expectations=(same,))).keys() == {short, "same"}
 
@@ -145,7 +147,7 @@ def test_a_label_that_leaves_altogether_stops_the_run() -> None:
     stops = [
         v.name for v in verdicts_of(rows, Validate(labels=("neg", "pos"), expectations=(asked,))).values() if v.stops
     ]
-    assert "expect_column_distinct_values_to_contain_set (label)" in stops
+    assert "the rows have each label of ['neg', 'pos']" in stops
 
 
 def test_a_label_that_nobody_named_may_leave_with_its_rows() -> None:
@@ -158,7 +160,7 @@ def test_a_label_that_nobody_named_may_leave_with_its_rows() -> None:
 def test_an_absent_class_stops_the_run_unless_labels_only_warn() -> None:
     section = {severity: Validate(labels=("neg", "pos", "neutral"), severity={"labels": severity})
                for severity in ("fail", "quarantine", "warn")}  # fmt: skip
-    name = "expect_column_distinct_values_to_contain_set (label)"
+    name = "the rows have each label of ['neg', 'pos', 'neutral']"
     found = {severity: verdicts_of(texts(), asked)[name] for severity, asked in section.items()}
     assert {verdict.success for verdict in found.values()} == {False}
     assert {severity: verdict.stops for severity, verdict in found.items()} == {
@@ -177,15 +179,16 @@ def test_a_warning_is_said_and_recorded_and_nothing_else() -> None:
     with heard_by(told.append):
         artifact = validate.run_or_load(section, {"raw": store_raw(rows)}).result
     assert [event.text for event in told if event.kind == "note"] == [
-        f"expect_column_values_to_be_in_set (label) does not hold: 1 of {len(rows)} rows break it (1.67 %)",
-        f"long does not hold: 1 of {len(rows)} rows break it (1.67 %)",
-        "labels_are_balanced does not hold: 30.0 (pos: 30, neutral: 1)",
+        f"does not hold: each label is one of ['pos', 'neg']: 1 of {len(rows)} rows break it (1.67 %)",
+        f"does not hold: long (each text has at least 6 characters): 1 of {len(rows)} rows break it (1.67 %)",
+        "does not hold: labels_are_balanced (at most 20 rows of the commonest label for one of the rarest): "
+        "30.0 (pos: 30, neutral: 1)",
     ]
     assert read_rows(artifact.file("rows.parquet")).equals(rows)
     assert json.loads(artifact.file("labels.json").read_text()) == ["pos", "neg", "neutral"]
     warned = pq.read_table(artifact.records / "warned.parquet").to_pylist()
     assert warned == [
-        {"id": rows.loc[8, "id"], "expectation": "expect_column_values_to_be_in_set (label)"},
+        {"id": rows.loc[8, "id"], "expectation": "each label is one of ['pos', 'neg']"},
         {"id": rows.loc[7, "id"], "expectation": "long"},
     ]
     table = {line["expectation"]: line for line in json.loads((artifact.records / "table.json").read_text())}
@@ -356,7 +359,7 @@ def test_short_rules_fit_images_and_their_bytes_go_on() -> None:
     rows = images()
     found = verdicts_of(rows, Validate(min_chars=100, max_chars=200))
     assert all(verdict.success for verdict in found.values())
-    assert not [name for name in found if "text" in name or "lengths" in name]
+    assert not [name for name in found if "text " in name or "characters" in name]
     artifact = validate.run_or_load(Validate(), {"raw": store_raw(rows, b"the bytes")}).result
     assert artifact.file("images.parquet").read_bytes() == b"the bytes"
     assert "length" not in json.loads((artifact.records / "profile.json").read_text())
@@ -365,10 +368,10 @@ def test_short_rules_fit_images_and_their_bytes_go_on() -> None:
 def test_faults_among_images_are_found() -> None:
     rows = images()
     twice = rows.assign(image=rows["image"].where(rows.index >= 10, rows.loc[0, "image"]))
-    assert "expect_column_proportion_of_unique_values_to_be_between (image)" in not_held(twice, Validate())
+    assert "the share of different values in image is at least 0.9" in not_held(twice, Validate())
     missing = rows.assign(image=rows["image"].where(rows.index >= 10))
     assert (
-        not_held(missing, Validate())["expect_column_values_to_not_be_null (image)"].rows.tolist()
+        not_held(missing, Validate())["no image is missing, in 95.00% of the rows or more"].rows.tolist()
         == missing["id"][:10].tolist()
     )
     files = wish(REGEX, "quarantine", "png", column="file", regex=r"\.png$")
@@ -482,16 +485,16 @@ def shifted_shares(rows: pd.DataFrame, seed: int) -> Planted:
 
 
 FAULTS: dict[str, tuple[Callable[[pd.DataFrame, int], Planted], str]] = {
-    "exact duplicates, 14 %": (copies, "expect_column_proportion_of_unique_values_to_be_between (text)"),
-    "unknown label, 1 %": (set_value("label", "other", 0.01), "expect_column_values_to_be_in_set (label)"),
-    "one unknown label": (set_value("label", "other", 0), "expect_column_values_to_be_in_set (label)"),
-    "label missing, 10 %": (set_value("label", None, 0.1), "expect_column_values_to_not_be_null (label)"),
-    "text missing, 10 %": (set_value("text", None, 0.1), "expect_column_values_to_not_be_null (text)"),
-    "text empty, 10 %": (set_value("text", "", 0.1), "expect_column_values_to_not_be_null (text)"),
-    "text of white space, 10 %": (set_value("text", " \t\u3000", 0.1), "expect_column_values_to_not_be_null (text)"),
-    "one text of 1 MB": (set_value("text", MEGABYTE, 0), "expect_column_value_lengths_to_be_between (text)"),
-    "one text with NUL": (set_value("text", "a\x00b", 0), "expect_column_values_to_not_match_regex (text)"),
-    "class missing": (one_class_gone, "expect_column_distinct_values_to_contain_set (label)"),
+    "exact duplicates, 14 %": (copies, "the share of different values in text"),
+    "unknown label, 1 %": (set_value("label", "other", 0.01), "each label is one of"),
+    "one unknown label": (set_value("label", "other", 0), "each label is one of"),
+    "label missing, 10 %": (set_value("label", None, 0.1), "no label is missing"),
+    "text missing, 10 %": (set_value("text", None, 0.1), "no text is missing"),
+    "text empty, 10 %": (set_value("text", "", 0.1), "no text is missing"),
+    "text of white space, 10 %": (set_value("text", " \t\u3000", 0.1), "no text is missing"),
+    "one text of 1 MB": (set_value("text", MEGABYTE, 0), "each text has"),
+    "one text with NUL": (set_value("text", "a\x00b", 0), "no text has a NUL"),
+    "class missing": (one_class_gone, "the rows have each label of"),
     "99:1": (imbalance, "labels_are_balanced"),
     "class missing in test": (class_absent_in_test, "splits_hold_the_same_labels"),
     "label shares of test shifted": (shifted_shares, "label_shares_agree_between_splits"),
@@ -504,7 +507,8 @@ def found_fault(name: str, fault: str, seed: int) -> bool:
     rows, (plant, expectation) = data(name), FAULTS[fault]
     labels = tuple(sorted(rows["label"].unique()))
     planted, where = plant(rows, seed)
-    verdict = not_held(planted, Validate(labels=labels, max_imbalance=20)).get(expectation)
+    broken = not_held(planted, Validate(labels=labels, max_imbalance=20)).values()
+    verdict = next((verdict for verdict in broken if verdict.name.startswith(expectation)), None)
     if verdict is None or where is None:
         return verdict is not None
     return set(verdict.rows) == set(planted.loc[where, "id"]) and {row for row, _ in verdict.offending} <= set(
@@ -602,9 +606,9 @@ def test_few_bad_rows_among_a_million_are_named_exactly() -> None:
     section = Validate(labels=("neg", "pos"), severity={"labels": "quarantine"})
     found = not_held(rows, section)
     assert {name: verdict.rows.tolist() for name, verdict in found.items()} == {
-        "expect_column_values_to_be_in_set (label)": ["7", "500000", "999999"],
-        "expect_column_value_lengths_to_be_between (text)": ["8", "999998"],
-        "expect_column_values_to_not_match_regex (text)": ["9", "11"],
+        "each label is one of ['neg', 'pos']": ["7", "500000", "999999"],
+        "each text has from 1 to 20,000 characters": ["8", "999998"],
+        "no text has a NUL character": ["9", "11"],
     }
     assert len(rows_under(list(found.values()), "quarantine")) == 3
     assert label_set(rows, section) == ["neg", "pos"]
@@ -612,13 +616,13 @@ def test_few_bad_rows_among_a_million_are_named_exactly() -> None:
 
 TWO = {"labels": ("neg", "pos")}
 BROKEN = {
-    "one label": (lambda rows: rows.assign(label="all"), {}, "the column of labels has 2 different ones or more: 1"),
+    "one label": (lambda rows: rows.assign(label="all"), {}, "different values in label is at least 2: 1"),
     "a foreign label": (lambda rows: rows.assign(label="all"), TWO, "each label is one of ['neg"),
     "an absent label": (lambda rows: rows.assign(label="pos"), TWO, "the rows have each label"),
-    "few rows": (lambda rows: rows.head(9), {"min_rows": 10}, "there are 10 rows or more: 9"),
-    "no texts": (lambda rows: rows.assign(text=""), {}, "95.00% or more of the rows have a text: "),
-    "a long text": (lambda rows: rows, {"max_chars": 3}, "each text has 1 to 3 characters: "),
-    "the same text": (lambda rows: rows.assign(text="a"), {}, "or more of the rows differ in text: 0.0"),
+    "few rows": (lambda rows: rows.head(9), {"min_rows": 10}, "the number of rows is at least 10: 9"),
+    "no texts": (lambda rows: rows.assign(text=""), {}, "no text is missing, in 95.00% of the rows or more: "),
+    "a long text": (lambda rows: rows, {"max_chars": 3}, "each text has from 1 to 3 characters: "),
+    "the same text": (lambda rows: rows.assign(text="a"), {}, "different values in text is at least 0.9: 0.0"),
     "a NUL": (lambda rows: rows.assign(text="a\x00b"), {}, "no text has a NUL character: "),
 }  # fmt: skip
 

@@ -63,7 +63,7 @@ def test_every_row_is_accounted_for(recipe: Path, capsys: pytest.CaptureFixture[
     found = json.loads(capsys.readouterr().out)
     assert found["raw"] == 66 == sum(found["parts"].values()) + found["dropped"]
     assert {(line["stage"], line["outcome"]): line["rows"] for line in found["reasons"]} == {
-        ("validate", "expect_column_values_to_not_match_regex (text)"): 1,
+        ("validate", "does not hold: no text matches the regular expression ^SPAM"): 1,
         ("clean", "duplicate"): 1,
         ("clean", "contradictory label"): 2,
     }
@@ -76,7 +76,7 @@ def test_every_row_is_accounted_for(recipe: Path, capsys: pytest.CaptureFixture[
     for line in found["labels"]:
         assert sum(line[part] for part in ("train", "validation", "test", "dropped")) in (32, 34)
     assert found["warnings"] == [
-        {"expectation": "expect_column_values_to_not_match_regex (text)", "found": "1 of 65 rows break it (1.54 %)"}
+        {"expectation": "no text matches the regular expression [!]$", "found": "1 of 65 rows break it (1.54 %)"}
     ]
     data.command(recipe, [], "split", False)
     shown = capsys.readouterr().out
@@ -88,7 +88,7 @@ def test_a_row_is_followed_by_number_id_text_and_part_of_it(recipe: Path, capsys
     way = traced(recipe, "66", capsys)
     assert way["source"].startswith("file: rows.csv, read ")
     assert way["raw"] == {"text": "fish &amp; chips!", "label": "good"}
-    assert way["validate"] == {"quarantined": [], "warned": ["expect_column_values_to_not_match_regex (text)"]}
+    assert way["validate"] == {"quarantined": [], "warned": ["no text matches the regular expression [!]$"]}
     assert way["clean"] == {"text": "fish & chips!", "changed": True, "repeats": [], "listed by": []}
     assert way["split"]["part"] == way["end"]["state"] and "it hashes to 0." in way["split"]["because of"]
     assert "".join(way["encode"]["tokens"]).startswith("fish & chips!")
@@ -101,7 +101,7 @@ def test_a_row_is_followed_by_number_id_text_and_part_of_it(recipe: Path, capsys
 def test_a_dropped_row_ends_where_it_was_dropped(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
     quarantined = traced(recipe, "SPAM buy this", capsys)
     assert quarantined["end"]["stage"] == "validate" and "clean" not in quarantined
-    assert quarantined["validate"]["quarantined"] == ["expect_column_values_to_not_match_regex (text)"]
+    assert quarantined["validate"]["quarantined"] == ["no text matches the regular expression ^SPAM"]
     first, second = traced(recipe, "62", capsys), traced(recipe, "63", capsys)
     assert second["end"] == {"state": "dropped", "stage": "clean", "reason": "duplicate"}
     assert second["clean"]["repeats"] == [{"id": first["id"], "content": "the same again"}] and "split" not in second
@@ -187,7 +187,7 @@ def test_a_person_sees_the_way(recipe: Path, capsys: pytest.CaptureFixture[str])
     shown = capsys.readouterr().out
     for word in (
         "row 66",
-        "warned: expect_column_values",
+        "warned: no text matches",
         "text: 'fish & chips!'",
         "it hashes to",
         "→ good",

@@ -14,8 +14,17 @@ from ..dialogues.messages import Message, is_call
 from .great_expectations import GX_SEVERITY
 
 CALL, RESULT, REPLY = "call", "tool", "reply"
-COLUMNS = ("roles", "empty_turns", "calls_without_result", "results_without_call", "unknown_arguments",
-           "last_turn", "trained_turns")  # fmt: skip
+WORDS = {
+    "roles": "the turns of each dialogue follow one another (system, then user and assistant in turn)",
+    "empty_turns": "no dialogue has an empty turn",
+    "calls_without_result": "each call of a dialogue has its results",
+    "results_without_call": "each result of a dialogue has its call",
+    "unknown_arguments": "each dialogue calls tools with arguments that validate.tools names",
+    "last_turn": "each dialogue ends with the assistant",
+    "trained_turns": "each dialogue has a turn of the assistant that is trained",
+}
+"""What is expected of each column of `facts`, in words."""
+COLUMNS = tuple(WORDS)
 FIXES = "let `validate.severity: {turns: warn}` pass it and fix it with `clean.steps: [%s]`"
 WHOSE = {"system": "the system's", "user": "the user's", CALL: "the assistant's", REPLY: "the assistant's",
          RESULT: "a tool's"}  # fmt: skip

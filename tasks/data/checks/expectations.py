@@ -11,10 +11,11 @@ from ..dialogues.messages import load_messages
 from ..errors import DataError
 from ..rows import aim, content
 from . import great_expectations as suites
-from .dialogue_checks import COLUMNS, dialogue_expectations, facts
+from .dialogue_checks import COLUMNS, WORDS, dialogue_expectations, facts
 from .docs_page import docs_page
-from .results import SHOWN, Verdict, asked_for, found_in, in_words, rows_under, shown
+from .results import SHOWN, Verdict, found_in, rows_under, shown
 from .typed import asks_for_words, typed_rows
+from .wording import in_words
 
 __all__ = ["Verdict", "check_rows", "label_set", "rows_under"]
 
@@ -25,8 +26,7 @@ SEVERAL = "download.columns.label: one label is nothing to choose from; name the
 @dataclass(frozen=True)
 class Asked:
     """One GX expectation, what its breaking means, what it is called, where the recipe asks for it, and whether it sees
-    kept columns as written rather than as numbers, truth values or moments; `is_short`: a rule of the
-    recipe's notation."""
+    kept columns as written rather than as numbers, truth values or moments."""
 
     expectation: Any
     severity: Severity
@@ -34,7 +34,6 @@ class Asked:
     place: str
     rule: Rule | None = None
     as_words: bool = True
-    is_short: bool = False
 
 
 def label_set(rows: pd.DataFrame, section: Validate) -> list[str]:
@@ -108,13 +107,8 @@ def _further(rows: pd.DataFrame, section: Validate) -> list[Asked]:
         seen = rows if as_words else typed
         made = suites.as_moments(suites.make_expectation(asked, place, list(map(str, rows.columns))), seen)
         suites.try_out(made, place, seen)
-        found.append(Asked(made, asked.severity, asked.name or _name(made), f"{place}.severity", as_words=as_words))
+        found.append(Asked(made, asked.severity, asked.name or "", f"{place}.severity", as_words=as_words))
     return found
-
-
-def _name(expectation: Any) -> str:
-    columns = suites.columns_of(expectation)
-    return f"{expectation.expectation_type} ({', '.join(columns)})" if columns else str(expectation.expectation_type)
 
 
 def _short_rules(rows: pd.DataFrame, section: Validate) -> list[Asked]:
@@ -159,15 +153,15 @@ def _short_rule(section: Validate, rule: Rule | None, key: str, expectation: Any
     places = [key if key == SEVERAL else f"validate.{key}"] if key else []
     places += [f"validate.severity.{rule}"] if rule else []
     marked = expectation.copy(update={"severity": suites.GX_SEVERITY[severity]})
-    return Asked(marked, severity, _name(expectation), " or ".join(places), rule, is_short=True)
+    return Asked(marked, severity, "", " or ".join(places), rule)
 
 
 def _types(rows: pd.DataFrame) -> list[Verdict]:
     """Column types; checked here because GX's own type expectation does not know pandas 3's `str`."""
     asked = {name: str(rows[name].dtype) for name in ("id", content(rows), "label", "split") if name in rows}
     odd = {name: kind for name, kind in asked.items() if kind not in ("str", "string", "object")}
-    name = "expect_column_values_to_be_of_type"
-    return [Verdict(name, "id, content, label, split: str", str(odd or "str"), not odd, name=name)]
+    words = "id, content, label and split are texts"
+    return [Verdict("expect_column_values_to_be_of_type", words, str(odd or "str"), not odd, name=words)]
 
 
 def _leaving(gone: int, count: int, section: Validate) -> Verdict:
@@ -182,10 +176,10 @@ def _leaving(gone: int, count: int, section: Validate) -> Verdict:
 def _verdict(asked: Asked, result: Any, rows: pd.DataFrame) -> Verdict:
     config, found = result.expectation_config, result.result or {}
     kwargs = {name: value for name, value in config.kwargs.items() if name not in ("batch_id", "severity")}
+    words = _special(asked) or in_words(config.type, kwargs)
     verdict = Verdict(
-        config.type, asked_for(kwargs), found_in(found), bool(result.success),
-        severity=asked.severity, name=asked.name, place=asked.place,
-        plain=in_words(config.type, kwargs) if asked.is_short else "",
+        config.type, words, found_in(found), bool(result.success),
+        severity=asked.severity, name=asked.name or words, place=asked.place,
     )  # fmt: skip
     said = suites.failure(result)
     if said:
@@ -198,6 +192,13 @@ def _verdict(asked: Asked, result: Any, rows: pd.DataFrame) -> Verdict:
     if verdict.severity == "quarantine" and "unexpected_index_list" not in found and found:
         return replace(verdict, found="no rows are named, so none can leave", success=False, broken=True)
     return replace(verdict, rows=breaking["id"], offending=_first(breaking, columns))
+
+
+def _special(asked: Asked) -> str:
+    """Words of short rules that say more than the expectation which each becomes."""
+    if asked.rule == "turns":
+        return WORDS[asked.expectation.column]
+    return "no text has a NUL character" if asked.rule == "nuls" else ""
 
 
 def _first(breaking: pd.DataFrame, columns: list[str]) -> tuple[tuple[str, str], ...]:

@@ -19,20 +19,29 @@ class Verdict:
 
     expectation: str
     asked: str
+    """What it expects, in words."""
     found: str
     success: bool
     offending: tuple[tuple[str, str], ...] = ()
     severity: Severity = "fail"
     name: str = ""
-    """What tables and the ledger call it."""
+    """What tables call it: the recipe's name for it, else what it expects in words."""
     place: str = ""
     """The recipe's key behind it, with what would fix it."""
-    plain: str = ""
-    """What it asks, in words; else its name and arguments say it."""
     broken: bool = False
     """Whether it could not be checked at all."""
     rows: "pd.Series[str]" = field(default_factory=lambda: pd.Series([], dtype="str"), compare=False, repr=False)
     """Ids of all rows that break it, in the order of the rows; empty where it speaks of no single rows."""
+
+    @property
+    def title(self) -> str:
+        """Its name, with what it expects."""
+        return self.name if self.name == self.asked else f"{self.name} ({self.asked})"
+
+    @property
+    def reason(self) -> str:
+        """Why a row leaves for it, as the ledger says it."""
+        return f"does not hold: {self.name}" if self.name == self.asked else self.name
 
     @property
     def stops(self) -> bool:
@@ -60,25 +69,6 @@ def shown(value: object) -> str:
     return "".join(char if char.isprintable() else "\ufffd" for char in spaced)
 
 
-WORDS = {
-    "expect_table_row_count_to_be_between": "there are {min_value:,} rows or more",
-    "expect_table_columns_to_match_set": "the columns are {column_set}",
-    "expect_column_values_to_not_be_null": "{mostly:.2%} or more of the rows have a {column}",
-    "expect_column_unique_value_count_to_be_between": "the column of labels has {min_value} different ones or more",
-    "expect_column_values_to_be_in_set": "each {column} is one of {value_set}",
-    "expect_column_distinct_values_to_contain_set": "the rows have each {column} of {value_set}",
-    "expect_column_value_lengths_to_be_between": "each {column} has {min_value} to {max_value} characters",
-    "expect_column_values_to_not_match_regex": "no {column} has a NUL character",
-    "expect_column_proportion_of_unique_values_to_be_between": "{min_value:.2%} or more of the rows differ in {column}",
-}
-"""What the recipe's short rules ask, by the expectation that each becomes."""
-
-
-def in_words(kind: str, arguments: dict[str, Any]) -> str:
-    """What a short rule asks, in words; nothing where it has none."""
-    return shown(WORDS[kind].format_map({"mostly": 1.0} | arguments)) if kind in WORDS else ""
-
-
 def found_in(result: dict[str, Any]) -> str:
     """What GX found: a count of rows, or the observed value."""
     if "unexpected_count" in result and "element_count" in result:
@@ -89,8 +79,3 @@ def found_in(result: dict[str, Any]) -> str:
         lists = {"absent": result["partial_missing_list"], "too many": result.get("partial_unexpected_list") or []}
         return "; ".join(f"{name}: {shown(', '.join(map(str, some)))}" for name, some in lists.items() if some)
     return f"{value:.4f}" if isinstance(value, float) else "" if value is None else shown(value)
-
-
-def asked_for(arguments: dict[str, Any]) -> str:
-    """An expectation's arguments on one line."""
-    return shown(", ".join(f"{key}={value}" for key, value in arguments.items()))

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from source_rows import load_rows
 from test_init_sources import held, laid, made, picture
+from typer import Exit
 
 from configs.cleaning import Unreadable
 from configs.image_sources import ImagesSource
@@ -21,6 +22,7 @@ from tasks.data.cleaning.image_checks import inspect
 from tasks.data.errors import DataError
 from tasks.data.sources.folders import IMAGE_ENDINGS
 from tasks.data.sources.image_bytes import formats
+from tasks.data.sources.image_sets import png
 from tasks.data.sources.provenance import Intake
 from tasks.data.sources.read import read_source
 from tasks.inference.inputs import open_folder
@@ -155,3 +157,48 @@ def test_pictures_of_one_class_are_none(tmp_path: Path) -> None:
     laid(tmp_path / "data" / "one", {f"a/{i}.webp": picture(i) for i in range(9)})
     with pytest.raises(DataError, match="fewer than two labels"):
         made("one", tmp_path)
+
+
+@pytest.mark.faults
+def test_a_registered_model_predicts_every_format_alone_in_a_folder_and_as_arrays(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One file and a folder give equal predictions for the same bytes, arrays those of their pictures."""
+    from registered import register_images
+
+    from flows.cli import predict
+
+    pytest.importorskip("pillow_heif")
+    register_images("grey")
+    folder = laid(tmp_path / "folder", {f"p{ending}": written(form, 3) for ending, form in SAVED.items()})
+    predict.command("grey", str(folder), None, tmp_path / "all.csv")
+    rows = pd.read_csv(tmp_path / "all.csv").set_index("file")
+    assert len(rows) == len(SAVED) and rows["error"].isna().all()
+    for name, row in rows.iterrows():
+        capsys.readouterr()
+        predict.command("grey", str(folder / str(name)))
+        shown = capsys.readouterr().out.split()
+        assert shown[0] == row["label"] and float(shown[2]) == pytest.approx(row["probability of a"], abs=1e-4), name
+
+    images, drawn = pixels(5, 8, 8), tmp_path / "drawn"
+    laid(drawn, {f"{number}.png": png(image) for number, image in enumerate(images)})
+    predict.command("grey", str(drawn), None, tmp_path / "drawn.csv")
+    wanted = pd.read_csv(tmp_path / "drawn.csv")["probability"].tolist()
+    (held_in := tmp_path / "arrays").mkdir()
+    np.save(held_in / "x_test.npy", images)
+    np.save(tmp_path / "any.npy", images)
+    np.savez(tmp_path / "with labels.npz", images=images, labels=np.arange(5))
+    np.savez(tmp_path / "without.npz", x_test=images, names=np.arange(5))
+    for place in (held_in, tmp_path / "any.npy", tmp_path / "with labels.npz", tmp_path / "without.npz"):
+        predict.command("grey", str(place), None, out := tmp_path / f"{place.stem}.jsonl")
+        found = pd.read_json(out, lines=True)
+        assert found["probability"].tolist() == pytest.approx(wanted) and found["number"].tolist() == [0, 1, 2, 3, 4]
+    capsys.readouterr()
+    for name, array, why in (
+        ("floats", images / 255, "nothing says what is white"),
+        ("flat", images[0, 0], "shape (8,)"),
+    ):
+        np.save(tmp_path / f"{name}.npy", array)
+        with pytest.raises(Exit):
+            predict.command("grey", str(tmp_path / f"{name}.npy"))
+        assert why in capsys.readouterr().err

@@ -40,7 +40,7 @@ What = Annotated[
     str,
     typer.Argument(
         metavar="TEXT|FILE|FOLDER",
-        help="A text; a CSV, TSV, JSONL, Parquet or Arrow file; an image; a folder of images.",
+        help="A text; a CSV, TSV, JSONL, Parquet or Arrow file; an image; a folder of images; .npz or .npy pixels.",
     ),
 ]
 

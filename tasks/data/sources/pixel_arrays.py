@@ -61,6 +61,18 @@ def read_pixel_arrays(place: Path) -> dict[str, tuple[npt.NDArray[np.uint8], npt
     return parts
 
 
+def read_pictures(place: Path) -> dict[str, npt.NDArray[np.uint8]]:
+    """Name of each array of pixels to its pictures, with labels beside them or without; a lone array is one.
+
+    `place` may be one .npy file too. Raises DataError as `read_pixel_arrays` does.
+    """
+    found = _load(place)
+    names = [name for name in found if _part(name, PIXELS) is not None] or (list(found) if len(found) == 1 else [])
+    if not names:
+        raise DataError(f"{place}: no array is called as pixels are among {', '.join(found) or 'none'}; name it images")
+    return {name: _pictures(found[name], f"{place}: {name}") for name in names}
+
+
 def _part(name: str, kinds: tuple[str, ...]) -> str | None:
     """The part of an array of one of these kinds ("": none, all rows are together); None for another kind."""
     plain = name.lower()
@@ -77,7 +89,7 @@ def _load(place: Path) -> dict[str, npt.NDArray[np.generic]]:
     """Arrays by name. Raises DataError for damage, pickles, and more bytes than the limit of sources."""
     files = array_files(place)
     try:
-        if place.is_file():
+        if place.is_file() and place.suffix.lower() != ".npy":
             with zipfile.ZipFile(place) as archive:
                 _check_size(place, sum(entry.file_size for entry in archive.infolist()))
             with np.load(place, allow_pickle=False) as arrays:

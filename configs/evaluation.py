@@ -30,13 +30,21 @@ class Evaluate:
     """Longest turn or target that the model generates, in tokens (dialogues, seq2seq)."""
     written: Positive | None = None
     """Test rows for which the model generates, drawn by the seed; when absent all (dialogues, seq2seq)."""
+    slices: tuple[str, ...] = ()
+    """Columns (`group`, or one that the rows keep) for each value of which calls are compared with the baselines by a
+    paired test (dialogues)."""
     worst: Annotated[int, Field(ge=0)] = 10
     """How many of the most confident mistakes are shown."""
     seed: int = 0
     """Seeds the bootstrap."""
 
-    def require_fit(self, kind: str, traits: Traits) -> None:
-        """Raise ValueError where an option is not read, or a baseline is none, with this kind of encoding."""
+    def require_fit(self, kind: str, traits: Traits, sliced: Sequence[str]) -> None:
+        """Raise ValueError where an option is not read, a baseline is none, or a column is not kept, with this kind."""
+        if kind != "dialogue":
+            refuse_unread(self, ("slices",), f"with encode.kind: {kind}", "evaluate.")
+        if odd := [name for name in self.slices if name not in sliced]:
+            raise ValueError(f"evaluate.slices has {odd[0]!r}, but the rows keep {', '.join(sliced)}; "
+                             "name it in download.columns.keep")  # fmt: skip
         if not traits.generates:
             refuse_unread(self, ("max_new_tokens", "written"), f"with encode.kind: {kind}", "evaluate.")
         for baseline in self.baselines or ():

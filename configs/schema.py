@@ -53,8 +53,9 @@ class Recipe:
         self.clean.require_fit(content)
         require_fit(self.split, content)
         self.train.require_fit(self.encode, self.split)
-        self.evaluate.require_fit(kind, traits)
-        self.register.require_fit(kind, traits, ("label", "group", *kept_columns(self.download)))
+        kept = kept_columns(self.download)
+        self.evaluate.require_fit(kind, traits, ("group", *kept))
+        self.register.require_fit(kind, traits, ("label", "group", *kept))
         return self
 
 

@@ -31,6 +31,7 @@ from ...text.parts import Part, read_part
 from ...text.segments import Encoded
 from ...text.tokenizer import load_tokenizer
 from ..spec import StageOutput
+from .contests import contests, describe_contests, slices_of
 from .metrics import Turn, score_turns
 from .transcripts import Transcript, markdown, page, sample_transcripts
 
@@ -79,27 +80,30 @@ def judge(
         for (row, place), one in zip(due, made, strict=True)
     ]
     unread = unreadable_calls(predictor, dialogues, turns)
-    found = score_turns([turn for turn in turns if (turn.dialogue, turn.position) not in unread], how)
+    readable = [turn for turn in turns if (turn.dialogue, turn.position) not in unread]
+    found = score_turns(readable, how)
     why = predictor.reader.why or "no due call reads back from what the template writes of it"
     measured = bool(found["calls_due"]) or not unread
     if not measured:
         found |= dict.fromkeys(CALL_SCORES)
     loss, losses = losses_by_kind(predictor, list(every.values()), section.batch_size)
-    beside = {}
+    others: dict[str, list[Turn]] = {}
     if "nearest" in chosen_baselines("dialogue", DialogueEncode.traits, section):
         answers = nearest_turns([load_messages(messages) for messages in train["messages"]], histories)
         copied = [replace(turn, written=message, ended=True) for turn, message in zip(turns, answers, strict=True)]
-        beside["nearest"] = score_turns([turn for turn in copied if (turn.dialogue, turn.position) not in unread], how)
+        others["nearest"] = [turn for turn in copied if (turn.dialogue, turn.position) not in unread]
+    beside = {name: score_turns(copied, how) for name, copied in others.items()}
     found["loss"] = loss
     facts = state("dialogue", DialogueEncode.traits, len(dialogues), found, section, shown=SHOWN, baselines=beside)
     facts["scores"] |= {f"loss_{kind}": value for kind, value in losses.items()}
+    facts["contests"] = contests(readable, others, slices_of(test, section.slices), how) if measured else []
     counted = ("dialogues", "turns", "calls_due", "calls_written", "ended")
     facts["unmeasured"] = {} if measured else dict.fromkeys(CALL_SCORES, why)
     facts["counts"] = {name: found[name] for name in counted} | {"too_long": sum(not one.fits for one in made)}
     shown = sample_transcripts(dialogues, turns, LOOKED_AT, section.seed)
     ended = sum(turn.ended for turn in turns)
     facts["counts"] |= {"turns": len(turns), "ended": ended, "unreadable_calls": len(unread)}
-    told = [_counted(facts["counts"], why if unread else "")]
+    told = [_counted(facts["counts"], why if unread else ""), *describe_contests(facts["contests"])]
     return Judged(facts, _answers(turns), _samples(predictor, dialogues), told), shown
 
 

@@ -1,0 +1,97 @@
+"""Generated turns and a baseline's on the same histories -> which calls better by a paired test, also by slices."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...data.escape import markdown
+from ...learn.champion_test import Rule, contest
+from ...learn.resampling import Outcomes, Resampling
+from .metrics import Turn, turn_statistics
+
+SCORES = ("argument_f1", "call_exact")
+"""What is tested: a baseline that copies turns is never asked whether it ends them."""
+EVERY = "all"
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Test dialogues with one value of a column; those of all values are called EVERY and have no column."""
+
+    column: str | None
+    value: str
+    dialogues: frozenset[str]
+
+
+def slices_of(test: pd.DataFrame, columns: Sequence[str]) -> list[Slice]:
+    """All test rows, then those of each value of each column, in the values' order; rows without one are in none."""
+    found = [Slice(None, EVERY, frozenset(test["id"]))]
+    for column in columns:
+        for value, rows in test.dropna(subset=[column]).groupby(column, sort=True):
+            found.append(Slice(column, str(value), frozenset(rows["id"])))
+    return found
+
+
+def contests(
+    turns: Sequence[Turn], baselines: Mapping[str, Sequence[Turn]], slices: Sequence[Slice], how: Resampling
+) -> list[dict[str, Any]]:
+    """A paired bootstrap over dialogues per baseline, slice and score, JSON-ready.
+
+    baselines: name to its turns, in the order of `turns`. A score that means nothing in a slice (no call is due) is
+    left out.
+    """
+    rule = Rule(how)
+    return [
+        {"baseline": name, "column": one.column, "value": one.value, "score": score} | tested
+        for name, others in baselines.items()
+        for one in slices
+        for score, tested in _tested(turns, others, one, rule)
+    ]
+
+
+def _tested(
+    turns: Sequence[Turn], others: Sequence[Turn], where: Slice, rule: Rule
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    here = [at for at, turn in enumerate(turns) if turn.dialogue in where.dialogues]
+    groups = [turns[at].dialogue for at in here]
+    for score in SCORES:
+        sides = [_outcomes([side[at] for at in here], score) for side in (turns, others)] if here else []
+        if not sides or not all(math.isfinite(float(one.metric(one.statistics.sum(0)))) for one in sides):
+            continue
+        found = contest(sides[0], sides[1], rule, groups)
+        yield score, {
+            "model": found.challenger, "other": found.champion, "difference": found.difference.mean,
+            "interval": [found.difference.low, found.difference.high], "dialogues": found.units,
+            "turns": found.rows, "finding": found.finding,
+        }  # fmt: skip
+
+
+def _outcomes(turns: Sequence[Turn], score: str) -> Outcomes:
+    found = turn_statistics(turns, score)
+    if found is None:
+        raise ValueError(f"{score} is no function of sums over turns")
+    columns, metric = found
+    return Outcomes(np.stack([np.asarray(column, float) for column in columns], axis=-1), metric)
+
+
+def describe_contests(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Lines of Markdown; none where nothing was tested."""
+    if not found:
+        return []
+    lines = [
+        "| paired bootstrap over dialogues | dialogues | score | this model | baseline | difference | |",
+        "|---|---:|---|---:|---:|---:|---|",
+    ]
+    for one in found:
+        where = EVERY if one["column"] is None else markdown(f"{one['column']} {one['value']}")
+        low, high = one["interval"]
+        lines.append(
+            f"| {one['baseline']}, {where} | {one['dialogues']:,} | {one['score'].replace('_', ' ')} | "
+            f"{one['model']:.4f} | {one['other']:.4f} | {one['difference']:+.4f} [{low:+.4f}, {high:+.4f}] | "
+            f"{one['finding']} |"
+        )
+    return ["", *lines, ""]

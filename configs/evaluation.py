@@ -74,8 +74,8 @@ class Register:
     @model_validator(mode="after")
     def _coherent(self) -> "Register":
         if (self.rule == "not_worse") != (self.tolerance > 0):
-            said = "needs a tolerance above 0" if self.rule == "not_worse" else "reads no tolerance"
-            raise ValueError(f"rule {self.rule} {said}; say `rule: not_worse` with a tolerance, or leave both out")
+            problem = "needs a tolerance above 0" if self.rule == "not_worse" else "reads no tolerance"
+            raise ValueError(f"rule {self.rule} {problem}; say `rule: not_worse` with a tolerance, or leave both out")
         return self
 
     def require_fit(self, kind: str, traits: Traits, sliced: Sequence[str]) -> None:

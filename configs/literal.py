@@ -24,14 +24,14 @@ def literal(value: Any) -> Any:
     """JSON-ready values of a section, without fields that still have their first default."""
     if is_dataclass(value) and not isinstance(value, type):
         first = first_defaults()
-        found = {}
+        values = {}
         for field in fields(value):
             plain = literal(getattr(value, field.name))
             name = f"{type(value).__name__}.{field.name}"
             origin = first[name] if name in first else current_default(field)
             if plain != origin or field.name == "kind":
-                found[field.name] = plain
-        return found
+                values[field.name] = plain
+        return values
     if isinstance(value, (list, tuple)):
         return [literal(item) for item in value]
     if isinstance(value, dict):
@@ -81,7 +81,7 @@ def unrecorded(root: Any) -> dict[str, Any]:
 
     Raises ValueError where two classes share a name, since their entries would be one.
     """
-    known, found = first_defaults(), {}
+    known, unrecorded_keys = first_defaults(), {}
     kinds = list(dict.fromkeys(_reachable(root)))
     names = [kind.__name__ for kind in kinds]
     for kind in kinds:
@@ -90,8 +90,8 @@ def unrecorded(root: Any) -> dict[str, Any]:
         for field in fields(kind):
             name, default = f"{kind.__name__}.{field.name}", current_default(field)
             if default is not NO_DEFAULT and name not in known:
-                found[name] = default
-    return found
+                unrecorded_keys[name] = default
+    return unrecorded_keys
 
 
 def _reachable(kind: Any) -> Iterator[Any]:

@@ -34,7 +34,7 @@ class RecipeError(ValueError):
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read one recipe. Raises RecipeError with one line per mistake."""
     if not path.is_file():
-        known = {found.name: found for at in (Path(__file__).parent, path.parent) for found in at.glob("*.yaml")}
+        known = {file.name: file for at in (Path(__file__).parent, path.parent) for file in at.glob("*.yaml")}
         near = difflib.get_close_matches(f"{path.stem}.yaml", known, 1, 0.5)
         raise RecipeError(f"{path}: no such recipe" + (f"; did you mean {known[near[0]]}?" if near else ""))
     values, lines = _read(path)
@@ -95,16 +95,16 @@ def _refuse(event: Any, depth: int, where: Callable[[int], str]) -> None:
 
 def _value(node: yaml.Node, at: Location, lines: dict[Location, int], where: Callable[[int], str]) -> Any:
     if isinstance(node, yaml.MappingNode):
-        found: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
                 raise RecipeError(f"{where(line)}: a key must be one word")
-            if key.value in found:
+            if key.value in values:
                 raise RecipeError(f"{where(line)}: the key `{dotted((*at, key.value))}` stands twice")
             lines[(*at, key.value)] = line
-            found[key.value] = _value(value, (*at, key.value), lines, where)
-        return found
+            values[key.value] = _value(value, (*at, key.value), lines, where)
+        return values
     if isinstance(node, yaml.SequenceNode):
         lines.update({(*at, index): item.start_mark.line + 1 for index, item in enumerate(node.value)})
         return [_value(item, (*at, index), lines, where) for index, item in enumerate(node.value)]

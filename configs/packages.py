@@ -30,20 +30,20 @@ def locate(source: str) -> Path:
     Raises FileNotFoundError where the package is not installed or has no such path.
     """
     name, inside = _parts(source)
-    found = _installed(name)
-    roots = [Path(root) for top in _tops(found) for root in _folders(top)]
+    distribution = _installed(name)
+    roots = [Path(root) for top in _tops(distribution) for root in _folders(top)]
     for place in (root / inside for root in roots):
         if place.exists():
             return place
     raise FileNotFoundError(
-        f"{source}: the package {name} {found.version} is installed and has no {inside or 'folder'}"
+        f"{source}: the package {name} {distribution.version} is installed and has no {inside or 'folder'}"
     )
 
 
 def about(source: str) -> About:
     """What the package of `package:NAME/path` says of itself. Raises FileNotFoundError."""
-    found = _installed(_parts(source)[0])
-    return About(found.metadata["Name"], found.version, _licence(found))
+    distribution = _installed(_parts(source)[0])
+    return About(distribution.metadata["Name"], distribution.version, _licence(distribution))
 
 
 def _parts(source: str) -> tuple[str, str]:
@@ -63,10 +63,10 @@ def _installed(name: str) -> Distribution:
         ) from None
 
 
-def _tops(found: Distribution) -> list[str]:
+def _tops(distribution: Distribution) -> list[str]:
     """Names of the import packages of a distribution."""
-    listed = (found.read_text("top_level.txt") or "").split()
-    files = [PurePosixPath(str(file)).parts for file in found.files or ()]
+    listed = (distribution.read_text("top_level.txt") or "").split()
+    files = [PurePosixPath(str(file)).parts for file in distribution.files or ()]
     named = [parts[0] for parts in files if len(parts) > 1 and parts[0].isidentifier()]
     return list(dict.fromkeys([*listed, *named]))
 
@@ -80,8 +80,8 @@ def _folders(top: str) -> list[str]:
     return list(spec.submodule_search_locations or ()) if spec else []
 
 
-def _licence(found: Distribution) -> str:
-    metadata = found.metadata
+def _licence(distribution: Distribution) -> str:
+    metadata = distribution.metadata
     classified = [
         name.rpartition("::")[2].strip()
         for name in metadata.get_all("Classifier") or ()
@@ -95,7 +95,7 @@ def _licence(found: Distribution) -> str:
     if first:
         return f"{first} (metadata)"
     for name in LICENCE_FILES:
-        lines = [line.strip() for line in (found.read_text(name) or "").splitlines() if line.strip()]
+        lines = [line.strip() for line in (distribution.read_text(name) or "").splitlines() if line.strip()]
         if lines:
             return f"none in its metadata; its file {name} begins: {lines[0][:200]}"
     return "none stated"

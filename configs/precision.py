@@ -52,9 +52,9 @@ def fast_precision() -> tuple[Literal["float32", "bfloat16"], str]:
     limit = os.environ.get(LIMIT, "").upper()
     if limit and not any(part in limit for part in WITH_BFLOAT16):
         return "float32", f"{LIMIT} is {limit}"
-    found = [flag for flag in FLAGS if flag in _cpu_flags()]
-    if found:
-        return "bfloat16", f"the processor has {', '.join(found)}"
+    flags = [flag for flag in FLAGS if flag in _cpu_flags()]
+    if flags:
+        return "bfloat16", f"the processor has {', '.join(flags)}"
     return "float32", f"the processor has neither {' nor '.join(FLAGS)}"
 
 

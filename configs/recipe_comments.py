@@ -15,7 +15,7 @@ Lines = Iterator[tuple[str, str]]
 
 def recipe_text(opening: Iterable[str], sections: Iterable[Callable[[], Lines]]) -> str:
     """A recipe: its opening comment and name, and an empty line before each section."""
-    blocks = ["\n".join(f"{line}  # {said}" if said else line for line, said in part()) for part in sections]
+    blocks = ["\n".join(f"{line}  # {remark}" if remark else line for line, remark in part()) for part in sections]
     return "\n\n".join(["\n".join(opening), *blocks]) + "\n"
 
 
@@ -45,10 +45,10 @@ def pace_lines(batch: int, rows: int) -> Lines:
     yield f"  eval_steps: {min(steps, 500)}", ""
 
 
-def metric_lines(labels: Mapping[str, int], said: str = "") -> Lines:
+def metric_lines(labels: Mapping[str, int], remark: str = "") -> Lines:
     """The metric, where it is another than the default."""
     if (metric := fair_metric(labels)) != "accuracy":
-        yield f"  metric: {metric}", said
+        yield f"  metric: {metric}", remark
 
 
 def register_lines(name: str, labels: Mapping[str, int]) -> Lines:

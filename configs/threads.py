@@ -25,9 +25,10 @@ def described_difference(stage: str, recorded: int) -> str:
     here = expected_threads()
     if here == recorded:
         return ""
-    made = f"{stage} was made with {recorded} thread{'s' * (recorded != 1)}, and {here} would be taken here"
+    difference = f"{stage} was made with {recorded} thread{'s' * (recorded != 1)}, and {here} would be taken here"
     return (
-        f"{made}: trained again its weights would differ in their last digits; TEMPER_THREADS={recorded} takes as many"
+        f"{difference}: trained again its weights would differ in their last digits; "
+        f"TEMPER_THREADS={recorded} takes as many"
     )
 
 

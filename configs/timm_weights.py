@@ -49,15 +49,15 @@ def table() -> dict[str, dict[str, Any]]:
 def installed() -> dict[str, dict[str, Any]]:
     """The same table as the installed timm gives it; models with no classification layer, or several, left out."""
     models: Any = importlib.import_module("timm.models")
-    found: dict[str, dict[str, Any]] = {}
+    weights_by_name: dict[str, dict[str, Any]] = {}
     for name in models.list_models():
         every = models.get_arch_pretrained_cfgs(name)
         if every and all(isinstance(one.classifier, str) for one in every.values()):
             first = models.get_pretrained_cfg(name).tag
             tags = {tagged.partition(".")[2]: one for tagged, one in every.items() if _on_the_hub(one)}
             order = sorted(tags, key=lambda tag: tag != first)
-            found[name] = {tag: _describe(f"{name}.{tag}", tags[tag]) for tag in order}
-    return found
+            weights_by_name[name] = {tag: _describe(f"{name}.{tag}", tags[tag]) for tag in order}
+    return weights_by_name
 
 
 def _on_the_hub(weights: Any) -> bool:
@@ -66,12 +66,12 @@ def _on_the_hub(weights: Any) -> bool:
 
 
 def _describe(tagged: str, weights: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {} if weights.hf_hub_id == f"timm/{tagged}" else {"repo": weights.hf_hub_id}
+    described: dict[str, Any] = {} if weights.hf_hub_id == f"timm/{tagged}" else {"repo": weights.hf_hub_id}
     if (tuple(weights.mean), tuple(weights.std)) != IMAGENET:
-        found |= {"mean": list(weights.mean), "std": list(weights.std)}
+        described |= {"mean": list(weights.mean), "std": list(weights.std)}
     if weights.fixed_input_size:
-        found["size"] = weights.input_size[1]
-    return found
+        described["size"] = weights.input_size[1]
+    return described
 
 
 def record() -> None:

@@ -70,19 +70,19 @@ WRONG_TYPE = ("literal_error", "tuple_type", "dict_type", "dataclass_type", "str
 
 def complaints(error: ValidationError, places: Places) -> Iterator[str]:
     """One line per place."""
-    found: dict[Location, list[Any]] = {}
+    by_location: dict[Location, list[Any]] = {}
     for item in error.errors():
-        found.setdefault(places.real(item), []).append(item)
-    for at, items in list(found.items()):  # of a union, the branch whose type fits is the one that was meant
-        inside = any(other[: len(at)] == at and other != at for other in found)
-        found[at] = [] if inside else [item for item in items if item["type"] not in WRONG_TYPE] or items
-    found = {at: items for at, items in found.items() if items}
-    for at, (item, *more) in found.items():
-        said = _complaint(item, at)
+        by_location.setdefault(places.real(item), []).append(item)
+    for at, items in list(by_location.items()):  # of a union, the branch whose type fits is the one that was meant
+        inside = any(other[: len(at)] == at and other != at for other in by_location)
+        by_location[at] = [] if inside else [item for item in items if item["type"] not in WRONG_TYPE] or items
+    by_location = {at: items for at, items in by_location.items() if items}
+    for at, (item, *more) in by_location.items():
+        message = _complaint(item, at)
         if more:  # a union of plain types complains once per type
             kinds = " or ".join(each["type"].partition("_")[0] for each in (item, *more))
-            said = f"`{dotted(at)}`: expected {kinds}, got {item['input']!r}"
-        yield f"{places.name(at, item['msg'])}: {said}"
+            message = f"`{dotted(at)}`: expected {kinds}, got {item['input']!r}"
+        yield f"{places.name(at, item['msg'])}: {message}"
 
 
 FEW = 8

@@ -56,20 +56,21 @@ def published(name: str, weights: str) -> Published:
     return Published(enum, entry["file"], tuple(mean), tuple(std), entry.get("size"))
 
 
-def require_fit(found: Published, name: str, encode: Any) -> None:
+def require_fit(published_weights: Published, name: str, encode: Any) -> None:
     """Raise ValueError where a recipe's `encode` makes other images than a model's weights were trained on."""
-    given, wanted = encode.normalise, (found.mean, found.std)
+    given, wanted = encode.normalise, (published_weights.mean, published_weights.std)
     constants = NAMED.get(given) if isinstance(given, str) else (given.mean, given.std)
     if constants != wanted:
-        values = f"{{mean: {list(found.mean)}, std: {list(found.std)}}}"
+        values = f"{{mean: {list(published_weights.mean)}, std: {list(published_weights.std)}}}"
         named = next((word for word, known in NAMED.items() if known == wanted), values)
         raise ValueError(
-            f"encode.normalise must be that of the weights {found.enum} of {name}: set encode.normalise: {named}"
+            f"encode.normalise must be that of the weights {published_weights.enum} of {name}: "
+            f"set encode.normalise: {named}"
         )
-    if encode.size is not None and found.size not in (None, encode.size):
+    if encode.size is not None and published_weights.size not in (None, encode.size):
         raise ValueError(
-            f"encode.size {encode.size} does not fit the weights {found.enum} of {name}, which have a "
-            f"place for each patch of an image: set encode.size: {found.size}"
+            f"encode.size {encode.size} does not fit the weights {published_weights.enum} of {name}, which have a "
+            f"place for each patch of an image: set encode.size: {published_weights.size}"
         )
 
 
@@ -86,21 +87,21 @@ def table() -> dict[str, dict[str, Any]]:
 def installed() -> dict[str, dict[str, Any]]:
     """The same table as the installed torchvision gives it."""
     models: Any = importlib.import_module("torchvision.models")
-    found: dict[str, dict[str, Any]] = {}
+    by_name: dict[str, dict[str, Any]] = {}
     for name in models.list_models(module=models):
         weights = models.get_model_weights(name)
-        found[name] = {one.name: _describe(name, one) for one in weights} | {DEFAULT: weights.DEFAULT.name}
-    return found
+        by_name[name] = {one.name: _describe(name, one) for one in weights} | {DEFAULT: weights.DEFAULT.name}
+    return by_name
 
 
 def _describe(name: str, weights: Any) -> dict[str, Any]:
     preset = weights.transforms()
-    found: dict[str, Any] = {"file": Path(urlsplit(weights.url).path).name}
+    described: dict[str, Any] = {"file": Path(urlsplit(weights.url).path).name}
     if (tuple(preset.mean), tuple(preset.std)) != IMAGENET:
-        found |= {"mean": list(preset.mean), "std": list(preset.std)}
+        described |= {"mean": list(preset.mean), "std": list(preset.std)}
     if name.startswith("vit"):  # one position embedding per patch
-        found["size"] = preset.crop_size[0]
-    return found
+        described["size"] = preset.crop_size[0]
+    return described
 
 
 def nearest(word: str, valid: Iterable[str]) -> str:

@@ -49,10 +49,10 @@ def _of_versions(catalogue: "Catalogue", say: Callable[[str], None]) -> "Iterato
     from tasks.tracking.aliased import aliased_versions
 
     for name, digests in aliased_versions():
-        found = [key for content in digests.items() for key in catalogue.of_content.get(content, ())]
-        if digests and not found:
+        keys = [key for content in digests.items() for key in catalogue.of_content.get(content, ())]
+        if digests and not keys:
             say(f"{name}: nothing that it was made of lies in this store")
-        yield from ((key, f"made {name}") for key in found)
+        yield from ((key, f"made {name}") for key in keys)
 
 
 def _of_runs(keep_runs: int) -> "Iterator[tuple[Key, str]]":
@@ -88,15 +88,15 @@ def recipes() -> "list[tuple[Path, Recipe]]":
 
     ran = {run.recipe for run in usage.runs(settings().store)}
     noted = [Path(note.read_text(encoding="utf-8")) for note in (settings().mlruns / "recipes").glob("*.path")]
-    found = []
+    loaded = []
     for path in sorted({*noted, *Path(str(configs.__file__)).parent.glob("*.yaml")}):
         try:
             recipe = load_recipe(path)
         except (RecipeError, OSError):
             continue
         if path in noted or recipe.name in ran:
-            found.append((path, recipe))
-    return found
+            loaded.append((path, recipe))
+    return loaded
 
 
 def forget_old_runs(rules: Rules) -> None:

@@ -51,9 +51,9 @@ def compare(name: str, variants: list[Variant], seeds: int, first_is_new: bool) 
     rows = [prepare(variant.recipe) for variant in variants]
     require_same_test([variant.name for variant in variants], [variant.recipe for variant in variants], rows)
     todo = [
-        (variant, reseeded(variant.recipe, number), *made)
+        (variant, reseeded(variant.recipe, number), *results)
         for number in range(seeds)
-        for variant, made in zip(variants, rows, strict=True)
+        for variant, results in zip(variants, rows, strict=True)
     ]
     cached = sum(is_trained(recipe, encoded) for _, recipe, _, encoded in todo)
     tell(
@@ -66,12 +66,12 @@ def compare(name: str, variants: list[Variant], seeds: int, first_is_new: bool) 
     )
     trained = []
     for number, (variant, recipe, splits, encoded) in enumerate(todo, 1):
-        said = f"training {number} of {len(todo)}: {variant.name}, seed {recipe.train.seed}"
-        tell(Event("compare", "note", said))
+        status = f"training {number} of {len(todo)}: {variant.name}, seed {recipe.train.seed}"
+        tell(Event("compare", "note", status))
         model, scored = assess(variant.name, recipe, encoded, splits)
         trained.append(Trained(variant.name, recipe, model, scored))
-    found: dict[str, Any] = report(name, trained, rows[0], first_is_new, flow_links())
-    return found | {"trained": len(todo) - cached, "cached": cached}
+    written: dict[str, Any] = report(name, trained, rows[0], first_is_new, flow_links())
+    return written | {"trained": len(todo) - cached, "cached": cached}
 
 
 def prepare(recipe: Recipe) -> tuple[Artifact, Artifact]:
@@ -108,7 +108,11 @@ def require_same_test(
     names: Sequence[str], recipes: Sequence[Recipe], rows: Sequence[tuple[Artifact, Artifact]]
 ) -> None:
     """Raise StageError unless all recipes have the same labels and are scored on the same rows."""
-    labels, parts, tested = [_labels(made) for made in rows], [_part(made) for made in rows], [*map(_tested, rows)]
+    labels, parts, tested = (
+        [_labels(result) for result in rows],
+        [_part(result) for result in rows],
+        [*map(_tested, rows)],
+    )
     for name, recipe, its_labels, part, ids in zip(names, recipes, labels, parts, tested, strict=True):
         if its_labels != labels[0]:
             odd = ", ".join(sorted(set(its_labels) ^ set(labels[0])))
@@ -121,20 +125,20 @@ def require_same_test(
             )
 
 
-def _labels(made: tuple[Artifact, Artifact]) -> list[str]:
-    found: list[str] = json.loads(made[0].file("labels.json").read_text(encoding="utf-8"))
-    return sorted(found)
+def _labels(result: tuple[Artifact, Artifact]) -> list[str]:
+    labels: list[str] = json.loads(result[0].file("labels.json").read_text(encoding="utf-8"))
+    return sorted(labels)
 
 
-def _part(made: tuple[Artifact, Artifact]) -> str:
-    return str(made[0].manifest()["files"]["data/test.parquet"]["sha256"])
+def _part(result: tuple[Artifact, Artifact]) -> str:
+    return str(result[0].manifest()["files"]["data/test.parquet"]["sha256"])
 
 
-def _tested(made: tuple[Artifact, Artifact]) -> frozenset[str]:
+def _tested(result: tuple[Artifact, Artifact]) -> frozenset[str]:
     """Ids of the test rows that `encode` left."""
     from tasks.data.ledger import read_ledger
 
-    ledger = read_ledger(made[1].file("ledger.parquet"))
+    ledger = read_ledger(result[1].file("ledger.parquet"))
     return frozenset(ledger.loc[ledger["state"] == "test", "id"])
 
 
@@ -154,20 +158,20 @@ def report(
     confidence, recipe = trained[0].recipe.evaluate.confidence, trained[0].recipe
     ids, groups = _units(rows, by_group=getattr(recipe.split, "by", "row") == "group")
     sides = _sides(trained, ids)
-    found = weigh(sides, groups, confidence, first_is_new=first_is_new)
+    weighed = weigh(sides, groups, confidence, first_is_new=first_is_new)
     trainings = [Training(one.recipe.name, one.model, one.report) for one in trained]
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        (folder / "summary.md").write_text(describe(found) + "\n", encoding="utf-8")
-        draw(sides, found, folder / "comparison.png")
+        (folder / "summary.md").write_text(describe(weighed) + "\n", encoding="utf-8")
+        draw(sides, weighed, folder / "comparison.png")
         publish("compare", folder)
         children = log_trainings(trainings, links)
-        mlflow = log_comparison(name, found, trainings, children, folder)
+        mlflow = log_comparison(name, weighed, trainings, children, folder)
     runs = {(one.variant, one.recipe.train.seed): child for one, child in zip(trained, children, strict=True)}
-    for side in found["recipes"]:
+    for side in weighed["recipes"]:
         for training in side["trainings"]:
             training["mlflow_run_id"] = runs[side["name"], training["seed"]]
-    return found | {
+    return weighed | {
         "mlflow_run_id": mlflow["run_id"],
         "artifacts": mlflow["artifacts"],
         "tracking_uri": settings().shown_tracking,

@@ -41,18 +41,18 @@ def check_overrides(path: Path, recipe: "Recipe") -> None:
         raise RecipeError(f"{path}: `schedule.overrides`: {error}") from None
 
 
-def distinct(found: "list[tuple[Path, Recipe]]") -> "list[tuple[Path, Recipe]]":
+def distinct(recipes: "list[tuple[Path, Recipe]]") -> "list[tuple[Path, Recipe]]":
     """The same, each name once. Raises RecipeError."""
     from configs.load import RecipeError
 
     places: dict[str, Path] = {}
-    for path, recipe in found:
+    for path, recipe in recipes:
         if places.setdefault(recipe.name, path).absolute() != path.absolute():
             raise RecipeError(
                 f"{path}: its name {recipe.name} is that of {places[recipe.name]} too; a name is one "
                 "deployment, so give one of them another `name`"
             )
-    return found
+    return recipes
 
 
 def in_configs(say: Callable[[str], None]) -> "list[tuple[Path, Recipe]]":
@@ -60,16 +60,16 @@ def in_configs(say: Callable[[str], None]) -> "list[tuple[Path, Recipe]]":
     import configs
     from configs.load import RecipeError, load_recipe
 
-    found: list[tuple[Path, Recipe]] = []
+    recipes: list[tuple[Path, Recipe]] = []
     for path in sorted(Path(str(configs.__file__)).parent.glob("*.yaml")):
         try:
             recipe = load_recipe(path)
             if recipe.schedule is not None:
                 check_overrides(path, recipe)
-                found = distinct([*found, (path, recipe)])
+                recipes = distinct([*recipes, (path, recipe)])
         except (RecipeError, OSError) as error:
             say(f"left out: {error}")
-    return found
+    return recipes
 
 
 def register(path: Path, recipe: "Recipe", pool: str) -> str:
@@ -139,12 +139,15 @@ def unregister(path: Path) -> str:
 
     name = load_recipe(path).name if path.exists() else None
     with get_client(sync_client=True) as api:
-        found = [
-            made for made in deployed(api) if made.name == name or made.parameters["recipe"] == str(path.absolute())
+        matching = [
+            deployment
+            for deployment in deployed(api)
+            if deployment.name == name or deployment.parameters["recipe"] == str(path.absolute())
         ]
-        for made in found:
-            api.delete_deployment(made.id)
-    return f"{', '.join(made.name for made in found) or name or path}: {'off' if found else 'was not on'} the schedule"
+        for deployment in matching:
+            api.delete_deployment(deployment.id)
+    names = ", ".join(deployment.name for deployment in matching) or name or path
+    return f"{names}: {'off' if matching else 'was not on'} the schedule"
 
 
 def drop_stale_in_configs(say: Callable[[str], None], *, shared: bool) -> None:

@@ -17,16 +17,16 @@ def tell_drift(flow: Any, flow_run: Any, state: Any) -> None:
     version = state.result()
     if version.found:
         return
-    found = profiles(version)
-    if found is None or found[1] == found[2]:
+    compared = profiles(version)
+    if compared is None or compared[1] == compared[2]:
         return
-    lines = drift_table(*found[1:])
-    _publish(lines, flow_run.id, f"{version.name} version {found[0]} against version {version.version}")
+    lines = drift_table(*compared[1:])
+    _publish(lines, flow_run.id, f"{version.name} version {compared[0]} against version {version.version}")
     moved = [
         f"{line['feature']} ({line['verdict']}, PSI {line['psi']:.3f})" for line in lines if line["verdict"] != "stable"
     ]
-    said = f"since version {found[0]}: {'; '.join(moved) if moved else 'stable'}"
-    tell(Event("drift", "note", said))
+    message = f"since version {compared[0]}: {'; '.join(moved) if moved else 'stable'}"
+    tell(Event("drift", "note", message))
 
 
 def _publish(lines: list[dict[str, Any]], flow_run_id: Any, about: str) -> None:

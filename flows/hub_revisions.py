@@ -62,10 +62,10 @@ def rewrite(path: Path, commits: Mapping[Reference, str]) -> None:
             handle.flush()
             os.fsync(handle.fileno())
         try:
-            found = complete(load_recipe(aside))
+            written = complete(load_recipe(aside))
         except RecipeError:
-            found = None
-        if found != expected:
+            written = None
+        if written != expected:
             wanted = ", ".join(f"{'.'.join(each.keys)}.revision: {commit}" for each, commit in commits.items())
             raise RecipeError(f"{path}: cannot be edited without changing something else; write into it {wanted}")
         shutil.copymode(path, aside)

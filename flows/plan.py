@@ -14,21 +14,21 @@ def plan(recipe: "Recipe", *, ask: bool) -> "tuple[list[dict[str, Any]], list[st
 
     from .stage_graph import stage, wiring
 
-    made: dict[str, Any] = {}
+    planned: dict[str, Any] = {}
     lines, notes, cached = [], [], {}
     for name, noun, takes in wiring():
-        missing = [t for t in takes if made.get(t) is None]
+        missing = [t for t in takes if planned.get(t) is None]
         if noun == "":
             line, artifact = _line(name, "unknown", ["asks the registry when it runs"]), None
         elif missing:
             line, artifact = _line(name, "unknown", [f"waits for {', '.join(missing)}"]), None
         else:
             one = stage(name)
-            inputs = dict(zip(one.parameters, (made[t] for t in takes), strict=True))
+            inputs = dict(zip(one.parameters, (planned[t] for t in takes), strict=True))
             line, artifact, remarks = _foresee(one, getattr(recipe, name), inputs, ask)
             notes += remarks
         lines.append(line)
-        made[noun] = artifact
+        planned[noun] = artifact
         if artifact is not None:
             cached[name] = artifact
     note = precision_note(recipe.train)
@@ -54,8 +54,8 @@ def _foresee(one: Any, section: Any, inputs: dict[str, Any], ask: bool) -> tuple
         return _line(one.name, "run", [f"the cached artifact is damaged: {damage}"], key), None, notes
     if artifact is not None:
         recorded = artifact.manifest()["made"].get("threads")
-        if recorded is not None and one.curves and (said := described_difference(one.name, recorded)):
-            notes.append(said)
+        if recorded is not None and one.curves and (difference := described_difference(one.name, recorded)):
+            notes.append(difference)
         return _line(one.name, "cached", [], key), artifact, notes
     checkpoints = disk.partial_path(root, one.name, key) / "scratch" / "checkpoints"
     resumable = one.curves and any(checkpoints.glob("checkpoint-*"))

@@ -71,8 +71,8 @@ def page(named: Named, questions: Questions, done: Predicted, output: Path, note
         lines += [f"| {len(done.summary) - LINES:,} more labels | | |"] if len(done.summary) > LINES else []
     elif done.summary:
         lines += ["", "| | mean | least | most |", "|---|---:|---:|---:|"]
-        lines += [f"| {_cell(name)} | {told['mean']:.6g} | {told['min']:.6g} | {told['max']:.6g} |"
-                  for name, told in done.summary.items()]  # fmt: skip
+        lines += [f"| {_cell(name)} | {range_['mean']:.6g} | {range_['min']:.6g} | {range_['max']:.6g} |"
+                  for name, range_ in done.summary.items()]  # fmt: skip
     return "\n".join([*lines, "", *map(_cell, notes)])
 
 

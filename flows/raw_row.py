@@ -65,8 +65,8 @@ def said(rows: "pd.DataFrame") -> "pd.Series":
 
     if "messages" not in rows:
         return rows["text" if "text" in rows else "file" if "file" in rows else "image"]
-    told = rows["messages"].map(lambda messages: transcript(load_messages(messages)), na_action="ignore")
-    return pd.Series(told, index=rows.index, dtype="str")
+    shown = rows["messages"].map(lambda messages: transcript(load_messages(messages)), na_action="ignore")
+    return pd.Series(shown, index=rows.index, dtype="str")
 
 
 def plain(value: Any) -> Any:

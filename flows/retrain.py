@@ -131,20 +131,20 @@ def known(recipe: Recipe, cached: "dict[str, Artifact]") -> dict[str, Any] | Non
     from tasks.tracking.registry import settled
 
     scores = json.loads(cached["evaluate"].file("report.json").read_text(encoding="utf-8"))["scores"]
-    found = settled(recipe.register.model, cached["train"].digest, scores, flow_links())
-    return still_valid(found, cached["evaluate"].digest)
+    settled_version = settled(recipe.register.model, cached["train"].digest, scores, flow_links())
+    return still_valid(settled_version, cached["evaluate"].digest)
 
 
-def unchanged(found: dict[str, Any], say: Any, same: str = "sources, recipe and code are those") -> State[Any]:
+def unchanged(version: dict[str, Any], say: Any, same: str = "sources, recipe and code are those") -> State[Any]:
     """A run that decided nothing, recorded as such: an old verdict is no event of its own."""
-    text = f"{same} of version {found['version']}"
-    earlier = str(found["verdict"]).removeprefix(BEFORE)
+    text = f"{same} of version {version['version']}"
+    earlier = str(version["verdict"]).removeprefix(BEFORE)
     say("unchanged: %s (%s)", text, earlier)
     create_markdown_artifact(
         f"# Unchanged\n\n{markdown(f'{text}; nothing was decided.')}\n\nThen: {markdown(earlier)}",
         key="retrain-summary",
     )
-    show("unchanged", f"version {found['version']}")
+    show("unchanged", f"version {version['version']}")
     return Completed(message=f"unchanged: {text}")
 
 
@@ -180,16 +180,18 @@ def tell_difference(recipe: Recipe, say: Any) -> None:
     from tasks.data.difference import difference
     from tasks.data.rows import read_rows
 
-    found = difference(*(read_rows(one.file("rows.parquet")) for one in (before[1], raw)))
-    say("rows against version %s: %s", before[0], found.text)
-    create_table_artifact(found.lines, key="data-difference", description=f"Against version {before[0]}: {found.text}")
+    changes = difference(*(read_rows(one.file("rows.parquet")) for one in (before[1], raw)))
+    say("rows against version %s: %s", before[0], changes.text)
+    create_table_artifact(
+        changes.lines, key="data-difference", description=f"Against version {before[0]}: {changes.text}"
+    )
 
 
 def ended(recipe: Recipe, version: Version) -> State[Any]:
     """The end of a run that went through all stages: a decision, or a model that was registered and judged before."""
     if version.found:
-        found = {"version": version.version, "verdict": version.verdict}
-        return unchanged(found, get_run_logger().info, same="the model that came out is that")
+        version_facts = {"version": version.version, "verdict": version.verdict}
+        return unchanged(version_facts, get_run_logger().info, same="the model that came out is that")
     return judged(recipe, version)
 
 

@@ -121,14 +121,14 @@ def draw_row(looked: Looked, out: Path | None, name: str) -> Path:
 def open_viewer(path: Path) -> str:
     """Show a file in the system's viewer; why that failed, or nothing."""
     program = {"darwin": "open", "win32": "explorer"}.get(sys.platform, "xdg-open")
-    if (found := shutil.which(program)) is None:
+    if (program_path := shutil.which(program)) is None:
         return f"no viewer: {program} is not installed"
-    with tempfile.TemporaryFile("w+", errors="replace") as said:
-        viewer = subprocess.Popen([found, str(path)], stdout=said, stderr=said, start_new_session=True)
+    with tempfile.TemporaryFile("w+", errors="replace") as errors:
+        viewer = subprocess.Popen([program_path, str(path)], stdout=errors, stderr=errors, start_new_session=True)
         try:
             code = viewer.wait(PATIENCE)
         except subprocess.TimeoutExpired:  # it is open, and stays so
             return ""
-        said.seek(0)
-        why = said.readline().strip() or f"exit code {code}"
+        errors.seek(0)
+        why = errors.readline().strip() or f"exit code {code}"
     return f"{program} failed: {why}" if code and program != "explorer" else ""  # which always returns 1

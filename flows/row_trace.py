@@ -67,8 +67,8 @@ def _image(download: "Artifact", digest: str | None) -> dict[str, str]:
     import pyarrow.parquet as pq
     from PIL import Image, UnidentifiedImageError
 
-    found = pq.read_table(download.file(IMAGES), filters=[("image", "==", digest)])["bytes"]
-    data = found[0].as_py()
+    bytes_column = pq.read_table(download.file(IMAGES), filters=[("image", "==", digest)])["bytes"]
+    data = bytes_column[0].as_py()
     try:
         with Image.open(io.BytesIO(data)) as image:
             looks = f"{image.format} of {image.width} x {image.height} pixels, mode {image.mode}"

@@ -14,29 +14,29 @@ if TYPE_CHECKING:
 
 def wiring() -> list[tuple[str, str, list[str]]]:
     """Per stage in order: its name, the noun of what it makes ("" for register), and those that it takes."""
-    found = []
+    wires = []
     for name in STAGES:
         one: Any = stage(name)
         takes = list(inspect.signature(getattr(one, "body", one)).parameters)[2:]
-        found.append((name, getattr(one, "makes", ""), takes))
-    return found
+        wires.append((name, getattr(one, "makes", ""), takes))
+    return wires
 
 
 def stage(name: str) -> "Stage[Any]":
     """The stage of this name."""
-    found: Stage[Any] = getattr(importlib.import_module(f"tasks.{name}"), name)
-    return found
+    task: Stage[Any] = getattr(importlib.import_module(f"tasks.{name}"), name)
+    return task
 
 
 def perform_until(recipe: "Recipe", last: str) -> "dict[str, Outcome[Artifact]]":
     """Run or serve the stages up to `last`, outside Prefect; what each came to, by stage."""
     outcomes: dict[str, Outcome[Artifact]] = {}
-    made: dict[str, Artifact] = {}
+    artifacts: dict[str, Artifact] = {}
     for name, noun, takes in wiring():
         one = stage(name)
-        inputs = dict(zip(one.parameters, (made[t] for t in takes), strict=True))
+        inputs = dict(zip(one.parameters, (artifacts[t] for t in takes), strict=True))
         outcomes[name] = one.run_or_load(getattr(recipe, name), inputs)
-        made[noun] = outcomes[name].result
+        artifacts[noun] = outcomes[name].result
         if name == last:
             return outcomes
     raise ValueError(f"{last} is not a stage of the flow")

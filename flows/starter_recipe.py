@@ -35,11 +35,11 @@ def prepare(
     place = Path(data) if Path(data).exists() else settings().source(str(data))
     with tempfile.TemporaryDirectory() as folder:
         intake = Intake(Path(folder), Path(folder) / "images.parquet", environment_secret)
-        found = find(str(data), place, intake, replace(hints or Hints(), label=label))
-        local = getattr(found.source, "path", None)
-        path = recipe_path(Path(local)) if isinstance(local, str) else found.called
-        starter, notes = choose(Undescribed(str(data), found, slug(output.stem), output, path, kind, text, label))
-    return starter, [*found.notes, *notes]
+        located = find(str(data), place, intake, replace(hints or Hints(), label=label))
+        local = getattr(located.source, "path", None)
+        path = recipe_path(Path(local)) if isinstance(local, str) else located.called
+        starter, notes = choose(Undescribed(str(data), located, slug(output.stem), output, path, kind, text, label))
+    return starter, [*located.notes, *notes]
 
 
 def choose(data: "Undescribed") -> tuple["StarterRecipe", list[str]]:

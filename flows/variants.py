@@ -26,18 +26,18 @@ def read_variants(words: list[str], changes: list[str], starts: str | None) -> t
     if starts is None:
         if len(given) < 2:
             raise RecipeError("one recipe is nothing to compare: give two or more, or one with --starts")
-        found = [(load_recipe(path, [*changes, *own]), own) for path, own in given]
-        for (path, _), (loaded, _) in zip(given, found, strict=True):
+        recipes = [(load_recipe(path, [*changes, *own]), own) for path, own in given]
+        for (path, _), (loaded, _) in zip(given, recipes, strict=True):
             if not loaded.encode.traits.classes:
                 raise RecipeError(
                     f"{path}: compare counts correct predictions, and encode.kind "
                     f"{loaded.encode.kind} has no classes; compare its scores in MLflow"
                 )
-        names = [" ".join([recipe.name, *own]) for recipe, own in found]
+        names = [" ".join([recipe.name, *own]) for recipe, own in recipes]
         names = [
             f"{name} ({names[:at].count(name) + 1})" if names.count(name) > 1 else name for at, name in enumerate(names)
         ]
-        variants = [Variant(name, recipe) for name, (recipe, _) in zip(names, found, strict=True)]
+        variants = [Variant(name, recipe) for name, (recipe, _) in zip(names, recipes, strict=True)]
     else:
         if len(given) > 1:
             raise RecipeError("--starts compares the starts of one recipe; give one")
@@ -54,15 +54,15 @@ def _plain(variants: list[Variant]) -> list[str]:
 
 def _group(words: list[str]) -> list[tuple[Path, list[str]]]:
     """Recipes with the overrides that follow each."""
-    found: list[tuple[Path, list[str]]] = []
+    groups: list[tuple[Path, list[str]]] = []
     for word in words:
         if "=" not in word or Path(word).is_file():
-            found.append((Path(word), []))
-        elif found:
-            found[-1][1].append(word)
+            groups.append((Path(word), []))
+        elif groups:
+            groups[-1][1].append(word)
         else:
             raise RecipeError(f"`{word}` stands before any recipe; changes follow theirs, and --set changes all")
-    return found
+    return groups
 
 
 def _start(path: Path, changes: list[str], starts: str) -> list[Variant]:

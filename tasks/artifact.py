@@ -167,10 +167,10 @@ def lineage(artifact: Artifact) -> dict[str, Artifact]:
     """
     references = artifact.manifest()["inputs"].values()
     inputs = [_standing(Artifact(upstream["stage"], upstream["key"], upstream["digest"])) for upstream in references]
-    found: dict[str, Artifact] = {}
+    artifacts: dict[str, Artifact] = {}
     for upstream in inputs:
-        found |= lineage(upstream)
-    return found | {upstream.stage: upstream for upstream in inputs} | {artifact.stage: artifact}
+        artifacts |= lineage(upstream)
+    return artifacts | {upstream.stage: upstream for upstream in inputs} | {artifact.stage: artifact}
 
 
 def _standing(upstream: Artifact) -> Artifact:

@@ -105,9 +105,9 @@ class Stage(Generic[P]):
         lock = root / self.name / f"{key}.lock"
         with locked(lock, waiting=lambda: say("another process is at it; waiting"), readable=True):
             mark_used(lock)
-            found = self._serve(root, key, say)
-            if found is not None:
-                return Outcome(found, "cached")
+            served = self._serve(root, key, say)
+            if served is not None:
+                return Outcome(served, "cached")
             changed = tuple(what_changed(root, self.name, identified))
             output = new_output(disk.begin(root, self.name, key))
             output.log, output.progress, output.secret = say, progress(self.name), secret

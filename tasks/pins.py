@@ -28,8 +28,8 @@ def pin(section: S, *, ask: bool, secret: Secret = environment_secret) -> tuple[
     when there is none, DataError when a local file or a revision does not exist. `secret` turns a name into a token.
     """
     with pin_table() as table:
-        found: tuple[S, dict[str, Any]] = _pin(settled(section), table, secret if ask else None)
-        return found
+        pinned: tuple[S, dict[str, Any]] = _pin(settled(section), table, secret if ask else None)
+        return pinned
 
 
 def _pin(value: Any, table: dict[str, Any], ask: Secret | None) -> tuple[Any, Any]:
@@ -69,8 +69,8 @@ def _pin(value: Any, table: dict[str, Any], ask: Secret | None) -> tuple[Any, An
             named = replace(value, weights=best.enum, revision=commit)
             kept = {**_without(plain, "revision"), **digest_expected(value.expect, table)}
             return named, {**kept, "weights": [best.enum, best.file], "commit": commit}
-    found = _bytes_of(value, plain, table)
-    return _pin_fields(value, plain, table, ask) if found is None else (value, found)
+    literal_values = _bytes_of(value, plain, table)
+    return _pin_fields(value, plain, table, ask) if literal_values is None else (value, literal_values)
 
 
 def _bytes_of(value: Any, plain: Any, table: dict[str, Any]) -> dict[str, Any] | None:
@@ -146,10 +146,10 @@ def _tables(value: sources.FileSource, table: dict[str, Any]) -> dict[str, Any]:
     from .data.files import find_files
 
     paths = find_files(value.path)
-    found = [[value.format or _ending(path.name), digest_once(path, table)] for path in paths]
-    told = {"format": found[0][0], "sha256": found[0][1]} if len(found) == 1 else {"files": found}
+    tables = [[value.format or _ending(path.name), digest_once(path, table)] for path in paths]
+    content = {"format": tables[0][0], "sha256": tables[0][1]} if len(tables) == 1 else {"files": tables}
     listed = {} if value.columns.image is None else {"images": _listed(value, paths, table)}
-    return told | _parts(value, map(str, paths)) | listed
+    return content | _parts(value, map(str, paths)) | listed
 
 
 def _listed(value: sources.FileSource, paths: list[Path], table: dict[str, Any]) -> str:

@@ -93,18 +93,18 @@ def publish_rows(artifact: Artifact) -> None:
 def _rows(artifact: Artifact) -> list[dict[str, Any]]:
     from .data.ledger import DROPPED, PARTS, read_ledger
 
-    counts, told = artifact.manifest()["rows"], []
+    counts, lines = artifact.manifest()["rows"], []
     ledger = artifact.file("ledger.parquet")
     if ledger.is_file():
-        found = read_ledger(ledger)
-        here = found[found["stage"] == artifact.stage]
+        entries = read_ledger(ledger)
+        here = entries[entries["stage"] == artifact.stage]
         gone = here.loc[here["state"] == DROPPED, "reason"].value_counts()
-        told = [{"rows": f"dropped: {_plain(reason)}", "count": int(count)} for reason, count in gone.items()]
-        parts = found["state"].value_counts()
-        told += [{"rows": f"out, {part}", "count": int(parts[part])} for part in PARTS if part in parts]
+        lines = [{"rows": f"dropped: {_plain(reason)}", "count": int(count)} for reason, count in gone.items()]
+        parts = entries["state"].value_counts()
+        lines += [{"rows": f"out, {part}", "count": int(parts[part])} for part in PARTS if part in parts]
     ends = {name: f"rows {name}" for name in ("in", "out") if name in counts}
     first, last = ([{"rows": ends[name], "count": counts[name]}] if name in ends else [] for name in ("in", "out"))
-    return [*first, *told, *last]
+    return [*first, *lines, *last]
 
 
 def publish_link(name: str, address: str | None) -> None:
@@ -130,8 +130,10 @@ def publish_version(version: Version) -> None:
         for one in rows
     ]
     if lines:
-        told = f"{changed['fixed']:,} rows fixed, {changed['broken']:,} broken, against the champion; some of each"
-        create_table_artifact(lines, key="register-changed", description=told)
+        description = (
+            f"{changed['fixed']:,} rows fixed, {changed['broken']:,} broken, against the champion; some of each"
+        )
+        create_table_artifact(lines, key="register-changed", description=description)
 
 
 def describe_version(version: Version) -> str:
@@ -222,9 +224,9 @@ def account(result: Artifact | Version, status: Status, changed: Sequence[str], 
     if not isinstance(result, Artifact):
         return str(result.verdict)
     if status == "cached":
-        made = result.manifest()["made"]
-        when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(made["at"]))
-        return f"served from the store, where {result.key[:8]} was made in {made['seconds']} s at {when} UTC"
+        made_by = result.manifest()["made"]
+        when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(made_by["at"]))
+        return f"served from the store, where {result.key[:8]} was made in {made_by['seconds']} s at {when} UTC"
     reasons = all_in_words(list(changed), result.stage)[:5]
     why = f"; why: {'; '.join(reasons)}" if reasons else ""
     return f"{'resumed and ' if status == 'resumed' else ''}made in {seconds:.1f} s{why}"

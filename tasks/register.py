@@ -29,7 +29,7 @@ def register(links: dict[str, str], section: Register, model: Artifact, report: 
     with turn("registering", section.model, model.digest, waiting=_tell_waiting):
         known = lookup.registered(section.model, model.digest, scores, links)
         known = lookup.still_valid(known, report.digest)
-        found = known is not None
+        is_known = known is not None
         if known is None:
             known = _register(links, section, model, report, facts)
     return Version(
@@ -43,7 +43,7 @@ def register(links: dict[str, str], section: Register, model: Artifact, report: 
         test_evaluations=known["test_evaluations"],
         links=known["links"],
         changed=known["changed"],
-        found=found,
+        found=is_known,
         example=_example(report),
     )
 
@@ -80,8 +80,15 @@ def _register(
         proof.require_described(client, version)
         proof.prove(process, f"models:/{section.model}/{version.version}", facts["kind"], samples)
     with registry.deciding(section.model):
-        verdict, found = evidence.judge(client, section, version, stages=stages, facts=facts)
+        verdict, gathered = evidence.judge(client, section, version, stages=stages, facts=facts)
         registry.settle(
-            client, version, verdict, found, facts=facts, stages=stages, test_evaluations=test_evaluations, links=links
+            client,
+            version,
+            verdict,
+            gathered,
+            facts=facts,
+            stages=stages,
+            test_evaluations=test_evaluations,
+            links=links,
         )
     return registry.state(client, version, verdict.text)

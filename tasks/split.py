@@ -78,8 +78,8 @@ def _describe(counts: "pd.DataFrame", copies: "pd.DataFrame", section: Split) ->
     done = "dropped" if section.near_copies == "drop" else "found and **left in**"
     lines += ["", f"Near-copies of held-out rows (Jaccard index at least {section.similarity:g}): "
               f"{len(copies):,} {done}."]  # fmt: skip
-    for (part, other), found in copies.groupby(["part", "other_part"]):
-        said = (f"{row} ({similarity:.2f} of {held})" for row, similarity, held in
-                zip(found["id"], found["similarity"], found["other"], strict=True))  # fmt: skip
-        lines.append(f"- {len(found):,} {part} rows copy a {other} row, such as {first_of(said)}")
+    for (part, other), pairs in copies.groupby(["part", "other_part"]):
+        shown = (f"{row} ({similarity:.2f} of {held})" for row, similarity, held in
+                zip(pairs["id"], pairs["similarity"], pairs["other"], strict=True))  # fmt: skip
+        lines.append(f"- {len(pairs):,} {part} rows copy a {other} row, such as {first_of(shown)}")
     return "\n".join(lines)

@@ -89,8 +89,8 @@ def _describe(training: "Training", fitted: "Fitted", parameters: int, precision
         f"- computed in {precision}" + (", weights and output layer in float32" if precision != "float32" else ""),
     ]
     if chosen:
-        told = {"loss": "eval_loss", "accuracy": "eval_accuracy", "macro-F1": "eval_macro_f1"}
-        scores = ", ".join(f"{name} {chosen[key]:.4f}" for name, key in told.items() if key in chosen)
+        names = {"loss": "eval_loss", "accuracy": "eval_accuracy", "macro-F1": "eval_macro_f1"}
+        scores = ", ".join(f"{name} {chosen[key]:.4f}" for name, key in names.items() if key in chosen)
         lines.append(f"- validation: {scores}")
     else:
         lines.append("- no validation rows: the last weights are kept")

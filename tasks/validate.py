@@ -117,12 +117,12 @@ def _describe(verdicts: "list[Verdict]", count: int) -> str:
 
 def _leaving(verdicts: "list[Verdict]") -> list[str]:
     """How many rows leave, and for what; a row that breaks several expectations counts in each."""
-    told = [verdict for verdict in verdicts if verdict.severity == "quarantine"]
-    if not told:
+    leaving = [verdict for verdict in verdicts if verdict.severity == "quarantine"]
+    if not leaving:
         return []
-    gone = len({row for verdict in told for row in verdict.rows})
+    gone = len({row for verdict in leaving for row in verdict.rows})
     lines = [f"Rows that leave under quarantine: {gone:,}", "", "| expectation | rows that break it |", "|---|---:|"]
-    return [*lines, *(f"| {_cell(verdict.name)} | {len(verdict.rows):,} |" for verdict in told), ""]
+    return [*lines, *(f"| {_cell(verdict.name)} | {len(verdict.rows):,} |" for verdict in leaving), ""]
 
 
 def _cell(text: str) -> str:

@@ -98,16 +98,16 @@ class Conversation:
     def talk(self, turns: Iterable[str], *, echo: bool) -> None:
         """Go through the user's turns; echo: print them too."""
         for line in turns:
-            said = line.strip()
-            if said == "/quit":
+            text = line.strip()
+            if text == "/quit":
                 return
-            if said == "/new":
+            if text == "/new":
                 self.messages = []
                 self.console.print("a new conversation", style="dim")
-            elif said:
+            elif text:
                 if echo:
-                    self.console.print(Text(f"you    > {said}", "bold"))
-                self.messages.append({"role": "user", "content": said})
+                    self.console.print(Text(f"you    > {text}", "bold"))
+                self.messages.append({"role": "user", "content": text})
                 self._reply()
 
     def _reply(self) -> None:
@@ -154,14 +154,16 @@ class Conversation:
 def _shown(function: dict[str, Any], content: str) -> str:
     """A call and what it returned, in one line; of records how many, and the first value of some."""
     asked = ", ".join(f"{name}: {_words(value)}" for name, value in function["arguments"].items())
-    found = json.loads(content)
-    told = content if len(content) <= SHOWN else f"{content[:SHOWN]} …"
-    if isinstance(found, dict) and "error" in found:
-        told = f"error: {found['error']}"
-    elif isinstance(found, list) and all(isinstance(one, dict) for one in found):
-        firsts = [str(next(iter(one.values()), "")) for one in found[:3]]
-        told = f"{len(found)} found" + (f": {', '.join(firsts)}" if found else "") + (" …" if len(found) > 3 else "")
-    return f"tool   > {function['name']}({asked}) -> {told}"
+    records = json.loads(content)
+    shown_text = content if len(content) <= SHOWN else f"{content[:SHOWN]} …"
+    if isinstance(records, dict) and "error" in records:
+        shown_text = f"error: {records['error']}"
+    elif isinstance(records, list) and all(isinstance(one, dict) for one in records):
+        firsts = [str(next(iter(one.values()), "")) for one in records[:3]]
+        shown_text = (
+            f"{len(records)} found" + (f": {', '.join(firsts)}" if records else "") + (" …" if len(records) > 3 else "")
+        )
+    return f"tool   > {function['name']}({asked}) -> {shown_text}"
 
 
 def _words(value: Any) -> str:

@@ -72,12 +72,12 @@ def command(
         from ..variants import read_variants
 
         named, variants = read_variants(words, changes or [], starts)
-        found, stages = _run(named, variants, seeds, first_is_new=starts is not None)
+        report, stages = _run(named, variants, seeds, first_is_new=starts is not None)
 
     if as_json:
-        print_json(found | {"stages": stages})
+        print_json(report | {"stages": stages})
     else:
-        _show(found)
+        _show(report)
 
 
 def _run(
@@ -93,26 +93,26 @@ def _run(
         return compare(named, variants, seeds, first_is_new=first_is_new), display.stages
 
 
-def _show(found: dict[str, Any]) -> None:
+def _show(report: dict[str, Any]) -> None:
     """Accuracies, a line per pair with its verdict, and where to look."""
     from tasks.learn.comparison import sentence
 
     out = Console()
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("recipe", overflow="fold")
-    for name in ("test accuracy", f"{found['confidence']:.0%} interval", "SD over seeds", "trainings"):
+    for name in ("test accuracy", f"{report['confidence']:.0%} interval", "SD over seeds", "trainings"):
         table.add_column(name, justify="right")
-    for one in found["recipes"]:
+    for one in report["recipes"]:
         mean, low, high = (f"{one['accuracy'][name]:.4f}" for name in ("mean", "low", "high"))
         table.add_row(Text(one["name"]), mean, f"{low} – {high}", f"{one['spread']:.4f}", str(len(one["trainings"])))
     out.print()
     out.print(table)
     out.print()
-    for pair in found["pairs"]:
+    for pair in report["pairs"]:
         out.print(Text(sentence(pair), VERDICTS[pair["verdict"]]), soft_wrap=True)
-    units = "" if found["groups"] == found["rows"] else f" in {found['groups']:,} groups"
-    out.print(f"\n{found['rows']:,} test rows{units}; {found['cached']} trainings cached, {found['trained']} done")
-    place = urlsplit(found["artifacts"])
+    units = "" if report["groups"] == report["rows"] else f" in {report['groups']:,} groups"
+    out.print(f"\n{report['rows']:,} test rows{units}; {report['cached']} trainings cached, {report['trained']} done")
+    place = urlsplit(report["artifacts"])
     if place.scheme == "file":
         out.print(f"Chart:   {unquote(place.path)}/comparison.png", soft_wrap=True)
     for line in where_to_look({}):

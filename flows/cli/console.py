@@ -50,5 +50,5 @@ def json_text(value: Any, *, indent: int | None = None) -> str:
     return HIDDEN.sub(lambda found: found.group() if found.group() == "\n" else _escaped(found), text)
 
 
-def _escaped(found: re.Match[str]) -> str:
-    return json.dumps(found.group())[1:-1]
+def _escaped(match: re.Match[str]) -> str:
+    return json.dumps(match.group())[1:-1]

@@ -47,19 +47,19 @@ def command(
     print_json(document) if as_json else _show(document)
 
 
-def _show(found: dict[str, Any]) -> None:
+def _show(facts: dict[str, Any]) -> None:
     console = Console()
-    raw = found["raw"]
-    _print(console, ("stage", "in", "kept", "dropped"), [list(line.values()) for line in found["stages"]])
-    listed = ("rows listed",) if any("listed" in step for step in found["steps"]) else ()
+    raw = facts["raw"]
+    _print(console, ("stage", "in", "kept", "dropped"), [list(line.values()) for line in facts["stages"]])
+    listed = ("rows listed",) if any("listed" in step for step in facts["steps"]) else ()
     changes = [
         [step["step"], step["changed"], step["dropped"], step.get("listed", "")][: 3 + len(listed)]
-        for step in found["steps"]
+        for step in facts["steps"]
     ]
     _print(console, ("step of clean", "texts changed", "rows dropped", *listed), changes)
-    if found["warnings"]:
-        _print(console, ("does not hold (a warning)", "found"), [list(line.values()) for line in found["warnings"]])
-    reasons = [[line["outcome"], line["stage"], line["rows"], f"{line['share']:.2%}"] for line in found["reasons"]]
+    if facts["warnings"]:
+        _print(console, ("does not hold (a warning)", "found"), [list(line.values()) for line in facts["warnings"]])
+    reasons = [[line["outcome"], line["stage"], line["rows"], f"{line['share']:.2%}"] for line in facts["reasons"]]
     if reasons:
         _print(console, ("dropped because", "in", "rows", "of all"), reasons[:MOST])
     if len(reasons) > MOST:
@@ -69,11 +69,11 @@ def _show(found: dict[str, Any]) -> None:
         ("label", "train", "validation", "test", "dropped"),
         [
             ["(no label)" if line["label"] is None else line["label"], *list(line.values())[1:]]
-            for line in found["labels"]
+            for line in facts["labels"]
         ],
     )
-    total = " + ".join(f"{count:,} {part}" for part, count in found["parts"].items())
-    console.print(f"{raw:,} raw rows = {total} + {found['dropped']:,} dropped")
+    total = " + ".join(f"{count:,} {part}" for part, count in facts["parts"].items())
+    console.print(f"{raw:,} raw rows = {total} + {facts['dropped']:,} dropped")
 
 
 def _print(console: Any, header: tuple[str, ...], rows: list[list[Any]]) -> None:

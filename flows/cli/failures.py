@@ -47,8 +47,8 @@ def failures() -> Iterator[None]:
             _say(f"setting TEMPER_{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}, got {item['input']!r}")
         raise typer.Exit(2) from None
     except OSError as error:
-        if told := library_error(error):  # of requests these are too
-            _say(told)
+        if explained := library_error(error):  # of requests these are too
+            _say(explained)
             raise typer.Exit(1) from None
         _say(f"{error.filename or ''}: {error.strerror or error}".removeprefix(": "))
         raise typer.Exit(1) from None
@@ -56,9 +56,9 @@ def failures() -> Iterator[None]:
         _say("something in the data is nested more deeply than can be read; make it flatter")
         raise typer.Exit(1) from None
     except Exception as error:
-        if (told := library_error(error)) is None:
+        if (explained := library_error(error)) is None:
             raise
-        _say(told)
+        _say(explained)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         _say(STOPPED)

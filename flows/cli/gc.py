@@ -61,29 +61,31 @@ def command(
         )
         notes: list[str] = []
         catalogue = Catalogue.read(given.store)
-        found = decisions(rules, catalogue, notes.append)
+        decided = decisions(rules, catalogue, notes.append)
         runs = deletable_mlflow_runs(rules, notes.append)
-        deleted = [] if dry_run else delete(found, catalogue, runs, rules)
+        deleted = [] if dry_run else delete(decided, catalogue, runs, rules)
 
     if as_json:
         from tasks.store.sweep import described
 
-        print_json({"decisions": described(found), "mlflow_runs": runs, "deleted": described(deleted), "notes": notes})
+        print_json(
+            {"decisions": described(decided), "mlflow_runs": runs, "deleted": described(deleted), "notes": notes}
+        )
         return
-    show(found, runs, rules)
+    show(decided, runs, rules)
     for note in notes:
         print_line(f"note: {note}")
-    print_line(last_line(found, runs, deleted, dry_run))
+    print_line(last_line(decided, runs, deleted, dry_run))
 
 
-def delete(found: "Sequence[Decision]", catalogue: "Catalogue", runs: list[str], rules: "Rules") -> "list[Decision]":
+def delete(decided: "Sequence[Decision]", catalogue: "Catalogue", runs: list[str], rules: "Rules") -> "list[Decision]":
     """Delete what is to go; what went."""
     from configs.settings import settings
     from tasks.store.sweep import sweep
 
     from ..collect import forget_old_runs
 
-    went = [one for one, gone in sweep(settings().store, catalogue, found) if gone]
+    went = [one for one, gone in sweep(settings().store, catalogue, decided) if gone]
     forget_old_runs(rules)
     if runs:
         from tasks.tracking.aliased import remove_deleted
@@ -92,7 +94,7 @@ def delete(found: "Sequence[Decision]", catalogue: "Catalogue", runs: list[str],
     return went
 
 
-def show(found: "Sequence[Decision]", runs: list[str], rules: "Rules") -> None:
+def show(decided: "Sequence[Decision]", runs: list[str], rules: "Rules") -> None:
     """What goes, a line per stage, form and reason, and what stays, a line per reason."""
     from tasks.store.sweep import in_bytes
 
@@ -100,7 +102,7 @@ def show(found: "Sequence[Decision]", runs: list[str], rules: "Rules") -> None:
     for name in ("", "stage", "what", "count", "size", "why"):
         table.add_column(name, justify="right" if name in ("count", "size") else "left", overflow="fold")
     groups: dict[tuple[bool, str, str, str], list[int]] = {}
-    for one in found:
+    for one in decided:
         place = (one.entry.stage, one.entry.form) if one.delete else ("", "")
         groups.setdefault((not one.delete, one.why, *place), []).append(one.entry.size)
     for (stays, why, stage, form), sizes in sorted(groups.items()):
@@ -119,11 +121,11 @@ def reason(why: str, rules: "Rules") -> str:
     return {UNUSED: f"{UNUSED}, and it was not used for {days}", RECENT: f"used within {days}"}.get(why, why)
 
 
-def last_line(found: "Sequence[Decision]", runs: list[str], deleted: "Sequence[Decision]", dry_run: bool) -> str:
+def last_line(decided: "Sequence[Decision]", runs: list[str], deleted: "Sequence[Decision]", dry_run: bool) -> str:
     """What it comes to, and what to call next."""
     from tasks.store.sweep import in_bytes
 
-    going = [one for one in found if one.delete]
+    going = [one for one in decided if one.delete]
     if not dry_run:
         spared = len(going) - len(deleted)
         read = f"; {spared:,} stayed, since a process uses them" if spared else ""

@@ -25,31 +25,31 @@ def command(
         require("MLflow")
         from tasks.tracking.aliases import history
 
-        found = history(model)
+        entries = history(model)
 
     if as_json:
-        print_json(found)
+        print_json(entries)
     else:
-        show(found)
+        show(entries)
 
 
-def show(found: dict[str, Any]) -> None:
+def show(entries: dict[str, Any]) -> None:
     """Two tables: versions and decisions, the newest last."""
     out = Console()
     versions = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("version", "aliases", "test scores", "made (UTC)", "verdict"):
         versions.add_column(name, overflow="fold")
-    for one in found["versions"]:
+    for one in entries["versions"]:
         aliases = " ".join(f"@{alias}" for alias in one["aliases"])
         scores = "\n".join(f"{name} {value:.4f}" for name, value in one["scores"].items())
-        made = datetime.fromtimestamp(one["created"], UTC).strftime("%Y-%m-%d %H:%M")
-        versions.add_row(one["version"], aliases, scores, made, Text(one["verdict"] or "not settled"))
+        created = datetime.fromtimestamp(one["created"], UTC).strftime("%Y-%m-%d %H:%M")
+        versions.add_row(one["version"], aliases, scores, created, Text(one["verdict"] or "not settled"))
     out.print(versions)
     out.print()
     log = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("when (UTC)", "version", "decided", "champion", "by", "why"):
         log.add_column(name, overflow="fold")
-    for one in found["decisions"]:
+    for one in entries["decisions"]:
         log.add_row(
             one["at"][:16].replace("T", " "),
             one["version"],

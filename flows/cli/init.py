@@ -85,6 +85,6 @@ def _write(output: Path, text: str, seen: list[tuple[str, str]]) -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     with output.open("x", encoding="utf-8") as handle:
         handle.write(text)
-    for name, said in seen:
-        typer.echo(terminal(f"  {name:<7} {said}"))
+    for name, value in seen:
+        typer.echo(terminal(f"  {name:<7} {value}"))
     typer.echo(f"\nwrote {output}: read its remarks, then\n  temper run {output}")

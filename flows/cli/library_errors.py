@@ -60,9 +60,9 @@ def library_error(error: Exception) -> str | None:
         if isinstance(before, Exception) and (_owner(before) or owner) != owner:
             return library_error(before)
         before = before.__cause__ or before.__context__
-    said = " ".join(str(error).split("[SQL:")[0].split()) or type(error).__name__
-    short = said if len(said) <= LONGEST else f"{said[:LONGEST]}…"
-    fix = next(fix for word, fix in FIXES if word in said.lower())
+    message = " ".join(str(error).split("[SQL:")[0].split()) or type(error).__name__
+    short = message if len(message) <= LONGEST else f"{message[:LONGEST]}…"
+    fix = next(fix for word, fix in FIXES if word in message.lower())
     return masked(f"{owner} ({_asked(error) or _where(owner)}): {short}; {fix}")
 
 

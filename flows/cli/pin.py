@@ -28,8 +28,8 @@ def command(recipe: RecipeFile) -> None:
         from configs.load import load_recipe
         from tasks.output import environment_secret
 
-        found = list(references(load_recipe(recipe)))
-        loose = [each for each in found if not hub.COMMIT.match(each.revision)]
+        sources = list(references(load_recipe(recipe)))
+        loose = [each for each in sources if not hub.COMMIT.match(each.revision)]
         if loose and hub.offline():
             raise DataError(f"{loose[0].repo}@{loose[0].revision}: HF_HUB_OFFLINE forbids asking which commit that is")
         asked: dict[tuple[str, str, Kind], str] = {}
@@ -40,8 +40,8 @@ def command(recipe: RecipeFile) -> None:
                 asked[one] = hub.resolve(*one, token)
         if loose:
             rewrite(recipe.resolve(), {each: asked[each.repo, each.revision, each.kind] for each in loose})
-        for each in found:
+        for each in sources:
             commit = asked.get((each.repo, each.revision, each.kind))
-            said = f"{each.revision} → {commit}" if commit else f"{each.revision}, as before"
-            typer.echo(f"  {'.'.join(each.keys)}: {each.kind} {each.repo}  {said}")
+            change = f"{each.revision} → {commit}" if commit else f"{each.revision}, as before"
+            typer.echo(f"  {'.'.join(each.keys)}: {each.kind} {each.repo}  {change}")
         typer.echo(f"{len(loose)} pinned in {recipe}" if loose else f"nothing to pin in {recipe}")

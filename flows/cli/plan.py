@@ -45,8 +45,8 @@ def command(
         table.add_column(name, no_wrap=name in ("stage", "status"))
     for line in stages:
         colour = COLOURS[line["status"]]
-        said = list(dict.fromkeys(in_words(change, line["stage"]) for change in line["changed"]))
-        changed = "\n".join(said[:8] + (["…"] if len(said) > 8 else []))
+        reasons = list(dict.fromkeys(in_words(change, line["stage"]) for change in line["changed"]))
+        changed = "\n".join(reasons[:8] + (["…"] if len(reasons) > 8 else []))
         table.add_row(line["stage"], Text(line["status"], colour), line["key"][:8], changed)
     console = Console()
     console.print(table)

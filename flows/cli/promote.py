@@ -26,5 +26,5 @@ def command(
         require("MLflow")
         from tasks.tracking.aliases import promote
 
-        made = promote(model, str(version), why)
-    Console().print(Text(model, "bold") + Text(f": champion {made.before or 'none'} → {made.after}, by {made.who}"))
+        entry = promote(model, str(version), why)
+    Console().print(Text(model, "bold") + Text(f": champion {entry.before or 'none'} → {entry.after}, by {entry.who}"))

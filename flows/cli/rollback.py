@@ -23,5 +23,5 @@ def command(
         require("MLflow")
         from tasks.tracking.aliases import rollback
 
-        made = rollback(model, why)
-    Console().print(Text(model, "bold") + Text(f": champion {made.before} → {made.after}, by {made.who}"))
+        entry = rollback(model, why)
+    Console().print(Text(model, "bold") + Text(f": champion {entry.before} → {entry.after}, by {entry.who}"))

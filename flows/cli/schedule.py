@@ -53,12 +53,14 @@ def command(
                 for path in recipes:
                     print_line(unregister(path))
                 return
-            found = distinct([(path, scheduled(path)) for path in recipes]) if recipes else in_configs(print_line)
-            for path, recipe in found:
+            scheduled_recipes = (
+                distinct([(path, scheduled(path)) for path in recipes]) if recipes else in_configs(print_line)
+            )
+            for path, recipe in scheduled_recipes:
                 print_line(unregister(path) if remove else register(path, recipe, pool))
             if not recipes:
                 drop_stale_in_configs(print_line, shared=servers is None or str(api) != servers.prefect)
-        if not found:
+        if not scheduled_recipes:
             print_line(
                 "no recipe in configs/ has a schedule; add `schedule: {cron: 0 3 * * 1}` to one, or name a recipe"
             )

@@ -61,7 +61,7 @@ def _show(way: dict[str, Any]) -> None:
     console.print(Text(f"row {way['number']:,}  {way['id']}", "bold"))
     say("raw", *([way["source"]] if way["source"] else []), *(f"{k}: {shortened(v)}" for k, v in way["raw"].items()))
     if "validate" in way:
-        broken = [f"{kind}: {', '.join(found)}" for kind, found in way["validate"].items() if found]
+        broken = [f"{kind}: {', '.join(checks)}" for kind, checks in way["validate"].items() if checks]
         say("validate", *(broken or ["holds all"]))
     if "clean" in way:
         say("clean", *_clean_lines(way["clean"], way["end"]))

@@ -31,11 +31,11 @@ def _known(api: Any, run_ids: Sequence[str]) -> list[Any]:
     """Those of the runs that this server knows, the first that was begun first."""
     from prefect.exceptions import ObjectNotFound
 
-    found = []
+    crashed = []
     for run_id in run_ids:
         with suppress(ObjectNotFound):
-            found.append(api.read_flow_run(UUID(run_id)))
-    return sorted(found, key=lambda run: run.created)
+            crashed.append(api.read_flow_run(UUID(run_id)))
+    return sorted(crashed, key=lambda run: run.created)
 
 
 def mark_crashed(api: Any, say: Callable[[str], None], *, shared: bool) -> None:

@@ -146,14 +146,16 @@ def network() -> Iterator[Finding]:
     )
     given = {"PREFECT_API_URL": PREFECT_API_URL.value(), "MLFLOW_TRACKING_URI": os.environ.get("MLFLOW_TRACKING_URI")}
     for name, address in ((name, str(value)) for name, value in given.items() if str(value).startswith("http")):
-        said = masked(address)
+        address_shown = masked(address)
         try:
             with urlopen(re.sub("//[^/]*@", "//", address).rstrip("/") + "/health", timeout=PATIENCE) as answer:  # noqa: S310
-                yield Finding(name, "ok", f"{said} answers {answer.status}")
+                yield Finding(name, "ok", f"{address_shown} answers {answer.status}")
         except HTTPError as error:
-            yield Finding(name, "note", f"{said} answers {error.code}", "check address and login")
+            yield Finding(name, "note", f"{address_shown} answers {error.code}", "check address and login")
         except OSError as error:
-            yield Finding(name, "broken", f"{said}: {getattr(error, 'reason', error)}", f"start it, or unset {name}")
+            yield Finding(
+                name, "broken", f"{address_shown}: {getattr(error, 'reason', error)}", f"start it, or unset {name}"
+            )
 
 
 def device() -> Iterator[Finding]:
@@ -161,7 +163,7 @@ def device() -> Iterator[Finding]:
     import torch
     import torchvision  # noqa: F401
 
-    found = "mps" if torch.backends.mps.is_available() else f"cpu, {torch.get_num_threads()} threads"
+    device_name = "mps" if torch.backends.mps.is_available() else f"cpu, {torch.get_num_threads()} threads"
     if torch.cuda.is_available():
-        found = f"cuda, {torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}"
-    yield Finding("device", "ok", found)
+        device_name = f"cuda, {torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}"
+    yield Finding("device", "ok", device_name)

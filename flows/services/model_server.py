@@ -58,11 +58,11 @@ def choose(named: "Named", packed: "Packed", env: Env | None) -> str:
     differ = mismatches(packed.requirements)
     if not differ:
         return f"serving {named} here: the {len(packed.requirements)} packages that it pins are installed as pinned"
-    told = "".join(f"\n  {line}" for line in differ)
+    differences = "".join(f"\n  {line}" for line in differ)
     if env is Env.local:
-        return f"serving {named} here, although packages differ from those that it pins:{told}"
+        return f"serving {named} here, although packages differ from those that it pins:{differences}"
     raise ServiceError(
-        f"{named} pins other packages than are installed here:{told}\nserve it with --env uv, which "
+        f"{named} pins other packages than are installed here:{differences}\nserve it with --env uv, which "
         "builds its pinned environment, or with --env local, which serves it all the same"
     )
 

@@ -29,8 +29,8 @@ def prepare(address: str) -> tuple[dict[str, str], str]:
         has = asyncio.run(_make_schemas(address))
     except Exception as error:
         raise ServiceError(f"{masked(address)}: {_first_line(error)}") from None
-    for owner, found in has.items():
-        _require_usable(owner, found, masked(address))
+    for owner, present in has.items():
+        _require_usable(owner, present, masked(address))
     rest = address.partition("://")[2]
     prefect = {
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"postgresql+asyncpg://{rest}",

@@ -15,8 +15,8 @@ def say_shared_name(path: Path, name: str) -> None:
     if first == here:
         return
     if first is not None and _has(first, name):
-        said = f"note: {first} has the name {name} too, so the trainings of both stand in one MLflow experiment"
-        print(terminal(f"{said}; give {path} another `name`"), file=sys.stderr, flush=True)
+        note = f"note: {first} has the name {name} too, so the trainings of both stand in one MLflow experiment"
+        print(terminal(f"{note}; give {path} another `name`"), file=sys.stderr, flush=True)
         return
     record.parent.mkdir(parents=True, exist_ok=True)
     record.write_text(str(here), encoding="utf-8")

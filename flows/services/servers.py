@@ -74,8 +74,8 @@ def configured(owner: str) -> str | None:
         from prefect.settings import PREFECT_API_URL
 
         return str(PREFECT_API_URL.value() or "") or None
-    found = os.environ.get("MLFLOW_TRACKING_URI", "")
-    return found.rstrip("/") if found.startswith("http") else None
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    return uri.rstrip("/") if uri.startswith("http") else None
 
 
 def prefect_server(port: int, stores: Stores) -> Server:
@@ -129,11 +129,11 @@ def require_free(server: Server) -> None:
         try:
             probe.bind(("127.0.0.1", server.port))
         except OSError as error:
-            said = f"{server.name} cannot have port {server.port}: {error.strerror}"
+            problem = f"{server.name} cannot have port {server.port}: {error.strerror}"
             if answers(server.health):
-                said += "; a server that this Temper did not start answers there, and is left alone"
+                problem += "; a server that this Temper did not start answers there, and is left alone"
             option = "--prefect-port" if "Prefect" in server.name else "--mlflow-port"
-            raise ServiceError(f"{said}. End it, or choose another port with {option}") from None
+            raise ServiceError(f"{problem}. End it, or choose another port with {option}") from None
 
 
 def wait(server: Server, process: Guarded | None) -> None:

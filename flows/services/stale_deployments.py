@@ -14,15 +14,18 @@ MARK = "temper"
 def drop_stale(api: Any, folder: Path, say: Callable[[str], None], *, shared: bool) -> None:
     """Take such deployments off the schedule; where the server is `shared` say so only, since the same path may be
     another machine's file."""
-    for made in deployed(api):
-        file = Path(made.parameters["recipe"])
-        if file.parent.resolve() != folder.resolve() or (reason := why_stale(file, made.name)) is None:
+    for deployment in deployed(api):
+        file = Path(deployment.parameters["recipe"])
+        if file.parent.resolve() != folder.resolve() or (reason := why_stale(file, deployment.name)) is None:
             continue
         if shared:
-            say(f"{made.name}: {reason}, and is still on the schedule; `temper schedule --remove {file}` takes it off")
+            say(
+                f"{deployment.name}: {reason}, and is still on the schedule; "
+                f"`temper schedule --remove {file}` takes it off"
+            )
         else:
-            api.delete_deployment(made.id)
-            say(f"{made.name}: {reason}; off the schedule")
+            api.delete_deployment(deployment.id)
+            say(f"{deployment.name}: {reason}; off the schedule")
 
 
 def deployed(api: Any) -> list[Any]:
@@ -31,10 +34,12 @@ def deployed(api: Any) -> list[Any]:
 
     named = by.FlowFilter(name=by.FlowFilterName(any_=["retrain"]))
     marked = by.DeploymentFilter(tags=by.DeploymentFilterTags(all_=[MARK]))
-    found: list[Any] = []
-    while page := api.read_deployments(flow_filter=named, deployment_filter=marked, limit=200, offset=len(found)):
-        found += page
-    return [made for made in found if Path(str(made.parameters.get("recipe", ""))).is_absolute()]
+    deployments: list[Any] = []
+    while page := api.read_deployments(flow_filter=named, deployment_filter=marked, limit=200, offset=len(deployments)):
+        deployments += page
+    return [
+        deployment for deployment in deployments if Path(str(deployment.parameters.get("recipe", ""))).is_absolute()
+    ]
 
 
 def report_missing_entrypoints(api: Any, say: Callable[[str], None]) -> None:

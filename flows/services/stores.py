@@ -119,9 +119,9 @@ def _require_port(owner: Owner, address: str, port: int, variable: str) -> None:
 def require_database(owner: Owner, file: Path) -> None:
     """An SQLite file is one that the installed package can use, and nobody keeps it locked. Raises ServiceError."""
     _require_unlocked(owner, file)
-    found = database(owner, file)
-    if found.state == "broken":
-        raise ServiceError(f"{found.what}: {found.found}; to fix it: {found.fix}")
+    finding = database(owner, file)
+    if finding.state == "broken":
+        raise ServiceError(f"{finding.what}: {finding.found}; to fix it: {finding.fix}")
 
 
 def _require_unlocked(owner: Owner, file: Path) -> None:

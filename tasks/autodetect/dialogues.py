@@ -53,9 +53,9 @@ def dialogue_columns(table: pd.DataFrame, *, asked: bool) -> Columns | None:
 
 def _are_replies(values: "pd.Series[Any]") -> bool:
     """Whether a column holds texts of several words that mostly differ, as replies do and labels do not."""
-    told = values.dropna()
-    texts = told[told.map(lambda value: isinstance(value, str) and len(value.split()) > 1)]
-    return len(texts) > len(told) / 2 and texts.nunique() > len(told) / 2
+    values_given = values.dropna()
+    texts = values_given[values_given.map(lambda value: isinstance(value, str) and len(value.split()) > 1)]
+    return len(texts) > len(values_given) / 2 and texts.nunique() > len(values_given) / 2
 
 
 def _holds_turns(value: Any) -> bool:
@@ -75,8 +75,8 @@ def look_at_dialogues(table: pd.DataFrame, where: str, columns: Columns) -> Dial
     dialogues = [load_messages(text) for text in rows["messages"].dropna()]
     if not dialogues:
         raise DataError(f"{where}: no row holds a dialogue")
-    told = facts(dialogues, None)
-    faults = {name: int((told[name] != "").sum()) for name in COLUMNS if (told[name] != "").any()}
+    table_facts = facts(dialogues, None)
+    faults = {name: int((table_facts[name] != "").sum()) for name in COLUMNS if (table_facts[name] != "").any()}
     cleaned = clean_rows(rows, Clean(max_dropped=1.0))
     try:
         split, parts = _split(cleaned.rows)

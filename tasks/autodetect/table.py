@@ -99,11 +99,11 @@ def _choose(table: pd.DataFrame, where: str, text: str | None, label: str | None
     known = [column for column in known if column.name != split]
     listed = f"the columns are {list(map(str, table.columns))}"
     if text is None:
-        found = sorted((c for c in known if c.words and c.distinct > 0.3 * c.values),
+        candidates = sorted((c for c in known if c.words and c.distinct > 0.3 * c.values),
                        key=lambda c: (rank(c.name, TEXT_NAMES), -c.mean))  # fmt: skip
-        if not found:
+        if not candidates:
             raise DataError(f"{where}: no column looks like texts; {listed}; name it with --text")
-        text, mean = found[0].name, found[0].mean
+        text, mean = candidates[0].name, candidates[0].mean
         longest = f"the longest texts, {mean:.0f} characters on average"
         why["text"] = "by its name" if rank(text, TEXT_NAMES) < UNNAMED else longest
     if label is None:
@@ -157,15 +157,15 @@ def rank(name: str, names: Sequence[str]) -> int:
 def inspect_columns(table: pd.DataFrame) -> list[Column]:
     """Columns of single values with at least one."""
     sample = table.sample(min(len(table), SAMPLE), random_state=0)
-    found = []
+    inspected = []
     for name in [name for name in table.columns if isinstance(name, str) and list(table.columns).count(name) == 1]:
         values = sample[name].dropna()
         if values.map(lambda value: isinstance(value, (str, int, float, bool, np.generic))).all() and len(values):
             words = as_written(values, "", name).str.strip()
             plain = words.str.fullmatch(WORDLESS).mean() < 0.5
             size = float(words.str.len().mean())
-            found.append(Column(name, len(values) / len(sample), len(values), int(words.nunique()), size, plain))
-    return found
+            inspected.append(Column(name, len(values) / len(sample), len(values), int(words.nunique()), size, plain))
+    return inspected
 
 
 def names_parts(column: pd.Series) -> bool:
@@ -180,14 +180,14 @@ def _split(rows: pd.DataFrame, given: bool) -> tuple[HashSplit | GivenSplit, pd.
         validation: Literal["given", "none"] = "given" if (rows["split"] == "validation").any() else "none"
         own = GivenSplit(kind="given", validation=validation)
         return own, split_rows(rows, own)
-    found = []
+    splits = []
     for hashed in (HashSplit(), HashSplit(exact=True)):
         try:
             parts = split_rows(rows, hashed)
         except DataError:
             continue
-        found.append((int((pd.crosstab(rows["label"], parts) > 0).to_numpy().sum()), hashed, parts))
-    if not found:
+        splits.append((int((pd.crosstab(rows["label"], parts) > 0).to_numpy().sum()), hashed, parts))
+    if not splits:
         raise DataError("too few rows")
-    _, split, best = max(found, key=lambda tried: tried[0])
+    _, split, best = max(splits, key=lambda tried: tried[0])
     return split, best

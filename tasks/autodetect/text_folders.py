@@ -63,7 +63,7 @@ def _of_tables(tables: list[Path], called: str) -> Seen:
     read = [read_unknown(path) for path in tables]
     forms = [replace(source, path="") for _, source, _ in read]
     alike = all(form == forms[0] for form in forms)
-    notes = list(dict.fromkeys(note for _, _, said in read for note in said))
+    notes = list(dict.fromkeys(note for _, _, table_notes in read for note in table_notes))
     endings = {path.suffix for path in tables}
     folder = tables[0].parent
     try:
@@ -89,7 +89,7 @@ def _free(table: pd.DataFrame) -> str:
     return next(name for name in ("split", "split of the file") if name not in table)
 
 
-def _of_classes(places: dict[str, Path], said: str, intake: Intake) -> Seen:
+def _of_classes(places: dict[str, Path], how_named: str, intake: Intake) -> Seen:
     encoding = "utf-8"
     files = {label: recipe_path(path) for label, path in places.items()}
     for path in [one for place in places.values() for one in (list_texts(place) if place.is_dir() else [place])]:
@@ -100,7 +100,7 @@ def _of_classes(places: dict[str, Path], said: str, intake: Intake) -> Seen:
             break
     source = ClassFilesSource(kind="class_files", files=files, encoding=encoding)
     table = read_class_files(source, intake)[["text", "label"]]
-    return table, source, [said, *intake.notes]
+    return table, source, [how_named, *intake.notes]
 
 
 def _count_lines(path: Path) -> int:

@@ -127,11 +127,11 @@ def _read_dialect(path: Path, source: FileSource, notes: list[str]) -> tuple[pd.
         source, options = replace(source, format="csv"), other
     if options is not None:
         source = replace(source, separator=options.separator, quoting=options.quoting, escape=options.escape)
-    said: list[str] = []
-    table = read_table(path, source, notes=said)
+    dialect_notes: list[str] = []
+    table = read_table(path, source, notes=dialect_notes)
     if kind == "csv" and options is None and (mark := other_separator(table)):
-        source, said = replace(source, separator=mark), []
-        table = read_table(path, source, notes=said)
+        source, dialect_notes = replace(source, separator=mark), []
+        table = read_table(path, source, notes=dialect_notes)
     if source.quoting and any(table.iloc[:, place].str.contains("\n").any() for place in range(table.shape[1])):
         plain = replace(source, quoting=False)
         try:
@@ -140,5 +140,5 @@ def _read_dialect(path: Path, source: FileSource, notes: list[str]) -> tuple[pd.
                 return lines, plain
         except DataError:  # then the quotes are marks around fields
             pass
-    notes += said
+    notes += dialect_notes
     return table, source

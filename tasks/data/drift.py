@@ -46,14 +46,14 @@ def profile(rows: pd.DataFrame) -> dict[str, Any]:
     what, count = content(rows), len(rows)
     labels = classes(rows).value_counts().sort_index()
     missing = {name: int(_absent(rows[name]).sum()) for name in filter(None, (what, aim(rows)))}
-    found = {
+    profile_ = {
         "rows": count,
         "labels": _counted({str(label): int(number) for label, number in labels.items()}),
         "missing": {"counts": missing, "shares": {name: number / max(count, 1) for name, number in missing.items()}},
     }
     if what == "text":
-        found["length"] = _lengths(rows["text"].dropna().str.len())
-    return found
+        profile_["length"] = _lengths(rows["text"].dropna().str.len())
+    return profile_
 
 
 def _absent(column: pd.Series) -> pd.Series:
@@ -117,12 +117,12 @@ def _labels(before: dict[str, int], now: dict[str, int]) -> Drift:
     n, m = max(old.sum(), 1), max(new.sum(), 1)
     vanished = [name for name, a, b in zip(names, old, new, strict=True) if a and not b and a / n * m >= SURE]
     appeared = [name for name, a, b in zip(names, old, new, strict=True) if b and not a and b / m * n >= SURE]
-    told = [f"{word} {', '.join(found)}" for word, found in (("new:", appeared), ("gone:", vanished)) if found]
+    changes = [f"{word} {', '.join(labels)}" for word, labels in (("new:", appeared), ("gone:", vanished)) if labels]
     if names:
         most = int(np.abs(old / n - new / m).argmax())
-        told.append(f"{names[most]}: {old[most] / n:.1%} before, {new[most] / m:.1%} now")
+        changes.append(f"{names[most]}: {old[most] / n:.1%} before, {new[most] / m:.1%} now")
     verdict: Word = "drifted" if appeared or vanished else _verdict(psi, chance)
-    return Drift("label", psi, verdict, "; ".join(told))
+    return Drift("label", psi, verdict, "; ".join(changes))
 
 
 def _missing(name: str, before: dict[str, Any], now: dict[str, Any]) -> Drift:
@@ -132,8 +132,8 @@ def _missing(name: str, before: dict[str, Any], now: dict[str, Any]) -> Drift:
     ]
     psi, chance = stability_index(*counts)
     shares = [side["missing"]["shares"][name] for side in (before, now)]
-    found = f"missing: {shares[0]:.2%} before, {shares[1]:.2%} now"
-    return Drift(f"missing {name}", psi, _verdict(psi, chance), found)
+    observed = f"missing: {shares[0]:.2%} before, {shares[1]:.2%} now"
+    return Drift(f"missing {name}", psi, _verdict(psi, chance), observed)
 
 
 def _length(before: dict[str, Any], now: dict[str, Any]) -> Drift:

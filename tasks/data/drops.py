@@ -39,12 +39,12 @@ def first_of(values: Iterable[str]) -> str:
 def describe_reasons(reasons: pd.Series, values: pd.Series) -> str:
     """Each reason with its count and the first EXAMPLES values; both in the order of the rows, `values` by row id."""
     rows = pd.DataFrame({"reason": reasons.to_numpy(), "id": values.index, "value": values.to_numpy()})
-    said = []
+    lines = []
     for reason, count in reasons.value_counts().items():
         some = rows[rows["reason"] == reason].head(EXAMPLES)
         shown = ", ".join(f"row {row}{_shown(value)}" for row, value in zip(some["id"], some["value"], strict=True))
-        said.append(f"{reason}: {count:,}, such as {shown}")
-    return "; ".join(said)
+        lines.append(f"{reason}: {count:,}, such as {shown}")
+    return "; ".join(lines)
 
 
 def _shown(value: object) -> str:

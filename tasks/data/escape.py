@@ -28,9 +28,9 @@ def terminal(text: str) -> str:
     return HIDDEN.sub(lambda found: found.group() if found.group() in "\n\t" else _code(found), text)
 
 
-def _code(found: re.Match[str]) -> str:
+def _code(match: re.Match[str]) -> str:
     named = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-    return named.get(found.group()) or f"\\u{ord(found.group()):04x}"
+    return named.get(match.group()) or f"\\u{ord(match.group()):04x}"
 
 
 def markdown(text: str, between: str = " ") -> str:

@@ -38,7 +38,7 @@ def find_files(paths: str | Sequence[str]) -> list[Path]:
 
     Raises DataError for a pattern that fits nothing, a file that is absent or empty, and one named twice.
     """
-    found: list[Path] = []
+    existing: list[Path] = []
     for name in [paths] if isinstance(paths, str) else paths:
         plain = settings().source(name)
         if glob.has_magic(name) and not plain.exists():
@@ -46,16 +46,16 @@ def find_files(paths: str | Sequence[str]) -> list[Path]:
             several = [path for path in map(settings().source, fitting) if path.is_file()]
             if not several:
                 raise DataError(f"{plain}: no file fits this pattern; relative ones start at the setting TEMPER_DATA")
-            found += several
+            existing += several
         else:
-            found.append(plain)
+            existing.append(plain)
     seen: set[Path] = set()
-    for path in found:
+    for path in existing:
         check_file(path)
         if path in seen:
             raise DataError(f"{path}: named twice; its rows would count double")
         seen.add(path)
-    return found
+    return existing
 
 
 def check_encoding(path: Path, encoding: str) -> None:
@@ -137,8 +137,10 @@ def _wide(path: Path) -> str | None:
     if sample.startswith(tuple(MARKS)):
         return None
     even, odd = sample[::2].count(0) / max(len(sample), 1), sample[1::2].count(0) / max(len(sample), 1)
-    found = "utf-16-le" if odd > NULS and even < odd / 10 else "utf-16-be" if even > NULS and odd < even / 10 else None
-    return found if found is not None and _fits(path, found) else None
+    encoding = (
+        "utf-16-le" if odd > NULS and even < odd / 10 else "utf-16-be" if even > NULS and odd < even / 10 else None
+    )
+    return encoding if encoding is not None and _fits(path, encoding) else None
 
 
 def _telling(path: Path) -> bytes:

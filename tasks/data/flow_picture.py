@@ -80,11 +80,11 @@ def _branches(ledger: pd.DataFrame) -> dict[str, list[tuple[str, int, float]]]:
     gone = ledger[ledger["state"] == DROPPED]
     common = gone["reason"].value_counts().index[:MOST].tolist()
     named = gone["reason"].where(gone["reason"].isin(common), "rarer reasons")
-    found: dict[str, list[tuple[str, int, float]]] = {}
+    branches: dict[str, list[tuple[str, int, float]]] = {}
     counted = pd.DataFrame({"stage": gone["stage"], "reason": named}).value_counts().reset_index()
     for stage, reason, count in counted.itertuples(index=False):
-        found.setdefault(str(stage), []).append((_named(str(reason)), int(count), int(count) / len(ledger)))
-    return found
+        branches.setdefault(str(stage), []).append((_named(str(reason)), int(count), int(count) / len(ledger)))
+    return branches
 
 
 def _named(reason: str) -> str:

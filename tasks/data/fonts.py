@@ -26,8 +26,8 @@ def lettering(texts: Iterable[str]) -> Iterator[None]:
     """Pictures made and saved inside are lettered in the usual font, and where it lacks a letter of the texts in the
     first installed font that has all that it lacks, if there is one. A $ is a dollar."""
     lacking = frozenset(ord(letter) for letter in set("".join(texts)) if not is_control(letter)) - _known()
-    found = _font_of(lacking) if lacking else None
-    with rc_context({"font.family": [*rcParams["font.family"], *([found] if found else [])], "text.parse_math": False}):
+    font = _font_of(lacking) if lacking else None
+    with rc_context({"font.family": [*rcParams["font.family"], *([font] if font else [])], "text.parse_math": False}):
         yield
 
 
@@ -102,8 +102,8 @@ def _take_in() -> None:
 
 def _packaged() -> Iterator[str]:
     for name in PACKAGES:
-        found = importlib.util.find_spec(name)
-        for folder in (found.submodule_search_locations or []) if found else []:
+        spec = importlib.util.find_spec(name)
+        for folder in (spec.submodule_search_locations or []) if spec else []:
             yield from (str(path) for path in Path(folder).rglob("*.[ot]t[fc]"))
 
 

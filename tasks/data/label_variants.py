@@ -60,9 +60,11 @@ def label_variants(counts: Mapping[str, int], distinct: Sequence[Sequence[str]] 
 
 def describe_variants(groups: Sequence[Mapping[str, int]]) -> str:
     """The groups on one line, with counts; what is not seen of a label stands as code points."""
-    said = [" = ".join(f"{shown_label(label)} ({count:,})" for label, count in group.items()) for group in groups]
-    more = f"; and {len(said) - SHOWN:,} more" if len(said) > SHOWN else ""
-    return "; ".join(said[:SHOWN]) + more
+    descriptions = [
+        " = ".join(f"{shown_label(label)} ({count:,})" for label, count in group.items()) for group in groups
+    ]
+    more = f"; and {len(descriptions) - SHOWN:,} more" if len(descriptions) > SHOWN else ""
+    return "; ".join(descriptions[:SHOWN]) + more
 
 
 def shown_label(label: str) -> str:

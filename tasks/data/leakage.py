@@ -29,10 +29,10 @@ def near_copies(rows: pd.DataFrame, parts: pd.Series, section: Split) -> pd.Data
     stays = np.ones(len(rows), bool)
     stays[from_test["row"]] = False
     from_validation = nearest((part == "validation") & stays, (part == "train") & stays)
-    found = [
+    copies_by_part = [
         copies.sort_values("similarity", ascending=False, kind="stable") for copies in (from_test, from_validation)
     ]
-    pairs = pd.concat(found, ignore_index=True)
+    pairs = pd.concat(copies_by_part, ignore_index=True)
     leaks, held = pairs["row"].to_numpy(), pairs["other"].to_numpy()
     return pd.DataFrame({"id": ids[leaks], "other": ids[held], "similarity": pairs["similarity"],
                          "part": part[leaks], "other_part": part[held]})  # fmt: skip

@@ -20,10 +20,12 @@ class Predictions:
 
     def frame(self, labels: Sequence[str]) -> pd.DataFrame:
         """Columns label, probability (of that label), and `probability of X` for each label X."""
-        found, names = self.probabilities, np.array(labels, dtype=object)
-        best = found.argmax(1) if len(found) else np.empty(0, int)
-        best_ones = {"label": names[best].astype(str), "probability": found[np.arange(len(best)), best]}
-        return pd.DataFrame(best_ones | {f"probability of {label}": found[:, at] for at, label in enumerate(labels)})
+        probabilities, names = self.probabilities, np.array(labels, dtype=object)
+        best = probabilities.argmax(1) if len(probabilities) else np.empty(0, int)
+        best_ones = {"label": names[best].astype(str), "probability": probabilities[np.arange(len(best)), best]}
+        return pd.DataFrame(
+            best_ones | {f"probability of {label}": probabilities[:, at] for at, label in enumerate(labels)}
+        )
 
 
 def from_logits(logits: npt.NDArray[np.float64], on_label: npt.NDArray[np.bool_] | None = None) -> Predictions:

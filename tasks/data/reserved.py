@@ -23,7 +23,7 @@ def reserved_array(path: Path, shape: tuple[int, ...]) -> "np.memmap[Any, np.dty
     """
     allocate = getattr(os, "posix_fallocate", None)
     try:
-        made: np.memmap[Any, np.dtype[np.uint8]] = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+        array: np.memmap[Any, np.dtype[np.uint8]] = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
         if allocate is not None:
             with path.open("r+b") as handle:
                 allocate(handle.fileno(), 0, path.stat().st_size)
@@ -36,7 +36,7 @@ def reserved_array(path: Path, shape: tuple[int, ...]) -> "np.memmap[Any, np.dty
             f"{path.parent}: no space left: {_told(prod(shape))} needed for {path.name}, {_told(free)} "
             "free; free space, or move the cache with TEMPER_ARTIFACTS"
         ) from None
-    return made
+    return array
 
 
 def _told(size: int) -> str:

@@ -53,9 +53,13 @@ def with_ids(rows: pd.DataFrame) -> pd.DataFrame:
     The id is the first 16 hex digits of the sha256 of content and label (or target), a dash, and the number of the
     occurrence of those, from 0: it stays when other rows are added behind.
     """
-    what, told = content(rows), aim(rows)
+    what, truth_column = content(rows), aim(rows)
     contents = rows[what].where(rows[what].notna(), None).tolist()
-    truths = ["all"] * len(rows) if told is None else rows[told].where(rows[told].notna(), None).tolist()
+    truths = (
+        ["all"] * len(rows)
+        if truth_column is None
+        else rows[truth_column].where(rows[truth_column].notna(), None).tolist()
+    )
     digests = [_digest(content, truth) for content, truth in zip(contents, truths, strict=True)]
     hashes = pd.Series(digests, index=rows.index, dtype="str")
     count = hashes.groupby(hashes).cumcount().astype("str")

@@ -109,13 +109,13 @@ def _answer(questions: Questions, model: Model, schema: pa.Schema, start: int, s
     reasons = [str(one) if isinstance(one, OSError) else "" for one in given]
     good = [place for place, reason in enumerate(reasons) if not reason]
     try:
-        found = [model.ask(questions.ask([given[place] for place in good]))] if good else []
+        tables = [model.ask(questions.ask([given[place] for place in good]))] if good else []
     except StageError as error:
-        found = _one_by_one(questions, model, given, reasons, start)
+        tables = _one_by_one(questions, model, given, reasons, start)
         good = [place for place, reason in enumerate(reasons) if not reason]
         if len(good) == len(given):  # each by itself passes: it is not the questions
             raise error from None
-    named = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(model.columns))
+    named = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(model.columns))
     if list(named.columns) != list(model.columns) or len(named) != len(good):
         raise StageError(f"the model gave {len(named)} predictions with the columns {list(named.columns)} "
                          f"to {len(good)} questions and promised {list(model.columns)}")  # fmt: skip
@@ -132,18 +132,18 @@ def _one_by_one(
 
     Raises DataError naming the row where the input is one of which every row must have a prediction.
     """
-    found = []
+    answered = []
     for place, one in enumerate(given):
         if reasons[place]:
             continue
         try:
-            found.append(model.ask(questions.ask([one])))
+            answered.append(model.ask(questions.ask([one])))
         except StageError as error:
             reason = str(error).removeprefix("row 0: ")
             if not questions.forgiving:
                 raise DataError(f"{questions.where}: row {start + place + 1:,}: {reason}") from None
             reasons[place] = reason
-    return found
+    return answered
 
 
 def _put_together(writer: Writer, whole: Path, rows: pd.DataFrame, finished: Finished, tally: Tally) -> None:

@@ -86,8 +86,8 @@ class Finished:
         kept = sum(stop - start for start, stop in map(self._bounds, self.found))
         todo = next(self.missing(), None)
         if kept:
-            said = f"goes on from row {todo[1] + 1:,} of {self.rows:,}" if todo else "only the file is to be written"
-            say(f"{said}: {kept:,} rows were predicted before")
+            status = f"goes on from row {todo[1] + 1:,} of {self.rows:,}" if todo else "only the file is to be written"
+            say(f"{status}: {kept:,} rows were predicted before")
         return kept
 
     def _before(self) -> dict[str, Any] | None:
@@ -99,10 +99,10 @@ class Finished:
         if odd:
             raise DataError(f"{self.folder}: {odd[0]} is not of a prediction; move this folder or name another output")
         try:
-            found: dict[str, Any] = json.loads((self.folder / IDENTITY).read_text(encoding="utf-8"))
+            identity: dict[str, Any] = json.loads((self.folder / IDENTITY).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        return found if isinstance(found, dict) else {}
+        return identity if isinstance(identity, dict) else {}
 
     def _clear(self) -> None:
         for path in self.folder.iterdir():

@@ -64,8 +64,8 @@ def holder(rows: pd.DataFrame) -> str | None:
 def reply_columns(message: Message) -> dict[str, str]:
     """A written turn as columns: its text, and its calls as JSON, [] where it has none."""
     calls = [call["function"] for call in message.get("tool_calls", ())]
-    told = [{"name": call["name"], "arguments": call["arguments"]} for call in calls]
-    return {"reply": message["content"] or "", "calls": json.dumps(told, ensure_ascii=False)}
+    written = [{"name": call["name"], "arguments": call["arguments"]} for call in calls]
+    return {"reply": message["content"] or "", "calls": json.dumps(written, ensure_ascii=False)}
 
 
 def _history(text: Any, where: str) -> list[Message]:

@@ -110,8 +110,8 @@ class Images:
     def identity(self) -> dict[str, Any]:
         """Names, sizes and times: images are not hashed, of which there may be very many."""
         stats = [path.stat() for path in self.paths]
-        told = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in zip(self.rows["file"], stats, strict=True)]
-        return {"input": digest_text(canonical(told)), "batch": self.batch}
+        files = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in zip(self.rows["file"], stats, strict=True)]
+        return {"input": digest_text(canonical(files)), "batch": self.batch}
 
     def given(self, start: int, stop: int) -> list[Any]:
         """Bytes of files."""

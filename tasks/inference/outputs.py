@@ -60,8 +60,8 @@ def free_names(taken: Sequence[Any], names: Sequence[str]) -> list[str]:
 
 def beside(rows: pd.DataFrame, answers: pa.Table, names: Sequence[str]) -> pd.DataFrame:
     """Rows and their predictions in one table."""
-    told: pd.DataFrame = answers.rename_columns(list(names)).to_pandas()
-    return pd.concat([rows.reset_index(drop=True), told], axis=1)
+    renamed: pd.DataFrame = answers.rename_columns(list(names)).to_pandas()
+    return pd.concat([rows.reset_index(drop=True), renamed], axis=1)
 
 
 _RAW: ContextVar[bool] = ContextVar("raw", default=False)
@@ -197,13 +197,13 @@ class Tally:
             values = answers[name].drop_null()
             if len(values):
                 low, high = pc.min_max(values).values()
-                told = [len(values), pc.sum(values).as_py(), low.as_py(), high.as_py()]
+                summary = [len(values), pc.sum(values).as_py(), low.as_py(), high.as_py()]
                 known = self.numbers.get(name, [0, 0.0, math.inf, -math.inf])
                 self.numbers[name] = [
-                    known[0] + told[0],
-                    known[1] + told[1],
-                    min(known[2], told[2]),
-                    max(known[3], told[3]),
+                    known[0] + summary[0],
+                    known[1] + summary[1],
+                    min(known[2], summary[2]),
+                    max(known[3], summary[3]),
                 ]
 
     def summary(self) -> dict[str, Any]:

@@ -31,8 +31,8 @@ class Pictures:
 
     def identity(self) -> dict[str, Any]:
         """The checksums of the files."""
-        told = [[file.name, digest_file(file)] for file in array_files(self.path)]
-        return {"input": digest_text(canonical(told)), "batch": self.batch}
+        digests = [[file.name, digest_file(file)] for file in array_files(self.path)]
+        return {"input": digest_text(canonical(digests)), "batch": self.batch}
 
     def given(self, start: int, stop: int) -> list[Any]:
         """Each picture as the bytes of a PNG file, as training stores it."""

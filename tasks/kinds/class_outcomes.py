@@ -25,11 +25,13 @@ def statistics(table: pd.DataFrame, score: str, labels: Sequence[str]) -> Column
         return [quality(table), np.ones(len(table))], ratio
     if score != "macro_f1":
         return None
-    true, found = (table[column].to_numpy()[:, None] == np.asarray(labels, object) for column in ("label", "predicted"))
-    return [*(true & found).T, *true.T, *found.T], macro_f1
+    true, predicted = (
+        table[column].to_numpy()[:, None] == np.asarray(labels, object) for column in ("label", "predicted")
+    )
+    return [*(true & predicted).T, *true.T, *predicted.T], macro_f1
 
 
 def macro_f1(sums: Floats) -> Floats:
     """Unweighted mean of the classes' F1, of sums [..., 3 * classes]: rightly found, true, found."""
-    right, true, found = np.split(sums, 3, axis=-1)
-    return np.asarray((2 * right / np.maximum(true + found, 1)).mean(-1))
+    right, true, predicted = np.split(sums, 3, axis=-1)
+    return np.asarray((2 * right / np.maximum(true + predicted, 1)).mean(-1))

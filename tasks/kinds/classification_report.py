@@ -51,8 +51,8 @@ def score(
 
 def measure(truth: metrics.Ids, answers: Predictions, labels: tuple[str, ...], section: Evaluate) -> dict[str, Any]:
     """Metrics with bootstrap intervals, from class ids [rows] and probabilities [rows, classes]."""
-    classes, found = len(labels), answers.probabilities.argmax(1)
-    counts = metrics.confusion(truth, found, classes)
+    classes, predicted = len(labels), answers.probabilities.argmax(1)
+    counts = metrics.confusion(truth, predicted, classes)
     sums = counts.sums()
     options: dict[str, Any] = {"resamples": section.bootstrap, "confidence": section.confidence, "seed": section.seed}
     scores = {
@@ -90,7 +90,7 @@ def compare(
     """The baselines' metrics on the same test rows, each fitted on the training rows alone, and the model against each
     by a paired test. groups: [rows], the unit of each row; None where each row is one. Raises DataError."""
     classifier, right = scored.classifier, scored.found == scored.truth
-    found: dict[str, dict[str, float]] = {}
+    comparisons: dict[str, dict[str, float]] = {}
     against: dict[str, dict[str, Any]] = {}
     for name in chosen_baselines(classifier.training.kind, classifier.traits, section):
         if name == "majority":
@@ -98,9 +98,9 @@ def compare(
         else:
             answers = classifier.baseline(name, train, parts, scored.rows)
         sums = metrics.confusion(scored.truth, answers, len(scored.labels)).sums()
-        found[name] = {"accuracy": metrics.accuracy(*sums), "macro_f1": metrics.macro_f1(*sums)}
+        comparisons[name] = {"accuracy": metrics.accuracy(*sums), "macro_f1": metrics.macro_f1(*sums)}
         against[name] = paired_test(right, answers == scored.truth, groups)
-    return {"baselines": found, "against": against}
+    return {"baselines": comparisons, "against": against}
 
 
 def paired_test(right: Right, other: Right, groups: Sequence[str] | None) -> dict[str, Any]:

@@ -76,10 +76,10 @@ def align(new: pd.DataFrame, old: pd.DataFrame, kind: str) -> pd.DataFrame:
 
 def outcomes(table: pd.DataFrame, kind: str, score: str, labels: Sequence[str] = ()) -> Outcomes:
     """What `score` is a function of. labels: the classes. Raises DataError for a score that no row has a part in."""
-    found = open_outcome(kind).statistics(table, score, labels)
-    if found is None:
+    statistics = open_outcome(kind).statistics(table, score, labels)
+    if statistics is None:
         raise DataError(f"there is no paired test of {score} for models of encode.kind {kind}")
-    columns, metric = found
+    columns, metric = statistics
     return Outcomes(np.stack([np.asarray(column, float) for column in columns], axis=-1), metric)
 
 

@@ -190,7 +190,7 @@ def slices(
 
     smallest: column to that number. Raises DataError for a column that is not there, or of which no value has enough.
     """
-    found = []
+    tested = []
     for column, least in smallest.items():
         if column not in rows:
             raise DataError(f"the test rows have no column {column!r} to slice by; name it in download.columns.keep")
@@ -200,8 +200,8 @@ def slices(
         for value, here in places.items():
             own = None if groups is None else [groups[int(at)] for at in here]
             judged = _slice_contest(new.of(here), old.of(here), rule, own) if len(here) >= least else None
-            found.append(Slice(column, value, len(here), judged))
-    return found
+            tested.append(Slice(column, value, len(here), judged))
+    return tested
 
 
 def _places(column: pd.Series) -> dict[str | None, Any]:

@@ -33,10 +33,10 @@ def check(folder: Path) -> dict[str, Any]:
     """The certificate of an intact checkpoint. Raises ValueError naming what is wrong."""
     try:
         body: dict[str, Any] = json.loads(read_plain(folder / CERTIFICATE))
-        found = body.pop("sha256")
+        digests = body.pop("sha256")
     except (OSError, ValueError, KeyError, AttributeError, RecursionError):
         raise ValueError("no readable certificate") from None
-    if digest_text(canonical(body)) != found:
+    if digest_text(canonical(body)) != digests:
         raise ValueError("the certificate was altered")
     present = dict(_files(folder))
     for name, sha256 in body["files"].items():
@@ -89,8 +89,8 @@ def check_best(root: Path, step: int) -> Path:
 
 def checkpoints(root: Path) -> list[tuple[int, Path]]:
     """Steps and folders of the checkpoints that lie under their final names."""
-    found = [(NAME.match(path.name), path) for path in root.glob("checkpoint-*")]
-    return [(int(match[1]), path) for match, path in found if match]
+    named = [(NAME.match(path.name), path) for path in root.glob("checkpoint-*")]
+    return [(int(match[1]), path) for match, path in named if match]
 
 
 def rotate(root: Path, best: int | None) -> None:

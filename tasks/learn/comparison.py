@@ -38,8 +38,8 @@ def read_right(predictions: Path, ids: pd.Index) -> paired.Right:
     table = pd.read_parquet(predictions, columns=["id", "label", "predicted"]).set_index("id")
     if len(table) != len(ids) or not table.index.is_unique or not ids.isin(table.index).all():
         raise DataError(f"{predictions}: predictions for other test rows than the split has; run again with --verify")
-    found: paired.Right = (table["label"] == table["predicted"]).loc[ids].to_numpy(bool)
-    return found
+    right: paired.Right = (table["label"] == table["predicted"]).loc[ids].to_numpy(bool)
+    return right
 
 
 def weigh(sides: Sequence[Side], groups: Ids, confidence: float, *, first_is_new: bool) -> dict[str, Any]:
@@ -87,12 +87,12 @@ def p_value(p: float) -> str:
     return "p < 0.0001" if p < 1e-4 else f"p = {p:.4f}"
 
 
-def describe(found: dict[str, Any]) -> str:
+def describe(report: dict[str, Any]) -> str:
     """The report as markdown."""
-    percent, trainings = f"{found['confidence']:.0%}", len(found["recipes"][0]["trainings"])
-    lines = [f"# compare: {'; '.join(markdown(sentence(pair)) for pair in found['pairs'])}", ""]
+    percent, trainings = f"{report['confidence']:.0%}", len(report["recipes"][0]["trainings"])
+    lines = [f"# compare: {'; '.join(markdown(sentence(pair)) for pair in report['pairs'])}", ""]
     lines += [f"| recipe | accuracy | {percent} interval | SD over seeds | by seed |", "|---|---:|---|---:|---|"]
-    for one in found["recipes"]:
+    for one in report["recipes"]:
         each = ", ".join(f"{training['seed']}: {training['accuracy']:.4f}" for training in one["trainings"])
         accuracy = one["accuracy"]
         lines.append(
@@ -101,23 +101,23 @@ def describe(found: dict[str, Any]) -> str:
         )
     lines += ["", "| recipe | against | difference | interval | p | p (Holm) | rows better / worse | verdict |"]
     lines += ["|---|---|---:|---|---:|---:|---:|---|"]
-    for pair in found["pairs"]:
+    for pair in report["pairs"]:
         difference = pair["difference"]
         lines.append(
             f"| {_cell(pair['recipe'])} | {_cell(pair['against'])} | {difference['mean']:+.4f} | "
             f"{difference['low']:+.4f} – {difference['high']:+.4f} | {pair['p']:.4g} | {pair['p_holm']:.4g} | "
             f"{pair['gained']:,} / {pair['lost']:,} | **{pair['verdict']}** |"
         )
-    several = f" The {len(found['pairs'])} intervals of differences are Bonferroni's." if found["pairs"][1:] else ""
-    units = "" if found["groups"] == found["rows"] else f" in {found['groups']:,} groups, which are the units,"
+    several = f" The {len(report['pairs'])} intervals of differences are Bonferroni's." if report["pairs"][1:] else ""
+    units = "" if report["groups"] == report["rows"] else f" in {report['groups']:,} groups, which are the units,"
     return "\n".join(
         [
             *lines,
             "",
-            f"{trainings} trainings of each recipe, on the same split, scored on the same {found['rows']:,} test "
+            f"{trainings} trainings of each recipe, on the same split, scored on the same {report['rows']:,} test "
             f"rows{units} with accuracy. Intervals are for other seeds and other rows; p is of an exact sign-flip test "
             f"of these trainings.{several} `helped` and `hurt` need an interval without 0 and p (Holm) of at most "
-            f"{1 - found['confidence']:.2g}; `undecided` does not say that there is no difference.",
+            f"{1 - report['confidence']:.2g}; `undecided` does not say that there is no difference.",
         ]
     )
 
@@ -126,18 +126,18 @@ def _cell(text: str) -> str:
     return markdown(text)
 
 
-def draw(sides: Sequence[Side], found: dict[str, Any], path: Path) -> None:
+def draw(sides: Sequence[Side], report: dict[str, Any], path: Path) -> None:
     """Accuracy per seed with mean and interval, and the learning curves (PNG)."""
     with lettering([side.name for side in sides]):
-        _draw(sides, found, path)
+        _draw(sides, report, path)
 
 
-def _draw(sides: Sequence[Side], found: dict[str, Any], path: Path) -> None:
+def _draw(sides: Sequence[Side], report: dict[str, Any], path: Path) -> None:
     names = [_wrapped(name) for name in drawable([side.name for side in sides])]
     figure = Figure(figsize=(10, 2.6 + 0.4 * len(sides)), layout="constrained")
     left, right = figure.subplots(1, 2)
     column, measured = _measured(sides)
-    for place, (side, one) in enumerate(zip(sides, found["recipes"], strict=True)):
+    for place, (side, one) in enumerate(zip(sides, report["recipes"], strict=True)):
         colour, accuracy = COLOURS[place % len(COLOURS)], one["accuracy"]
         each = side.right.mean(1)
         left.scatter(each, np.full(len(each), place - 0.18), s=16, color=colour, alpha=0.6, linewidths=0)
@@ -146,7 +146,7 @@ def _draw(sides: Sequence[Side], found: dict[str, Any], path: Path) -> None:
         _curve(right, side, column, (names[place], colour))
     left.set_yticks(range(len(sides)), names, parse_math=False)
     left.set(ylim=(len(sides) - 0.5, -0.5), xlabel="test accuracy")
-    left.set_title(f"mean and {found['confidence']:.0%} interval; each seed a dot above", fontsize=10)
+    left.set_title(f"mean and {report['confidence']:.0%} interval; each seed a dot above", fontsize=10)
     left.grid(axis="x", alpha=0.3)
     right.set(xlabel="optimiser step")
     right.set_title(f"{measured}: mean and range over seeds", fontsize=10)

@@ -37,14 +37,14 @@ def state(
     kind: str,
     traits: Traits,
     rows: int,
-    found: Mapping[str, Any],
+    measured: Mapping[str, Any],
     section: Evaluate,
     *,
     shown: Sequence[str],
     baselines: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
     """The facts of a report: scores with intervals and those of baselines; what is undefined (None) is left out."""
-    scores = {name: found[name] for name in traits.scores if found.get(name) is not None}
+    scores = {name: measured[name] for name in traits.scores if measured.get(name) is not None}
     return {
         "kind": kind,
         "content": traits.content,
@@ -52,7 +52,7 @@ def state(
         "rows": rows,
         "confidence": section.confidence,
         "scores": scores,
-        "intervals": {name: found[f"{name}_interval"] for name in scores if found.get(f"{name}_interval")},
+        "intervals": {name: measured[f"{name}_interval"] for name in scores if measured.get(f"{name}_interval")},
         "shown": [name for name in shown if name in scores],
         "baselines": {
             name: {score: values[score] for score in scores if values.get(score) is not None}
@@ -72,8 +72,8 @@ def chosen_baselines(kind: str, traits: Traits, section: Evaluate) -> tuple[str,
 
 def sampled(ids: Sequence[str], texts: Sequence[str], answers: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as a report keeps them for the proof: what the model is asked, and each column of its prediction."""
-    told = answers.to_numpy().tolist()
-    return [{"id": row, "text": text, "answer": one} for row, text, one in zip(ids, texts, told, strict=True)]
+    predicted = answers.to_numpy().tolist()
+    return [{"id": row, "text": text, "answer": one} for row, text, one in zip(ids, texts, predicted, strict=True)]
 
 
 def save(judged: Judged, data: Path, records: Path) -> None:

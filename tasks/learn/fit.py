@@ -178,16 +178,13 @@ def _fit_phase(
     if not root.is_dir():
         remove(root)
     root.mkdir(parents=True, exist_ok=True)
-    found = newest_intact(root, callbacks.log)
-    chosen = found[1]["threads"] if found else threads
+    checkpoint = newest_intact(root, callbacks.log)
+    chosen = checkpoint[1]["threads"] if checkpoint else threads
     if chosen:
         torch.set_num_threads(chosen)
     set_seed(section.seed)
     arguments = training_arguments(section, root, rows, feed.validation is not None)
     hf_logging.disable_progress_bar()
-    trainer_callbacks: list[TrainerCallback] = [Reporter(callbacks.report, callbacks.progress, section)]
-    if section.patience is not None:
-        trainer_callbacks.append(EarlyStoppingCallback(section.patience))
     trainer = CertifiedTrainer(
         class_ids=feed.class_ids,
         truth=feed.truth,
@@ -199,23 +196,33 @@ def _fit_phase(
         train_dataset=feed.train,
         eval_dataset=feed.validation,
         data_collator=feed.collate,
-        callbacks=trainer_callbacks,
+        callbacks=_callbacks(section, callbacks),
     )
     trainer.remove_callback(PrinterCallback)
-    if found:
-        callbacks.log(f"resumed from the checkpoint at step {found[1]['step'] + offset}{kept_threads(chosen, threads)}")
-    stopped = found is not None and found[1]["stopped"]
-    if found and stopped:  # by patience or at the last step; the Trainer would go on
-        trainer.state = TrainerState.load_from_json(str(found[0] / "trainer_state.json"))
+    if checkpoint:
+        callbacks.log(
+            f"resumed from the checkpoint at step {checkpoint[1]['step'] + offset}{kept_threads(chosen, threads)}"
+        )
+    stopped = checkpoint is not None and checkpoint[1]["stopped"]
+    if checkpoint and stopped:  # by patience or at the last step; the Trainer would go on
+        trainer.state = TrainerState.load_from_json(str(checkpoint[0] / "trainer_state.json"))
     else:
-        trainer.train(resume_from_checkpoint=str(found[0]) if found else None)
+        trainer.train(resume_from_checkpoint=str(checkpoint[0]) if checkpoint else None)
     trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)  # what follows computes in float32 again
     step = trainer.state.best_global_step or trainer.state.global_step
     if stopped or step != trainer.state.global_step:
         load_weights(model, check_best(root, step))
     return Fitted(
-        _history(trainer.state.log_history), step, trainer.state.global_step, found[1]["step"] if found else None
+        _history(trainer.state.log_history),
+        step,
+        trainer.state.global_step,
+        checkpoint[1]["step"] if checkpoint else None,
     )
+
+
+def _callbacks(section: Train, callbacks: TrainingCallbacks) -> list[TrainerCallback]:
+    reporter = Reporter(callbacks.report, callbacks.progress, section)
+    return [reporter] if section.patience is None else [reporter, EarlyStoppingCallback(section.patience)]
 
 
 def _history(log: list[dict[str, float]]) -> list[dict[str, float]]:

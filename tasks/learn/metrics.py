@@ -56,9 +56,9 @@ def _count(ids: Ids, rows: Ids, classes: int) -> Ids:
     return np.bincount(ids, rows, classes).astype(np.int64)
 
 
-def confusion(truth: Ids, found: Ids, classes: int) -> Confusion:
+def confusion(truth: Ids, predicted: Ids, classes: int) -> Confusion:
     """The confusion of class ids [rows]."""
-    cells, rows = np.unique(truth * classes + found, return_counts=True)
+    cells, rows = np.unique(truth * classes + predicted, return_counts=True)
     return Confusion(*np.divmod(cells, classes), rows.astype(np.int64), classes)
 
 

@@ -58,20 +58,20 @@ def make_optimizer(
             spared = kind == "adamw" and name not in decaying
             groups.setdefault((rates[name], 0.0 if spared else decay), []).append(value)
     ordered = sorted(groups, key=lambda group: (group[0] != section.learning_rate, group[1] == 0.0))
-    made: list[dict[str, Any]] = [
+    groups_: list[dict[str, Any]] = [
         {"params": groups[rate, decay], "lr": rate, "weight_decay": decay} for rate, decay in ordered
     ]
     if kind == "lbfgs":
-        if len(made) > 1:
+        if len(groups_) > 1:
             raise DataError("lbfgs knows one learning rate only; set pretrained_rate: 1 and no rates in its phase")
         search = options.pop("line_search")
         options |= {"line_search_fn": None if search == "none" else search}
-    for group in made if kind in ("lbfgs", "rprop") else ():
+    for group in groups_ if kind in ("lbfgs", "rprop") else ():
         del group["weight_decay"]
     if _fusible(kind, [value for some in groups.values() for value in some]):
         options["fused"] = True
-    found: torch.optim.Optimizer = CLASSES[kind](made, lr=section.learning_rate, **options)
-    return found
+    optimizer: torch.optim.Optimizer = CLASSES[kind](groups_, lr=section.learning_rate, **options)
+    return optimizer
 
 
 def _fusible(kind: str, trained: Sequence[nn.Parameter]) -> bool:

@@ -53,14 +53,14 @@ def compare(pairs: Sequence[tuple[Right, Right]], groups: Ids, confidence: float
     level = 1 - (1 - confidence) / len(pairs)
     grouped = [(_by_group(new, groups), _by_group(old, groups)) for new, old in pairs]
     p_values = [sign_flip(new.sum(0) - old.sum(0)) for new, old in grouped]
-    found = []
+    comparisons = []
     for (new, old), sums, p, p_holm in zip(pairs, grouped, p_values, holm(p_values), strict=True):
         scale = sums[0].shape[1] / new.shape[1]
         difference = interval(sums[0] * scale, level, minus=sums[1] * scale)
         each = new.sum(0) - old.sum(0)
         verdict = _judge(difference, p_holm, 1 - confidence)
-        found.append(Pair(difference, p, p_holm, int((each > 0).sum()), int((each < 0).sum()), verdict))
-    return found
+        comparisons.append(Pair(difference, p, p_holm, int((each > 0).sum()), int((each < 0).sum()), verdict))
+    return comparisons
 
 
 def _judge(difference: Interval, p: float, alpha: float) -> Verdict:
@@ -72,8 +72,8 @@ def _judge(difference: Interval, p: float, alpha: float) -> Verdict:
 def accuracy(right: Right, groups: Ids, confidence: float) -> Interval:
     """Accuracy over trainings and rows, with its interval."""
     sums = _by_group(right, groups)
-    found = interval(sums * (sums.shape[1] / right.shape[1]), confidence)
-    return Interval(found.mean, max(found.low, 0.0), min(found.high, 1.0))
+    estimate = interval(sums * (sums.shape[1] / right.shape[1]), confidence)
+    return Interval(estimate.mean, max(estimate.low, 0.0), min(estimate.high, 1.0))
 
 
 def _by_group(right: Right, groups: Ids) -> Ids:

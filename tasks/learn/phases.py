@@ -87,12 +87,12 @@ def _plan(section: Train, phase: Phase, number: int, layout: Layout) -> Plan:
 def left_random(plans: Sequence[Plan], layout: Layout) -> str:
     """A sentence about parameters that start new and that no phase trains; empty where there are none."""
     fresh = frozenset(layout.shown) if layout.new else layout.fresh
-    found = [name for name in layout.shown if name in fresh and not any(name in plan.trained for plan in plans)]
-    if not found:
+    untrained = [name for name in layout.shown if name in fresh and not any(name in plan.trained for plan in plans)]
+    if not untrained:
         return ""
-    parts = dict.fromkeys(layout.shown[name].split(".")[0] for name in found)
+    parts = dict.fromkeys(layout.shown[name].split(".")[0] for name in untrained)
     return (
-        f"{len(found)} parameters start new and no phase trains them, so they stay random ({', '.join(parts)}): "
+        f"{len(untrained)} parameters start new and no phase trains them, so they stay random ({', '.join(parts)}): "
         "give train.model weights, or train them in a phase"
     )
 
@@ -105,7 +105,7 @@ def _members(members: Members, layout: Layout, where: str) -> set[str]:
             raise DataError(f"{where}: the model has {len(layout.children)} children, not {count}")
         some = layout.children[:count] if members.first else layout.children[-count:]
         return {name for name in layout.shown if any(_fits(name, child) for child in some)}
-    found: set[str] = set()
+    tensor_names: set[str] = set()
     for pattern in members:
         fitting = {
             name
@@ -114,8 +114,8 @@ def _members(members: Members, layout: Layout, where: str) -> set[str]:
         }
         if not fitting:
             raise DataError(f"{where}: no part of the model is called {pattern!r}; {_known(pattern, layout)}")
-        found |= fitting
-    return found
+        tensor_names |= fitting
+    return tensor_names
 
 
 def _fits(name: str, pattern: str) -> bool:
@@ -129,10 +129,10 @@ def _ranges(pattern: str) -> list[str]:
         first, dash, last = part.partition("-")
         spread = dash and first.isdigit() and last.isdigit()
         parts.append([str(number) for number in range(int(first), int(last) + 1)] if spread else [part])
-    found = [""]
+    ranges = [""]
     for options in parts:
-        found = [f"{start}.{option}" if start else option for start in found for option in options]
-    return found
+        ranges = [f"{start}.{option}" if start else option for start in ranges for option in options]
+    return ranges
 
 
 def _known(pattern: str, layout: Layout) -> str:
@@ -206,7 +206,7 @@ def float32_output(layer: nn.Module) -> None:
 
     def forward(features: torch.Tensor) -> torch.Tensor:
         with torch.autocast(features.device.type, enabled=False):
-            found: torch.Tensor = plain(features.float())
-        return found
+            logits: torch.Tensor = plain(features.float())
+        return logits
 
     layer.forward = forward

@@ -114,10 +114,10 @@ def draw_grid(answers: Sequence[Answer], labels: Sequence[str], path: Path) -> N
         figure = Figure(figsize=(1.9 * across, 2.3 * down), layout="constrained")
         places = np.atleast_1d(figure.subplots(down, across)).ravel()
         for axes, answer in zip(places, answers, strict=False):
-            true, found = (named(labels[one]) for one in (answer.truth, answer.found))
-            arrow = " → " if columns(true + found) < WIDEST else "\n→ "
+            true, predicted = (named(labels[one]) for one in (answer.truth, answer.found))
+            arrow = " → " if columns(true + predicted) < WIDEST else "\n→ "
             _show(axes, answer)
-            axes.set_title(f"{true}{arrow}{found}  {answer.probabilities.max():.3f}", fontsize=9)
+            axes.set_title(f"{true}{arrow}{predicted}  {answer.probabilities.max():.3f}", fontsize=9)
             axes.text(0.5, -0.03, answer.id, fontsize=6, ha="center", va="top", transform=axes.transAxes)
         for axes in places[len(answers) :]:
             axes.axis("off")

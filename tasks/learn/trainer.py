@@ -73,9 +73,9 @@ class CertifiedTrainer(Trainer):
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """The recipe's optimiser."""
         if getattr(self, "optimizer", None) is None:
-            made = self.model if model is None else model
+            optimized = self.model if model is None else model
             self.optimizer: torch.optim.Optimizer = make_optimizer(
-                made, self.section, self.rates, self.get_decay_parameter_names(made)
+                optimized, self.section, self.rates, self.get_decay_parameter_names(optimized)
             )
             self.lbfgs = self.optimizer if isinstance(self.optimizer, Lbfgs) else None
         return self.optimizer
@@ -145,25 +145,25 @@ class CertifiedTrainer(Trainer):
     ) -> dict[str, float]:
         """Loss per target over validation rows, with dropout off; of classes accuracy and macro-F1 too, of tokens the
         share of those that are the likeliest one."""
-        model, total, truth, found = self.model.eval(), 0.0, [], []
+        model, total, truth, predicted = self.model.eval(), 0.0, [], []
         for batch in self.get_eval_dataloader(eval_dataset):
             with torch.inference_mode(), self.compute_loss_context_manager():
                 output = model(**self._prepare_inputs(batch), num_items_in_batch=1)
             total += float(output.loss)
             scores = output.logits if self.class_ids is None else output.logits[:, self.class_ids]
             truth.append(self._targets(batch["labels"]).numpy())
-            found.append(scores.argmax(1).cpu().numpy())
-        metrics = self._metrics(total, np.concatenate(truth), np.concatenate(found), scores.shape[1])
+            predicted.append(scores.argmax(1).cpu().numpy())
+        metrics = self._metrics(total, np.concatenate(truth), np.concatenate(predicted), scores.shape[1])
         named = {f"{metric_key_prefix}_{name}": float(value) for name, value in metrics.items()}
         self.log(dict(named))
         self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, named)
         return named
 
-    def _metrics(self, total: float, truth: Ids, found: Ids, classes: int) -> dict[str, float]:
+    def _metrics(self, total: float, truth: Ids, predicted: Ids, classes: int) -> dict[str, float]:
         if self.truth == "classes":
-            sums = confusion(truth, found, classes).sums()
+            sums = confusion(truth, predicted, classes).sums()
             return {"loss": total / len(truth), "accuracy": accuracy(*sums), "macro_f1": macro_f1(*sums)}
-        hits = {"accuracy": float((truth == found).mean())} if self.truth == "tokens" else {}
+        hits = {"accuracy": float((truth == predicted).mean())} if self.truth == "tokens" else {}
         return {"loss": total / len(truth), **hits}
 
     def _targets(self, labels: Tensor) -> Tensor:

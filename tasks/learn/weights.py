@@ -13,8 +13,8 @@ FILE = "model.safetensors"
 
 def adapters(model: nn.Module) -> frozenset[str] | None:
     """Names of the parameters that are not frozen for good; none where a model has no such base."""
-    found: frozenset[str] | None = getattr(model, "adapters", None)
-    return found
+    names: frozenset[str] | None = getattr(model, "adapters", None)
+    return names
 
 
 def save_weights(model: nn.Module, folder: Path) -> None:

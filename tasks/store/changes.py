@@ -11,18 +11,18 @@ def in_words(change: str, stage: str) -> str:
     if not _is_path(change):
         return change
     path, _, values = change.partition(": ")
-    told = f": {values}" if values else " changed"
+    detail = f": {values}" if values else " changed"
     kind, _, rest = path.partition(".")
     if kind == "section":
         last = rest.rpartition(".")[2]
         if stage == "download" and rest.partition(".")[0] in BYTES:
             return "the source's bytes changed"
         if last == "commit":
-            return f"{stage}: the commit that the revision stands for{told}"
+            return f"{stage}: the commit that the revision stands for{detail}"
         return (
             f"the bytes behind {stage}.{rest.rpartition('.')[0] or rest} changed"
             if last == "sha256"
-            else (f"recipe: {stage}.{rest}{told}")
+            else (f"recipe: {stage}.{rest}{detail}")
         )
     if kind == "inputs":
         noun, _, file = rest.partition(".")
@@ -30,15 +30,15 @@ def in_words(change: str, stage: str) -> str:
     if kind == "code":
         return f"the code of {rest.replace('.', '/')}.py changed"
     if kind == "libraries":
-        return f"{rest}{told}"
+        return f"{rest}{detail}"
     named = {"python": "Python", "format": "the cache's format", "layout": "the project's layout"}.get(kind)
-    return change if named is None else f"{named}{told}"
+    return change if named is None else f"{named}{detail}"
 
 
 def all_in_words(changes: list[str] | tuple[str, ...], stage: str) -> list[str]:
     """Each once; what is no difference stays as it is, behind the stage's name."""
-    told = [in_words(change, stage) if _is_path(change) else f"{stage}: {change}" for change in changes]
-    return list(dict.fromkeys(told))
+    lines = [in_words(change, stage) if _is_path(change) else f"{stage}: {change}" for change in changes]
+    return list(dict.fromkeys(lines))
 
 
 def _is_path(change: str) -> bool:

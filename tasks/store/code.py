@@ -87,19 +87,19 @@ def versions(libraries: set[str]) -> dict[str, str]:
     An absent package has the version ABSENT: the stage that needs it will say so. Raises LookupError for one that
     can be imported, but of which no version is known.
     """
-    found = {}
+    installed = {}
     names = {name.partition(".")[0] for name in libraries} - SHOWING
     for library in sorted(names - sys.stdlib_module_names):  # of these, Python's version is in the key
         try:
-            found[library] = importlib.metadata.version(DISTRIBUTIONS.get(library, library))
+            installed[library] = importlib.metadata.version(DISTRIBUTIONS.get(library, library))
         except importlib.metadata.PackageNotFoundError:
             if importlib.util.find_spec(library) is not None:
                 raise LookupError(
                     f"no version is known of the package {library}, on which a stage's output depends; "
                     "name its distribution in DISTRIBUTIONS (tasks/store/code.py)"
                 ) from None
-            found[library] = ABSENT
-    return found
+            installed[library] = ABSENT
+    return installed
 
 
 def _outside(name: str) -> bool:
@@ -135,13 +135,13 @@ def _is_text(value: ast.expr) -> bool:
 
 def differences(before: Mapping[str, object], now: Mapping[str, object], at: str = "") -> list[str]:
     """Dotted paths under which two identities differ, each with its two values where they are short."""
-    found = []
+    differing = []
     for name in sorted(before.keys() | now.keys()):
         old, new, here = before.get(name), now.get(name), f"{at}{name}"
         if isinstance(old, dict) or isinstance(new, dict):
             old_part = old if isinstance(old, dict) else {}
             new_part = new if isinstance(new, dict) else {}
-            found += differences(old_part, new_part, f"{here}.")
+            differing += differences(old_part, new_part, f"{here}.")
         elif old != new:
-            found.append(here if len(f"{old}{new}") > 60 else f"{here}: {old} → {new}")
-    return found
+            differing.append(here if len(f"{old}{new}") > 60 else f"{here}: {old} → {new}")
+    return differing

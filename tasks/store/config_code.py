@@ -27,7 +27,7 @@ Module = tuple[dict[str, ast.stmt], dict[str, Symbol]]
 def config_digests(trees: dict[str, ast.Module]) -> dict[str, str]:
     """`module.name` to the digest of its syntax, of all that these modules' code can read of configs."""
     waiting = [symbol for name, tree in trees.items() for symbol in _imported(tree, name)]
-    found: dict[str, str] = {}
+    digests: dict[str, str] = {}
     seen: set[Symbol] = set()
     while waiting:
         symbol = waiting.pop()
@@ -36,9 +36,9 @@ def config_digests(trees: dict[str, ast.Module]) -> dict[str, str]:
         seen.add(symbol)
         shapes, reads = _read(*symbol)
         if shapes:
-            found[".".join(symbol)] = digest_text(shapes)
+            digests[".".join(symbol)] = digest_text(shapes)
         waiting += reads
-    return dict(sorted(found.items()))
+    return dict(sorted(digests.items()))
 
 
 def _imported(tree: ast.Module, module: str) -> list[Symbol]:
@@ -130,6 +130,8 @@ def _plain(node: ast.AST) -> ast.AST:
     """The node without docstrings."""
     for part in ast.walk(node):
         if isinstance(part, (ast.FunctionDef, ast.ClassDef)):
-            told = [line for line in part.body if isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)]
-            part.body = [line for line in part.body if line not in told] or [ast.Pass()]
+            docstrings = [
+                line for line in part.body if isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)
+            ]
+            part.body = [line for line in part.body if line not in docstrings] or [ast.Pass()]
     return node

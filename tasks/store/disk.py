@@ -170,12 +170,12 @@ def _sync(path: Path) -> None:
 
 def manifests(root: Path, stage: str) -> list[dict[str, Any]]:
     """Readable manifests of a stage, oldest first."""
-    found = []
+    manifests_ = []
     for directory in (root / stage).glob("*"):
         if directory.suffix:
             continue
         try:
-            found.append(((directory / MANIFEST).stat().st_mtime_ns, read_manifest(directory)))
+            manifests_.append(((directory / MANIFEST).stat().st_mtime_ns, read_manifest(directory)))
         except (OSError, ValueError):  # damaged, or quarantined by another process just now: dealt with when asked for
             continue
-    return [manifest for _, manifest in sorted(found, key=lambda dated: dated[0])]
+    return [manifest for _, manifest in sorted(manifests_, key=lambda dated: dated[0])]

@@ -75,8 +75,8 @@ def full_disk_named() -> Iterator[None]:
     except DiskFull:
         raise
     except Exception as error:
-        if (said := no_space(error)) is not None:
-            raise DiskFull(said) from error
+        if (message := no_space(error)) is not None:
+            raise DiskFull(message) from error
         raise
 
 

@@ -23,14 +23,14 @@ def identity(
 
     modules: the stage's own, and those of its recipe's kind that it opens by name, which no import shows.
     """
-    code, found = closure(*modules)
+    code, libraries_used = closure(*modules)
     return {
         "format": FORMAT,
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
         "section": values,
         "inputs": {name: opened_digests(artifact) for name, artifact in inputs.items()},
         "code": code,
-        "libraries": {**found, **versions(set(libraries))},
+        "libraries": {**libraries_used, **versions(set(libraries))},
     }
 
 

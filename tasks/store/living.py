@@ -78,8 +78,8 @@ def held(path: Path) -> bool:
 def gone(kind: Kind) -> list[str]:
     """Ids of the runs of this home whose process is gone, and which nobody has marked yet."""
     folder = settings().mlruns / "running" / kind
-    found = [path for path in sorted(folder.glob("*")) if not held(path)]
-    old = [path for path in found if time.time() - path.stat().st_mtime > KEPT]
+    left_behind = [path for path in sorted(folder.glob("*")) if not held(path)]
+    old = [path for path in left_behind if time.time() - path.stat().st_mtime > KEPT]
     for path in old:
         path.unlink(missing_ok=True)
-    return [path.name for path in found if path not in old]
+    return [path.name for path in left_behind if path not in old]

@@ -59,9 +59,9 @@ class Decision:
 
 def entries(root: Path) -> list[Entry]:
     """Everything below the store that takes space, a stage's results last to first, so that users go before sources."""
-    found = [one for stage in reversed(CACHED) for one in _of_stage(root, stage)]
+    complete = [one for stage in reversed(CACHED) for one in _of_stage(root, stage)]
     files = sorted(path for path in (root / WEIGHTS).glob("*") if path.is_file() and path.suffix != ".lock")
-    return found + [
+    return complete + [
         Entry(path, "weights", WEIGHTS, path.name, path.stat().st_size, path.stat().st_mtime) for path in files
     ]
 
@@ -125,11 +125,11 @@ class Catalogue:
 
 
 def decide(
-    found: Sequence[Entry], kept: Mapping[Key, str], *, keep: float, budget: int | None, now: float
+    entries_given: Sequence[Entry], kept: Mapping[Key, str], *, keep: float, budget: int | None, now: float
 ) -> list[Decision]:
     """What becomes of each entry. `keep`: seconds for which what nothing needs is kept after its last use; `budget`:
     bytes that the store may have, None for any number."""
-    decisions = [_decide(entry, kept, now - keep) for entry in found]
+    decisions = [_decide(entry, kept, now - keep) for entry in entries_given]
     if budget is None:
         return decisions
     excess = sum(one.entry.size for one in decisions if not one.delete) - budget

@@ -28,11 +28,11 @@ def nearest(known: list[str], asked: list[str]) -> Labels:
         features = vectorizer.fit_transform(known)
     except ValueError:  # an empty vocabulary
         return np.zeros(len(asked), np.int64)
-    found = [
+    blocks = [
         (vectorizer.transform(asked[start : start + BLOCK]) @ features.T).toarray().argmax(1)
         for start in range(0, len(asked), BLOCK)
     ]
-    return np.concatenate(found) if found else np.empty(0, np.int64)
+    return np.concatenate(blocks) if blocks else np.empty(0, np.int64)
 
 
 def tfidf(train_texts: list[str], train_labels: Labels, test_texts: list[str]) -> Labels:
@@ -65,8 +65,8 @@ def _nearest_class(features: Any, labels: Labels, asked: Any) -> Labels:
     classes, places = np.unique(labels, return_inverse=True)
     members = csr_matrix((np.ones(len(labels)), (places, np.arange(len(labels)))), (len(classes), len(labels)))
     means = normalize(members @ features).T.tocsr()
-    found = [(asked[start : start + BLOCK] @ means).toarray() for start in range(0, asked.shape[0], BLOCK)]
-    best = [np.where(like.any(1), classes[like.argmax(1)], np.bincount(labels).argmax()) for like in found]
+    blocks = [(asked[start : start + BLOCK] @ means).toarray() for start in range(0, asked.shape[0], BLOCK)]
+    best = [np.where(like.any(1), classes[like.argmax(1)], np.bincount(labels).argmax()) for like in blocks]
     return np.concatenate([np.zeros(0, np.int64), *best])
 
 

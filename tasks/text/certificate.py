@@ -69,8 +69,8 @@ def gather(result: Certificate, encoded: Encoded, ids: Sequence[str], look: Look
     """Fill a certificate from a look at every row, some at a time."""
     for start in range(0, len(ids), CHUNK):
         rows = range(start, min(start + CHUNK, len(ids)))
-        found, tokens, supervised = look(rows)
-        for check, mask in found.items():
+        broken, tokens, supervised = look(rows)
+        for check, mask in broken.items():
             result.violations.setdefault(check, []).extend(ids[start + int(i)] for i in np.flatnonzero(mask))
         result.rows += len(rows)
         result.tokens += tokens

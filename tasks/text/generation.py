@@ -48,15 +48,15 @@ def generate(
     """
     writer = Writer(model, Ends(frozenset(end_ids), first), pad_id, sampling)
     room = writer.room(prompts, max_new_tokens)
-    found: list[list[int]] = [[] for _ in prompts]
+    generated: list[list[int]] = [[] for _ in prompts]
     ended = np.zeros(len(prompts), bool)
     done = 0
     for rows in _batches(prompts, room, batch_size):
         written = writer.write([prompts[row] for row in rows], rows, int(room[rows[0]]))
         for row, tokens in zip(rows, written, strict=True):
-            found[row], ended[row] = writer.cut(tokens)
+            generated[row], ended[row] = writer.cut(tokens)
         progress(done := done + len(rows), len(prompts))
-    return Generated(found, ended)
+    return Generated(generated, ended)
 
 
 def stream(

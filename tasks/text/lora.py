@@ -107,15 +107,15 @@ def target_modules(model: PreTrainedModel, lora: Lora, heads: Collection[str]) -
     ]
     if lora.targets == "all-linear":
         return linear
-    found: set[str] = set()
+    modules: set[str] = set()
     for pattern in lora.targets:
         fitting = {name for name in linear if fnmatchcase(f".{name}.", f"*.{pattern}.*")}
         if not fitting:
             raise DataError(
                 f"train.lora.targets: no linear layer of the model is called {pattern!r}; {_known(pattern, linear)}"
             )
-        found |= fitting
-    return [name for name in linear if name in found]
+        modules |= fitting
+    return [name for name in linear if name in modules]
 
 
 def _known(pattern: str, linear: list[str]) -> str:
@@ -165,10 +165,10 @@ def probe_batch(model: PreTrainedModel, length: int, *, writer: bool, tokens: Se
 @torch.inference_mode()
 def scores(model: PreTrainedModel, batch: dict[str, Tensor]) -> Tensor:
     """Logits of a batch, dropout off."""
-    found: Tensor = model.eval()(**batch, num_items_in_batch=1).logits.float().cpu().clone()
-    return found
+    logits: Tensor = model.eval()(**batch, num_items_in_batch=1).logits.float().cpu().clone()
+    return logits
 
 
-def difference(found: Tensor, wanted: Tensor) -> float:
+def difference(logits: Tensor, wanted: Tensor) -> float:
     """Largest difference as a share of the largest score; NaN where there is one."""
-    return float((found - wanted).abs().max() / wanted.abs().max())
+    return float((logits - wanted).abs().max() / wanted.abs().max())

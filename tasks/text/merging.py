@@ -58,8 +58,8 @@ def merge(model: PreTrainedModel) -> None:
 def _merged(layer: Any) -> nn.Module:
     if not is_quantized(layer.base_layer):
         layer.merge(safe_merge=True)
-        found: nn.Module = layer.get_base_layer()
-        return found
+        base: nn.Module = layer.get_base_layer()
+        return base
     plain = dequantized(layer.base_layer)
     plain.weight += layer.get_delta_weight("default").float()
     return plain
@@ -71,10 +71,12 @@ def save_adapter(model: PreTrainedModel, folder: Path) -> None:
     Where tokens were added, the base model needs their rows first: base.resize_token_embeddings(rows).
     """
     folder.mkdir(parents=True)
-    found = peft().get_peft_model_state_dict(model, save_embedding_layers=False)
+    adapter_tensors = peft().get_peft_model_state_dict(model, save_embedding_layers=False)
     state = model.state_dict()
-    found |= {name: state[name] for name in state for head in model.heads if name.startswith(f"{head}.")}
-    tensors = {f"base_model.model.{name}": value.detach().cpu().contiguous().clone() for name, value in found.items()}
+    adapter_tensors |= {name: state[name] for name in state for head in model.heads if name.startswith(f"{head}.")}
+    tensors = {
+        f"base_model.model.{name}": value.detach().cpu().contiguous().clone() for name, value in adapter_tensors.items()
+    }
     save_file(tensors, folder / "adapter_model.safetensors", {"format": "pt"})
     config = model.peft_config["default"].to_dict()
     config |= {"modules_to_save": list(model.heads) or None, "inference_mode": True, "base_model_name_or_path": None}

@@ -111,27 +111,27 @@ def _load(auto: Any, folder: Path, labels: dict[str, Any], base: str, gguf: str 
         raise DataError(f"{folder}: no safetensors weights; Temper loads no other format, but for `gguf: FILE`")
     if gguf is not None and base != "float32":
         raise DataError(f"train.lora.base {base} is not for a GGUF file, which is dequantised; take float32")
-    told = gguf or _told(folder)
+    origin = gguf or _told(folder)
     types = {} if gguf is None else dequantised(folder / gguf)
     options = labels | loading_options(base) | gguf_options(gguf)
     try:
         with unreported(), without_bar():
-            model, found = read_weights(
+            model, report = read_weights(
                 auto, folder, output_loading_info=True, ignore_mismatched_sizes=bool(labels), **options
             )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise DataError(f"{told}: not a model that {auto.__name__} can load ({str(error).splitlines()[0]})") from None
-    lost = [*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])]
+        raise DataError(f"{origin}: not a model that {auto.__name__} can load ({str(error).splitlines()[0]})") from None
+    lost = [*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])]
     model.fresh = frozenset(lost)
     model.loaded = "\n".join(
         f"- {fate}: {', '.join(sorted(names))}"
-        for fate, names in (("new weights", lost), ("left over there", found["unexpected_keys"]))
+        for fate, names in (("new weights", lost), ("left over there", report["unexpected_keys"]))
         if names
     )
     if labels:
         lost = [name for name in lost if name.startswith(f"{model.base_model_prefix}.") and ".pooler." not in name]
     if lost:
-        raise DataError(f"{told}: {len(lost)} weights are absent or of another size, such as {min(lost)}")
+        raise DataError(f"{origin}: {len(lost)} weights are absent or of another size, such as {min(lost)}")
     if types:
         unquantized(model)  # which else is not saved
         model.config.dequantised_from = types  # travels in config.json

@@ -67,8 +67,8 @@ def bleu_statistics(expected: Sequence[str], written: Sequence[str], tokens: Ble
     Columns: tokens written, tokens expected, matching runs of one to four tokens, written runs of one to four.
     """
     scorer_of = scorer("sacrebleu.metrics").BLEU(tokenize=tokens, effective_order=True)  # of the order of one text
-    found = (scorer_of.sentence_score(b, [a]) for a, b in zip(expected, written, strict=True))
-    rows = [[one.sys_len, one.ref_len, *one.counts, *one.totals] for one in found]
+    statistics = (scorer_of.sentence_score(b, [a]) for a, b in zip(expected, written, strict=True))
+    rows = [[one.sys_len, one.ref_len, *one.counts, *one.totals] for one in statistics]
     return np.array(rows, float).reshape(-1, 2 + 2 * ORDER)
 
 
@@ -103,5 +103,5 @@ class Words:
 def rouge_l(expected: Sequence[str], written: Sequence[str]) -> Floats:
     """ROUGE-L of each text [texts]: F1 of the longest common subsequence of tokens (Lin 2004), by rouge-score."""
     judge = scorer("rouge_score.rouge_scorer").RougeScorer(["rougeL"], tokenizer=Words())
-    found = [judge.score(a, b)["rougeL"].fmeasure for a, b in zip(expected, written, strict=True)]
-    return np.array(found, float)
+    scores = [judge.score(a, b)["rougeL"].fmeasure for a, b in zip(expected, written, strict=True)]
+    return np.array(scores, float)

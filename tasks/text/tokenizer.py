@@ -32,8 +32,8 @@ class TextTokenizer:
     def placed_ids(self, texts: list[str], *, marked: bool = True) -> list[tuple[list[int], list[int]]]:
         """Token ids of each text as `marked_ids` (or `ids`) has them, and the character at which each token begins."""
         backend = self._marking if marked else self.backend
-        found = backend.encode_batch(texts, add_special_tokens=False)
-        return [(encoding.ids, [start for start, _ in encoding.offsets]) for encoding in found]
+        encodings = backend.encode_batch(texts, add_special_tokens=False)
+        return [(encoding.ids, [start for start, _ in encoding.offsets]) for encoding in encodings]
 
     @cached_property
     def _marking(self) -> Tokenizer:

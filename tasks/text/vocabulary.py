@@ -55,15 +55,17 @@ def make_tokenizer(source: TokenizerSource, texts: list[str], added: Sequence[st
         case TrainedTokenizer():
             return _by_names(learn_bpe(texts, source.vocab_size, added))
         case LocalTokenizer() if source.gguf is None:
-            found = read_folder(pretrained_folder(source, ()), lowercase=source.lowercase)
+            folder_tokenizer = read_folder(pretrained_folder(source, ()), lowercase=source.lowercase)
         case LocalTokenizer() | HubTokenizer():
-            found = _from_transformers(pretrained_folder(source, hub.TOKENIZER_FILES), source.gguf)
+            folder_tokenizer = _from_transformers(pretrained_folder(source, hub.TOKENIZER_FILES), source.gguf)
         case RegisteredTokenizer():
             raise DataError("a registered tokenizer must be pinned to its files before it is read")
-    lacking = [token for token in added if token not in found.special_ids]
-    found.backend.add_special_tokens(lacking)
-    new = tuple(found.backend.get_vocab(with_added_tokens=True)[token] for token in lacking)
-    return replace(plain_tokenizer(found.backend, found.special), added=new, texts=found.texts)
+    lacking = [token for token in added if token not in folder_tokenizer.special_ids]
+    folder_tokenizer.backend.add_special_tokens(lacking)
+    new = tuple(folder_tokenizer.backend.get_vocab(with_added_tokens=True)[token] for token in lacking)
+    return replace(
+        plain_tokenizer(folder_tokenizer.backend, folder_tokenizer.special), added=new, texts=folder_tokenizer.texts
+    )
 
 
 def learn_bpe(texts: list[str], size: int, added: Sequence[str] = ()) -> Tokenizer:
@@ -118,12 +120,12 @@ def _word_piece(vocabulary: Path, lowercase: bool) -> Tokenizer:
 
 
 def _by_names(tokenizer: Tokenizer) -> TextTokenizer:
-    found: dict[str, int] = {}
+    named_ids: dict[str, int] = {}
     for role, names in ROLES.items():
         ids = [token for name in names if (token := tokenizer.token_to_id(name)) is not None]
         if ids:
-            found[role] = ids[0]
-    return plain_tokenizer(tokenizer, found)
+            named_ids[role] = ids[0]
+    return plain_tokenizer(tokenizer, named_ids)
 
 
 def _from_temper(folder: Path) -> TextTokenizer:
@@ -135,9 +137,9 @@ def _from_temper(folder: Path) -> TextTokenizer:
             f"encode.tokenizer: a model of encode.kind {encoding['kind']} has no tokenizer; take one of texts"
         )
     special = encoding["special"]
-    found = _by_names(Tokenizer.from_file(str(folder / FILE)))
-    made = plain_tokenizer(found.backend, {**found.special, **special})
-    return replace(made, texts=encoding.get("texts", {}))
+    stored = _by_names(Tokenizer.from_file(str(folder / FILE)))
+    tokenizer = plain_tokenizer(stored.backend, {**stored.special, **special})
+    return replace(tokenizer, texts=encoding.get("texts", {}))
 
 
 def _from_transformers(folder: Path, gguf: str | None = None) -> TextTokenizer:
@@ -155,8 +157,8 @@ def _from_transformers(folder: Path, gguf: str | None = None) -> TextTokenizer:
     special = {role: getattr(tokenizer, f"{role}_token_id") for role in ROLES}
     known = {role: token for role, token in special.items() if token is not None}
     by_name = _by_names(tokenizer.backend_tokenizer)
-    made = plain_tokenizer(tokenizer.backend_tokenizer, {**by_name.special, **known})
-    return replace(made, texts=dict(tokenizer.special_tokens_map))
+    converted = plain_tokenizer(tokenizer.backend_tokenizer, {**by_name.special, **known})
+    return replace(converted, texts=dict(tokenizer.special_tokens_map))
 
 
 def frame_of(kind: str, tokenizer: TextTokenizer, needed: tuple[str, ...]) -> tuple[dict[str, int], int]:

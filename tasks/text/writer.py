@@ -135,14 +135,14 @@ class Writer:
         drawing = self.sampling and self.sampling.processors(rows, self.model.device)
         begin = 1 if self.paired else batch["input_ids"].shape[1]
         stopping = [] if self.ends.first is None else [_Stopping(self.ends, begin, self.model.device)]
-        found = self.model.generate(
+        generated = self.model.generate(
             **batch,
             generation_config=config,
             logits_processor=drawing,
             stopping_criteria=StoppingCriteriaList(stopping),
             streamer=streamer,
         )
-        return found[:, begin:].tolist()  # type: ignore[no-any-return]
+        return generated[:, begin:].tolist()  # type: ignore[no-any-return]
 
     def _pad(self, prompts: Sequence[Sequence[int]]) -> dict[str, Ids]:
         """input_ids and attention_mask [prompts, longest]; pads stand on the left of what is gone on with.
@@ -183,6 +183,6 @@ def _check(model: Any) -> None:
 def _decoder_start(model: Any) -> int:
     for config in (model.generation_config, model.config):
         for key in ("decoder_start_token_id", "bos_token_id"):
-            if (found := getattr(config, key, None)) is not None:
-                return int(found)
+            if (token := getattr(config, key, None)) is not None:
+                return int(token)
     raise ValueError(f"{type(model).__name__} has no decoder_start_token_id; set it in config.json")

@@ -42,7 +42,7 @@ def promote(name: str, version: str, why: str) -> Entry:
         before = _current(client, name)
         if before == str(wanted.version):
             raise StageError(f"version {version} is the champion of {name} already")
-        made = decisions.entry(
+        entry = decisions.entry(
             "promote",
             str(wanted.version),
             before=before,
@@ -50,7 +50,7 @@ def promote(name: str, version: str, why: str) -> Entry:
             decided="promoted by hand",
             why=why,
         )
-        return _carry_out(client, name, made)
+        return _carry_out(client, name, entry)
 
 
 def rollback(name: str, why: str) -> Entry:
@@ -70,13 +70,13 @@ def rollback(name: str, why: str) -> Entry:
         else:
             raise StageError(f"version {before} is the first champion of {name}; there is none before to go back to")
         proof.require_described(client, _version(client, name, after))
-        made = decisions.entry("rollback", before, before=before, after=after, decided="rolled back", why=why)
-        return _carry_out(client, name, made)
+        entry = decisions.entry("rollback", before, before=before, after=after, decided="rolled back", why=why)
+        return _carry_out(client, name, entry)
 
 
-def _carry_out(client: MlflowClient, name: str, made: Entry) -> Entry:
-    decisions.apply(client, name, made)
-    return made
+def _carry_out(client: MlflowClient, name: str, entry: Entry) -> Entry:
+    decisions.apply(client, name, entry)
+    return entry
 
 
 def history(name: str) -> dict[str, Any]:
@@ -107,8 +107,8 @@ def history(name: str) -> dict[str, Any]:
 
 
 def _current(client: MlflowClient, name: str) -> str | None:
-    found = champion(client, name)
-    return None if found is None else str(found.version)
+    current = champion(client, name)
+    return None if current is None else str(current.version)
 
 
 def _version(client: MlflowClient, name: str, version: str) -> ModelVersion:
@@ -133,8 +133,8 @@ def _samples(client: MlflowClient, version: ModelVersion) -> str:
 
 def _read(client: MlflowClient, version: ModelVersion, path: str, scratch: str) -> Any:
     try:
-        found = client.download_artifacts(str(version.run_id), path, scratch)
-        return json.loads(Path(found).read_text(encoding="utf-8"))
+        downloaded = client.download_artifacts(str(version.run_id), path, scratch)
+        return json.loads(Path(downloaded).read_text(encoding="utf-8"))
     except (MlflowException, OSError, ValueError) as error:
         raise StageError(
             f"{version.name} version {version.version}: {path} in its run cannot be read "

@@ -33,18 +33,18 @@ def log_trainings(trainings: Sequence[Training], links: Mapping[str, str]) -> li
 
     A run is made where this tracking store has none. Scoring is a test-set evaluation and recorded as such.
     """
-    client, found = runs.client(), []
+    client, run_ids = runs.client(), []
     for one in trainings:
         run_id = runs.complete_run(client, one.model, {"temper.recipe": one.recipe, **links})
         facts = json.loads(one.report.file("report.json").read_text(encoding="utf-8"))
         runs.log_values(client, run_id, {f"test.{name}": value for name, value in facts["scores"].items()})
         data.open_test_split(client, run_id, lineage(one.report))
-        found.append(run_id)
-    return found
+        run_ids.append(run_id)
+    return run_ids
 
 
 def log_comparison(
-    name: str, found: Mapping[str, Any], trainings: Sequence[Training], children: Sequence[str], folder: Path
+    name: str, report: Mapping[str, Any], trainings: Sequence[Training], children: Sequence[str], folder: Path
 ) -> dict[str, str]:
     """Id of the parent run (the one of the same comparison, where there is one) and the address of its artifacts.
 
@@ -53,9 +53,9 @@ def log_comparison(
     trainings.json names every run.
     """
     client = runs.client()
-    pairs = [[pair["recipe"], pair["against"]] for pair in found["pairs"]]
-    made = [[one.model.key, one.report.key] for one in trainings]
-    key = digest_text(canonical([name, found["confidence"], pairs, made]))
+    pairs = [[pair["recipe"], pair["against"]] for pair in report["pairs"]]
+    trained = [[one.model.key, one.report.key] for one in trainings]
+    key = digest_text(canonical([name, report["confidence"], pairs, trained]))
     where = runs.experiment(client, trainings[0].recipe)
     known = client.search_runs([where], f"tags.`{KEY}` = '{key}'", ViewType.ACTIVE_ONLY, 1)
     if known:
@@ -63,13 +63,13 @@ def log_comparison(
     else:
         tags = {KEY: key, "mlflow.source.name": "temper"}
         run_id = str(client.create_run(where, tags=tags, run_name=name).info.run_id)
-    keys.log_params(client, run_id, _params(found))
-    runs.log_values(client, run_id, _metrics(found))
-    for pair in found["pairs"]:
+    keys.log_params(client, run_id, _params(report))
+    runs.log_values(client, run_id, _metrics(report))
+    for pair in report["pairs"]:
         client.set_tag(run_id, keys.key(f"temper.verdict.{_named(pair)}"), pair["verdict"])
     client.set_tag(run_id, NOTE, (folder / "summary.md").read_text(encoding="utf-8")[:LONGEST])
     client.log_artifacts(run_id, str(folder))
-    client.log_dict(run_id, dict(found), "comparison.json")
+    client.log_dict(run_id, dict(report), "comparison.json")
     listed = [
         {"recipe": one.recipe, "key": one.model.key, "run_id": child}
         for one, child in zip(trainings, children, strict=True)
@@ -87,21 +87,21 @@ def adopt(client: MlflowClient, parent: str, child: str) -> None:
         client.set_tag(child, PARENT, parent)
 
 
-def _params(found: Mapping[str, Any]) -> dict[str, object]:
-    seeds = {one["name"]: [training["seed"] for training in one["trainings"]] for one in found["recipes"]}
-    values: dict[str, object] = {"rows": found["rows"], "groups": found["groups"], "confidence": found["confidence"]}
+def _params(report: Mapping[str, Any]) -> dict[str, object]:
+    seeds = {one["name"]: [training["seed"] for training in one["trainings"]] for one in report["recipes"]}
+    values: dict[str, object] = {"rows": report["rows"], "groups": report["groups"], "confidence": report["confidence"]}
     return values | {f"seeds.{name}": ", ".join(map(str, each)) for name, each in seeds.items()}
 
 
-def _metrics(found: Mapping[str, Any]) -> dict[str, float]:
+def _metrics(report: Mapping[str, Any]) -> dict[str, float]:
     values: dict[str, float] = {}
-    for one in found["recipes"]:
+    for one in report["recipes"]:
         values |= {
             f"test.{part}.{one['name']}": one["accuracy"][at]
             for part, at in (("accuracy", "mean"), ("accuracy_low", "low"), ("accuracy_high", "high"))
         }
         values[f"test.accuracy_spread.{one['name']}"] = one["spread"]
-    for pair in found["pairs"]:
+    for pair in report["pairs"]:
         values |= {f"difference.{part}.{_named(pair)}": pair["difference"][part] for part in ("mean", "low", "high")}
         values[f"p_holm.{_named(pair)}"] = pair["p_holm"]
     return values

@@ -34,10 +34,10 @@ def log_data(client: MlflowClient, run_id: str, stages: Mapping[str, Artifact]) 
     source = inputs.provenance(stages["download"]) if "download" in stages else {}
     licence = source.get("licence")
     sums = "; ".join(f"{file['name']}: {file['sha256']}" for file in source.get("files", ()))
-    told = {**source, "licence": f"{licence['says']} ({licence['file']})" if licence else None, "sha256": sums}
+    source_facts = {**source, "licence": f"{licence['says']} ({licence['file']})" if licence else None, "sha256": sums}
     for name in ("kind", "where", "when", "sha256", "licence"):
-        if told.get(name):
-            client.set_tag(run_id, f"temper.source.{name}", str(told[name])[:5000])
+        if source_facts.get(name):
+            client.set_tag(run_id, f"temper.source.{name}", str(source_facts[name])[:5000])
     _log_inputs(client, run_id, inputs.inputs(stages))
 
 
@@ -63,7 +63,7 @@ def open_test_split(client: MlflowClient, run_id: str, stages: Mapping[str, Arti
         return 0
     digest = stages["split"].manifest()["files"]["data/test.parquet"]["sha256"]
     client.set_tag(run_id, TEST_SPLIT, digest)
-    experiments = [found.experiment_id for found in client.search_experiments()]
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
     count, token = 0, None
     while True:
         page = client.search_runs(
@@ -96,10 +96,10 @@ def rows_before(model: str) -> tuple[str, Artifact] | None:
         digest = known.tags.get(f"{STAGE_DIGEST}download")
         for manifest in (settings().store / "download").glob("*/manifest.json") if digest else ():
             try:
-                found = read_manifest(manifest.parent)
+                manifest_before = read_manifest(manifest.parent)
             except ValueError:  # damaged: the next run that meets it says so
                 continue
-            if found["digest"] == digest:
+            if manifest_before["digest"] == digest:
                 return str(known.version), Artifact("download", manifest.parent.name, str(digest))
     return None
 
@@ -109,5 +109,5 @@ def _profile(client: MlflowClient, run_id: str) -> dict[str, Any] | None:
         return None
     with tempfile.TemporaryDirectory() as folder:
         path = client.download_artifacts(run_id, PROFILE, folder)
-        found: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
-    return found
+        profile: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    return profile

@@ -66,10 +66,10 @@ def entry(
     return Entry(action, version, before, after, decided, why, runs.user(), at)
 
 
-def keep(client: MlflowClient, about: ModelVersion, made: Entry, further: Mapping[str, Any] | None = None) -> None:
+def keep(client: MlflowClient, about: ModelVersion, decision: Entry, further: Mapping[str, Any] | None = None) -> None:
     """Put a decision, and what it rests on, into the run of a version that it is about."""
-    document = {**asdict(made), **(further or {})}
-    client.log_dict(str(about.run_id), document, f"{DECISIONS}/{about.name}-{about.version}-{made.moment}.json")
+    document = {**asdict(decision), **(further or {})}
+    client.log_dict(str(about.run_id), document, f"{DECISIONS}/{about.name}-{about.version}-{decision.moment}.json")
 
 
 def changed(client: MlflowClient, about: ModelVersion) -> dict[str, Any] | None:
@@ -85,14 +85,14 @@ def changed(client: MlflowClient, about: ModelVersion) -> dict[str, Any] | None:
             return None
         with tempfile.TemporaryDirectory() as scratch:
             path = client.download_artifacts(str(about.run_id), newest, scratch)
-            told = json.loads(Path(path).read_text(encoding="utf-8"))
+            record = json.loads(Path(path).read_text(encoding="utf-8"))
     except (MlflowException, OSError, ValueError):
         return None
-    found: dict[str, Any] | None = (told.get("evidence") or {}).get("changed")
-    return found
+    changes: dict[str, Any] | None = (record.get("evidence") or {}).get("changed")
+    return changes
 
 
-def apply(client: MlflowClient, name: str, made: Entry, further: Mapping[str, Any] | None = None) -> None:
+def apply(client: MlflowClient, name: str, decision: Entry, further: Mapping[str, Any] | None = None) -> None:
     """Move the alias as the decision says, then write it down, with what it rests on.
 
     The alias first: a log that holds a move which was cut off would lead a rollback astray, while one that lacks a
@@ -100,30 +100,34 @@ def apply(client: MlflowClient, name: str, made: Entry, further: Mapping[str, An
     champion since the decision was made.
     """
     now = champion(client, name)
-    found = None if now is None else str(now.version)
-    if found != made.before:
+    current = None if now is None else str(now.version)
+    if current != decision.before:
         raise StageError(
-            f"the champion of {name} is version {found}, and was {made.before} when this was decided; "
+            f"the champion of {name} is version {current}, and was {decision.before} when this was decided; "
             "nothing was moved, run it again"
         )
-    if made.after is not None and made.after != made.before:
-        client.set_registered_model_alias(name, CHAMPION, made.after)
-        if CANDIDATE in client.get_model_version(name, made.after).aliases:
+    if decision.after is not None and decision.after != decision.before:
+        client.set_registered_model_alias(name, CHAMPION, decision.after)
+        if CANDIDATE in client.get_model_version(name, decision.after).aliases:
             client.delete_registered_model_alias(name, CANDIDATE)
-    elif made.decided in ("kept", "undecided"):
-        client.set_registered_model_alias(name, CANDIDATE, made.version)
-    versions = [client.get_model_version(name, one) for one in (made.version, made.after, made.before) if one]
+    elif decision.decided in ("kept", "undecided"):
+        client.set_registered_model_alias(name, CANDIDATE, decision.version)
+    versions = [
+        client.get_model_version(name, one) for one in (decision.version, decision.after, decision.before) if one
+    ]
     about = next((one for one in versions if one.run_id), None)
     if about is None:  # of versions without runs, which somebody else registered, a tag is all there is
         client.set_registered_model_tag(
-            name, DECISION_ENTRY + made.moment, json.dumps(asdict(made), ensure_ascii=False)
+            name, DECISION_ENTRY + decision.moment, json.dumps(asdict(decision), ensure_ascii=False)
         )
     else:
-        keep(client, about, made, further)
-    when = made.at[:16].replace("T", " ")
-    told = f"version {made.version} {made.decided}, {when} UTC, by {made.who}; all: temper history {name}"
-    client.set_registered_model_tag(name, LOG, told)
-    client.set_model_version_tag(name, made.version, DECISION, made.decided)
+        keep(client, about, decision, further)
+    when = decision.at[:16].replace("T", " ")
+    description = (
+        f"version {decision.version} {decision.decided}, {when} UTC, by {decision.who}; all: temper history {name}"
+    )
+    client.set_registered_model_tag(name, LOG, description)
+    client.set_model_version_tag(name, decision.version, DECISION, decision.decided)
 
 
 def entries(client: MlflowClient, name: str) -> list[Entry]:
@@ -134,14 +138,14 @@ def entries(client: MlflowClient, name: str) -> list[Entry]:
         if error.error_code in ABSENT:
             raise StageError(f"there is no registered model {name!r}; `temper run` registers one") from None
         raise
-    found: dict[str, Entry] = {}
+    by_place: dict[str, Entry] = {}
     for run_id in {str(one.run_id) for one in client.search_model_versions(f"name = '{name}'") if one.run_id}:
         for place, text in _kept(client, run_id, name):
-            _add(found, f"{place} in the run {run_id}", text)
+            _add(by_place, f"{place} in the run {run_id}", text)
     for key in (key for key in model.tags if key.startswith(DECISION_ENTRY)):
-        _add(found, f"the tag {key} of {name}", model.tags[key])
+        _add(by_place, f"the tag {key} of {name}", model.tags[key])
     born = model.creation_timestamp or 0  # a run outlives a model of this name that was deleted before
-    return [found[at] for at in sorted(found) if datetime.fromisoformat(at).timestamp() * 1000 >= born]
+    return [by_place[at] for at in sorted(by_place) if datetime.fromisoformat(at).timestamp() * 1000 >= born]
 
 
 def _kept(client: MlflowClient, run_id: str, name: str) -> Iterator[tuple[str, str]]:
@@ -157,11 +161,11 @@ def _kept(client: MlflowClient, run_id: str, name: str) -> Iterator[tuple[str, s
             raise
 
 
-def _add(found: dict[str, Entry], place: str, text: str) -> None:
+def _add(by_place: dict[str, Entry], place: str, text: str) -> None:
     try:
-        told = json.loads(text)
-        one = Entry(**{each.name: told[each.name] for each in fields(Entry)})
-        found[datetime.fromisoformat(one.at).isoformat()] = one
+        values = json.loads(text)
+        one = Entry(**{each.name: values[each.name] for each in fields(Entry)})
+        by_place[datetime.fromisoformat(one.at).isoformat()] = one
     except (ValueError, TypeError, KeyError) as error:
         raise StageError(f"{place} is no decision ({type(error).__name__}: {error}); delete it in MLflow") from None
 

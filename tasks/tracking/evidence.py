@@ -74,8 +74,8 @@ def gather(
     try:
         new = pd.read_parquet(stages["evaluate"].file("predictions.parquet"))
         _require_unseen(client, known, new)
-        found, source = _champions(client, known, stages, new, kind)
-        old = outcomes.align(new, found, kind)
+        predictions, source = _champions(client, known, stages, new, kind)
+        old = outcomes.align(new, predictions, kind)
         rows = _test_rows(stages).loc[new["id"]].reset_index()
         groups = _groups(stages, new, rows, kind)
         rule = _rule(section, stages)
@@ -93,10 +93,10 @@ def _labels(client: MlflowClient, known: ModelVersion) -> list[str] | None:
     try:
         with tempfile.TemporaryDirectory() as scratch:
             kept = client.download_artifacts(str(known.run_id), REPORT, scratch)
-            found: list[str] | None = json.loads(Path(kept).read_text(encoding="utf-8")).get("labels")
+            labels: list[str] | None = json.loads(Path(kept).read_text(encoding="utf-8")).get("labels")
     except (MlflowException, OSError, ValueError):  # it changes a remark, no verdict
         return None
-    return found
+    return labels
 
 
 def _require_unseen(client: MlflowClient, known: ModelVersion, new: pd.DataFrame) -> None:
@@ -118,8 +118,8 @@ def _champions(
         return kept, "its own test of the same rows"
     asked = new[outcomes.keys(kind)].assign(content=_contents(_test_rows(stages).loc[new["id"]], stages, kind))
     how = stages["evaluate"].manifest()["section"]
-    told = rescore(f"models:/{known.name}/{known.version}", kind, asked, how)
-    return new.assign(**{str(name): told[name].to_numpy() for name in told}), "scored again, on its own"
+    rescored = rescore(f"models:/{known.name}/{known.version}", kind, asked, how)
+    return new.assign(**{str(name): rescored[name].to_numpy() for name in rescored}), "scored again, on its own"
 
 
 def _contents(rows: pd.DataFrame, stages: Mapping[str, Artifact], kind: str) -> list[Any]:
@@ -127,8 +127,8 @@ def _contents(rows: pd.DataFrame, stages: Mapping[str, Artifact], kind: str) -> 
         return list(rows[open_kind(kind).traits.content])
     from ..vision.images import read_bytes
 
-    found = dict(read_bytes(stages["split"].file("images.parquet"), set(rows["image"])))
-    return [found[name] for name in rows["image"]]
+    images = dict(read_bytes(stages["split"].file("images.parquet"), set(rows["image"])))
+    return [images[name] for name in rows["image"]]
 
 
 def _rule(section: Register, stages: Mapping[str, Artifact]) -> challenge.Rule:

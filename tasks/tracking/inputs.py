@@ -51,8 +51,8 @@ def rows(stages: Mapping[str, Artifact]) -> dict[str, int]:
 def provenance(download: Artifact) -> dict[str, Any]:
     """What the download stage says of its source: kind, where, when, files, licence."""
     path = download.records / "provenance.json"
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return found
+    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return facts
 
 
 def named(section: Mapping[str, Any]) -> str:
@@ -67,8 +67,8 @@ def named(section: Mapping[str, Any]) -> str:
 
 
 def _section(stages: Mapping[str, Artifact]) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = stages["download"].manifest()["section"] if "download" in stages else {}
-    return found
+    section: Mapping[str, Any] = stages["download"].manifest()["section"] if "download" in stages else {}
+    return section
 
 
 def _source(section: Mapping[str, Any], stages: Mapping[str, Artifact]) -> DatasetSource:

@@ -43,16 +43,16 @@ def registered(name: str, digest: str, scores: dict[str, float], links: dict[str
         except (OSError, ValueError):  # the process died: ask here, where an error has its own words
             cool()
         else:
-            found: dict[str, Any] | None = answer
-            return found
+            settled_facts: dict[str, Any] | None = answer
+            return settled_facts
     from .registry import settled
 
     return settled(name, digest, scores, links)
 
 
-def still_valid(found: dict[str, Any] | None, report: str) -> dict[str, Any] | None:
+def still_valid(settled_facts: dict[str, Any] | None, report: str) -> dict[str, Any] | None:
     """What was found, unless its test rows left it undecided and the report (its digest) is of others by now."""
-    return None if found is None or found["undecided_on"] not in (None, report) else found
+    return None if settled_facts is None or settled_facts["undecided_on"] not in (None, report) else settled_facts
 
 
 def _serve() -> None:

@@ -121,22 +121,24 @@ def model_folder(name: str, version: str) -> Path:
 def answer(model: Any, contents: Any) -> pd.DataFrame:
     """A loaded model's predictions. Raises StageError where it cannot read what it is given, or gives no table."""
     try:
-        found: Any = model.predict(contents)
+        predictions: Any = model.predict(contents)
     except Exception as error:  # a model that Temper did not register may raise anything
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         if isinstance(error, ValueError | MlflowException):
-            raise StageError(said) from None
-        raise StageError(f"the model fails on what it is given ({type(error).__name__}: {said})") from None
-    if not isinstance(found, pd.DataFrame):
-        raise StageError(f"the model predicts {type(found).__name__}, not a table: it was not registered by "
+            raise StageError(reason) from None
+        raise StageError(f"the model fails on what it is given ({type(error).__name__}: {reason})") from None
+    if not isinstance(predictions, pd.DataFrame):
+        raise StageError(f"the model predicts {type(predictions).__name__}, not a table: it was not registered by "
                          "Temper; load it with mlflow.pyfunc instead")  # fmt: skip
-    return found
+    return predictions
 
 
 def find_version(client: MlflowClient, name: str, digest: str) -> ModelVersion | None:
     """The newest version of this model digest whose files are still there."""
-    found = client.search_model_versions(f"name = '{name}'")
-    fitting = [version for version in found if version.tags.get(MODEL_DIGEST) == digest and _has_files(client, version)]
+    versions = client.search_model_versions(f"name = '{name}'")
+    fitting = [
+        version for version in versions if version.tags.get(MODEL_DIGEST) == digest and _has_files(client, version)
+    ]
     return max(fitting, key=lambda version: int(version.version), default=None)
 
 

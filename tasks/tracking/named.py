@@ -46,31 +46,33 @@ def find_named(asked: str) -> Named:
     Raises StageError where there is none, saying what there is.
     """
     connect()
-    told = asked.removeprefix("models:/")
-    name, alias, number = _parts(told)
+    name_asked = asked.removeprefix("models:/")
+    name, alias, number = _parts(name_asked)
     client = mlflow.MlflowClient()
     try:
         if asked.startswith("models:/m-") and not (alias or number):
-            return Named(asked, "", told, asked)
+            return Named(asked, "", name_asked, asked)
         if number:
-            found = client.get_model_version(name, number)
+            model_version = client.get_model_version(name, number)
         else:
-            found = client.get_model_version_by_alias(name, alias or CHAMPION)
+            model_version = client.get_model_version_by_alias(name, alias or CHAMPION)
     except (MlflowException, OSError) as error:
         address, reason = f"models:/{name}{f'/{number}' if number else f'@{alias or CHAMPION}'}", str(error)
         raise StageError(
             f"{address} cannot be loaded from {settings().tracking}: {reason.splitlines()[0]}{_there_is(client, name)}"
         ) from None
-    version = str(found.version)
-    return Named(name, version, found.tags.get(MODEL_DIGEST) or found.source, f"models:/{name}/{version}")
+    version = str(model_version.version)
+    return Named(
+        name, version, model_version.tags.get(MODEL_DIGEST) or model_version.source, f"models:/{name}/{version}"
+    )
 
 
-def _parts(told: str) -> tuple[str, str, str]:
+def _parts(name_asked: str) -> tuple[str, str, str]:
     """Name, alias and number; of the last two one is empty at least."""
-    if "@" in told:
-        name, _, alias = told.partition("@")
+    if "@" in name_asked:
+        name, _, alias = name_asked.partition("@")
         return name, alias, ""
-    name, _, number = told.partition("/")
+    name, _, number = name_asked.partition("/")
     return name, "", number
 
 
@@ -127,20 +129,20 @@ def read_packed(named: Named) -> Packed:
 
 def mismatches(requirements: tuple[str, ...]) -> list[str]:
     """How the running environment differs from pinned requirements, a line for each package."""
-    found = []
+    differing = []
     for line in requirements:
         try:
             wanted = Requirement(line)
         except InvalidRequirement:
-            found.append(f"{line}: not a requirement that can be compared")
+            differing.append(f"{line}: not a requirement that can be compared")
             continue
         if wanted.marker is not None and not wanted.marker.evaluate():
             continue
         try:
             here = importlib.metadata.version(wanted.name)
         except importlib.metadata.PackageNotFoundError:
-            found.append(f"{line}: not installed")
+            differing.append(f"{line}: not installed")
             continue
         if not wanted.specifier.contains(here, prereleases=True):
-            found.append(f"{line}: here is {here}")
-    return found
+            differing.append(f"{line}: here is {here}")
+    return differing

@@ -26,5 +26,5 @@ def version_page(name: str, version: str) -> str | None:
 
 def pages(client: MlflowClient, run_id: str, name: str, version: str) -> dict[str, str]:
     """Those of a version and its run that there are."""
-    found = {"run": run_page(client, run_id), "version": version_page(name, version)}
-    return {what: address for what, address in found.items() if address is not None}
+    addresses = {"run": run_page(client, run_id), "version": version_page(name, version)}
+    return {what: address for what, address in addresses.items() if address is not None}

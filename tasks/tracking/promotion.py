@@ -34,8 +34,8 @@ class Evidence:
 
     def record(self) -> dict[str, Any]:
         """As JSON."""
-        found: dict[str, Any] = json.loads(json.dumps(self, default=_plain, ensure_ascii=False))
-        return found
+        values: dict[str, Any] = json.loads(json.dumps(self, default=_plain, ensure_ascii=False))
+        return values
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def decide_against(scores: Mapping[str, float], section: Register, evidence: Evi
     if evidence.obstacle is not None or evidence.contest is None:
         why = evidence.obstacle or "nothing is known of the champion"
         return Verdict("undecided", f"not comparable with version {evidence.champion}: {why}")
-    fought, told = evidence.contest, _told(section.metric, evidence)
+    fought, summary = evidence.contest, _told(section.metric, evidence)
     if not math.isclose(fought.challenger, scores[section.metric], rel_tol=1e-6, abs_tol=1e-9):
         return Verdict(
             "undecided",
@@ -100,15 +100,15 @@ def decide_against(scores: Mapping[str, float], section: Register, evidence: Evi
             f"{scores[section.metric]:.4f}; run again with --verify",
         )
     if fought.finding == "worse":
-        return Verdict("kept", f"worse: {told}")
+        return Verdict("kept", f"worse: {summary}")
     if regressed := [one for one in evidence.slices if one.regressed]:
-        return Verdict("kept", f"worse where {_slices(regressed)}; in all {told}")
+        return Verdict("kept", f"worse where {_slices(regressed)}; in all {summary}")
     if fought.finding == "undecided":
-        return Verdict("undecided", told, fought.more)
+        return Verdict("undecided", summary, fought.more)
     if fought.finding == "better" or section.rule == "not_worse":
         by = f" by more than {section.tolerance:g}" if fought.finding == "not worse" else ""
-        return Verdict("promoted", f"{fought.finding}{by}: {told}")
-    return Verdict("undecided", f"the rule better does not decide for {fought.finding!r}: {told}")
+        return Verdict("promoted", f"{fought.finding}{by}: {summary}")
+    return Verdict("undecided", f"the rule better does not decide for {fought.finding!r}: {summary}")
 
 
 def _first(section: Register, score: float, baselines: Mapping[str, Mapping[str, float]]) -> str:
@@ -147,15 +147,15 @@ def _told(metric: str, evidence: Evidence) -> str:
 
 
 def _slices(regressed: "list[Slice]") -> str:
-    found = []
+    descriptions = []
     for one in regressed:
         assert one.contest is not None
         value = "missing" if one.value is None else repr(one.value) if one.value == "missing" else one.value
-        found.append(
+        descriptions.append(
             f"{one.column} is {value} ({one.contest.challenger:.4f} against {one.contest.champion:.4f}, "
             f"{one.rows} rows)"
         )
-    return ", ".join(found)
+    return ", ".join(descriptions)
 
 
 def _plain(value: Any) -> Any:

@@ -40,11 +40,11 @@ def require_described(client: MlflowClient, version: ModelVersion) -> None:
     place = f"{version.name} version {version.version}"
     try:
         files = client.get_model_version_download_uri(version.name, version.version)
-        found = Model.load(local_folder(files) or files).signature  # Model.load takes no file://
+        signature = Model.load(local_folder(files) or files).signature  # Model.load takes no file://
         kept = {item.path for item in client.list_artifacts(str(version.run_id))} if version.run_id else set()
     except (MlflowException, OSError) as error:
         raise StageError(f"{place} cannot be read: {str(error).splitlines()[0]}; no alias was moved") from None
-    if found is None or found.inputs is None or found.outputs is None:
+    if signature is None or signature.inputs is None or signature.outputs is None:
         raise StageError(f"{place} has no signature, so nobody could say what it takes; no alias was moved")
     if REPORT not in kept:
         raise StageError(f"{place} has no {REPORT} in its run, so nobody could say how good it is; no alias was moved")

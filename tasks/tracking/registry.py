@@ -111,12 +111,12 @@ def settle(
     )
     before = evidence.champion if evidence is not None else None
     after = str(version.version) if verdict.decided == "promoted" else before
-    made = decisions.entry(
+    entry = decisions.entry(
         "register", str(version.version), before=before, after=after, decided=verdict.decided, why=verdict.reason
     )
     rests_on = evidence.record() if evidence is not None else None
-    told = {"verdict": verdict.text, "more": verdict.more, "scores": dict(scores), "evidence": rests_on}
-    decisions.apply(client, version.name, made, told)
+    record = {"verdict": verdict.text, "more": verdict.more, "scores": dict(scores), "evidence": rests_on}
+    decisions.apply(client, version.name, entry, record)
     client.set_model_version_tag(version.name, version.version, VERDICT, verdict.text)
 
 

@@ -44,21 +44,21 @@ def client() -> MlflowClient:
     """A client of the tracking store; a fresh SQLite store is initialised by one process at a time."""
     place = settings()
     with locked(place.mlruns / "mlflow.lock", readable=True):
-        found = MlflowClient(place.tracking, place.tracking)
+        mlflow_client = MlflowClient(place.tracking, place.tracking)
         try:
-            found.search_experiments(max_results=1)
+            mlflow_client.search_experiments(max_results=1)
         except MlflowException as error:
             shown = place.shown_tracking
-            said = str(error).replace(place.tracking, shown)
-            raise StageError(f"MLflow's store {shown} cannot be read: {said}; see `temper doctor`") from None
-    return found
+            reason = str(error).replace(place.tracking, shown)
+            raise StageError(f"MLflow's store {shown} cannot be read: {reason}; see `temper doctor`") from None
+    return mlflow_client
 
 
-def experiment(found: MlflowClient, name: str) -> str:
+def experiment(mlflow_client: MlflowClient, name: str) -> str:
     """Id of the experiment of this name, made where it is missing."""
     place = settings()
     with locked(place.mlruns / "mlflow.lock"):
-        known = found.get_experiment_by_name(name)
+        known = mlflow_client.get_experiment_by_name(name)
         if known is not None:
             if known.lifecycle_stage != "active":
                 fix = restoring("experiment", known.experiment_id)
@@ -68,16 +68,21 @@ def experiment(found: MlflowClient, name: str) -> str:
         location = (place.mlruns / "artifacts").as_uri() if local else None
         tags = {KIND: "custom_model_development", NOTE: of_experiment(name)}
         try:
-            return str(found.create_experiment(name, location, tags))
+            return str(mlflow_client.create_experiment(name, location, tags))
         except MlflowException as error:
-            made = found.get_experiment_by_name(name)  # by another machine, on a server that both use
-            if error.error_code != "RESOURCE_ALREADY_EXISTS" or made is None:
+            existing = mlflow_client.get_experiment_by_name(name)  # by another machine, on a server that both use
+            if error.error_code != "RESOURCE_ALREADY_EXISTS" or existing is None:
                 raise
-            return str(made.experiment_id)
+            return str(existing.experiment_id)
 
 
 def training_run(
-    found: MlflowClient, key: str, links: Mapping[str, str], params: Mapping[str, Any], *, began: int | None = None
+    mlflow_client: MlflowClient,
+    key: str,
+    links: Mapping[str, str],
+    params: Mapping[str, Any],
+    *,
+    began: int | None = None,
 ) -> str:
     """Id of the run of a training key, made where this store has none; the flow run leaves its id on it.
 
@@ -86,9 +91,9 @@ def training_run(
     """
     recipe = links.get("temper.recipe", "temper")
     with turn("trainings", key):
-        where = experiment(found, recipe)
-        known = [e.experiment_id for e in found.search_experiments()]
-        runs = found.search_runs(known, f"tags.`{TRAINING}` = '{key}'", ViewType.ACTIVE_ONLY, 1)
+        where = experiment(mlflow_client, recipe)
+        known = [e.experiment_id for e in mlflow_client.search_experiments()]
+        runs = mlflow_client.search_runs(known, f"tags.`{TRAINING}` = '{key}'", ViewType.ACTIVE_ONLY, 1)
         if runs:
             run_id = str(runs[0].info.run_id)
         else:
@@ -97,12 +102,12 @@ def training_run(
                 "mlflow.user": user(),
                 NOTE: of_training(recipe, links),
             }
-            run_id = str(found.create_run(where, began, tags, f"{recipe}-{key[:8]}").info.run_id)
+            run_id = str(mlflow_client.create_run(where, began, tags, f"{recipe}-{key[:8]}").info.run_id)
         with alive("mlflow", run_id):
-            keys.log_params(found, run_id, params)  # also what another Temper left out
+            keys.log_params(mlflow_client, run_id, params)  # also what another Temper left out
             if not runs:
-                found.set_tag(run_id, TRAINING, key)
-            mark(found, run_id, links)
+                mlflow_client.set_tag(run_id, TRAINING, key)
+            mark(mlflow_client, run_id, links)
     return run_id
 
 
@@ -112,18 +117,18 @@ def restoring(what: str, number: str) -> str:
     return f"restore it with `MLFLOW_TRACKING_URI={place} mlflow {what}s restore --{what}-id {number}`"
 
 
-def require_active(found: MlflowClient, run_id: str, whose: str) -> None:
+def require_active(mlflow_client: MlflowClient, run_id: str, whose: str) -> None:
     """Raise StageError where a version's run was deleted, or is gone for good."""
     anew = f"or delete {whose} in MLflow, and the next run registers the model again"
     try:
-        info = found.get_run(run_id).info
+        info = mlflow_client.get_run(run_id).info
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
         raise StageError(f"{whose}: its MLflow run {run_id} is gone for good; restore MLflow's store, {anew}") from None
     if info.lifecycle_stage == "active":
         return
-    above = found.get_experiment(info.experiment_id)
+    above = mlflow_client.get_experiment(info.experiment_id)
     if above.lifecycle_stage != "active":
         raise StageError(
             f"{whose}: the MLflow experiment {above.name} of its run was deleted: "
@@ -132,14 +137,14 @@ def require_active(found: MlflowClient, run_id: str, whose: str) -> None:
     raise StageError(f"{whose}: its MLflow run {run_id} was deleted: {restoring('run', run_id)}, {anew}")
 
 
-def mark(found: MlflowClient, run_id: str, links: Mapping[str, str]) -> None:
+def mark(mlflow_client: MlflowClient, run_id: str, links: Mapping[str, str]) -> None:
     """Leave on a run which flow run made or used it last, and one tag for each that did."""
     tags = dict(links)
     if "prefect.flow_run_id" in links:
         shown = links.get("prefect.flow_run_url", links["prefect.flow_run_name"])
         tags[f"prefect.flow_run.{links['prefect.flow_run_id']}"] = shown
     if tags:
-        keys.log_tags(found, run_id, tags)
+        keys.log_tags(mlflow_client, run_id, tags)
 
 
 def user() -> str:
@@ -158,39 +163,41 @@ def live_run(
 
     A resumed training repeats steps that are in the curves already; they are not written twice.
     """
-    found = client()
-    run_id = training_run(found, key, links, params)
+    mlflow_client = client()
+    run_id = training_run(mlflow_client, key, links, params)
     with alive("mlflow", run_id):
-        found.update_run(run_id, status="RUNNING")
-        connect(lambda step, values: log_step(found, run_id, step, values, seen))
-        seen = last_steps(found, run_id)
+        mlflow_client.update_run(run_id, status="RUNNING")
+        connect(lambda step, values: log_step(mlflow_client, run_id, step, values, seen))
+        seen = last_steps(mlflow_client, run_id)
         try:
-            with measured(found, run_id):
-                yield run_page(found, run_id)
+            with measured(mlflow_client, run_id):
+                yield run_page(mlflow_client, run_id)
         except BaseException as error:
             with because_of(error, "its MLflow run could not be marked as ended"):
-                found.set_terminated(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
+                mlflow_client.set_terminated(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
             raise
-        found.set_terminated(run_id, "FINISHED")
+        mlflow_client.set_terminated(run_id, "FINISHED")
 
 
-def last_steps(found: MlflowClient, run_id: str) -> dict[str, int]:
+def last_steps(mlflow_client: MlflowClient, run_id: str) -> dict[str, int]:
     """Per metric the last step that the run has; the machine's load left out."""
-    names = [name for name in found.get_run(run_id).data.metrics if not name.startswith(PREFIX)]
-    return {name: max(point.step for point in found.get_metric_history(run_id, name)) for name in names}
+    names = [name for name in mlflow_client.get_run(run_id).data.metrics if not name.startswith(PREFIX)]
+    return {name: max(point.step for point in mlflow_client.get_metric_history(run_id, name)) for name in names}
 
 
-def log_step(found: MlflowClient, run_id: str, step: int, values: Mapping[str, float], seen: dict[str, int]) -> None:
+def log_step(
+    mlflow_client: MlflowClient, run_id: str, step: int, values: Mapping[str, float], seen: dict[str, int]
+) -> None:
     """Write one point of the curves, unless the run has it."""
     now = int(time.time() * 1000)
     named = {keys.key(METRICS.get(name, name)): value for name, value in values.items()}
     fresh = {name: value for name, value in named.items() if step > seen.get(name, -1)}
     if fresh:
-        keys.log_metrics(found, run_id, [Metric(name, value, now, step) for name, value in fresh.items()])
+        keys.log_metrics(mlflow_client, run_id, [Metric(name, value, now, step) for name, value in fresh.items()])
 
 
 def log_values(
-    found: MlflowClient, run_id: str, values: Mapping[str, float], measured_on: Mapping[str, str] | None = None
+    mlflow_client: MlflowClient, run_id: str, values: Mapping[str, float], measured_on: Mapping[str, str] | None = None
 ) -> None:
     """Write metrics that have no steps, where the run's last value is another.
 
@@ -198,30 +205,32 @@ def log_values(
 
     MLflow refuses a model whose run has two values of one metric at one time and step, hence the time of writing.
     """
-    known, now = found.get_run(run_id).data.metrics, int(time.time() * 1000)
+    known, now = mlflow_client.get_run(run_id).data.metrics, int(time.time() * 1000)
     if measured_on is not None:
-        held = found.get_logged_model(measured_on["model_id"]).metrics or []
+        held = mlflow_client.get_logged_model(measured_on["model_id"]).metrics or []
         known = {metric.key: metric.value for metric in held}
     extra = measured_on or {}
     named = {keys.key(name): value for name, value in values.items()}
     fresh = [Metric(name, value, now, 0, **extra) for name, value in named.items() if known.get(name) != value]
-    keys.log_metrics(found, run_id, fresh)
+    keys.log_metrics(mlflow_client, run_id, fresh)
 
 
-def complete_run(found: MlflowClient, model: Artifact, links: Mapping[str, str]) -> str:
+def complete_run(mlflow_client: MlflowClient, model: Artifact, links: Mapping[str, str]) -> str:
     """Id of the run of a finished training; where this store has none it is made from the artifact's history."""
     manifest = model.manifest()
     inputs = [Artifact(ref["stage"], ref["key"], ref["digest"]) for ref in manifest["inputs"].values()]
     params = recipe_params({"train": manifest["section"]}, inputs)
     seconds, ended = float(manifest["made"]["seconds"]), int(manifest["made"]["at"]) * 1000
-    run_id = training_run(found, model.key, links, params, began=ended - int(1000 * seconds))
+    run_id = training_run(mlflow_client, model.key, links, params, began=ended - int(1000 * seconds))
     history = json.loads((model.records / "history.json").read_text(encoding="utf-8"))
-    seen = last_steps(found, run_id)
+    seen = last_steps(mlflow_client, run_id)
     for row in history:
         values = {name: value for name, value in row.items() if name != "step"}
-        log_step(found, run_id, int(row["step"]), values, seen)
-    if found.get_run(run_id).info.status != "FINISHED":  # made here, or marked while what follows a training was killed
-        found.set_terminated(run_id, "FINISHED", ended)
+        log_step(mlflow_client, run_id, int(row["step"]), values, seen)
+    if (
+        mlflow_client.get_run(run_id).info.status != "FINISHED"
+    ):  # made here, or marked while what follows a training was killed
+        mlflow_client.set_terminated(run_id, "FINISHED", ended)
     return run_id
 
 

@@ -57,7 +57,7 @@ def _options(name: str, shape: Shape) -> dict[str, Any]:
 def classifier(net: nn.Module) -> tuple[str, Any]:
     """Name and module of the layer that yields the logits: the last linear one, in SqueezeNet the last convolution."""
     layers = [(name, module) for name, module in net.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)]
-    linear = [found for found in layers if isinstance(found[1], nn.Linear)]
+    linear = [layer for layer in layers if isinstance(layer[1], nn.Linear)]
     return (linear or layers)[-1]
 
 
@@ -140,9 +140,9 @@ class CifarBlock(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """[rows, channels, height, width] to [rows, filters, height / stride, width / stride]."""
-        found = self.bn2(self.conv2(functional.relu(self.bn1(self.conv1(images)))))
+        features = self.bn2(self.conv2(functional.relu(self.bn1(self.conv1(images)))))
         short = images[:, :, :: self.stride, :: self.stride]
-        return functional.relu(found + functional.pad(short, (0, 0, 0, 0, self.padding, self.padding)))
+        return functional.relu(features + functional.pad(short, (0, 0, 0, 0, self.padding, self.padding)))
 
 
 class CifarResnet(nn.Module):
@@ -166,10 +166,10 @@ class CifarResnet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """images: [rows, 3, height, width] of any size; logits: [rows, classes]."""
-        found = functional.relu(self.bn1(self.conv1(images)))
+        features = functional.relu(self.bn1(self.conv1(images)))
         for name in ("layer1", "layer2", "layer3"):
-            found = self.get_submodule(name)(found)
-        logits: Tensor = self.linear(found.mean((2, 3)))
+            features = self.get_submodule(name)(features)
+        logits: Tensor = self.linear(features.mean((2, 3)))
         return logits
 
 

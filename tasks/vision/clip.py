@@ -60,8 +60,8 @@ def _require_constants(source: Clip, folder: Path, encoding: ImageEncoding) -> N
         wanted = tuple(tuple(map(float, given.get(name, own))) for name, own in zip(CONSTANTS, CLIP, strict=True))
     except (TypeError, ValueError):
         raise DataError(f"{_name(source)}: {PREPROCESSOR} has no {' and '.join(CONSTANTS)} of numbers") from None
-    for own, found in zip(wanted, (encoding.mean, encoding.std), strict=True):
-        if len(own) != len(found) or not np.allclose(own, found, rtol=1e-6, atol=0):
+    for own, present in zip(wanted, (encoding.mean, encoding.std), strict=True):
+        if len(own) != len(present) or not np.allclose(own, present, rtol=1e-6, atol=0):
             values = "clip" if wanted == CLIP else f"{{mean: {list(wanted[0])}, std: {list(wanted[1])}}}"
             raise DataError(f"{_name(source)} knows pixels normalised otherwise: set encode.normalise: {values}")
 
@@ -91,9 +91,9 @@ def _name(source: Clip) -> str:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"{path.parent.name}: {path.name} cannot be read ({error})") from None
-    if not isinstance(found, dict):
+    if not isinstance(values, dict):
         raise DataError(f"{path.parent.name}: {path.name} is no JSON object")
-    return found
+    return values

@@ -66,7 +66,7 @@ def read_bytes(path: Path, wanted: set[str]) -> Iterator[tuple[str, bytes]]:
 
 def place_of(rows: pd.DataFrame) -> dict[str, list[int]]:
     """Positions of the rows that show each image."""
-    found: dict[str, list[int]] = {}
+    places: dict[str, list[int]] = {}
     for position, name in enumerate(rows["image"]):
-        found.setdefault(name, []).append(position)
-    return found
+        places.setdefault(name, []).append(position)
+    return places

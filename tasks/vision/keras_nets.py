@@ -35,8 +35,8 @@ class KerasNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """images: [rows, channels, height, width]; logits: [rows, classes]."""
-        found: Tensor = self.model(images.permute(0, 2, 3, 1), training=self.training)
-        return found
+        logits: Tensor = self.model(images.permute(0, 2, 3, 1), training=self.training)
+        return logits
 
 
 def build_cnn(source: Mapping[str, Any], shape: tuple[int, int, int], classes: int) -> KerasNet:

@@ -21,12 +21,12 @@ def rename_tensors(tensors: Tensors, rules: Sequence[tuple[str, str]], where: st
         if changed == names:
             raise DataError(f"{where}: train.model.rename: {pattern!r} changes no name, such as {min(names.values())}")
         names = changed
-    found: dict[str, Tensor] = {}
+    renamed: dict[str, Tensor] = {}
     for old, new in names.items():
-        if new in found:
+        if new in renamed:
             raise DataError(f"{where}: train.model.rename gives two tensors the name {new}, one of them {old}")
-        found[new] = tensors[old]
-    return found
+        renamed[new] = tensors[old]
+    return renamed
 
 
 def _replace(pattern: str, replacement: str, name: str) -> str:

@@ -46,10 +46,10 @@ class FilePixels:
         chosen = np.arange(len(self))[rows]
         if np.ndim(chosen) == 0:
             return self._decode(int(chosen))
-        found = np.empty((len(chosen), *self.shape[1:]), np.uint8)
+        chosen_pixels = np.empty((len(chosen), *self.shape[1:]), np.uint8)
         for place, pixels in enumerate(threads().map(self._decode, chosen.tolist())):
-            found[place] = pixels
-        return found
+            chosen_pixels[place] = pixels
+        return chosen_pixels
 
     def _decode(self, row: int) -> Pixels:
         start = self.start[row]

@@ -24,8 +24,8 @@ def warp(images: Tensor, matrices: Tensor, interpolation: str, fill: int) -> Ten
         torch.arange(high) - (high - 1) / 2, torch.arange(wide) - (wide - 1) / 2, indexing="ij"
     )
     places = torch.stack((right, down, torch.ones_like(down)), 2).view(1, -1, 3).double()
-    found = places @ matrices.transpose(1, 2) / torch.tensor((wide / 2, high / 2), dtype=torch.float64)
-    grid = found.view(-1, high, wide, 2).float().to(images.device)
+    warped = places @ matrices.transpose(1, 2) / torch.tensor((wide / 2, high / 2), dtype=torch.float64)
+    grid = warped.view(-1, high, wide, 2).float().to(images.device)
     pixels = torch.cat((images.float(), images.new_ones((len(images), 1, high, wide)).float()), 1)
     moved = grid_sample(pixels, grid, interpolation, "zeros", align_corners=False)
     moved, inside = moved[:, :-1], moved[:, -1:]

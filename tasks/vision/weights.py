@@ -87,19 +87,19 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if path.suffix not in ENDINGS:
         raise DataError(f"{path}: not a weights file by its name, which should end in one of {', '.join(ENDINGS)}")
     try:
-        found = load_file(path) if path.suffix == ".safetensors" else _unpickle(path)
+        read = load_file(path) if path.suffix == ".safetensors" else _unpickle(path)
     except UnpicklingError:
         raise DataError(
             f"{path}: holds more than tensors, or is damaged; none of it was run. Where it was made, save the net's "
             "state_dict(), best as safetensors"
         ) from None
     except DAMAGES as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DataError(f"{path}: not a whole weights file ({said}); fetch or save it again") from None
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(f"{path}: not a whole weights file ({reason}); fetch or save it again") from None
     for key in NESTED:
-        if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
-            found = found[key]
-    tensors = found if isinstance(found, Mapping) else {}
+        if isinstance(read, Mapping) and isinstance(read.get(key), Mapping):
+            read = read[key]
+    tensors = read if isinstance(read, Mapping) else {}
     tensors = {str(name): value for name, value in tensors.items() if isinstance(value, Tensor)}
     if not tensors:
         raise DataError(f"{path}: holds no tensors by name")
@@ -136,12 +136,12 @@ def load_weights(net: nn.Module, tensors: Mapping[str, Tensor], head: str, parti
     if not [name for name in fitting if not name.endswith(COUNTER)]:
         raise DataError(f"{where}: none of its {len(tensors)} tensors fits this model, such as {next(iter(tensors))}")
     if (reshaped or missing or left) and not partial:
-        said = [f"{len(missing)} of the model's tensors are not in it, such as {missing[0]}"] if missing else []
+        problems = [f"{len(missing)} of the model's tensors are not in it, such as {missing[0]}"] if missing else []
         if reshaped:
             name = reshaped[0]
-            said.append(f"{name} is {list(tensors[name].shape)} there, {list(own[name].shape)} here")
-        said += [f"{len(left)} of its tensors are not in the model, such as {left[0]}"] if left else []
-        raise DataError(f"{where}: {'; '.join(said)}; take the model it is of, or set train.model.partial: true")
+            problems.append(f"{name} is {list(tensors[name].shape)} there, {list(own[name].shape)} here")
+        problems += [f"{len(left)} of its tensors are not in the model, such as {left[0]}"] if left else []
+        raise DataError(f"{where}: {'; '.join(problems)}; take the model it is of, or set train.model.partial: true")
     if broken := [name for name in fitting if not bool(tensors[name].isfinite().all())]:
         raise DataError(
             f"{where}: {broken[0]} holds values that are not finite; take weights of a training that went well"

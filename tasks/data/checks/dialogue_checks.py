@@ -128,11 +128,11 @@ def _unanswered(messages: list[Message], place: int, waiting: int) -> str:
 
 def _unknown(messages: list[Message], tools: Mapping[str, Collection[str]]) -> list[str]:
     """Tools and arguments that are called and not known, each once, in their order."""
-    found: dict[str, None] = {}
+    unknown: dict[str, None] = {}
     for call in (call["function"] for message in messages for call in message.get("tool_calls") or ()):
         name = call["name"]
         if name not in tools:
-            found[name] = None
+            unknown[name] = None
         else:
-            found |= {f"{name}.{argument}": None for argument in call["arguments"] if argument not in tools[name]}
-    return list(found)
+            unknown |= {f"{name}.{argument}": None for argument in call["arguments"] if argument not in tools[name]}
+    return list(unknown)

@@ -38,11 +38,11 @@ class Asked:
 
 def label_set(rows: pd.DataFrame, section: Validate) -> list[str]:
     """The labels in class-id order: as the recipe says (with `labels: warn` further ones behind), else sorted."""
-    found = sorted(rows["label"].dropna().unique()) if "label" in rows else []
+    present = sorted(rows["label"].dropna().unique()) if "label" in rows else []
     if not section.labels:
-        return found
+        return present
     widened = section.severity_of("labels") == "warn"
-    return [*section.labels, *(label for label in found if widened and label not in section.labels)]
+    return [*section.labels, *(label for label in present if widened and label not in section.labels)]
 
 
 def check_rows(rows: pd.DataFrame, section: Validate) -> tuple[list[Verdict], str]:
@@ -67,13 +67,13 @@ def check_rows(rows: pd.DataFrame, section: Validate) -> tuple[list[Verdict], st
     left = ~seen["id"].isin(gone)
     stay = seen[left]
     done |= _ask(stay, typed[left], {number: one for number, one in asked.items() if number not in first})
-    told = [*_types(rows), *(done[number][0] for number in asked)]
+    verdicts = [*_types(rows), *(done[number][0] for number in asked)]
     if "label" in rows:
-        told += check_variants(stay, section)
-    told += [*check_balance(stay, section), *check_splits(stay, section)]
+        verdicts += check_variants(stay, section)
+    verdicts += [*check_balance(stay, section), *check_splits(stay, section)]
     if first:
-        told.append(_leaving(len(gone), len(rows), section))
-    return told, docs_page([done[number][1] for number in asked])
+        verdicts.append(_leaving(len(gone), len(rows), section))
+    return verdicts, docs_page([done[number][1] for number in asked])
 
 
 def _with_turns(rows: pd.DataFrame, section: Validate) -> pd.DataFrame:
@@ -81,8 +81,8 @@ def _with_turns(rows: pd.DataFrame, section: Validate) -> pd.DataFrame:
     if taken := [name for name in COLUMNS if name in rows]:
         raise DataError(f"the kept column {taken[0]!r} is called as a column that dialogues are checked by; rename it")
     there = rows["messages"].notna()
-    told = facts(map(load_messages, rows.loc[there, "messages"]), section.tools)
-    return rows.join(told.set_index(rows.index[there]))
+    turn_facts = facts(map(load_messages, rows.loc[there, "messages"]), section.tools)
+    return rows.join(turn_facts.set_index(rows.index[there]))
 
 
 def _ask(written: pd.DataFrame, typed: pd.DataFrame, asked: dict[int, Asked]) -> dict[int, tuple[Verdict, Any]]:
@@ -100,29 +100,29 @@ def _ask(written: pd.DataFrame, typed: pd.DataFrame, asked: dict[int, Asked]) ->
 
 def _further(rows: pd.DataFrame, section: Validate) -> list[Asked]:
     """The recipe's own expectations, each tried out on a few rows."""
-    found = []
+    further = []
     typed = typed_rows(rows) if section.expectations else rows
     for number, asked in enumerate(section.expectations):
         place, as_words = f"validate.expectations.{number}", asks_for_words(asked.arguments)
         seen = rows if as_words else typed
-        made = suites.as_moments(suites.make_expectation(asked, place, list(map(str, rows.columns))), seen)
-        suites.try_out(made, place, seen)
-        found.append(Asked(made, asked.severity, asked.name or "", f"{place}.severity", as_words=as_words))
-    return found
+        expectation = suites.as_moments(suites.make_expectation(asked, place, list(map(str, rows.columns))), seen)
+        suites.try_out(expectation, place, seen)
+        further.append(Asked(expectation, asked.severity, asked.name or "", f"{place}.severity", as_words=as_words))
+    return further
 
 
 def _short_rules(rows: pd.DataFrame, section: Validate) -> list[Asked]:
     """The short notation as GX expectations."""
     from great_expectations import expectations as gxe
 
-    what, told, present = content(rows), aim(rows), 1 - section.max_missing
-    labels, columns = list(section.labels or label_set(rows, section)), ["id", what, *filter(None, [told]), "split"]
+    what, truth, present = content(rows), aim(rows), 1 - section.max_missing
+    labels, columns = list(section.labels or label_set(rows, section)), ["id", what, *filter(None, [truth]), "split"]
     asked: list[tuple[Rule | None, str, Any]] = [
         (None, "min_rows", gxe.ExpectTableRowCountToBeBetween(min_value=section.min_rows)),
         (None, "", gxe.ExpectTableColumnsToMatchSet(column_set=columns, exact_match=False)),
         *(
             ("missing", "max_missing", gxe.ExpectColumnValuesToNotBeNull(column=name, mostly=present))
-            for name in (what, told)
+            for name in (what, truth)
             if name is not None
         ),
     ]
@@ -166,30 +166,30 @@ def _types(rows: pd.DataFrame) -> list[Verdict]:
 
 def _leaving(gone: int, count: int, section: Validate) -> Verdict:
     share = gone / max(count, 1)
-    found = f"{gone:,} of {count:,} rows leave ({share:.2%})"
+    observed = f"{gone:,} of {count:,} rows leave ({share:.2%})"
     return Verdict(
-        "max_quarantined", f"at most {section.max_quarantined:.2%} of the rows leave under quarantine", found,
+        "max_quarantined", f"at most {section.max_quarantined:.2%} of the rows leave under quarantine", observed,
         share <= section.max_quarantined, name="max_quarantined", place="validate.max_quarantined",
     )  # fmt: skip
 
 
 def _verdict(asked: Asked, result: Any, rows: pd.DataFrame) -> Verdict:
-    config, found = result.expectation_config, result.result or {}
+    config, outcome = result.expectation_config, result.result or {}
     kwargs = {name: value for name, value in config.kwargs.items() if name not in ("batch_id", "severity")}
     words = _special(asked) or in_words(config.type, kwargs)
     verdict = Verdict(
-        config.type, words, found_in(found), bool(result.success),
+        config.type, words, found_in(outcome), bool(result.success),
         severity=asked.severity, name=asked.name or words, place=asked.place,
     )  # fmt: skip
-    said = suites.failure(result)
-    if said:
-        return replace(verdict, found=f"could not be checked: {said}", success=False, broken=True)
+    reason = suites.failure(result)
+    if reason:
+        return replace(verdict, found=f"could not be checked: {reason}", success=False, broken=True)
     columns = suites.columns_of(asked.expectation)
     if asked.rule == "duplicates" and not result.success:
         breaking = rows[rows[columns[0]].notna() & rows[columns[0]].duplicated()]
     else:
-        breaking = rows.iloc[found.get("unexpected_index_list") or []]
-    if verdict.severity == "quarantine" and "unexpected_index_list" not in found and found:
+        breaking = rows.iloc[outcome.get("unexpected_index_list") or []]
+    if verdict.severity == "quarantine" and "unexpected_index_list" not in outcome and outcome:
         return replace(verdict, found="no rows are named, so none can leave", success=False, broken=True)
     return replace(verdict, rows=breaking["id"], offending=_first(breaking, columns))
 

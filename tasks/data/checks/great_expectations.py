@@ -54,17 +54,17 @@ def make_expectation(asked: Expectation, place: str, columns: list[str]) -> Any:
     if "$PARAMETER" in str(asked.arguments):
         raise DataError(f"{place}: {asked.expect}: suite parameters ($PARAMETER) are not read; write the value itself")
     try:
-        made = kind(**asked.arguments, severity=GX_SEVERITY[asked.severity])
+        expectation = kind(**asked.arguments, severity=GX_SEVERITY[asked.severity])
     except (ValidationError, TypeError, ValueError) as error:
         raise DataError(f"{place}: {asked.expect}: {_complaint(error)}") from None
-    _check_condition(made, place)
-    _check_columns(made, place, columns)
-    if asked.severity == "quarantine" and not speaks_of_rows(made):
+    _check_condition(expectation, place)
+    _check_columns(expectation, place, columns)
+    if asked.severity == "quarantine" and not speaks_of_rows(expectation):
         raise DataError(
             f"{place}: {asked.expect} speaks of the whole table or column, so no row can leave for it; "
             "use severity fail or warn"
         )
-    return made
+    return expectation
 
 
 def _known() -> list[str]:
@@ -88,8 +88,8 @@ def _complaint(error: Exception) -> str:
         return f"the argument{'s' * (len(missing) > 1)} {', '.join(missing)} must be given"
     if not faults:
         return str(error).split("\n")[0]
-    where, said = str(faults[0]["loc"][0]), "; or ".join(dict.fromkeys(str(fault["msg"]) for fault in faults[:3]))
-    return said if where == "__root__" else f"the argument {where}: {said}"
+    where, message = str(faults[0]["loc"][0]), "; or ".join(dict.fromkeys(str(fault["msg"]) for fault in faults[:3]))
+    return message if where == "__root__" else f"the argument {where}: {message}"
 
 
 def speaks_of_rows(expectation: Any) -> bool:
@@ -109,12 +109,12 @@ def columns_of(expectation: Any) -> list[str]:
 
 def _conditions(expectation: Any) -> list[Any]:
     """An expectation's row condition with all that it is made of."""
-    found, left = [], [getattr(expectation, "row_condition", None)]
+    conditions, left = [], [getattr(expectation, "row_condition", None)]
     while left:
         one = left.pop()
-        found += [] if one is None else [one]
+        conditions += [] if one is None else [one]
         left += getattr(one, "conditions", [])
-    return found
+    return conditions
 
 
 def _check_condition(expectation: Any, place: str) -> None:
@@ -155,24 +155,24 @@ def try_out(expectation: Any, place: str, rows: pd.DataFrame) -> None:
     some = rows[rows[named].notna().all(axis=1)].head(TRIED) if named else rows.head(TRIED)
     if len(some):
         try:
-            said = failure(judge(some, [expectation])[0])
+            reason = failure(judge(some, [expectation])[0])
         except Exception as error:  # GX catches what its metrics raise, not what precedes them
-            said = str(error).strip().split("\n")[0] or type(error).__name__
-        if said:
-            sql = "No provider found" in said or "multiple named tables" in said
+            reason = str(error).strip().split("\n")[0] or type(error).__name__
+        if reason:
+            sql = "No provider found" in reason or "multiple named tables" in reason
             fix = "; it needs a database or Spark, and Temper checks with pandas" if sql else ""
-            if "same type" in said:
+            if "same type" in reason:
                 held = ", ".join(f"{name} holds {rows[name].dtype}" for name in named)
                 fix = f" ({held}; a column of moments is `download.columns.time`)"
-            raise DataError(f"{place}: {expectation.expectation_type} cannot be checked: {said}{fix}")
+            raise DataError(f"{place}: {expectation.expectation_type} cannot be checked: {reason}{fix}")
 
 
 def failure(result: Any) -> str:
     """Why an expectation could not be checked; empty where it could."""
-    told = result.exception_info or {}
-    each = [told] if "raised_exception" in told else list(told.values())
-    said = [str(one["exception_message"]) for one in each if one["raised_exception"]]
-    return said[0].strip().split("\n")[0][:300] if said else ""
+    exceptions = result.exception_info or {}
+    each = [exceptions] if "raised_exception" in exceptions else list(exceptions.values())
+    messages = [str(one["exception_message"]) for one in each if one["raised_exception"]]
+    return messages[0].strip().split("\n")[0][:300] if messages else ""
 
 
 def judge(rows: pd.DataFrame, expectations: list[Any]) -> list[Any]:

@@ -34,12 +34,12 @@ def check_balance(rows: pd.DataFrame, section: Validate) -> list[Verdict]:
         return []
     counts = rows["label"].value_counts()
     ratio = float(counts.iloc[0] / counts.iloc[-1])
-    found = f"{ratio:,.1f} ({counts.index[0]}: {counts.iloc[0]:,}, {counts.index[-1]}: {counts.iloc[-1]:,})"
+    observed = f"{ratio:,.1f} ({counts.index[0]}: {counts.iloc[0]:,}, {counts.index[-1]}: {counts.iloc[-1]:,})"
     asked = f"at most {section.max_imbalance:g} rows of the commonest label for one of the rarest"
     place = "validate.max_imbalance or validate.severity.imbalance"
     severity = section.severity_of("imbalance")
     name = "labels_are_balanced"
-    return [Verdict(name, asked, found, ratio <= section.max_imbalance, severity=severity, name=name, place=place)]
+    return [Verdict(name, asked, observed, ratio <= section.max_imbalance, severity=severity, name=name, place=place)]
 
 
 def check_variants(rows: pd.DataFrame, section: Validate) -> list[Verdict]:
@@ -72,15 +72,15 @@ def check_splits(rows: pd.DataFrame, section: Validate) -> list[Verdict]:
         verdicts.append(_same_meaning(given[given["text"].notna()]))
     severity = section.severity_of("splits")
     return [
-        Verdict(name, asked, found, success, severity=severity, name=name, place="validate.severity.splits")
-        for name, asked, found, success in verdicts
+        Verdict(name, asked, observed, success, severity=severity, name=name, place="validate.severity.splits")
+        for name, asked, observed, success in verdicts
     ]
 
 
 def _same_labels(counts: pd.DataFrame) -> tuple[str, str, str, bool]:
     absent = [f"{split} lacks {', '.join(row.index[row == 0])}" for split, row in counts.iterrows() if (row == 0).any()]
-    found = "; ".join(absent) or "the same"
-    return "splits_hold_the_same_labels", "every given split has every label", found, not absent
+    observed = "; ".join(absent) or "the same"
+    return "splits_hold_the_same_labels", "every given split has every label", observed, not absent
 
 
 def _like_shares(counts: pd.DataFrame, tolerance: float) -> tuple[str, str, str, bool]:
@@ -93,12 +93,12 @@ def _like_shares(counts: pd.DataFrame, tolerance: float) -> tuple[str, str, str,
     errors = np.sqrt((inverse[:, None] + inverse[None, :])[:, :, None] * (whole * (1 - whole))[None, None, :])
     beyond = np.where(gaps > CHANCE * errors, gaps, 0.0)
     first, second, label = np.unravel_index(beyond.argmax() if beyond.any() else gaps.argmax(), gaps.shape)
-    found = (
+    observed = (
         f"{counts.columns[label]}: {shares[first, label]:.1%} in {counts.index[first]}, "
         f"{shares[second, label]:.1%} in {counts.index[second]}"
     )
     asked = f"a label's share differs by at most {tolerance:.0%} between given splits"
-    return "label_shares_agree_between_splits", asked, found, bool(beyond.max() <= tolerance)
+    return "label_shares_agree_between_splits", asked, observed, bool(beyond.max() <= tolerance)
 
 
 def _same_meaning(given: pd.DataFrame) -> tuple[str, str, str, bool]:
@@ -110,16 +110,16 @@ def _same_meaning(given: pd.DataFrame) -> tuple[str, str, str, bool]:
     base = "train" if (given["split"] == "train").any() else str(given["split"].value_counts().index[0])
     parts = {str(split): part.sample(min(len(part), SAMPLE), random_state=0) for split, part in given.groupby("split")}
     learnt = parts.pop(base)
-    found = []
+    observed = []
     if learnt["label"].nunique() > 1:
         model = _learn(learnt)
         for split, part in parts.items():
             moved = _other_reading(part["label"].to_numpy(), model(part))
             if moved:
                 pairs = ", ".join(f"{there} reads as {here}" for there, here in moved.items())
-                found.append(f"in {split} {pairs} of {base}")
+                observed.append(f"in {split} {pairs} of {base}")
     asked = f"the labels of the other splits mean what they mean in {base}"
-    return "labels_mean_the_same_in_splits", asked, "; ".join(found) or "the same", not found
+    return "labels_mean_the_same_in_splits", asked, "; ".join(observed) or "the same", not observed
 
 
 def _learn(part: pd.DataFrame) -> Callable[[pd.DataFrame], np.ndarray]:

@@ -110,8 +110,8 @@ def bounds(arguments: Mapping[str, Any]) -> str:
 
 def _further(name: str, value: Any) -> str:
     named = name.replace("_", " ").strip()
-    said = FURTHER.get(name, {}).get(value) if isinstance(value, bool) else None
-    return said or f"{named} {_value(value)}"
+    phrase = FURTHER.get(name, {}).get(value) if isinstance(value, bool) else None
+    return phrase or f"{named} {_value(value)}"
 
 
 def _value(value: Any) -> str:

@@ -21,31 +21,31 @@ def best_first(rows: pd.DataFrame) -> pd.DataFrame:
 
 def contradictions(rows: pd.DataFrame, step: steps.Contradictions) -> Drops:
     """The same text under different labels (or targets). Raises DataError where the step says `fail`."""
-    what, told = content(rows), aim(rows)
-    if told is None:
+    what, truth = content(rows), aim(rows)
+    if truth is None:
         return drop_where(pd.Series(False, index=rows.index), "")
-    shared = rows.groupby(what)[told].transform("nunique") > 1
+    shared = rows.groupby(what)[truth].transform("nunique") > 1
     if step.action == "fail" and shared.any():
         first = rows[shared].iloc[0]
-        others = rows.loc[rows[what] == first[what], told].dropna().unique()
+        others = rows.loc[rows[what] == first[what], truth].dropna().unique()
         raise DataError(
-            f"{int(shared.sum())} rows share a {what} with a row of another {told}, such as {first['id']} "
+            f"{int(shared.sum())} rows share a {what} with a row of another {truth}, such as {first['id']} "
             f"({str(first[what])[:80]!r}: {', '.join(map(str, others))}); correct them or set `action: drop`"
         )
-    other = _contradicting(rows[shared], told).reindex(rows.index)
+    other = _contradicting(rows[shared], truth).reindex(rows.index)
     if step.action == "majority":
-        votes = rows.groupby([what, told])["id"].transform("size")
+        votes = rows.groupby([what, truth])["id"].transform("size")
         most = votes.groupby(rows[what]).transform("max")
-        winners = rows[told].where(votes == most).groupby(rows[what]).transform("nunique")
+        winners = rows[truth].where(votes == most).groupby(rows[what]).transform("nunique")
         shared &= ~((votes == most) & (winners == 1))
-    return drop_where(shared, f"contradictory {told}", other)
+    return drop_where(shared, f"contradictory {truth}", other)
 
 
-def _contradicting(rows: pd.DataFrame, told: str) -> pd.Series:
+def _contradicting(rows: pd.DataFrame, truth: str) -> pd.Series:
     """Per row the first row of the same content and another label."""
     what = content(rows)
-    first = rows.groupby(what)[["id", told]].transform("first")
-    differs = rows[told] != first[told]
+    first = rows.groupby(what)[["id", truth]].transform("first")
+    differs = rows[truth] != first[truth]
     second = rows["id"].where(differs).groupby(rows[what]).transform("first")
     return first["id"].where(differs, second)
 

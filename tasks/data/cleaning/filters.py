@@ -51,8 +51,8 @@ def _stop_list(step: steps.StopWords) -> set[str]:
     if not lists.has_lang(step.language):
         known = ", ".join(sorted(lists.langs() - set(UNSPACED)))
         raise DataError(f"no stop words are known for {step.language!r}; there are lists for {known}")
-    found: set[str] = lists.stopwords(step.language)
-    return found
+    words: set[str] = lists.stopwords(step.language)
+    return words
 
 
 def length(rows: pd.DataFrame, step: steps.Length) -> Drops:
@@ -77,6 +77,6 @@ def language(rows: pd.DataFrame, step: steps.Language) -> Drops:
     if unknown:
         raise DataError(f"py3langid knows no {', '.join(unknown)}; it knows {', '.join(sorted(identifier.labels))}")
     asked = rows.loc[_count(rows["text"], r"\pL") >= max(step.min_chars, 1), "text"]
-    found = tell_languages(asked, identifier)
-    other = found[~found.isin([*step.keep, NO_LANGUAGE])]
+    languages = tell_languages(asked, identifier)
+    other = languages[~languages.isin([*step.keep, NO_LANGUAGE])]
     return Drops(("language: " + other).reindex(rows.index))

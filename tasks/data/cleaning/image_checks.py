@@ -54,14 +54,14 @@ def inspect(path: Path, wanted: pd.Series, chosen: tuple[object, ...]) -> pd.Dat
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         seen = {
-            name: found
+            name: inspected
             for names, images in read_groups(path, digests)
-            for name, found in zip(names, threads.map(look, images), strict=True)
+            for name, inspected in zip(names, threads.map(look, images), strict=True)
         }
     if len(seen) < len(digests):
         raise DataError(f"{path}: {len(digests) - len(seen)} images are missing, such as {min(digests - set(seen))}")
     columns = ["cause", "mode", "side", "hash"]
-    lines = [[getattr(found, column) for column in columns] for found in seen.values()]
+    lines = [[getattr(inspected, column) for column in columns] for inspected in seen.values()]
     kinds_of = {"cause": "str", "mode": "str", "side": "int64", "hash": "uint64"}
     return pd.DataFrame(lines, index=pd.Index(seen, dtype="str"), columns=columns).astype(kinds_of)
 

@@ -27,10 +27,10 @@ def tell_languages(texts: pd.Series, identifier: Any) -> pd.Series:
     sizes = encoded.map(len).to_numpy(np.int64)
     order = np.argsort(-sizes, kind="stable")
     model = _Model(identifier)
-    told = np.full(len(texts), NO_LANGUAGE, dtype=object)
+    languages = np.full(len(texts), NO_LANGUAGE, dtype=object)
     for here in blocks_of(sizes[order]):
-        told[order[here]] = model.tell(encoded.to_numpy()[order[here]].tolist())
-    return pd.Series(told, index=texts.index, dtype="str")
+        languages[order[here]] = model.tell(encoded.to_numpy()[order[here]].tolist())
+    return pd.Series(languages, index=texts.index, dtype="str")
 
 
 class _Model:
@@ -59,13 +59,13 @@ class _Model:
         letters = np.frombuffer(b"".join(texts), np.uint8)
         sizes = np.array(list(map(len, texts)), np.int64)
         start, state = np.cumsum(sizes) - sizes, np.zeros(len(texts), np.int64)
-        found = [np.zeros(0, np.int64)]
+        features = [np.zeros(0, np.int64)]
         for place in range(int(sizes.max(initial=0))):
             reach = int(np.searchsorted(-sizes, -place))  # texts that have this byte
             state = self.next[self.row[state[:reach]] + letters[start[:reach] + place]]
             feature = self.feature[state]
             has = np.flatnonzero(feature >= 0)
-            found.append(has * len(self.weights) + feature[has])
-        codes, counts = np.unique(np.concatenate(found), return_counts=True)
+            features.append(has * len(self.weights) + feature[has])
+        codes, counts = np.unique(np.concatenate(features), return_counts=True)
         of, feature = np.divmod(codes, len(self.weights))
         return of, feature, counts

@@ -84,11 +84,11 @@ def shingle(texts: pd.Series) -> Shingles:
     hashes = np.empty(int(np.maximum(lengths, SHINGLE).sum()), np.uint64)
     counts, filled = np.zeros(len(texts), np.int64), 0
     for here in blocks_of(np.maximum(lengths, BLOCK >> ROW_BITS)):
-        found, counts[here] = _shingle_block(texts.iloc[here])
-        if filled + len(found) > len(hashes):  # folding case makes some letters two or three
-            hashes = np.concatenate([hashes[:filled], np.empty(len(hashes) // 2 + len(found), np.uint64)])
-        hashes[filled : filled + len(found)] = found
-        filled += len(found)
+        shingles, counts[here] = _shingle_block(texts.iloc[here])
+        if filled + len(shingles) > len(hashes):  # folding case makes some letters two or three
+            hashes = np.concatenate([hashes[:filled], np.empty(len(hashes) // 2 + len(shingles), np.uint64)])
+        hashes[filled : filled + len(shingles)] = shingles
+        filled += len(shingles)
     return Shingles(hashes[:filled], np.concatenate([[0], np.cumsum(counts)]))
 
 

@@ -65,9 +65,9 @@ class Copies:
         has, seeks = place < len(held), np.zeros(len(place), bool)
         seeks[self.first[seeking]] = True
         equal = np.flatnonzero(has & seeks)
-        found = [(equal, equal, np.ones(len(equal)))]
-        found += self._search(has, seeks & ~has)
-        seeker, other, index = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        pairs = [(equal, equal, np.ones(len(equal)))]
+        pairs += self._search(has, seeks & ~has)
+        seeker, other, index = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
         order = np.lexsort((place[other], -index, seeker))
         best = order[np.flatnonzero(np.diff(seeker[order], prepend=-1))]
         at = np.full(len(self.first), -1)

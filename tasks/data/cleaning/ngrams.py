@@ -35,7 +35,7 @@ def count_pieces(texts: pd.Series, features: int) -> Any:
 def _stack(texts: pd.Series, features: int, hashed: Any) -> Any:
     from scipy.sparse import csr_array, vstack
 
-    found = [csr_array((0, features), dtype=np.float32)]
+    blocks = [csr_array((0, features), dtype=np.float32)]
     lengths = np.asarray(texts.str.len(), np.int64) + 2
     for here in blocks_of(lengths * len(LENGTHS)):
         letters, of = _letters(texts.iloc[here])
@@ -45,8 +45,8 @@ def _stack(texts: pd.Series, features: int, hashed: Any) -> Any:
         count = here.stop - here.start
         at = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=count))]).astype(np.int32)
         shape = (count, features)
-        found.append(csr_array((counts.astype(np.float32), columns.astype(np.int32), at), shape=shape))
-    return vstack(found, format="csr")
+        blocks.append(csr_array((counts.astype(np.float32), columns.astype(np.int32), at), shape=shape))
+    return vstack(blocks, format="csr")
 
 
 def _letters(texts: pd.Series) -> tuple[npt.NDArray[np.uint32], Ints]:
@@ -59,7 +59,7 @@ def _letters(texts: pd.Series) -> tuple[npt.NDArray[np.uint32], Ints]:
 
 def _pieces(letters: npt.NDArray[np.uint32], of: Ints) -> tuple[Ints, Hashes]:
     """Text and hash of each piece: no blank inside it, nor nothing but a blank and the next text's."""
-    blank, found = letters == ord(" "), []
+    blank, pieces = letters == ord(" "), []
     for length in LENGTHS:
         windows = max(len(letters) - length + 1, 0)
         fits = of[:windows] == of[length - 1 :][:windows]
@@ -69,8 +69,8 @@ def _pieces(letters: npt.NDArray[np.uint32], of: Ints) -> tuple[Ints, Hashes]:
                 fits &= ~blank[step : step + windows]
             hashed = (hashed ^ letters[step : step + windows]) * PRIME
             hashed ^= hashed >> np.uint64(29)
-        found.append((of[:windows][fits], hashed[fits] * MIX >> np.uint64(20)))
-    rows, hashes = zip(*found, strict=True)
+        pieces.append((of[:windows][fits], hashed[fits] * MIX >> np.uint64(20)))
+    rows, hashes = zip(*pieces, strict=True)
     return np.concatenate(rows), np.concatenate(hashes)
 
 

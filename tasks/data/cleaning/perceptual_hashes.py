@@ -46,11 +46,11 @@ def alike(hashes: Hashes, distance: int) -> pd.DataFrame:
     (Manku, Jain and Das Sarma, "Detecting near-duplicates for web crawling", 2007).
     """
     edges = np.linspace(0, BITS, distance + 2).astype(int)
-    found = [np.zeros((0, 2), np.int64)]
+    pairs_near = [np.zeros((0, 2), np.int64)]
     for low, high in pairwise(edges):
         piece = (hashes >> np.uint64(low)) & np.uint64((1 << int(high - low)) - 1)
-        found += _compare(hashes, piece, distance)
-    pairs = np.unique(np.concatenate(found), axis=0)
+        pairs_near += _compare(hashes, piece, distance)
+    pairs = np.unique(np.concatenate(pairs_near), axis=0)
     return pd.DataFrame({"first": pairs[:, 0], "second": pairs[:, 1]})
 
 
@@ -60,11 +60,11 @@ def _compare(hashes: Hashes, piece: Hashes, distance: int) -> list[npt.NDArray[n
     ranked = piece[order]
     start = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1]))[: len(piece)]
     place = np.arange(len(piece)) - np.repeat(start, np.diff(np.append(start, len(piece))))
-    found, gap, later = [], 1, np.flatnonzero(place >= 1)
+    pairs_near, gap, later = [], 1, np.flatnonzero(place >= 1)
     while len(later):
         first, second = order[later - gap], order[later]
         near = np.bitwise_count(hashes[first] ^ hashes[second]) <= distance
-        found.append(np.stack([first[near], second[near]], 1))
+        pairs_near.append(np.stack([first[near], second[near]], 1))
         gap += 1
         later = later[place[later] >= gap]
-    return found
+    return pairs_near

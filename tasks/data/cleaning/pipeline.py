@@ -77,10 +77,10 @@ def require_rest(cleaned: Cleaned, section: steps.Clean) -> None:
         gone = cleaned.dropped
         worst = gone["reason"].value_counts().head(3).index
         some = gone[gone["reason"].isin(worst)]
-        said = describe_reasons(some["reason"], some.set_index("id")["text"])
+        reasons = describe_reasons(some["reason"], some.set_index("id")["text"])
         raise DataError(
             f"cleaning would drop {share:.0%} of {cleaned.before:,} rows, more than `clean.max_dropped` "
-            f"{section.max_dropped:g}: {said}; change the steps or raise it"
+            f"{section.max_dropped:g}: {reasons}; change the steps or raise it"
         )
 
 
@@ -125,22 +125,22 @@ def _shorten(rows: pd.DataFrame, step: steps.DialogueStep) -> tuple[pd.DataFrame
 
 
 def _drop(rows: pd.DataFrame, step: Any, seen: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    found = LOOKS[type(step)](rows, step, seen) if type(step) in LOOKS else DROPS[type(step)](rows, step)
-    stays = found.reasons.isna()
-    others = pd.Series(index=rows.index, dtype="str") if found.others is None else found.others
-    gone = rows[~stays].assign(reason=found.reasons[~stays], other=others[~stays])
+    dropped = LOOKS[type(step)](rows, step, seen) if type(step) in LOOKS else DROPS[type(step)](rows, step)
+    stays = dropped.reasons.isna()
+    others = pd.Series(index=rows.index, dtype="str") if dropped.others is None else dropped.others
+    gone = rows[~stays].assign(reason=dropped.reasons[~stays], other=others[~stays])
     shown = gone.groupby("reason").head(EXAMPLES)
     seen_as = shown.get("file", shown[content(rows)]).fillna("")
     losses = tuple(zip(shown["reason"], shown["id"], seen_as, strict=True))
-    facts = {"dropped": len(gone), "losses": losses, "listed": found.listed, "note": found.note}
+    facts = {"dropped": len(gone), "losses": losses, "listed": dropped.listed, "note": dropped.note}
     return rows[stays], gone.reindex(columns=list(LOST)).astype(LOST), facts
 
 
 def missing(rows: pd.DataFrame, step: steps.Missing) -> Drops:
     """Rows without content or label (or target)."""
-    what, told = content(rows), aim(rows)
-    gone = pd.Series(False, index=rows.index) if told is None else _absent(rows[told])
-    reasons = reason_where(gone, f"missing {told}")
+    what, truth = content(rows), aim(rows)
+    gone = pd.Series(False, index=rows.index) if truth is None else _absent(rows[truth])
+    reasons = reason_where(gone, f"missing {truth}")
     return Drops(reasons.mask(_absent(rows[what]), f"missing {what}"))
 
 

@@ -41,9 +41,9 @@ def read_calls(turn: dict[str, Any], place: str) -> list[Any]:
     return [read_call(call, place) for call in calls]
 
 
-def written_calls(told: Any, place: str) -> list[Any]:
+def written_calls(field: Any, place: str) -> list[Any]:
     """The calls of a ShareGPT function_call: an object with name and arguments, or a list of such, as JSON."""
-    value = parse_json(told, f"{place}: the call") if isinstance(told, str) else told
+    value = parse_json(field, f"{place}: the call") if isinstance(field, str) else field
     calls = value if isinstance(value, list) else [value]
     if not calls:
         raise DataError(f"{place}: a function_call without a call; leave the turn out")
@@ -62,8 +62,8 @@ def read_call(call: Any, place: str) -> Any:
         arguments = parse_json(arguments, f"{place}: the arguments of {name}") if arguments.strip() else {}
     if not isinstance(arguments, dict):
         raise DataError(f"{place}: the arguments of {name} are {kind_of(arguments)}; write an object, {{}} for none")
-    made: dict[str, Any] = {"type": "function", "function": {"name": name, "arguments": arguments}}
-    return made if call.get("id") is None else {"id": str(call["id"]), **made}
+    read: dict[str, Any] = {"type": "function", "function": {"name": name, "arguments": arguments}}
+    return read if call.get("id") is None else {"id": str(call["id"]), **read}
 
 
 def read_tools(value: Any) -> list[Any]:

@@ -27,7 +27,7 @@ def read_dialogues(table: pd.DataFrame, columns: Columns, where: str, notes: lis
     odd = _names(table, columns, BESIDE)
     held = [name for name in (columns.messages, *columns.prompts, columns.completion) if name]
     cells = {name: table[name].tolist() for name in dict.fromkeys([*held, *tools, *system, *odd])}
-    found: list[str | None] = []
+    dialogues: list[str | None] = []
     for number in range(len(table)):
         row = {name: _value(values[number]) for name, values in cells.items()}
         place = f"{where}: row {number + 1}"
@@ -35,7 +35,7 @@ def read_dialogues(table: pd.DataFrame, columns: Columns, where: str, notes: lis
         try:
             value = _dialogue(row, columns)
             beside = {"tools": _one(row, tools), "system": _one(row, system)}
-            found.append(
+            dialogues.append(
                 None
                 if value is None
                 else dump_messages(read_messages(value, **beside, ignore=columns.ignore, left=left))
@@ -44,7 +44,7 @@ def read_dialogues(table: pd.DataFrame, columns: Columns, where: str, notes: lis
             raise DataError(f"{place}: {error}") from None
     if left:
         notes.append("left out of dialogues: " + ", ".join(f"{key} ({count:,} times)" for key, count in left.items()))
-    return pd.Series(found, index=table.index, dtype="str")
+    return pd.Series(dialogues, index=table.index, dtype="str")
 
 
 def _names(table: pd.DataFrame, columns: Columns, names: tuple[str, ...]) -> list[str]:

@@ -125,8 +125,8 @@ def tool_schema() -> dict[str, Any]:
     kinds["facilities"] = {"type": "array", "items": {"type": "string"}}
     properties = {slot: kind | {"description": DESCRIPTIONS[slot]} for slot, kind in kinds.items()}
     parameters = {"type": "object", "properties": properties, "required": [], "additionalProperties": False}
-    told = "Find hotels that fit every argument given; returns their records, best rated first"
-    return {"type": "function", "function": {"name": SEARCH, "description": told, "parameters": parameters}}
+    description = "Find hotels that fit every argument given; returns their records, best rated first"
+    return {"type": "function", "function": {"name": SEARCH, "description": description, "parameters": parameters}}
 
 
 def _entries(path: Path, text: str) -> list[Any]:

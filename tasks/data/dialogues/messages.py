@@ -92,8 +92,8 @@ def transcript(messages: list[Message], *, results: bool = True) -> str:
 
     Without `results` what tools gave is left out too: long records alike make dialogues alike that are not.
     """
-    told = [message for message in messages if results or message["role"] != "tool"]
-    return "\n".join(line for message in told for line in _lines(message))
+    shown = [message for message in messages if results or message["role"] != "tool"]
+    return "\n".join(line for message in shown for line in _lines(message))
 
 
 def _lines(message: Message) -> list[str]:
@@ -118,9 +118,9 @@ def _turns(value: Any) -> list[Any]:
     return value
 
 
-def _beside(told: Any, holder: dict[str, Any], keys: tuple[str, ...]) -> Any:
+def _beside(field: Any, holder: dict[str, Any], keys: tuple[str, ...]) -> Any:
     """What stands beside the turns under one of the keys. Raises DataError where it stands there twice."""
-    every = (as_plain(value) for value in (told, *(holder.get(key) for key in keys)))
+    every = (as_plain(value) for value in (field, *(holder.get(key) for key in keys)))
     given = [value for value in every if value not in EMPTY]
     if any(value != given[0] for value in given):
         raise DataError(f"{' and '.join(keys)} beside the messages say different things; keep one of them")

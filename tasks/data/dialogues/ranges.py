@@ -21,16 +21,16 @@ def read_range(value: Any, slot: str, *, alone: bool = False) -> tuple[float, fl
     Where `alone`, a number without a word is a lower bound. Raises DataError for what cannot be read.
     """
     text = str(value).strip().lower() if isinstance(value, str | int | float) else ""
-    if found := BETWEEN.fullmatch(text):
-        low, high = map(float, found.groups())
+    if match := BETWEEN.fullmatch(text):
+        low, high = map(float, match.groups())
         if low > high:
             raise DataError(f"{slot} {value!r} ends below its beginning; write {high:g}-{low:g}")
         return low, high
-    if found := AT_LEAST.fullmatch(text):
-        return float(found[1] or found[2]), math.inf
-    if found := AT_MOST.fullmatch(text):
-        return -math.inf, float(found[1] or found[2])
-    if alone and (found := ALONE.fullmatch(text)):
-        return float(found[1]), math.inf
+    if match := AT_LEAST.fullmatch(text):
+        return float(match[1] or match[2]), math.inf
+    if match := AT_MOST.fullmatch(text):
+        return -math.inf, float(match[1] or match[2])
+    if alone and (match := ALONE.fullmatch(text)):
+        return float(match[1]), math.inf
     usual = "4.5 and above, or 4-4.5" if alone else "100-200, 200 and above, or 100 and below"
     raise DataError(f"{slot} {value!r} cannot be read; write it as {usual}")

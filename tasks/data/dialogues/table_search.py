@@ -67,16 +67,16 @@ class TableTool:
             if name not in asked:
                 raise DataError(f"{self.name} needs {name!r}; call it with a value")
         tests = [_test(name, value, self.how.columns[name]) for name, value in asked.items()]
-        found = [record for record in self.records if all(test(record) for test in tests)]
+        matching = [record for record in self.records if all(test(record) for test in tests)]
         for column in reversed(self.how.order):
-            found = _sorted(found, column)
-        return found
+            matching = _sorted(matching, column)
+        return matching
 
     def search(self, arguments: Mapping[str, Any], limit: int | None = None) -> list[dict[str, Any]]:
         """The first records of `matching`, with the columns that are returned. Raises DataError."""
-        found = self.matching(arguments)[: limit or self.how.limit]
+        records = self.matching(arguments)[: limit or self.how.limit]
         shown = self.how.returns
-        return [{name: one.get(name) for name in (one if shown is None else shown)} for one in found]
+        return [{name: one.get(name) for name in (one if shown is None else shown)} for one in records]
 
 
 def _sorted(records: list[Record], column: str) -> list[Record]:

@@ -97,13 +97,13 @@ def only_one(turn: dict[str, Any], keys: tuple[str, ...], place: str) -> Any:
 
 def read_thoughts(turn: dict[str, Any], place: str) -> str:
     """The thoughts before a content, empty where there are none. Raises DataError for what is no text."""
-    told = only_one(turn, THOUGHTS, place)
-    if told is not None and not isinstance(told, str):
+    thoughts = only_one(turn, THOUGHTS, place)
+    if thoughts is not None and not isinstance(thoughts, str):
         raise DataError(
             f"{place}: its thoughts ({next(key for key in THOUGHTS if turn.get(key) is not None)}) are "
             "no text; write them as one"
         )
-    return told or ""
+    return thoughts or ""
 
 
 def read_weight(turn: dict[str, Any], role: str, place: str) -> int | None:
@@ -112,16 +112,16 @@ def read_weight(turn: dict[str, Any], role: str, place: str) -> int | None:
     Raises DataError for other values, for keys that contradict one another, and for a turn to learn that the model
     does not write.
     """
-    told = {key: turn[key] for key in WEIGHTS if turn.get(key) is not None}
-    for key, value in told.items():
+    weights_given = {key: turn[key] for key in WEIGHTS if turn.get(key) is not None}
+    for key, value in weights_given.items():
         if isinstance(value, str | list | dict) or value not in (0, 1):
             raise DataError(f"{place}: {key} {value!r}; it is 1 for a turn to learn and 0 for one that is given")
-    weights = {int(value) for value in told.values()}
+    weights = {int(value) for value in weights_given.values()}
     if len(weights) > 1:
-        said = ", ".join(f"{key}: {value!r}" for key, value in told.items())
-        raise DataError(f"{place}: {said} contradict one another; keep one of them")
+        shown = ", ".join(f"{key}: {value!r}" for key, value in weights_given.items())
+        raise DataError(f"{place}: {shown} contradict one another; keep one of them")
     if weights == {1} and role != "assistant":
-        key, value = next(iter(told.items()))
+        key, value = next(iter(weights_given.items()))
         raise DataError(
             f"{place}: {key}: {value!r} on a turn of role {role}; only the assistant's turns are trained, "
             "so leave the key out"

@@ -41,15 +41,15 @@ def read_turn(turn: Any, place: str) -> list[Message]:
     if role is None or not isinstance(named, str):
         raise DataError(f"{place}: unknown role {named!r}; roles are {', '.join(ROLES)}")
     check_keys(turn, place)
-    told = only_one(turn, CONTENTS, place)
+    content = only_one(turn, CONTENTS, place)
     if role == "tool":
-        records = turn.get("records") if told is None else told
+        records = turn.get("records") if content is None else content
         message = {"role": "tool", "content": result_text(_present(records, f"{place} ({named})"))}
         messages = [message | _named(turn, ("name", "tool_call_id"))]
     elif role in ("assistant", "call"):
-        messages = [_assistant(turn, told, named, place)]
+        messages = [_assistant(turn, content, named, place)]
     else:
-        messages = _given(turn, role, _present(told, f"{place} ({named})"), place)
+        messages = _given(turn, role, _present(content, f"{place} ({named})"), place)
     _check_thoughts(turn, role, place)
     weight = read_weight(turn, "assistant" if role == "call" else role, place)
     return messages if weight is None else [message | {"weight": weight} for message in messages]
@@ -75,36 +75,38 @@ def settle_results(messages: list[tuple[int, Message]]) -> list[Message]:
     return settled + _ordered(waiting, calls)
 
 
-def _present(told: Any, place: str) -> Any:
-    if told is None:
+def _present(value: Any, place: str) -> Any:
+    if value is None:
         raise DataError(f"{place}: no content; give it a text, which may be empty, or leave the turn out")
-    return told
+    return value
 
 
-def _blocks(told: Any, role: str, place: str) -> Blocks:
+def _blocks(value: Any, role: str, place: str) -> Blocks:
     """A content as what it holds: a text, or a list of blocks."""
-    if isinstance(told, str):
-        return Blocks(told)
-    if isinstance(told, list) and told:
-        return read_blocks(told, role, place)
+    if isinstance(value, str):
+        return Blocks(value)
+    if isinstance(value, list) and value:
+        return read_blocks(value, role, place)
     raise DataError(
-        f"{place}: its content is {'empty' if told == [] else kind_of(told)}; write a text or a list of text blocks"
+        f"{place}: its content is {'empty' if value == [] else kind_of(value)}; write a text or a list of text blocks"
     )
 
 
-def _assistant(turn: Message, told: Any, named: str, place: str) -> Message:
+def _assistant(turn: Message, content: Any, named: str, place: str) -> Message:
     """A reply, or calls, or both; thoughts before them."""
     if ROLES[named] == "call":
         calls = (
             [read_call({"name": SEARCH, "arguments": turn.get("arguments")}, place)]
             if named == "search"
-            else (written_calls(told, place))
+            else (written_calls(content, place))
         )
         blocks = Blocks()
     else:
         calls = read_calls(turn, place)
         blocks = (
-            Blocks() if calls and told is None else _blocks(_present(told, f"{place} ({named})"), "assistant", place)
+            Blocks()
+            if calls and content is None
+            else _blocks(_present(content, f"{place} ({named})"), "assistant", place)
         )
     if blocks.calls and calls:
         raise DataError(f"{place}: calls both in tool_calls and in blocks of the content; keep one of them")
@@ -117,9 +119,9 @@ def _assistant(turn: Message, told: Any, named: str, place: str) -> Message:
     return message | ({"tool_calls": calls} if calls else {}) | _named(turn, ("name",))
 
 
-def _given(turn: Message, role: str, told: Any, place: str) -> list[Message]:
+def _given(turn: Message, role: str, content: Any, place: str) -> list[Message]:
     """A turn of the system or the user; results in its blocks stand before its text."""
-    blocks = _blocks(told, role, place)
+    blocks = _blocks(content, role, place)
     for key in ("tool_calls", "function_call", "tool_call_id"):
         if turn.get(key):
             raise DataError(f"{place}: {key} on a turn of role {role}; calls are the assistant's, results are a tool's")

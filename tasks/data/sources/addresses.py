@@ -60,14 +60,14 @@ def checked_addresses(url: str, allow_private: bool) -> list[str]:
     if parts.scheme != "https" or host is None:
         raise DataError(f"{shown(url)}: only https addresses are fetched")
     try:
-        found = [str(info[4][0]) for info in socket.getaddrinfo(host, port)]
+        addresses = [str(info[4][0]) for info in socket.getaddrinfo(host, port)]
     except ValueError as error:
         raise DataError(f"{shown(url)}: not an address ({error})") from None
     except OSError as error:
         raise httpx.ConnectError(f"{host} has no address ({error})") from None
-    if not all(map(is_public, found)):
+    if not all(map(is_public, addresses)):
         raise DataError(f"{shown(url)}: {host} is not a public address")
-    return [] if _through_proxy(host) else list(dict.fromkeys(found))
+    return [] if _through_proxy(host) else list(dict.fromkeys(addresses))
 
 
 def _through_proxy(host: str) -> bool:

@@ -107,15 +107,15 @@ def unpack(path: Path, wanted: Callable[[str], bool], folder: Path, name: str | 
     A member's name is never part of a path that is written. Raises DataError as `read_members` does.
     """
     folder.mkdir(parents=True)
-    found: dict[str, Path] = {}
+    copies: dict[str, Path] = {}
     for member in read_members(path, name):
         if wanted(member.name):
-            target = folder / str(len(found))
+            target = folder / str(len(copies))
             with target.open("xb") as copy:
                 for block in member.blocks():
                     copy.write(block)
-            found[member.name] = target
-    return found
+            copies[member.name] = target
+    return copies
 
 
 def _check_growth(path: Path, total: int, largest: int) -> None:

@@ -36,10 +36,10 @@ def read_class_files(source: ClassFilesSource, intake: Intake) -> pd.DataFrame:
 
 def list_texts(folder: Path) -> list[Path]:
     """The text files right in a folder, by name. Raises DataError where there is none."""
-    found = [path for path in sorted(folder.iterdir()) if path.suffix.lower() == TEXT and not is_system(path.name)]
-    if not found:
+    texts = [path for path in sorted(folder.iterdir()) if path.suffix.lower() == TEXT and not is_system(path.name)]
+    if not texts:
         raise DataError(f"{folder}: no file in this folder ends in {TEXT}; name a folder of texts, one in each file")
-    return found
+    return texts
 
 
 def _lines(text: str) -> list[str]:

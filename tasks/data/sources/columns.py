@@ -142,12 +142,12 @@ def part_of(name: str, split_map: dict[str, Part]) -> str:
         return mapped
     words = {part for word in re.split(r"[^A-Za-z]+", stem[:LONGEST]) if word and (part := part_named(word))}
     whole = part_named(stem) or (None if words else part_named(path.parent.name))
-    found = {whole} if whole else words
-    if len(found) != 1:
-        told = " and ".join(sorted(found)) or "no"
-        raise DataError(f"{name}: the name gives {told} split, but `split_files` asks for one: train, val or test as a "
-                        f"word in it, or `columns.split_map: {{{stem}: train}}`")  # fmt: skip
-    return found.pop()
+    parts = {whole} if whole else words
+    if len(parts) != 1:
+        named = " and ".join(sorted(parts)) or "no"
+        raise DataError(f"{name}: the name gives {named} split, but `split_files` asks for one: train, val or test as "
+                        f"a word in it, or `columns.split_map: {{{stem}: train}}`")  # fmt: skip
+    return parts.pop()
 
 
 def split_names(column: pd.Series, split_map: dict[str, Part] | None = None) -> pd.Series:
@@ -168,18 +168,22 @@ def read_moments(column: pd.Series, columns: Columns, where: str, notes: list[st
     Without `time_format` only forms with one meaning are read. Raises DataError where values are dates of another
     form, since day and month must not be guessed.
     """
-    told, name = columns.time_format, columns.time
+    time_format, name = columns.time_format, columns.time
     words = as_written(column, where, "download.columns.time")
     words = words.str.strip().where(words.str.strip() != "")
-    moments = _parsed(words, told)
+    moments = _parsed(words, time_format)
     unread = words[moments.isna() & words.notna()]
-    dated = unread if told else unread[unread.str.contains(DATED)]
-    if len(dated) and (not told or len(dated) == words.notna().sum()):
-        form = f"none fits time_format {told!r}" if told else "not ISO 8601, and day and month are not guessed"
+    dated = unread if time_format else unread[unread.str.contains(DATED)]
+    if len(dated) and (not time_format or len(dated) == words.notna().sum()):
+        form = (
+            f"none fits time_format {time_format!r}"
+            if time_format
+            else "not ISO 8601, and day and month are not guessed"
+        )
         raise DataError(
             f"{where}: column {name!r}, row {dated.index[0] + 1}: {dated.iloc[0][:60]!r} is a time of unknown form "
-            f'({form}); {"correct" if told else "set"} `columns.time_format`, such as "%d-%m-%Y %H:%M", or s or ms '
-            "since 1970"
+            f'({form}); {"correct" if time_format else "set"} `columns.time_format`, such as "%d-%m-%Y %H:%M", or s or '
+            "ms since 1970"
         )
     if len(unread):
         examples = first_of(repr(value[:60]) for value in unread)
@@ -187,16 +191,16 @@ def read_moments(column: pd.Series, columns: Columns, where: str, notes: list[st
     return _without_zone(moments)
 
 
-def _parsed(words: pd.Series, told: str | None) -> pd.Series:
+def _parsed(words: pd.Series, time_format: str | None) -> pd.Series:
     """Moments in UTC, null where a word does not fit; digits behind the microseconds are left out, since one such word
     would narrow the years that all of them may name."""
-    if told in EPOCHS:
-        unit: Any = told
+    if time_format in EPOCHS:
+        unit: Any = time_format
         numbers = pd.to_numeric(words, errors="coerce").astype("float64")
         return pd.to_datetime(numbers, unit=unit, errors="coerce", utc=True)
-    words = words if told else words.str.replace(FINER, r"\1", regex=True)
-    moments = pd.to_datetime(words, format=told or "ISO8601", errors="coerce", utc=True)
-    for form in () if told else UNAMBIGUOUS:
+    words = words if time_format else words.str.replace(FINER, r"\1", regex=True)
+    moments = pd.to_datetime(words, format=time_format or "ISO8601", errors="coerce", utc=True)
+    for form in () if time_format else UNAMBIGUOUS:
         if (moments.isna() & words.notna()).any():
             moments = moments.fillna(pd.to_datetime(words, format=form, errors="coerce", utc=True))
     return moments

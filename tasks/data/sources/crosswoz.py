@@ -149,8 +149,8 @@ def _converse(run: list[tuple[Any, Any]], hotels: Hotels) -> list[Message]:
 
 def _on_record(answered: Mapping[str, Any]) -> bool:
     """Whether hotel records can hold what the system's message says."""
-    told = [act for act in answered["dialog_act"] if act[0] != TALK]
-    return all(act[1] == HOTEL and not act[2].startswith(NEAR) for act in told)
+    acts = [act for act in answered["dialog_act"] if act[0] != TALK]
+    return all(act[1] == HOTEL and not act[2].startswith(NEAR) for act in acts)
 
 
 def _arguments(state: Mapping[str, Any]) -> dict[str, Any]:
@@ -162,8 +162,8 @@ def _arguments(state: Mapping[str, Any]) -> dict[str, Any]:
 
 def _search(arguments: dict[str, Any], hotels: Hotels, picked: list[str]) -> list[Message]:
     """A call and its result."""
-    found = sorted(hotels.matching(arguments), key=lambda hotel: hotel["name"] not in picked)
-    shown = found[: max(LIMIT, sum(hotel["name"] in picked for hotel in found))]
+    matching = sorted(hotels.matching(arguments), key=lambda hotel: hotel["name"] not in picked)
+    shown = matching[: max(LIMIT, sum(hotel["name"] in picked for hotel in matching))]
     records = json.dumps(shown, ensure_ascii=False)
     call = {"type": "function", "function": {"name": SEARCH, "arguments": arguments}}
     return [

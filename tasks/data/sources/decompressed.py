@@ -74,8 +74,8 @@ class _Streams:
                 data = self.raw.read(BLOCK)
                 if not data:
                     raise EOFError("cut off")
-            if found := self.stream.decompress(data, size):
-                return bytes(found)
+            if block := self.stream.decompress(data, size):
+                return bytes(block)
 
     def _next_stream(self) -> bool:
         """Whether anything but zeros follows; it must be a stream."""

@@ -28,8 +28,8 @@ def read_delimited(path: Path, kind: str, how: Delimiting, notes: list[str]) -> 
 
     Raises DataError where a quote closes inside a field or never, and for a line with more fields than columns.
     """
-    said: list[str] = []
-    dialect = find_dialect(path, kind, how, said)
+    remarks: list[str] = []
+    dialect = find_dialect(path, kind, how, remarks)
     seen: Counter[str] = Counter()
     records = _records(path, how.encoding, dialect, seen)
     names = list(how.header or next((row for _, row in records), ()))
@@ -46,19 +46,19 @@ def read_delimited(path: Path, kind: str, how: Delimiting, notes: list[str]) -> 
             _store(block, columns, path)
             block = []
     _store(block, columns, path)
-    said += [f"{count:,} lines have {what}" for what, count in odd.items()]
+    remarks += [f"{count:,} lines have {what}" for what, count in odd.items()]
     if seen["returns"]:
-        said.append(f"{seen['returns']:,} carriage returns inside lines are kept as characters of their fields")
+        remarks.append(f"{seen['returns']:,} carriage returns inside lines are kept as characters of their fields")
     if (
         seen["spanning"]
         and dialect.quoting
         and fitting_columns(path, how, replace(dialect, quoting=False)) == len(names)
     ):
-        said.append(
+        remarks.append(
             f"{seen['spanning']:,} rows span several lines by their quotes, but every line would be a row of "
             "its own too; where quotes belong to the texts set `quoting: false`"
         )
-    notes += said
+    notes += remarks
     words = {place: pd.array(pa.chunked_array(arrays), dtype="str") for place, arrays in enumerate(columns)}
     frame = pd.DataFrame(words)
     frame.columns = pd.Index(names)

@@ -24,12 +24,12 @@ class Options:
 
     def words(self, how: Delimiting) -> str:
         """Those that differ from how a file was read, as a recipe has them."""
-        said = [f"`separator: {_quoted(self.separator)}`"] if self.separator else []
+        differing = [f"`separator: {_quoted(self.separator)}`"] if self.separator else []
         if self.escape != how.escape:
-            said.append(f"`escape: {_quoted(self.escape)}` (its quotes are escaped, as MySQL writes them)")
+            differing.append(f"`escape: {_quoted(self.escape)}` (its quotes are escaped, as MySQL writes them)")
         if self.quoting != how.quoting:
-            said.append("`quoting: true`" if self.quoting else "`quoting: false` (its quotes belong to the texts)")
-        return " and ".join(said)
+            differing.append("`quoting: true`" if self.quoting else "`quoting: false` (its quotes belong to the texts)")
+        return " and ".join(differing)
 
 
 def find_options(path: Path, kind: str, how: Delimiting) -> Options | None:

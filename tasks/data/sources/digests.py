@@ -40,11 +40,11 @@ def digest_expected(expect: Mapping[str, int], table: dict[str, Any]) -> dict[st
     where it expects nothing."""
     from .folders import list_images
 
-    found: list[list[Any]] = []
+    digests: list[list[Any]] = []
     for what, index in expect.items():
         place = settings().source(what)
         if place.is_dir():
-            found.append([digest_tree(place, list_images(place).read, table), index])
+            digests.append([digest_tree(place, list_images(place).read, table), index])
         else:
-            found.append([digest_once(place, table) if place.is_file() else what, index])
-    return {"expect": found} if found else {}
+            digests.append([digest_once(place, table) if place.is_file() else what, index])
+    return {"expect": digests} if digests else {}

@@ -52,13 +52,13 @@ def download_file(
             answer = error.response if isinstance(error, httpx.HTTPStatusError) else None
             status = answer.status_code if answer else 503
             if (status < 500 and status != 429) or attempt == ATTEMPTS - 1:
-                said = f"{status} {answer.reason_phrase}" if answer else str(error)
-                raise DataError(f"{shown(url)}: {(said.splitlines() or [type(error).__name__])[0]}") from None
+                status_line = f"{status} {answer.reason_phrase}" if answer else str(error)
+                raise DataError(f"{shown(url)}: {(status_line.splitlines() or [type(error).__name__])[0]}") from None
             time.sleep(FIRST_WAIT * 2**attempt)
-    found = _sha256(part)
-    if not found.startswith(sha256):
+    digest = _sha256(part)
+    if not digest.startswith(sha256):
         part.unlink()
-        raise DataError(f"{shown(url)}: sha256 is {found}, not {sha256} as it should be; nothing was kept")
+        raise DataError(f"{shown(url)}: sha256 is {digest}, not {sha256} as it should be; nothing was kept")
     part.rename(target)
     return target
 
@@ -114,18 +114,18 @@ def _ask(client: httpx.Client, url: str, headers: Mapping[str, str], addresses: 
 
 
 def _save(answer: httpx.Response, url: str, part: Path, have: int, terms: Terms) -> None:
-    said = answer.headers.get("content-length", "")
-    total = have + int(said) if said.isdigit() else 0
-    done, told = have, have
+    length = answer.headers.get("content-length", "")
+    total = have + int(length) if length.isdigit() else 0
+    done, reported = have, have
     with part.open("ab" if have else "wb") as handle:
         for block in answer.iter_bytes() if total <= terms.largest else ():
             done += len(block)
             if done > terms.largest:
                 break
             handle.write(block)
-            if done - told >= TELL_EVERY or done == total:
+            if done - reported >= TELL_EVERY or done == total:
                 terms.progress(done, total, "downloading")
-                told = done
+                reported = done
     if max(done, total) > terms.largest:
         part.unlink()
         raise DataError(

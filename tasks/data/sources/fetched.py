@@ -28,5 +28,5 @@ def fetch_once(url: str, stage: str) -> Path:
         if (folder / name).is_file() and digest_file(folder / name).startswith(digits):
             mark_used(folder / name)
             return folder / name
-        found = download_file(url, digits, folder, allow_private=limits.allow_private_sources, terms=terms)
-        return found.rename(folder / name)
+        fetched = download_file(url, digits, folder, allow_private=limits.allow_private_sources, terms=terms)
+        return fetched.rename(folder / name)

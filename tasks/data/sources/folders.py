@@ -138,7 +138,7 @@ def list_images(folder: Path) -> Listing:
 
 def walk_files(folder: Path) -> list[tuple[str, Path]]:
     """Name and place of all that is no folder below a folder, sorted by name."""
-    found: list[tuple[str, Path]] = []
+    walked: list[tuple[str, Path]] = []
     seen = set()
     for at, folders, files in os.walk(folder, followlinks=True, onerror=_refuse):
         real = os.path.realpath(at)
@@ -148,8 +148,8 @@ def walk_files(folder: Path) -> list[tuple[str, Path]]:
         seen.add(real)
         folders.sort()
         places = (Path(at, name) for name in files)
-        found += [(escape_name(place.relative_to(folder).as_posix()), place) for place in places]
-    return sorted(found)
+        walked += [(escape_name(place.relative_to(folder).as_posix()), place) for place in places]
+    return sorted(walked)
 
 
 def _refuse(error: OSError) -> None:

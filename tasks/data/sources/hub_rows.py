@@ -57,20 +57,20 @@ def keep_images(tables: dict[str, pd.DataFrame], folder: Path, source: HubSource
     Raises DataError for a column that holds none.
     """
     column, total = str(source.columns.image), sum(map(len, tables.values()))
-    told = 0
+    unread = 0
     with ImageStore(intake) as store:
         for split, table in tables.items():
             if column not in table:
                 raise DataError(f"{source.repo} ({split}): no column {column!r} for `columns.image`; the columns are "
                                 f"{list(table.columns)}")  # fmt: skip
-            found = []
+            digests = []
             for number, value in enumerate(table[column]):
-                found.append((*_image(value, store, folder, column), f"{split}/{number:06d}"))
-                told += 1
-                if told % TELL_EVERY == 0 or told == total:
-                    intake.progress(told, total, "reading images")
-            table[column] = pd.Series([digest for digest, _, _ in found], index=table.index, dtype="str")
-            table["file"] = [f"{where}{'/' + name if name else ''}" for _, name, where in found]
+                digests.append((*_image(value, store, folder, column), f"{split}/{number:06d}"))
+                unread += 1
+                if unread % TELL_EVERY == 0 or unread == total:
+                    intake.progress(unread, total, "reading images")
+            table[column] = pd.Series([digest for digest, _, _ in digests], index=table.index, dtype="str")
+            table["file"] = [f"{where}{'/' + name if name else ''}" for _, name, where in digests]
         store.write()
 
 
@@ -175,10 +175,10 @@ def read_card(card: Path) -> dict[str, Any]:
     from huggingface_hub import DatasetCard
 
     try:
-        told: dict[str, Any] = DatasetCard.load(card).data.to_dict() if card.is_file() else {}
+        card_data: dict[str, Any] = DatasetCard.load(card).data.to_dict() if card.is_file() else {}
     except (ValueError, yaml.YAMLError) as error:
         raise DataError(f"its README.md begins with what is not YAML ({str(error).splitlines()[0]})") from None
-    return told
+    return card_data
 
 
 def check_card(card: Path) -> None:

@@ -47,7 +47,7 @@ def read_images(source: ImagesSource, place: Path, intake: Intake) -> pd.DataFra
     """
     if is_arrays(place):
         return _read_arrays(source, place, intake)
-    found: list[tuple[str, str]] = []
+    stored: list[tuple[str, str]] = []
     sizes: dict[str, int] = {}
     files, total, left_out = _listed(place, intake)
     with ImageStore(intake) as store:
@@ -58,13 +58,13 @@ def read_images(source: ImagesSource, place: Path, intake: Intake) -> pd.DataFra
                 continue
             if size > LARGEST:
                 raise DataError(f"{place}: {name} has {size:,} bytes; take it out, an image has at most {LARGEST:,}")
-            found.append((store.add(b"".join(blocks())), name))
+            stored.append((store.add(b"".join(blocks())), name))
             sizes[name] = size
             if number % TELL_EVERY == 0 or number == total:
                 intake.progress(number, total, "reading images")
-        if not found:
+        if not stored:
             raise DataError(f"{place}: no image files in it")
-        rows = pd.DataFrame(found, columns=["image", "file"], dtype="str").sort_values("file", ignore_index=True)
+        rows = pd.DataFrame(stored, columns=["image", "file"], dtype="str").sort_values("file", ignore_index=True)
         rows = label_files(rows, source, str(place), intake)
         store.write(set(rows["image"]))
     if left_out:
@@ -169,8 +169,8 @@ def _splits(
 def _listed(place: Path, intake: Intake) -> tuple[Files, int, int]:
     """The files of a folder or archive, how many there are (0: not known yet), and how many were passed over."""
     if not place.is_dir():
-        if said := note_names(place):
-            intake.note(said)
+        if note := note_names(place):
+            intake.note(note)
         return ((member.name, member.size, member.blocks) for member in read_members(place)), 0, 0
     listing = list_images(place)
     if odd := listing.escaped:

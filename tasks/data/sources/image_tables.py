@@ -178,11 +178,11 @@ def refuse_names(tables: dict[str, pd.DataFrame], source: FileSource | UrlSource
     folder = likely_folder(table[column], Path(name)) if own.is_dir() and isinstance(source, FileSource) else None
     images = "" if folder in (None, own) else f", `images: {recipe_path(folder)}`"
     columns = f"{{image: {column}, label: {source.columns.label or 'label'}}}"
-    said = (
+    problem = (
         f"{name}: the values of {column!r} name image files, such as {table[column].dropna().iloc[0][:200]}, and "
         f"are read as texts; to train on the images set `columns: {columns}`{images} and encode.kind: image, or "
         "let `temper init` write the recipe"
     )
     if folder is not None:
-        raise DataError(said)
-    intake.note(said)
+        raise DataError(problem)
+    intake.note(problem)

@@ -23,15 +23,15 @@ def pick_members(
         if len(tables) != 1:
             raise DataError(f"{path}: {len(tables)} tables in the archive; name them with `member`: {shown}")
         return list(tables)
-    found: list[str] = []
+    picked: list[str] = []
     for pattern in [member] if isinstance(member, str) else member:
         matching = sorted(name for name in names if PurePosixPath(name).match(pattern))
         fitting = [pattern] if pattern in names else matching
         if not fitting or (len(fitting) > 1 and not glob.has_magic(pattern)):
             fits = f"{len(fitting)} files" if fitting else "no file"
             raise DataError(f"{path}: `member` {pattern!r} fits {fits} in the archive, which holds {shown}")
-        found += [name for name in fitting if name not in found]
-    return found
+        picked += [name for name in fitting if name not in picked]
+    return picked
 
 
 def safe_name(path: Path, name: str) -> str:

@@ -67,29 +67,29 @@ LONGEST = 100
 
 def part_named(name: str) -> str | None:
     """train, validation or test, where a name says so by itself; else None."""
-    found = _PLAIN.fullmatch("".join(_SPLIT.split(name)).lower()) if len(name) <= LONGEST else None
-    return WORDS[found[1]] if found else None
+    match = _PLAIN.fullmatch("".join(_SPLIT.split(name)).lower()) if len(name) <= LONGEST else None
+    return WORDS[match[1]] if match else None
 
 
 def parts_named(names: Collection[str]) -> dict[str, str]:
     """Of names beside each other those that name a part, with the part: by themselves, or by what they share."""
-    found = {name: part for name in names if (part := part_named(name))}
+    part_by_name = {name: part for name in names if (part := part_named(name))}
     alike: dict[tuple[str, ...], dict[str, str]] = defaultdict(dict)
     for name in names:
-        if len(name) > LONGEST or name in found:
+        if len(name) > LONGEST or name in part_by_name:
             continue
         words = [word.lower() for word in _SPLIT.split(name) if word]
         if len(parts := [word for word in words if word in WORDS]) == 1:
             alike[tuple(word for word in words if word not in WORDS)][name] = WORDS[parts[0]]
     for group in alike.values():
         if len(set(group.values())) > 1:
-            found |= group
-    return settle(found)
+            part_by_name |= group
+    return settle(part_by_name)
 
 
-def settle(found: dict[str, str]) -> dict[str, str]:
+def settle(parts: dict[str, str]) -> dict[str, str]:
     """The same, where `eval` is the test if nothing else is and there are training rows."""
-    if "train" in found.values() and "test" not in found.values():
-        held = {name for name, part in found.items() if part == "validation" and EVALUATION.search(name)}
-        return {name: "test" if name in held else part for name, part in found.items()}
-    return found
+    if "train" in parts.values() and "test" not in parts.values():
+        held = {name for name, part in parts.items() if part == "validation" and EVALUATION.search(name)}
+        return {name: "test" if name in held else part for name, part in parts.items()}
+    return parts

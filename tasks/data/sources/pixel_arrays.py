@@ -42,21 +42,21 @@ def read_pixel_arrays(place: Path) -> dict[str, tuple[npt.NDArray[np.uint8], npt
 
     Raises DataError for what is damaged or a pickle, and for arrays that are no such pairs.
     """
-    found = _load(place)
+    arrays = _load(place)
     parts: dict[str, tuple[npt.NDArray[np.uint8], npt.NDArray[np.str_]]] = {}
-    for name, pixels in found.items():
+    for name, pixels in arrays.items():
         if (part := _part(name, PIXELS)) is None:
             continue
-        partners = [other for other in found if _part(other, LABELS) == part]
+        partners = [other for other in arrays if _part(other, LABELS) == part]
         if len(partners) != 1 or part in parts:
-            raise DataError(f"{place}: {len(partners)} arrays hold the labels of {name!r} among {', '.join(found)}; "
+            raise DataError(f"{place}: {len(partners)} arrays hold the labels of {name!r} among {', '.join(arrays)}; "
                             f"name arrays in pairs: {NAMES}")  # fmt: skip
         parts[part] = (
             _pictures(pixels, f"{place}: {name}"),
-            _labels(found[partners[0]], len(pixels), f"{place}: {partners[0]}"),
+            _labels(arrays[partners[0]], len(pixels), f"{place}: {partners[0]}"),
         )
     if not parts:
-        raise DataError(f"{place}: no array is called as pixels are among {', '.join(found) or 'none'}; name arrays "
+        raise DataError(f"{place}: no array is called as pixels are among {', '.join(arrays) or 'none'}; name arrays "
                         f"in pairs: {NAMES}")  # fmt: skip
     return parts
 
@@ -66,11 +66,13 @@ def read_pictures(place: Path) -> dict[str, npt.NDArray[np.uint8]]:
 
     `place` may be one .npy file too. Raises DataError as `read_pixel_arrays` does.
     """
-    found = _load(place)
-    names = [name for name in found if _part(name, PIXELS) is not None] or (list(found) if len(found) == 1 else [])
+    arrays = _load(place)
+    names = [name for name in arrays if _part(name, PIXELS) is not None] or (list(arrays) if len(arrays) == 1 else [])
     if not names:
-        raise DataError(f"{place}: no array is called as pixels are among {', '.join(found) or 'none'}; name it images")
-    return {name: _pictures(found[name], f"{place}: {name}") for name in names}
+        raise DataError(
+            f"{place}: no array is called as pixels are among {', '.join(arrays) or 'none'}; name it images"
+        )
+    return {name: _pictures(arrays[name], f"{place}: {name}") for name in names}
 
 
 def _part(name: str, kinds: tuple[str, ...]) -> str | None:

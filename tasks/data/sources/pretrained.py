@@ -25,14 +25,14 @@ WORDS = {
 }
 
 
-def require_digests(found: Mapping[str, str], wanted: Mapping[str, str], where: str) -> None:
+def require_digests(present: Mapping[str, str], wanted: Mapping[str, str], where: str) -> None:
     """Raise DataError, naming both digests, unless each wanted file is there with its sha256."""
     for name, digest in wanted.items():
-        if name not in found:
+        if name not in present:
             raise DataError(f"{where}: has no {name}, whose sha256 the recipe states")
-        if found[name] != digest:
-            raise DataError(f"{where}: {name} has sha256 {found[name]}, and the recipe states {digest}; nothing of it "
-                            "was loaded")  # fmt: skip
+        if present[name] != digest:
+            raise DataError(f"{where}: {name} has sha256 {present[name]}, and the recipe states {digest}; "
+                            "nothing of it was loaded")  # fmt: skip
 
 
 def check_files(folder: Path, wanted: Mapping[str, str], where: str) -> None:

@@ -80,9 +80,9 @@ def recipe_path(path: Path) -> str:
 def describe_provenance(about: dict[str, Any]) -> list[str]:
     """Lines of markdown."""
     licence = about["licence"] or {}
-    said = f"{licence.get('says') or '?'} ({licence['file']})" if licence else "none stated by the source"
+    licence_text = f"{licence.get('says') or '?'} ({licence['file']})" if licence else "none stated by the source"
     where = markdown(str(about["where"]))
-    lines = [f"- Source: `{about['kind']}` {where}, read {about['when']}", f"- Licence: {markdown(said)}"]
+    lines = [f"- Source: `{about['kind']}` {where}, read {about['when']}", f"- Licence: {markdown(licence_text)}"]
     lines += [f"- {code(f['name'])}: {f['bytes']:,} bytes, sha256 `{f['sha256'][:16]}…`" for f in about["files"][:10]]
     more = len(about["files"]) - 10
     return lines + ([f"- … and {more:,} more files, in provenance.json"] if more > 0 else [])

@@ -154,8 +154,8 @@ def _called(path: Path, name: str) -> Iterator[None]:
 
 def _unpacked(path: Path, called: str, source: FileSource | UrlSource, intake: Intake, folder: Path) -> dict[str, Path]:
     names = []
-    if said := archives.note_names(path):
-        intake.note(said)
+    if note := archives.note_names(path):
+        intake.note(note)
     for member in archives.read_members(path, called):
         intake.licensed(member.name, member.blocks())
         names.append(member.name)
@@ -177,9 +177,9 @@ def _decoded(source: FileSource | UrlSource, path: Path, name: str, intake: Inta
     """The source with the encoding found out where the recipe asks for that."""
     if source.encoding != "detect" or format_of(name, source) in BINARY:
         return source
-    found = detect_encoding(path)
-    intake.note(f"{PurePosixPath(name).name}: {describe_encoding(path, found)}")
-    return replace(source, encoding=found)
+    encoding = detect_encoding(path)
+    intake.note(f"{PurePosixPath(name).name}: {describe_encoding(path, encoding)}")
+    return replace(source, encoding=encoding)
 
 
 def download(url: str, sha256: str, token: str | None, intake: Intake) -> Path:
@@ -213,8 +213,8 @@ def read_hotel_dialogues(source: CrosswozSource, intake: Intake) -> pd.DataFrame
             intake.used(path)
             runs, fate = convert(read_crosswoz(path), hotels)
             fates += fate
-            told = [(dump_messages(run.messages), run.dialogue_id) for run in runs]
-            parts.append(pd.DataFrame(told, columns=["messages", "group"]).assign(split=split))
+            dialogues = [(dump_messages(run.messages), run.dialogue_id) for run in runs]
+            parts.append(pd.DataFrame(dialogues, columns=["messages", "group"]).assign(split=split))
     intake.where = "CrossWOZ: " + ", ".join(recipe_name(Path(name)) for name in (str(source.train), str(source.test)))
     intake.note("messages: " + ", ".join(f"{fate} {count:,}" for fate, count in fates.most_common()))
     return pd.concat(parts, ignore_index=True).astype(dict.fromkeys(("messages", "group", "split"), "str"))

@@ -38,14 +38,14 @@ def commit_of(value: Any, table: dict[str, Any], ask: Secret | None) -> str:
 
 def resolved(section: Any, pinned: Any) -> list[tuple[str, str]]:
     """Branches and tags below a section with the commit they were pinned to, and when the Hub said so."""
-    found = []
+    revisions = []
     if hasattr(section, "revision") and section.revision != pinned.revision:
         with pin_table() as table:
             times = [e["asked"] for e in table["commits"].values() if e["commit"] == pinned.revision]
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(max(times, default=0)))
-        found.append((f"{section.repo}@{section.revision} = {pinned.revision[:12]}", when))
+        revisions.append((f"{section.repo}@{section.revision} = {pinned.revision[:12]}", when))
     for field in fields(section) if is_dataclass(section) else ():
         part = getattr(section, field.name)
         if is_dataclass(part):
-            found += resolved(part, getattr(pinned, field.name))
-    return found
+            revisions += resolved(part, getattr(pinned, field.name))
+    return revisions

@@ -86,10 +86,10 @@ def _sampled(table: pd.DataFrame, split: Part, sample: Mapping[Part, int], intak
 
 
 def _used(paths: Any, intake: Intake) -> list[Any]:
-    found = find_files(paths)
-    for path in found:
+    paths_found = find_files(paths)
+    for path in paths_found:
         intake.used(path)
-    return found
+    return paths_found
 
 
 def _rows(
@@ -183,11 +183,11 @@ def _converse(run: list[Exchange], records: int, cut: Counter[str]) -> list[Mess
     for one in run:
         messages.append({"role": "user", "content": one.user["utterance"]})
         if "service_call" in one.frame:
-            called, found = one.frame["service_call"], one.frame["service_results"]
+            called, results = one.frame["service_call"], one.frame["service_results"]
             call = {"type": "function", "function": {"name": called["method"], "arguments": called["parameters"]}}
-            result = json.dumps(found[:records], ensure_ascii=False)
+            result = json.dumps(results[:records], ensure_ascii=False)
             messages.append({"role": "assistant", "content": "", "tool_calls": [call]})
             messages.append({"role": "tool", "content": result, "name": called["method"]})
-            cut.update(kept=len(found[:records]), dropped=len(found[records:]))
+            cut.update(kept=len(results[:records]), dropped=len(results[records:]))
         messages.append({"role": "assistant", "content": one.system["utterance"]})
     return messages

@@ -52,8 +52,8 @@ def need(holder: Any, key: str, kind: type, place: str) -> Any:
     value = holder.get(key) if isinstance(holder, dict) else None
     if not isinstance(value, kind):
         wanted = kind_of(kind())
-        told = f"`{key}` is {kind_of(value)}" if isinstance(holder, dict) else f"it is {kind_of(holder)}"
-        raise DataError(f"{place}: {told}; the data set has an object whose `{key}` is {wanted} there")
+        problem = f"`{key}` is {kind_of(value)}" if isinstance(holder, dict) else f"it is {kind_of(holder)}"
+        raise DataError(f"{place}: {problem}; the data set has an object whose `{key}` is {wanted} there")
     return value
 
 

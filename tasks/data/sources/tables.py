@@ -52,10 +52,10 @@ def read_table(path: Path, how: Reading, name: str | None = None, *, notes: list
     if kind in BINARY:
         return _read_arrow(path, kind)
     check_encoding(path, how.encoding)
-    said: list[str] = []
-    table = _read_text(path, kind, how, said)
+    remarks: list[str] = []
+    table = _read_text(path, kind, how, remarks)
     if notes is not None:
-        notes += [f"{PurePosixPath(name or path.name).name}: {text}" for text in said]
+        notes += [f"{PurePosixPath(name or path.name).name}: {text}" for text in remarks]
     return table
 
 
@@ -101,8 +101,8 @@ def join_tables(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
         here = list(map(str, tables[name].columns))
         if sorted(known) != sorted(here):
             lacking, more = [c for c in known if c not in here], [c for c in here if c not in known]
-            said = [f"{word} {columns}" for word, columns in (("lacks", lacking), ("has also", more)) if columns]
-            differ = " and ".join(said) or f"has {here}"
+            differences = [f"{word} {columns}" for word, columns in (("lacks", lacking), ("has also", more)) if columns]
+            differ = " and ".join(differences) or f"has {here}"
             raise DataError(f"{name} {differ}, unlike {first}; files that are read together have the same columns")
     return join_frames(tables.values()) if rest else tables[first]
 

@@ -149,7 +149,7 @@ def _number(field: bytes) -> int:
 
 def _attributes(record: bytes) -> dict[str, str]:
     """Keys and values of pax: each is its own length, a space, key=value and a line feed. Raises TarError."""
-    found, place = {}, 0
+    attributes, place = {}, 0
     while place < len(record) and record[place] != 0:
         space = record.find(b" ", place, place + DIGITS)
         digits = record[place:space] if space > 0 else b""
@@ -158,9 +158,9 @@ def _attributes(record: bytes) -> dict[str, str]:
         key, equals, value = whole[space - place + 1 : -1].partition(b"=")
         if len(whole) != length or not whole.endswith(b"\n") or not equals:
             raise TarError("cut off or overwritten: an attribute record is no key and value")
-        found[_text(key)] = _text(value)
+        attributes[_text(key)] = _text(value)
         place += length
-    return found
+    return attributes
 
 
 def _completed(header: Header, attributes: dict[str, str]) -> Header:

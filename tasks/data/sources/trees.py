@@ -34,19 +34,19 @@ def part_folders(files: Iterable[str]) -> dict[str, str | None]:
             above, _, name = folder.rpartition("/")
             children[above].add(name)
             folder = above
-    found: dict[str, str | None] = {}
+    part_by_folder: dict[str, str | None] = {}
     for above in sorted(children, key=lambda folder: (folder.count("/") + bool(folder), folder)):
         names, base = children[above], f"{above}/" if above else ""
-        if above in found and names == {above.rpartition("/")[2]}:
-            found[base + next(iter(names))] = found[above]
+        if above in part_by_folder and names == {above.rpartition("/")[2]}:
+            part_by_folder[base + next(iter(names))] = part_by_folder[above]
             continue
         parts = parts_named(names)
         if len(set(parts.values())) > 1:
             flat = {name for name in names if _is_flat(base + name, children)}
-            found |= {base + name: parts.get(name) for name in flat | set(parts)}
+            part_by_folder |= {base + name: parts.get(name) for name in flat | set(parts)}
         elif len(parts) == len(names) == 1:
-            found |= {base + name: part for name, part in parts.items() if base + name not in direct}
-    return found
+            part_by_folder |= {base + name: part for name, part in parts.items() if base + name not in direct}
+    return part_by_folder
 
 
 def _is_flat(folder: str, children: dict[str, set[str]]) -> bool:

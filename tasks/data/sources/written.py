@@ -149,8 +149,8 @@ def _refusal(value: Any, place: str, role: str) -> str:
         if isinstance(value, dict)
         else (f"a {type(value).__name__}")
     )
-    said = json.dumps(value, ensure_ascii=False, default=str)
-    shown = said if len(said) <= 60 else f"{said[:57]}..."
+    spelling = json.dumps(value, ensure_ascii=False, default=str)
+    shown = spelling if len(spelling) <= 60 else f"{spelling[:57]}..."
     return (
         f"{place} holds {kind}, {shown}, where one value is read; write a single value in each row, or name another "
         f"column in `{role}`"

@@ -29,10 +29,10 @@ SINGLE = ("cp437", "cp850", "cp1252", "cp866", "cp1251", "cp852", "cp1250")
 
 def _lead(letter: str, encoding: str, first: int, last: int) -> bool:
     try:
-        found = letter.encode(encoding)
+        encoded = letter.encode(encoding)
     except UnicodeEncodeError:
         return False
-    return len(found) == 2 and first <= found[0] <= last
+    return len(encoded) == 2 and first <= encoded[0] <= last
 
 
 def zip_encoding(names: Sequence[bytes]) -> str:

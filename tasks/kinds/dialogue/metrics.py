@@ -60,10 +60,10 @@ def turn_statistics(turns: Sequence[Turn], score: str) -> tuple[list[Any], Metri
     if not score.startswith("reply_"):
         return _statistics(turns).get(score)
     replies = np.array([not turn.expected.get("tool_calls") for turn in turns])
-    found = text_statistics(score.removeprefix("reply_"), *_reply_texts(turns))
-    if found is None:
+    statistics = text_statistics(score.removeprefix("reply_"), *_reply_texts(turns))
+    if statistics is None:
         return None
-    columns, metric = found
+    columns, metric = statistics
     spread = np.zeros((len(columns), len(turns)))
     spread[:, replies] = np.stack([np.asarray(column, float) for column in columns])
     return list(spread), metric
@@ -79,9 +79,9 @@ def _statistics(turns: Sequence[Turn]) -> dict[str, tuple[list[Any], Metric]]:
     due, called = _called(turns)
     expected, written = ([arguments(message) for message in side] for side in _sides(turns))
     exact = [a and _calls(turn.expected) == _calls(turn.written) for a, turn in zip(due, turns, strict=True)]
-    found = [len(a & b) for a, b in zip(expected, written, strict=True)]
+    common_arguments = [len(a & b) for a, b in zip(expected, written, strict=True)]
     return {
-        "argument_f1": ([found, [*map(len, expected)], [*map(len, written)]], f1),
+        "argument_f1": ([common_arguments, [*map(len, expected)], [*map(len, written)]], f1),
         "call_exact": ([exact, due], ratio),
         "call_recall": ([np.logical_and(due, called), due], ratio),
         "call_precision": ([np.logical_and(due, called), called], ratio),

@@ -50,10 +50,10 @@ def require_same_inputs(folder: Path, test: pd.DataFrame, part: Part) -> None:
     encoding = load_dialogue_encoding(folder / FILE)
     tokenizer = load_tokenizer(folder, encoding.special)
     dialogues = [load_messages(messages) for messages in test["messages"]]
-    made = encode_dialogues(encoding, tokenizer, dialogues)
-    pairs = zip(_sequences(part.encoded), _sequences(made.encoded), strict=False)
+    encoded_again = encode_dialogues(encoding, tokenizer, dialogues)
+    pairs = zip(_sequences(part.encoded), _sequences(encoded_again.encoded), strict=False)
     odd = [row for row, (trained, now) in zip(part.ids, pairs, strict=False) if trained != now]
-    if odd or len(made.encoded) != len(part):
+    if odd or len(encoded_again.encoded) != len(part):
         raise encoded_otherwise((odd or part.ids)[0])
 
 
@@ -74,18 +74,18 @@ def judge(
     dialogues = {row: every[row] for row in test["id"].iloc[chosen]}
     due = [(row, place) for row, messages in dialogues.items() for place in written_places(messages)]
     histories = [dialogues[row][:place] for row, place in due]
-    made = predictor.write(histories, section.batch_size, section.max_new_tokens, progress=progress)
+    replies = predictor.write(histories, section.batch_size, section.max_new_tokens, progress=progress)
     turns = [
         Turn(row, place, dialogues[row][place], one.message, one.ended)
-        for (row, place), one in zip(due, made, strict=True)
+        for (row, place), one in zip(due, replies, strict=True)
     ]
     unread = unreadable_calls(predictor, dialogues, turns)
     readable = [turn for turn in turns if (turn.dialogue, turn.position) not in unread]
-    found = score_turns(readable, how)
+    scores = score_turns(readable, how)
     why = predictor.reader.why or "no due call reads back from what the template writes of it"
-    measured = bool(found["calls_due"]) or not unread
+    measured = bool(scores["calls_due"]) or not unread
     if not measured:
-        found |= dict.fromkeys(CALL_SCORES)
+        scores |= dict.fromkeys(CALL_SCORES)
     loss, losses = losses_by_kind(predictor, list(every.values()), section.batch_size)
     others: dict[str, list[Turn]] = {}
     if "nearest" in chosen_baselines("dialogue", DialogueEncode.traits, section):
@@ -93,18 +93,18 @@ def judge(
         copied = [replace(turn, written=message, ended=True) for turn, message in zip(turns, answers, strict=True)]
         others["nearest"] = [turn for turn in copied if (turn.dialogue, turn.position) not in unread]
     beside = {name: score_turns(copied, how) for name, copied in others.items()}
-    found["loss"] = loss
-    facts = state("dialogue", DialogueEncode.traits, len(dialogues), found, section, shown=SHOWN, baselines=beside)
+    scores["loss"] = loss
+    facts = state("dialogue", DialogueEncode.traits, len(dialogues), scores, section, shown=SHOWN, baselines=beside)
     facts["scores"] |= {f"loss_{kind}": value for kind, value in losses.items()}
     facts["contests"] = contests(readable, others, slices_of(test, section.slices), how) if measured else []
     counted = ("dialogues", "turns", "calls_due", "calls_written", "ended")
     facts["unmeasured"] = {} if measured else dict.fromkeys(CALL_SCORES, why)
-    facts["counts"] = {name: found[name] for name in counted} | {"too_long": sum(not one.fits for one in made)}
+    facts["counts"] = {name: scores[name] for name in counted} | {"too_long": sum(not one.fits for one in replies)}
     shown = sample_transcripts(dialogues, turns, LOOKED_AT, section.seed)
     ended = sum(turn.ended for turn in turns)
     facts["counts"] |= {"turns": len(turns), "ended": ended, "unreadable_calls": len(unread)}
-    told = [_counted(facts["counts"], why if unread else ""), *describe_contests(facts["contests"])]
-    return Judged(facts, _answers(turns), _samples(predictor, dialogues), told), shown
+    notes = [_counted(facts["counts"], why if unread else ""), *describe_contests(facts["contests"])]
+    return Judged(facts, _answers(turns), _samples(predictor, dialogues), notes), shown
 
 
 def unreadable_calls(
@@ -141,9 +141,9 @@ def losses_by_kind(
     """Mean loss in nats of all the tokens that the recipe trains on, and of each kind of them (replies, calls)."""
     kinds = predictor.encoding.train_on
     sums = {kind: _summed_loss(predictor, (kind,), dialogues, batch_size) for kind in kinds}
-    found: dict[str, float] = {kind: total / tokens for kind, (total, tokens) in sums.items() if tokens}
+    losses: dict[str, float] = {kind: total / tokens for kind, (total, tokens) in sums.items() if tokens}
     total, tokens = np.sum(list(sums.values()), axis=0)
-    return float(total / max(tokens, 1)), found
+    return float(total / max(tokens, 1)), losses
 
 
 def _summed_loss(
@@ -167,11 +167,11 @@ def _summed_loss(
 def _samples(predictor: Predictor, dialogues: Mapping[str, Sequence[Message]]) -> list[dict[str, Any]]:
     """Histories as OpenAI's interface has them (a whole request where a dialogue has tools of its own), and what a
     request with each gives; of those that leave room for a turn. Raises DataError where none does."""
-    found: list[dict[str, Any]] = []
+    samples: list[dict[str, Any]] = []
     refused: DataError | None = None
     for row, messages in dialogues.items():
         places = written_places(messages)
-        if places and len(found) < SAMPLES:
+        if places and len(samples) < SAMPLES:
             before = messages[: places[0]]
             try:
                 predictor.prompt(before)
@@ -182,10 +182,10 @@ def _samples(predictor: Predictor, dialogues: Mapping[str, Sequence[Message]]) -
             tools = tools_of(list(before))
             request = {"messages": asked} | ({"custom_inputs": {"tools": json.dumps(tools)}} if tools else {})
             answer = predictor.complete(request)["choices"][0]["message"]
-            found.append({"id": row, "messages": request if tools else asked, "answer": answer})
-    if refused is not None and not found:
+            samples.append({"id": row, "messages": request if tools else asked, "answer": answer})
+    if refused is not None and not samples:
         raise refused
-    return found
+    return samples
 
 
 def _answers(turns: Sequence[Turn]) -> pd.DataFrame:

@@ -18,9 +18,9 @@ def centroid(train: Part, pixels: Any, classes: int) -> npt.NDArray[np.int64]:
         np.add.at(sums, train.class_ids[start : start + BLOCK], block)
     counts = np.bincount(train.class_ids, minlength=classes)
     means = sums / np.maximum(counts, 1)[:, None]
-    found = []
+    nearest = []
     for start in range(0, len(pixels), BLOCK):
         block = pixels[start : start + BLOCK].reshape(-1, sums.shape[1]).astype(np.float64)
         distance = (means**2).sum(1) - 2 * block @ means.T
-        found.append(np.where(counts > 0, distance, np.inf).argmin(1))
-    return np.concatenate([np.zeros(0, np.int64), *found])
+        nearest.append(np.where(counts > 0, distance, np.inf).argmin(1))
+    return np.concatenate([np.zeros(0, np.int64), *nearest])

@@ -13,20 +13,20 @@ PRETRAINED = "classifier"
 
 def detect(data: Undescribed) -> Proposal | None:
     """Certain where images were found."""
-    found = data.found
-    return None if found.rows is None or found.images is None else Proposal(CERTAIN, lambda: _draft(data))
+    located = data.found
+    return None if located.rows is None or located.images is None else Proposal(CERTAIN, lambda: _draft(data))
 
 
 def _draft(data: Undescribed) -> Draft:
-    found = data.found
-    assert found.rows is not None and found.images is not None
-    facts = look_at_images(found.rows, found.images, data.data)
-    named = data.text or (data.label and not isinstance(found.source, FileSource))
+    located = data.found
+    assert located.rows is not None and located.images is not None
+    facts = look_at_images(located.rows, located.images, data.data)
+    named = data.text or (data.label and not isinstance(located.source, FileSource))
     if named or data.kind not in (None, PRETRAINED):
         raise DataError(
             f"{data.data}: images have no columns and no kind {data.kind or 'generative'}; take those options away"
         )
     starter = ImageStarter(
-        data.name, data.output, data.path, found.source, facts, "pretrained" if data.kind else "small"
+        data.name, data.output, data.path, located.source, facts, "pretrained" if data.kind else "small"
     )
     return Draft(starter)

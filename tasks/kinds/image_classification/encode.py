@@ -170,8 +170,8 @@ def _fill(
     return causes
 
 
-def _other_size(row: str, found: tuple[int, ...], wanted: tuple[int, int]) -> DataError:
-    return DataError(f"row {row} is {found[1]} x {found[0]} pixels, others {wanted[1]} x {wanted[0]}; set encode.size")
+def _other_size(row: str, size: tuple[int, ...], wanted: tuple[int, int]) -> DataError:
+    return DataError(f"row {row} is {size[1]} x {size[0]} pixels, others {wanted[1]} x {wanted[0]}; set encode.size")
 
 
 def _count(pixels: Pixels, levels: Numbers) -> None:

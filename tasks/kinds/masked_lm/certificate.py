@@ -38,14 +38,14 @@ def certify_masked(
         marked = batch["labels"] != IGNORE_INDEX
         restored = np.where(marked, batch["labels"], batch["input_ids"])
         counts.update(_count(encoding, batch, whole))
-        found = {
+        broken = {
             "attention is not the row's length": attention_odd(batch, lengths),
             "a special token is to be predicted": (marked & np.isin(whole, encoding.special_ids)).any(1),
             "a label is not the token that stood there": (marked & (batch["labels"] != whole)).any(1),
             "a token that is not to be predicted is changed": (~marked & (batch["input_ids"] != whole)).any(1),
         }
-        found |= framed_checks(encoding, tokenizer, restored, lengths, [texts[row] for row in rows])
-        return found, int(lengths.sum()), int(marked.sum())
+        broken |= framed_checks(encoding, tokenizer, restored, lengths, [texts[row] for row in rows])
+        return broken, int(lengths.sum()), int(marked.sum())
 
     result = gather(Certificate(), part.encoded, part.ids, look)
     result.violations |= _shares(encoding, counts)
@@ -80,12 +80,12 @@ def _shares(encoding: MaskedEncoding, counts: Counter[str]) -> dict[str, list[st
         "hidden": ("predicted", MASKED),
         "replaced": ("predicted", REPLACED - MASKED),
     }
-    found: dict[str, list[str]] = {}
+    shares: dict[str, list[str]] = {}
     for name, (of, share) in aims.items():
         # a replaced token may by chance be the same or the mask, one in a vocabulary each
         slack = SIGMAS * math.sqrt(share * (1 - share) * counts[of]) + 2 * counts[of] / encoding.vocabulary + 1
         off = abs(counts[name] - share * counts[of]) > slack
         check = f"the share of {name} tokens is off"
-        found[check] = [f"{counts[name]:,} of {counts[of]:,}, not {share:.0%}"] if off else []
-    found["no token is to be predicted"] = [] if counts["predicted"] or not counts["plain"] else ["none of any row"]
-    return found
+        shares[check] = [f"{counts[name]:,} of {counts[of]:,}, not {share:.0%}"] if off else []
+    shares["no token is to be predicted"] = [] if counts["predicted"] or not counts["plain"] else ["none of any row"]
+    return shares

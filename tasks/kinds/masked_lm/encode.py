@@ -56,8 +56,8 @@ def certify_part(encoding: MaskedEncoding, tokenizer: TextTokenizer, part: Part,
     """The certificate of one part, as it is masked in the first epoch and as it is masked for validation."""
     texts = rows.set_index("id").loc[part.ids]["text"].tolist()
     result = certify_masked(encoding, tokenizer, part, texts, FIXED)
-    for check, found in certify_masked(encoding, tokenizer, part, texts, 0).violations.items():
-        result.violations[check] = [*result.violations[check], *found]
+    for check, row_ids in certify_masked(encoding, tokenizer, part, texts, 0).violations.items():
+        result.violations[check] = [*result.violations[check], *row_ids]
     return result
 
 

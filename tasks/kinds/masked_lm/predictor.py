@@ -72,10 +72,10 @@ class Predictor:
         chances = torch.softmax(logits.double(), 1)
         chances[:, list(self.encoding.special_ids)] = 0  # a mask is a word's place
         best, chosen = chances.max(1)
-        told = pieces[0]
+        first_piece = pieces[0]
         for place, token, piece in zip(places, chosen.tolist(), pieces[1:], strict=True):
-            told = self._joined(told, ids[place - 1], token) + piece
-        return told, float(best.prod())
+            first_piece = self._joined(first_piece, ids[place - 1], token) + piece
+        return first_piece, float(best.prod())
 
     def _row(self, pieces: list[str]) -> tuple[list[int], list[int]]:
         """Ids of a text with its masks, and where these are. A mask stands for a word with the space before it."""
@@ -91,12 +91,12 @@ class Predictor:
             raise ValueError(f"a {MASK} stands behind the {last} tokens that the model reads; shorten the text")
         return [*ids[:last], special["sep"]], places
 
-    def _joined(self, told: str, before: int, token: int) -> str:
+    def _joined(self, piece: str, before: int, token: int) -> str:
         """A text and the token behind it: some tokens begin with a space, others go on with the word."""
         alone, both = self.tokenizer.decode([[before], [before, token]])
         word = both[len(alone) :] if both.startswith(alone) else both
         goes_on = word[:1] == word[:1].strip()
-        return (told.rstrip() if goes_on else told) + (word if told[-1:].strip() else word.lstrip())
+        return (piece.rstrip() if goes_on else piece) + (word if piece[-1:].strip() else word.lstrip())
 
     def predict_masked(
         self,

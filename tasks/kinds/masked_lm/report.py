@@ -27,29 +27,29 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
     how = Resampling(section.bootstrap, section.confidence, section.seed)
     ids = test["id"].tolist()
     encoded = predictor.encoding.encode(predictor.tokenizer, test["text"].tolist())
-    found = predictor.predict_masked(encoded, ids, section.batch_size, progress)
+    hidden = predictor.predict_masked(encoded, ids, section.batch_size, progress)
     beside = {}
     for name in chosen_baselines("masked", MaskedEncode.traits, section):
         known = predictor.encoding.encode(predictor.tokenizer, train["text"].tolist())
         beside[name] = _scores(by_frequency(predictor, known, encoded, ids), how)
-    scores = _scores(found, how)
+    scores = _scores(hidden, how)
     facts = state(
         "masked", MaskedEncode.traits, len(test), scores, section, shown=("perplexity", "accuracy"), baselines=beside
     )
     facts["counts"] = {"tokens": scores["tokens"]}
-    table = {"id": ids, "tokens": found.tokens, "right": found.right, "loss": found.losses}
+    table = {"id": ids, "tokens": hidden.tokens, "right": hidden.right, "loss": hidden.losses}
     asked = [with_mask(predictor, row, text) for row, text in zip(ids[:SAMPLES], test["text"][:SAMPLES], strict=True)]
     filled = predictor.frame(asked)
     lines = ["| row | text | filled | p |", "|---|---|---|---:|"]
-    told = zip(ids, asked, filled["filled"], filled["probability"], strict=False)
-    lines += [f"| {row} | {cell(text)} | {cell(full)} | {p:.3f} |" for row, text, full, p in told]
+    predictions = zip(ids, asked, filled["filled"], filled["probability"], strict=False)
+    lines += [f"| {row} | {cell(text)} | {cell(full)} | {p:.3f} |" for row, text, full, p in predictions]
     return Judged(facts, pd.DataFrame(table), sampled(ids[:SAMPLES], asked, filled), lines)
 
 
-def _scores(found: MaskedScores, how: Resampling) -> dict[str, Any]:
-    scores = score_tokens(found.losses, found.right, found.tokens, how)
-    total = int(found.tokens.sum())
-    return scores | {"loss": float(found.losses.sum() / total) if total else None}
+def _scores(hidden: MaskedScores, how: Resampling) -> dict[str, Any]:
+    scores = score_tokens(hidden.losses, hidden.right, hidden.tokens, how)
+    total = int(hidden.tokens.sum())
+    return scores | {"loss": float(hidden.losses.sum() / total) if total else None}
 
 
 def by_frequency(predictor: Predictor, known: Encoded, encoded: Encoded, ids: list[str]) -> MaskedScores:
@@ -60,13 +60,13 @@ def by_frequency(predictor: Predictor, known: Encoded, encoded: Encoded, ids: li
     counts[list(encoding.special_ids)] = 0
     with np.errstate(divide="ignore"):
         losses = -np.log(counts / counts.sum())
-    found = MaskedScores(np.zeros(len(ids)), np.zeros(len(ids), np.int64), np.zeros(len(ids), np.int64))
+    hidden = MaskedScores(np.zeros(len(ids)), np.zeros(len(ids), np.int64), np.zeros(len(ids), np.int64))
     for row in range(len(ids)):
         labels = pad_masked(encoding, encoded, ids, [row], (FIXED, 0))["labels"][0]
         truth = labels[labels != IGNORE_INDEX]
-        found.losses[row], found.right[row] = losses[truth].sum(), (truth == counts.argmax()).sum()
-        found.tokens[row] = len(truth)
-    return found
+        hidden.losses[row], hidden.right[row] = losses[truth].sum(), (truth == counts.argmax()).sum()
+        hidden.tokens[row] = len(truth)
+    return hidden
 
 
 def with_mask(predictor: Predictor, row: str, text: str) -> str:

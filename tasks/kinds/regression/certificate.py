@@ -34,13 +34,13 @@ def certify_numbers(
         mean, sd = Decimal(encoding.mean), Decimal(encoding.sd)
         due = np.array([float((_decimal(targets[row], encoding) - mean) / sd) for row in rows])
         masked = batch | {"labels": np.full_like(batch["input_ids"], IGNORE_INDEX)}
-        found = {
+        broken = {
             "attention is not the row's length": attention_odd(masked, lengths),
             "the label is not the row's number": ~np.isclose(batch["labels"], due, rtol=TOLERANCE, atol=TOLERANCE),
             "the label is one that the Trainer does not count": batch["labels"] == IGNORE_INDEX,
         }
-        found |= framed_checks(encoding, tokenizer, batch["input_ids"], lengths, [texts[row] for row in rows])
-        return found, int(lengths.sum()), 0
+        broken |= framed_checks(encoding, tokenizer, batch["input_ids"], lengths, [texts[row] for row in rows])
+        return broken, int(lengths.sum()), 0
 
     return gather(Certificate(), part.encoded, part.ids, look)
 

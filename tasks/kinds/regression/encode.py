@@ -33,10 +33,10 @@ def make_encoding(section: RegressionEncode, train: pd.DataFrame) -> tuple[Regre
     values = read_numbers(train["target"].fillna("").tolist(), section.thousands, section.decimal)
     known = values[~np.isnan(values)]
     if not len(known):
-        told = other_notations(train["target"].dropna().tolist(), section.thousands, section.decimal)
-        told = told or "; name another column in download.columns.target"
+        notations = other_notations(train["target"].dropna().tolist(), section.thousands, section.decimal)
+        notations = notations or "; name another column in download.columns.target"
         raise DataError(f"no target of the {len(train)} training rows is a number, the first is "
-                        f"{train['target'].iloc[0]!r}{told}")  # fmt: skip
+                        f"{train['target'].iloc[0]!r}{notations}")  # fmt: skip
     mean, sd = float(known.mean()), float(known.std())
     if not sd > 1e-12 * max(1.0, abs(mean)) or not np.isfinite(sd):
         raise DataError(f"the targets of all {len(known)} training rows are {known[0]:g}, or too large; there is "

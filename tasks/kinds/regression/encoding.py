@@ -58,13 +58,13 @@ NOTATIONS = ((",", "."), (".", ","), (" ", ","), ("'", "."), (" ", "."), (None, 
 
 def other_notations(texts: Sequence[str], thousands: str | None, decimal: str) -> str:
     """What the recipe would have to say for all of these targets to be numbers, which they are not now; else empty."""
-    found = []
+    notations = []
     for group, mark in NOTATIONS:
         if (group, mark) != (thousands, decimal) and texts and np.isfinite(read_numbers(texts, group, mark)).all():
             keys = [f"encode.thousands: {group!r}"] if group else []
             keys += [f"encode.decimal: {mark!r}"] if mark != "." else []
-            found.append(f"{' and '.join(keys)} ({texts[0]!r} is then {read_numbers(texts[:1], group, mark)[0]:g})")
-    return f"; they are numbers with {' or with '.join(found[:2])}" if found else ""
+            notations.append(f"{' and '.join(keys)} ({texts[0]!r} is then {read_numbers(texts[:1], group, mark)[0]:g})")
+    return f"; they are numbers with {' or with '.join(notations[:2])}" if notations else ""
 
 
 def plain_number(text: str, thousands: str | None, decimal: str) -> str:

@@ -8,27 +8,27 @@ from ...learn.metrics import Floats, Ids
 from ...learn.resampling import Estimate, Resampling, divide, estimate, ratio
 
 
-def score_numbers(truth: Floats, found: Floats, how: Resampling) -> dict[str, Any]:
+def score_numbers(truth: Floats, predicted: Floats, how: Resampling) -> dict[str, Any]:
     """Scores of predictions [rows], each with its `_interval`; rmse and mae in the target's unit.
 
     r2: 1 - squared error / squared deviation of the truth from its mean, below 0 for what is worse than that mean;
     None where the truth is one number. spearman: correlation of ranks, ties at their mean rank; None where either side
     is one number. Raises ValueError for different lengths, and for what is not a finite number.
     """
-    if truth.shape != found.shape or truth.ndim != 1:
-        raise ValueError(f"truth {truth.shape} and predictions {found.shape} must both be [rows]")
-    for name, values in (("truth", truth), ("prediction", found)):
+    if truth.shape != predicted.shape or truth.ndim != 1:
+        raise ValueError(f"truth {truth.shape} and predictions {predicted.shape} must both be [rows]")
+    for name, values in (("truth", truth), ("prediction", predicted)):
         if not np.isfinite(values).all():
             row = int(np.flatnonzero(~np.isfinite(values))[0])
             raise ValueError(f"the {name} of row {row} is {values[row]}; it must be a finite number")
-    ones, errors = np.ones(len(truth)), found - truth
+    ones, errors = np.ones(len(truth)), predicted - truth
     centred = truth - truth.mean() if len(truth) else truth  # far from 0 the sums of squares would lose their digits
     return {
         "rows": len(truth),
         **estimate([errors**2, ones], root_mean, how).facts("rmse"),
         **estimate([np.abs(errors), ones], ratio, how).facts("mae"),
         **estimate([errors**2, centred**2, centred, ones], r2, how).facts("r2"),
-        **_spearman(truth, found, how).facts("spearman"),
+        **_spearman(truth, predicted, how).facts("spearman"),
     }
 
 
@@ -44,19 +44,19 @@ def r2(sums: Floats) -> Floats:
     return 1 - divide(sums[..., 0], np.where(spread > 1e-12 * squares, spread, 0))
 
 
-def _spearman(truth: Floats, found: Floats, how: Resampling) -> Estimate:
+def _spearman(truth: Floats, predicted: Floats, how: Resampling) -> Estimate:
     if len(truth) < 2:
         return Estimate(None, None)
-    value = float(spearman(truth, found, np.ones((1, len(truth)), np.int64))[0])
+    value = float(spearman(truth, predicted, np.ones((1, len(truth)), np.int64))[0])
     if np.isnan(value):
         return Estimate(None, None)
-    drawn = [spearman(truth, found, counts) for counts in how.counts(len(truth))]
+    drawn = [spearman(truth, predicted, counts) for counts in how.counts(len(truth))]
     return Estimate(value, how.interval(np.concatenate(drawn)))
 
 
-def spearman(truth: Floats, found: Floats, counts: Ids) -> Floats:
+def spearman(truth: Floats, predicted: Floats, counts: Ids) -> Floats:
     """Spearman's correlation [samples] of samples that have row r `counts[sample, r]` times; NaN without spread."""
-    a, b = (_ranks(values, counts) for values in (truth, found))
+    a, b = (_ranks(values, counts) for values in (truth, predicted))
     rows = counts.sum(1, keepdims=True)
     a, b = a - (a * counts).sum(1, keepdims=True) / rows, b - (b * counts).sum(1, keepdims=True) / rows
     spread = np.sqrt((a * a * counts).sum(1) * (b * b * counts).sum(1))

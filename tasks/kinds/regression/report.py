@@ -26,20 +26,20 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
     predictor = Predictor.load(folder)
     how = Resampling(section.bootstrap, section.confidence, section.seed)
     texts, truth = test["text"].tolist(), predictor.encoding.numbers(test["target"].tolist())
-    found = predictor.predict(texts, section.batch_size, progress)
+    predicted = predictor.predict(texts, section.batch_size, progress)
     known = predictor.encoding.numbers(train["target"].tolist())
     beside = {name: score_numbers(truth, _baseline(name, train["text"].tolist(), known, texts), how)
               for name in chosen_baselines("regression", RegressionEncode.traits, section)}  # fmt: skip
-    scores = score_numbers(truth, found, how)
+    scores = score_numbers(truth, predicted, how)
     facts = state(
         "regression", RegressionEncode.traits, len(test), scores, section, shown=("rmse", "mae", "r2"), baselines=beside
     )
-    answers = pd.DataFrame({"id": test["id"].to_numpy(), "true": truth, "value": found})
+    answers = pd.DataFrame({"id": test["id"].to_numpy(), "true": truth, "value": predicted})
     some = test.head(SAMPLES)
     samples = sampled(some["id"].tolist(), texts[:SAMPLES], predictor.frame(texts[:SAMPLES]))
     lines = ["Largest errors:", "", "| row | text | true | predicted |", "|---|---|---:|---:|"]
-    worst = np.argsort(-np.abs(found - truth), kind="stable")[: section.worst]
-    lines += [f"| {answers['id'][at]} | {cell(texts[at])} | {truth[at]:g} | {found[at]:.4g} |" for at in worst]
+    worst = np.argsort(-np.abs(predicted - truth), kind="stable")[: section.worst]
+    lines += [f"| {answers['id'][at]} | {cell(texts[at])} | {truth[at]:g} | {predicted[at]:.4g} |" for at in worst]
     return Judged(facts, answers, samples, lines if len(worst) else [])
 
 

@@ -29,9 +29,9 @@ def certify_pairs(
         batch = collate(encoding, encoded, rows)
         read = tokenizer.ids([encoding.prefix + texts[row] for row in rows])
         due = tokenizer.ids([targets[row] for row in rows])
-        found = _source_checks(encoding, tokenizer, batch, read) | _target_checks(encoding, tokenizer, batch, due)
+        broken = _source_checks(encoding, tokenizer, batch, read) | _target_checks(encoding, tokenizer, batch, due)
         counted = int((batch["labels"] != IGNORE_INDEX).sum())
-        return found, int(batch["attention_mask"].sum()) + counted, counted
+        return broken, int(batch["attention_mask"].sum()) + counted, counted
 
     return gather(Certificate(pad_is_eos=encoding.pad_id == encoding.special["eos"]), encoded, ids, look)
 

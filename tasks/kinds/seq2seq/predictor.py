@@ -57,15 +57,15 @@ class Predictor:
         Raises ValueError for what is not a text.
         """
         require_texts(texts)
-        made = (
+        generated = (
             self._generate(
                 texts, batch_size, min(longest or self.encoding.max_target, self.encoding.max_target), progress
             )
             if texts
             else Generated([], np.zeros(0, bool))
         )
-        written = self.tokenizer.decode(made.ids)
-        return [Written(text.strip(), bool(ended)) for text, ended in zip(written, made.ended, strict=True)]
+        written = self.tokenizer.decode(generated.ids)
+        return [Written(text.strip(), bool(ended)) for text, ended in zip(written, generated.ended, strict=True)]
 
     def _generate(
         self, texts: Sequence[str], batch_size: int, longest: int, progress: Callable[[int, int], None]

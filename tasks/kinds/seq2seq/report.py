@@ -33,21 +33,27 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
     drawn = np.random.default_rng(section.seed).permutation(len(test))
     rows = test.iloc[np.sort(drawn[: section.written or len(test)])].reset_index(drop=True)
     texts, targets = rows["text"].tolist(), rows["target"].tolist()
-    made = predictor.write(texts, section.batch_size, section.max_new_tokens, progress)
-    written = [one.text for one in made]
-    found = _scores(targets, written, how)
-    found["loss"] = predictor.loss(test["text"].tolist(), test["target"].tolist(), section.batch_size)
+    generated = predictor.write(texts, section.batch_size, section.max_new_tokens, progress)
+    written = [one.text for one in generated]
+    scores = _scores(targets, written, how)
+    scores["loss"] = predictor.loss(test["text"].tolist(), test["target"].tolist(), section.batch_size)
     beside = {}
     for name in chosen_baselines("seq2seq", Seq2SeqEncode.traits, section):
         known = train["target"].tolist()
         copied = [known[at] for at in nearest(train["text"].tolist(), texts)]
         beside[name] = _scores(targets, copied, how)
     facts = state(
-        "seq2seq", Seq2SeqEncode.traits, len(rows), found, section, shown=("exact", "bleu", "rouge_l"), baselines=beside
+        "seq2seq",
+        Seq2SeqEncode.traits,
+        len(rows),
+        scores,
+        section,
+        shown=("exact", "bleu", "rouge_l"),
+        baselines=beside,
     )
-    facts["counts"] = {"ended": sum(one.ended for one in made), "empty": found["empty"]}
+    facts["counts"] = {"ended": sum(one.ended for one in generated), "empty": scores["empty"]}
     answers = pd.DataFrame(
-        {"id": rows["id"], "true": targets, "written": written, "ended": [one.ended for one in made]}
+        {"id": rows["id"], "true": targets, "written": written, "ended": [one.ended for one in generated]}
     )
     some = rows.head(SAMPLES)
     samples = sampled(some["id"].tolist(), texts[:SAMPLES], predictor.frame(texts[:SAMPLES]))
@@ -59,8 +65,8 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
 
 def _scores(targets: list[str], written: list[str], how: Resampling) -> dict[str, object]:
     """Scores of texts under the names that recipes use."""
-    found = score_texts(targets, written, how)
-    return found | {"exact": found["exact_match"], "exact_interval": found["exact_match_interval"]}
+    scores = score_texts(targets, written, how)
+    return scores | {"exact": scores["exact_match"], "exact_interval": scores["exact_match_interval"]}
 
 
 def _sources(part: Part) -> Encoded:

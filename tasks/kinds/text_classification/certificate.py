@@ -25,11 +25,11 @@ def certify(
     def look(rows: range) -> tuple[dict[str, Any], int, int]:
         batch = pad_rows(encoded, rows, encoding.pad_id, width)
         lengths = encoded.lengths[rows.start : rows.stop]
-        found = {"attention is not the row's length": attention_odd(batch, lengths)}
-        found |= checks(
+        broken = {"attention is not the row's length": attention_odd(batch, lengths)}
+        broken |= checks(
             encoding, tokenizer, batch, lengths, [texts[row] for row in rows], [labels[row] for row in rows]
         )
-        return found, int(lengths.sum()), int((batch["labels"][:, 1:] != IGNORE_INDEX).sum())
+        return broken, int(lengths.sum()), int((batch["labels"][:, 1:] != IGNORE_INDEX).sum())
 
     return gather(Certificate(pad_is_eos=encoding.pad_id == encoding.special.get("eos")), encoded, ids, look)
 

@@ -54,20 +54,20 @@ def first_tokens(tokenizer: TextTokenizer, labels: list[str], words: dict[str, s
     lacking = [label for label in labels if label not in chosen]
     if lacking:
         raise DataError(f"encode.label_words has no word for the label {lacking[0]!r}")
-    found: dict[int, str] = {}
+    tokens: dict[int, str] = {}
     for label, ids in zip(labels, tokenizer.ids([chosen[label] for label in labels]), strict=True):
         if not ids:
             raise DataError(
                 f"the label word {chosen[label]!r} has no token; {'change' if words else 'set'} encode.label_words"
             )
-        if ids[0] in found:
-            other = found[ids[0]]
+        if ids[0] in tokens:
+            other = tokens[ids[0]]
             raise DataError(
                 f"the label words {chosen[other]!r} and {chosen[label]!r} begin with the same token {ids[0]}; "
                 "give them other words in encode.label_words"
             )
-        found[ids[0]] = label
-    return tuple(found)
+        tokens[ids[0]] = label
+    return tuple(tokens)
 
 
 def encode_part(encoding: Encoding, tokenizer: TextTokenizer, rows: pd.DataFrame) -> tuple[Part, pd.DataFrame]:

@@ -55,11 +55,11 @@ def _typed(value: Any, kind: Any) -> Any:
 def flexible(text: str, name: str, number: str) -> str:
     """A pattern for what stands between the parts of a call; blanks, the name and the id of a probe may be others."""
     parts = re.split(rf"(\s+|{re.escape(name)}|{re.escape(number)})", text)
-    made = ""
+    pattern_text = ""
     for place, part in enumerate(parts):
         blank = r"\s*" if part.strip() == "" else NAME if part == name else r"[^\s<>\[\]{}\"|]*?"
-        made += (blank if part else "") if place % 2 else re.escape(part)
-    return made
+        pattern_text += (blank if part else "") if place % 2 else re.escape(part)
+    return pattern_text
 
 
 @dataclass(frozen=True)
@@ -186,15 +186,15 @@ class Parts:
 
     def _arguments(self, text: str, place: int) -> tuple[dict[str, Any], int, int] | None:
         """Arguments, where the last value ends (or the name, without any), and where the call ends."""
-        found: dict[str, Any] = {}
+        arguments: dict[str, Any] = {}
         lead, last = self.middle, place
         while True:
             key = self._key(text, place, lead)
             if key is None:
-                ends = re.compile(self.close if found else self.empty).match(text, place)
-                return (found, last, ends.end()) if ends else None
+                ends = re.compile(self.close if arguments else self.empty).match(text, place)
+                return (arguments, last, ends.end()) if ends else None
             try:
-                found[key["key"]], last = self._value(text, key.end())
+                arguments[key["key"]], last = self._value(text, key.end())
             except ValueError:
                 return None
             place, lead = last, self.between

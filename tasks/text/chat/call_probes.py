@@ -31,7 +31,7 @@ def probe_tools(types: dict[str, str]) -> list[Message]:
 
 def probe_turn(*calls: tuple[str, Arguments], text: bool, content: str = "", thoughts: str = "") -> Message:
     """A turn with these calls; text: their arguments are given as JSON text."""
-    made = [
+    tool_calls = [
         {
             "id": ID[:-1] + str(number),
             "type": "function",
@@ -40,7 +40,7 @@ def probe_turn(*calls: tuple[str, Arguments], text: bool, content: str = "", tho
         for number, (name, given) in enumerate(calls)
     ]
     turn: Message = {"role": "assistant", "content": content}
-    turn |= {"tool_calls": made} if made else {}
+    turn |= {"tool_calls": tool_calls} if tool_calls else {}
     return turn | ({"reasoning_content": thoughts} if thoughts else {})
 
 
@@ -87,13 +87,13 @@ class Probes:
     def _flexible(self, text: str) -> str:
         return flexible(text, NAME, ID[:-1] + "0")
 
-    def _opener(self, before: str, said: str) -> str:
+    def _opener(self, before: str, with_content: str) -> str:
         """What stands before a call whatever the content: the common end of both beginnings."""
-        shared = _shared([before[::-1], said[::-1]])[::-1]
+        shared = _shared([before[::-1], with_content[::-1]])[::-1]
         return shared.lstrip()
 
     def _literal(self) -> Form | None:
-        text, said = self.run((NAME, {KEY: WORD})), self.run((NAME, {KEY: WORD}), content=SAID)
+        text, with_content = self.run((NAME, {KEY: WORD})), self.run((NAME, {KEY: WORD}), content=SAID)
         for place in _brackets(text, text.index(NAME)):
             try:
                 value, end = read_literal(text, place, self.quote)
@@ -102,13 +102,13 @@ class Probes:
             one = value[0] if isinstance(value, list) and value else value
             paths = _paths(one)
             if paths is not None and end > text.rindex(WORD):
-                opener = self._opener(text[:place], said[: _same_place(said, text[place:end])])
+                opener = self._opener(text[:place], with_content[: _same_place(with_content, text[place:end])])
                 pattern = self._flexible(opener) if opener else rf"(?=[{re.escape(text[place])}])"
                 return Literal(re.compile(pattern), *paths, self.quote)
         return None
 
     def _named(self) -> Form | None:
-        text, said = self.run((NAME, {KEY: WORD})), self.run((NAME, {KEY: WORD}), content=SAID)
+        text, with_content = self.run((NAME, {KEY: WORD})), self.run((NAME, {KEY: WORD}), content=SAID)
         start = text.rindex(NAME, 0, text.rindex(WORD))
         behind = start + len(NAME)
         for place in _brackets(text, text.rindex(WORD), behind, "{\"'"):
@@ -117,14 +117,16 @@ class Probes:
             except ValueError:
                 continue
             if value in ({KEY: WORD}, json.dumps({KEY: WORD})):
-                opener = self._opener(text[:start], said[: said.rindex(NAME, 0, said.rindex(WORD))])
+                opener = self._opener(
+                    text[:start], with_content[: with_content.rindex(NAME, 0, with_content.rindex(WORD))]
+                )
                 return Named(
                     self._flexible(opener) or r"(?:^|(?<=\n))\s*", self._flexible(text[behind:place]), self.quote
                 )
         return None
 
     def _parts(self) -> Form | None:
-        text, said = self.run((NAME, {KEY: WORD})), self.run((NAME, {KEY: WORD}), content=SAID)
+        text, with_content = self.run((NAME, {KEY: WORD})), self.run((NAME, {KEY: WORD}), content=SAID)
         start = text.rindex(NAME, 0, text.index(KEY))
         key = text.index(KEY, start + len(NAME))
         value = text.rindex(WORD)
@@ -143,7 +145,7 @@ class Probes:
         none = self.run((NAME, {}))
         empty = none[none.rindex(NAME) + len(NAME) :]
         close = _closed(_shared([tail[len(quoted) :], another])) or tail[len(quoted) :].split("\n")[0]
-        opener = self._opener(text[:start], said[: said.rindex(NAME, 0, said.index(KEY))])
+        opener = self._opener(text[:start], with_content[: with_content.rindex(NAME, 0, with_content.index(KEY))])
         assigns = (other,) if quoted else tuple(dict.fromkeys((assign, other)))
         return Parts(
             opener=self._flexible(opener) or r"(?:^|(?<=\n))\s*",

@@ -35,8 +35,8 @@ class Generic:
 
     def read(self, text: str, tools: Schemas) -> "tuple[int, list[Message]] | None":
         """The calls of a text; None where it has none."""
-        found = list(read_json_calls(text, list(tools)))
-        return (min(start for start, _ in found), [call for _, call in found]) if found else None
+        calls = list(read_json_calls(text, list(tools)))
+        return (min(start for start, _ in calls), [call for _, call in calls]) if calls else None
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,12 @@ class Reader:
 
     def read(self, text: str, tools: Schemas) -> Message:
         """The assistant message in a text without its end-of-turn token; `tools`: see `Schemas`."""
-        found = self.form.read(text, tools) if self.form else None
-        thoughts, content = self._split(text if found is None else text[: found[0]])
-        message: Message = {"role": "assistant", "content": content if found is None else content.strip()}
+        parsed = self.form.read(text, tools) if self.form else None
+        thoughts, content = self._split(text if parsed is None else text[: parsed[0]])
+        message: Message = {"role": "assistant", "content": content if parsed is None else content.strip()}
         message |= {"reasoning_content": thoughts} if thoughts else {}
-        if found is not None:
-            return message | {"tool_calls": found[1]}
+        if parsed is not None:
+            return message | {"tool_calls": parsed[1]}
         return message | ({MALFORMED: True} if begins_call(content, list(tools)) else {})
 
     def _split(self, text: str) -> tuple[str, str]:
@@ -133,8 +133,8 @@ def _thoughts(probes: Probes) -> tuple[str, str, str]:
 def _fault(form: Form, probes: Probes) -> str | None:
     """The first probe that does not come back, with what came instead; None where all do."""
     tools = schemas_of(probe_tools(TYPES))
-    said = probes.run(content=SAID)
-    end = said[said.rindex(SAID) + len(SAID) :] if SAID in said else ""
+    rendered = probes.run(content=SAID)
+    end = rendered[rendered.rindex(SAID) + len(SAID) :] if SAID in rendered else ""
     for calls in PROBES:
         try:
             text = probes.run(*calls)

@@ -133,13 +133,13 @@ def _unpacked(row: dict[str, Any]) -> Iterator[Collated]:
 
 
 def _broken(
-    encoding: DialogueEncoding, tokenizer: TextTokenizer, found: Collated, expected: Expected, length: int
+    encoding: DialogueEncoding, tokenizer: TextTokenizer, collated: Collated, expected: Expected, length: int
 ) -> set[str]:
     """The checks that one collated sequence breaks."""
-    marked = found.labels != IGNORE_INDEX
+    marked = collated.labels != IGNORE_INDEX
     runs = _runs(marked)
-    whole, *texts = tokenizer.decode([found.ids[:length].tolist(), *(found.ids[a:b].tolist() for a, b in runs)])
-    whole_ids, ends = found.ids[:length].tolist(), set(encoding.end_ids)
+    whole, *texts = tokenizer.decode([collated.ids[:length].tolist(), *(collated.ids[a:b].tolist() for a, b in runs)])
+    whole_ids, ends = collated.ids[:length].tolist(), set(encoding.end_ids)
     special = tokenizer.special_ids
     control = {number for text, number in special.items() if text != tokenizer.unknown}
     due, decoded = [expected.text, *expected.runs], [whole, *texts]
@@ -157,18 +157,18 @@ def _broken(
 
     checks = {
         "no supervised token": not marked[1:].any(),
-        "attention is not the row's length": not np.array_equal(found.attention, np.arange(len(marked)) < length),
+        "attention is not the row's length": not np.array_equal(collated.attention, np.arange(len(marked)) < length),
         "a pad is supervised": bool(marked[length:].any()),
-        "label ids differ from input ids": bool((marked & (found.labels != found.ids)).any()),
+        "label ids differ from input ids": bool((marked & (collated.labels != collated.ids)).any()),
         "supervised runs are not the trained turns": len(runs) != len(expected.runs) and decoded[1:] != due[1:],
         "a supervised run is not what the model generates": decoded[1:] != due[1:],
         "an end-of-turn token is not supervised": any(
-            found.ids[b - 1] not in ends for (_, b), run in zip(runs, expected.runs, strict=False) if ended(run)
+            collated.ids[b - 1] not in ends for (_, b), run in zip(runs, expected.runs, strict=False) if ended(run)
         ),
         "token ids are not those of the whole text": not _whole(tokenizer, whole_ids, expected),
-        "an end-of-turn token is not attended": any(not found.attention[b - 1] for _, b in runs),
+        "an end-of-turn token is not attended": any(not collated.attention[b - 1] for _, b in runs),
         "the text is not the dialogue's": decoded[0] != due[0],
-        "content became a special token": [n for n in found.ids[:length].tolist() if n in control]
+        "content became a special token": [n for n in collated.ids[:length].tolist() if n in control]
         != [special[token] for token in expected.specials if special[token] in control],
     }
     return {name for name, broken in checks.items() if broken}

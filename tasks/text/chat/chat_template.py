@@ -113,7 +113,7 @@ class Template:
 
         try:
             with limited(self._source):
-                texts, found = render_jinja_template(
+                texts, generation_spans = render_jinja_template(
                     [list(map(in_parts, messages)) if self.parts else list(messages)],
                     tools=list(tools) if tools else None,
                     chat_template=self._source,
@@ -132,4 +132,4 @@ class Template:
                 f"the chat template refuses the turns [{roles}], as it does in transformers: {error}; change these "
                 "turns (merge, cut or drop some in clean), or take another template"
             ) from None
-        return texts[0], found[0] if spans else []
+        return texts[0], generation_spans[0] if spans else []

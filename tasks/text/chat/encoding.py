@@ -77,7 +77,7 @@ class DialogueEncoding:
 
         Thoughts are left off where the template writes none and the recipe does not train on them.
         """
-        found = compose(
+        composed = compose(
             dialogue,
             start,
             stop,
@@ -86,14 +86,14 @@ class DialogueEncoding:
             any_id=self.manners.any_id,
         )
         if "thoughts" in self.train_on or self.manners.closing is not None:
-            return found
-        bare = [{key: value for key, value in turn.items() if key != "reasoning_content"} for turn in found.messages]
-        return found._replace(messages=bare)
+            return composed
+        bare = [{key: value for key, value in turn.items() if key != "reasoning_content"} for turn in composed.messages]
+        return composed._replace(messages=bare)
 
     def trained_turns(self, dialogue: Sequence[Message]) -> tuple[int, ...]:
         """The turns of which something is supervised: of a kind in train_on and not of weight 0."""
-        found = [n for n, turn in enumerate(dialogue) if any(self.trains(turn)) and turn.get("weight", 1)]
-        return tuple(found[-1:] if self.turns == "last" else found)
+        trained = [n for n, turn in enumerate(dialogue) if any(self.trains(turn)) and turn.get("weight", 1)]
+        return tuple(trained[-1:] if self.turns == "last" else trained)
 
     def trains(self, turn: Message) -> tuple[bool, bool]:
         """Whether a turn's thoughts are supervised, and the rest of it."""

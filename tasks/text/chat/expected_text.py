@@ -51,9 +51,9 @@ def expect(encoding: DialogueEncoding, dialogue: Sequence[Message], start: int, 
         begin, end = 0 if thoughts or not one.thoughts else one.thoughts, len(one.text) if rest else one.thoughts
         spans.append((len(one.given) + begin, len(one.given) + end))
         broken |= looker.faults(place, one)
-    said = _system(encoding, dialogue)
-    missing = said.strip() not in text
-    unsystemed = missing and messages[0] == {"role": "system", "content": said} and _writes_systems(script)
+    system_text = _system(encoding, dialogue)
+    missing = system_text.strip() not in text
+    unsystemed = missing and messages[0] == {"role": "system", "content": system_text} and _writes_systems(script)
     if missing and not unsystemed:
         broken.add("the system turn is missing")
     broken |= _given(encoding, script, messages, turns) - {LEFT.format("system") if unsystemed else ""}
@@ -65,10 +65,10 @@ def expect(encoding: DialogueEncoding, dialogue: Sequence[Message], start: int, 
 
 def _joined(spans: Sequence[Span]) -> list[Span]:
     """The same with those that touch made one."""
-    found: list[Span] = []
+    joined: list[Span] = []
     for begin, end in spans:
-        found = [*found[:-1], (found[-1][0], end)] if found and found[-1][1] == begin else [*found, (begin, end)]
-    return found
+        joined = [*joined[:-1], (joined[-1][0], end)] if joined and joined[-1][1] == begin else [*joined, (begin, end)]
+    return joined
 
 
 def _wanted(encoding: DialogueEncoding, turn: Message) -> tuple[bool, bool]:
@@ -85,11 +85,11 @@ def _own_ids(
     turns: Mapping[int, Turn],
 ) -> int:
     """Trained calls in which the model has to write an id that the data does not have."""
-    found = 0
+    count = 0
     for turn in trained:
         pairs = zip(dialogue[turn].get("tool_calls") or (), messages[turn + moved].get("tool_calls") or (), strict=True)
-        found += sum(old.get("id") != new["id"] and new["id"] in turns[turn + moved].text for old, new in pairs)
-    return found
+        count += sum(old.get("id") != new["id"] and new["id"] in turns[turn + moved].text for old, new in pairs)
+    return count
 
 
 def _given(

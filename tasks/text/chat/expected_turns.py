@@ -97,16 +97,20 @@ class RenderedTurns:
         near = [whole[max(words[0] - MATCHED, 0) : behind], own, own.strip().rpartition("\n")[2]]
         near += [line] if own.endswith(line) else []  # thoughts before it may be cut once another turn follows
         anchor = next((text for text in near if text and text in longer), None)
-        said = longer.rfind(anchor) + len(anchor) if anchor else -1
-        stays = behind + common(whole[behind:], longer[said:]) if said >= 0 else len(whole)
-        found = list(self.special.finditer(whole, behind))
-        tokens = [one for one in found if one.end() <= stays]
+        anchor_end = longer.rfind(anchor) + len(anchor) if anchor else -1
+        stays = behind + common(whole[behind:], longer[anchor_end:]) if anchor_end >= 0 else len(whole)
+        matches = list(self.special.finditer(whole, behind))
+        tokens = [one for one in matches if one.end() <= stays]
         if len(tokens) > 1 and stays < len(whole) and whole[tokens[-1].start() :] in whole[: words[0]]:
             tokens = tokens[:-1]  # a generation prompt that is written unasked
-        tokens = [one for one in tokens or found if one.group() not in whole[behind : one.start()]]
+        tokens = [one for one in tokens or matches if one.group() not in whole[behind : one.start()]]
         if tokens and not self.script.ending(self.messages[place]).follows:
             return tokens[-1].end(), tokens[-1].group()
-        opening = self.special.match(longer, said + len(whole) - behind) if said >= 0 and stays == len(whole) else None
+        opening = (
+            self.special.match(longer, anchor_end + len(whole) - behind)
+            if anchor_end >= 0 and stays == len(whole)
+            else None
+        )
         token = opening.group() if opening else str(self.encoding.texts.get("eos_token", ""))
         return len(whole) + len(token), token
 
@@ -134,10 +138,10 @@ class RenderedTurns:
         ending = self.script.ending(message)
         written = one.text[: len(one.text) - len(one.end)].removeprefix(self._first(place))
         inner = self.special.findall(written) if self.encoding.stops else []
-        said = {text for text in self.encoding.specials if text in json.dumps(message, ensure_ascii=False)}
+        spelt = {text for text in self.encoding.specials if text in json.dumps(message, ensure_ascii=False)}
         header = self._header(place)
         checks = {
-            "an end-of-turn token stands within what is supervised": [t for t in inner if t in ends and t not in said],
+            "an end-of-turn token stands within what is supervised": [t for t in inner if t in ends and t not in spelt],
             "what ends the turn is not what generation stops at": one.end != ending.token,
             "a role header is supervised": header and header in one.text[: max(one.words, 0)],
             "a call's arguments are Python's text of an object": any(
@@ -145,9 +149,9 @@ class RenderedTurns:
                 for text in python_texts(message)
             ),
             "a given turn is supervised": any(
-                len(said := turn["content"].strip()) > 1
-                and said in one.text[: max(one.words, 0)]
-                and said not in self.encoding.template  # letters of a marker
+                len(spelt := turn["content"].strip()) > 1
+                and spelt in one.text[: max(one.words, 0)]
+                and spelt not in self.encoding.template  # letters of a marker
                 for turn in self.messages[:place]
             ),
             "thoughts are missing": (message.get("reasoning_content") or "").strip() not in one.text,
@@ -184,8 +188,8 @@ class RenderedTurns:
 
     def specials(self, place: int, text: str) -> list[str]:
         """The special tokens of the text, less those that content spells."""
-        said = json.dumps([self.messages, self.script.tools], ensure_ascii=False)
-        if not self.special.search(said):
+        content = json.dumps([self.messages, self.script.tools], ensure_ascii=False)
+        if not self.special.search(content):
             return list(self.special.findall(text))
         turns = [without_specials(turn, self.special) for turn in self.messages]
         tools = json.loads(self.special.sub(PLAIN, json.dumps(self.script.tools, ensure_ascii=False)))

@@ -28,10 +28,10 @@ def read_literal(text: str, start: int = 0, quote: str = '"', depth: int = 0) ->
         case '"':
             return json.decoder.scanstring(text, start + 1, False)  # type: ignore[attr-defined,no-any-return]
         case "'":
-            found = SINGLE.match(text, start)
-            if found is None:
+            match = SINGLE.match(text, start)
+            if match is None:
                 raise ValueError("a text that does not end")
-            return ast.literal_eval(found.group()), found.end()
+            return ast.literal_eval(match.group()), match.end()
         case "[":
             return _list(text, start + 1, quote, depth + 1)
         case "{":
@@ -59,22 +59,22 @@ def _skip(text: str, place: int) -> int:
 
 
 def _list(text: str, place: int, quote: str, depth: int) -> tuple[list[Any], int]:
-    found: list[Any] = []
+    items: list[Any] = []
     while True:
         place = _skip(text, place)
         if text.startswith("]", place):
-            return found, place + 1
+            return items, place + 1
         value, place = read_literal(text, place, quote, depth)
-        found.append(value)
+        items.append(value)
         place = _comma(text, place, "]")
 
 
 def _object(text: str, place: int, quote: str, depth: int) -> tuple[dict[str, Any], int]:
-    found: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     while True:
         place = _skip(text, place)
         if text.startswith("}", place):
-            return found, place + 1
+            return members, place + 1
         if bare := BARE.match(text, place):
             name, place = bare.group(), bare.end()
         else:
@@ -82,7 +82,7 @@ def _object(text: str, place: int, quote: str, depth: int) -> tuple[dict[str, An
         place = _skip(text, place)
         if not isinstance(name, str) or not text.startswith(":", place):
             raise ValueError("no key")
-        found[name], place = read_literal(text, place + 1, quote, depth)
+        members[name], place = read_literal(text, place + 1, quote, depth)
         place = _comma(text, place, "}")
 
 

@@ -89,7 +89,7 @@ class Predictor:
     ) -> list[Written]:
         """The next turn of each dialogue; an empty one where the turns since the user's last one are too long."""
         prompts = [self._fitting(messages, longest) for messages in dialogues]
-        made = generate(
+        generated = generate(
             self.model,
             [ids for ids in prompts if ids is not None],
             end_ids=self.encoding.end_ids,
@@ -100,7 +100,7 @@ class Predictor:
             sampling=sampling,
             progress=progress,
         )
-        written = zip(self.tokenizer.decode(made.ids), made.ended, strict=True)
+        written = zip(self.tokenizer.decode(generated.ids), generated.ended, strict=True)
         silent = Written({"role": "assistant", "content": ""}, ended=False, fits=False)
         return [
             silent if ids is None else self._written(messages, *next(written))
@@ -119,7 +119,7 @@ class Predictor:
     def stream(self, messages: Sequence[Message], longest: int = LONGEST) -> Iterator[str]:
         """The next turn's text, piece by piece; a piece ends where a character does."""
         ids: list[int] = []
-        told = ""
+        sent = ""
         for token in stream(
             self.model,
             self.prompt(messages, longest),
@@ -131,8 +131,8 @@ class Predictor:
             ids.append(token)
             text = self.tokenizer.decode([ids])[0]
             if not text.endswith("\ufffd"):
-                yield text[len(told) :]
-                told = text
+                yield text[len(sent) :]
+                sent = text
 
     def may_be_call(self, text: str) -> bool:
         """Whether what is written so far may become a call, so that it should not be shown as a reply yet."""

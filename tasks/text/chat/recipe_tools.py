@@ -44,15 +44,15 @@ def read_definitions(path: Path) -> list[Definition]:
     """A file with a list of tools. Raises DataError naming the tool that is none."""
     check_file(path)
     try:
-        found: list[Definition] = read_tools(path.read_text(encoding="utf-8-sig"))
-        require_other_names([tool["function"]["name"] for tool in found])
-        for tool in found:
+        definitions: list[Definition] = read_tools(path.read_text(encoding="utf-8-sig"))
+        require_other_names([tool["function"]["name"] for tool in definitions])
+        for tool in definitions:
             require_schema(
                 tool["function"].get("parameters", {"type": "object"}), f"parameters of {tool['function']['name']}"
             )
     except ValueError as error:
         raise DataError(f"{path.name}: {error}; fix the definition") from None
-    return found
+    return definitions
 
 
 def _answer(tool: Tool, folder: Path) -> dict[str, Any]:

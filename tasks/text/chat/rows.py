@@ -102,11 +102,11 @@ def encode_part(encoding: DialogueEncoding, tokenizer: TextTokenizer, rows: pd.D
     """Encode dialogues (id, messages); those that give no sequence are dropped. Raises DataError naming the row."""
     dialogues = [load_messages(messages) for messages in rows["messages"]]
     ids = rows["id"].tolist()
-    made = encode_dialogues(encoding, tokenizer, dialogues, ids)
-    certificate = certify_dialogues(encoding, tokenizer, made, ids, dialogues)
-    gone = [dropped_rows(rows.iloc[[number]], reason) for number, reason in sorted(made.dropped.items())]
-    sequences = [ids[number] for number in made.origin]
-    part = Part(sequences, np.zeros(len(sequences), np.int64), made.encoded)
+    encoded = encode_dialogues(encoding, tokenizer, dialogues, ids)
+    certificate = certify_dialogues(encoding, tokenizer, encoded, ids, dialogues)
+    gone = [dropped_rows(rows.iloc[[number]], reason) for number, reason in sorted(encoded.dropped.items())]
+    sequences = [ids[number] for number in encoded.origin]
+    part = Part(sequences, np.zeros(len(sequences), np.int64), encoded.encoded)
     return EncodedPart(part, pd.concat([dropped_rows(rows.head(0), ""), *gone], ignore_index=True), certificate)
 
 

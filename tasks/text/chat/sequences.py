@@ -55,26 +55,26 @@ class Writer:
 
     def encode(self, drafts: list[Draft]) -> tuple[Encoded, int]:
         """Ids and labels of drafts, and how many borders were cut in tokens."""
-        found = self.tokens([(draft.rendered, draft.spellings) for draft in drafts])
-        offsets = np.array([0, *accumulate(len(tokens.ids) for tokens in found)], np.int64)
-        ids = np.fromiter((token for tokens in found for token in tokens.ids), np.int32, int(offsets[-1]))
+        encoded = self.tokens([(draft.rendered, draft.spellings) for draft in drafts])
+        offsets = np.array([0, *accumulate(len(tokens.ids) for tokens in encoded)], np.int64)
+        ids = np.fromiter((token for tokens in encoded for token in tokens.ids), np.int32, int(offsets[-1]))
         labels = np.full(len(ids), IGNORE_INDEX, np.int32)
-        for base, draft, tokens in zip(offsets.tolist(), drafts, found, strict=False):
+        for base, draft, tokens in zip(offsets.tolist(), drafts, encoded, strict=False):
             for begin, end in draft.rendered.runs:
                 span = slice(base + tokens.place(begin), base + tokens.place(end))
                 labels[span] = ids[span]
-        return Encoded(ids, labels, offsets, np.zeros(len(drafts), np.int32)), sum(tokens.cut for tokens in found)
+        return Encoded(ids, labels, offsets, np.zeros(len(drafts), np.int32)), sum(tokens.cut for tokens in encoded)
 
     def apart(self, drafts: list[Draft], dialogues: Mapping[int, Sequence[Message]]) -> list[Draft]:
         """The same drafts; of one in which a token reaches over the beginning of a turn, a draft per turn: the history
         of a turn is tokenised as inference will, and only the turn itself is cut off its prompt."""
-        found: list[Draft] = []
+        drafts_apart: list[Draft] = []
         for draft, tokens in zip(drafts, self.tokens([(one.rendered, one.spellings) for one in drafts]), strict=True):
             alone = tokens.cut and len(draft.trained) > 1
             singles = [(turn,) for turn in draft.trained] if alone else []
             pieces = [self.drafts(draft.dialogue, dialogues[draft.dialogue], draft.start, one) for one in singles]
-            found += [piece for (piece,) in pieces] if alone else [draft]
-        return found
+            drafts_apart += [piece for (piece,) in pieces] if alone else [draft]
+        return drafts_apart
 
     def drafts(self, number: int, dialogue: Sequence[Message], start: int, trained: tuple[int, ...]) -> list[Draft]:
         """One sequence with all trained turns where the template allows it, else several."""
@@ -94,8 +94,8 @@ class Writer:
 
     def _row(self, number: int, dialogue: Sequence[Message]) -> str:
         """A row by its id and the text that it begins with; by its number where it has no id."""
-        said = next((turn["content"] for turn in dialogue if turn["role"] != "system" and turn["content"]), "")
-        return f"row {self.ids[number]} ({said[:SHOWN]!r})" if self.ids else f"dialogue {number}"
+        first_words = next((turn["content"] for turn in dialogue if turn["role"] != "system" and turn["content"]), "")
+        return f"row {self.ids[number]} ({first_words[:SHOWN]!r})" if self.ids else f"dialogue {number}"
 
     def shorten(self, draft: Draft, dialogue: Sequence[Message]) -> Draft | None:
         """The same sequence from the first user turn at which it fits; None where none does."""

@@ -114,11 +114,11 @@ class Conversation:
         It cannot where the template writes an earlier turn otherwise once others follow: thinking that is cut out of
         the history, tools before the last user turn.
         """
-        found: list[tuple[int, ...]] = []
+        groups: list[tuple[int, ...]] = []
         for turn in trained:
-            fits = bool(found) and self.written(turn).given.startswith(self.written(found[-1][-1]).whole)
-            found = [*found[:-1], (*found[-1], turn)] if fits else [*found, (turn,)]
-        return found
+            fits = bool(groups) and self.written(turn).given.startswith(self.written(groups[-1][-1]).whole)
+            groups = [*groups[:-1], (*groups[-1], turn)] if fits else [*groups, (turn,)]
+        return groups
 
     def sequence(self, group: Sequence[int], kinds: dict[int, tuple[bool, bool]]) -> Rendered:
         """The text up to the end of a group's last turn. kinds: of a turn, whether its thoughts and the rest train."""
@@ -147,12 +147,12 @@ class Conversation:
                 f"the chat template does not end {self.name(turn)} with {ending.token!r} as it ends others"
                 "; leave such dialogues out in clean, or take another template"
             )
-        said, thought = self._said(turn, whole)
-        self.faults.need_words(turn, whole, said)
-        begin = len(given) if whole.startswith(given) else self._begun(turn, whole[: min(said, thought)])
+        content_begin, thought = self._said(turn, whole)
+        self.faults.need_words(turn, whole, content_begin)
+        begin = len(given) if whole.startswith(given) else self._begun(turn, whole[: min(content_begin, thought)])
         text = whole[begin:end] + (ending.token if ending.follows else "")
-        self.faults.need_prompt(whole[begin : min(said, thought)])
-        self.faults.need_own_words(turn, whole[begin : min(said, thought)])
+        self.faults.need_prompt(whole[begin : min(content_begin, thought)])
+        self.faults.need_own_words(turn, whole[begin : min(content_begin, thought)])
         self.faults.need_calls(turn, text)
         self.faults.need_one_end(turn, text, ending)
         return Written(given, text, self._thoughts(turn, whole, thought) - begin if thought < len(whole) else 0)
@@ -164,10 +164,10 @@ class Conversation:
         known = message["content"].strip() or str(
             message.get("tool_calls", [{}])[0].get("function", {}).get("name", "")
         )
-        said = whole.find(known, len(self.given(turn))) if known and whole.startswith(self.given(turn)) else -1
-        said = said if said >= 0 else self._place(turn, whole, ("content", "tool_calls"))
+        begin = whole.find(known, len(self.given(turn))) if known and whole.startswith(self.given(turn)) else -1
+        begin = begin if begin >= 0 else self._place(turn, whole, ("content", "tool_calls"))
         if not thoughts:
-            return said, len(whole)
+            return begin, len(whole)
         thought = self._place(turn, whole, ("reasoning_content",))
         if thought == len(whole):
             raise DataError(
@@ -175,7 +175,7 @@ class Conversation:
                 "template that does, set encode.template_options, or leave `thoughts` out of encode.train_on to train "
                 "without"
             )
-        return said, thought
+        return begin, thought
 
     def _place(self, turn: int, whole: str, keys: Sequence[str]) -> int:
         """Where the text begins to change with some keys of a turn."""
@@ -208,8 +208,8 @@ class Conversation:
         """
         given = self.given(turn)
         opened = given[shared(given, self._render(turn, generation=False)) :].lstrip()
-        said = self.messages[turn - 1]["content"].strip()[-TAIL:] if turn else ""
-        kept = opened or (given[given.rfind(said) :] if said and said in given else "")
+        last_words = self.messages[turn - 1]["content"].strip()[-TAIL:] if turn else ""
+        kept = opened or (given[given.rfind(last_words) :] if last_words and last_words in given else "")
         if kept and kept in before:
             return before.rindex(kept) + len(kept)
         raise self.faults.odd_prompt(turn, opened)

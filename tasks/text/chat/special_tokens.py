@@ -59,11 +59,11 @@ class Spellings:
     def parts(self, text: str) -> Iterator[tuple[int, str, bool]]:
         """What the template wrote and hidden spellings, in order: place in the text, the part, whether it was spelt."""
         at = 0
-        for found in self._hidden.finditer(text):
-            if found.start() > at:
-                yield at, text[at : found.start()], False
-            yield found.start(), self.texts[int(found.group(1))], True
-            at = found.end()
+        for match in self._hidden.finditer(text):
+            if match.start() > at:
+                yield at, text[at : match.start()], False
+            yield match.start(), self.texts[int(match.group(1))], True
+            at = match.end()
         if at < len(text):
             yield at, text[at:], False
 
@@ -82,8 +82,8 @@ class Spellings:
 
 def thought_markers(turn: Message) -> tuple[str, ...]:
     """The pair of markers between which the assistant's content begins with thoughts; none elsewhere."""
-    found = INLINE.match(turn["content"]) if turn["role"] == "assistant" else None
-    return (found["open"], found["close"]) if found else ()
+    match = INLINE.match(turn["content"]) if turn["role"] == "assistant" else None
+    return (match["open"], match["close"]) if match else ()
 
 
 def content_with(turn: Message, word: str) -> str:

@@ -31,8 +31,8 @@ def common(one: str, other: str) -> int:
 def aligned(given: str, before: str, last: Message) -> int:
     """Where a turn begins in a text that differs from its prompt further up: behind the longest end of the prompt that
     stands behind the last turn's words."""
-    said = str(last.get("content") or "").strip()[-MATCHED:]
-    least = before.rfind(said) + len(said) if said and said in before else 1
+    last_words = str(last.get("content") or "").strip()[-MATCHED:]
+    least = before.rfind(last_words) + len(last_words) if last_words and last_words in before else 1
     places = range(len(before), least - 1, -1)
     return max(places, key=lambda place: common(given[::-1], before[:place][::-1]), default=0)
 

@@ -41,13 +41,13 @@ def template_file(path: Path) -> Template:
 
 def read_texts(folder: Path) -> dict[str, Any]:
     """The special tokens by the names that templates read, of both files; tokenizer_config.json has the last word."""
-    found: dict[str, Any] = {}
+    texts: dict[str, Any] = {}
     for file in (MAP, CONFIG):
         saved = _json(folder / file)
         extra = saved.get("extra_special_tokens")
         pairs = {**saved, **(extra if isinstance(extra, dict) else {})}
-        found |= {role: _text(token) for role, token in pairs.items() if role.endswith("_token") and _text(token)}
-    return found
+        texts |= {role: _text(token) for role, token in pairs.items() if role.endswith("_token") and _text(token)}
+    return texts
 
 
 def _text(token: Any) -> str | None:

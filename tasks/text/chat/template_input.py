@@ -35,20 +35,20 @@ def compose(
     first_turn = dialogue[0] if dialogue else {}
     own = first_turn.get("role") == "system"
     tools = tuple(first_turn["tools"]) if own and first_turn.get("tools") else None
-    said = first_turn["content"] if own and first_turn["content"] is not None else system
+    system_text = first_turn["content"] if own and first_turn["content"] is not None else system
     first = max(start, 1) if own else start
     turns = _linked(dialogue[first:stop], any_id)
-    if said is None or (system_in_user and not said):
+    if system_text is None or (system_in_user and not system_text):
         return Composed(turns, -first, tools)
     if not system_in_user:
-        return Composed([{"role": "system", "content": said}, *turns], 1 - first, tools)
+        return Composed([{"role": "system", "content": system_text}, *turns], 1 - first, tools)
     place = next((n for n, turn in enumerate(turns) if turn["role"] == "user"), None)
     if place is None:
         raise DataError(
             "the chat template has no system turn, and the dialogue no user turn that could carry it; give it a user "
             "turn, or take another template"
         )
-    turns[place] = {**turns[place], "content": said + BETWEEN + turns[place]["content"]}
+    turns[place] = {**turns[place], "content": system_text + BETWEEN + turns[place]["content"]}
     return Composed(turns, -first, tools)
 
 

@@ -41,9 +41,9 @@ class WholeText:
         Where a token would reach over a border it is cut there.
         """
         plain = [n for n, (text, _) in enumerate(texts) if not spellings[n].hidden_in(text)]
-        made = dict(zip(plain, self.tokenizer.placed_ids([texts[n][0] for n in plain]), strict=True))
+        placed = dict(zip(plain, self.tokenizer.placed_ids([texts[n][0] for n in plain]), strict=True))
         whole = [
-            Tokens(*made[n]) if n in made else self._tokens(text, spellings[n]) for n, (text, _) in enumerate(texts)
+            Tokens(*placed[n]) if n in placed else self._tokens(text, spellings[n]) for n, (text, _) in enumerate(texts)
         ]
         pairs = zip(whole, texts, spellings, strict=True)
         return [self._bordered(tokens, text, borders, hidden) for tokens, (text, borders), hidden in pairs]
@@ -74,9 +74,9 @@ class WholeText:
         starts: list[int] = []
         for at, part, literal in spellings.parts(text):
             opens = first and at == 0 and not literal
-            found = self.tokenizer.placed_ids([part])[0] if opens else self._continued(part, marked=not literal)
-            ids += found[0]
-            starts += [at] * len(found[0]) if literal else [at + start for start in found[1]]
+            placed = self.tokenizer.placed_ids([part])[0] if opens else self._continued(part, marked=not literal)
+            ids += placed[0]
+            starts += [at] * len(placed[0]) if literal else [at + start for start in placed[1]]
         return Tokens(ids, starts)
 
     def _continued(self, text: str, *, marked: bool) -> tuple[list[int], list[int]]:

@@ -31,10 +31,10 @@ class Answers:
         """The tool message for a call; what the call does wrong is its content."""
         name = str(function["name"])
         try:
-            found: Any = self._found(name, function["arguments"])
+            result: Any = self._found(name, function["arguments"])
         except DataError as error:
-            found = {"error": str(error)}
-        return {"role": "tool", "name": name, "content": json.dumps(found, ensure_ascii=False)}
+            result = {"error": str(error)}
+        return {"role": "tool", "name": name, "content": json.dumps(result, ensure_ascii=False)}
 
     def _found(self, name: str, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
         if name in self.entries:

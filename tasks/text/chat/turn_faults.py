@@ -46,8 +46,8 @@ class TurnFaults:
                 given = other.render(self.messages[:turn], generation=True)
                 if name in template.source and other.render(self.messages[: turn + 1]).startswith(given):
                     return f"Set encode.template_options: {{{name}: {str(value).lower()}}}, with which it does"
-        told = "Take data with reasoning_content, or fix" if "think" in opened.lower() else "Fix"
-        return f"{told} what the template writes at add_generation_prompt"
+        advice = "Take data with reasoning_content, or fix" if "think" in opened.lower() else "Fix"
+        return f"{advice} what the template writes at add_generation_prompt"
 
     def need_prompt(self, lead: str) -> None:
         """Raise DataError where the model itself would have to write the header of its turn."""
@@ -68,15 +68,15 @@ class TurnFaults:
                 "generation prompt; join consecutive turns of the assistant in the data"
             )
 
-    def need_words(self, turn: int, whole: str, said: int) -> None:
+    def need_words(self, turn: int, whole: str, begin: int) -> None:
         """Raise DataError where the template leaves out what a turn says, or the turn says nothing."""
         message = self.messages[turn]
-        if said == len(whole) and not message.get("tool_calls") and not message["content"].strip():
+        if begin == len(whole) and not message.get("tool_calls") and not message["content"].strip():
             raise DataError(
                 f"{self.name(turn)} is empty, and the model would be trained to say nothing; drop such "
                 "turns by the step drop_empty_turns of clean"
             )
-        if said == len(whole) or (message.get("tool_calls") and message["content"].strip() not in whole):
+        if begin == len(whole) or (message.get("tool_calls") and message["content"].strip() not in whole):
             left = "the text beside its calls" if message.get("tool_calls") else "what it says"
             raise DataError(
                 f"the chat template leaves out a part of {self.name(turn)}, {left}; take another template, or give "

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, WithJsonSchema, field_validator
 from pydantic.dataclasses import dataclass
 
 from .dialogue_steps import CutTrailingTurns, DialogueStep, DropEmptyTurns, MergeTurns
 from .fields import PLURAL, STRICT, Positive, Share
+from .literal import words
 from .text_steps import (
     Control,
     Ftfy,
@@ -134,6 +135,9 @@ Step = Annotated[
     TextStep | ImageStep | DialogueStep | Missing | Contradictions | Duplicates, Field(discriminator="kind")
 ]
 
+Word = Annotated[str, WithJsonSchema({"enum": words(Step)})]
+"""A step without keys."""
+
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Clean:
@@ -145,7 +149,7 @@ class Clean:
     max_dropped: Share = 0.5
     """Largest share of the rows that all steps together may drop before the run stops."""
 
-    @field_validator("steps", mode="before")
+    @field_validator("steps", mode="before", json_schema_input_type=tuple[Step | Word, ...] | None)
     @classmethod
     def _words(cls, value: Any) -> Any:
         if not isinstance(value, list | tuple):

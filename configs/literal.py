@@ -76,6 +76,15 @@ def members(kind: Any) -> list[Any]:
     return [member for argument in get_args(kind) for member in members(argument)]
 
 
+def words(kinds: Any) -> list[str]:
+    """The `kind` of each of the dataclasses that a union names and that need no other key."""
+    return sorted(
+        get_args(fields(one)[0].type)[0]
+        for one in members(kinds)
+        if all(current_default(field) is not NO_DEFAULT for field in fields(one)[1:])
+    )
+
+
 def unrecorded(root: Any) -> dict[str, Any]:
     """`Class.field` to the default as it is now, of every field below `root` that defaults.json does not have.
 

@@ -27,7 +27,7 @@ class Lora:
     base: Literal["float32", "8bit", "4bit"] = "float32"
     """Precision of the frozen weights; 8bit and 4bit (NF4) need a CUDA GPU and the extra `quantized`."""
 
-    @field_validator("targets", mode="before")
+    @field_validator("targets", mode="before", json_schema_input_type=str | tuple[str, ...])
     @classmethod
     def _listed(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) and value != "all-linear" else value

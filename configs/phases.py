@@ -57,7 +57,9 @@ class Phase:
     patience: Positive | None = None
     """End this phase after so many validations without a better score."""
 
-    @field_validator("trainable", "freeze", mode="before")
+    @field_validator(
+        "trainable", "freeze", mode="before", json_schema_input_type=Literal["all", "head"] | str | Members
+    )
     @classmethod
     def _listed(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) and value not in ("all", "head") else value

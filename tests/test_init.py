@@ -85,7 +85,7 @@ def test_the_command_writes_a_recipe_that_loads_and_names_what_it_saw(tmp_path: 
     assert "wrote configs/my_reviews.yaml" in done.stdout
     assert "bad: 150, good: 150" in done.stdout
     text = (tmp_path / "configs" / "my_reviews.yaml").read_text()
-    assert text.startswith(
+    assert text.partition("\n")[2].startswith(
         "# A small GPT-2 learns, from the 300 rows of My reviews.csv, to write `bad` or `good` after"
     )
     assert "#   temper run configs/my_reviews.yaml" in text

@@ -65,6 +65,7 @@ def command(
     """
     with failures():
         from configs.load import RecipeError
+        from configs.recipe_schema import modeline
         from tasks.autodetect.located import Hints
 
         output = Path(os.path.expanduser(output)) if output else Path("configs") / f"{slug(stem(data))}.yaml"
@@ -73,7 +74,7 @@ def command(
         hints = Hints(pattern, member, token)
         try:
             starter, notes = prepare(data, output, kind, text=text, label=label, hints=hints)
-            written = starter.text()
+            written = f"{modeline(output)}\n{starter.text()}"
         except ValidationError as error:
             raise RecipeError(f"{masked(data)}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
         except (DataError, ValueError) as error:

@@ -1,0 +1,76 @@
+"""The JSON Schema of recipes, from the types that read them: completion and hover texts in editors.
+
+It knows each key, its type, its default and its docstring. What keys ask of one another `temper plan` checks.
+"""
+
+import ast
+import json
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+
+from .schema import Recipe
+
+FILE = Path(__file__).with_name("recipe.schema.json")
+"""The schema as it is committed, which the recipes beside it name in their first line."""
+
+
+class _Generator(GenerateJsonSchema):
+    """Pydantic's generator, without the titles that repeat each key."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+    def generate(self, schema: Any, mode: Any = "validation") -> JsonSchemaValue:
+        return {"$schema": self.schema_dialect, **super().generate(schema, mode)}
+
+
+def recipe_schema() -> dict[str, Any]:
+    """The schema, by JSON Schema 2020-12."""
+    schema = TypeAdapter(Recipe).json_schema(schema_generator=_Generator)
+    documented = dict(_documented())
+    for name, section in schema["$defs"].items():
+        for key, field in section.get("properties", {}).items():
+            if "description" not in field and (text := _description(documented, name, key)):
+                field["description"] = text
+    return schema
+
+
+def schema_text() -> str:
+    """The schema as it stands in a file."""
+    return json.dumps(recipe_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+def modeline(recipe: Path) -> str:
+    """The line of a recipe by which editors find the schema: beside it, else where Temper is installed."""
+    beside = recipe.absolute().parent == FILE.parent
+    return f"# yaml-language-server: $schema={FILE.name if beside else FILE}"
+
+
+def _description(documented: dict[str, tuple[dict[str, str], list[str]]], name: str, key: str) -> str | None:
+    """The docstring of a field, from the class that declares it: pydantic leaves those of inherited fields out."""
+    fields, bases = documented.get(name, ({}, []))
+    return fields.get(key) or next((text for base in bases if (text := _description(documented, base, key))), None)
+
+
+def _documented() -> Iterator[tuple[str, tuple[dict[str, str], list[str]]]]:
+    """Per class of configs/: the docstrings of its fields, and its bases."""
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                yield node.name, (dict(_fields(node)), [base.id for base in node.bases if isinstance(base, ast.Name)])
+
+
+def _fields(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    for before, after in pairwise(node.body):
+        text = after.value.value if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) else None
+        if isinstance(before, ast.AnnAssign) and isinstance(before.target, ast.Name) and isinstance(text, str):
+            yield before.target.id, " ".join(text.split())
+
+
+if __name__ == "__main__":
+    FILE.write_text(schema_text(), encoding="utf-8")

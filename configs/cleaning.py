@@ -130,6 +130,8 @@ TextStep = (
     Unicode | Ftfy | Html | Control | Urls | Mentions | Replace | Whitespace | Lowercase | StopWords | Length | Language
     | NearDuplicates | LabelErrors
 )  # fmt: skip
+ChangingStep = Unicode | Ftfy | Html | Control | Urls | Mentions | Replace | Whitespace | Lowercase | StopWords
+"""Steps that change texts, so that what is tagged in them would stand elsewhere."""
 ImageStep = Unreadable | Mode | Size | PerceptualDuplicates
 Step = Annotated[
     TextStep | ImageStep | DialogueStep | Missing | Contradictions | Duplicates, Field(discriminator="kind")
@@ -156,13 +158,18 @@ class Clean:
             return value
         return [{"kind": step} if isinstance(step, str) else step for step in value]
 
-    def require_fit(self, content: str) -> None:
-        """Raise ValueError where a step is for other rows than of texts, dialogues (`messages`) or images."""
+    def require_fit(self, content: str, aim: str | None) -> None:
+        """Raise ValueError where a step is for other rows than of texts, dialogues (`messages`) or images, and where
+        one changes texts in which places are tagged, or compares labels that they have not."""
         kinds = {step.kind: wanted(step) for step in self.steps or ()}
         odd = {kind: wants for kind, wants in kinds.items() if wants not in (None, content)}
         if odd:
             raise ValueError(f"clean.steps has {', '.join(odd)}, for {PLURAL[min(odd.values())]}, but the recipe is "
                              f"about {PLURAL[content]}; take it out")  # fmt: skip
+        odd_tags = [step.kind for step in self.steps or () if isinstance(step, ChangingStep | LabelErrors)]
+        if aim == "tags" and odd_tags:
+            raise ValueError(f"clean.steps has {', '.join(odd_tags)}, but tags name places of the texts as they are: a "
+                             "step may drop such texts and not change them; take it out")  # fmt: skip
 
     @property
     def packages(self) -> tuple[str, ...]:

@@ -8,8 +8,11 @@ from pydantic.dataclasses import dataclass
 
 from .fields import STRICT, refuse_unread
 
-OWN = ("id", "text", "messages", "image", "file", "label", "target", "split", "group", "time")
+OWN = ("id", "text", "messages", "image", "file", "label", "target", "tags", "split", "group", "time")
 """Columns that Temper names itself; a kept column is called otherwise."""
+Scheme = Literal["iob2", "iob1", "bioes"]
+IN_PLACE_OF_A_LABEL = ("messages", "completion", "target", "tags", "spans")
+"""Columns beside which there is no label."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -36,6 +39,14 @@ class Columns:
     """Column with the label; null where rows have no classes, as it is with `messages` or `target`."""
     target: str | None = None
     """Column with what is to be predicted in place of a label: a text (seq2seq) or a number (regression)."""
+    tags: str | None = None
+    """Column with a tag for each word of `tokens` (O, B-person), in place of a label: a list or with spaces between."""
+    tokens: str = "tokens"
+    """Column with the words that have `tags`, in place of a text: a list, or with spaces between."""
+    scheme: Scheme | None = None
+    """How `tags` mark where entities begin and end; when absent it is told from the tags, and the summary names it."""
+    spans: str | None = None
+    """Column with the entities in a text, in place of a label: a list of {start, end, label}, in characters."""
     split: str | None = None
     """Column that names the given split (train, validation or test)."""
     split_map: dict[str, Literal["train", "validation", "test"]] = Field(default_factory=dict)
@@ -57,7 +68,7 @@ class Columns:
     @classmethod
     def _without_label(cls, values: Any) -> Any:
         given = getattr(values, "kwargs", values)
-        if isinstance(given, dict) and any(given.get(name) for name in ("messages", "completion", "target")):
+        if isinstance(given, dict) and any(given.get(name) for name in IN_PLACE_OF_A_LABEL):
             return {"label": None, **given}
         return values
 
@@ -66,15 +77,11 @@ class Columns:
         if self.label_map and self.label is None:
             raise ValueError("label_map is read only with `label`, the column whose spellings it maps")
         self._check_dialogue()
-        if self.label is not None and (other := self.messages or self.completion or self.target):
-            what = "messages" if self.messages else "completion" if self.completion else "target"
-            raise ValueError(f"label {self.label!r} and {what} {other!r} exclude each other; leave one out")
+        self._check_aims()
         if self.is_dialogue and self.target is not None:
             raise ValueError(
                 "messages and target exclude each other: of a dialogue the model's own turns are predicted"
             )
-        if self.image and (other := self.messages or self.completion or self.target):
-            raise ValueError(f"image {self.image!r} and {other!r} exclude each other; images have a label")
         if self.time_format is not None and self.time is None:
             raise ValueError("time_format is read only with `time`, the column that it describes")
         if self.time_format not in (None, "s", "ms"):
@@ -84,6 +91,20 @@ class Columns:
         if len(set(self.keep)) < len(self.keep):
             raise ValueError(f"keep names a column twice: {', '.join(self.keep)}")
         return self
+
+    def _check_aims(self) -> None:
+        given = {name: getattr(self, name) for name in IN_PLACE_OF_A_LABEL if getattr(self, name)}
+        what, other = next(iter(given.items()), ("", ""))
+        if self.label is not None and given:
+            raise ValueError(f"label {self.label!r} and {what} {other!r} exclude each other; leave one out")
+        if self.image and given:
+            raise ValueError(f"image {self.image!r} and {other!r} exclude each other; images have a label")
+        if self.is_tagged and len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} exclude each other; leave all but one out")
+        if self.tags is None:
+            refuse_unread(self, ("tokens", "scheme"), "without tags", "columns.")
+        else:
+            refuse_unread(self, ("text",), "with tags, whose words are those of columns.tokens", "columns.")
 
     def _check_dialogue(self) -> None:
         if (self.prompt is None) != (self.completion is None):
@@ -97,6 +118,11 @@ class Columns:
     def is_dialogue(self) -> bool:
         """Whether a row holds a dialogue."""
         return self.messages is not None or self.completion is not None
+
+    @property
+    def is_tagged(self) -> bool:
+        """Whether words or spans of a row's text are tagged."""
+        return self.tags is not None or self.spans is not None
 
     @property
     def prompts(self) -> tuple[str, ...]:

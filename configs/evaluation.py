@@ -22,10 +22,10 @@ class Evaluate:
     """Resamples behind each interval."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     """Coverage of the intervals."""
-    baselines: tuple[Literal["majority", "tfidf", "centroid", "nearest", "mean"], ...] | None = None
+    baselines: tuple[Literal["majority", "tfidf", "centroid", "nearest", "mean", "dictionary"], ...] | None = None
     """What the model is compared with: the commonest label or token; TF-IDF with logistic or ridge regression (texts);
     the nearest class mean (images); the answer to the most similar history or text (dialogues, seq2seq); the mean
-    (regression). When absent, those that fit."""
+    (regression); the entities of training rows wherever they stand (token_classification). When absent, what fits."""
     max_new_tokens: Positive = 256
     """Longest turn or target that the model generates, in tokens (dialogues, seq2seq)."""
     written: Positive | None = None

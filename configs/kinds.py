@@ -14,6 +14,7 @@ from .encodings import (
     Seq2SeqEncode,
     Traits,
 )
+from .token_encodings import TokenClassificationEncode
 
 Encode = Annotated[
     GenerativeEncode
@@ -22,6 +23,7 @@ Encode = Annotated[
     | Seq2SeqEncode
     | RegressionEncode
     | MaskedEncode
+    | TokenClassificationEncode
     | ImageEncode,
     Field(discriminator="kind"),
 ]

@@ -50,7 +50,7 @@ class Recipe:
         if has != content or (truth is not None and aim != truth):
             raise ValueError(f"encode.kind {kind} reads {_said(content, truth)}, but download gives {_said(has, aim)}")
         self.validate.require_fit(content, aim, getattr(self.encode, "label_words", None))
-        self.clean.require_fit(content)
+        self.clean.require_fit(content, aim)
         require_fit(self.split, content)
         self.train.require_fit(self.encode, self.split)
         kept = kept_columns(self.download)
@@ -61,4 +61,5 @@ class Recipe:
 
 def _said(content: str, aim: str | None) -> str:
     named = PLURAL[content]
-    return named if aim is None or content == "messages" else f"{named} with a {aim} (download.columns)"
+    with_aim = f"{named} with {aim if aim == 'tags' else f'a {aim}'} (download.columns)"
+    return named if aim is None or content == "messages" else with_aim

@@ -14,7 +14,7 @@ from .fields import STRICT, Paths, Repo
 from .image_sources import ImagesSource, TorchvisionSource
 from .secrets import Address, Name, Sha256, refuse_secrets
 
-Format = Literal["csv", "tsv", "jsonl", "lines", "parquet", "arrow"]
+Format = Literal["csv", "tsv", "jsonl", "lines", "conll", "parquet", "arrow"]
 Separator = Annotated[str, Field(pattern=r"^[^\r\n\"]$")]
 Escape = Annotated[str, Field(pattern=r"^[^\r\n\"\w\s]$")]
 
@@ -55,7 +55,7 @@ class HubSource:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class FileSource:
-    """Local tables of the same columns: CSV, TSV, JSON, lines of a pattern, Parquet or Arrow, or an archive of such."""
+    """Local tables of the same columns: CSV, TSV, JSON, lines of a pattern, CoNLL, Parquet or Arrow, or archives."""
 
     kind: Literal["file"]
     """This kind of source."""
@@ -64,9 +64,9 @@ class FileSource:
     format: Format | None = None
     """How the file is read; when absent, by its ending. `lines` reads any text file by its `pattern`."""
     encoding: str = "utf-8"
-    """Character encoding of CSV, TSV, JSON and lines; `detect` finds it out and says so in the summary."""
+    """Character encoding of text files; `detect` finds it out and says so in the summary."""
     header: tuple[str, ...] | None = None
-    """Column names of a CSV or TSV file whose first line is already a row."""
+    """Column names of a CSV or TSV file whose first line is already a row, and of a CoNLL file."""
     separator: Separator | None = None
     """The character between the fields of a CSV file; when absent a comma (a tab in TSV)."""
     quoting: bool = True
@@ -121,9 +121,9 @@ class UrlSource:
     format: Format | None = None
     """How the file is read; when absent, by its ending. `lines` reads any text file by its `pattern`."""
     encoding: str = "utf-8"
-    """Character encoding of CSV, TSV, JSON and lines; `detect` finds it out and says so in the summary."""
+    """Character encoding of text files; `detect` finds it out and says so in the summary."""
     header: tuple[str, ...] | None = None
-    """Column names of a CSV or TSV file whose first line is already a row."""
+    """Column names of a CSV or TSV file whose first line is already a row, and of a CoNLL file."""
     separator: Separator | None = None
     """The character between the fields of a CSV file; when absent a comma (a tab in TSV)."""
     quoting: bool = True
@@ -157,7 +157,7 @@ class UrlSource:
 
 
 Content = Literal["text", "messages", "image"]
-Aim = Literal["label", "target"] | None
+Aim = Literal["label", "target", "tags"] | None
 
 
 def holds(source: "Source") -> tuple[Content, Aim]:
@@ -170,6 +170,7 @@ def holds(source: "Source") -> tuple[Content, Aim]:
         case HubSource() | FileSource() | UrlSource():
             columns = source.columns
             aim: Aim = "target" if columns.target else "label" if columns.label else None
+            aim = "tags" if columns.is_tagged else aim
             return "image" if columns.image else "messages" if columns.is_dialogue else "text", aim
         case _:
             return "text", "label"

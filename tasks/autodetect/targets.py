@@ -55,7 +55,7 @@ def look_at_targets(
     kept = cleaned.rows
     if kept.empty:
         raise DataError(f"{where}: no row has both {columns.text!r} and {columns.target!r}")
-    split, parts = _split(kept, where, given=columns.split is not None)
+    split, parts = likely_split(kept, where, given=columns.split is not None)
     seen = rows["text"].dropna()
     return TargetFacts(
         columns=columns, why=why, rows=len(rows), targets=_described(rows["target"], numbers=numbers),
@@ -115,7 +115,7 @@ def _described(targets: pd.Series, *, numbers: bool) -> str:
     return f"{values.nunique():,} different numbers from {values.min():g} to {values.max():g}"
 
 
-def _split(rows: pd.DataFrame, where: str, *, given: bool) -> tuple[HashSplit | GivenSplit, pd.Series]:
+def likely_split(rows: pd.DataFrame, where: str, *, given: bool) -> tuple[HashSplit | GivenSplit, pd.Series]:
     """The source's own split, else one by hash, exact where a part would be empty."""
     if given:
         own = GivenSplit(kind="given", validation="given" if (rows["split"] == "validation").any() else "none")

@@ -11,6 +11,7 @@ from configs.sources import FileSource, Format
 from ..data.errors import DataError
 from ..data.files import check_encoding, check_file, describe_encoding, detect_encoding, text_encoding
 from ..data.sources.columns import other_separator
+from ..data.sources.conll import is_conll
 from ..data.sources.dialects import find_options
 from ..data.sources.tables import ENDINGS, format_of, read_table
 from .table import LABEL_NAMES, TEXT_NAMES
@@ -25,7 +26,6 @@ LABELLED = (
 """A label, a space and a text: as fastText writes it, and as many research sets do."""
 FEWEST = 10
 """Lines from which labels at their beginning can be distinguished from words."""
-TAG = re.compile(r"O|[BIESLU]-\S+|-X-")
 KNOWN = "save it as CSV, TSV, JSON lines or Parquet, or read its lines with `format: lines` and a `pattern`"
 
 
@@ -45,9 +45,10 @@ def read_unknown(path: Path) -> tuple[pd.DataFrame, FileSource, list[str]]:
         except DataError as error:
             encoding = detect_encoding(path)
             notes.append(f"{str(error).partition(';')[0]}; {describe_encoding(path, encoding)}")
-        if kind != "jsonl":
-            _refuse_conll(path, encoding)
-    form: Format | None = None if known else kind  # type: ignore[assignment]
+        if kind in ("csv", "tsv", "lines") and is_conll(_head(path, encoding)):
+            kind = "conll"
+            notes.append("a word and its tag per line, as CoNLL has them")
+    form: Format | None = None if kind == known else kind  # type: ignore[assignment]
     pattern = _pattern_of(path, encoding) if kind == "lines" else None
     source = FileSource(kind="file", path=str(path), format=form, encoding=encoding, pattern=pattern)
     if kind in ("csv", "tsv"):
@@ -64,14 +65,14 @@ def _sniff(path: Path) -> str:
         return "arrow"
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b'{"', b"{\n", b"{\r", b"{}", b"[{", b"[\n", b"[\r")):
         return "jsonl"
+    if b"\0" not in head and is_conll(_head(path, "latin-1")):
+        return "conll"
     lines = head.splitlines()[:LINES]
     for kind, mark in (("tsv", b"\t"), ("csv", b","), ("csv", b";"), ("csv", b"|")):
         if b"\0" not in head and all(mark in line for line in lines):
             return kind
     if b"\0" not in head and _pattern_of(path, "latin-1") is not None:
         return "lines"
-    if b"\0" not in head:
-        _refuse_conll(path, "latin-1")
     raise DataError(f"{path}: not a table that Temper reads; {KNOWN}")
 
 
@@ -91,16 +92,6 @@ def _pattern_of(path: Path, encoding: str) -> str | None:
         if all(fits) and len(lines) >= FEWEST and 2 <= len(labels) <= len(lines) / 5:
             return pattern.pattern
     return None
-
-
-def _refuse_conll(path: Path, encoding: str) -> None:
-    """Raise DataError for a word and its tag per line."""
-    lines = [line.split() for line in _head(path, encoding)]
-    words = [line for line in lines if line and line[0] != "-DOCSTART-"]
-    tags = [line[-1] for line in words if len(line) > 1 and TAG.fullmatch(line[-1])]
-    if [] in lines[:-1] and len(tags) == len(words) >= FEWEST and len(set(tags)) > 1:
-        raise DataError(f"{path}: looks like CoNLL, a word and its tag per line; Temper trains no tagging of words; "
-                        "for a label per sentence write label, tab and sentence in each line of a .tsv")  # fmt: skip
 
 
 def _read_delimited(path: Path, source: FileSource, notes: list[str]) -> tuple[pd.DataFrame, FileSource, list[str]]:

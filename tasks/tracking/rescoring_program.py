@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 if TYPE_CHECKING:
-    from .wire_format import DialoguePredictor, MaskedPredictor, Served, TextWriter
+    from .wire_format import DialoguePredictor, MaskedPredictor, Served, Tagger, TextWriter
 
 BATCH = 512
 """Rows that are given at once to what is served."""
@@ -49,3 +49,10 @@ def predict_hidden(model: Any, rows: pd.DataFrame, limits: Mapping[str, Any]) ->
     encoded = predictor.encoding.encode(predictor.tokenizer, list(rows["content"]))
     hidden = predictor.foretell(encoded, list(rows["id"]), limits["batch_size"])
     return pd.DataFrame({"tokens": hidden.tokens, "right": hidden.right, "loss": hidden.losses})
+
+
+def tag_texts(model: Any, rows: pd.DataFrame, limits: Mapping[str, Any]) -> pd.DataFrame:
+    """Past what is served, which divides any text into words, where rows may have been divided by others."""
+    served: Served = model.unwrap_python_model()
+    predictor: Tagger = served.predictor
+    return pd.DataFrame({"entities": predictor.tag(list(rows["content"]), limits["batch_size"])})

@@ -52,8 +52,9 @@ TEXT, IMAGE, MESSAGES = "text", "image", "messages"
 """What a model takes. Images and messages are named so in its signature; a text is its unnamed column."""
 LABEL, PROBABILITY, PROBABILITY_OF = "label", "probability", "probability of "
 """Columns of a classifier's predictions; the last is a prefix of one for each class."""
-VALUE, WRITTEN, FILLED = "value", "written", "filled"
-"""Columns of the predictions of a regression model, an encoder-decoder and a masked language model."""
+VALUE, WRITTEN, FILLED, ENTITIES = "value", "written", "filled", "entities"
+"""Columns of the predictions of a regression model, an encoder-decoder, a masked language model and one that finds
+entities."""
 TOO_LONG = ("TooLongError",)
 """Names of the class, a ValueError, that a dialogue model raises where a turn does not fit its length."""
 
@@ -109,6 +110,13 @@ class MaskedPredictor(Protocol):
 
     def foretell(self, encoded: Any, ids: Sequence[str], batch_size: int, /) -> HiddenTokens:
         """How rows with these ids fare when tokens are hidden as in validation."""
+
+
+class Tagger(Protocol):
+    """The predictor of a model that finds entities."""
+
+    def tag(self, texts: Sequence[str], batch_size: int, /) -> Sequence[str]:
+        """The entities of each row, as JSON: a list of objects with start, end, label and text."""
 
 
 class DialoguePredictor(Protocol):

@@ -29,6 +29,8 @@ TEXTS = (
     steps.Duplicates(kind="duplicates"),
 )
 """What is done to texts where the recipe is silent."""
+TAGGED = TEXTS[2:]
+"""What is done to texts in which places are tagged: none of them is changed."""
 DIALOGUES = (
     steps.Missing(kind="missing"),
     steps.Duplicates(kind="duplicates"),
@@ -51,7 +53,7 @@ def clean_rows(rows: pd.DataFrame, section: steps.Clean, images: Path | None = N
     """
     chosen = section.steps
     if chosen is None:
-        chosen = USUAL[content(rows)]
+        chosen = TAGGED if aim(rows) == "tags" else USUAL[content(rows)]
     _require_fit(rows, chosen)
     seen = pd.DataFrame()
     if images is not None and any(isinstance(step, steps.ImageStep) for step in chosen):
@@ -99,7 +101,7 @@ def require_whole(cleaned: Cleaned) -> None:
 
 def _require_fit(rows: pd.DataFrame, chosen: tuple[Any, ...]) -> None:
     try:
-        steps.Clean(steps=tuple(chosen)).require_fit(content(rows))
+        steps.Clean(steps=tuple(chosen)).require_fit(content(rows), aim(rows))
     except ValueError as error:
         raise DataError(str(error)) from None
 

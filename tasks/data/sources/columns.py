@@ -14,6 +14,7 @@ from ..dialogues.columns import read_dialogues
 from ..drops import first_of
 from ..errors import DataError
 from ..label_variants import map_labels
+from ..tags.columns import read_tagged
 from .part_names import LONGEST, part_named
 from .written import as_written
 
@@ -38,7 +39,7 @@ def take_columns(table: pd.DataFrame, columns: Columns, where: str, *, notes: li
     notes = [] if notes is None else notes
     _check_names(table, columns, where)
     what = _content(columns)
-    picked: dict[str, Any] = {what: _contents(table, columns, where, notes)}
+    picked: dict[str, Any] = _tagged(table, columns, where, notes) or {what: _contents(table, columns, where, notes)}
     if columns.label is not None:
         picked["label"] = _labels(_word_of(table, columns, "label", where), columns, where, notes)
     picked["split"] = (
@@ -58,6 +59,13 @@ def take_columns(table: pd.DataFrame, columns: Columns, where: str, *, notes: li
     if columns.keep:
         notes.append(f"kept columns: {', '.join(columns.keep)}")
     return pd.DataFrame(picked, index=table.index).astype(types)
+
+
+def _tagged(table: pd.DataFrame, columns: Columns, where: str, notes: list[str]) -> dict[str, Any]:
+    """Texts and what is tagged in them, of a source that has that."""
+    return (
+        dict(zip(("text", "tags"), read_tagged(table, columns, where, notes), strict=True)) if columns.is_tagged else {}
+    )
 
 
 def _contents(table: pd.DataFrame, columns: Columns, where: str, notes: list[str]) -> pd.Series:
@@ -95,7 +103,8 @@ def _content(columns: Columns) -> str:
 
 def _check_names(table: pd.DataFrame, columns: Columns, where: str) -> None:
     names = list(table.columns)
-    named = (_content(columns), "completion", "tools", "system", "label", "target", "split", "group", "time")
+    contents = ("tokens", "tags") if columns.tags else (_content(columns),)
+    named = (*contents, "spans", "completion", "tools", "system", "label", "target", "split", "group", "time")
     roles = [(role, getattr(columns, role)) for role in named]
     for role, name in [
         *roles,

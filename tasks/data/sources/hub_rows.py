@@ -39,8 +39,10 @@ def take_rows(
         keep_images({split: table for split, (_, table) in loaded.items()}, folder, source, intake)
     for split, (features, table) in loaded.items():
         columns = source.columns
-        names = getattr(features.get(columns.label or ""), "names", None)
-        if names is not None:
+        names = getattr(features.get(columns.label or columns.tags or ""), "names", None)
+        if names is not None and columns.tags is not None:
+            columns = replace(columns, label_names=columns.label_names or tuple(names))
+        elif names is not None:
             numbers = as_written(table[columns.label], source.repo, "download.columns.label")
             table[columns.label] = numbers.where(numbers != "-1")  # the Hub's "no label"
             columns = replace(columns, label_names=columns.label_names or tuple(names))
@@ -115,6 +117,9 @@ def load_hub(source: HubSource, intake: Intake) -> tuple[Path, dict[str, tuple[d
         raise DataError(f"{source.repo}@{source.revision[:8]}: {reason}") from None
     features = builder.info.features or (next(iter(parts.values())).features if parts else {})
     classes = {name: one for name, one in features.items() if isinstance(one, datasets.ClassLabel)}
+    tags = str(source.columns.tags)
+    if isinstance(each := getattr(features.get(tags), "feature", None), datasets.ClassLabel):
+        classes[tags] = each  # a list of classes
     return folder, {split: (classes, table) for split, table in tables.items()}
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from ..errors import DataError
 from ..files import check_encoding, check_file
+from .conll import read_conll
 from .delimited import read_delimited
 from .dialect import Delimiting
 from .dialects import with_fix
@@ -20,6 +21,9 @@ ENDINGS = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".json": "jsonl",
+    ".conll": "conll",
+    ".iob": "conll",
+    ".bio": "conll",
     ".parquet": "parquet",
     ".arrow": "arrow",
     ".feather": "arrow",
@@ -33,7 +37,7 @@ class Reading(Delimiting, Protocol):
 
     @property
     def format(self) -> str | None:
-        """csv, tsv, jsonl, lines, parquet or arrow; None: by the ending."""
+        """csv, tsv, jsonl, lines, conll, parquet or arrow; None: by the ending."""
 
     @property
     def pattern(self) -> str | None:
@@ -41,7 +45,7 @@ class Reading(Delimiting, Protocol):
 
 
 def read_table(path: Path, how: Reading, name: str | None = None, *, notes: list[str] | None = None) -> pd.DataFrame:
-    """Read CSV, TSV, JSON, lines, Parquet or Arrow. Only an empty field is missing; "NA" and "null" are words.
+    """Read CSV, TSV, JSON, lines, CoNLL, Parquet or Arrow. Only an empty field is missing; "NA" and "null" are words.
 
     `name` gives the format where `path` is a copy; what a person should know goes to `notes`.
 
@@ -62,6 +66,8 @@ def read_table(path: Path, how: Reading, name: str | None = None, *, notes: list
 def _read_text(path: Path, kind: str, how: Reading, notes: list[str]) -> pd.DataFrame:
     if kind == "lines":
         return read_lines(path, how.encoding, how.pattern)
+    if kind == "conll":
+        return read_conll(path, how.encoding, how.header, notes)
     if kind == "jsonl":
         return frame_of_rows(read_json(path, how.encoding, notes))
     try:
@@ -74,8 +80,8 @@ def format_of(name: str, how: Reading) -> str:
     """The format as the recipe says, else by the name's ending. Raises DataError where neither gives it."""
     kind = how.format or ENDINGS.get(PurePosixPath(name).suffix.lower())
     if kind is None:
-        raise DataError(f"{name}: unknown ending; set `format` to one of csv, tsv, jsonl, parquet, arrow, or to lines "
-                        "with a `pattern`")  # fmt: skip
+        raise DataError(f"{name}: unknown ending; set `format` to one of csv, tsv, jsonl, conll, parquet, arrow, or to "
+                        "lines with a `pattern`")  # fmt: skip
     return kind
 
 
@@ -83,7 +89,11 @@ def check_read(how: Reading, formats: set[str]) -> None:
     """Raise DataError where the recipe says something of text files that no file of these formats reads."""
     unread = ["encoding"] if how.encoding != "utf-8" and formats <= BINARY else []
     if formats.isdisjoint(("csv", "tsv")):
-        given = {"header": how.header is not None, "quoting": not how.quoting, "escape": how.escape is not None}
+        given = {
+            "header": how.header is not None and "conll" not in formats,
+            "quoting": not how.quoting,
+            "escape": how.escape is not None,
+        }
         unread += [key for key, is_given in given.items() if is_given]
     if "csv" not in formats and how.separator is not None:
         unread.append("separator")

@@ -1,0 +1,131 @@
+"""Facts about texts whose words are tagged -> the text of a commented starter recipe for token classification."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .recipe_comments import Lines, above, counted, flow, opening, pace_lines, plain, recipe_text, rounded
+from .sources import Columns, HubSource
+from .splitting import GivenSplit, HashSplit
+from .starter import VOCABULARY, placed, reading
+from .target_starter import MODELS, REPOS, WARNING
+
+LONGEST = 256
+"""Longest row of a starter recipe, in tokens; longer texts are read in windows."""
+
+
+@dataclass(frozen=True)
+class TagFacts:
+    """What was seen of texts and tags.
+
+    rows: of the table. types: entities per type. notes: of the reading (the scheme, what cannot be read). longest:
+    characters of a text. missing, duplicates: shares. dropped: rows per reason of `clean`. parts, texts: what is left.
+    """
+
+    columns: Columns
+    rows: int
+    types: dict[str, int]
+    notes: list[str]
+    longest: int
+    missing: float
+    duplicates: float
+    dropped: dict[str, int]
+    split: HashSplit | GivenSplit
+    parts: dict[str, int]
+    texts: list[str]
+
+
+@dataclass(frozen=True)
+class TagStarter:
+    """What the text follows from; see `Starter`. tokens: lengths of texts, ascending."""
+
+    name: str
+    output: Path
+    path: str
+    source: Any
+    facts: TagFacts
+    tokens: list[int]
+
+    def seen(self) -> dict[str, str]:
+        """What was seen, in words."""
+        facts, columns = self.facts, self.facts.columns
+        how = f"as the column {columns.split!r} says" if columns.split else "by a hash of the text"
+        what = f"tags of the words in {columns.tokens!r}" if columns.tags else f"spans of the texts in {columns.text!r}"
+        return {
+            "rows": f"{facts.rows:,}",
+            "tags": f"{columns.tags or columns.spans!r}: {what}",
+            "entities": counted(facts.types),
+            "clean": f"drops {counted(facts.dropped) or 'none'} of {facts.rows:,} rows",
+            "split": f"{how}: {', '.join(f'{part} {count:,}' for part, count in facts.parts.items() if count)}",
+        }
+
+    def text(self) -> str:
+        """The recipe."""
+        rows = f"the {self.facts.rows:,} rows of {plain(Path(self.path).name)}"
+        head = opening(f"A small BERT learns, from {rows}, to find entities.", str(self.output), WARNING, self.name)
+        parts = [self._download, self._validate, self._clean, self._split, self._encode, self._train, self._register]
+        return recipe_text(head, parts)
+
+    def _download(self) -> Lines:
+        columns = self.facts.columns
+        yield "download:", ""
+        yield from placed(self.source, self.path)
+        if not isinstance(self.source, HubSource):
+            yield from reading(self.source)
+        yield "  columns:", ""
+        if columns.tags:
+            yield f"    tokens: {flow(columns.tokens)}", "the words"
+            yield f"    tags: {flow(columns.tags)}", f"one for each word; {counted(self.facts.types)}"
+            yield "    # scheme: iob2", "in place of the one that is told from the tags"
+        else:
+            yield f"    text: {flow(columns.text)}", ""
+            yield f"    spans: {flow(str(columns.spans))}", f"in characters; {counted(self.facts.types)}"
+        if columns.split and not isinstance(self.source, HubSource) and not self.source.split_files:
+            yield f"    split: {flow(columns.split)}", "its values name the parts"
+
+    def _validate(self) -> Lines:
+        facts = self.facts
+        yield "validate:", "a run stops where the rows break one of these"
+        yield f"  min_rows: {rounded(0.9 * facts.rows, math.floor)}", f"it has {facts.rows:,}"
+        yield f"  max_chars: {rounded(2 * facts.longest, math.ceil)}", f"the longest text has {facts.longest:,}"
+        yield f"  max_missing: {above(facts.missing)}", f"found {facts.missing:.2%}"
+        yield f"  max_duplicates: {above(facts.duplicates)}", f"found {facts.duplicates:.2%}"
+
+    def _clean(self) -> Lines:
+        yield "clean:", self.seen()["clean"]
+        yield "  steps:", "none that changes a text, in which the tags have their places"
+        yield "  - missing", ""
+        yield "  - contradictions", "the same text with different tags: none is kept"
+        yield "  - duplicates", ""
+
+    def _split(self) -> Lines:
+        yield "split:", self.seen()["split"]
+        yield f"  kind: {self.facts.split.kind}", ""
+        if isinstance(self.facts.split, GivenSplit):
+            yield f"  validation: {self.facts.split.validation}", ""
+        elif self.facts.split.exact:
+            yield "  exact: true", "few rows: without it a part may be empty"
+
+    def _encode(self) -> Lines:
+        yield "encode:\n  kind: token_classification", ""
+        yield "  tokenizer:", f"or {{kind: hub, repo: {REPOS['regression']}}}"
+        yield "    kind: train", "learnt from the training rows"
+        yield f"    vocab_size: {VOCABULARY}", ""
+        usual = 2 * self.tokens[math.ceil(0.99 * len(self.tokens)) - 1]
+        room = min(LONGEST, max(80, -(-usual // 8) * 8))
+        yield f"  max_length: {room}", "in tokens; a longer text is read in windows"
+
+    def _train(self) -> Lines:
+        rows, (family, config) = self.facts.parts["train"], MODELS["regression"]
+        yield "train:", ""
+        yield "  model:", f"or {{kind: hub, repo: {REPOS['regression']}}}"
+        yield f"    kind: new\n    family: {family}\n    config: {config}", ""
+        yield "  learning_rate: 1e-3", "5e-5 for a pretrained model"
+        yield f"  schedule: linear\n  clip: 1.0\n  epochs: {5 if rows < 5000 else 3}", ""
+        yield from pace_lines(16, rows)
+
+    def _register(self) -> Lines:
+        yield "register:", ""
+        yield f"  model: {self.name.replace('_', '-')}", "its name in the registry"
+        yield "  metric: entity_f1", ""

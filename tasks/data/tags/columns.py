@@ -1,0 +1,149 @@
+"""A source's columns of tokens and tags, or of texts and spans -> texts, and what is tagged in them, as JSON."""
+
+import json
+from collections import Counter
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from configs.columns import Columns
+
+from ..drops import EXAMPLES
+from ..errors import DataError
+from ..sources.written import as_written
+from . import rows as told
+from .schemes import Scheme, detect_scheme, entities_of, iob2, split_tag
+
+Words = list[str | None]
+
+
+def read_tagged(table: pd.DataFrame, columns: Columns, where: str, notes: list[str]) -> tuple[pd.Series, pd.Series]:
+    """Texts and their tags (see tasks/data/tags/rows.py), null where missing; the scheme and what cannot be read are
+    counted in `notes`. Raises DataError for tags of no known scheme."""
+    if columns.spans is not None:
+        texts = as_written(table[columns.text], where, "download.columns.text")
+        tags = [_spans(text, value) for text, value in zip(texts, table[columns.spans].tolist(), strict=True)]
+    else:
+        tokens, given = (lists(table[name], where, role) for role, name in
+                         (("tokens", columns.tokens), ("tags", str(columns.tags))))  # fmt: skip
+        tags = _tags(tokens, given, columns, where, notes)
+        joined = [None if words is None else " ".join(word or "" for word in words) for words in tokens]
+        texts = pd.Series(joined, index=table.index, dtype="str")
+    _count_broken(tags, where, notes)
+    return texts, pd.Series(tags, index=table.index, dtype="str")
+
+
+def lists(column: pd.Series, where: str, role: str) -> list[Words | None]:
+    """A list of words in each row: a list, the JSON text of one, or words with white space between them."""
+    found = [_listed(value) for value in column.tolist()]
+    flat = pd.Series([*chain.from_iterable(value for value in found if value is not None)], dtype=object)
+    words = as_written(flat, where, f"download.columns.{role}")
+    every = iter([None if missing else word for word, missing in zip(words, words.isna(), strict=True)])
+    return [None if value is None else [next(every) for _ in value] for value in found]
+
+
+def _listed(value: Any) -> list[Any] | None:
+    if isinstance(value, list | tuple | np.ndarray):
+        return list(value)
+    if not isinstance(value, str):
+        return None
+    if value.startswith("["):
+        try:
+            parsed = json.loads(value)
+        except ValueError:
+            return value.split()  # a sentence that begins with a bracket
+        return list(parsed) if isinstance(parsed, list) else value.split()
+    return value.split()
+
+
+def _tags(
+    tokens: list[Words | None], given: list[Words | None], columns: Columns, where: str, notes: list[str]
+) -> list[str | None]:
+    named = [None if tags is None else [_named(tag, columns, where) for tag in tags] for tags in given]
+    reasons = [_reason(words, tags) for words, tags in zip(tokens, named, strict=True)]
+    whole = {row: [str(tag) for tag in tags] for row, (tags, reason) in enumerate(zip(named, reasons, strict=True))
+             if tags and reason is None and tokens[row] is not None}  # fmt: skip
+    scheme = columns.scheme or _scheme(whole, where)
+    found: list[str | None] = [told.broken(reason) if reason else None for reason in reasons]
+    odd: dict[int, int] = {}
+    for row, tags in whole.items():
+        entities, misplaced = _entities(tags, scheme, f"{where}: row {row + 1}")
+        odd |= {row: misplaced} if misplaced else {}
+        found[row] = json.dumps(iob2(len(tags), entities), ensure_ascii=False)
+    notes.append(f"{where}: the tags are in {scheme.upper()}{'' if columns.scheme else ', by their letters'}")
+    if odd:
+        rows = ", ".join(f"{row + 1:,}" for row in list(odd)[:EXAMPLES])
+        notes.append(f"{where}: {sum(odd.values()):,} tags in {len(odd):,} rows are out of place in {scheme.upper()} "
+                     f"(rows {rows}), {_meaning(scheme)}")  # fmt: skip
+    return found
+
+
+def _meaning(scheme: Scheme) -> str:
+    """What becomes of tags that are out of place."""
+    if scheme == "iob1":
+        return "such as a B- that follows no entity of its type; each begins an entity"
+    wrong = "an I- without B- before it" if scheme == "iob2" else "an I- without B- before it, or a B- without E-"
+    return f"such as {wrong}; each begins an entity, or ends it"
+
+
+def _named(tag: str | None, columns: Columns, where: str) -> str | None:
+    """A tag as it is called where tags are numbers. Raises DataError for a number without a name."""
+    if tag is None or not tag.isdecimal():
+        return tag
+    if int(tag) >= len(columns.label_names):
+        raise DataError(f"{where}: the tag {tag} is a number without a name; name all in columns.label_names, from 0, "
+                        "such as [O, B-person, I-person]")  # fmt: skip
+    return columns.label_names[int(tag)]
+
+
+def _reason(words: Words | None, tags: Words | None) -> str | None:
+    """Why the tags of a row cannot be read; None where they can, or are missing."""
+    if words is None or tags is None:
+        return None
+    if len(words) != len(tags):
+        return told.DIFFERENT
+    if None in tags:
+        return told.NO_TAG
+    return told.SPACED if any(word is None or not word.strip() or " " in word for word in words) else None
+
+
+def _scheme(whole: dict[int, list[str]], where: str) -> Scheme:
+    """Raises DataError naming the row of a tag of no known scheme."""
+    try:
+        return detect_scheme(whole.values())
+    except DataError:
+        for row, tags in whole.items():
+            for tag in tags:
+                try:
+                    split_tag(tag)
+                except DataError as error:
+                    raise DataError(f"{where}: row {row + 1}: {error}") from None
+        raise
+
+
+def _entities(tags: list[str], scheme: Scheme, place: str) -> Any:
+    try:
+        return entities_of(tags, scheme)
+    except DataError as error:
+        raise DataError(f"{place}: {error}") from None
+
+
+def _spans(text: Any, value: Any) -> str | None:
+    """The spans of one row; null where they, or the text, are missing."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return told.broken(told.NO_SPAN)
+    if not isinstance(value, list | tuple | np.ndarray):
+        return None if value is None or isinstance(value, float) else told.broken(told.NO_SPAN)
+    return told.write_spans(text, list(value)) if isinstance(text, str) else None
+
+
+def _count_broken(tags: list[str | None], where: str, notes: list[str]) -> None:
+    reasons = {row: json.loads(one)[told.BROKEN] for row, one in enumerate(tags) if one and one.startswith("{")}
+    for reason, count in Counter(reasons.values()).most_common():
+        rows = ", ".join(f"{row + 1:,}" for row, other in list(reasons.items()) if other == reason)
+        notes.append(f"{where}: {count:,} rows have {reason} (row {rows[:60]}); `encode` drops them")

@@ -1,0 +1,128 @@
+"""A saved model that tags words -> the entities of texts; the same code in evaluate and where it is served."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from transformers import AutoModelForTokenClassification
+
+from ...data.tags.rows import Span, words_of
+from ...data.tags.schemes import Entity
+from ...text.collation import pad_rows, rows_by_length
+from ...text.encoding import FILE, read_encoding
+from ...text.loading import load_model
+from ...text.tokenizer import TextTokenizer, load_tokenizer
+from .encoding import TagEncoding, entities_in
+from .windows import Windows
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Found:
+    """Of one text: its entities in characters, and the probability of the tag that is least sure (1 without words)."""
+
+    entities: list[Entity]
+    probability: float
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Texts, or lists of tokens, in; their entities out, by the characters of the text as it was given."""
+
+    encoding: TagEncoding
+    tokenizer: TextTokenizer
+    model: Any
+    content = "text"
+
+    @classmethod
+    def load(cls, folder: Path, device: str | None = None) -> "Predictor":
+        """Read tokenizer.json, encoding.json, config.json and model.safetensors."""
+        encoding = read_encoding(folder / FILE, TagEncoding)
+        tokenizer = load_tokenizer(folder, encoding.special)
+        return cls(encoding, tokenizer, load_model(AutoModelForTokenClassification, folder, device))
+
+    def frame(self, texts: Sequence[Any], batch_size: int = 32) -> pd.DataFrame:
+        """Columns entities (JSON: start, end, label and text of each), and probability: that of the least sure tag.
+
+        Of a list of tokens the characters are those of the tokens with a space between each two. Raises ValueError for
+        what is neither text nor such a list.
+        """
+        given = [self._words(text) for text in texts]
+        told = [text for text, _ in given]
+        found = self.predict(told, [words for _, words in given], batch_size)
+        columns = {"entities": [write_entities(text, one.entities) for text, one in zip(told, found, strict=True)],
+                   "probability": [one.probability for one in found]}  # fmt: skip
+        return pd.DataFrame(columns).astype({"entities": "str", "probability": "float64"})
+
+    def _words(self, text: Any) -> tuple[str, list[Span]]:
+        if isinstance(text, str):
+            return text, words_of(text, joined=self.encoding.tokens)
+        if not isinstance(text, list | tuple | np.ndarray) or not all(isinstance(word, str) for word in text):
+            raise ValueError(f"each row needs a text or a list of words, got {text!r:.80}; drop or fill rows without")
+        starts = np.cumsum([0, *(len(word) + 1 for word in text)]).tolist()
+        return " ".join(text), [(start, start + len(word)) for start, word in zip(starts, text, strict=False)]
+
+    def predict_rows(
+        self, texts: Sequence[str], batch_size: int = 32, progress: Progress = lambda done, of: None
+    ) -> list[Found]:
+        """The entities of texts whose words are divided as those of the rows that the model was trained on."""
+        return self.predict(texts, [self.encoding.words(text) for text in texts], batch_size, progress)
+
+    def predict(
+        self, texts: Sequence[str], words: Sequence[Sequence[Span]], batch_size: int = 32,
+        progress: Progress = lambda done, of: None,
+    ) -> list[Found]:  # fmt: skip
+        """The entities of texts with these words; every word is tagged once, whatever the length of its text."""
+        windows = self.encoding.windows(self.tokenizer, texts, words)
+        chosen, chances = self._tags(windows, batch_size, progress)
+        found, start = [], 0
+        for spans, count in zip(words, windows.words.tolist(), strict=True):
+            tags = [self.encoding.labels[tag] for tag in chosen[start : start + count]]
+            sure = float(chances[start : start + count].min(initial=1.0))
+            found.append(Found(entities_in(spans, tags), sure))
+            start += count
+        return found
+
+    @torch.inference_mode()
+    def _tags(
+        self, windows: Windows, batch_size: int, progress: Progress
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """The likeliest tag of each word, and its probability, both [words]."""
+        chosen, chances = np.zeros(len(windows.window), np.int64), np.ones(len(windows.window))
+        begins = np.searchsorted(windows.window, np.arange(len(windows.rows) + 1))
+        done = 0
+        for rows in rows_by_length(windows.encoded.lengths, batch_size):
+            batch = pad_rows(windows.encoded, rows, self.encoding.pad_id)
+            inputs = {name: torch.from_numpy(batch[name]).to(self.model.device)
+                      for name in ("input_ids", "attention_mask")}  # fmt: skip
+            sure, tags = torch.softmax(self.model(**inputs).logits.double(), 2).max(2)
+            for at, row in enumerate(rows.tolist()):
+                here = slice(begins[row], begins[row + 1])
+                place = torch.from_numpy(windows.place[here])
+                chosen[here], chances[here] = tags[at].cpu()[place].numpy(), sure[at].cpu()[place].numpy()
+            progress(done := done + len(rows), len(windows.rows))
+        return chosen, chances
+
+    def tag(self, texts: Sequence[str], batch_size: int = 32) -> list[str]:
+        """The entities of rows as JSON, by the name that tasks/tracking/wire_format.py keeps."""
+        found = self.predict_rows(texts, batch_size)
+        return [write_entities(text, one.entities) for text, one in zip(texts, found, strict=True)]
+
+
+def write_entities(text: str, entities: Iterable[Entity]) -> str:
+    """Entities of a text as JSON."""
+    told = [{"start": one.start, "end": one.stop, "label": one.label, "text": text[one.start : one.stop]}
+            for one in entities]  # fmt: skip
+    return json.dumps(told, ensure_ascii=False)
+
+
+def read_entities(written: str) -> list[Entity]:
+    """What `write_entities` wrote."""
+    return [Entity(one["start"], one["end"], one["label"]) for one in json.loads(written)]

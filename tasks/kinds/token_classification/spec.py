@@ -1,0 +1,18 @@
+"""Token classification as the stages, the registry and the commands know it."""
+
+from configs.token_encodings import TokenClassificationEncode
+
+from ..spec import Kind
+
+SPECS = {
+    "token_classification": Kind(
+        TokenClassificationEncode.traits,
+        "a model that finds entities in texts",
+        libraries=("tokenizers", "transformers"),
+        requirements=("tokenizers",),
+        answers={"entities": "string", "probability": "double"},
+        rescored_by="tag_texts",
+        rescored=(("entities", "predicted"),),
+        starter="a small new model finds entities (the default where words have tags, or texts spans)",
+    )
+}

@@ -1,0 +1,39 @@
+"""Training of models that tag words."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from transformers import AutoModelForTokenClassification
+
+from ...text.encoding import FILE, read_encoding
+from ...text.models import Form
+from ...text.tokenizer import load_tokenizer
+from ...text.training import TextTraining
+from .encoding import TagEncoding
+from .forward import SupervisedTags
+
+
+def tag_head(encoding: TagEncoding) -> dict[str, Any]:
+    """The configuration of a head with the encoding's tags."""
+    names = dict(enumerate(encoding.labels))
+    return {"num_labels": len(names), "id2label": names, "label2id": {name: number for number, name in names.items()}}
+
+
+@dataclass(frozen=True)
+class TokenClassification(TextTraining):
+    """Texts whose words have a tag each."""
+
+    encoding: TagEncoding
+    form: ClassVar[Form] = Form(AutoModelForTokenClassification, SupervisedTags, head=tag_head, whole_rows=True)
+
+    def _probe(self, model: Any) -> dict[str, Any]:
+        batch = super()._probe(model)
+        return {**batch, "labels": torch.zeros_like(batch["input_ids"])}
+
+
+def open_training(folder: Path) -> TokenClassification:
+    """From encoding.json and tokenizer.json."""
+    encoding = read_encoding(folder / FILE, TagEncoding)
+    return TokenClassification(encoding, load_tokenizer(folder, encoding.special))

@@ -44,7 +44,7 @@ class Columns:
     tokens: str = "tokens"
     """Column with the words that have `tags`, in place of a text: a list, or with spaces between."""
     scheme: Scheme | None = None
-    """How `tags` mark where entities begin and end; when absent it is told from the tags, and the summary names it."""
+    """How `tags` mark where entities begin and end; when absent the tags decide, and the summary names it."""
     spans: str | None = None
     """Column with the entities in a text, in place of a label: a list of {start, end, label}, in characters."""
     split: str | None = None

@@ -8,7 +8,8 @@ from typing import Any
 from .recipe_comments import Lines, above, counted, flow, opening, pace_lines, plain, recipe_text, rounded
 from .sources import Columns, HubSource
 from .splitting import GivenSplit, HashSplit
-from .starter import VOCABULARY, placed, reading
+from .starter import VOCABULARY
+from .starter_source import placed, reading
 from .target_starter import MODELS, REPOS, WARNING
 
 LONGEST = 256
@@ -77,7 +78,7 @@ class TagStarter:
         if columns.tags:
             yield f"    tokens: {flow(columns.tokens)}", "the words"
             yield f"    tags: {flow(columns.tags)}", f"one for each word; {counted(self.facts.types)}"
-            yield "    # scheme: iob2", "in place of the one that is told from the tags"
+            yield "    # scheme: iob2", "in place of the one that the tags are in"
         else:
             yield f"    text: {flow(columns.text)}", ""
             yield f"    spans: {flow(str(columns.spans))}", f"in characters; {counted(self.facts.types)}"

@@ -229,7 +229,11 @@ def test_init_finds_the_options(tmp_path: Path, name: str, content: str, read_as
     assert read_table(tmp_path / name, found).equals(table)
 
 
-def test_conll_is_refused_by_its_name(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("-DOCSTART- -X- O\n\n" + "Anna B-PER\nsleeps O\n. O\n\n" * 5)
-    with pytest.raises(DataError, match=r"looks like CoNLL, .* write label, tab and sentence"):
-        read_unknown(tmp_path / "a.txt")
+@pytest.mark.parametrize("name", ["a.txt", "a.tsv", "a.conll"])
+def test_a_word_and_its_tag_per_line_are_read_as_conll(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("-DOCSTART-\t-X-\tO\n\n" + "Anna\tNN\tB-PER\nsleeps\tVB\tO\n.\t.\tO\n\n" * 5)
+    table, found, _ = read_unknown(path)
+    assert found.format == (None if name == "a.conll" else "conll")
+    assert table["tokens"].tolist() == [["Anna", "sleeps", "."]] * 5 and table["tags"][0] == ["B-PER", "O", "O"]
+    assert read_table(path, found).equals(table)

@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from tasks.kinds.token_classification.certificate import ENTITIES, INSIDE, ONCE,
 from tasks.kinds.token_classification.dictionary import learn, look_up
 from tasks.kinds.token_classification.encoding import TagEncoding, entities_in, tags_of
 from tasks.kinds.token_classification.predictor import Predictor, write_entities
+from tasks.kinds.token_classification.view import view_row
 from tasks.kinds.token_classification.windows import lay_out
 from tasks.learn.labels import IGNORE_INDEX
 from tasks.learn.resampling import Resampling
@@ -29,6 +30,7 @@ from tasks.text.parts import Part
 from tasks.text.segments import Encoded
 from tasks.text.tokenizer import TextTokenizer, plain_tokenizer
 from tasks.text.vocabulary import learn_bpe
+from tasks.tracking import rescoring_program
 
 # Windows -------------------------------------------------------------------------------------------------------------
 
@@ -405,6 +407,22 @@ def test_long_texts_are_read_to_their_end_and_batches_change_nothing() -> None:
     assert model.tag(["Oslo Oslo"]) == [write_entities("Oslo Oslo", [Entity(0, 4, "loc"), Entity(5, 9, "loc")])]
 
 
+def test_a_registered_model_is_asked_for_rows_as_it_was_trained_on_them() -> None:
+    served = SimpleNamespace(unwrap_python_model=lambda: SimpleNamespace(predictor=predictor()))
+    rows = pd.DataFrame({"content": ["Oslo-Oslo x", "Oslo ."]})
+    table = rescoring_program.tag_texts(served, rows, {"batch_size": 1})
+    assert [[one["text"] for one in json.loads(found)] for found in table["entities"]] == [["Oslo-Oslo"], ["Oslo"]]
+
+
+def test_rows_are_shown_with_the_tag_of_each_word() -> None:
+    tokenizer = word_pieces()
+    encoding = made(tokenizer)
+    part, _ = encode.encode_part(encoding, tokenizer, ROWS.head(1))
+    shown = view_row(encoding, tokenizer, part, 0)
+    assert shown.pieces[:3] == ["[CLS]", "ana=B-per", "b=I-per"] and shown.pieces[-1] == "[SEP]"
+    assert len(shown.ids) == len(shown.labels) == len(shown.pieces) and not shown.truth
+
+
 @pytest.mark.parametrize("odd", [None, 5, ["a", 5], [None]])
 def test_what_is_neither_text_nor_words_is_refused(odd: Any) -> None:
     with pytest.raises(ValueError, match="each row needs a text or a list of words, got"):
@@ -417,5 +435,5 @@ def test_tags_of_words_follow_the_entities_that_they_touch() -> None:
     assert tags_of(words, [Entity(0, 1, "x"), Entity(2, 3, "y")]) is None
 
 
-def test_reports_write_what_they_read(tmp_path: Path) -> None:
+def test_entities_are_written_as_json() -> None:
     assert json.loads(write_entities("a“b", [Entity(1, 2, "ü")])) == [{"start": 1, "end": 2, "label": "ü", "text": "“"}]

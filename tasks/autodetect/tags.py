@@ -25,7 +25,7 @@ from .targets import likely_split
 SAMPLE = 500
 """Rows on which columns are recognised."""
 TOKENS = ("tokens", "words", "text", "sentence")
-"""Names of columns of words, the most telling first."""
+"""Names of columns of words, the likeliest first."""
 FIT = 0.9
 """Share of the rows that must have as many words as tags."""
 

@@ -12,7 +12,7 @@ OWN = ("id", "text", "messages", "image", "file", "label", "target", "tags", "sp
 """Columns that Temper names itself; a kept column is called otherwise."""
 Scheme = Literal["iob2", "iob1", "bioes"]
 IN_PLACE_OF_A_LABEL = ("messages", "completion", "target", "tags", "spans")
-"""Columns beside which there is no label."""
+"""Columns next to which there is no label."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -32,7 +32,7 @@ class Columns:
     system: str | None = None
     """Column with a dialogue's system text; when absent `system` or `system_prompt`, where there is one."""
     ignore: tuple[str, ...] = ()
-    """Keys of messages and columns beside dialogues that are left out, though they may change what is trained."""
+    """Keys of messages and columns next to dialogues that are left out, though they may change what is trained."""
     image: str | None = None
     """Of a Hub data set: column with images, in place of a text."""
     label: str | None = "label"

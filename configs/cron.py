@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 LOOKED_AT = 300
-"""Times of a cron line between which the shortest distance is looked for."""
+"""Times of a cron line between which the shortest distance is searched for."""
 FIELDS = {
     "minute": "0 to 59",
     "hour": "0 to 23",
@@ -17,7 +17,7 @@ FIELDS = {
     "month": "1 to 12, or jan to dec",
     "day of week": "0 to 7 (0 and 7 are Sunday), or sun to sat, fri#2 for the second Friday, L5 for the last",
 }
-"""What Prefect reads in each field of a cron line, beside `*`, lists, ranges and steps."""
+"""What Prefect reads in each field of a cron line, next to `*`, lists, ranges and steps."""
 
 
 @cache
@@ -54,7 +54,7 @@ def _valid(line: str) -> bool:
 
 
 def _faults(given: list[str]) -> str:
-    """What to write in the fields that are wrong, each looked at alone."""
+    """What to write in the fields that are wrong, each inspected alone."""
     wrong = []
     for at, (field, (name, valid)) in enumerate(zip(given, FIELDS.items(), strict=True)):
         if not _valid(" ".join(field if at == other else "*" for other in range(len(given)))):

@@ -88,7 +88,7 @@ class DialogueStarter:
         yield from placed(self.source, self.path)
         if not isinstance(self.source, HubSource):
             yield from reading(self.source)
-        yield "  columns:", "`tools` and `system` beside dialogues are read too; `ignore` leaves keys out"
+        yield "  columns:", "`tools` and `system` next to dialogues are read too; `ignore` leaves keys out"
         if columns.messages:
             yield f"    messages: {flow(columns.messages)}", "its values are lists of turns"
         else:

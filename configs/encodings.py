@@ -106,7 +106,7 @@ class ImageEncode:
     """Side of the square that is stored, in pixels; the model sees its middle, or what train.augment cuts out of it.
     When absent, `size`."""
     keep: Literal["auto", "array", "files"] = "auto"
-    """`array`: decoded once into bytes; `files`: as they are, decoded anew for each batch, where decoded images would
+    """`array`: decoded once into bytes; `files`: as they are, decoded again for each batch, where decoded images would
     fill the disk; `auto`: an array of up to 8 GiB, else files."""
     normalise: Literal["train", "imagenet", "clip", "none"] | Pixels = "train"
     """Constants: of the training images, ImageNet's, CLIP's, none (pixels 0 to 1), or given ones."""

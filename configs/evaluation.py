@@ -64,7 +64,7 @@ class Register:
     thresholds: Annotated[dict[Score, float], BeforeValidator(refuse_both_names)] = Field(default_factory=dict)
     """Test scores that a champion must reach; of those that are better when lower, must not exceed."""
     rule: Literal["better", "not_worse"] = "better"
-    """What a paired test on the same test rows must say of it against the champion."""
+    """What a paired test on the same test rows must state about it against the champion."""
     tolerance: Annotated[float, Field(ge=0)] = 0.0
     """How much worse than the champion is still not worse (rule not_worse), in the unit of `metric`."""
     slices: dict[str, Positive] = Field(default_factory=dict)

@@ -12,9 +12,9 @@ Severity = Literal["fail", "quarantine", "warn"]
 Rule = Literal["labels", "label_variants", "chars", "nuls", "missing", "turns", "duplicates", "imbalance", "splits"]
 
 USUAL: dict[Rule, Severity] = {"imbalance": "warn", "splits": "warn"}
-"""Severities of the rules that do not stop a run unless the recipe says so."""
+"""Severities of the rules that do not stop a run unless the recipe states it."""
 OF_ROWS: tuple[Rule, ...] = ("labels", "chars", "nuls", "missing", "turns")
-"""Rules that single rows break; the others speak of all rows together."""
+"""Rules that single rows break; the others concern all rows together."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -26,7 +26,7 @@ class Expectation:
     arguments: dict[str, Any] = Field(default_factory=dict)
     """Its arguments, such as {column: text, regex: "^[^<]*$", mostly: 0.99}."""
     severity: Severity = "fail"
-    """What happens where it does not hold: the run stops, the rows that break it leave, or it is said.
+    """What happens where it does not hold: the run stops, the rows that break it leave, or it is reported.
 
     `mostly` decides whether it holds; under `quarantine` every row that breaks it leaves, whether or not it holds.
     """
@@ -36,7 +36,7 @@ class Expectation:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Validate:
-    """What must hold of the raw rows: what fails stops the run, what is in quarantine leaves, the rest is said."""
+    """What must hold of the raw rows: what fails stops the run, what is in quarantine leaves, the rest is reported."""
 
     labels: tuple[str, ...] | None = None
     """The label set, in the order of class ids; when absent, the labels found, sorted."""
@@ -83,7 +83,7 @@ class Validate:
             if severity == "quarantine" and rule not in OF_ROWS:
                 raise ValueError(
                     f"severity.{rule}: quarantine needs a rule that single rows break ({', '.join(OF_ROWS)}); "
-                    f"{rule} speaks of all rows together" + _FIXES.get(rule, "; use fail or warn")
+                    f"{rule} concerns all rows together" + _FIXES.get(rule, "; use fail or warn")
                 )
         if self.labels is None and self.severity.get("labels") == "quarantine":
             raise ValueError("severity.labels: quarantine needs `labels`, else every label found belongs to the set")

@@ -1,4 +1,4 @@
-"""LoRA: small trained matrices beside the frozen weights of a text model (Hu et al., 2021)."""
+"""LoRA: small trained matrices next to the frozen weights of a text model (Hu et al., 2021)."""
 
 from typing import Annotated, Any, Literal
 

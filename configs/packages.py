@@ -1,4 +1,4 @@
-"""`package:NAME/path` in a recipe -> where that lies in an installed package, and what the package says of itself.
+"""`package:NAME/path` in a recipe -> where that lies in an installed package, and what the package states about itself.
 
 Packages are looked up and never imported: no code of theirs runs.
 """
@@ -17,7 +17,7 @@ LICENCE_FILES = ("LICENSE", "LICENCE", "COPYING")
 
 @dataclass(frozen=True)
 class About:
-    """A distribution's name and version, and the licence in its metadata or in a file that lies beside them."""
+    """A distribution's name and version, and the licence in its metadata or in a file that lies next to them."""
 
     name: str
     version: str
@@ -41,7 +41,7 @@ def locate(source: str) -> Path:
 
 
 def about(source: str) -> About:
-    """What the package of `package:NAME/path` says of itself. Raises FileNotFoundError."""
+    """What the package of `package:NAME/path` states about itself. Raises FileNotFoundError."""
     distribution = _installed(_parts(source)[0])
     return About(distribution.metadata["Name"], distribution.version, _licence(distribution))
 

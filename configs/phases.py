@@ -49,7 +49,7 @@ class Phase:
     rates: dict[str, NotNegative] = Field(default_factory=dict)
     """Peak learning rates of parts by name, before anything else; the first that fits counts, and 0 freezes."""
     optimizer: Optimizer | None = None
-    """The optimiser; its moments begin anew in each phase."""
+    """The optimiser; its moments begin again in each phase."""
     schedule: Schedule | None = None
     """Course of the rate within this phase."""
     warmup: Share | None = None

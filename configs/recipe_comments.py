@@ -23,7 +23,7 @@ def opening(what: str, output: str, warning: str, name: str) -> Iterator[str]:
     """The comment above a recipe, and its name."""
     yield f"# {what}"
     yield f"#\n#   temper run {plain(output)}\n#"
-    yield "# Written by `temper init`, which looked at the data and guessed: read the remarks, fix what is wrong."
+    yield "# Written by `temper init`, which inspected the data and guessed: read the remarks, fix what is wrong."
     yield warning
     yield f"name: {name}"
 
@@ -38,7 +38,7 @@ def label_lines(labels: Mapping[str, int]) -> Lines:
 
 
 def pace_lines(batch: int, rows: int) -> Lines:
-    """Batches of a training on so many rows, and how often it is looked at."""
+    """Batches of a training on so many rows, and how often it is evaluated."""
     steps = math.ceil(rows / batch)
     yield f"  batch_size: {batch}", f"{steps:,} steps an epoch"
     yield f"  logging_steps: {max(1, min(steps, 500) // 4)}", ""

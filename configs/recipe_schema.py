@@ -16,7 +16,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from .schema import Recipe
 
 FILE = Path(__file__).with_name("recipe.schema.json")
-"""The schema as it is committed, which the recipes beside it name in their first line."""
+"""The schema as it is committed, which the recipes next to it name in their first line."""
 
 
 class _Generator(GenerateJsonSchema):
@@ -46,7 +46,7 @@ def schema_text() -> str:
 
 
 def modeline(recipe: Path) -> str:
-    """The line of a recipe by which editors find the schema: beside it, else where Temper is installed."""
+    """The line of a recipe by which editors find the schema: next to it, else where Temper is installed."""
     beside = recipe.absolute().parent == FILE.parent
     return f"# yaml-language-server: $schema={FILE.name if beside else FILE}"
 

@@ -43,7 +43,7 @@ class Recipe:
 
     @model_validator(mode="after")
     def _coherent(self) -> "Recipe":
-        """What sections ask of one another; what one of them must be by itself is said where it stands."""
+        """What sections ask of one another; what one of them must be by itself is stated where it stands."""
         kind, traits = self.encode.kind, self.encode.traits
         content, truth = traits.content, traits.truth
         has, aim = holds(self.download)

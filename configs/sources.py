@@ -64,7 +64,7 @@ class FileSource:
     format: Format | None = None
     """How the file is read; when absent, by its ending. `lines` reads any text file by its `pattern`."""
     encoding: str = "utf-8"
-    """Character encoding of text files; `detect` finds it out and says so in the summary."""
+    """Character encoding of text files; `detect` finds it out and states it in the summary."""
     header: tuple[str, ...] | None = None
     """Column names of a CSV or TSV file whose first line is already a row, and of a CoNLL file."""
     separator: Separator | None = None
@@ -103,7 +103,7 @@ class ClassFilesSource:
     files: Annotated[dict[str, str], Field(min_length=1)]
     """Label to file, or to a folder of .txt files; relative paths start at TEMPER_DATA."""
     encoding: str = "utf-8"
-    """Character encoding of the files; `detect` finds it out and says so in the summary."""
+    """Character encoding of the files; `detect` finds it out and states it in the summary."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -121,7 +121,7 @@ class UrlSource:
     format: Format | None = None
     """How the file is read; when absent, by its ending. `lines` reads any text file by its `pattern`."""
     encoding: str = "utf-8"
-    """Character encoding of text files; `detect` finds it out and says so in the summary."""
+    """Character encoding of text files; `detect` finds it out and states it in the summary."""
     header: tuple[str, ...] | None = None
     """Column names of a CSV or TSV file whose first line is already a row, and of a CoNLL file."""
     separator: Separator | None = None
@@ -177,7 +177,7 @@ def holds(source: "Source") -> tuple[Content, Aim]:
 
 
 def kept_columns(source: "Source") -> tuple[str, ...]:
-    """Columns beside Temper's own that a source's rows have."""
+    """Columns next to Temper's own that a source's rows have."""
     columns = getattr(source, "columns", None)
     return tuple(getattr(source, "kept", ())) if columns is None else columns.keep
 

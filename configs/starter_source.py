@@ -12,12 +12,12 @@ def placed(source: Any, path: str) -> Lines:
     yield f"  kind: {source.kind}", ""
     if isinstance(source, HubSource):
         yield f"  repo: {source.repo}", ""
-        yield f"  revision: {flow(source.revision)}", "the commit that was looked at"
+        yield f"  revision: {flow(source.revision)}", "the commit that was inspected"
         if source.subset:
             yield f"  subset: {flow(source.subset)}", ""
     elif getattr(source, "url", None) is not None:
         yield f"  url: {flow(str(source.url))}", ""
-        yield f"  sha256: {flow(str(source.sha256))}", "of what was looked at; other bytes are refused"
+        yield f"  sha256: {flow(str(source.sha256))}", "of what was inspected; other bytes are refused"
     elif isinstance(source, ClassFilesSource):
         yield "  files:", "label to file or folder"
         yield from ((f"    {flow(label)}: {flow(name)}", "") for label, name in source.files.items())

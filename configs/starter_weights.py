@@ -23,7 +23,7 @@ ENGLISH = frozenset(
 SHARE = 0.08
 """Of all words, how many of those an English text has at least; English prose has about 20 %, German and Dutch 1 %."""
 LOOKED_AT = 1000
-"""Texts that are looked at."""
+"""Texts that are inspected."""
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,6 @@ def described_difference(stage: str, recorded: int) -> str:
 
 
 def kept_threads(recorded: int | None, own: int | None) -> str:
-    """What is said of a resumed training that goes on with another number than this process would take; or nothing."""
+    """What is reported of a resumed training that uses another number than this process would take; else nothing."""
     here = own or expected_threads()
     return "" if recorded in (None, here) else f", with {recorded} threads as it began, in place of {here}"

@@ -33,7 +33,7 @@ class Train:
     model: ModelSource
     """What training starts from."""
     lora: Lora | None = None
-    """Train small matrices beside the frozen weights (texts; extra `lora`); none trains the weights themselves."""
+    """Train small matrices next to the frozen weights (texts; extra `lora`); none trains the weights themselves."""
     preset: Literal["temper", "hf"] = "temper"
     """`hf` fills silent fields with transformers' own defaults (linear to 0, clip 1.0, random order, float32)."""
     learning_rate: Annotated[float, Field(gt=0)] = 2e-5

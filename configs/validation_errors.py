@@ -65,7 +65,7 @@ class Places:
 TOKEN = ("token",)
 """Where a name belongs, and a token is pasted by mistake, which is not repeated."""
 WRONG_TYPE = ("literal_error", "tuple_type", "dict_type", "dataclass_type", "string_type", "list_type")
-"""What a branch of a union says of a value that was meant for another."""
+"""What a branch of a union states about a value that was meant for another."""
 
 
 def complaints(error: ValidationError, places: Places) -> Iterator[str]:

@@ -73,7 +73,7 @@ def in_configs(say: Callable[[str], None]) -> "list[tuple[Path, Recipe]]":
 
 
 def register(path: Path, recipe: "Recipe", pool: str) -> str:
-    """Make or renew the deployment of a recipe; what is said of it. For a process pool it runs in this folder.
+    """Make or renew the deployment of a recipe; what is stated about it. For a process pool it runs in this folder.
 
     What a person paused in Prefect stays paused. Raises RecipeError where the name is another file's.
     """
@@ -214,7 +214,10 @@ def schedule_recipes(prefect: str, pool: str, *, say: Callable[[str], None], sha
         for path, recipe in in_configs(say):
             try:
                 say(f"scheduled {register(path, recipe, pool)}")
-            except (ValueError, HTTPStatusError) as error:  # one recipe, or what Prefect says of it, stops no other
+            except (
+                ValueError,
+                HTTPStatusError,
+            ) as error:  # one recipe, or what Prefect states about it, stops no other
                 say(f"left out: {path}: {' '.join(str(error).split())}")
         drop_stale_in_configs(say, shared=shared)
         with get_client(sync_client=True) as api:

@@ -92,7 +92,7 @@ def alone(name: str, waiting: Any) -> Iterator[None]:
 
 def delay(recipe: Recipe) -> None:
     """Put the run off by the schedule's jitter, if the schedule began it: its process ends, and holds up no other run
-    meanwhile. Raises Pause, which says so to Prefect's engine."""
+    meanwhile. Raises Pause, which reports it to Prefect's engine."""
     run = flow_run()
     if recipe.schedule is None or not run.auto_scheduled or run.expected_start_time is None:
         return
@@ -125,7 +125,7 @@ def flow_run() -> Any:
 
 
 def known(recipe: Recipe, cached: "dict[str, Artifact]") -> dict[str, Any] | None:
-    """What the registry says of the model, where every stage is cached and the model is settled."""
+    """What the registry states about the model, where every stage is cached and the model is settled."""
     if "train" not in cached or "evaluate" not in cached:
         return None
     from tasks.tracking.registry import settled

@@ -1,4 +1,4 @@
-"""What a model says of one row: from the report for a test row, else from the trained model itself."""
+"""What a model states about one row: from the report for a test row, else from the trained model itself."""
 
 from typing import TYPE_CHECKING, Any
 

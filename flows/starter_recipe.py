@@ -21,7 +21,7 @@ def prepare(
     label: str | None = None,
     hints: "Hints | None" = None,
 ) -> tuple["StarterRecipe", list[str]]:
-    """Look at the data; returns what the recipe follows from, and what had to be guessed to read it.
+    """Inspect the data; returns what the recipe follows from, and what had to be guessed to read it.
 
     Raises DataError.
     """
@@ -44,7 +44,7 @@ def prepare(
 
 def choose(data: "Undescribed") -> tuple["StarterRecipe", list[str]]:
     """The starter recipe of the kind that fits the data best and can be trained on them, and what the other kinds
-    say beside it. Raises DataError, with what they say instead."""
+    say next to it. Raises DataError, with what they say instead."""
     from tasks.data.errors import DataError
 
     proposals = _proposals(data)

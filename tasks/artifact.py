@@ -114,7 +114,7 @@ def describe_files(directory: Path) -> dict[str, dict[str, Any]]:
 
 
 def marks(path: Path) -> dict[str, int]:
-    """What the file system says of a file; a change of any of these asks for a new hash."""
+    """What the file system states about a file; a change of any of these asks for a new hash."""
     stat = path.stat()
     return {
         "size": stat.st_size,
@@ -174,7 +174,7 @@ def lineage(artifact: Artifact) -> dict[str, Artifact]:
 
 
 def _standing(upstream: Artifact) -> Artifact:
-    """What was deleted may have been made anew under another key: of the same content, it is as good."""
+    """What was deleted may have been made again under another key: of the same content, it is as good."""
     if upstream.path.exists():
         return upstream
     for manifest in sorted(upstream.path.parent.glob(f"*/{MANIFEST}")):
@@ -182,5 +182,5 @@ def _standing(upstream: Artifact) -> Artifact:
             return replace(upstream, key=manifest.parent.name)
     raise StageError(
         f"{upstream.path} was deleted, and nothing of the same content lies in its stead; "
-        "delete what was made from it too, so that it is made anew"
+        "delete what was made from it too, so that it is made again"
     )

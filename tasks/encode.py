@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def libraries(section: Encode) -> tuple[str, ...]:
-    """What an encoding depends on besides the code; a tokenizer in a GGUF file adds what reads it."""
+    """What an encoding depends on apart from the code; a tokenizer in a GGUF file adds what reads it."""
     gguf = getattr(getattr(section, "tokenizer", None), "gguf", None)
     return (*open_kind(section.kind).libraries, *(("gguf",) if gguf else ()))
 

@@ -34,7 +34,7 @@ def environment_secret(name: str) -> str:
 def checked_secret(name: str, value: str) -> str:
     """The value, fit to be sent. Raises StageError, which does not repeat it."""
     if not (value.isascii() and value.isprintable()) or " " in value:
-        raise StageError(f"the secret {name} holds blanks or characters that no token has; set it anew")
+        raise StageError(f"the secret {name} holds blanks or characters that no token has; set it again")
     return value
 
 

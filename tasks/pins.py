@@ -119,7 +119,7 @@ def _pin_fields(value: Any, plain: Any, table: dict[str, Any], ask: Secret | Non
 
 
 def _without(plain: Any, *names: str) -> dict[str, Any]:
-    """Literal values without these, and without what a recipe says of a licence."""
+    """Literal values without these, and without what a recipe states about a licence."""
     return {name: value for name, value in plain.items() if name not in (*names, "licence")}
 
 

@@ -1,4 +1,4 @@
-"""What Prefect's interface shows of a run beside its states: a stage's page, tables, progress, log, and links."""
+"""What Prefect's interface shows of a run next to its states: a stage's page, tables, progress, log, and links."""
 
 import base64
 import json
@@ -157,7 +157,7 @@ def describe_version(version: Version) -> str:
             f"{version.changed['broken']:,} broken**; some of each in `register-changed`"
         )
     if not run:
-        lines += ["", f"To look at it: `mlflow server --backend-store-uri {place}`"]
+        lines += ["", f"To inspect it: `mlflow server --backend-store-uri {place}`"]
     return "\n".join(lines)
 
 

@@ -74,7 +74,7 @@ def _describe(counts: "pd.DataFrame", copies: "pd.DataFrame", section: Split) ->
     if len(listed) < len(counts):
         lines += ["", f"… and {len(counts) - len(listed):,} labels more, of fewer rows."]
     if section.near_copies == "keep":
-        return "\n".join([*lines, "", "Near-copies across the parts were not looked for."])
+        return "\n".join([*lines, "", "Near-copies across the parts were not searched for."])
     done = "dropped" if section.near_copies == "drop" else "found and **left in**"
     lines += ["", f"Near-copies of held-out rows (Jaccard index at least {section.similarity:g}): "
               f"{len(copies):,} {done}."]  # fmt: skip

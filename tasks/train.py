@@ -21,7 +21,7 @@ LIBRARIES = ("torch", "transformers", "accelerate", "safetensors", "numpy")
 
 
 def libraries(section: Train) -> tuple[str, ...]:
-    """What a training's result depends on besides the code: Keras's layers, timm, LoRA and a quantised base add
+    """What a training's result depends on apart from the code: Keras's layers, timm, LoRA and a quantised base add
     their own."""
     keras = getattr(section.model, "framework", "") == "keras"
     quantized = section.lora is not None and section.lora.base != "float32"

@@ -96,7 +96,7 @@ def _complaint(verdict: "Verdict") -> str:
 
 
 def _asked(verdict: "Verdict") -> str:
-    """What a table says beside the name: what is expected, or Great Expectations' name where the name says it."""
+    """What a table says next to the name: what is expected, or Great Expectations' name where the name says it."""
     return verdict.expectation if verdict.name == verdict.asked else verdict.asked
 
 

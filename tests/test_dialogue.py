@@ -401,7 +401,7 @@ def test_content_of_a_call_that_the_template_leaves_out_is_caught() -> None:
     for name in ("llama3", "glm"):
         encoding = encoding_of(name)
         with pytest.raises(
-            DataError, match=r"dialogue 0: the chat template leaves out a part of message 3, the text beside its calls"
+            DataError, match=r"dialogue 0: the chat template leaves out a part of message 3, the text next to its calls"
         ):
             encode_dialogues(encoding, TOKENIZERS[name], [talking])
         silent = encode_dialogues(encoding, TOKENIZERS[name], [DIALOGUE[:3]])

@@ -224,7 +224,7 @@ WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
     "an unknown argument": (IN_SET, {"column": "label", "value_st": ["a"]}, "'value_st'; did you mean value_set?"),
     "a missing argument": (IN_SET, {"column": "label"}, "the argument value_set must be given"),
     "a wrong argument": (NOT_NULL, {"column": "text", "mostly": 2}, "the argument mostly: .*less than or equal to 1.0"),
-    "severity inside": (NOT_NULL, {"column": "text", "severity": "warn"}, "beside `arguments`"),
+    "severity inside": (NOT_NULL, {"column": "text", "severity": "warn"}, "next to `arguments`"),
     "an unknown column": (NOT_NULL, {"column": "likes"}, "no column 'likes'.*`download.columns.keep`"),
     "of a pair": ("expect_column_pair_values_to_be_equal", {"column_A": "text", "column_B": "txt"}, "no column 'txt'"),
     "of a list": ("expect_compound_columns_to_be_unique", {"column_list": ["id", "txt"]}, "no column 'txt'"),

@@ -151,7 +151,7 @@ def test_few_images_are_split_exactly_and_half_a_split_is_told(tmp_path: Path) -
     written, notes = prepare("half", tmp_path / "starter.yaml", None)
     assert notes[-1] == (
         "folders name parts of a split (train 20, validation 20 files) that the recipe does not read: all are split "
-        "anew, as it is no whole one"
+        "again, as it is no whole one"
     )
     recipe, text = made("half", tmp_path)
     assert recipe.split == HashSplit(exact=True) and "a label may lack a part" in text and text == written.text()

@@ -117,14 +117,14 @@ def test_tools_stand_in_the_first_message(tools: Any) -> None:
     [
         (
             {"messages": [{"role": "system", "content": "A"}, ASK, REPLY], "system": "B"},
-            "a system text beside",
+            "a system text next to",
         ),
-        ({"messages": [ASK, REPLY], "system": "A", "system_prompt": "B"}, "system and system_prompt beside"),
+        ({"messages": [ASK, REPLY], "system": "A", "system_prompt": "B"}, "system and system_prompt next to"),
         ({"messages": [ASK, REPLY], "tools": "hours"}, "tools is no JSON"),
         ({"messages": [ASK, REPLY], "tools": [{"description": "x"}]}, "tool 1 has no name"),
         ({"messages": [ASK, REPLY], "tools": 3}, "tools is a number"),
-        ({"messages": [ASK, REPLY], "weight": 0}, "'weight' beside the messages is not read"),
-        ({"messages": [ASK, REPLY], "system": ["A"]}, "the system text beside the messages is a list"),
+        ({"messages": [ASK, REPLY], "weight": 0}, "'weight' next to the messages is not read"),
+        ({"messages": [ASK, REPLY], "system": ["A"]}, "the system text next to the messages is a list"),
     ],
 )
 def test_what_beside_the_messages_cannot_be_obeyed_is_refused(value: Any, says: str) -> None:
@@ -170,7 +170,7 @@ def test_columns_tools_and_system_belong_to_the_dialogue_in_every_format(form: s
 
 def test_a_column_that_changes_what_is_trained_is_refused_by_row(home: Path) -> None:
     odd = {"talk": [[ASK, REPLY]] * 2, "loss_mask": [None, [0, 1]]}
-    with pytest.raises(DataError, match=r"row 2: 'loss_mask' beside the messages .*ignore: \[loss_mask\]"):
+    with pytest.raises(DataError, match=r"row 2: 'loss_mask' next to the messages .*ignore: \[loss_mask\]"):
         rows_of("jsonl", odd, home, messages="talk")
     assert rows_of("jsonl", odd, home, messages="talk", ignore=("loss_mask",))[0] == [[ASK, REPLY]] * 2
 

@@ -265,7 +265,7 @@ def test_a_template_file_with_a_syntax_error_is_named_with_its_line(tmp_path: Pa
         with pytest.raises(DataError, match=rf"own\.jinja, line {line}: .*; fix the template"):
             make_dialogue_encoding(template_file(path), TOKENIZER)
     path.write_bytes(b"\xff\xfe{")
-    with pytest.raises(DataError, match=r"own\.jinja: no text in UTF-8 .*; write the chat template anew"):
+    with pytest.raises(DataError, match=r"own\.jinja: no text in UTF-8 .*; write the chat template again"):
         template_file(path)
 
 

@@ -203,7 +203,7 @@ def test_what_is_of_another_prediction_is_not_gone_on_from(table: Path, tmp_path
         (tmp_path / "out.csv.partial" / "identity.json").write_text("{half", encoding="utf-8")
     said: list[str] = []
     done = predict_into(out, questions, model(**(change if isinstance(change, dict) else {})), said.append)
-    assert done.kept == 0 and len(said) == 1 and "starts anew" in said[0] and why in said[0], said
+    assert done.kept == 0 and len(said) == 1 and "starts again" in said[0] and why in said[0], said
     predict_into(tmp_path / "fresh.csv", questions, model())
     assert out.read_bytes() == (tmp_path / "fresh.csv").read_bytes()
 

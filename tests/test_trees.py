@@ -53,7 +53,7 @@ def test_a_recipe_that_reads_no_parts_reports_them(tmp_path: Path) -> None:
     intake = Intake(tmp_path / "s")
     rows = read_source(ImagesSource(kind="images", path="set"), intake)
     assert rows["split"].isna().all() and intake.notes == [
-        "folders name parts of a split (train 12, test 12 files) that the recipe does not read: all are split anew; "
+        "folders name parts of a split (train 12, test 12 files) that the recipe does not read: all are split again; "
         "`split_folders: true` keeps them"
     ]
     odd = ImagesSource(kind="images", path="set", pattern=r"^(?P<split>\w+)/(?P<label>\w+)")

@@ -43,7 +43,7 @@ COMMANDS = {
     "history": "Show a model's versions (aliases, verdict, test scores) and what was decided, by whom, why and when.",
     "promote": "Make a version champion by hand, against or without a verdict; who, why and when are recorded.",
     "rollback": "Take the last promotion back: the version that was champion before is champion again. It is recorded.",
-    "init": "Look at data and write a starter recipe whose remarks say what was seen and what to change.",
+    "init": "Inspect data and write a starter recipe whose remarks say what was seen and what to change.",
     "schema": "Print the JSON Schema of recipes, by which editors complete and explain their keys.",
     "pin": "Write into a recipe the commits that its branches and tags on the Hub stand for now.",
     "gc": "Show which cached artifacts nothing needs any more, and with --delete delete them.",

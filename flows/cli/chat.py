@@ -35,7 +35,7 @@ def command(
 ) -> None:
     """Talk to a registered model: its tools answer its calls, what they return goes back to it.
 
-    The reply is written as it comes. An empty line is passed over, /new begins anew, /quit or the end of input ends.
+    The reply is written as it comes. An empty line is passed over, /new begins again, /quit or the end of input ends.
     A tool that a Python function answers is called only where --allow-tool names it; the functions are shown first.
     """
     with failures():

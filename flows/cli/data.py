@@ -24,7 +24,7 @@ def command(
     overrides: Overrides = None,
     until: Annotated[
         Literal["split", "encode"],
-        typer.Option("--until", help="Last stage that is looked at; `split` spares the tokenizer."),
+        typer.Option("--until", help="Last stage that is inspected; `split` spares the tokenizer."),
     ] = "encode",
     as_json: AsJson = False,
 ) -> None:

@@ -21,7 +21,7 @@ Init = Annotated[bool, typer.Option("--init", help="Make the databases of Prefec
 def command(init: Init = False) -> None:
     """Show what this machine has for Temper, what is broken, and how to fix it.
 
-    Looks at Python and the packages (two have bounds that pip does not know of), settings, databases, disk space,
+    Inspects Python and the packages (two have bounds that pip does not know of), settings, databases, disk space,
     switches for working offline, servers, and the device that torch would train on. Changes nothing, except with
     --init, which `make setup` uses. Ends with code 1 where something is broken.
     """
@@ -34,7 +34,7 @@ def command(init: Init = False) -> None:
 
 
 def make_ready() -> None:
-    """Make both databases ready, saying so."""
+    """Make both databases ready, and state it."""
     with failures():
         typer.echo("making the databases of Prefect and MLflow ready; the first time takes up to a minute")
         try:

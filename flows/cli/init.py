@@ -52,10 +52,10 @@ def command(
         str | None, typer.Option(metavar="NAME", help="Environment variable with a token for the address or the Hub.")
     ] = None,
 ) -> None:
-    """Look at data and write a starter recipe whose remarks say what was seen and what to change.
+    """Inspect data and write a starter recipe whose remarks say what was seen and what to change.
 
     Of a table guesses the columns of text, label and split, counts the labels, measures lengths, missing values and
-    repetitions, and sets the recipe by them; of images looks at folders, labels, parts, sizes and modes. The recipe
+    repetitions, and sets the recipe by them; of images inspects folders, labels, parts, sizes and modes. The recipe
     runs at once, offline: English texts with labels start from the weights that `make pretrained` installs, where these
     are, all else with a small new model; --kind classifier downloads a pretrained one where none is installed. Of an
     address takes the checksum, of a data set of the Hub the commit. Writes over no file and does not touch the data.

@@ -46,7 +46,7 @@ def command(
 ) -> None:
     """Show what the trained model makes of one row: image or text, true class, probability of each class.
 
-    Looks at cached results alone and runs nothing: `temper run RECIPE` comes first. Rows of every part can be shown.
+    Inspects cached results alone and runs nothing: `temper run RECIPE` comes first. Rows of every part can be shown.
     The picture lies in inspected/ below TEMPER_HOME; `temper trace RECIPE ROW` shows the row's whole way.
     """
     from configs.load import RecipeError, load_recipe

@@ -44,11 +44,11 @@ FIXES = (
     ),
     ("", "see `temper doctor`"),
 )
-"""What helps where these words are said; the first that fits counts."""
+"""What helps where these words occur; the first that fits counts."""
 
 
 def library_error(error: Exception) -> str | None:
-    """What is said of an error that a package of SERVERS raised, of its own kind or a plain one from its code.
+    """What is stated about an error that a package of SERVERS raised, of its own kind or a plain one from its code.
 
     Where it came of an error of the other server, it is that one's: `temper up` ends both when one is gone.
     """

@@ -183,7 +183,7 @@ def _run_flow(model: str, questions: "Questions", output: Path | None, *, column
     from tasks.inference.batch import check_output
 
     check_output(output, questions)
-    quiet_prefect()  # what fails is said once, by `failures`
+    quiet_prefect()  # what fails is reported once, by `failures`
 
     require("Prefect")
     _say("recorded as a flow run; its progress is an artifact in Prefect")

@@ -85,7 +85,7 @@ class ProgressDisplay:
         self.console.print(mark + Text(f" {event.stage:<10} {event.seconds:7.1f} s", ""))
 
     def summary(self, version: "Version") -> None:
-        """The end of a run: scores beside the baselines, the version, where to look, a line to try."""
+        """The end of a run: scores next to the baselines, the version, where to look, a line to try."""
         out = Console()
         facts = version.report
         table = Table(box=None, pad_edge=False, header_style="bold")

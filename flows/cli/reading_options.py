@@ -45,7 +45,7 @@ def _option(key: re.Match[str]) -> str:
 
 @contextmanager
 def fixes_as_options() -> Iterator[None]:
-    """What is said of a file names options of the command. Raises what is raised inside."""
+    """What is stated about a file names options of the command. Raises what is raised inside."""
     from configs.load import RecipeError
     from tasks.data.errors import DataError
 

@@ -55,7 +55,7 @@ def command(
         with ExitStack() as stack, until_stopped():
             own = not (configured("Prefect") and configured("MLflow"))
             try:
-                if own:  # workers beside servers elsewhere may share a home
+                if own:  # workers next to servers elsewhere may share a home
                     stack.enter_context(claimed(place.mlruns))
             except BlockingIOError:
                 raise ServiceError(f"`temper up` is at work for {place.home} already; end that one first") from None
@@ -66,7 +66,7 @@ def command(
             if own:
                 database = servers[1].env.get("MLFLOW_BACKEND_STORE_URI")
                 announce(place.mlruns, Servers(prefect, mlflow, os.getpid(), database and masked(database)))
-            pages = f"{mlflow}/#/models?workflowType=machine_learning"  # else it opens beside chats, without models
+            pages = f"{mlflow}/#/models?workflowType=machine_learning"  # else it opens next to chats, without models
             print_line(f"Prefect:  {prefect.removesuffix('/api')}\nMLflow:   {pages}\nArtifacts: {place.store}")
             schedule_recipes(prefect, pool, say=print_line, shared=not servers[0].command)
             running.append(start_worker(stack, prefect, mlflow, pool=pool, limit=limit))

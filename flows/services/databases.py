@@ -13,7 +13,7 @@ State = Literal["ok", "note", "broken"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: what was looked at, how it is, what was found, how to fix it."""
+    """One line: what was inspected, how it is, what was found, how to fix it."""
 
     what: str
     state: State

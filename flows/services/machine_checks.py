@@ -15,7 +15,7 @@ from .databases import Finding, State, database
 
 PINS = {
     "fastapi": "with a newer one Prefect 3.8's server cannot start",
-    "sqlalchemy": "with a newer one Prefect 3.8 never starts a scheduled run, and does not say so",
+    "sqlalchemy": "with a newer one Prefect 3.8 never starts a scheduled run, and does not state it",
 }
 """Packages whose bounds no other declares, and what happens beyond them."""
 OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
@@ -25,7 +25,7 @@ PATIENCE = 5.0  # seconds for a server to answer
 
 
 def examine() -> Iterator[Finding]:
-    """Every finding; what cannot even be looked at is broken too."""
+    """Every finding; what cannot even be inspected is broken too."""
     for look in (packages, settings_in_force, databases, disk, network, device):
         try:
             yield from look()

@@ -48,7 +48,7 @@ def require_free(port: int) -> None:
 
 
 def choose(named: "Named", packed: "Packed", env: Env | None) -> str:
-    """What is said of the environment. Raises ServiceError where it is not the model's and none was asked for."""
+    """What is stated about the environment. Raises ServiceError where it is not the model's and none was asked for."""
     from tasks.tracking.named import mismatches
 
     if env in (Env.uv, Env.virtualenv):
@@ -110,7 +110,7 @@ def serving(uri: str, port: int, env: Env) -> Iterator[Guarded]:
 
 
 def _path() -> str:
-    """Where MLflow finds uvicorn and uv: beside this Python first."""
+    """Where MLflow finds uvicorn and uv: next to this Python first."""
     return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 
 

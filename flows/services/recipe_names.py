@@ -9,7 +9,7 @@ from tasks.data.escape import terminal
 
 
 def say_shared_name(path: Path, name: str) -> None:
-    """Say so where the recipe that was first run under this name on this home is another file, which still has it."""
+    """Report where the recipe first run under this name on this home is another file that still has it."""
     record, here = settings().mlruns / "recipes" / f"{name}.path", path.absolute()
     first = Path(record.read_text(encoding="utf-8")) if record.exists() else None
     if first == here:

@@ -12,7 +12,7 @@ MARK = "temper"
 
 
 def drop_stale(api: Any, folder: Path, say: Callable[[str], None], *, shared: bool) -> None:
-    """Take such deployments off the schedule; where the server is `shared` say so only, since the same path may be
+    """Take such deployments off the schedule; where the server is `shared` state it only, since the same path may be
     another machine's file."""
     for deployment in deployed(api):
         file = Path(deployment.parameters["recipe"])

@@ -66,7 +66,7 @@ def _mlflow() -> tuple[str, str]:
 
 
 def say_other_registry() -> None:
-    """Say so where MLFLOW_TRACKING_URI names another registry than the one that `temper up` serves for this home."""
+    """Report it where MLFLOW_TRACKING_URI names another registry than the one that `temper up` serves for this home."""
     from configs.servers import known
     from configs.settings import settings
 
@@ -87,7 +87,7 @@ def say_other_registry() -> None:
 
 
 def _require_answer(owner: Owner, address: str, variable: str) -> None:
-    """A server answers, whatever it says of who asks."""
+    """A server answers, whatever it thinks of who asks."""
     parts = urlsplit(address)
     plain = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
     try:

@@ -30,7 +30,7 @@ PAIRS = (
 )
 """Names of columns with what is asked and what is replied."""
 SURE = (*PAIRS[:3], PAIRS[4])
-"""Pairs that are dialogues even where nobody says so; an answer may be a label, unless it reads as a reply."""
+"""Pairs that are dialogues even where nobody states it; an answer may be a label, unless it reads as a reply."""
 COPIED = 0.2
 """Share of near copies between the parts above which the starter keeps them: dialogues of a template are alike."""
 

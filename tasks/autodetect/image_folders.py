@@ -30,8 +30,8 @@ def _by_names(files: "pd.Series[str]") -> str:
         return f"the names seem to hold them: --pattern '{BY_NAME}' reads {shown}"
     return (
         f"their names ({', '.join(files.head(SHOWN))}) hold none either: put the images of each class into a folder "
-        "that is called like it, or write a table with the columns path and label beside them and give its name; where "
-        "a part of the name is the class, say which with --pattern '(?P<label>…)'"
+        "that is called like it, or write a table with the columns path and label next to them and give its name; "
+        "where a part of the name is the class, say which with --pattern '(?P<label>…)'"
     )
 
 

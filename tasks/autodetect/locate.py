@@ -37,7 +37,7 @@ from .unknown_files import read_unknown
 
 
 def find(what: str, place: Path, intake: Intake, hints: Hints) -> Located:
-    """Look at what is named; `place` is where it lies, if it is a file or folder. Raises DataError, ValueError."""
+    """Inspect what is named; `place` is where it lies, if it is a file or folder. Raises DataError, ValueError."""
     kind, _, name = what.partition(":")
     if kind == "hub" and name:
         return _of_hub(name, intake, hints)

@@ -1,4 +1,4 @@
-"""What is said of data that cannot be used; apart from the other files, since it travels with models."""
+"""What is stated about data that cannot be used; apart from the other files, since it travels with models."""
 
 import difflib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Files as they are found: absent, empty or in another encoding is said with place and fix."""
+"""Files as they are found: absent, empty or in another encoding is stated with place and fix."""
 
 import codecs
 import glob
@@ -131,7 +131,7 @@ def guess_encoding(path: Path) -> str | None:
 
 
 def _wide(path: Path) -> str | None:
-    """UTF-16 without a mark, by the NULs that it writes beside letters of one byte."""
+    """UTF-16 without a mark, by the NULs that it writes next to letters of one byte."""
     with path.open("rb") as handle:
         sample = handle.read(SAMPLE)
     if sample.startswith(tuple(MARKS)):

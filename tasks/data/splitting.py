@@ -56,7 +56,7 @@ def require_common_labels(labels: pd.Series, parts: pd.Series) -> None:
             raise DataError(
                 f"no {part} row has a label that a training row has, so nothing could be measured: train has "
                 f"{_shown(sets['train'])}, {part} {_shown(sets[part])}; where they are spellings of the same labels, "
-                "map them (label_map in download), else split anew (split.kind: hash)"
+                "map them (label_map in download), else split again (split.kind: hash)"
             )
 
 

@@ -1,4 +1,4 @@
-"""Finished batches of predictions in a folder beside the output: each whole or not there, checked when it is read."""
+"""Finished batches of predictions in a folder next to the output: each whole or not there, checked when it is read."""
 
 import fcntl
 import json
@@ -76,7 +76,7 @@ class Finished:
                         if before.get(name) != self.identity.get(name)
                     }
                 )
-                say(f"starts anew: what lay in {self.folder} is of an interrupted call with {' and '.join(why)}")
+                say(f"starts again: what lay in {self.folder} is of an interrupted call with {' and '.join(why)}")
             write_synced(self.folder / IDENTITY, json.dumps(self.identity, ensure_ascii=False))
             return 0
         damaged = self._find()

@@ -16,7 +16,7 @@ from ..data.errors import DataError
 from .inputs import Texts
 
 ROW = "row"
-"""Column with the number of a row, from 1, of a file that has no columns beside its dialogues."""
+"""Column with the number of a row, from 1, of a file that has no columns next to its dialogues."""
 IGNORE = re.compile(r" with `download\.columns\.ignore: \[[^\]]*\]`")
 
 

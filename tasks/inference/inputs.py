@@ -30,7 +30,7 @@ class Questions(Protocol):
 
     @property
     def rows(self) -> pd.DataFrame:
-        """What the input says of each question: its own columns."""
+        """What the input states about each question: its own columns."""
 
     @property
     def content(self) -> str:

@@ -49,7 +49,7 @@ def open_writer(output: Path, rows: pd.DataFrame, answers: pa.Schema) -> Writer:
 
 
 def free_names(taken: Sequence[Any], names: Sequence[str]) -> list[str]:
-    """The names of predictions beside an input's columns: one that is taken gets `predicted` before it."""
+    """The names of predictions next to an input's columns: one that is taken gets `predicted` before it."""
     free: list[str] = []
     for name in names:
         while name in taken or name in free:

@@ -50,7 +50,7 @@ def holds_pictures(path: Path) -> bool:
 
 
 def open_pictures(path: Path) -> Pictures:
-    """The pictures of all arrays of pixels; labels beside them are not read. Raises DataError for other arrays."""
+    """The pictures of all arrays of pixels; labels next to them are not read. Raises DataError for other arrays."""
     arrays = read_pictures(path)
     rows = pd.concat(
         [pd.DataFrame({"array": name, "number": np.arange(len(one))}) for name, one in arrays.items()],

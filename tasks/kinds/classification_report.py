@@ -31,7 +31,7 @@ SAMPLES = 16
 VALUES = 2**26
 """Probabilities in one chunk of a table."""
 LOOKED_AT = 6
-"""Rows drawn at random to be looked at."""
+"""Rows drawn at random for inspection."""
 
 
 def score(

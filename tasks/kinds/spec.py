@@ -46,13 +46,13 @@ FILE = "encoding.json"
 class Kind:
     """What is known of a kind without loading torch.
 
-    noun: what a model of it is called. libraries: what its encoding depends on besides the code. requirements: packages
-    that its registered models need beside torch and transformers. answers: columns of a prediction with their types, in
-    order (string, double); None where they are the classes' (label, probability, `probability of X`). rescored_by: the
-    function of tracking/rescoring_program.py that asks a registered model again; rescored: its columns, each with the
-    name that predictions have. chats: whether `temper chat` talks to it. masks: whether it predicts for texts with a
-    mask alone. tokens: whether its rows are tokens, as `temper mask` shows. starter: what `temper init --kind` says of
-    the recipe that it writes; empty where the kind cannot be asked for by its name.
+    noun: what a model of it is called. libraries: what its encoding depends on apart from the code. requirements:
+    packages that its registered models need next to torch and transformers. answers: columns of a prediction with their
+    types, in order (string, double); None where they are the classes' (label, probability, `probability of X`).
+    rescored_by: the function of tracking/rescoring_program.py that asks a registered model again; rescored: its
+    columns, each with the name that predictions have. chats: whether `temper chat` talks to it. masks: whether it
+    predicts for texts with a mask alone. tokens: whether its rows are tokens, as `temper mask` shows. starter: what
+    `temper init --kind` states of the recipe that it writes; empty where the kind cannot be asked for by its name.
     """
 
     traits: Traits
@@ -150,7 +150,7 @@ class Training(Protocol):
         """The model's parts as its users name them."""
 
     def feed(self, parts: Mapping[str, Part], seed: int = 0) -> "Feed":
-        """What the Trainer takes; seed: of what is drawn anew in each epoch."""
+        """What the Trainer takes; seed: of what is drawn again in each epoch."""
 
     def save(self, model: Any, section: "Train", folder: Path) -> None:
         """Write the trained model."""

@@ -14,7 +14,7 @@ CERTIFICATE = "certificate.json"
 ASIDE = "aside"
 NAME = re.compile(r"^checkpoint-(\d+)$")
 KEPT = 2
-"""Newest checkpoints kept besides the best one."""
+"""Newest checkpoints kept apart from the best one."""
 
 
 def certify(folder: Path, about: dict[str, Any]) -> None:

@@ -34,7 +34,7 @@ RIGHT, WRONG, OTHER = "#009e73", "#d55e00", "#9a9a9a"
 
 @dataclass(frozen=True)
 class Answer:
-    """One row as it is looked at: its id, what the model saw (a text, or uint8 [height, width] or [height, width, 3]),
+    """One row as it is shown: its id, what the model saw (a text, or uint8 [height, width] or [height, width, 3]),
     the true class id, and the probabilities [classes]."""
 
     id: str

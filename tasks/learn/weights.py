@@ -1,4 +1,4 @@
-"""A training's weights: all of them, or, beside a base that is frozen for good, the adapters alone; file and back."""
+"""A training's weights: all of them, or, next to a base that is frozen for good, the adapters alone; file and back."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def adapters(model: nn.Module) -> frozenset[str] | None:
 
 
 def save_weights(model: nn.Module, folder: Path) -> None:
-    """Write model.safetensors: of a model with adapters these alone, since the base is loaded anew."""
+    """Write model.safetensors: of a model with adapters these alone, since the base is loaded again."""
     own = adapters(model)
     if own is None:
         save_model(model, folder / FILE)

@@ -37,7 +37,7 @@ def _graph() -> grimp.ImportGraph:
 
 def parse(source: str) -> ast.Module:
     """The syntax tree. CPython 3.11 raises SystemError where another thread parses too (python/cpython#106905), be it
-    one of Prefect's: the next try, which begins anew, succeeds unless that happens again."""
+    one of Prefect's: the next try, which begins again, succeeds unless that happens again."""
     for _ in range(TRIES - 1):
         with suppress(SystemError):
             return ast.parse(source)
@@ -84,7 +84,7 @@ def _closure(modules: tuple[str, ...]) -> tuple[dict[str, str], dict[str, str]]:
 def versions(libraries: set[str]) -> dict[str, str]:
     """Installed versions of third-party top-level packages; the standard library and SHOWING left out.
 
-    An absent package has the version ABSENT: the stage that needs it will say so. Raises LookupError for one that
+    An absent package has the version ABSENT: the stage that needs it will state it. Raises LookupError for one that
     can be imported, but of which no version is known.
     """
     installed = {}

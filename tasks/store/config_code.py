@@ -1,4 +1,4 @@
-"""What stages read of `configs` beside a section's own values: constants, functions and methods, name by name.
+"""What stages read of `configs` next to a section's own values: constants, functions and methods, name by name.
 
 A section's fields are in its key with their values, so that a new option changes no key. A constant or a method that
 shapes results has no value there: its syntax counts, and that of all it reads, wherever a stage's code reads it.

@@ -81,7 +81,7 @@ def set_aside(root: Path, stage: str, key: str) -> Path:
 
 
 def begin(root: Path, stage: str, key: str) -> Path:
-    """The `.partial` directory to write into; what a killed run left beside data/ is kept, to be gone on from.
+    """The `.partial` directory to write into; what a killed run left next to data/ is kept, to be gone on from.
 
     Its data/ and records/ go: a half-written or temporary file there would enter the digest.
     """
@@ -128,7 +128,7 @@ def give_up(root: Path, stage: str, key: str) -> Path:
 def commit(root: Path, stage: str, key: str, about: dict[str, Any]) -> Artifact:
     """Make a `.partial` visible: files, directories, manifest, rename and parent reach the disk in that order.
 
-    `about` becomes part of the manifest: identity, inputs, rows, seconds. What lies beside data/ and records/
+    `about` becomes part of the manifest: identity, inputs, rows, seconds. What lies next to data/ and records/
     (a training's checkpoints) is removed once those are safe on the disk.
     """
     partial, final = partial_path(root, stage, key), root / stage / key

@@ -1,4 +1,4 @@
-"""What is said of failures that libraries word in their own way (a full disk), and of those that follow a first one."""
+"""Messages for failures that libraries word in their own way (a full disk), and for those that follow a first one."""
 
 import errno
 import os
@@ -17,7 +17,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 WORDS = re.compile(
     r"no space left on device|disk quota exceeded|database or disk is full|(os error|errno) (28|122)\b", re.IGNORECASE
 )
-"""How safetensors, pyarrow, sqlite and others word what the operating system says of a full disk."""
+"""How safetensors, pyarrow, sqlite and others word what the operating system states about a full disk."""
 VAGUE = re.compile(r"iostream error|inline_container|disk I/O error|500 Internal Server Error", re.IGNORECASE)
 """How torch, sqlite and Prefect's server word any failure to write, a full disk among them."""
 LITTLE = 64 * 2**10

@@ -13,7 +13,7 @@ from .disk import manifests
 MOVED = 5
 """So many modules that are no longer among a stage's code are a change of the project's layout."""
 COMPARED = 50
-"""So many of a stage's latest artifacts are looked at for the nearest one."""
+"""So many of a stage's latest artifacts are inspected for the nearest one."""
 
 
 def identity(

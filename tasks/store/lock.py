@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
-"""What a file system says of a file that must not be made or changed."""
+"""What a file system states about a file that must not be made or changed."""
 
 
 @contextmanager

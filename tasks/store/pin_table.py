@@ -17,7 +17,7 @@ TABLE = "pins.json"
 
 @contextmanager
 def pin_table() -> Iterator[dict[str, Any]]:
-    """What was hashed and resolved before; a damaged table is begun anew, since it only saves work."""
+    """What was hashed and resolved before; a damaged table is begun again, since it only saves work."""
     root = settings().store
     with locked(root / "pins.lock", readable=True):
         try:

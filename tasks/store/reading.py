@@ -57,7 +57,7 @@ def unread(directory: Path) -> Iterator[bool]:
 
 
 def _is_still(handle: int, path: Path) -> bool:
-    """Whether the path leads to the file that is open: a deleted artifact may have been made anew."""
+    """Whether the path leads to the file that is open: a deleted artifact may have been made again."""
     try:
         return os.path.samestat(os.fstat(handle), path.stat())
     except FileNotFoundError:

@@ -99,7 +99,7 @@ class Catalogue:
 
     @classmethod
     def read(cls, root: Path) -> "Catalogue":
-        """From the manifests; a damaged one is left out: its artifact is made anew from what its recipe names."""
+        """From the manifests; a damaged one is left out: its artifact is made again from what its recipe names."""
         inputs: dict[Key, tuple[tuple[str, str], ...]] = {}
         of_content: dict[tuple[str, str], tuple[Key, ...]] = {}
         for stage in CACHED:
@@ -110,7 +110,7 @@ class Catalogue:
         return cls(inputs, of_content)
 
     def reached(self, roots: Mapping[Key, str]) -> dict[Key, str]:
-        """The roots and all that they were made from, each with the reason why it is kept; of what was made anew under
+        """The roots and all that they were made from, each with the reason why it is kept; of what was made again under
         another key, that too."""
         kept: dict[Key, str] = {}
         waiting = list(roots.items())

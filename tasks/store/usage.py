@@ -33,7 +33,7 @@ def record(recipe: str, run_id: str, stage: str, key: str) -> None:
 
 
 def mark_used(path: Path) -> None:
-    """Note that what lies beside this lock, or is this file, is used now; a store that is read-only keeps no note."""
+    """Note that what lies next to this lock, or is this file, is used now; a store that is read-only keeps no note."""
     try:
         os.utime(path)
     except OSError as error:

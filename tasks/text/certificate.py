@@ -1,4 +1,4 @@
-"""The mask certificate: a second, independent look at what training will be given, row by row.
+"""The mask certificate: a second, independent check of what training will be given, row by row.
 
 The mask is made by laying segments out (segments.py). Here nothing of that is used again: the padded batches are
 read as training reads them, their ids are decoded, and the texts that come out are compared with the raw rows.
@@ -66,7 +66,7 @@ Look = Callable[[range], tuple[dict[str, Any], int, int]]
 
 
 def gather(result: Certificate, encoded: Encoded, ids: Sequence[str], look: Look) -> Certificate:
-    """Fill a certificate from a look at every row, some at a time."""
+    """Fill a certificate from a check of every row, some at a time."""
     for start in range(0, len(ids), CHUNK):
         rows = range(start, min(start + CHUNK, len(ids)))
         broken, tokens, supervised = look(rows)

@@ -15,7 +15,7 @@ FILE = "encoding.json"
 
 @dataclass(frozen=True)
 class Encoding:
-    """Everything that a text needs to become model input, as saved beside the tokenizer.
+    """Everything that a text needs to become model input, as saved next to the tokenizer.
 
     A row is in the tokenizer's own form for one text ([CLS] text [SEP]). kind: as in encode.kind. labels: in class-id
     order. label_ids: per label the one token that stands for it, of kinds that write one, else empty. special: ids of

@@ -40,6 +40,6 @@ def unreported() -> Iterator[None]:
 
 def load_model(auto: Any, folder: Path, device: str | None = None) -> Any:
     """Read config.json and model.safetensors by `auto` (a class such as AutoModelForCausalLM), in eval mode and
-    float32, on `device`: a GPU where there is one and nothing else is said."""
+    float32, on `device`: a GPU where there is one and nothing else is stated."""
     model = read_weights(auto, folder)
     return model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval()

@@ -35,7 +35,7 @@ def peft() -> ModuleType:
 
 
 def new_modules(model: PreTrainedModel) -> tuple[str, ...]:
-    """Modules that are trained in full: what lies beside the base model (a classifier's head), and what starts new."""
+    """Modules that are trained in full: what lies next to the base model (a classifier's head), and what starts new."""
     outer = [
         name for name, part in model.named_children() if name != model.base_model_prefix and list(part.parameters())
     ]

@@ -23,7 +23,7 @@ KEPT_BY_TRAINING = (
     "_name_or_path",
     "use_cache",
 )
-"""What a configuration says of its file or its task and not of the net."""
+"""What a configuration states about its file or its task and not of the net."""
 
 
 def new_model(source: LocalModel | HubModel) -> dict[str, Any]:

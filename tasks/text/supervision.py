@@ -39,7 +39,7 @@ class SupervisedTokens(nn.Module):
     ) -> Scored:
         """input_ids, attention_mask, labels: [batch, length], labels unshifted; logits: [supervised, vocabulary].
 
-        Several sequences in a row have position_ids [batch, length] that begin anew, in place of a mask.
+        Several sequences in a row have position_ids [batch, length] that begin again, in place of a mask.
         """
         model: Any = self
         how = {"attention_mask": attention_mask} if position_ids is None else {"position_ids": position_ids}

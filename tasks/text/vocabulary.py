@@ -37,7 +37,7 @@ class Framed(Protocol):
 
 
 def tokenizer_for(section: Framed, texts: list[str], frame: Sequence[str] = ()) -> TextTokenizer:
-    """The tokenizer of an encoding, learnt from the training texts where the recipe says so. Raises DataError.
+    """The tokenizer of an encoding, learnt from the training texts where the recipe states it. Raises DataError.
 
     frame: special tokens between which the kind's rows stand; a tokenizer that is learnt for it gets them.
     """

@@ -97,7 +97,7 @@ def rows_before(model: str) -> tuple[str, Artifact] | None:
         for manifest in (settings().store / "download").glob("*/manifest.json") if digest else ():
             try:
                 manifest_before = read_manifest(manifest.parent)
-            except ValueError:  # damaged: the next run that meets it says so
+            except ValueError:  # damaged: the next run that meets it states it
                 continue
             if manifest_before["digest"] == digest:
                 return str(known.version), Artifact("download", manifest.parent.name, str(digest))

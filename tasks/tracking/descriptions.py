@@ -1,4 +1,4 @@
-"""What MLflow's pages say of an experiment, a run, a registered model and a version, for one who knows nothing yet."""
+"""MLflow's pages on an experiment, a run, a registered model and a version, for one who knows nothing yet."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,8 +30,8 @@ TAKES = {
 
 @dataclass(frozen=True)
 class VersionFacts:
-    """What a page says of a version besides its report: name, number, recipe, verdict, its run, other registrations
-    of that, the flow run's links."""
+    """What a page states about a version apart from its report: name, number, recipe, verdict, its run, other
+    registrations of that, the flow run's links."""
 
     name: str
     version: str
@@ -71,7 +71,7 @@ def _others(client: MlflowClient, version: ModelVersion) -> tuple[str, ...]:
 
 
 def ours(text: str | None) -> bool:
-    """Whether a text may be written anew."""
+    """Whether a text may be written again."""
     return not text or text.startswith(OURS)
 
 

@@ -69,7 +69,7 @@ def gather(
     client: MlflowClient, section: Register, known: ModelVersion, stages: Mapping[str, Artifact],
     facts: Mapping[str, Any],
 ) -> Evidence:  # fmt: skip
-    """The evidence on a challenger, whose report `stages` ends in. What cannot be compared is said as an obstacle."""
+    """The evidence on a challenger, whose report `stages` ends in. What cannot be compared is stated as an obstacle."""
     kind, version, source = str(facts["kind"]), str(known.version), ""
     try:
         new = pd.read_parquet(stages["evaluate"].file("predictions.parquet"))

@@ -53,7 +53,7 @@ class Fresh:
         self._elsewhere.cleanup()
 
     def ask(self, uri: str, given: str = "") -> subprocess.CompletedProcess[str]:
-        """What the program says of the model at `uri`; `given` is its standard input."""
+        """What the program states about the model at `uri`; `given` is its standard input."""
         out, err = self._process.communicate(f"{uri}\n{given}")
         return subprocess.CompletedProcess(self._process.args, self._process.returncode, out, err)
 

@@ -49,7 +49,7 @@ def rows(stages: Mapping[str, Artifact]) -> dict[str, int]:
 
 
 def provenance(download: Artifact) -> dict[str, Any]:
-    """What the download stage says of its source: kind, where, when, files, licence."""
+    """What the download stage states about its source: kind, where, when, files, licence."""
     path = download.records / "provenance.json"
     facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return facts

@@ -25,7 +25,7 @@ UNMEASURED = "temper.system_metrics"
 def measured(client: MlflowClient, run_id: str) -> Iterator[None]:
     """Measure the machine for as long as this lasts; the setting TEMPER_SYSTEM_METRICS=false keeps it from it.
 
-    What goes wrong in here ends the measuring, never the training, and is said in the run's tag UNMEASURED.
+    What goes wrong in here ends the measuring, never the training, and is stated in the run's tag UNMEASURED.
     """
     if not settings().system_metrics:
         yield

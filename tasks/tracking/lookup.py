@@ -32,7 +32,7 @@ def cool() -> None:
 
 
 def registered(name: str, digest: str, scores: dict[str, float], links: dict[str, str]) -> dict[str, Any] | None:
-    """What the registry says of a settled version of this model digest; None where there is none."""
+    """What the registry states about a settled version of this model digest; None where there is none."""
     if _CHILD:
         child = _CHILD[0]
         assert child.stdin is not None and child.stdout is not None

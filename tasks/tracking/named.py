@@ -32,7 +32,7 @@ class Named:
     uri: str
 
     def identity(self) -> dict[str, Any]:
-        """What its predictions depend on, beside the questions."""
+        """What its predictions depend on, next to the questions."""
         libraries = {name: importlib.metadata.version(name) for name in LIBRARIES}
         return {"model": self.name, "version": self.version, "digest": self.digest, "libraries": libraries}
 

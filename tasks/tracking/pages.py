@@ -7,7 +7,7 @@ from mlflow import MlflowClient
 from configs.settings import settings
 
 SIDE = "?workflowType=machine_learning"
-"""MLflow's pages are shown beside links to chats and traces, and none to models, unless the address says so."""
+"""MLflow's pages are shown next to links to chats and traces, and none to models, unless the address states it."""
 
 
 def run_page(client: MlflowClient, run_id: str) -> str | None:

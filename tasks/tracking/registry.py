@@ -1,4 +1,4 @@
-"""What a registered version says of itself: records in its run, scores and verdict in its tags, its alias."""
+"""What a registered version states about itself: records in its run, scores and verdict in its tags, its alias."""
 
 import json
 import tempfile
@@ -63,7 +63,7 @@ def log_records(
 def _log_scores(
     client: MlflowClient, version: ModelVersion, stages: Mapping[str, Artifact], facts: Mapping[str, Any]
 ) -> None:
-    """The test scores, in the run and on the logged model beside the dataset that they are of; the baselines' behind
+    """The test scores, in the run and on the logged model next to the dataset that they are of; the baselines' behind
     them."""
     measured_on, source = None, str(version.source)  # a version's own model_id stays empty in a database
     if source.startswith("models:/m-") and "split" in stages:

@@ -18,7 +18,7 @@ class ServedModel(mlflow.pyfunc.PythonModel):
     or in a column `image`; or a dialogue, as {"messages": [...]}."""
 
     def load_context(self, context: Any) -> None:
-        """Load the model folder with the code that was logged beside it."""
+        """Load the model folder with the code that was logged next to it."""
         package = context.model_config["package"]
         predictor = importlib.import_module(f"{package}.{context.model_config['predictor']}")
         self.predictor = predictor.Predictor.load(Path(context.artifacts["model"]))

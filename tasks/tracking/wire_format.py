@@ -2,7 +2,7 @@
 
 A registered model runs the code of the day it was registered (`temper_model_<digest>`), in the module layout of that
 day. Temper never imports a module of it: it loads the model by mlflow.pyfunc and uses the names below, so these stay as
-they are for as long as a version exists that has them. A new name stands beside its old one, and what reads takes both.
+they are for as long as a version exists that has them. A new name stands next to its old one; both are read.
 What only the carried code says to itself (served.py, the modules below it, encoding.json) may change with any version.
 Parameters of the protocols are positional: their names are not part of the format.
 """

@@ -128,7 +128,7 @@ def _pool_twice(net: nn.Module, shape: Shape, name: str) -> int:
 
 
 class CifarBlock(nn.Module):
-    """Two 3 x 3 convolutions beside a shortcut that drops every second pixel and pads channels with zeros."""
+    """Two 3 x 3 convolutions next to a shortcut that drops every second pixel and pads channels with zeros."""
 
     def __init__(self, channels: int, filters: int, stride: int) -> None:
         super().__init__()

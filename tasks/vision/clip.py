@@ -22,7 +22,7 @@ CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
 WEIGHTS = ("model.safetensors", "model-*-of-*.safetensors")
 CONSTANTS = ("image_mean", "image_std")
 TOWER = ("vision_model.", "visual_projection.")
-"""What the tensors of the image tower are called; a whole CLIP has a text tower beside it."""
+"""What the tensors of the image tower are called; a whole CLIP has a text tower next to it."""
 POSITIONS = "position_ids"
 """Numbers 0, 1, 2, …, which older files hold."""
 

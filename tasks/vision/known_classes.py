@@ -19,7 +19,7 @@ from .nets import ImageClassifier
 from .parts import Part
 
 MOST = 64
-"""Images of each expectation that are looked at, evenly spread."""
+"""Images of each expectation that are inspected, evenly spread."""
 BATCH = 16
 
 

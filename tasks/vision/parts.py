@@ -1,4 +1,4 @@
-"""Encoded images on disk: per part a table of ids and classes, beside it one array of bytes, or the files' bytes."""
+"""Encoded images on disk: per part a table of ids and classes, next to it one array of bytes, or the files' bytes."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ from .encoding import ImageEncoding
 from .images import Pixels
 
 ARRAY, FILES = ".npy", ".bin"
-"""Ends of the names of what lies beside a table."""
+"""Ends of the names of what lies next to a table."""
 SCHEMA = pa.schema([("id", pa.string()), ("class_id", pa.int32())])
 PLACES = pa.schema([*SCHEMA, ("start", pa.int64()), ("length", pa.int64())])
 """Of a part whose images are kept as files: where each one's bytes are."""
@@ -82,7 +82,7 @@ def write_table(ids: list[str], class_ids: Numbers, places: Iterable[Numbers], p
 
 
 def read_part(path: Path, encoding: ImageEncoding) -> Part:
-    """Read the table at `path` and map what lies beside it."""
+    """Read the table at `path` and map what lies next to it."""
     table = pq.read_table(path)
     numbers = {name: table.column(name).to_numpy().astype(np.int64) for name in table.column_names if name != "id"}
     if "start" not in numbers:

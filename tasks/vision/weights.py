@@ -21,7 +21,7 @@ from ..data.files import check_file
 from ..data.sources.fetched import fetch_once
 
 NESTED = ("state_dict", "model_state_dict", "model")
-"""Keys under which training scripts keep the weights beside other things."""
+"""Keys under which training scripts keep the weights next to other things."""
 WRAPPERS = re.compile(r"(^|\.)(?:module|_orig_mod)\.")
 """What DataParallel and torch.compile put before names, at the front or further in."""
 OLDER = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
@@ -107,7 +107,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def _unpickle(path: Path) -> Any:
-    """Tensors and plain containers, nothing else. torch does not look at the checksums in its own files; this does."""
+    """Tensors and plain containers, nothing else. torch does not inspect the checksums in its own files; this does."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             if (member := archive.testzip()) is not None:

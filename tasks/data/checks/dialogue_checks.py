@@ -1,6 +1,6 @@
 """Dialogues in; what can be wrong with each as columns, and the Great Expectations that hold of these columns, out.
 
-The columns are strings and counts, so that expectations which speak of single rows name the dialogues that break them.
+The columns are strings and counts, so that expectations which concern single rows name the dialogues that break them.
 """
 
 from collections.abc import Collection, Iterable, Mapping

@@ -49,7 +49,7 @@ def make_expectation(asked: Expectation, place: str, columns: list[str]) -> Any:
     valid = [name for name in kind.__fields__ if name not in OWN]
     for name in asked.arguments:
         if name not in valid:
-            hint = "; it stands beside `arguments`" if name in ("severity", "name") else _nearest(name, valid)
+            hint = "; it stands next to `arguments`" if name in ("severity", "name") else _nearest(name, valid)
             raise DataError(f"{place}: {asked.expect} has no argument {name!r}{hint}; it takes {', '.join(valid)}")
     if "$PARAMETER" in str(asked.arguments):
         raise DataError(f"{place}: {asked.expect}: suite parameters ($PARAMETER) are not read; write the value itself")
@@ -61,7 +61,7 @@ def make_expectation(asked: Expectation, place: str, columns: list[str]) -> Any:
     _check_columns(expectation, place, columns)
     if asked.severity == "quarantine" and not speaks_of_rows(expectation):
         raise DataError(
-            f"{place}: {asked.expect} speaks of the whole table or column, so no row can leave for it; "
+            f"{place}: {asked.expect} concerns the whole table or column, so no row can leave for it; "
             "use severity fail or warn"
         )
     return expectation

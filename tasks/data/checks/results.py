@@ -31,7 +31,7 @@ class Verdict:
     broken: bool = False
     """Whether it could not be checked at all."""
     rows: "pd.Series[str]" = field(default_factory=lambda: pd.Series([], dtype="str"), compare=False, repr=False)
-    """Ids of all rows that break it, in the order of the rows; empty where it speaks of no single rows."""
+    """Ids of all rows that break it, in the order of the rows; empty where it concerns no single rows."""
 
     @property
     def title(self) -> str:

@@ -1,6 +1,6 @@
 """Labels over all rows and between given splits: balance, the same set, like shares, the same meaning.
 
-Great Expectations has no such expectations; these verdicts stand beside its own.
+Great Expectations has no such expectations; these verdicts stand next to its own.
 """
 
 from collections.abc import Callable

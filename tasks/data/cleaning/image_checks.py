@@ -35,7 +35,7 @@ class Seen:
 
 
 def inspect(path: Path, wanted: pd.Series, chosen: tuple[object, ...]) -> pd.DataFrame:
-    """Look at the wanted images of an images.parquet as far as the chosen steps need; one line per sha256.
+    """Inspect the wanted images of an images.parquet as far as the chosen steps need; one line per sha256.
 
     Columns cause, mode, side, hash. Raises DataError where an image is not in the file.
     """

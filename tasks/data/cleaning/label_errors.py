@@ -115,7 +115,7 @@ def _weights(texts: pd.Series, count: Count) -> npt.NDArray[np.float32]:
 
 
 def _features(texts: pd.Series, weights: list[npt.NDArray[np.float32]]) -> Any:
-    """TF-IDF of words and their pairs beside that of pieces of words, each of length one. A sparse matrix."""
+    """TF-IDF of words and their pairs next to that of pieces of words, each of length one. A sparse matrix."""
     from scipy.sparse import hstack
     from sklearn.preprocessing import normalize
 

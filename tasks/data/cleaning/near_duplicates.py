@@ -14,7 +14,7 @@ from ..errors import DataError
 from .minhash import Candidates, Floats, Ints, find_candidates, same_shingles, shingle
 
 CROWD = 32
-"""Of a copy so many held-out texts of a bucket are looked at for the most similar one; beyond that any is enough."""
+"""Of a copy so many held-out texts of a bucket are inspected for the most similar one; beyond that any is enough."""
 PAIRS = 2_000_000
 """Pairs that are listed at once: bounds the memory."""
 MOST = 300_000_000
@@ -24,7 +24,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 class Copies:
-    """Texts (none missing) among which copies are looked for: pairs whose Jaccard index is at least `similarity`."""
+    """Texts (none missing) among which copies are searched for: pairs whose Jaccard index is at least `similarity`."""
 
     def __init__(self, texts: pd.Series, similarity: float) -> None:
         shingles = shingle(texts)

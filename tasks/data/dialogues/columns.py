@@ -1,4 +1,4 @@
-"""A table with dialogues -> each dialogue as canonical JSON, with its tools and the system text beside it."""
+"""A table with dialogues -> each dialogue as canonical JSON, with its tools and the system text next to it."""
 
 from collections import Counter
 from typing import Any

@@ -12,7 +12,7 @@ from .table_search import Column, Record, Search, TableTool
 from .turns import SEARCH, kind_of, parse_json
 
 TABLE = "hotels.jsonl"
-"""File of the table on which a model's calls run, beside its tokenizer."""
+"""File of the table on which a model's calls run, next to its tokenizer."""
 SLOTS = ("name", "type", "price", "rating", "facilities")
 """What a search may ask for."""
 LIMIT = 3
@@ -105,7 +105,7 @@ def read_hotels(path: Path) -> Hotels:
     hotels = tuple(_hotel(entry, f"{path.name}, hotel {number}", number) for number, entry in enumerate(lines, 1))
     ids = {hotel.hotel_id for hotel in hotels}
     if len(ids) < len(hotels):
-        raise DataError(f"{path.name}: {len(hotels) - len(ids)} hotels have an id that another has; number them anew")
+        raise DataError(f"{path.name}: {len(hotels) - len(ids)} hotels have an id that another has; number them again")
     return Hotels(hotels)
 
 

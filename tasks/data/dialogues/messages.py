@@ -27,9 +27,9 @@ KEYS = ("role", "content", "reasoning_content", "tool_calls", "tool_call_id", "n
 content is null where the dialogue has no system text of its own."""
 HOLDERS = ("messages", "conversations", "conversation", "dialogue")
 SYSTEMS = ("system", "system_prompt")
-"""What the forms call a system text beside the turns."""
+"""What the forms call a system text next to the turns."""
 TOOLS = ("tools", "functions")
-"""What the forms call a dialogue's own tools beside the turns."""
+"""What the forms call a dialogue's own tools next to the turns."""
 
 
 def read_messages(
@@ -37,7 +37,7 @@ def read_messages(
 ) -> list[Message]:
     """Convert a dialogue (JSON text, a list, or an object that holds one) to OpenAI's form.
 
-    tools, system: what stands beside it. A result gets the name of its call and, where it has a `tool_call_id`, its
+    tools, system: what stands next to it. A result gets the name of its call and, where it has a `tool_call_id`, its
     call's place. Keys of `ignore` and those that say nothing about training are left out, counted in `left`. Raises
     DataError with the number of the message, from 1, and the fix; also for any other key.
     """
@@ -119,22 +119,22 @@ def _turns(value: Any) -> list[Any]:
 
 
 def _beside(field: Any, holder: dict[str, Any], keys: tuple[str, ...]) -> Any:
-    """What stands beside the turns under one of the keys. Raises DataError where it stands there twice."""
+    """What stands next to the turns under one of the keys. Raises DataError where it stands there twice."""
     every = (as_plain(value) for value in (field, *(holder.get(key) for key in keys)))
     given = [value for value in every if value not in EMPTY]
     if any(value != given[0] for value in given):
-        raise DataError(f"{' and '.join(keys)} beside the messages say different things; keep one of them")
+        raise DataError(f"{' and '.join(keys)} next to the messages say different things; keep one of them")
     return given[0] if given else None
 
 
 def _headed(messages: list[Message], system: Any, tools: list[Any]) -> list[Message]:
     """The messages with a system text and tools in their first one. Raises DataError where there is another text."""
     if system is not None and not isinstance(system, str):
-        raise DataError(f"the system text beside the messages is {kind_of(system)}; write a text")
+        raise DataError(f"the system text next to the messages is {kind_of(system)}; write a text")
     own = messages[0]["content"] if messages[0]["role"] == "system" else None
     if system and own is not None and own != system:
         raise DataError(
-            f"a system text beside the messages ({system[:40]!r}) and another in message 1 "
+            f"a system text next to the messages ({system[:40]!r}) and another in message 1 "
             f"({own[:40]!r}); keep one of them"
         )
     text = own if own is not None else system or None
@@ -165,6 +165,8 @@ def _check_letters(messages: list[Message]) -> None:
             dump_messages([message]).encode()
         except UnicodeEncodeError as error:
             letter = error.object[error.start]
-            raise DataError(f"message {number}: {letter!r} is half a character; write the text anew as UTF-8") from None
+            raise DataError(
+                f"message {number}: {letter!r} is half a character; write the text again as UTF-8"
+            ) from None
         except ValueError as error:
             raise DataError(f"message {number}: {error}; write such numbers as text") from None

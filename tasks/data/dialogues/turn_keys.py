@@ -42,7 +42,7 @@ BESIDE = (
     "documents",
     "chat_template_kwargs",
 )
-"""Keys and columns beside a dialogue that change what is trained, and that nothing here reads."""
+"""Keys and columns next to a dialogue that change what is trained, and that nothing here reads."""
 EMPTY: tuple[Any, ...] = (None, "", [], {}, ())
 
 
@@ -71,12 +71,12 @@ def check_keys(turn: dict[str, Any], place: str) -> None:
 
 
 def check_beside(keys: Mapping[str, Any], where: str, *, known: Collection[str] = ()) -> None:
-    """Raise DataError for a key or a column beside a dialogue that has a value, changes what is trained and is not
+    """Raise DataError for a key or a column next to a dialogue that has a value, changes what is trained and is not
     read."""
     odd = next((key for key in BESIDE if key in keys and key not in known and not _is_empty(keys[key])), None)
     if odd is not None:
         raise DataError(
-            f"{where}: {odd!r} beside the messages is not read and changes what is trained; write a "
+            f"{where}: {odd!r} next to the messages is not read and changes what is trained; write a "
             f"`weight` of 0 into turns that are given, or leave it out with `download.columns.ignore: "
             f"[{odd}]`"
         )
@@ -107,7 +107,7 @@ def read_thoughts(turn: dict[str, Any], place: str) -> str:
 
 
 def read_weight(turn: dict[str, Any], role: str, place: str) -> int | None:
-    """0 for a turn that is not trained, 1 for one that is said to be; None where nothing is said.
+    """0 for a turn that is not trained, 1 for one that is stated to be; None where nothing is stated.
 
     Raises DataError for other values, for keys that contradict one another, and for a turn to learn that the model
     does not write.

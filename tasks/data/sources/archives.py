@@ -61,7 +61,7 @@ def _naming(path: Path) -> Iterator[None]:
         yield
     except DAMAGE as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DataError(f"{path}: not a zip or tar archive, or damaged ({reason}); fetch it or pack it anew") from None
+        raise DataError(f"{path}: not a zip or tar archive, or damaged ({reason}); fetch it or pack it again") from None
 
 
 def is_archive(name: str) -> bool:
@@ -85,7 +85,7 @@ def read_members(path: Path, name: str | None = None) -> Iterator[Member]:
     with _naming(path):
         for member in _opened(path, name or path.name, largest):
             if member.name in names:
-                raise DataError(f"{path}: {member.name!r} is in the archive twice; pack it anew")
+                raise DataError(f"{path}: {member.name!r} is in the archive twice; pack it again")
             names.add(member.name)
             total += member.size
             _check_growth(path, total, largest)
@@ -132,7 +132,7 @@ def _check_growth(path: Path, total: int, largest: int) -> None:
 
 
 def note_names(path: Path) -> str | None:
-    """What is to be said of the encoding of an archive's names. Raises DataError where it is damaged."""
+    """What is to be stated of the encoding of an archive's names. Raises DataError where it is damaged."""
     with _naming(path):
         if not zipfile.is_zipfile(path):
             return None

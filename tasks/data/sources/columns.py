@@ -81,7 +81,7 @@ def _word_of(table: pd.DataFrame, columns: Columns, role: str, where: str) -> pd
 
 
 def _texts(column: pd.Series, where: str, role: str, notes: list[str]) -> pd.Series:
-    """Texts; a list or object is its JSON text, which is said."""
+    """Texts; a list or object is its JSON text, which is stated."""
     words = as_written(column, where, f"download.columns.{role}", nested=True)
     if column.dtype == object and (count := sum(isinstance(value, list | dict | np.ndarray) for value in column)):
         notes.append(

@@ -11,7 +11,7 @@ near a hotel are no arguments of the tool; a query that has no other is not sear
 the hotels that fit, or as many as the system then picked; the picked come first, so that the answer is about what was
 found.
 
-Which answers are given, not trained (weight 0): those that speak of another domain or of what lies near a hotel. No
+Which answers are given, not trained (weight 0): those that concern another domain or of what lies near a hotel. No
 record holds either, so a model trained on them would learn to invent.
 """
 
@@ -62,7 +62,7 @@ def read_crosswoz(path: Path) -> dict[str, Any]:
 
 
 def convert(dialogues: Mapping[str, Any], hotels: Hotels) -> tuple[list[Converted], Counter[str]]:
-    """Cut dialogues into runs about hotels; beside them how many messages of the file met which fate.
+    """Cut dialogues into runs about hotels; next to them how many messages of the file met which fate.
 
     The fates sum to the messages given: those of the runs less the calls and results that are put in, and those that
     were dropped. Raises DataError naming the dialogue and message that are not as CrossWOZ has them.
@@ -85,7 +85,7 @@ def has_hotel_act(message: Mapping[str, Any]) -> bool:
 
 
 def _only_member(path: Path) -> bytes:
-    """The bytes of the one JSON file in an archive; what a Mac puts beside it is passed over."""
+    """The bytes of the one JSON file in an archive; what a Mac puts next to it is passed over."""
     held = {member.name: b"".join(member.blocks()) for member in read_members(path) if not _hidden(member.name)}
     name = pick_members(path, list(held), None, list(held))[0]
     return held[name]

@@ -1,4 +1,4 @@
-"""A delimited file that cannot be read as it is said to be -> the options with which it can."""
+"""A delimited file that cannot be read as it is stated to be -> the options with which it can."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from .dialect import Delimiting, find_dialect
 SEPARATORS = (",", ";", "\t", "|")
 ESCAPE = "\\"
 SAMPLE = 2**22
-"""Bytes in which an escaped quote is looked for."""
+"""Bytes in which an escaped quote is searched for."""
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ NO_IMAGES = (
     ".npy",
     ".npz",
 )
-"""Endings of what lies beside images without being one."""
+"""Endings of what lies next to images without being one."""
 SYSTEM = ("thumbs.db", "ehthumbs.db", "icon\r", "icon\\x0d", "desktop.ini")
 """Files that Windows and macOS put into folders by themselves; a Mac's `Icon` ends in a carriage return."""
 SYSTEM_FOLDERS = ("__macosx", "@eadir", "$recycle.bin", "system volume information")

@@ -144,7 +144,7 @@ def _verify(path: Path, digest: str, what: str) -> None:
         real = path.resolve()
         path.unlink()
         real.unlink(missing_ok=True)
-        raise DataError(f"{what}: {path.name} has a wrong checksum and was removed; run again to fetch it anew")
+        raise DataError(f"{what}: {path.name} has a wrong checksum and was removed; run again to fetch it again")
 
 
 def _patiently(call: Callable[[], T], what: str) -> T:

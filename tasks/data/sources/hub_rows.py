@@ -175,7 +175,7 @@ def check_packed(folder: Path) -> None:
 
 
 def read_card(card: Path) -> dict[str, Any]:
-    """What a data set's README.md says of it at its head; empty where there is none. Raises DataError for no YAML."""
+    """What the head of a data set's README.md states; empty where there is none. Raises DataError for no YAML."""
     import yaml
     from huggingface_hub import DatasetCard
 

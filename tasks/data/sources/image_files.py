@@ -162,7 +162,7 @@ def _splits(
     if parts.nunique() > 1:
         counts = ", ".join(f"{part} {(parts == part).sum():,}" for part in PARTS if (parts == part).any())
         keeps = "; `split_folders: true` keeps them" if {"train", "test"} <= set(parts) else ", as it is no whole one"
-        intake.note(f"folders name parts of a split ({counts} files) {UNREAD}: all are split anew{keeps}")
+        intake.note(f"folders name parts of a split ({counts} files) {UNREAD}: all are split again{keeps}")
     return None
 
 

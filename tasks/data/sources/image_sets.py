@@ -159,16 +159,16 @@ def read_idx(path: Path, name: str, intake: Intake) -> np.ndarray:
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: damaged ({error}); fetch it anew") from None
+        raise DataError(f"{path}: damaged ({error}); fetch it again") from None
     known = next(_published(path, name), None)
     if known is None:
         intake.note(f"{path.name}: no published checksum was there to compare it with")
     elif hashlib.md5(data if known[0] else path.read_bytes(), usedforsecurity=False).hexdigest() != known[1]:
-        raise DataError(f"{path}: other bytes than published (MD5 {known[1]}); fetch it anew")
+        raise DataError(f"{path}: other bytes than published (MD5 {known[1]}); fetch it again")
     rank = data[3] if data[:3] == b"\0\0\x08" else 0
     shape = struct.unpack(f">{rank}I", data[4 : 4 + 4 * rank]) if len(data) >= 4 + 4 * rank else ()
     if not rank or len(data) != 4 + 4 * rank + int(np.prod(shape, dtype=object)):
-        raise DataError(f"{path}: not an idx file of bytes, or cut off; fetch it anew")
+        raise DataError(f"{path}: not an idx file of bytes, or cut off; fetch it again")
     return np.frombuffer(data, np.uint8, offset=4 + 4 * rank).reshape(shape)
 
 

@@ -2,7 +2,7 @@
 
 A name is a part's when its letters, without case, digits and separators, are one of WORDS between any number of
 FILLERS: `Training`, `train_set`, `test-images`, `VAL2017`, `hold out`. Names that share what else is in them are parts
-too, where they name different ones beside each other: `seg_train` and `seg_test`, `cifar-train` and `cifar-val`.
+too, where they name different ones next to each other: `seg_train` and `seg_test`, `cifar-train` and `cifar-val`.
 """
 
 import re
@@ -35,7 +35,7 @@ WORDS = {
     "holdout": "test",
     "heldout": "test",
 }
-"""Words for parts. Where a source has `eval` beside `train`, but no test rows, `eval` is the test (see `settle`)."""
+"""Words for parts. Where a source has `eval` next to `train`, but no test rows, `eval` is the test (see `settle`)."""
 EVALUATION = re.compile(r"eval", re.IGNORECASE)
 FILLERS = (
     "set",
@@ -66,13 +66,13 @@ LONGEST = 100
 
 
 def part_named(name: str) -> str | None:
-    """train, validation or test, where a name says so by itself; else None."""
+    """train, validation or test, where a name states it by itself; else None."""
     match = _PLAIN.fullmatch("".join(_SPLIT.split(name)).lower()) if len(name) <= LONGEST else None
     return WORDS[match[1]] if match else None
 
 
 def parts_named(names: Collection[str]) -> dict[str, str]:
-    """Of names beside each other those that name a part, with the part: by themselves, or by what they share."""
+    """Of names next to each other those that name a part, with the part: by themselves, or by what they share."""
     part_by_name = {name: part for name in names if (part := part_named(name))}
     alike: dict[tuple[str, ...], dict[str, str]] = defaultdict(dict)
     for name in names:

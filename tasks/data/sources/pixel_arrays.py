@@ -62,7 +62,7 @@ def read_pixel_arrays(place: Path) -> dict[str, tuple[npt.NDArray[np.uint8], npt
 
 
 def read_pictures(place: Path) -> dict[str, npt.NDArray[np.uint8]]:
-    """Name of each array of pixels to its pictures, with labels beside them or without; a lone array is one.
+    """Name of each array of pixels to its pictures, with labels next to them or without; a lone array is one.
 
     `place` may be one .npy file too. Raises DataError as `read_pixel_arrays` does.
     """

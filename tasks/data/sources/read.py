@@ -145,7 +145,7 @@ def _read(path: Path, name: str, source: FileSource | UrlSource, intake: Intake)
 
 @contextmanager
 def _called(path: Path, name: str) -> Iterator[None]:
-    """What is wrong with a file is said of its own name, not of the copy's."""
+    """What is wrong with a file is stated about its own name, not of the copy's."""
     try:
         yield
     except DataError as error:

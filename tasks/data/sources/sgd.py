@@ -3,7 +3,7 @@
 Which turns stay. An exchange is a user's turn and the system's answer; it belongs to the service of the system's frame.
 A run is all exchanges in a row that belong to one service. Runs of services that no schema file describes are dropped.
 
-Which runs are dropped beside these: those with a call of which an argument is stated by no act and in no result of the
+Which runs are dropped next to these: those with a call of which an argument is stated by no act and in no result of the
 run before it. It comes from a part of the dialogue about another service, so nothing in the row says
 it, and a model trained on it would learn to invent.
 

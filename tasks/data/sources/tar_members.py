@@ -30,7 +30,7 @@ class TarError(Exception):
 
 @dataclass(frozen=True)
 class Header:
-    """What a header says of a file: path, bytes, type."""
+    """What a header states about a file: path, bytes, type."""
 
     name: str
     size: int

@@ -19,9 +19,9 @@ NEAREST = f"(?P<label>{NAME})/[^/]+$"
 
 
 def part_folders(files: Iterable[str]) -> dict[str, str | None]:
-    """Folders by path that name a part of a split, with the part; None: beside such folders, with images but no class.
+    """Folders by path that name a part of a split, with the part; None: next to such folders, with images but no class.
 
-    Names of parts count where folders beside each other name different ones, where one alone holds all folders of
+    Names of parts count where folders next to each other name different ones, where one alone holds all folders of
     classes, and in a folder that repeats the name above it: a class may be called `train` or `test`.
     """
     children: dict[str, set[str]] = defaultdict(set)

@@ -171,7 +171,7 @@ def _kept(values: list[Any], index: range) -> pd.Series:
 
 
 def frame_of(table: Any) -> pd.DataFrame:
-    """An Arrow table as a frame that keeps every value: whole numbers stay such beside nulls, lists are lists."""
+    """An Arrow table as a frame that keeps every value: whole numbers stay such next to nulls, lists are lists."""
     import pyarrow as pa
 
     columns, names = [], table.column_names

@@ -62,7 +62,7 @@ def _score(names: Sequence[bytes], encoding: str, judge: Callable[[str, str], fl
 
 
 def _common(text: str, encoding: str) -> float:
-    """Share of common letters among those beyond ASCII; beside a Latin letter one is likelier an accented one."""
+    """Share of common letters among those beyond ASCII; next to a Latin letter one is likelier an accented one."""
     odd = re.findall(r"([A-Za-z]?)([^\x00-\x7f])(?![A-Za-z])", text)
     count = sum(not letter.isascii() for letter in text)
     return sum(COMMON[encoding](letter) for latin, letter in odd if not latin) / count
@@ -107,7 +107,7 @@ def describe_names(entries: Sequence[zipfile.ZipInfo]) -> str | None:
     also = "".join(f"; {name} would read {_decoded(first, name)!r}" for name in others)
     return (
         f"{len(raw):,} names in the archive state no encoding, detected as {encoding}, {reads}{also}; where that "
-        "is wrong pack it anew with UTF-8 names"
+        "is wrong pack it again with UTF-8 names"
     )
 
 

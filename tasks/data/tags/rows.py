@@ -44,7 +44,7 @@ class Tagged:
 
 
 def read_tags(text: str, written: str) -> Tagged:
-    """What the column `tags` says of a text. Raises BrokenTagsError."""
+    """What the column `tags` states about a text. Raises BrokenTagsError."""
     told = json.loads(written)
     if isinstance(told, dict):
         raise BrokenTagsError(told[BROKEN])

@@ -1,4 +1,4 @@
-"""The predictor of a registered dialogue model, which lies beside the chat templates that it shares."""
+"""The predictor of a registered dialogue model, which lies next to the chat templates that it shares."""
 
 from ...text.chat.predictor import Predictor
 

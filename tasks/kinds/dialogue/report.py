@@ -38,7 +38,7 @@ from .transcripts import Transcript, markdown, page, sample_transcripts
 SAMPLES = 4
 """Dialogues whose first written turn the registered model must repeat."""
 LOOKED_AT = 6
-"""Dialogues drawn at random to be looked at."""
+"""Dialogues drawn at random for inspection."""
 CALL_SCORES = ("argument_f1", "call_exact", "call_recall", "call_precision")
 """Scores of calls of tools."""
 SHOWN = ("argument_f1", "call_exact", "reply_bleu", "reply_rouge_l")
@@ -212,7 +212,7 @@ def _counted(counts: Mapping[str, int], why: str) -> str:
 
 
 def save_transcripts(shown: Sequence[Transcript], records: Path) -> None:
-    """Write some test dialogues with what the model generated beside the truth, as a page and as Markdown."""
+    """Write some test dialogues with what the model generated next to the truth, as a page and as Markdown."""
     (records / "transcripts.html").write_text(page(shown), encoding="utf-8")
     (records / "transcripts.md").write_text(markdown(shown), encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""Dialogues and the turns that a model generated in them -> transcripts beside the truth, as Markdown or HTML."""
+"""Dialogues and the turns that a model generated in them -> transcripts next to the truth, as Markdown or HTML."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,12 +27,12 @@ th:first-child, td:first-child { width: 6em; color: #555 }
 """The colours of pictures.RIGHT and WRONG, darkened so that text in them can be read on white."""
 
 Kind = Literal["text", "tool", "same", "other", "fault"]
-"""Of a piece of a turn; `same` and `other` are arguments that the turn beside it has too, or has not."""
+"""Of a piece of a turn; `same` and `other` are arguments that the turn next to it has too, or has not."""
 
 
 @dataclass(frozen=True)
 class Transcript:
-    """A dialogue as it is looked at: its id, all its messages, and by position the turns that the model generated."""
+    """A dialogue as it is shown: its id, all its messages, and by position the turns that the model generated."""
 
     dialogue: str
     messages: Sequence[Message]
@@ -52,7 +52,7 @@ def sample_transcripts(
 
 
 def markdown(transcripts: Sequence[Transcript]) -> str:
-    """A table per dialogue; of arguments, ✓ has the turn beside it too, ✗ has it not."""
+    """A table per dialogue; of arguments, ✓ has the turn next to it too, ✗ has it not."""
     return "\n".join(chain.from_iterable(map(_markdown_of, transcripts)))
 
 
@@ -102,7 +102,7 @@ def _given(message: Message) -> list[tuple[Kind, str]]:
 
 
 def _pieces(message: Message, beside: Message | None) -> list[tuple[Kind, str]]:
-    """What a turn says: text, tools that it calls, then their arguments, marked where a turn stands beside."""
+    """What a turn says: text, tools that it calls, then their arguments, marked where the other turn is shown too."""
     pieces: list[tuple[Kind, str]] = [("text", message["content"])] if message["content"] else []
     calls = [call["function"]["name"] for call in message.get("tool_calls") or ()]
     pieces += [("tool", name) for name in calls]

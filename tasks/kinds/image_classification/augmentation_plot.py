@@ -12,7 +12,7 @@ from ...vision.nets import middle
 from ...vision.parts import Part
 
 ORIGINALS, VERSIONS = 8, 5
-"""Rows of the sheet, and changed versions beside each original."""
+"""Rows of the sheet, and changed versions next to each original."""
 
 
 def draw_augmented(

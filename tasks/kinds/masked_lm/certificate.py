@@ -1,4 +1,4 @@
-"""A second, independent look at hidden tokens as training reads them, against the raw rows, and at their shares."""
+"""A second, independent check of hidden tokens as training reads them, against the raw rows, and at their shares."""
 
 import math
 from collections import Counter
@@ -28,7 +28,7 @@ def certify_masked(
     collate: Collate = pad_masked,
 ) -> Certificate:
     """Check every row after truncation, collation and masking in one epoch; the true tokens are made from the raw
-    texts anew."""
+    texts again."""
     counts: Counter[str] = Counter()
 
     def look(rows: range) -> tuple[dict[str, Any], int, int]:

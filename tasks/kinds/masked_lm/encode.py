@@ -23,7 +23,7 @@ FRAME = ("[CLS]", "[SEP]", "[MASK]")
 
 
 def make_encoding(section: MaskedEncode, train: pd.DataFrame) -> tuple[MaskedEncoding, TextTokenizer]:
-    """The tokenizer, learnt from training texts where the recipe says so, and the encoding. Raises DataError."""
+    """The tokenizer, learnt from training texts where the recipe states it, and the encoding. Raises DataError."""
     tokenizer = tokenizer_for(section, train["text"].tolist(), FRAME)
     special, pad = frame_of(section.kind, tokenizer, ("cls", "sep", "mask"))
     encoding = MaskedEncoding(

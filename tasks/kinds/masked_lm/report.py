@@ -1,4 +1,4 @@
-"""A model that predicts hidden tokens and its test rows -> perplexity and accuracy beside the tokens' frequency."""
+"""A model that predicts hidden tokens and its test rows -> perplexity and accuracy next to the tokens' frequency."""
 
 import hashlib
 from pathlib import Path

@@ -27,7 +27,7 @@ class MaskedLm(TextTraining):
     form: ClassVar[Form] = FORM
 
     def rows(self, part: Any, *, train: bool) -> Dataset[Any]:
-        """Training rows are hidden anew in each epoch, validation rows once and for all."""
+        """Training rows are hidden again in each epoch, validation rows once and for all."""
         return ChangingRows(part) if train else FixedRows(part)
 
     def collate(self, seed: int) -> Callable[[Any], dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A second, independent look at texts and numbers as training reads them, against the raw rows."""
+"""A second, independent check of texts and numbers as training reads them, against the raw rows."""
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -22,7 +22,7 @@ def certify_numbers(
     encoding: RegressionEncoding, tokenizer: TextTokenizer, part: Part, texts: Sequence[str], targets: Sequence[str],
     collate: Collate = pad_numbers,
 ) -> Certificate:  # fmt: skip
-    """Check every row after truncation and collation; its number is read anew, in decimal arithmetic."""
+    """Check every row after truncation and collation; its number is read again, in decimal arithmetic."""
 
     values = part.values
     if values is None:

@@ -1,4 +1,4 @@
-"""A model that predicts numbers and its test rows -> errors, correlations, beside the mean and a ridge regression."""
+"""A model that predicts numbers and its test rows -> errors, correlations, next to the mean and a ridge regression."""
 
 from pathlib import Path
 from typing import Any

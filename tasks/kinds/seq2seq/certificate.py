@@ -1,4 +1,4 @@
-"""A second, independent look at pairs of source and target as training reads them: decoded, against the raw rows."""
+"""A second, independent check of pairs of source and target as training reads them: decoded, against the raw rows."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,7 +23,7 @@ def certify_pairs(
     targets: Sequence[str],
     collate: Collate = pad_pairs,
 ) -> Certificate:
-    """Check every row after truncation and collation; what is expected is made from the raw texts anew."""
+    """Check every row after truncation and collation; what is expected is made from the raw texts again."""
 
     def look(rows: range) -> tuple[dict[str, Any], int, int]:
         batch = collate(encoding, encoded, rows)

@@ -23,7 +23,7 @@ ABSENT, EMPTY, TOO_LONG = "no target", "empty target", "target too long"
 
 
 def make_encoding(section: Seq2SeqEncode, train: pd.DataFrame) -> tuple[Seq2SeqEncoding, TextTokenizer]:
-    """The tokenizer, learnt from training texts and targets where the recipe says so, and the encoding.
+    """The tokenizer, learnt from training texts and targets where the recipe states it, and the encoding.
 
     Raises DataError for a tokenizer without an end token, and for a prefix that leaves no room for a text.
     """

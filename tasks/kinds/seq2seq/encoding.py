@@ -20,7 +20,7 @@ UNCUT = 2**31 - 1
 
 @dataclass(frozen=True)
 class Seq2SeqEncoding:
-    """Everything that a text needs to become model input, as saved beside the tokenizer.
+    """Everything that a text needs to become model input, as saved next to the tokenizer.
 
     prefix stands before each text. max_length: of a source, max_target: of a target, in tokens, each with its end.
     special: the id of eos. pad_id fills; attention is by length, never by id.

@@ -1,5 +1,5 @@
 """A sequence-to-sequence model and its test rows -> scores of what it writes, its loss, and the nearest training
-text's target beside it."""
+text's target next to it."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from .predictor import Predictor
 from .training import open_training
 
 LOOKED_AT = 8
-"""Rows drawn at random to be looked at."""
+"""Rows drawn at random for inspection."""
 
 
 def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evaluate, progress: Progress) -> Judged:

@@ -1,4 +1,4 @@
-"""A second, independent look at texts and their classes as training reads them, against the raw rows."""
+"""A second, independent check of texts and their classes as training reads them, against the raw rows."""
 
 from collections.abc import Sequence
 from typing import Any

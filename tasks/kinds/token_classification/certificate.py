@@ -1,7 +1,7 @@
-"""A second, independent look at tags as training reads them: every word of every row is predicted once, with its tag.
+"""A second, independent inspect tags as training reads them: every word of every row is predicted once, with its tag.
 
 Nothing of the windows' layout is used here. Each row's words are given to the tokenizer again, one behind the other,
-and each window is looked for among their pieces: where it must lie follows from its first label, which is that of the
+and each window is searched for among their pieces: where it must lie follows from its first label, which is that of the
 first word that no window before it predicts.
 """
 
@@ -21,7 +21,7 @@ from .encoding import TagEncoding, entities_in
 
 TOKENS = "the tokens are not the row's words"
 ONCE = "a word is not predicted exactly once"
-OTHERS = "a tag stands beside the first piece of a word"
+OTHERS = "a tag stands next to the first piece of a word"
 INSIDE = "a further piece of a word has another tag than the inside of its entity"
 ENTITIES = "the tags are not those of the row's entities"
 

@@ -29,7 +29,7 @@ NO_WORD = "no word"
 def make_encoding(
     section: TokenClassificationEncode, tables: dict[str, pd.DataFrame]
 ) -> tuple[TagEncoding, TextTokenizer]:
-    """The tokenizer, learnt from training texts where the recipe says so, and the tags of all rows' types.
+    """The tokenizer, learnt from training texts where the recipe states it, and the tags of all rows' types.
 
     Raises DataError where no row has an entity.
     """

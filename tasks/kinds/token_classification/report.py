@@ -1,4 +1,4 @@
-"""A model that finds entities and its test rows -> entity F1, together and per type, beside a dictionary's."""
+"""A model that finds entities and its test rows -> entity F1, together and per type, next to a dictionary's."""
 
 from pathlib import Path
 from typing import Any

@@ -21,7 +21,7 @@ class CallProof:
     why: str
 
     def describe(self) -> str:
-        """What is said of it; empty where nothing is wrong."""
+        """What is stated about it; empty where nothing is wrong."""
         if not self.unread:
             return ""
         named = ", ".join(f"{row} message {place + 1}" for row, place in self.unread[:NAMED])

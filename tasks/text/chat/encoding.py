@@ -32,7 +32,7 @@ class TooLongError(DataError):
 
 @dataclass(frozen=True)
 class DialogueEncoding:
-    """Everything that a dialogue needs to become model input, as saved beside the tokenizer.
+    """Everything that a dialogue needs to become model input, as saved next to the tokenizer.
 
     template: Jinja source, which reads `texts` (bos_token …) and template_options. tools: JSON schemas, for dialogues
     that bring none. system: for dialogues without one. endings: how a reply and a call end; end_ids: the ids at which

@@ -1,7 +1,7 @@
 """What a dialogue's sequence must hold, derived without the code that made it: the same turns with other words in.
 
 The mask is made by comparing beginnings of a dialogue (turns.py) with what was found of the template once (endings.py,
-manners.py). Here every trained turn is rendered anew with its own words replaced and with another turn behind it; what
+manners.py). Here every trained turn is rendered again with its own words replaced and with another turn behind it; what
 changes is what the model generates, and what stays before the next turn is its end. Nothing of those modules is used.
 """
 

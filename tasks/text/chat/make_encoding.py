@@ -1,4 +1,4 @@
-"""A chat template, a tokenizer and tools -> DialogueEncoding; what the template cannot do is said at once."""
+"""A chat template, a tokenizer and tools -> DialogueEncoding; what the template cannot do is stated at once."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -64,7 +64,7 @@ def pad_packed(
 def packs(model: Any) -> bool:
     """Whether a sequence gives the same hidden states behind another one as alone, and whatever the other one is.
 
-    False for models that read no position_ids, or look past where these begin anew.
+    False for models that read no position_ids, or look past where these begin again.
     """
     import torch
 

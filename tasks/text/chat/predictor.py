@@ -24,7 +24,7 @@ from .encoding import DialogueEncoding, TooLongError, load_dialogue_encoding, pr
 from .tool_answers import Answers, load_answers
 
 LONGEST = 256
-"""Tokens of a turn where nothing else is said."""
+"""Tokens of a turn where nothing else is stated."""
 UNKNOWN = ("n", "stop", "frequency_penalty", "presence_penalty", "top_k")
 """Wishes of OpenAI's interface that are refused: what they would change would not happen."""
 

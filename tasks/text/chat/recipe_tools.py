@@ -1,4 +1,4 @@
-"""The tools of a recipe in -> their definitions in OpenAI's form; what answers them is written beside the encoding."""
+"""The tools of a recipe in -> their definitions in OpenAI's form; what answers them is written next to the encoding."""
 
 import json
 from dataclasses import asdict
@@ -56,7 +56,7 @@ def read_definitions(path: Path) -> list[Definition]:
 
 
 def _answer(tool: Tool, folder: Path) -> dict[str, Any]:
-    """What tools.json says of a tool; its table is written."""
+    """What tools.json states about a tool; its table is written."""
     match tool.answered_by:
         case TableAnswer() as answer:
             how = _search(tool, answer)

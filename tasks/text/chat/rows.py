@@ -43,7 +43,7 @@ class EncodedPart:
 
 
 def make_encoding(section: DialogueEncode, train: pd.DataFrame, folder: Path) -> tuple[DialogueEncoding, TextTokenizer]:
-    """The tokenizer, learnt from training dialogues where the recipe says so, and the encoding; both are saved in
+    """The tokenizer, learnt from training dialogues where the recipe states it, and the encoding; both are saved in
     `folder`, with what answers the tools. Raises DataError."""
     dialogues = [load_messages(one) for one in train["messages"]]
     brought = any(turns and turns[0].get("tools") for turns in dialogues)

@@ -28,7 +28,7 @@ class Rendered(NamedTuple):
 
 @dataclass(frozen=True)
 class Script:
-    """What rendering needs beside the messages. system_in_user: the template has no system turn. stops: the texts of
+    """What rendering needs next to the messages. system_in_user: the template has no system turn. stops: the texts of
     all tokens at which generation stops."""
 
     template: Template

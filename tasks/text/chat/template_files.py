@@ -13,7 +13,7 @@ DEFAULT, FOR_TOOLS = "default", "tool_use"
 
 
 def read_template(folder: Path, *, tools: bool = False, name: str | None = None) -> Template | None:
-    """The template kept beside a tokenizer; None without one.
+    """The template kept next to a tokenizer; None without one.
 
     Of several it is the one called `name`, else with tools `tool_use`, else `default`, as transformers chooses.
     Raises DataError for an unreadable file, and for a name that is not there.
@@ -36,7 +36,7 @@ def template_file(path: Path) -> Template:
     try:
         return Template(path.read_text(encoding="utf-8"), {}, name=str(path))
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: no text in UTF-8 ({error.reason}); write the chat template anew as UTF-8") from None
+        raise DataError(f"{path}: no text in UTF-8 ({error.reason}); write the chat template again as UTF-8") from None
 
 
 def read_texts(folder: Path) -> dict[str, Any]:

@@ -23,7 +23,7 @@ MEMORY = 2**30
 LETTERS = 50_000_000
 """Longest rendered text."""
 LOOK_EVERY = 0.5
-"""Seconds between two looks at what is rendering."""
+"""Seconds between two checks of what is rendering."""
 
 
 class TemplateLimit(Exception):

@@ -13,7 +13,7 @@ from .end_of_turn import NO_CALLS, STAND_IN, USER, WRITTEN, Ending, Prober, prob
 
 THOUGHT = "Brellum"
 ARGUMENTS = {"probe": WRITTEN, "deep": {"on": True, "none": None, "of": [1, "a"]}}
-"""Of a call whose form is looked at: what JSON and Python write otherwise."""
+"""Of a call whose form is inspected: what JSON and Python write otherwise."""
 LONG_ID = "call_a1B2c3D4e5F6g7H8i9J0k1L2"
 """As OpenAI writes them."""
 ROLE = re.compile(r"assistant|model|gpt|\b(?:bot|ai)\b|response:|<[^<>]*response>", re.IGNORECASE)

@@ -79,7 +79,7 @@ def main() -> None:
     except LIMITS as error:
         print(f"{type(error).__name__}: {error}"[:300])
     except Exception:
-        return  # no template at all: rendering says so
+        return  # no template at all: rendering states it
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ class WholeText:
         return [self._bordered(tokens, text, borders, hidden) for tokens, (text, borders), hidden in pairs]
 
     def _bordered(self, tokens: Tokens, text: str, borders: Sequence[int], spellings: Spellings) -> Tokens:
-        """Tokens cut at borders before which they are not what the text up to there gives, looked at from the last
+        """Tokens cut at borders before which they are not what the text up to there gives, inspected from the last
         special token on, which no merge reaches over, or from the last cut."""
         ids, starts, cut = tokens
         settled, since = 0, 0

@@ -1,4 +1,4 @@
-"""What answers the calls of a saved dialogue model: the tables that lie beside it, read where it predicts.
+"""What answers the calls of a saved dialogue model: the tables that lie next to it, read where it predicts.
 
 tools.json names, for each tool that something answers, what does: {"kind": "table", …} with tools/NAME.jsonl, or
 {"kind": "python", "entry": …}, which is never called here.

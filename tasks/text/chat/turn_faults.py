@@ -77,7 +77,7 @@ class TurnFaults:
                 "turns by the step drop_empty_turns of clean"
             )
         if begin == len(whole) or (message.get("tool_calls") and message["content"].strip() not in whole):
-            left = "the text beside its calls" if message.get("tool_calls") else "what it says"
+            left = "the text next to its calls" if message.get("tool_calls") else "what it says"
             raise DataError(
                 f"the chat template leaves out a part of {self.name(turn)}, {left}; take another template, or give "
                 "texts and calls turns of their own"

@@ -26,8 +26,8 @@ class EmbeddedSource:
     kind: Literal["embedded"]
     """This kind of source."""
     name: Literal["reviews", "all_reviews", "digits", "hotel_dialogues"] = "reviews"
-    """Which set: 670 reviews written for Temper, these and 943 more, scikit-learn's 1,797 digits of 8 x 8 pixels, or a
-    few dozen dialogues of a hotel assistant with its searches."""
+    """Which set: 670 reviews written for Temper, these and 1,149 more, scikit-learn's 1,797 digits of 8 x 8 pixels, or
+    a few dozen dialogues of a hotel assistant with its searches."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

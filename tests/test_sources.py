@@ -115,7 +115,7 @@ def test_embedded(folder: Path) -> None:
     rows = load_rows(EmbeddedSource(kind="embedded"), folder)
     assert len(rows) == 670 and rows[["text", "label"]].notna().all(axis=None)
     more = load_rows(EmbeddedSource(kind="embedded", name="all_reviews"), folder)
-    assert len(more) == 1613 and more["text"].is_unique and set(more["label"]) == {"neg", "pos"}
+    assert len(more) == 1819 and more["text"].is_unique and set(more["label"]) == {"neg", "pos"}
     pd.testing.assert_frame_equal(more.head(670), rows)
 
 

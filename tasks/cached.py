@@ -119,7 +119,7 @@ class Stage(Generic[P]):
                     self.body(output, pinned, **limited)
             except Exception as error:
                 with because_of(error, "what the stage wrote could not be cleared away"):
-                    self._give_up(root, key, say)
+                    self._give_up(root, key, say, error)
                 raise
             about = {
                 "identity": identified,
@@ -133,9 +133,9 @@ class Stage(Generic[P]):
             artifact = disk.commit(root, self.name, key, about)
             return Outcome(artifact, "resumed" if output.resumed else "run", changed)
 
-    def _give_up(self, root: Path, key: str, say: Callable[[str], None]) -> None:
+    def _give_up(self, root: Path, key: str, say: Callable[[str], None], error: Exception) -> None:
         records = disk.give_up(root, self.name, key)
-        publish(self.name, records)
+        publish(self.name, records, error)
         if any(records.iterdir()):
             say(f"what it found out lies in {records}")
 

@@ -17,6 +17,7 @@ from .output import checked_secret, environment_secret
 from .store import usage
 from .store.changes import all_in_words
 from .store.events import Event, Status, tell
+from .store.failure import server_is_gone
 
 OFTEN = 2.0
 """Seconds between two states of a progress artifact."""
@@ -63,9 +64,10 @@ def progress(name: str) -> Callable[[int, int, str], None]:
     return show
 
 
-def publish(name: str, records: Path) -> None:
-    """Show a stage's summary, pictures and table in Prefect (nothing outside a flow run)."""
-    if not in_task():
+def publish(name: str, records: Path, failed: Exception | None = None) -> None:
+    """Show a stage's summary, pictures and table in Prefect (nothing outside a flow run, or where it failed because the
+    server is gone)."""
+    if not in_task() or (failed is not None and server_is_gone(failed)):
         return
     from prefect.artifacts import create_markdown_artifact, create_table_artifact
 

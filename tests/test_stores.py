@@ -328,6 +328,56 @@ def test_a_server_that_is_gone_is_given_up_within_seconds_and_the_line_says_how_
     assert told is not None and "start the server again and repeat the command" in told
 
 
+DIES = """
+import os, signal, sys, time
+from configs.environment import quiet_prefect, quiet_tools
+quiet_tools(); quiet_prefect()
+import httpx, typer
+from flows.cli.failures import failures
+from flows.services import temporary_server as services
+from tasks.cached import Stage
+from tasks.output import Output
+from configs.splitting import HashSplit
+asked, kept, send, start = [], [], httpx.Client.send, services.start_server
+def counted(self, request, **more):
+    asked.append((time.monotonic(), request.url.path))
+    return send(self, request, **more)
+def started():
+    kept[:] = start()
+    return tuple(kept)
+httpx.Client.send, services.start_server = counted, started
+def split(out: Output, section: HashSplit) -> None:
+    (out.records / "summary.md").write_text("what was seen before")
+    os.killpg(kept[0].pid, signal.SIGKILL)
+    kept[0].wait()
+    asked[:] = [(time.monotonic(), "killed")]
+    out.progress(1, 2, "half of it")
+split.__module__ = "tasks.split"
+stage = Stage(split, "splits", {}, (), False)
+try:
+    with failures(), services.prefect_api():
+        from prefect import flow
+        flow(lambda: stage(HashSplit(kind="hash")), name="one")()
+except typer.Exit as end:
+    told = [path for _, path in asked]
+    print(end.exit_code, told.count("/api/artifacts/"), round(time.monotonic() - asked[0][0]))
+"""
+
+
+@pytest.mark.faults
+@pytest.mark.servers
+def test_a_server_that_dies_in_a_stage_is_asked_for_the_failure_once(home: Path) -> None:
+    """Nothing more is published to it: the tries for one request, and those for the state of the flow run."""
+    done = subprocess.run(
+        [sys.executable, "-c", DIES], cwd=ROOT, capture_output=True, text=True, timeout=200,
+        env={**os.environ, "TEMPER_HOME": str(home), "PREFECT_HOME": str(home / "prefect")},
+    )  # fmt: skip
+    assert done.returncode == 0 and "start the server again and repeat the command" in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
+    code, requests, seconds = map(int, done.stdout.split())
+    assert code == 1 and 1 <= requests <= 3 and seconds < 30, done.stdout
+
+
 def test_at_a_terminal_prefect_is_quiet_and_impatient_unless_the_environment_has_its_own_number(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -61,6 +61,12 @@ def no_space(error: BaseException) -> str | None:
     return f"no space left on {_mount(place)}: {_free(place):,} bytes free for {place}; {room}" + (fix or "")
 
 
+def server_is_gone(error: BaseException) -> bool:
+    """Whether a request that no server took led to an error: another would be tried as long, in vain."""
+    lost = ("ConnectError", "ConnectTimeout", "ReadError", "RemoteProtocolError")
+    return any(type(one).__module__.startswith("httpx") and type(one).__name__ in lost for one in _chain(error))
+
+
 def full_disks() -> list[str]:
     """A line for each disk that Temper writes to and that has next to nothing free, whatever failed."""
     fullest = {_mount(place): place for place, _ in _places() if _free(place) < LITTLE}

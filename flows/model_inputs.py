@@ -43,10 +43,14 @@ def open_model_for(name: str, questions: "Questions", column: str | None) -> "tu
     if not isinstance(questions, Texts):
         return *open_model(name, questions.content), questions
     named = _find(name)
+    from configs.load import RecipeError
     from tasks.tracking.models import content_of, load_model, predictor_of
 
     loaded = load_model(named.uri, questions.content, "messages")
     if content_of(loaded) != "messages":
+        if column is None and questions.column != "text":
+            raise RecipeError(f"{questions.path}: no column 'text' among {list(questions.rows.columns)}; "
+                              "name one with --column")  # fmt: skip
         return named, _pyfunc_model(loaded, named), questions
     from tasks.inference.dialogue_inputs import open_dialogues
     from tasks.inference.replies import reply_model

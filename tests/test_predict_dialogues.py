@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from registered import dialogue_folder, register_dialogues
+from typer import Exit
 
 from flows.cli import predict
 from tasks.data.errors import DataError
@@ -163,3 +164,48 @@ def test_a_model_carries_every_program_that_its_code_runs(tmp_path: Path) -> Non
     programs = {(folder, script or f"{module}.py") for folder, (script, module) in called}
     assert {name for _, name in programs} >= {"template_trial.py"}
     assert [name for folder, name in programs if not (folder / name).is_file()] == []
+
+
+PROMPTS = {
+    "prompt and completion": ({"prompt": "a good row?", "completion": "never again"}, ["a good row?"]),
+    "a prompt alone": ({"prompt": "a good row?"}, ["a good row?"]),
+    "a question whose answer is due": ({"question": "a good row?", "answer": None}, ["a good row?"]),
+    "an instruction with an input": (
+        {"instruction": "again?", "input": "a row", "output": "never"}, ["again?\n\na row"]
+    ),
+    "a system text beside": ({"prompt": "a row?", "completion": "b", "system": "be bad"}, ["be bad", "a row?"]),
+    "messages as a prompt": ({"prompt": [ASK], "completion": [REPLY]}, ["a good row?"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", PROMPTS)
+@pytest.mark.parametrize("ending", [".jsonl", ".csv"])
+def test_what_is_asked_is_read_as_recipes_read_prompt_and_completion(form: str, ending: str, tmp_path: Path) -> None:
+    row, wanted = PROMPTS[form]
+    asked = opened(write(tmp_path / f"asked{ending}", [{"id": 1, **row}, {"id": 2, **row}]))
+    assert [[turn["content"] for turn in history] for history in asked.histories] == [wanted, wanted]
+    assert "id" in asked.rows and "system" not in asked.rows
+    if isinstance(row.get("prompt"), str):
+        assert asked.rows["prompt"].tolist() == [row["prompt"]] * 2
+
+
+def test_any_column_of_texts_can_be_what_is_asked(tmp_path: Path) -> None:
+    file = write(tmp_path / "asked.csv", [{"subject": "a good row?", "text": "beside"}])
+    assert opened(file, "subject").histories[0] == [ASK]
+
+
+@pytest.mark.faults
+def test_a_column_of_prompts_is_no_text_of_a_classifier_unasked(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from registered import register_texts
+
+    register_texts("labels")
+    register_dialogues("talker")
+    file = write(tmp_path / "asked.csv", [{"prompt": "a good row?", "completion": "never again"}])
+    with pytest.raises(Exit):
+        predict.command("labels", str(file))
+    assert "no column 'text' among ['prompt', 'completion']; name one with --column" in capsys.readouterr().err
+    predict.command("labels", str(file), "prompt")
+    predict.command("talker", str(file))
+    assert "\nprompt,completion,reply,calls,error\na good row?,never again," in capsys.readouterr().out

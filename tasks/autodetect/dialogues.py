@@ -13,6 +13,7 @@ from configs.splitting import HashSplit
 from ..data.checks.dialogue_checks import COLUMNS, facts
 from ..data.cleaning.pipeline import clean_rows
 from ..data.dialogues.calls import parse_json
+from ..data.dialogues.columns import PAIRS, prompt_columns
 from ..data.dialogues.messages import HOLDERS, load_messages, tools_of, transcript
 from ..data.errors import DataError
 from ..data.leakage import near_copies
@@ -21,14 +22,6 @@ from ..data.rows import with_ids
 from ..data.sources.columns import take_columns
 from ..data.splitting import split_rows
 
-PAIRS = (
-    ("prompt", "completion"),
-    ("instruction", "output"),
-    ("instruction", "response"),
-    ("question", "answer"),
-    ("prompt", "response"),
-)
-"""Names of columns with what is asked and what is replied."""
 SURE = (*PAIRS[:3], PAIRS[4])
 """Pairs that are dialogues even where nobody states it; an answer may be a label, unless it reads as a reply."""
 COPIED = 0.2
@@ -46,8 +39,7 @@ def dialogue_columns(table: pd.DataFrame, *, asked: bool) -> Columns | None:
         if not {prompt, completion} <= set(names):
             continue
         if asked or (prompt, completion) in SURE or _are_replies(table[completion]):
-            more = ("input",) if prompt == "instruction" and "input" in names else ()
-            return Columns(prompt=(prompt, *more) if more else prompt, completion=completion)
+            return Columns(prompt=prompt_columns(prompt, names), completion=completion)
     return None
 
 

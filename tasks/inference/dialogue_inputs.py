@@ -9,7 +9,7 @@ import pandas as pd
 
 from configs.sources import Columns
 
-from ..data.dialogues.columns import read_dialogues
+from ..data.dialogues.columns import PAIRS, prompt_columns, read_dialogues
 from ..data.dialogues.messages import HOLDERS, SYSTEMS, TOOLS, Message, load_messages
 from ..data.dialogues.turn_keys import BESIDE
 from ..data.errors import DataError
@@ -17,6 +17,8 @@ from .inputs import Texts
 
 ROW = "row"
 """Column with the number of a row, from 1, of a file that has no columns next to its dialogues."""
+DUE = "the reply that is due"
+"""Stands in the place of a reply that a row lacks."""
 IGNORE = re.compile(r" with `download\.columns\.ignore: \[[^\]]*\]`")
 
 
@@ -36,20 +38,24 @@ class Dialogues(Texts):
 
 
 def open_dialogues(table: Texts, column: str | None = None) -> Dialogues:
-    """The dialogues of a table, read as a recipe's `download.columns.messages` reads them, each without its trailing
-    assistant turns. `column`: None for `messages` or another usual name.
+    """The dialogues of a table, read as a recipe's `download.columns` reads `messages`, or `prompt` where the column
+    holds plain texts, each without its trailing assistant turns. `column`: None for `messages` or another usual name.
 
     Raises DataError naming the row for what cannot be read, or where nothing is left to reply to.
     """
     name = column or holder(table.rows) or table.column
     beside = tuple(key for key in BESIDE if key in table.rows)
     notes: list[str] = []
+    given, columns = table.rows, Columns(messages=name, ignore=beside)
+    if is_asked := _is_asked(given[name]):
+        given, columns = _asked(given, name, beside)
     try:
-        texts = read_dialogues(table.rows, Columns(messages=name, ignore=beside), table.where, notes)
+        texts = read_dialogues(given, columns, table.where, notes)
     except DataError as error:
         raise DataError(IGNORE.sub(" of the file", str(error))) from None
     histories = tuple(_history(text, f"{table.where}: row {number:,}") for number, text in enumerate(texts, 1))
-    rows = table.rows.drop(columns=[key for key in (name, *TOOLS, *SYSTEMS) if key in table.rows])
+    held = () if is_asked else (name,)  # a question stands next to its reply, a dialogue does not
+    rows = table.rows.drop(columns=[key for key in (*held, *TOOLS, *SYSTEMS) if key in table.rows])
     if not rows.shape[1]:
         rows = pd.DataFrame({ROW: range(1, len(rows) + 1)}, index=rows.index)
     notes = [*table.notes, *notes]
@@ -59,6 +65,23 @@ def open_dialogues(table: Texts, column: str | None = None) -> Dialogues:
 def holder(rows: pd.DataFrame) -> str | None:
     """The column that is called as dialogues usually are; None where there is none."""
     return next((name for name in HOLDERS if name in rows), None)
+
+
+def _is_asked(values: "pd.Series[Any]") -> bool:
+    """Whether a column holds what a user says as plain texts, rather than dialogues as lists or their JSON."""
+    there = values.dropna()
+    return bool(len(there)) and not any(
+        not isinstance(value, str) or value.lstrip().startswith(("[", "{")) for value in there
+    )
+
+
+def _asked(rows: pd.DataFrame, name: str, beside: tuple[str, ...]) -> tuple[pd.DataFrame, Columns]:
+    """Rows with a reply each, which the model is not given, and the columns of the prompt and of the reply."""
+    replies = [reply for prompt, reply in PAIRS if prompt == name and reply in rows]
+    reply = replies[0] if replies else DUE
+    told = rows[reply].fillna(DUE) if replies else DUE
+    prompt = prompt_columns(name, list(rows.columns))
+    return rows.assign(**{reply: told}), Columns(prompt=prompt, completion=reply, ignore=beside)
 
 
 def reply_columns(message: Message) -> dict[str, str]:

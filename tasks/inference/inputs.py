@@ -13,6 +13,7 @@ from configs.load import RecipeError
 from configs.sources import FileSource
 
 from ..artifact import canonical, digest_file, digest_text
+from ..data.dialogues.columns import PAIRS
 from ..data.dialogues.messages import HOLDERS
 from ..data.errors import DataError, check_file
 from ..data.sources.folders import list_images
@@ -132,11 +133,12 @@ def _bytes(path: Path) -> bytes | OSError:
 
 def open_table(path: Path, column: str | None, reading: Mapping[str, Any] | None = None) -> Texts:
     """The texts of a file, read as `read_rows` does; `column`: None for `text`, or of a file without it for a usual
-    name of dialogues. Raises DataError where it cannot be read or a row has no text,
+    name of dialogues or of what is asked. Raises DataError where it cannot be read or a row has no text,
     RecipeError where it lacks the column."""
     rows, notes = read_rows(path, reading)
     if column is None:
-        column = next((name for name in ("text", *HOLDERS) if name in rows.columns), "text")
+        usual = ("text", *HOLDERS, *(prompt for prompt, _ in PAIRS))
+        column = next((name for name in usual if name in rows.columns), "text")
     if column not in rows.columns:
         raise RecipeError(f"{path}: no column {column!r} among {list(rows.columns)}; name one with --column")
     if twice := sorted({str(name) for name in rows.columns[rows.columns.duplicated()]}):

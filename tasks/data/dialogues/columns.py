@@ -1,6 +1,7 @@
 """A table with dialogues -> each dialogue as canonical JSON, with its tools and the system text next to it."""
 
 from collections import Counter
+from collections.abc import Collection
 from typing import Any
 
 import pandas as pd
@@ -11,8 +12,21 @@ from ..errors import DataError
 from .messages import SYSTEMS, TOOLS, Message, as_plain, dump_messages, read_messages
 from .turn_keys import BESIDE, check_beside
 
+PAIRS = (
+    ("prompt", "completion"),
+    ("instruction", "output"),
+    ("instruction", "response"),
+    ("question", "answer"),
+    ("prompt", "response"),
+)
+"""Names of columns with what is asked and what is replied."""
 BETWEEN = "\n\n"
 """Between the columns of a prompt."""
+
+
+def prompt_columns(prompt: str, names: Collection[str]) -> str | tuple[str, ...]:
+    """The column with what is asked, and of an instruction its `input` where the table has one."""
+    return (prompt, "input") if prompt == "instruction" and "input" in names else prompt
 
 
 def read_dialogues(table: pd.DataFrame, columns: Columns, where: str, notes: list[str]) -> pd.Series:

@@ -80,7 +80,8 @@ def command(
 
     Of a file of dialogues, in any form that a recipe reads, a row gets the turn that a dialogue model generates: its
     text in `reply`, its calls as JSON in `calls`, next to the columns that are no part of the dialogue. Assistant turns
-    at its end are not given to the model. Tools are not run; a reply has at most 256 tokens.
+    at its end are not given to the model. A column `prompt`, `question` or `instruction` holds what a user asks. Tools
+    are not run; a reply has at most 256 tokens.
 
     With -o a call that was stopped continues where it was, as long as model and input are the same. The model is loaded
     by mlflow.pyfunc.load_model and carries its own preprocessing. The last eight options are keys of `download`.

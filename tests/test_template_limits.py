@@ -1,7 +1,9 @@
 """Chat templates that never end or fill the memory are refused in a line, in any thread; others render as before."""
 
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -77,3 +79,13 @@ def test_good_templates_render_and_are_tried_once(monkeypatch: pytest.MonkeyPatc
     for _ in range(200):
         assert "Hello" in Template(CHATML, {}).render(TURNS)
     assert time.perf_counter() - began < 5
+
+
+def test_a_machine_that_is_busy_refuses_no_template(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A trial waits for the processor as long as others hold it; what counts is the time that it computes."""
+    slow = tmp_path / "python"
+    slow.write_text(f'#!/bin/sh\nsleep 3\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
+    slow.chmod(0o755)
+    monkeypatch.setattr(template_limits.sys, "executable", str(slow))
+    assert template_limits.tried(CHATML + "{# on a busy machine #}") == ""
+    assert "did not end within 2 s of the processor" in template_limits.tried(SPINS + "{# on a busy machine #}")

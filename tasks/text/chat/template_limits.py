@@ -6,6 +6,7 @@ rendering after that is watched, so that one that loops for certain dialogues al
 
 import ctypes
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -17,7 +18,9 @@ from functools import lru_cache
 SECONDS = 20.0
 """Longest time of one rendering; real ones take milliseconds."""
 TRIAL_SECONDS = 10.0
-"""Longest time of the trial, beginning of its process included."""
+"""Longest time of the processor for the trial, beginning of its process included."""
+PATIENCE = 18
+"""Times as long as that a trial may take on a busy machine, where it waits for the processor."""
 MEMORY = 2**30
 """Most bytes of the trial's process."""
 LETTERS = 50_000_000
@@ -42,10 +45,12 @@ def tried(source: str) -> str:
             input=given,
             capture_output=True,
             text=True,
-            timeout=TRIAL_SECONDS,
+            timeout=PATIENCE * TRIAL_SECONDS,
         )
     except subprocess.TimeoutExpired:
-        return f"it did not end within {TRIAL_SECONDS:.0f} s for three turns"
+        return f"it did not end within {PATIENCE * TRIAL_SECONDS:.0f} s for three turns"
+    if done.returncode == -signal.SIGXCPU:
+        return f"it did not end within {TRIAL_SECONDS:.0f} s of the processor for three turns"
     if done.returncode != 0:
         limits = f"{MEMORY // 2**20:,} MiB and {TRIAL_SECONDS:.0f} s"
         return f"its trial ended with code {done.returncode}; its limits are {limits}"

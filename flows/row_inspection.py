@@ -41,7 +41,7 @@ class Looked:
             "file": self.row.raw.get("file"),
             "part": self.row.state,
             "true": self.labels[answer.truth],
-            "predicted": self.labels[answer.found],
+            "predicted": self.labels[answer.predicted],
             "probabilities": dict(zip(self.labels, answer.probabilities.tolist(), strict=True)),
             "picture": str(picture),
         }

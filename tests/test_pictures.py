@@ -271,7 +271,7 @@ def test_each_class_has_a_bar_and_of_many_the_likeliest_and_the_true_one(tmp_pat
     assert few.bars() == list(range(MOST_BARS))
     values = np.arange(1, 101) / 5050
     many = Answer("r", "text", 0, values)
-    assert many.bars() == [*range(99, 89, -1), 0] and many.found == 99
+    assert many.bars() == [*range(99, 89, -1), 0] and many.predicted == 99
     assert Answer("r", "text", 95, values).bars() == list(range(99, 89, -1))
     draw_answers([many], [f"c{n}" for n in range(100)], tmp_path / "x.png")
     chart = figures[0].axes[1]
@@ -295,7 +295,7 @@ def test_a_sheet_of_images_says_what_each_was_taken_for(tmp_path: Path, figures:
     names = ["cat", "dog", "a name of…e length"]
     for one, answer in zip(axes, drawn, strict=False):
         title = one.get_title().replace("\n", " ")
-        expected = f"{names[answer.truth]} → {names[answer.found]}  {answer.probabilities.max():.3f}"
+        expected = f"{names[answer.truth]} → {names[answer.predicted]}  {answer.probabilities.max():.3f}"
         assert title.split() == expected.split() and one.texts[0].get_text() == answer.id
     draw_grid(drawn[:1], ["cat", "dog", "x"], tmp_path / "one.png")
 

@@ -103,3 +103,39 @@ def test_a_planted_word_is_seen(tmp_path: Path, name: str, text: str, word: str)
     kept = ("predicted", "recommended", "intellect", "untold", "restoration", "an invoice", "a comment")
     (tmp_path / name).write_text("".join(f"# {one}\n" for one in kept), encoding="utf-8")
     assert retired(tmp_path / name, name) == []
+
+
+NAMELESS = {"found", "told", "made", "said"}
+"""Names of variables and parameters that say nothing of what they hold."""
+
+
+def nameless(source: str) -> list[str]:
+    """Each variable or parameter of a file that is called so, with its line; fields of classes are none."""
+    fields, named = set(), []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ClassDef):
+            fields |= {id(part.target) for part in node.body if isinstance(part, ast.AnnAssign)}
+        if isinstance(node, ast.arg) and node.arg in NAMELESS:
+            named.append(f"{node.lineno}: {node.arg}")
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in NAMELESS:
+            named += [f"{node.lineno}: {node.id}"] if id(node) not in fields else []
+    return named
+
+
+def test_variables_are_named_after_what_they_hold() -> None:
+    paths = [path for room in ("flows", "tasks", "configs") for path in (ROOT / room).rglob("*.py")]
+    assert [f"{path.relative_to(ROOT)}:{name}" for path in paths for name in nameless(path.read_text("utf-8"))] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "seen"),
+    [
+        ("found = 1\n", ["1: found"]),
+        ("def f(told: int) -> int:\n    return told\n", ["1: told"]),
+        ("for one, said in rows:\n    pass\n", ["1: said"]),
+        ("g = lambda made: made\n", ["1: made"]),
+        ("class A:\n    found: int = 0\n\nprint(a.found, found_at)\n", []),
+    ],
+)
+def test_a_planted_name_is_seen(source: str, seen: list[str]) -> None:
+    assert nameless(source) == seen

@@ -47,7 +47,7 @@ def print_json(value: Any, *, indent: int = 1) -> None:
 def json_text(value: Any, *, indent: int | None = None) -> str:
     """A JSON document in which hidden characters are escaped, which changes no value."""
     text = json.dumps(value, ensure_ascii=False, indent=indent)
-    return HIDDEN.sub(lambda found: found.group() if found.group() == "\n" else _escaped(found), text)
+    return HIDDEN.sub(lambda match: match.group() if match.group() == "\n" else _escaped(match), text)
 
 
 def _escaped(match: re.Match[str]) -> str:

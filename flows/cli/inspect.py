@@ -92,12 +92,15 @@ def _show(looked: Looked, encoded: "Artifact", picture: Path) -> None:
     if isinstance(answer.seen, str):
         facts = encoded_facts(encoded, looked.row)
         console.print(colour_pieces(facts["tokens"], facts["labels"]))
-    right = answer.found == answer.truth
+    right = answer.predicted == answer.truth
     console.print(Text("true       ") + Text(labels[answer.truth], "bold"))
-    console.print(Text("predicted  ") + Text(labels[answer.found], "bold green" if right else "bold red"))
+    console.print(Text("predicted  ") + Text(labels[answer.predicted], "bold green" if right else "bold red"))
     wide = max(Text(labels[one]).cell_len for one in answer.bars())
     for one in answer.bars():
-        p, colour = answer.probabilities[one], "green" if one == answer.truth else "red" if one == answer.found else ""
+        p, colour = (
+            answer.probabilities[one],
+            "green" if one == answer.truth else "red" if one == answer.predicted else "",
+        )
         name = Text(labels[one])
         name.pad_right(wide - name.cell_len)
         console.print(Text("  ") + name + Text(f"  {p:.4f}  ") + Text("█" * round(p * BAR), colour))

@@ -21,7 +21,7 @@ class Undescribed:
     path: of the data in it; kind, text, label: what the person says."""
 
     data: str
-    found: Located
+    located: Located
     name: str
     output: Path
     path: str
@@ -32,9 +32,9 @@ class Undescribed:
     @cached_property
     def number_column(self) -> str | None:
         """The column of a table that seems to hold numbers to predict; None where the person says a kind or a label."""
-        if self.found.table is None or self.kind is not None or self.label is not None:
+        if self.located.table is None or self.kind is not None or self.label is not None:
             return None
-        return number_column(self.found.table)
+        return number_column(self.located.table)
 
 
 class StarterRecipe(Protocol):

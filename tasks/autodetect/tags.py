@@ -91,11 +91,11 @@ def _as_long(rows: list[Any] | None, tags: Sequence[Any] | None) -> bool:
 
 def _are_spans(column: pd.Series) -> bool:
     """Whether rows list objects with start, end and label."""
-    found = []
+    span_lists = []
     for value in column.dropna().tolist():
         try:
-            found.append(json.loads(value) if isinstance(value, str) else value)
+            span_lists.append(json.loads(value) if isinstance(value, str) else value)
         except ValueError:
             return False
-    every = [one for row in found if isinstance(row, list) for one in row]
+    every = [one for row in span_lists if isinstance(row, list) for one in row]
     return bool(every) and all(isinstance(one, dict) and {*KEYS} <= {*one} for one in every)

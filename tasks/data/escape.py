@@ -25,7 +25,7 @@ def visible(text: str) -> str:
 
 def terminal(text: str) -> str:
     """As it may be printed: line ends and tabs stay."""
-    return HIDDEN.sub(lambda found: found.group() if found.group() in "\n\t" else _code(found), text)
+    return HIDDEN.sub(lambda match: match.group() if match.group() in "\n\t" else _code(match), text)
 
 
 def _code(match: re.Match[str]) -> str:

@@ -42,7 +42,7 @@ class Finished:
     def __init__(self, folder: Path, identity: dict[str, Any], schema: pa.Schema, rows: int, batch: int) -> None:
         self.folder, self.schema, self.rows, self.batch = folder, schema, rows, batch
         self.identity = {"format": FORMAT, "rows": rows, "columns": schema.names, **identity}
-        self.found: dict[int, Path] = {}
+        self.finished: dict[int, Path] = {}
         self.handle = -1
 
     def __enter__(self) -> Self:
@@ -83,7 +83,7 @@ class Finished:
         for number in damaged:
             start, stop = self._bounds(number)
             say(f"rows {start + 1:,} to {stop:,} are made again: their part is damaged")
-        kept = sum(stop - start for start, stop in map(self._bounds, self.found))
+        kept = sum(stop - start for start, stop in map(self._bounds, self.finished))
         todo = next(self.missing(), None)
         if kept:
             status = f"goes on from row {todo[1] + 1:,} of {self.rows:,}" if todo else "only the file is to be written"
@@ -115,7 +115,7 @@ class Finished:
         for path, number, sha256 in ((path, int(fits[1]), fits[2]) for path, fits in named if fits):
             start, stop = self._bounds(number)
             if digest_file(path).startswith(sha256) and pq.read_metadata(path).num_rows == stop - start:
-                self.found[number] = path
+                self.finished[number] = path
             else:
                 damaged.append(number)
                 path.unlink()
@@ -127,7 +127,7 @@ class Finished:
     def missing(self) -> Iterator[tuple[int, int, int]]:
         """Number, first row and end of the batches that are still to be done."""
         for number in range(-(-self.rows // self.batch)):
-            if number not in self.found:
+            if number not in self.finished:
                 yield number, *self._bounds(number)
 
     def keep(self, number: int, answers: pa.Table) -> None:
@@ -137,12 +137,12 @@ class Finished:
         sync(aside)
         path = self.folder / f"part-{number:08d}-{digest_file(aside)[:16]}.parquet"
         aside.rename(path)
-        self.found[number] = path
+        self.finished[number] = path
 
     def parts(self) -> Iterator[pa.Table]:
         """All predictions in order, a batch at a time."""
-        for number in sorted(self.found):
-            yield pq.read_table(self.found[number], schema=self.schema)
+        for number in sorted(self.finished):
+            yield pq.read_table(self.finished[number], schema=self.schema)
 
     def deliver(self, whole: Path, output: Path) -> None:
         """Move the finished file to its place, then remove what was kept for going on."""

@@ -71,12 +71,12 @@ class Scored:
         return self.classifier.training.labels
 
     @property
-    def found(self) -> metrics.Ids:
+    def predicted(self) -> metrics.Ids:
         """Predicted class ids."""
         return np.asarray(self.answers.probabilities.argmax(1), np.int64)
 
 
 def worst_mistakes(scored: Scored, count: int) -> metrics.Ids:
     """Positions of the wrong predictions, the most confident first."""
-    wrong = np.flatnonzero(scored.found != scored.truth)
+    wrong = np.flatnonzero(scored.predicted != scored.truth)
     return wrong[np.argsort(-scored.answers.probabilities.max(1)[wrong], kind="stable")][:count]

@@ -42,7 +42,7 @@ def describe(scored: Scored, worst: int) -> str:
 def _worst_classes(scored: Scored, count: int) -> list[str]:
     """The classes with the lowest F1 of those that have test rows, most rows first among equals."""
     labels = scored.labels
-    right, true, predicted = metrics.confusion(scored.truth, scored.found, len(labels)).sums()
+    right, true, predicted = metrics.confusion(scored.truth, scored.predicted, len(labels)).sums()
     f1 = metrics.class_f1(right, true, predicted)
     there = np.flatnonzero(true)
     order = there[np.lexsort((there, -true[there], f1[there]))][:count]
@@ -66,7 +66,7 @@ def _mistakes(scored: Scored, count: int) -> list[str]:
         else scored.classifier.traits.content
     ]
     return [
-        f"| {scored.rows['id'].iloc[i]} | {labels[scored.truth[i]]} | {labels[scored.found[i]]} | {confidence[i]:.3f} "
-        f"| {markdown(' '.join(str(shown.iloc[i])[:160].split()))} |"
+        f"| {scored.rows['id'].iloc[i]} | {labels[scored.truth[i]]} | {labels[scored.predicted[i]]} | "
+        f"{confidence[i]:.3f} | {markdown(' '.join(str(shown.iloc[i])[:160].split()))} |"
         for i in worst_mistakes(scored, count)
     ]

@@ -89,7 +89,7 @@ def compare(
 ) -> dict[str, Any]:
     """The baselines' metrics on the same test rows, each fitted on the training rows alone, and the model against each
     by a paired test. groups: [rows], the unit of each row; None where each row is one. Raises DataError."""
-    classifier, right = scored.classifier, scored.found == scored.truth
+    classifier, right = scored.classifier, scored.predicted == scored.truth
     comparisons: dict[str, dict[str, float]] = {}
     against: dict[str, dict[str, Any]] = {}
     for name in chosen_baselines(classifier.training.kind, classifier.traits, section):
@@ -124,7 +124,7 @@ def save(scored: Scored, section: Evaluate, data: Path, records: Path) -> None:
     columns = {
         "id": rows["id"].tolist(),
         "label": rows["label"].tolist(),
-        "predicted": [labels[i] for i in scored.found],
+        "predicted": [labels[i] for i in scored.predicted],
         "probabilities": _lists(probabilities),
     }
     pq.write_table(pa.table(columns), data / "predictions.parquet", compression="zstd")
@@ -134,7 +134,7 @@ def save(scored: Scored, section: Evaluate, data: Path, records: Path) -> None:
     )
     text = json.dumps(samples.to_dict("records"), ensure_ascii=False, indent=1)
     (records / "samples.json").write_text(text, encoding="utf-8")
-    draw_confusion(metrics.confusion(scored.truth, scored.found, len(labels)), labels, records / "confusion.png")
+    draw_confusion(metrics.confusion(scored.truth, scored.predicted, len(labels)), labels, records / "confusion.png")
     error, bins = metrics.calibration(scored.truth, probabilities)
     draw_calibration(bins, error, records / "calibration.png")
     chosen = np.random.default_rng(section.seed).permutation(len(rows))[:LOOKED_AT]

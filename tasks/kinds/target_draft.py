@@ -10,11 +10,11 @@ from ..text.token_lengths import token_lengths
 
 def draft_targets(data: Undescribed, kind: TargetKind, *, numbers: bool, label: str | None) -> Draft:
     """For numbers or written texts; `label` names their column. Raises DataError."""
-    assert data.found.table is not None
+    assert data.located.table is not None
     facts = look_at_targets(
-        data.found.table, data.path, numbers=numbers, text=data.text, target=label, asked=data.kind is not None
+        data.located.table, data.path, numbers=numbers, text=data.text, target=label, asked=data.kind is not None
     )
     lengths = (token_lengths(texts, VOCABULARY) for texts in (facts.texts, facts.aims))
     return Draft(
-        TargetStarter(data.name, data.output, data.path, data.found.source, facts, kind, *lengths), facts.columns
+        TargetStarter(data.name, data.output, data.path, data.located.source, facts, kind, *lengths), facts.columns
     )

@@ -43,7 +43,7 @@ class Answer:
     probabilities: Floats
 
     @property
-    def found(self) -> int:
+    def predicted(self) -> int:
         """The predicted class id."""
         return int(self.probabilities.argmax())
 
@@ -114,7 +114,7 @@ def draw_grid(answers: Sequence[Answer], labels: Sequence[str], path: Path) -> N
         figure = Figure(figsize=(1.9 * across, 2.3 * down), layout="constrained")
         places = np.atleast_1d(figure.subplots(down, across)).ravel()
         for axes, answer in zip(places, answers, strict=False):
-            true, predicted = (named(labels[one]) for one in (answer.truth, answer.found))
+            true, predicted = (named(labels[one]) for one in (answer.truth, answer.predicted))
             arrow = " → " if columns(true + predicted) < WIDEST else "\n→ "
             _show(axes, answer)
             axes.set_title(f"{true}{arrow}{predicted}  {answer.probabilities.max():.3f}", fontsize=9)
@@ -169,7 +169,7 @@ def _lines(text: str) -> list[str]:
 def _draw_bars(axes: Any, answer: Answer, labels: Sequence[str]) -> None:
     classes = answer.bars()
     values = answer.probabilities[classes]
-    colours = [RIGHT if one == answer.truth else WRONG if one == answer.found else OTHER for one in classes]
+    colours = [RIGHT if one == answer.truth else WRONG if one == answer.predicted else OTHER for one in classes]
     axes.barh(range(len(classes)), values, color=colours)
     axes.set_yticks(range(len(classes)), [named(labels[one]) for one in classes], fontsize=8)
     spare = max(0, FEWEST_BARS - len(classes)) / 2
@@ -177,6 +177,6 @@ def _draw_bars(axes: Any, answer: Answer, labels: Sequence[str]) -> None:
     axes.set_xticks([0, 0.5, 1])
     for place, value in enumerate(values):
         axes.text(value + 0.015, place, f"{value:.3f}", va="center", fontsize=7)
-    axes.set_title(f"predicted: {named(labels[answer.found])}", fontsize=10)
+    axes.set_title(f"predicted: {named(labels[answer.predicted])}", fontsize=10)
     if left := len(labels) - len(classes):
         axes.set_xlabel(f"{left:,} other classes share {1 - values.sum():.3f}", fontsize=8)

@@ -120,7 +120,7 @@ def _pool_twice(net: nn.Module, shape: Shape, name: str) -> int:
     if not isinstance(pool, nn.AdaptiveAvgPool2d):
         raise ValueError(f"{name} has no pooling of feature maps to replace; take head: linear")
     seen: list[int] = []
-    hook = pool.register_forward_hook(lambda module, given, made: seen.append(given[0].shape[1]))
+    hook = pool.register_forward_hook(lambda module, given, output: seen.append(given[0].shape[1]))
     try_shapes(net, shape)
     hook.remove()
     net.avgpool = ConcatPool()

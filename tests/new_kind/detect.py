@@ -38,12 +38,12 @@ class BackwardStarter:
 
 def detect(data: Undescribed) -> Proposal | None:
     """Certain where it is asked for by name."""
-    if data.kind != "backward" or data.found.table is None:
+    if data.kind != "backward" or data.located.table is None:
         return None
     return Proposal(CERTAIN, lambda: _draft(data))
 
 
 def _draft(data: Undescribed) -> Draft:
-    assert data.found.table is not None
-    facts = look(data.found.table, data.data, data.text, data.label)
+    assert data.located.table is not None
+    facts = look(data.located.table, data.data, data.text, data.label)
     return Draft(BackwardStarter(data, facts), facts.columns)

@@ -50,7 +50,7 @@ def strip_html(column: pd.Series, step: steps.Html) -> pd.Series:
 
 
 def _resolve(text: str) -> str:
-    return ENTITY.sub(lambda found: _character(found.group()), text)
+    return ENTITY.sub(lambda match: _character(match.group()), text)
 
 
 def _character(entity: str) -> str:

@@ -37,11 +37,11 @@ def read_tagged(table: pd.DataFrame, columns: Columns, where: str, notes: list[s
 
 def lists(column: pd.Series, where: str, role: str) -> list[Words | None]:
     """A list of words in each row: a list, the JSON text of one, or words with white space between them."""
-    found = [_listed(value) for value in column.tolist()]
-    flat = pd.Series([*chain.from_iterable(value for value in found if value is not None)], dtype=object)
+    lists_of_words = [_listed(value) for value in column.tolist()]
+    flat = pd.Series([*chain.from_iterable(value for value in lists_of_words if value is not None)], dtype=object)
     words = as_written(flat, where, f"download.columns.{role}")
     every = iter([None if missing else word for word, missing in zip(words, words.isna(), strict=True)])
-    return [None if value is None else [next(every) for _ in value] for value in found]
+    return [None if value is None else [next(every) for _ in value] for value in lists_of_words]
 
 
 def _listed(value: Any) -> list[Any] | None:
@@ -66,18 +66,18 @@ def _tags(
     whole = {row: [str(tag) for tag in tags] for row, (tags, reason) in enumerate(zip(named, reasons, strict=True))
              if tags and reason is None and tokens[row] is not None}  # fmt: skip
     scheme = columns.scheme or _scheme(whole, where)
-    found: list[str | None] = [told.broken(reason) if reason else None for reason in reasons]
+    written_tags: list[str | None] = [told.broken(reason) if reason else None for reason in reasons]
     odd: dict[int, int] = {}
     for row, tags in whole.items():
         entities, misplaced = _entities(tags, scheme, f"{where}: row {row + 1}")
         odd |= {row: misplaced} if misplaced else {}
-        found[row] = json.dumps(iob2(len(tags), entities), ensure_ascii=False)
+        written_tags[row] = json.dumps(iob2(len(tags), entities), ensure_ascii=False)
     notes.append(f"{where}: the tags are in {scheme.upper()}{'' if columns.scheme else ', by their letters'}")
     if odd:
         rows = ", ".join(f"{row + 1:,}" for row in list(odd)[:EXAMPLES])
         notes.append(f"{where}: {sum(odd.values()):,} tags in {len(odd):,} rows are out of place in {scheme.upper()} "
                      f"(rows {rows}), {_meaning(scheme)}")  # fmt: skip
-    return found
+    return written_tags
 
 
 def _meaning(scheme: Scheme) -> str:

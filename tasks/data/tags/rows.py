@@ -45,16 +45,16 @@ class Tagged:
 
 def read_tags(text: str, written: str) -> Tagged:
     """What the column `tags` states about a text. Raises BrokenTagsError."""
-    told = json.loads(written)
-    if isinstance(told, dict):
-        raise BrokenTagsError(told[BROKEN])
+    tag_list = json.loads(written)
+    if isinstance(tag_list, dict):
+        raise BrokenTagsError(tag_list[BROKEN])
     if are_tokens(written):
         words = words_between_spaces(text)
-        if len(words) != len(told):
+        if len(words) != len(tag_list):
             raise BrokenTagsError(DIFFERENT)
-        found, _ = entities_of(told, "iob2")
-        return Tagged(words, [Entity(words[first][0], words[stop - 1][1], name) for first, stop, name in found])
-    return Tagged(words_of(text), [Entity(one["start"], one["end"], one["label"]) for one in told])
+        entities, _ = entities_of(tag_list, "iob2")
+        return Tagged(words, [Entity(words[first][0], words[stop - 1][1], name) for first, stop, name in entities])
+    return Tagged(words_of(text), [Entity(one["start"], one["end"], one["label"]) for one in tag_list])
 
 
 def are_tokens(written: str) -> bool:
@@ -109,7 +109,7 @@ def _joined(text: str, kinds: list[str], place: int) -> str:
 
 def write_spans(text: str, spans: Sequence[Any]) -> str:
     """Spans of a text as the column `tags` has them, white space at their ends left out, or why they cannot be read."""
-    found: list[Entity] = []
+    written_spans: list[Entity] = []
     for given in spans:
         one = dict(zip(KEYS, given, strict=False)) if isinstance(given, list | tuple) else given
         start, end, label = (one.get(name) if isinstance(one, dict) else None for name in KEYS)
@@ -121,11 +121,11 @@ def write_spans(text: str, spans: Sequence[Any]) -> str:
         if not inside.strip():
             return broken(NO_WORD)
         start += len(inside) - len(inside.lstrip())
-        found.append(Entity(start, start + len(inside.strip()), label))
-    found.sort()
-    if any(one.stop > other.start for one, other in pairwise(found)):
+        written_spans.append(Entity(start, start + len(inside.strip()), label))
+    written_spans.sort()
+    if any(one.stop > other.start for one, other in pairwise(written_spans)):
         return broken(OVERLAPPING)
-    return json.dumps([dict(zip(KEYS, one, strict=True)) for one in found], ensure_ascii=False)
+    return json.dumps([dict(zip(KEYS, one, strict=True)) for one in written_spans], ensure_ascii=False)
 
 
 def broken(reason: str) -> str:

@@ -35,19 +35,19 @@ def entities_of(tags: Sequence[str], scheme: Scheme) -> tuple[list[Entity], int]
     Such a tag loses nothing: what goes on without a beginning begins an entity (an I- without B- in IOB2), and what is
     not closed ends where another tag follows. Raises DataError for a tag of no known scheme.
     """
-    found: list[Entity] = []
+    entities: list[Entity] = []
     misplaced, running = 0, ""
     for place, tag in enumerate([*tags, OUTSIDE]):
         letter, name = split_tag(tag)
         goes_on = letter in ("I", "E") and name == running
         misplaced += scheme == "bioes" and running != "" and not goes_on
         if goes_on:
-            found[-1] = found[-1]._replace(stop=place + 1)
+            entities[-1] = entities[-1]._replace(stop=place + 1)
         elif letter != OUTSIDE:
-            found.append(Entity(place, place + 1, name))
+            entities.append(Entity(place, place + 1, name))
             misplaced += letter == "B" and name != running if scheme == "iob1" else letter in ("I", "E")
         running = name if letter in ("B", "I") else ""
-    return found, misplaced
+    return entities, misplaced
 
 
 def detect_scheme(rows: Iterable[Sequence[str]]) -> Scheme:

@@ -29,11 +29,11 @@ class Slice:
 
 def slices_of(test: pd.DataFrame, columns: Sequence[str]) -> list[Slice]:
     """All test rows, then those of each value of each column, in the values' order; rows without one are in none."""
-    found = [Slice(None, EVERY, frozenset(test["id"]))]
+    slices = [Slice(None, EVERY, frozenset(test["id"]))]
     for column in columns:
         for value, rows in test.dropna(subset=[column]).groupby(column, sort=True):
-            found.append(Slice(column, str(value), frozenset(rows["id"])))
-    return found
+            slices.append(Slice(column, str(value), frozenset(rows["id"])))
+    return slices
 
 
 def contests(
@@ -62,31 +62,31 @@ def _tested(
         sides = [_outcomes([side[at] for at in here], score) for side in (turns, others)] if here else []
         if not sides or not all(math.isfinite(float(one.metric(one.statistics.sum(0)))) for one in sides):
             continue
-        found = contest(sides[0], sides[1], rule, groups)
+        tested = contest(sides[0], sides[1], rule, groups)
         yield score, {
-            "model": found.challenger, "other": found.champion, "difference": found.difference.mean,
-            "interval": [found.difference.low, found.difference.high], "dialogues": found.units,
-            "turns": found.rows, "finding": found.finding,
+            "model": tested.challenger, "other": tested.champion, "difference": tested.difference.mean,
+            "interval": [tested.difference.low, tested.difference.high], "dialogues": tested.units,
+            "turns": tested.rows, "finding": tested.finding,
         }  # fmt: skip
 
 
 def _outcomes(turns: Sequence[Turn], score: str) -> Outcomes:
-    found = turn_statistics(turns, score)
-    if found is None:
+    statistics = turn_statistics(turns, score)
+    if statistics is None:
         raise ValueError(f"{score} is no function of sums over turns")
-    columns, metric = found
+    columns, metric = statistics
     return Outcomes(np.stack([np.asarray(column, float) for column in columns], axis=-1), metric)
 
 
-def describe_contests(found: Sequence[Mapping[str, Any]]) -> list[str]:
+def describe_contests(contests: Sequence[Mapping[str, Any]]) -> list[str]:
     """Lines of Markdown; none where nothing was tested."""
-    if not found:
+    if not contests:
         return []
     lines = [
         "| paired bootstrap over dialogues | dialogues | score | this model | baseline | difference | |",
         "|---|---:|---|---:|---:|---:|---|",
     ]
-    for one in found:
+    for one in contests:
         where = EVERY if one["column"] is None else markdown(f"{one['column']} {one['value']}")
         low, high = one["interval"]
         lines.append(

@@ -14,7 +14,7 @@ KIND = "dialogue"
 
 def detect(data: Undescribed) -> Proposal | None:
     """Certain where columns hold dialogues."""
-    table = data.found.table
+    table = data.located.table
     if table is None or data.kind not in (None, KIND):
         return None
     columns = dialogue_columns(table, asked=data.kind == KIND)
@@ -26,7 +26,7 @@ def detect(data: Undescribed) -> Proposal | None:
 def _draft(data: Undescribed, columns: Columns | None) -> Draft:
     if columns is None:
         raise DataError(f"{data.data}: no column holds lists of messages, and none are called prompt and completion")
-    assert data.found.table is not None
-    facts = look_at_dialogues(data.found.table, data.data, columns)
+    assert data.located.table is not None
+    facts = look_at_dialogues(data.located.table, data.data, columns)
     lengths = token_lengths(facts.texts, VOCABULARY)
-    return Draft(DialogueStarter(data.name, data.output, data.path, data.found.source, facts, lengths), columns)
+    return Draft(DialogueStarter(data.name, data.output, data.path, data.located.source, facts, lengths), columns)

@@ -13,12 +13,12 @@ PRETRAINED = "classifier"
 
 def detect(data: Undescribed) -> Proposal | None:
     """Certain where images were found."""
-    located = data.found
+    located = data.located
     return None if located.rows is None or located.images is None else Proposal(CERTAIN, lambda: _draft(data))
 
 
 def _draft(data: Undescribed) -> Draft:
-    located = data.found
+    located = data.located
     assert located.rows is not None and located.images is not None
     facts = look_at_images(located.rows, located.images, data.data)
     named = data.text or (data.label and not isinstance(located.source, FileSource))

@@ -18,7 +18,7 @@ LIKELY = 0.4
 
 def detect(data: Undescribed) -> Proposal | None:
     """Where it is asked for, or a column called like a score holds many numbers; else what it says next to classes."""
-    table = data.found.table
+    table = data.located.table
     if table is None:
         return None
     if data.kind == KIND:

@@ -10,6 +10,6 @@ KIND: Final = "seq2seq"
 
 def detect(data: Undescribed) -> Proposal | None:
     """A column of texts to be written; that a table is for this, its columns do not say."""
-    if data.found.table is None or data.kind != KIND:
+    if data.located.table is None or data.kind != KIND:
         return None
     return Proposal(CERTAIN, lambda: draft_targets(data, KIND, numbers=False, label=data.label))

@@ -17,15 +17,15 @@ GENERATIVE, CLASSIFIER = KINDS = ("generative", "classifier")
 
 def detect(data: Undescribed) -> Proposal | None:
     """Likely for any table; where nobody says how, by a head on installed weights that fit, else by label words."""
-    if data.found.table is None or data.kind not in (None, *KINDS):
+    if data.located.table is None or data.kind not in (None, *KINDS):
         return None
     return Proposal(LIKELY, lambda: _draft(data))
 
 
 def _draft(data: Undescribed) -> Draft:
     """Raises DataError where there is no label, and for one of many numbers that are predicted as such."""
-    assert data.found.table is not None
-    facts = look(data.found.table, data.data, data.text, data.label)
+    assert data.located.table is not None
+    facts = look(data.located.table, data.data, data.text, data.label)
     label = facts.columns.label
     if data.number_column is not None and label == data.number_column:
         raise DataError(f"{data.data}: {label!r} holds many different numbers, which are no classes")
@@ -34,5 +34,5 @@ def _draft(data: Undescribed) -> Draft:
     kind = cast(Kind, data.kind or (CLASSIFIER if folder else GENERATIVE))
     lengths = token_lengths(facts.texts, VOCABULARY if folder is None else folder / FILE)
     stated = start if folder or data.kind is None else None  # a person who names a kind knows what it starts from
-    starter = Starter(data.name, data.output, data.path, data.found.source, facts, kind, lengths, stated)
+    starter = Starter(data.name, data.output, data.path, data.located.source, facts, kind, lengths, stated)
     return Draft(starter, facts.columns)

@@ -36,13 +36,13 @@ def certify_tags(
         batch = pad_rows(part.encoded, chosen, encoding.pad_id, width)
         lengths = part.encoded.lengths[chosen.start : chosen.stop]
         ids, last = batch["input_ids"], np.maximum(lengths - 1, 0)
-        found = {
+        odd = {
             "attention is not the row's length": attention_odd(batch, lengths),
             "the first token is not the class token": ids[:, 0] != encoding.special["cls"],
             "the last token is not the separator": ids[np.arange(len(ids)), last] != encoding.special["sep"],
             "a row is longer than max_length": lengths > encoding.max_length,
         }
-        return found, int(lengths.sum()), int((batch["labels"] != IGNORE_INDEX).sum())
+        return odd, int(lengths.sum()), int((batch["labels"] != IGNORE_INDEX).sum())
 
     result = gather(Certificate(), part.encoded, part.ids, look)
     result.violations |= {check: [] for check in (TOKENS, ONCE, OTHERS, INSIDE, ENTITIES)}
@@ -55,37 +55,37 @@ def certify_tags(
 
 
 def _broken(
-    encoding: TagEncoding, tokenizer: TextTokenizer, part: Part, windows: list[int], text: str, told: Tagged
+    encoding: TagEncoding, tokenizer: TextTokenizer, part: Part, windows: list[int], text: str, row: Tagged
 ) -> set[str]:
     """The checks that a row breaks."""
-    flat, firsts = _pieces(encoding, tokenizer, text, told)
-    found: list[str] = []
+    flat, firsts = _pieces(encoding, tokenizer, text, row)
+    decoded: list[str] = []
     broken: set[str] = set()
     for number in windows:
         inside = slice(part.encoded.offsets[number] + 1, part.encoded.offsets[number + 1] - 1)
         ids, labels = part.encoded.ids[inside].tolist(), part.encoded.labels[inside].tolist()
         marked = [place for place, label in enumerate(labels) if label != IGNORE_INDEX]
-        if not marked or len(found) >= len(told.words):
+        if not marked or len(decoded) >= len(row.words):
             return broken | {ONCE}
-        start = firsts[len(found)] - marked[0]
+        start = firsts[len(decoded)] - marked[0]
         if start < 0 or flat[start : start + len(ids)] != ids:
             return broken | {TOKENS}
         heads = [place for place in marked if start + place in firsts]
         others = [place for place in marked if start + place not in firsts]
-        expected = [place - start for place in firsts[len(found) : len(found) + len(heads)]]
+        expected = [place - start for place in firsts[len(decoded) : len(decoded) + len(heads)]]
         broken |= {ONCE} if heads != expected else set()
         broken |= _others(encoding, heads, others, labels, [firsts, start])
-        found += [encoding.labels[labels[place]] for place in heads]
-    if len(found) != len(told.words):
+        decoded += [encoding.labels[labels[place]] for place in heads]
+    if len(decoded) != len(row.words):
         return broken | {ONCE}
-    return broken if _same(encoding, told, found) else broken | {ENTITIES}
+    return broken if _same(encoding, row, decoded) else broken | {ENTITIES}
 
 
-def _pieces(encoding: TagEncoding, tokenizer: TextTokenizer, text: str, told: Tagged) -> tuple[list[int], list[int]]:
+def _pieces(encoding: TagEncoding, tokenizer: TextTokenizer, text: str, row: Tagged) -> tuple[list[int], list[int]]:
     """All pieces of a row's words behind one another, and at which of them each word begins."""
     flat: list[int] = []
     firsts = []
-    for start, stop in told.words:
+    for start, stop in row.words:
         spaced = start > 0 and text[start - 1].isspace()
         pieces = tokenizer.ids([f" {text[start:stop]}" if spaced else text[start:stop]])[0]
         firsts.append(len(flat))
@@ -109,10 +109,10 @@ def _others(encoding: TagEncoding, heads: list[int], others: list[int], labels: 
     return broken | ({OTHERS} if others else set())
 
 
-def _same(encoding: TagEncoding, told: Tagged, tags: list[str]) -> bool:
+def _same(encoding: TagEncoding, row: Tagged, tags: list[str]) -> bool:
     """Whether tags come to the row's entities, each widened to the whole words that it touches."""
     due = []
-    for start, stop, label in told.entities:
-        touched = [word for word in told.words if word[0] < stop and word[1] > start]
+    for start, stop, label in row.entities:
+        touched = [word for word in row.words if word[0] < stop and word[1] > start]
         due.append((touched[0][0], touched[-1][1], label))
-    return [tuple(one) for one in entities_in(told.words, tags)] == due
+    return [tuple(one) for one in entities_in(row.words, tags)] == due

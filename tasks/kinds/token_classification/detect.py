@@ -15,7 +15,7 @@ KIND: Final = "token_classification"
 
 def detect(data: Undescribed) -> Proposal | None:
     """Certain where a column holds tags or spans, unless another kind or column is asked for."""
-    table = data.found.table
+    table = data.located.table
     if table is None or data.kind not in (None, KIND) or data.label is not None:
         return None
     if data.kind is None and tag_columns(table) is None:
@@ -25,13 +25,13 @@ def detect(data: Undescribed) -> Proposal | None:
 
 def _draft(data: Undescribed) -> Draft:
     """Raises DataError where no column holds tags or spans."""
-    assert data.found.table is not None
-    columns = tag_columns(data.found.table)
+    assert data.located.table is not None
+    columns = tag_columns(data.located.table)
     if columns is None:
         raise DataError(
             f"{data.data}: no column holds a tag for each word of another (O, B-person, …), or spans with start, end "
-            f"and label; the columns are {list(map(str, data.found.table.columns))}"
+            f"and label; the columns are {list(map(str, data.located.table.columns))}"
         )
-    facts = look_at_tags(data.found.table, columns, data.data)
+    facts = look_at_tags(data.located.table, columns, data.data)
     lengths = token_lengths(facts.texts, VOCABULARY)
-    return Draft(TagStarter(data.name, data.output, data.path, data.found.source, facts, lengths), facts.columns)
+    return Draft(TagStarter(data.name, data.output, data.path, data.located.source, facts, lengths), facts.columns)

@@ -23,12 +23,12 @@ def look_up(known: dict[Words, str], text: str, row: Tagged) -> list[Entity]:
     """The longest known entity that begins at each word, from the first word on, none inside another."""
     words = [text[start:stop] for start, stop in row.words]
     longest = max(map(len, known), default=0)
-    found, place = [], 0
+    matched, place = [], 0
     while place < len(words):
         sizes = range(min(longest, len(words) - place), 0, -1)
         size = next((size for size in sizes if tuple(words[place : place + size]) in known), 0)
         if size:
             label = known[tuple(words[place : place + size])]
-            found.append(Entity(row.words[place][0], row.words[place + size - 1][1], label))
+            matched.append(Entity(row.words[place][0], row.words[place + size - 1][1], label))
         place += max(size, 1)
-    return found
+    return matched

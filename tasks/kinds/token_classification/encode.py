@@ -37,8 +37,8 @@ def make_encoding(
     tokenizer = tokenizer_for(section, train["text"].tolist(), FRAME)
     special, pad = frame_of(section.kind, tokenizer, ("cls", "sep"))
     unknown = tokenizer.backend.token_to_id(tokenizer.unknown) if tokenizer.unknown else None
-    told = [row for table in tables.values() for row in read_rows_of(table) if row]
-    types = sorted({one.label for row in told for one in row.entities})
+    tagged_rows = [row for table in tables.values() for row in read_rows_of(table) if row]
+    types = sorted({one.label for row in tagged_rows for one in row.entities})
     if not types:
         raise DataError("no row has an entity; name the tags in download.columns.tags, or the spans in columns.spans")
     encoding = TagEncoding(
@@ -52,24 +52,24 @@ def make_encoding(
 
 def read_rows_of(rows: pd.DataFrame) -> list[Tagged | None]:
     """What is tagged in each row (text, tags); None where that cannot be read."""
-    found: list[Tagged | None] = []
+    tagged: list[Tagged | None] = []
     for text, tags in zip(rows["text"], rows["tags"], strict=True):
         try:
-            found.append(read_tags(text, tags))
+            tagged.append(read_tags(text, tags))
         except BrokenTagsError:
-            found.append(None)
-    return found
+            tagged.append(None)
+    return tagged
 
 
 def _reason(text: str, tags: str) -> str:
     """Why a row cannot be encoded; empty where it can."""
     try:
-        told = read_tags(text, tags)
+        row = read_tags(text, tags)
     except BrokenTagsError as error:
         return str(error)
-    if not told.words:
+    if not row.words:
         return NO_WORD
-    return TWO if tags_of(told.words, told.entities) is None else ""
+    return TWO if tags_of(row.words, row.entities) is None else ""
 
 
 def encode_part(encoding: TagEncoding, tokenizer: TextTokenizer, rows: pd.DataFrame) -> tuple[Part, pd.DataFrame]:
@@ -79,13 +79,13 @@ def encode_part(encoding: TagEncoding, tokenizer: TextTokenizer, rows: pd.DataFr
         [_reason(*one) for one in zip(rows["text"], rows["tags"], strict=True)], index=rows.index, dtype="str"
     )
     kept = rows[reasons == ""]
-    told = [one for one in read_rows_of(kept) if one is not None]
-    words = [one.words for one in told]
-    tags = [tags_of(one.words, one.entities) or [] for one in told]
-    found = encoding.windows(tokenizer, kept["text"].tolist(), words, tags)
-    ids = kept["id"].to_numpy()[found.rows].tolist()
+    tagged = [one for one in read_rows_of(kept) if one is not None]
+    words = [one.words for one in tagged]
+    tags = [tags_of(one.words, one.entities) or [] for one in tagged]
+    windows = encoding.windows(tokenizer, kept["text"].tolist(), words, tags)
+    ids = kept["id"].to_numpy()[windows.rows].tolist()
     gone = [dropped_rows(rows[reasons == reason], str(reason)) for reason in reasons[reasons != ""].unique()]
-    part = Part(ids, np.zeros(len(ids), np.int64), found.encoded)
+    part = Part(ids, np.zeros(len(ids), np.int64), windows.encoded)
     return part, pd.concat([dropped_rows(rows.head(0), ""), *gone], ignore_index=True)
 
 
@@ -108,11 +108,11 @@ def encode_rows(
 def _describe(encoding: TagEncoding, tables: dict[str, pd.DataFrame]) -> str:
     """Entities per type and part, and how many no prediction can be equal to."""
     lines = [f"| type | {' | '.join(tables)} |", f"|---|{'---:|' * len(tables)}"]
-    told = {name: [row for row in read_rows_of(table) if row] for name, table in tables.items()}
+    rows_by_part = {name: [row for row in read_rows_of(table) if row] for name, table in tables.items()}
     for label in (tag[2:] for tag in encoding.labels[1::2]):
-        counts = [sum(one.label == label for row in rows for one in row.entities) for rows in told.values()]
+        counts = [sum(one.label == label for row in rows for one in row.entities) for rows in rows_by_part.values()]
         lines.append(f"| {label} | {' | '.join(f'{count:,}' for count in counts)} |")
-    within = sum(_within(row) for rows in told.values() for row in rows)
+    within = sum(_within(row) for rows in rows_by_part.values() for row in rows)
     if within:
         lines += ["", f"{within:,} entities begin or end within a word: no prediction of whole words is equal to them."]
     return "\n".join(["Entities:", "", *lines])

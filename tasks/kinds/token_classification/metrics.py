@@ -17,10 +17,10 @@ SCORES = ("entity_f1", "entity_precision", "entity_recall")
 Sentences = Sequence[Iterable[Entity]]
 
 
-def count_entities(true: Sentences, found: Sentences, label: str | None = None) -> list[Floats]:
+def count_entities(true: Sentences, predicted: Sentences, label: str | None = None) -> list[Floats]:
     """Entities found rightly, true ones, and found ones of each sentence, each [sentences]; of one type or of all."""
     counts = []
-    for here, there in zip(true, found, strict=True):
+    for here, there in zip(true, predicted, strict=True):
         due, given = ({one for one in side if label in (None, one.label)} for side in (here, there))
         counts.append((len(due & given), len(due), len(given)))
     return list(np.array(counts, float).reshape(-1, 3).T)
@@ -44,21 +44,21 @@ def recall(sums: Floats) -> Floats:
 METRICS = dict(zip(SCORES, (f1, precision, recall), strict=True))
 
 
-def score_entities(true: Sentences, found: Sentences, how: Resampling) -> dict[str, Any]:
+def score_entities(true: Sentences, predicted: Sentences, how: Resampling) -> dict[str, Any]:
     """The scores of all types together, with intervals over sentences; None where one is undefined."""
-    counts = count_entities(true, found)
+    counts = count_entities(true, predicted)
     scores: dict[str, Any] = {}
     for name, metric in METRICS.items():
         scores |= estimate(counts, metric, how).facts(name)
     return scores
 
 
-def score_types(true: Sentences, found: Sentences, how: Resampling) -> dict[str, dict[str, Any]]:
+def score_types(true: Sentences, predicted: Sentences, how: Resampling) -> dict[str, dict[str, Any]]:
     """Per type that is true or found somewhere its scores, with an interval of F1, and how many are true and found."""
-    types = sorted({one.label for side in (true, found) for row in side for one in row})
+    types = sorted({one.label for side in (true, predicted) for row in side for one in row})
     scores = {}
     for label in types:
-        counts = count_entities(true, found, label)
+        counts = count_entities(true, predicted, label)
         right, due, given = (int(one.sum()) for one in counts)
         scores[label] = {**estimate(counts, f1, how).facts("f1"), "right": right, "true": due, "predicted": given}
     return scores

@@ -15,14 +15,14 @@ ANSWER = "predicted"
 
 
 def _counts(table: pd.DataFrame) -> list[Floats]:
-    true, found = (list(map(read_entities, table[name])) for name in (TRUTH, ANSWER))
-    return count_entities(true, found)
+    true, predicted = (list(map(read_entities, table[name])) for name in (TRUTH, ANSWER))
+    return count_entities(true, predicted)
 
 
 def quality(table: pd.DataFrame) -> Floats:
     """Entities that were missed and those that are none, negated [rows]."""
-    right, true, found = _counts(table)
-    return 2 * right - true - found
+    right, true, predicted = _counts(table)
+    return 2 * right - true - predicted
 
 
 def statistics(table: pd.DataFrame, score: str, labels: Sequence[str]) -> Columns | None:

@@ -55,10 +55,10 @@ class Predictor:
         what is neither text nor such a list.
         """
         given = [self._words(text) for text in texts]
-        told = [text for text, _ in given]
-        found = self.predict(told, [words for _, words in given], batch_size)
-        columns = {"entities": [write_entities(text, one.entities) for text, one in zip(told, found, strict=True)],
-                   "probability": [one.probability for one in found]}  # fmt: skip
+        given_texts = [text for text, _ in given]
+        tagged = self.predict(given_texts, [words for _, words in given], batch_size)
+        entities = [write_entities(text, one.entities) for text, one in zip(given_texts, tagged, strict=True)]
+        columns = {"entities": entities, "probability": [one.probability for one in tagged]}
         return pd.DataFrame(columns).astype({"entities": "str", "probability": "float64"})
 
     def _words(self, text: Any) -> tuple[str, list[Span]]:
@@ -82,13 +82,13 @@ class Predictor:
         """The entities of texts with these words; every word is tagged once, whatever the length of its text."""
         windows = self.encoding.windows(self.tokenizer, texts, words)
         chosen, chances = self._tags(windows, batch_size, progress)
-        found, start = [], 0
+        predictions, start = [], 0
         for spans, count in zip(words, windows.words.tolist(), strict=True):
             tags = [self.encoding.labels[tag] for tag in chosen[start : start + count]]
             sure = float(chances[start : start + count].min(initial=1.0))
-            found.append(Found(entities_in(spans, tags), sure))
+            predictions.append(Found(entities_in(spans, tags), sure))
             start += count
-        return found
+        return predictions
 
     @torch.inference_mode()
     def _tags(
@@ -112,15 +112,15 @@ class Predictor:
 
     def tag(self, texts: Sequence[str], batch_size: int = 32) -> list[str]:
         """The entities of rows as JSON, by the name that tasks/tracking/wire_format.py keeps."""
-        found = self.predict_rows(texts, batch_size)
-        return [write_entities(text, one.entities) for text, one in zip(texts, found, strict=True)]
+        rows = self.predict_rows(texts, batch_size)
+        return [write_entities(text, one.entities) for text, one in zip(texts, rows, strict=True)]
 
 
 def write_entities(text: str, entities: Iterable[Entity]) -> str:
     """Entities of a text as JSON."""
-    told = [{"start": one.start, "end": one.stop, "label": one.label, "text": text[one.start : one.stop]}
+    written = [{"start": one.start, "end": one.stop, "label": one.label, "text": text[one.start : one.stop]}
             for one in entities]  # fmt: skip
-    return json.dumps(told, ensure_ascii=False)
+    return json.dumps(written, ensure_ascii=False)
 
 
 def read_entities(written: str) -> list[Entity]:

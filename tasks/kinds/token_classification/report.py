@@ -72,25 +72,25 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
     traits, how = TokenClassificationEncode.traits, Resampling(section.bootstrap, section.confidence, section.seed)
     texts, rows = test["text"].tolist(), _read(test)
     true: Entities = [row.entities for row in rows]
-    found: Entities = [one.entities for one in predictor.predict_rows(texts, section.batch_size, progress)]
+    predicted: Entities = [one.entities for one in predictor.predict_rows(texts, section.batch_size, progress)]
     beside = {}
     for name in chosen_baselines(KIND, traits, section):
         known = learn(train["text"].tolist(), _read(train))
         looked_up = [look_up(known, text, row) for text, row in zip(texts, rows, strict=True)]
         beside[name] = score_entities(true, looked_up, how)
     facts = state(
-        KIND, traits, len(test), score_entities(true, found, how), section, shown=traits.scores, baselines=beside
+        KIND, traits, len(test), score_entities(true, predicted, how), section, shown=traits.scores, baselines=beside
     )
-    facts["types"] = score_types(true, found, how)
+    facts["types"] = score_types(true, predicted, how)
     answers = pd.DataFrame(
         {
             "id": test["id"].to_numpy(),
             "true": [write_entities(text, one) for text, one in zip(texts, true, strict=True)],
-            "predicted": [write_entities(text, one) for text, one in zip(texts, found, strict=True)],
+            "predicted": [write_entities(text, one) for text, one in zip(texts, predicted, strict=True)],
         }
     )
     samples = sampled(test["id"].tolist()[:SAMPLES], texts[:SAMPLES], predictor.frame(texts[:SAMPLES]))
-    return Judged(facts, answers, samples, [*_types(facts["types"]), *_worst(test, true, found, section.worst)])
+    return Judged(facts, answers, samples, [*_types(facts["types"]), *_worst(test, true, predicted, section.worst)])
 
 
 def _read(rows: pd.DataFrame) -> list[Tagged]:
@@ -106,9 +106,9 @@ def _types(types: dict[str, dict[str, Any]]) -> list[str]:
     return lines
 
 
-def _worst(test: pd.DataFrame, true: Entities, found: Entities, worst: int) -> list[str]:
+def _worst(test: pd.DataFrame, true: Entities, predicted: Entities, worst: int) -> list[str]:
     """Sentences with the most entities that were missed or are none."""
-    right, due, given = count_entities(true, found)
+    right, due, given = count_entities(true, predicted)
     wrong = due + given - 2 * right
     order = [int(at) for at in np.argsort(-wrong, kind="stable")[:worst] if wrong[at]]
     if not order:
@@ -116,7 +116,9 @@ def _worst(test: pd.DataFrame, true: Entities, found: Entities, worst: int) -> l
     lines = ["", "Most mistakes:", "", "| row | text | true | predicted |", "|---|---|---|---|"]
     for at in order:
         text = str(test["text"].iloc[at])
-        sides = (", ".join(f"{text[one.start : one.stop]} ({one.label})" for one in side[at]) for side in (true, found))
+        sides = (
+            ", ".join(f"{text[one.start : one.stop]} ({one.label})" for one in side[at]) for side in (true, predicted)
+        )
         lines.append(f"| {test['id'].iloc[at]} | {cell(text)} | {' | '.join(cell(side) for side in sides)} |")
     return lines
 
@@ -124,5 +126,5 @@ def _worst(test: pd.DataFrame, true: Entities, found: Entities, worst: int) -> l
 def predict_row(folder: Path, row: pd.DataFrame, images: Path) -> dict[str, Any]:
     """The entities that the model in `folder` finds in a table's only row."""
     predictor, text = Predictor.load(folder), str(row["text"].iloc[0])
-    (found,) = predictor.predict_rows([text])
-    return {"entities": write_entities(text, found.entities), "probability": found.probability}
+    (predicted,) = predictor.predict_rows([text])
+    return {"entities": write_entities(text, predicted.entities), "probability": predicted.probability}

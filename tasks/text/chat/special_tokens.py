@@ -44,7 +44,7 @@ class Spellings:
             case _ if not self.texts:
                 return value
             case str():
-                return self._spelt.sub(lambda found: self._placeholder(found.group()), value)
+                return self._spelt.sub(lambda match: self._placeholder(match.group()), value)
             case dict():
                 return {self.hide(key): self.hide(inner) for key, inner in value.items()}
             case list() | tuple():
@@ -54,7 +54,7 @@ class Spellings:
 
     def restore(self, text: str) -> str:
         """The text with spellings in place of placeholders."""
-        return self._hidden.sub(lambda found: self.texts[int(found.group(1))], text)
+        return self._hidden.sub(lambda match: self.texts[int(match.group(1))], text)
 
     def parts(self, text: str) -> Iterator[tuple[int, str, bool]]:
         """What the template wrote and hidden spellings, in order: place in the text, the part, whether it was spelt."""

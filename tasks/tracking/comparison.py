@@ -48,7 +48,8 @@ def log_comparison(
 ) -> dict[str, str]:
     """Id of the parent run (the one of the same comparison, where there is one) and the address of its artifacts.
 
-    report: see learn/comparison.py. The parent lies in the experiment of the first training's recipe. A run has one parent in MLflow, so a training that belongs to an earlier comparison stays there; the parent's
+    report: see learn/comparison.py. The parent lies in the experiment of the first training's recipe. A run has one
+    parent in MLflow, so a training that belongs to an earlier comparison stays there; the parent's
     trainings.json names every run.
     """
     client = runs.client()

@@ -127,9 +127,21 @@ class PerceptualDuplicates:
 
 
 TextStep = (
-    Unicode | Ftfy | Html | Control | Urls | Mentions | Replace | Whitespace | Lowercase | StopWords | Length | Language
-    | NearDuplicates | LabelErrors
-)  # fmt: skip
+    Unicode
+    | Ftfy
+    | Html
+    | Control
+    | Urls
+    | Mentions
+    | Replace
+    | Whitespace
+    | Lowercase
+    | StopWords
+    | Length
+    | Language
+    | NearDuplicates
+    | LabelErrors
+)
 ChangingStep = Unicode | Ftfy | Html | Control | Urls | Mentions | Replace | Whitespace | Lowercase | StopWords
 """Steps that change texts, so that what is tagged in them would stand elsewhere."""
 ImageStep = Unreadable | Mode | Size | PerceptualDuplicates
@@ -164,12 +176,16 @@ class Clean:
         kinds = {step.kind: wanted(step) for step in self.steps or ()}
         odd = {kind: wants for kind, wants in kinds.items() if wants not in (None, content)}
         if odd:
-            raise ValueError(f"clean.steps has {', '.join(odd)}, for {PLURAL[min(odd.values())]}, but the recipe is "
-                             f"about {PLURAL[content]}; take it out")  # fmt: skip
+            raise ValueError(
+                f"clean.steps has {', '.join(odd)}, for {PLURAL[min(odd.values())]}, but the recipe is "
+                f"about {PLURAL[content]}; take it out"
+            )
         odd_tags = [step.kind for step in self.steps or () if isinstance(step, ChangingStep | LabelErrors)]
         if aim == "tags" and odd_tags:
-            raise ValueError(f"clean.steps has {', '.join(odd_tags)}, but tags name places of the texts as they are: a "
-                             "step may drop such texts and not change them; take it out")  # fmt: skip
+            raise ValueError(
+                f"clean.steps has {', '.join(odd_tags)}, but tags name places of the texts as they are: a "
+                "step may drop such texts and not change them; take it out"
+            )
 
     @property
     def packages(self) -> tuple[str, ...]:

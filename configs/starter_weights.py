@@ -43,8 +43,11 @@ def is_english(texts: Sequence[str]) -> bool:
 def choose_start(texts: Sequence[str]) -> Start:
     """The installed weights that fit the texts, or new ones and why."""
     if not is_english(texts):
-        return Start(None, f"the texts are not English; a multilingual model is {{kind: hub, repo: {MULTILINGUAL}}}, "
-                           "which --kind classifier takes")  # fmt: skip
+        return Start(
+            None,
+            f"the texts are not English; a multilingual model is {{kind: hub, repo: {MULTILINGUAL}}}, "
+            "which --kind classifier takes",
+        )
     try:
         return Start(locate(FOLDER), f"{NAME}, in the installed package {PACKAGE}")
     except FileNotFoundError:

@@ -36,10 +36,14 @@ def test_rows_of_one_group_are_one_unit() -> None:
     [
         (60, 20, "better than the baseline tfidf: accuracy +0.3333, p < 0.0001 (McNemar's exact test, 120 rows)"),
         (20, 60, "worse than the baseline tfidf: accuracy -0.3333, p < 0.0001 (McNemar's exact test, 120 rows)"),
-        (42, 38, "not shown to differ from the baseline tfidf: accuracy +0.0333, p = 0.7376 (McNemar's exact test, 120 "
-                 "rows)"),
+        (
+            42,
+            38,
+            "not shown to differ from the baseline tfidf: accuracy +0.0333, p = 0.7376 (McNemar's exact test, 120 "
+            "rows)",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_finding_is_said_with_its_p(gained: int, lost: int, said: str) -> None:
     facts = {"rows": 120, "confidence": 0.95, "against": {"tfidf": paired_test(*outcomes(40, gained, lost), None)}}
     assert baseline_findings(facts) == [said]

@@ -24,8 +24,10 @@ def call(city: str) -> dict[str, Any]:
 
 def sides(right: dict[str, tuple[bool, bool]]) -> tuple[list[Turn], dict[str, list[Turn]]]:
     """A due call per dialogue, and whether the model and the baseline write it as it is due."""
-    written = [[Turn(row, 1, call("Bath"), call("Bath" if which[side] else "Rome"), True)
-                for row, which in right.items()] for side in (0, 1)]  # fmt: skip
+    written = [
+        [Turn(row, 1, call("Bath"), call("Bath" if which[side] else "Rome"), True) for row, which in right.items()]
+        for side in (0, 1)
+    ]
     return written[0], {"nearest": written[1]}
 
 

@@ -134,9 +134,11 @@ def test_what_a_dialogue_recipe_reads_is_pinned_by_its_bytes(home: Path) -> None
         (folder / name).write_text("{}", encoding="utf-8")
     source = CrosswozSource(kind="crosswoz", train="a.json", test="b.json", hotels="hotels.jsonl")
     encode = DialogueEncode(
-        kind="dialogue", tokenizer=TrainedTokenizer(kind="train"), template="talk.jinja",
+        kind="dialogue",
+        tokenizer=TrainedTokenizer(kind="train"),
+        template="talk.jinja",
         tools=HotelTable(kind="hotels", path="hotels.jsonl"),
-    )  # fmt: skip
+    )
     before = [pin(section, ask=True)[1] for section in (source, encode)]
     (folder / "hotels.jsonl").write_text("{ }", encoding="utf-8")
     after = [pin(section, ask=True)[1] for section in (source, encode)]
@@ -166,11 +168,13 @@ def test_crosswoz_becomes_rows_with_groups_and_counted_fates(
     [
         (["encode.max_length=60"], r"no train row is left to encode: too long: 40, such as row .*change `encode`"),
         (["encode.max_length=300"], r"no validation row is left to encode: too long: 28, such as row "),
-        (["encode.max_length=310", "encode.max_dropped=0.1"],
-         r"encode would drop \d+% of 40 rows, more than `encode.max_dropped` 0.1: too long: \d+, such as row "),
+        (
+            ["encode.max_length=310", "encode.max_dropped=0.1"],
+            r"encode would drop \d+% of 40 rows, more than `encode.max_dropped` 0.1: too long: \d+, such as row ",
+        ),
         (["encode.max_length=310"], None),
     ],
-)  # fmt: skip
+)
 def test_a_run_ends_where_too_many_rows_leave_nothing_to_learn(
     changes: list[str], message: str | None, heard: list[Event]
 ) -> None:

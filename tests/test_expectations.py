@@ -158,14 +158,18 @@ def test_a_label_that_nobody_named_may_leave_with_its_rows() -> None:
 
 
 def test_an_absent_class_stops_the_run_unless_labels_only_warn() -> None:
-    section = {severity: Validate(labels=("neg", "pos", "neutral"), severity={"labels": severity})
-               for severity in ("fail", "quarantine", "warn")}  # fmt: skip
+    section = {
+        severity: Validate(labels=("neg", "pos", "neutral"), severity={"labels": severity})
+        for severity in ("fail", "quarantine", "warn")
+    }
     name = "the rows have each label of ['neg', 'pos', 'neutral']"
     found = {severity: verdicts_of(texts(), asked)[name] for severity, asked in section.items()}
     assert {verdict.success for verdict in found.values()} == {False}
     assert {severity: verdict.stops for severity, verdict in found.items()} == {
-        "fail": True, "quarantine": True, "warn": False
-    }  # fmt: skip
+        "fail": True,
+        "quarantine": True,
+        "warn": False,
+    }
     assert found["fail"].found == "absent: neutral"
 
 
@@ -350,8 +354,12 @@ def test_the_page_shows_what_was_found_of_a_whole_column(caplog: pytest.LogCaptu
 
 
 def images(count: int = 40) -> pd.DataFrame:
-    frame = {"image": [f"{i:064x}" for i in range(count)], "file": [f"{i}.png" for i in range(count)],
-             "label": ["ant", "bee"] * (count // 2), "split": None}  # fmt: skip
+    frame = {
+        "image": [f"{i:064x}" for i in range(count)],
+        "file": [f"{i}.png" for i in range(count)],
+        "label": ["ant", "bee"] * (count // 2),
+        "split": None,
+    }
     return with_ids(pd.DataFrame(frame).astype(dict.fromkeys(("image", "file", "label", "split"), "str")))
 
 
@@ -597,8 +605,14 @@ def test_splits_without_labels_are_left_alone() -> None:
 @pytest.mark.faults
 def test_few_bad_rows_among_a_million_are_named_exactly() -> None:
     count = 1_000_000
-    rows = pd.DataFrame({"id": np.arange(count).astype("str"), "text": "text " + pd.Series(range(count)).astype("str"),
-                         "label": np.where(np.arange(count) % 2, "pos", "neg"), "split": None})  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "id": np.arange(count).astype("str"),
+            "text": "text " + pd.Series(range(count)).astype("str"),
+            "label": np.where(np.arange(count) % 2, "pos", "neg"),
+            "split": None,
+        }
+    )
     rows = rows.astype(dict.fromkeys(rows.columns, "str"))
     rows.loc[[7, 500_000, 999_999], "label"] = "neutral"
     rows.loc[[8, 999_998], "text"] = ["x" * 30_000, "y" * 30_000]
@@ -624,7 +638,7 @@ BROKEN = {
     "a long text": (lambda rows: rows, {"max_chars": 3}, "each text has from 1 to 3 characters: "),
     "the same text": (lambda rows: rows.assign(text="a"), {}, "different values in text is at least 0.9: 0.0"),
     "a NUL": (lambda rows: rows.assign(text="a\x00b"), {}, "no text has a NUL character: "),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("fault", BROKEN)

@@ -29,8 +29,9 @@ def make(stage: str, key: str, *inputs: Artifact, data: str = "", days: float = 
     root = settings().store
     partial = disk.begin(root, stage, key)
     (partial / "data" / "rows").write_text(data or key)
-    about = {"inputs": {str(n): {"stage": one.stage, "key": one.key, "digest": one.digest}
-                        for n, one in enumerate(inputs)}}  # fmt: skip
+    about = {
+        "inputs": {str(n): {"stage": one.stage, "key": one.key, "digest": one.digest} for n, one in enumerate(inputs)}
+    }
     made = disk.commit(root, stage, key, about)
     age(made.path, days)
     reading.release()
@@ -145,8 +146,10 @@ def test_leavings_go_when_they_are_old_and_what_a_process_writes_stays() -> None
         (root / "train" / name / "records").mkdir(parents=True)
         (root / "train" / name / "records" / "x").write_text("x")
         age(root / "train" / name, 0 if "young" in name else 40)
-    program = ("import sys, time; from pathlib import Path; from tasks.store.lock import locked\n"
-               "with locked(Path(sys.argv[1])): print('locked', flush=True); sys.stdin.read()")  # fmt: skip
+    program = (
+        "import sys, time; from pathlib import Path; from tasks.store.lock import locked\n"
+        "with locked(Path(sys.argv[1])): print('locked', flush=True); sys.stdin.read()"
+    )
     command = [sys.executable, "-c", program, str(root / "train" / "busy.lock")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -42,8 +42,10 @@ STAGES: dict[str, Stage[Any]] = {
 }
 RUNS = {stage: [f"tasks.{stage}"] for stage, made in STAGES.items() if not made.kind} | {
     f"{stage} {kind}": [f"tasks.{stage}", *(module_of(kind, part) for part in made.kind)]
-    for stage, made in STAGES.items() if made.kind for kind in kinds()
-}  # fmt: skip
+    for stage, made in STAGES.items()
+    if made.kind
+    for kind in kinds()
+}
 """What each stage's code is reached from, in recipes of each kind for those that open one by name."""
 OUTSIDE = ("configs", "tasks.cached", "tasks.artifact", "tasks.output", "tasks.pins", "tasks.store", "tasks.tracking")
 """What no key of these stages may depend on."""
@@ -224,8 +226,9 @@ def test_code_changes_exactly_the_stages_that_can_reach_it(copy: Path) -> None:
 def test_a_file_of_a_kind_changes_the_stages_that_call_it_in_recipes_of_that_kind_alone(copy: Path) -> None:
     """Nothing stale, nothing needless: each file of each kind's folder in turn."""
     texts, expected = sources(copy, "tasks/kinds/*/*.py"), reaching(copy)
-    found = dict(zip(texts, runs_changed(copy, *({path: text + "\nPLANTED = 1\n"} for path, text in texts.items())),
-                     strict=True))  # fmt: skip
+    found = dict(
+        zip(texts, runs_changed(copy, *({path: text + "\nPLANTED = 1\n"} for path, text in texts.items())), strict=True)
+    )
     folders = {kind: traits_of(kind).folder for kind in kinds()}
     for path, runs in found.items():
         own = {kind for kind, folder in folders.items() if folder == Path(path).parent.name}

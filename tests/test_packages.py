@@ -74,8 +74,15 @@ def install(site: Path, metadata: str, **files: str) -> None:
 def reader(folder: Path) -> str:
     """A small BERT; the sha256 of its weights."""
     torch.manual_seed(1)
-    small = BertConfig(vocab_size=40, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
-                       max_position_embeddings=16, num_labels=3)  # fmt: skip
+    small = BertConfig(
+        vocab_size=40,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=16,
+        num_labels=3,
+    )
     BertForSequenceClassification(small).save_pretrained(folder)
     return digest_file(folder / "model.safetensors")
 
@@ -142,11 +149,14 @@ def test_the_content_counts_and_neither_the_package_nor_the_stated_licence(site:
         ("License: MIT\n", {}, "MIT (metadata)"),
         ("License-Expression: Apache-2.0\n", {}, "Apache-2.0 (metadata)"),
         ("License: UNKNOWN\nClassifier: License :: OSI Approved :: BSD License\n", {}, "BSD License (metadata)"),
-        ("License: UNKNOWN\n", {"LICENSE": "\nA Licence 2\nmore"},
-         "none in its metadata; its file LICENSE begins: A Licence 2"),
+        (
+            "License: UNKNOWN\n",
+            {"LICENSE": "\nA Licence 2\nmore"},
+            "none in its metadata; its file LICENSE begins: A Licence 2",
+        ),
         ("", {}, "none stated"),
     ],
-)  # fmt: skip
+)
 def test_the_licence_is_what_the_package_states(site: Path, metadata: str, files: dict[str, str], licence: str) -> None:
     install(site, METADATA + metadata, **files)
     found = about("package:planted-weights/net")
@@ -171,14 +181,16 @@ EVERY_MODEL: list[tuple[ModelSource | None, str | None]] = [
     (Cnn(kind="cnn"), None),
     (CifarResnet(kind="cifar_resnet"), None),
     (Torchvision(kind="torchvision", name="resnet18", weights="none"), None),
-    (Torchvision(kind="torchvision", name="resnet18", weights="none", file="package:planted-weights/net"),
-     "package:planted-weights/net"),
+    (
+        Torchvision(kind="torchvision", name="resnet18", weights="none", file="package:planted-weights/net"),
+        "package:planted-weights/net",
+    ),
     (Torchvision(kind="torchvision", name="resnet18", weights="DEFAULT"), "torchvision resnet18, weights DEFAULT"),
     (Timm(kind="timm", name="resnet18"), None),
     (Timm(kind="timm", name="resnet18", file="package:planted-weights/net"), "package:planted-weights/net"),
     (Timm(kind="timm", name="resnet18", weights="a1_in1k"), "timm resnet18, weights a1_in1k"),
     (Clip(kind="clip", source=HubModel(kind="hub", repo="o/clip")), "o/clip@main"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("source", "where"), EVERY_MODEL, ids=lambda value: getattr(value, "kind", None))
@@ -197,8 +209,10 @@ def test_an_mlflow_run_lists_package_version_and_both_licences(site: Path, tmp_p
     told = keep_provenance(
         LocalModel(kind="files", path="package:planted-weights/net", licence="Apache-2.0 (model card)"), train.records
     )
-    assert told == ("- starts from package:planted-weights/net; package planted-weights 1.2; its licence: MIT "
-                    "(metadata); as the recipe states: Apache-2.0 (model card)")  # fmt: skip
+    assert told == (
+        "- starts from package:planted-weights/net; package planted-weights 1.2; its licence: MIT "
+        "(metadata); as the recipe states: Apache-2.0 (model card)"
+    )
     assert keep_provenance(Mlp(kind="mlp"), encode.records) == "" and not (encode.records / RECORD).exists()
     keep_provenance(LocalTokenizer(kind="files", path=str(tmp_path / "words")), encode.records)
     client = runs.client()
@@ -262,8 +276,9 @@ def test_what_is_stated_of_no_weights_is_refused(name: str) -> None:
     value = OTHER if name == "sha256" else "MIT"
     for model in ("{kind: torchvision, name: resnet18, %s}", "{kind: timm, name: resnet18, %s}"):
         with pytest.raises(RecipeError, match=f"{name} is not read without weights"):
-            load_recipe(ROOT / "configs" / "ants_bees_resnet18.yaml",
-                        [f"train.model={model % f'{name}: {json.dumps(value)}'}"])  # fmt: skip
+            load_recipe(
+                ROOT / "configs" / "ants_bees_resnet18.yaml", [f"train.model={model % f'{name}: {json.dumps(value)}'}"]
+            )
 
 
 def test_the_lock_of_pretrained_packages_names_no_address() -> None:

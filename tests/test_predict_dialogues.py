@@ -171,11 +171,12 @@ PROMPTS = {
     "a prompt alone": ({"prompt": "a good row?"}, ["a good row?"]),
     "a question whose answer is due": ({"question": "a good row?", "answer": None}, ["a good row?"]),
     "an instruction with an input": (
-        {"instruction": "again?", "input": "a row", "output": "never"}, ["again?\n\na row"]
+        {"instruction": "again?", "input": "a row", "output": "never"},
+        ["again?\n\na row"],
     ),
     "a system text beside": ({"prompt": "a row?", "completion": "b", "system": "be bad"}, ["be bad", "a row?"]),
     "messages as a prompt": ({"prompt": [ASK], "completion": [REPLY]}, ["a good row?"]),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("form", PROMPTS)

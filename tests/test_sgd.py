@@ -75,8 +75,10 @@ def test_runs_are_cut_by_the_rule_and_every_run_has_a_fate(place: Path) -> None:
         dialogue("2", exchange("Taxis_1", act("city", "Bath")), there),
     )
     assert rows[["group", "service", "split"]].to_numpy().tolist() == [
-        ["train 1", "Inns_1", "train"], ["train 1", "Inns_1", "train"], ["test 1", "Inns_1", "test"],
-    ]  # fmt: skip
+        ["train 1", "Inns_1", "train"],
+        ["train 1", "Inns_1", "train"],
+        ["test 1", "Inns_1", "test"],
+    ]
     assert [len(load_messages(text)) for text in rows["messages"]] == [7, 3, 5], "a line of tools before each"
     assert notes == [
         "runs (exchanges): kept 3 (4), dropped: of a service without a schema 3 (4), "
@@ -88,11 +90,23 @@ def test_runs_are_cut_by_the_rule_and_every_run_has_a_fate(place: Path) -> None:
 def test_a_call_its_result_and_the_tools_are_as_the_schema_and_the_dialogue_have_them(place: Path) -> None:
     rows, _ = read(place, dialogue("1", ASK))
     tools, user, call, result, reply = load_messages(rows["messages"][0])
-    assert tools_of([tools]) == [{"type": "function", "function": {
-        "name": "FindInn", "description": "Find an inn", "parameters": {"type": "object", "properties": {
-            "city": {"type": "string", "description": "Where"},
-            "stars": {"type": "string", "description": "How good", "enum": ["3", "5"]},
-        }, "required": ["city"]}}}]  # fmt: skip
+    assert tools_of([tools]) == [
+        {
+            "type": "function",
+            "function": {
+                "name": "FindInn",
+                "description": "Find an inn",
+                "parameters": {
+                    "type": "object",
+                    "properties": {
+                        "city": {"type": "string", "description": "Where"},
+                        "stars": {"type": "string", "description": "How good", "enum": ["3", "5"]},
+                    },
+                    "required": ["city"],
+                },
+            },
+        }
+    ]
     assert (user, reply) == ({"role": "user", "content": "q"}, {"role": "assistant", "content": "a"})
     assert call["tool_calls"][0]["function"] == {"name": "FindInn", "arguments": {"city": "Bath"}}
     assert (result["name"], json.loads(result["content"])) == ("FindInn", RECORDS[:3])
@@ -133,11 +147,16 @@ def test_a_sample_is_of_dialogues_and_stays_when_others_are_added(place: Path) -
         ([ASK[0] | {"utterance": None}, ASK[1]], r"turn 1: `utterance` is null; .* `utterance` is a text"),
         (exchange("Inns_1", call={"town": "Bath"}), r"turn 2: FindInn has no slot 'town', only city, stars; name the"),
         (exchange("Inns_1", act("city", "B"), call={"city": "B"}, records=["x"]), r"turn 2: a record .* is str"),
-        ([ASK[0], {**ASK[1], "frames": [{**ASK[1]["frames"][0], "service_call": {"method": "Fly", "parameters": {}}}]}],
-         r"turn 2: Fly is no intent of Inns_1, which has FindInn; name the schema file"),
+        (
+            [
+                ASK[0],
+                {**ASK[1], "frames": [{**ASK[1]["frames"][0], "service_call": {"method": "Fly", "parameters": {}}}]},
+            ],
+            r"turn 2: Fly is no intent of Inns_1, which has FindInn; name the schema file",
+        ),
         ("talk", r"train.jsonl.gz:1: `turns` is a text; the data set has an object whose `turns` is a list"),
     ],
-)  # fmt: skip
+)
 def test_a_dialogue_that_is_not_as_the_data_set_has_it(place: Path, turns: Any, told: str) -> None:
     with pytest.raises(DataError, match=told):
         read(place, {"dialogue_id": "1", "turns": turns})

@@ -79,13 +79,16 @@ def test_parquet(folder: Path) -> None:
         read(folder, "a.parquet", "text,label\n")
 
 
-@pytest.mark.parametrize(("name", "how", "message"), [
-    ("a.parquet", {"encoding": "latin-1"}, "encoding is not read of parquet files"),
-    ("a.parquet", {"header": ("text", "label")}, "header is not read of parquet files"),
-    ("a.jsonl", {"quoting": False}, "quoting is not read of jsonl files"),
-    ("a.*", {"quoting": False}, "quoting is not read of jsonl and parquet files"),
-    ("a.*", {"encoding": "latin-1"}, None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "how", "message"),
+    [
+        ("a.parquet", {"encoding": "latin-1"}, "encoding is not read of parquet files"),
+        ("a.parquet", {"header": ("text", "label")}, "header is not read of parquet files"),
+        ("a.jsonl", {"quoting": False}, "quoting is not read of jsonl files"),
+        ("a.*", {"quoting": False}, "quoting is not read of jsonl and parquet files"),
+        ("a.*", {"encoding": "latin-1"}, None),
+    ],
+)
 def test_options_that_nothing_would_read_are_refused(folder: Path, name: str, how: Any, message: str | None) -> None:
     pd.DataFrame({"text": ["a"], "label": ["b"]}).to_parquet(folder / "a.parquet")
     (folder / "a.jsonl").write_text('{"text": "c", "label": "d"}\n', encoding="utf-8")
@@ -388,8 +391,13 @@ def test_groups_moments_and_kept_columns(folder: Path) -> None:
     assert {str(rows[name].dtype) for name in columns["keep"]} == {"str"}
     assert rows["code"].tolist() == ["007", "7", "08"] and rows["share"].tolist() == ["0.5", "2", "1e3"]
     assert {name: str(kind) for name, kind in typed_rows(rows).dtypes.items() if name in columns["keep"]} == {
-        "n": "Int64", "share": "Float64", "yes": "boolean", "code": "str", "note": "str", "none": "str",
-    }  # fmt: skip
+        "n": "Int64",
+        "share": "Float64",
+        "yes": "boolean",
+        "code": "str",
+        "note": "str",
+        "none": "str",
+    }
     assert notes == ["kept columns: n, share, yes, code, note, none"]
     for role, name in (("group", "whom"), ("time", "then"), ("keep", ("notes",))):
         with pytest.raises(DataError, match=rf"no column .* for `columns\.{role}`; .* did you mean"):
@@ -405,16 +413,25 @@ def test_kept_columns_are_as_written_and_are_checked_as_what_they_spell(folder: 
     rows, _ = found(folder, "a.jsonl", lines, columns={"keep": keep})
     assert rows[list(keep)].iloc[0, :4].tolist() == ["1", "0.5", "true", "12"] and rows["x"][1] == "2"
     assert [str(kind) for kind in typed_rows(rows)[list(keep)].dtypes] == [
-        "Int64", "Float64", "boolean", "Int64", "str", "str",
-    ]  # fmt: skip
+        "Int64",
+        "Float64",
+        "boolean",
+        "Int64",
+        "str",
+        "str",
+    ]
     assert rows["deep"][0] == '{"z": [1, "é"], "a": null}' and pd.isna(rows["deep"][1]) and rows["odd"][1] == "[1]"
     table = pd.DataFrame(
         {
-            "text": ["a", "b"], "label": ["x", "y"], "small": np.array([1, 2], "int8"), "when": pd.to_datetime(
-                ["2024-05-01 10:00", "2024-05-02 00:00"]).tz_localize("Europe/Berlin"), "list": [[1, 2], None],
-            "kind": pd.Categorical(["p", "q"]), "big": [str(2**70), "x"],
+            "text": ["a", "b"],
+            "label": ["x", "y"],
+            "small": np.array([1, 2], "int8"),
+            "when": pd.to_datetime(["2024-05-01 10:00", "2024-05-02 00:00"]).tz_localize("Europe/Berlin"),
+            "list": [[1, 2], None],
+            "kind": pd.Categorical(["p", "q"]),
+            "big": [str(2**70), "x"],
         }
-    )  # fmt: skip
+    )
     table.to_parquet(folder / "a.parquet")
     keep = ("small", "when", "list", "kind", "big")
     rows, _ = found(folder, "a.parquet", (folder / "a.parquet").read_bytes(), columns={"keep": keep})
@@ -474,9 +491,16 @@ def test_what_the_reading_found_out_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("value", "form"),
-    [("24-02-2015 11:35", None), ("02/03/2015", None), ("2.3.15", None), ("1424780100", None), ("1/2/2015 3 PM", None),
-     ("2015-02-24", "%d-%m-%Y"), ("x", "s")],
-)  # fmt: skip
+    [
+        ("24-02-2015 11:35", None),
+        ("02/03/2015", None),
+        ("2.3.15", None),
+        ("1424780100", None),
+        ("1/2/2015 3 PM", None),
+        ("2015-02-24", "%d-%m-%Y"),
+        ("x", "s"),
+    ],
+)
 def test_day_and_month_are_never_guessed(folder: Path, value: str, form: str | None) -> None:
     content = f"text,label,t\na,x,\nb,x,{value}\n"
     fix = "correct" if form else "set"

@@ -369,9 +369,13 @@ except typer.Exit as end:
 def test_a_server_that_dies_in_a_stage_is_asked_for_the_failure_once(home: Path) -> None:
     """Nothing more is published to it: the tries for one request, and those for the state of the flow run."""
     done = subprocess.run(
-        [sys.executable, "-c", DIES], cwd=ROOT, capture_output=True, text=True, timeout=200,
+        [sys.executable, "-c", DIES],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=200,
         env={**os.environ, "TEMPER_HOME": str(home), "PREFECT_HOME": str(home / "prefect")},
-    )  # fmt: skip
+    )
     assert done.returncode == 0 and "start the server again and repeat the command" in done.stderr, done.stderr
     assert "Traceback" not in done.stderr, done.stderr
     code, requests, seconds = map(int, done.stdout.split())

@@ -94,11 +94,14 @@ def test_the_table_is_that_of_the_installed_timm() -> None:
         ("{kind: timm, name: resnet18, revision: v1}", "revision is not read with weights: none"),
         ("{kind: timm, name: test_resnet, weights: published}", r"set encode\.normalise: {mean: \[0\.5, 0\.5, 0\.5\]"),
         ("{kind: timm, name: vit_base_patch32_clip_224, weights: openai}", r"set encode\.normalise: clip"),
-        ("{kind: timm, name: vit_base_patch16_384, weights: augreg_in21k_ft_in1k} encode.normalise={mean: [0.5, 0.5, "
-         "0.5], std: [0.5, 0.5, 0.5]}", r"encode\.size 224 does not fit .* set encode\.size: 384"),
+        (
+            "{kind: timm, name: vit_base_patch16_384, weights: augreg_in21k_ft_in1k} "
+            "encode.normalise={mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5]}",
+            r"encode\.size 224 does not fit .* set encode\.size: 384",
+        ),
         ("{kind: timm, name: resnet18} encode.mode=L encode.normalise=none", r"set encode\.mode: RGB"),
     ],
-)  # fmt: skip
+)
 def test_mistakes_are_told_when_the_recipe_is_read(changes: str, said: str) -> None:
     with pytest.raises(RecipeError, match=said):
         load_recipe(RECIPE, re.split(r" (?=encode\.)", f"train.model={changes}"))
@@ -155,8 +158,10 @@ def test_what_cannot_be_built_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_file_of_weights_loads_with_an_account_and_a_foreign_one_is_refused(tmp_path: Path) -> None:
-    state = {name: torch.rand_like(value) / 10 if value.is_floating_point() else value
-             for name, value in model(source()).net.state_dict().items()}  # fmt: skip
+    state = {
+        name: torch.rand_like(value) / 10 if value.is_floating_point() else value
+        for name, value in model(source()).net.state_dict().items()
+    }
     save_file(state, tmp_path / "own.safetensors")
     found = model(source(file=str(tmp_path / "own.safetensors")))
     assert torch.equal(found.net.state_dict()["conv1.0.weight"], state["conv1.0.weight"])
@@ -219,19 +224,36 @@ def test_keys_hold_the_weights_and_only_such_a_training_hangs_on_timm(tmp_path: 
 
 
 def test_a_start_from_scratch_leaves_no_word_of_the_weights() -> None:
-    given = {"phases": [], "epochs": 1, "model": {"kind": "timm", "name": "resnet18", "weights": "published",
-                                                  "revision": "v1", "file": None, "partial": False}}  # fmt: skip
+    given = {
+        "phases": [],
+        "epochs": 1,
+        "model": {
+            "kind": "timm",
+            "name": "resnet18",
+            "weights": "published",
+            "revision": "v1",
+            "file": None,
+            "partial": False,
+        },
+    }
     changes = overrides("scratch", given, None)
     model = "train.model={kind: timm, name: resnet18, weights: published, revision: v1}"
     assert load_recipe(RECIPE, [model, "train.phases=[]", *changes]).train.model == source("resnet18")
 
 
-@pytest.mark.parametrize(("before", "after"), [
-    ("train:\n  model:\n    kind: timm\n    weights: published\n",
-     f"train:\n  model:\n    kind: timm\n    weights: published\n    revision: {SHA}  # main\n"),
-    ("train:\n  model: {kind: timm, weights: published}\n",
-     f"train:\n  model: {{kind: timm, weights: published, revision: {SHA}}}\n"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "train:\n  model:\n    kind: timm\n    weights: published\n",
+            f"train:\n  model:\n    kind: timm\n    weights: published\n    revision: {SHA}  # main\n",
+        ),
+        (
+            "train:\n  model: {kind: timm, weights: published}\n",
+            f"train:\n  model: {{kind: timm, weights: published, revision: {SHA}}}\n",
+        ),
+    ],
+)
 def test_pin_writes_the_commit_behind_the_weights(before: str, after: str) -> None:
     assert pinned(before, {Reference(("train", "model"), "model", "timm/x", "main"): SHA}) == after
 
@@ -289,14 +311,18 @@ def test_a_registered_one_answers_alone_in_a_fresh_process(tmp_path: Path, home:
     PIXELS.save(folder)
     save_model(found, source(), folder)
     assert json.loads((folder / "config.json").read_text("utf-8")) == {
-        "kind": "timm", "name": "test_resnet", "head": "linear"
-    }  # fmt: skip
+        "kind": "timm",
+        "name": "test_resnet",
+        "head": "linear",
+    }
     wanted = [line.partition("==")[0] for line in requirements("image", folder / "config.json")]
     assert {"timm", "torchvision", "torch"} <= set(wanted)
     _register("timm-net", folder, "image", "image", PIXELS.labels, [{"image": "aGVsbG8="}])
     (tmp_path / "a.png").write_bytes(picture(1, 32))
-    program = "import pandas\nframe = pandas.DataFrame({'image': [open(sys.argv[2], 'rb').read()]})\n" \
-              "print(model.predict(frame).to_json(orient='records'))"  # fmt: skip
+    program = (
+        "import pandas\nframe = pandas.DataFrame({'image': [open(sys.argv[2], 'rb').read()]})\n"
+        "print(model.predict(frame).to_json(orient='records'))"
+    )
     done = run_fresh(program, "models:/timm-net/1", str(tmp_path / "a.png"))
     assert done.returncode == 0, done.stderr
     (answer,) = json.loads(done.stdout.splitlines()[-1])

@@ -37,8 +37,10 @@ register: {model: traced}
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
     """60 rows of their own; then a quarantined one, a duplicate pair, a contradictory pair, one with entities and !."""
-    rows = [(f"{'dull' if n % 2 else 'bright'} {n * 7919} {'x' * (n % 9)} story", "bad" if n % 2 else "good")
-            for n in range(60)]  # fmt: skip
+    rows = [
+        (f"{'dull' if n % 2 else 'bright'} {n * 7919} {'x' * (n % 9)} story", "bad" if n % 2 else "good")
+        for n in range(60)
+    ]
     rows += [("SPAM buy this", "bad"), ("the same again", "good"), ("the same again", "good")]
     rows += [("so and so", "good"), ("so and so", "bad"), ("fish &amp; chips!", "good")]
     pd.DataFrame(rows, columns=["text", "label"]).to_csv(tmp_path / "data" / "rows.csv", index=False)
@@ -70,8 +72,10 @@ def test_every_row_is_accounted_for(recipe: Path, capsys: pytest.CaptureFixture[
     assert sum(line["share"] for line in found["reasons"]) == pytest.approx(4 / 66)
     assert [line["stage"] for line in found["stages"]] == ["download", "validate", "clean", "split", "encode"]
     assert [(line["in"], line["kept"], line["dropped"]) for line in found["stages"][:3]] == [
-        (66, 66, 0), (66, 65, 1), (65, 62, 3),
-    ]  # fmt: skip
+        (66, 66, 0),
+        (66, 65, 1),
+        (65, 62, 3),
+    ]
     assert next(step for step in found["steps"] if step["step"] == "html")["changed"] == 1
     for line in found["labels"]:
         assert sum(line[part] for part in ("train", "validation", "test", "dropped")) in (32, 34)
@@ -201,8 +205,7 @@ def test_a_ledger_with_a_lost_an_unended_or_a_doubled_row_is_refused() -> None:
     none = pd.DataFrame({"id": [], "reason": []}, dtype="str")
     ended = advance(open_ledger(ids), "split", ids, none, parts=pd.Series(["train", "test", "train"]))
     require_ended(ended, 3)
-    for broken in (ended[:2], open_ledger(ids), pd.concat([ended[:2], ended[:1]]),
-                   ended.assign(state="dropped")):  # fmt: skip
+    for broken in (ended[:2], open_ledger(ids), pd.concat([ended[:2], ended[:1]]), ended.assign(state="dropped")):
         with pytest.raises(ValueError, match="not conserved"):
             require_ended(broken, 3)
 
@@ -240,9 +243,15 @@ def test_what_decided_a_row_s_part_is_told(tmp_path: Path, capsys: pytest.Captur
 
     words = ["alder", "birch", "cedar", "elder", "fir", "gum", "hazel", "ivy", "kapok", "larch", "maple", "neem", "oak"]
     texts = [" ".join(words[(n * step) % 13] + str(n % 7) for step in (1, 3, 5, 7, 9, 11)) for n in range(30)]
-    rows = pd.DataFrame({"text": texts, "label": ["bad", "good"] * 15, "who": [f"w{n % 9}" for n in range(30)],
-                         "at": [f"2024-01-{n + 1:02d}" for n in range(30)],
-                         "part": ["train"] * 20 + ["validation"] * 5 + ["test"] * 5})  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "text": texts,
+            "label": ["bad", "good"] * 15,
+            "who": [f"w{n % 9}" for n in range(30)],
+            "at": [f"2024-01-{n + 1:02d}" for n in range(30)],
+            "part": ["train"] * 20 + ["validation"] * 5 + ["test"] * 5,
+        }
+    )
     rows.loc[3, "text"] = texts[28] + "!"
     rows.to_csv(tmp_path / "data" / "given.csv", index=False)
     path = tmp_path / "divided.yaml"
@@ -258,12 +267,16 @@ def test_what_decided_a_row_s_part_is_told(tmp_path: Path, capsys: pytest.Captur
     trace.command(path, "4", [], False)
     assert f"of {copied['id']} in test: '{texts[28]}'" in " ".join(capsys.readouterr().out.split())
     for section, why in (
-        ("{kind: time, validation_from: 2024-01-20, test_from: 2024-01-25, near_copies: report}",
-         "its time 2024-01-04 00:00:00 (validation from 2024-01-20 00:00:00, test from 2024-01-25 00:00:00)"),
-        ("{kind: hash, by: group, near_copies: report, train: 0.4, validation: 0.3, test: 0.3}",
-         "its group hashes to 0."),
+        (
+            "{kind: time, validation_from: 2024-01-20, test_from: 2024-01-25, near_copies: report}",
+            "its time 2024-01-04 00:00:00 (validation from 2024-01-20 00:00:00, test from 2024-01-25 00:00:00)",
+        ),
+        (
+            "{kind: hash, by: group, near_copies: report, train: 0.4, validation: 0.3, test: 0.3}",
+            "its group hashes to 0.",
+        ),
         ("{kind: hash, exact: true, near_copies: keep}", "the rank of its hash within its label (test below 0.1, "),
-    ):  # fmt: skip
+    ):
         capsys.readouterr()
         trace.command(path, "4", [f"split={section}"], True)
         way = json.loads(capsys.readouterr().out)
@@ -292,8 +305,11 @@ def test_the_answer_comes_from_the_report_or_from_the_model(recipe: Path, capsys
     assert before["from"] == "the trained model" and before["predicted"] in ("bad", "good")
     perform_until(loaded, "evaluate")
     after = traced(recipe, numbers["test"], capsys)["answer"]
-    assert after == {"predicted": before["predicted"], "p": pytest.approx(before["p"]),
-                     "from": "the report on the test rows"}  # fmt: skip
+    assert after == {
+        "predicted": before["predicted"],
+        "p": pytest.approx(before["p"]),
+        "from": "the report on the test rows",
+    }
     assert traced(recipe, numbers["train"], capsys)["answer"]["from"] == "the trained model"
 
 
@@ -303,8 +319,10 @@ def test_the_flow_of_rows_is_in_the_order_of_the_stages() -> None:
     ledger = advance(open_ledger(ids), "clean", ids[1:], gone)
     ledger = advance(ledger, "split", ids[1:], gone[:0], parts=pd.Series(["train", "train", "test", "train"]))
     assert flow_of_rows(ledger).to_numpy().tolist() == [
-        ["clean", "duplicate", 1], ["split", "train", 3], ["split", "test", 1],
-    ]  # fmt: skip
+        ["clean", "duplicate", 1],
+        ["split", "train", 3],
+        ["split", "test", 1],
+    ]
 
 
 def drops_of(counts: dict[str, list[int]], rows: int = 2000) -> pd.DataFrame:

@@ -12,24 +12,55 @@ from tasks.data.checks.great_expectations import OWN, make_expectation
 from tasks.data.checks.wording import in_words
 
 VALUES: dict[str, tuple[Any, Any]] = {
-    "column": ("text", "label"), "column_A": ("text", "id"), "column_B": ("label", "split"),
-    "column_list": (["text", "label"], ["id", "label"]), "column_set": (["text"], ["label"]),
-    "value_set": (["a", "b"], [1, 2]), "value_pairs_set": ([["a", "b"]], [["c", "d"]]), "min_value": (2, 3000),
-    "max_value": (5, 7), "strict_min": (True, False), "strict_max": (True, False), "mostly": (0.5, 0.75),
-    "row_condition": ({"type": "comparison", "column": {"name": "label"}, "operator": "==", "parameter": "a"},
-                      {"type": "nullity", "column": {"name": "text"}, "is_null": False}),
-    "threshold": (0.5, 3), "partition_object": ({"values": ["a"], "weights": [1.0]}, {"values": ["b"], "weights": [1]}),
-    "internal_weight_holdout": (0.1, 0.2), "tail_weight_holdout": (0.1, 0.2), "bucketize_data": (True, False),
-    "ties_okay": (True, False), "or_equal": (True, False), "strictly": (True, False), "double_sided": (True, False),
-    "exact_match": (True, False), "ignore_row_if": ("never", "both_values_are_missing"), "column_index": (0, 1),
+    "column": ("text", "label"),
+    "column_A": ("text", "id"),
+    "column_B": ("label", "split"),
+    "column_list": (["text", "label"], ["id", "label"]),
+    "column_set": (["text"], ["label"]),
+    "value_set": (["a", "b"], [1, 2]),
+    "value_pairs_set": ([["a", "b"]], [["c", "d"]]),
+    "min_value": (2, 3000),
+    "max_value": (5, 7),
+    "strict_min": (True, False),
+    "strict_max": (True, False),
+    "mostly": (0.5, 0.75),
+    "row_condition": (
+        {"type": "comparison", "column": {"name": "label"}, "operator": "==", "parameter": "a"},
+        {"type": "nullity", "column": {"name": "text"}, "is_null": False},
+    ),
+    "threshold": (0.5, 3),
+    "partition_object": ({"values": ["a"], "weights": [1.0]}, {"values": ["b"], "weights": [1]}),
+    "internal_weight_holdout": (0.1, 0.2),
+    "tail_weight_holdout": (0.1, 0.2),
+    "bucketize_data": (True, False),
+    "ties_okay": (True, False),
+    "or_equal": (True, False),
+    "strictly": (True, False),
+    "double_sided": (True, False),
+    "exact_match": (True, False),
+    "ignore_row_if": ("never", "both_values_are_missing"),
+    "column_index": (0, 1),
     "quantile_ranges": ({"quantiles": [0.5], "value_ranges": [[1, 2]]}, {"quantiles": [0.1], "value_ranges": [[1, 2]]}),
-    "allow_relative_error": (True, False), "type_": ("str", "int"), "type_list": (["str"], ["int"]),
-    "value": (12, 3400), "sum_total": (1, 2), "json_schema": ({"type": "object"}, {"type": "array"}),
-    "like_pattern": ("a%", "b%"), "like_pattern_list": (["a%"], ["b%"]), "match_on": ("any", "all"),
-    "escape": ("!", "?"), "regex": ("^a", "^b"), "regex_list": (["^a"], ["^b"]), "strftime_format": ("%Y", "%d"),
-    "method": ("iqr", "std"), "multiplier": (1.5, 3.0), "base_query": ("x", "y"), "comparison_query": ("z", "w"),
-    "comparison_data_source_name": ("one", "two"), "other_table_name": ("one", "two"),
-}  # fmt: skip
+    "allow_relative_error": (True, False),
+    "type_": ("str", "int"),
+    "type_list": (["str"], ["int"]),
+    "value": (12, 3400),
+    "sum_total": (1, 2),
+    "json_schema": ({"type": "object"}, {"type": "array"}),
+    "like_pattern": ("a%", "b%"),
+    "like_pattern_list": (["a%"], ["b%"]),
+    "match_on": ("any", "all"),
+    "escape": ("!", "?"),
+    "regex": ("^a", "^b"),
+    "regex_list": (["^a"], ["^b"]),
+    "strftime_format": ("%Y", "%d"),
+    "method": ("iqr", "std"),
+    "multiplier": (1.5, 3.0),
+    "base_query": ("x", "y"),
+    "comparison_query": ("z", "w"),
+    "comparison_data_source_name": ("one", "two"),
+    "other_table_name": ("one", "two"),
+}
 """Arguments of all expectations, each with two values."""
 
 
@@ -50,8 +81,11 @@ def test_every_expectation_and_every_argument_has_words() -> None:
     for kind in kinds():
         given = {name: VALUES[name][0] for name in fields(kind)}
         words = in_words(kind, given)
-        assert "expect" not in words and "{" not in in_words(kind, given | {"partition_object": 1, "json_schema": 1,
-            "quantile_ranges": 1}) and "not given" not in words, words  # fmt: skip
+        assert (
+            "expect" not in words
+            and "{" not in in_words(kind, given | {"partition_object": 1, "json_schema": 1, "quantile_ranges": 1})
+            and "not given" not in words
+        ), words
         for name in given:
             assert in_words(kind, given | {name: VALUES[name][1]}) != words, (kind, name, words)
 
@@ -65,19 +99,37 @@ def test_arguments_that_are_left_out_are_not_spoken_of() -> None:
 @pytest.mark.parametrize(
     ("kind", "arguments", "words"),
     [
-        ("expect_column_values_to_be_between", {"column": "stars", "min_value": 1, "strict_min": True, "max_value": 5},
-         "each stars is more than 1 and at most 5"),
-        ("expect_column_values_to_not_be_null", {"column": "text", "mostly": 0.95},
-         "no text is missing, in 95.00% of the rows or more"),
-        ("expect_column_values_to_be_in_set", {"column": "label", "value_set": ["a", ""], "row_condition": {
-            "type": "and", "conditions": [VALUES["row_condition"][0], VALUES["row_condition"][1]]}},
-         "each label is one of ['a', ''], where label == a and text is not missing"),
-        ("expect_column_values_to_be_increasing", {"column": "day", "strictly": True},
-         "day increases from row to row, never equal"),
+        (
+            "expect_column_values_to_be_between",
+            {"column": "stars", "min_value": 1, "strict_min": True, "max_value": 5},
+            "each stars is more than 1 and at most 5",
+        ),
+        (
+            "expect_column_values_to_not_be_null",
+            {"column": "text", "mostly": 0.95},
+            "no text is missing, in 95.00% of the rows or more",
+        ),
+        (
+            "expect_column_values_to_be_in_set",
+            {
+                "column": "label",
+                "value_set": ["a", ""],
+                "row_condition": {
+                    "type": "and",
+                    "conditions": [VALUES["row_condition"][0], VALUES["row_condition"][1]],
+                },
+            },
+            "each label is one of ['a', ''], where label == a and text is not missing",
+        ),
+        (
+            "expect_column_values_to_be_increasing",
+            {"column": "day", "strictly": True},
+            "day increases from row to row, never equal",
+        ),
         ("expect_table_row_count_to_be_between", {"min_value": 1000}, "the number of rows is at least 1,000"),
         ("expect_of_another_version", {"column": "text"}, "expect_of_another_version(column=text)"),
     ],
-)  # fmt: skip
+)
 def test_words_of_an_expectation(kind: str, arguments: dict[str, Any], words: str) -> None:
     assert in_words(kind, arguments) == words
 
@@ -92,8 +144,9 @@ def test_warnings_failures_and_reasons_of_the_ledger_are_in_words(severity: Any)
 
     rows = texts()
     rows.loc[3, "text"] = "a lone < here"
-    asked = Expectation(expect="expect_column_values_to_not_match_regex", severity=severity,
-                        arguments={"column": "text", "regex": "<"})  # fmt: skip
+    asked = Expectation(
+        expect="expect_column_values_to_not_match_regex", severity=severity, arguments={"column": "text", "regex": "<"}
+    )
     events: list[Event] = []
     words, lines, error = "no text matches the regular expression <", "", ""
     with heard_by(events.append):

@@ -106,8 +106,9 @@ def show(decided: "Sequence[Decision]", runs: list[str], rules: "Rules") -> None
         place = (one.entry.stage, one.entry.form) if one.delete else ("", "")
         groups.setdefault((not one.delete, one.why, *place), []).append(one.entry.size)
     for (stays, why, stage, form), sizes in sorted(groups.items()):
-        table.add_row("keep" if stays else "delete", stage, form, f"{len(sizes):,}", in_bytes(sum(sizes)),
-                      reason(why, rules))  # fmt: skip
+        table.add_row(
+            "keep" if stays else "delete", stage, form, f"{len(sizes):,}", in_bytes(sum(sizes)), reason(why, rules)
+        )
     if runs:
         table.add_row("delete", "", "MLflow run", f"{len(runs):,}", "", "deleted in MLflow, and no version rests on it")
     Console().print(table)

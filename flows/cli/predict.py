@@ -100,9 +100,8 @@ def command(
             member=member,
         )
         what, output = os.path.expanduser(what), output and output.expanduser()
-        questions = _open(what, column, reading)
+        questions = _open(what, column, reading, output=output, as_flow=as_flow)
         if questions is None:
-            _refuse_for_one(output, as_flow, reading)
             _predict_one(model, what)
         elif as_flow:
             _run_flow(model, questions, output, column=column, reading=reading)
@@ -110,11 +109,15 @@ def command(
             _predict_rows(model, questions, output, column)
 
 
-def _open(what: str, column: str | None, reading: dict[str, Any]) -> "Questions | None":
-    """The rows of a file or folder; None for one text or image."""
+def _open(
+    what: str, column: str | None, reading: dict[str, Any], *, output: Path | None, as_flow: bool
+) -> "Questions | None":
+    """The rows of a file or folder; None for one text or image, which takes no option of a table."""
     with fixes_as_options():
         questions = open_rows(what, column, reading)
     _say_notes(questions)
+    if questions is None:
+        _refuse_for_one(output, as_flow, reading)
     return questions
 
 

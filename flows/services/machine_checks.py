@@ -124,9 +124,11 @@ def disk() -> Iterator[Finding]:
         held[entry.stage] = held.get(entry.stage, 0) + entry.size
     shares = sorted(held.items(), key=lambda one: one[1], reverse=True)
     inside = ", ".join(f"{stage} {in_bytes(size)}" for stage, size in shares)
-    shown = {"artifacts": (place.store, sum(held.values()), inside and f" ({inside}); see `temper gc`"),
-             "MLflow": (place.mlruns, extent(place.mlruns)[0], ""),
-             "Hub downloads": (cache, extent(cache)[0], "; `hf cache` lists and deletes them")}  # fmt: skip
+    shown = {
+        "artifacts": (place.store, sum(held.values()), inside and f" ({inside}); see `temper gc`"),
+        "MLflow": (place.mlruns, extent(place.mlruns)[0], ""),
+        "Hub downloads": (cache, extent(cache)[0], "; `hf cache` lists and deletes them"),
+    }
     for what, (folder, size, more) in shown.items():
         free = shutil.disk_usage(existing(folder)).free / GIB
         state: State = "broken" if free < TOO_LITTLE else "note" if free < LITTLE else "ok"

@@ -55,19 +55,28 @@ def look_at_tags(table: pd.DataFrame, columns: Columns, where: str) -> TagFacts:
     cleaned = clean_rows(rows, Clean(max_dropped=1.0))
     kept = cleaned.rows
     whole = kept[~kept["tags"].str.startswith(f'{{"{BROKEN}"')]
-    types = Counter(one.label for text, tags in zip(whole["text"], whole["tags"], strict=True)
-                    for one in read_tags(text, tags).entities)  # fmt: skip
+    types = Counter(
+        one.label
+        for text, tags in zip(whole["text"], whole["tags"], strict=True)
+        for one in read_tags(text, tags).entities
+    )
     if not types:
         raise DataError(f"{where}: no row has an entity in {columns.tags or columns.spans!r}")
     split, parts = likely_split(kept, where, given=columns.split is not None)
     seen = rows["text"].dropna()
     return TagFacts(
-        columns=columns, rows=len(rows), types=dict(types.most_common()), notes=notes,
-        longest=int(seen.str.len().max()), missing=float(rows[["text", "tags"]].isna().any(axis=1).mean()),
+        columns=columns,
+        rows=len(rows),
+        types=dict(types.most_common()),
+        notes=notes,
+        longest=int(seen.str.len().max()),
+        missing=float(rows[["text", "tags"]].isna().any(axis=1).mean()),
         duplicates=1 - seen.nunique() / len(seen),
         dropped={str(reason): int(count) for reason, count in cleaned.dropped["reason"].value_counts().items()},
-        split=split, parts={part: int((parts == part).sum()) for part in PARTS}, texts=kept["text"].tolist(),
-    )  # fmt: skip
+        split=split,
+        parts={part: int((parts == part).sum()) for part in PARTS},
+        texts=kept["text"].tolist(),
+    )
 
 
 def _lists(column: pd.Series) -> list[Any] | None:

@@ -13,17 +13,51 @@ from configs.sources import EmbeddedSource
 from .errors import DEMO, DataError, check_file
 from .latin_encodings import likeliest
 
-__all__ = ["DEMO", "DataError", "check_encoding", "check_file", "describe_encoding", "detect_encoding",
-           "embedded_files", "find_files", "text_encoding"]  # fmt: skip
-MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
-         codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip
+__all__ = [
+    "DEMO",
+    "DataError",
+    "check_encoding",
+    "check_file",
+    "describe_encoding",
+    "detect_encoding",
+    "embedded_files",
+    "find_files",
+    "text_encoding",
+]
+MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 """Byte-order marks; those of UTF-32 begin like those of UTF-16, so they come first."""
 BLOCK = 2**20
 SAMPLE = 2**18
 """Bytes from which an encoding is guessed."""
-COMMON = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "koi8_r",
-          "iso8859_2", "iso8859_5", "iso8859_7", "iso8859_15", "gb18030", "big5", "cp932", "euc_jp", "cp949",
-          "tis_620", "mac_roman"]  # fmt: skip
+COMMON = [
+    "cp1252",
+    "cp1250",
+    "cp1251",
+    "cp1253",
+    "cp1254",
+    "cp1255",
+    "cp1256",
+    "cp1257",
+    "cp1258",
+    "koi8_r",
+    "iso8859_2",
+    "iso8859_5",
+    "iso8859_7",
+    "iso8859_15",
+    "gb18030",
+    "big5",
+    "cp932",
+    "euc_jp",
+    "cp949",
+    "tis_620",
+    "mac_roman",
+]
 """Encodings among which one is guessed: with rare ones as candidates, short Russian passes for Mac Greek."""
 FEW = 32
 """So few bytes beyond ASCII are no ground for statistics."""
@@ -67,8 +101,10 @@ def check_encoding(path: Path, encoding: str) -> None:
     except LookupError:
         raise DataError(f"{path}: unknown encoding {encoding!r}; use a name such as utf-8 or cp1252") from None
     if text_encoding(encoding) == "utf-8-sig" and (wide := _wide(path)) is not None:
-        raise DataError(f"{path}:1: every other byte is NUL, so it is not {encoding}; save the file as UTF-8 or set "
-                        f"`encoding` (it looks like {wide})")  # fmt: skip
+        raise DataError(
+            f"{path}:1: every other byte is NUL, so it is not {encoding}; save the file as UTF-8 or set "
+            f"`encoding` (it looks like {wide})"
+        )
     with path.open("rb") as handle:
         while True:
             block = handle.read(BLOCK)

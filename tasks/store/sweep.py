@@ -192,7 +192,14 @@ def in_bytes(size: float) -> str:
 def described(decisions: Sequence[Decision]) -> list[dict[str, Any]]:
     """The decisions as plain data: what, stage, key, bytes, when it was last used, whether it goes, and why."""
     return [
-        {"what": one.entry.form, "stage": one.entry.stage, "key": one.entry.key, "bytes": one.entry.size,
-         "used": int(one.entry.used), "delete": one.delete, "why": one.why}
+        {
+            "what": one.entry.form,
+            "stage": one.entry.stage,
+            "key": one.entry.key,
+            "bytes": one.entry.size,
+            "used": int(one.entry.used),
+            "delete": one.delete,
+            "why": one.why,
+        }
         for one in decisions
-    ]  # fmt: skip
+    ]

@@ -29,8 +29,9 @@ def aliased_versions() -> Iterator[tuple[str, dict[str, str]]]:
             by_version.setdefault(str(version), []).append(alias)
         for number, aliases in by_version.items():
             tags = client.get_model_version(model.name, number).tags
-            digests = {name.removeprefix(STAGE_DIGEST): value for name, value in tags.items()
-                       if name.startswith(STAGE_DIGEST)}  # fmt: skip
+            digests = {
+                name.removeprefix(STAGE_DIGEST): value for name, value in tags.items() if name.startswith(STAGE_DIGEST)
+            }
             yield f"{model.name} version {number} @{' @'.join(sorted(aliases))}", digests
 
 
@@ -73,8 +74,16 @@ def remove_deleted(run_ids: list[str]) -> None:
 
     Raises StageError.
     """
-    command = [sys.executable, "-m", "mlflow", "gc", "--backend-store-uri", settings().database, "--run-ids",
-               ",".join(run_ids)]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "gc",
+        "--backend-store-uri",
+        settings().database,
+        "--run-ids",
+        ",".join(run_ids),
+    ]
     env = os.environ | {"MLFLOW_TRACKING_URI": settings().database}
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=PATIENCE)
     if done.returncode:

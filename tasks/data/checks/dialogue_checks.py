@@ -26,8 +26,13 @@ WORDS = {
 """What is expected of each column of `facts`, in words."""
 COLUMNS = tuple(WORDS)
 FIXES = "let `validate.severity: {turns: warn}` pass it and fix it with `clean.steps: [%s]`"
-WHOSE = {"system": "the system's", "user": "the user's", CALL: "the assistant's", REPLY: "the assistant's",
-         RESULT: "a tool's"}  # fmt: skip
+WHOSE = {
+    "system": "the system's",
+    "user": "the user's",
+    CALL: "the assistant's",
+    REPLY: "the assistant's",
+    RESULT: "a tool's",
+}
 
 
 def facts(dialogues: Iterable[list[Message]], tools: Mapping[str, Collection[str]] | None = None) -> pd.DataFrame:
@@ -75,16 +80,21 @@ def _role_fault(roles: list[str]) -> str:
         if role == "user" and before in (CALL, RESULT):
             return f"message {number} is the user's, where the assistant's reply is due; add it, or leave the row out"
         if role in (REPLY, CALL, RESULT) and before in ("", "system"):
-            return (f"message {number} is {WHOSE[role]} and nobody asked before it; a dialogue begins with the user: "
-                    "put a greeting into the system's text, leave it out, or give it a turn of the user's")  # fmt: skip
+            return (
+                f"message {number} is {WHOSE[role]} and nobody asked before it; a dialogue begins with the user: "
+                "put a greeting into the system's text, leave it out, or give it a turn of the user's"
+            )
         before = role
     return ""
 
 
 def _empty(messages: list[Message]) -> str:
     """The turns of white space alone."""
-    empty = [f"message {number} ({message['role']})" for number, message in enumerate(messages, 1)
-             if not is_call(message) and not message.get("tools") and not message["content"].strip()]  # fmt: skip
+    empty = [
+        f"message {number} ({message['role']})"
+        for number, message in enumerate(messages, 1)
+        if not is_call(message) and not message.get("tools") and not message["content"].strip()
+    ]
     return f"{', '.join(empty)} without a text; {FIXES % 'drop_empty_turns'}" if empty else ""
 
 
@@ -92,7 +102,8 @@ def _last_fault(roles: list[str]) -> str:
     if not roles or roles[-1] in (CALL, REPLY):
         return ""
     return f"the last message is {WHOSE[roles[-1]]}, and the assistant says nothing after it; " + (
-        FIXES % "cut_trailing_turns")  # fmt: skip
+        FIXES % "cut_trailing_turns"
+    )
 
 
 def _untrained(messages: list[Message], roles: list[str]) -> str:

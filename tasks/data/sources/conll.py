@@ -37,8 +37,10 @@ def read_conll(path: Path, encoding: str, header: tuple[str, ...] | None, notes:
             if len(columns) != wide and text.startswith("#"):
                 comments += 1
             elif len(columns) != wide or wide < FEWEST:
-                raise DataError(f"{path}:{number}: {len(columns)} columns, {text[:60]!r}, not "
-                                f"{max(wide, FEWEST)}: write word and tag, a tab or spaces between")  # fmt: skip
+                raise DataError(
+                    f"{path}:{number}: {len(columns)} columns, {text[:60]!r}, not "
+                    f"{max(wide, FEWEST)}: write word and tag, a tab or spaces between"
+                )
             else:
                 sentences[-1].append(columns)
     if comments:
@@ -46,9 +48,11 @@ def read_conll(path: Path, encoding: str, header: tuple[str, ...] | None, notes:
     names = _names(path, header, wide)
     kept = [sentence for sentence in sentences if sentence]
     return pd.DataFrame(
-        {name: pd.Series([[line[place] for line in sentence] for sentence in kept], dtype=object)
-         for place, name in enumerate(names)}
-    )  # fmt: skip
+        {
+            name: pd.Series([[line[place] for line in sentence] for sentence in kept], dtype=object)
+            for place, name in enumerate(names)
+        }
+    )
 
 
 def is_conll(lines: list[str]) -> bool:

@@ -63,8 +63,10 @@ def keep_images(tables: dict[str, pd.DataFrame], folder: Path, source: HubSource
     with ImageStore(intake) as store:
         for split, table in tables.items():
             if column not in table:
-                raise DataError(f"{source.repo} ({split}): no column {column!r} for `columns.image`; the columns are "
-                                f"{list(table.columns)}")  # fmt: skip
+                raise DataError(
+                    f"{source.repo} ({split}): no column {column!r} for `columns.image`; the columns are "
+                    f"{list(table.columns)}"
+                )
             digests = []
             for number, value in enumerate(table[column]):
                 digests.append((*_image(value, store, folder, column), f"{split}/{number:06d}"))

@@ -49,15 +49,19 @@ def read_pixel_arrays(place: Path) -> dict[str, tuple[npt.NDArray[np.uint8], npt
             continue
         partners = [other for other in arrays if _part(other, LABELS) == part]
         if len(partners) != 1 or part in parts:
-            raise DataError(f"{place}: {len(partners)} arrays hold the labels of {name!r} among {', '.join(arrays)}; "
-                            f"name arrays in pairs: {NAMES}")  # fmt: skip
+            raise DataError(
+                f"{place}: {len(partners)} arrays hold the labels of {name!r} among {', '.join(arrays)}; "
+                f"name arrays in pairs: {NAMES}"
+            )
         parts[part] = (
             _pictures(pixels, f"{place}: {name}"),
             _labels(arrays[partners[0]], len(pixels), f"{place}: {partners[0]}"),
         )
     if not parts:
-        raise DataError(f"{place}: no array is called as pixels are among {', '.join(arrays) or 'none'}; name arrays "
-                        f"in pairs: {NAMES}")  # fmt: skip
+        raise DataError(
+            f"{place}: no array is called as pixels are among {', '.join(arrays) or 'none'}; name arrays "
+            f"in pairs: {NAMES}"
+        )
     return parts
 
 
@@ -99,11 +103,24 @@ def _load(place: Path) -> dict[str, npt.NDArray[np.generic]]:
         return {file.stem: np.load(file, mmap_mode="r", allow_pickle=False) for file in files}
     except DataError:
         raise
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, KeyError, NotImplementedError, SyntaxError,
-            OverflowError, MemoryError, RuntimeError, TypeError) as error:  # fmt: skip
+    except (
+        ValueError,
+        OSError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+        KeyError,
+        NotImplementedError,
+        SyntaxError,
+        OverflowError,
+        MemoryError,
+        RuntimeError,
+        TypeError,
+    ) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise DataError(f"{place}: not arrays that can be read ({reason}); save bytes and labels with numpy.savez, "
-                        "without objects") from None  # fmt: skip
+        raise DataError(
+            f"{place}: not arrays that can be read ({reason}); save bytes and labels with numpy.savez, without objects"
+        ) from None
 
 
 def _check_size(place: Path, size: int) -> None:
@@ -118,11 +135,15 @@ def _pictures(pixels: npt.NDArray[np.generic], where: str) -> npt.NDArray[np.uin
     if pixels.ndim == 4 and pixels.shape[3] == 1:
         pixels = pixels[..., 0]
     if pixels.ndim not in (3, 4) or (pixels.ndim == 4 and pixels.shape[3] != 3) or 0 in pixels.shape:
-        raise DataError(f"{where} has the shape {pixels.shape}; pictures are [count, height, width], grey, or [count, "
-                        "height, width, 3]")  # fmt: skip
+        raise DataError(
+            f"{where} has the shape {pixels.shape}; pictures are [count, height, width], grey, or [count, "
+            "height, width, 3]"
+        )
     if pixels.dtype != np.uint8:
-        raise DataError(f"{where} holds {pixels.dtype}, of which nothing says what is white; save bytes of 0 to 255, "
-                        "shares as (255 * x).round().astype('uint8')")  # fmt: skip
+        raise DataError(
+            f"{where} holds {pixels.dtype}, of which nothing says what is white; save bytes of 0 to 255, "
+            "shares as (255 * x).round().astype('uint8')"
+        )
     return np.asarray(pixels, dtype=np.uint8)
 
 
@@ -133,8 +154,10 @@ def _labels(labels: npt.NDArray[Any], count: int, where: str) -> npt.NDArray[np.
     elif labels.ndim == 2 and labels.dtype.kind in "iufb" and _one_hot(labels):
         labels = labels.argmax(axis=1)
     if labels.shape != (count,) or labels.dtype.kind not in "iubUS":
-        raise DataError(f"{where} has the shape {labels.shape} of {labels.dtype}, not one whole number or name for "
-                        f"each of {count:,} pictures")  # fmt: skip
+        raise DataError(
+            f"{where} has the shape {labels.shape} of {labels.dtype}, not one whole number or name for "
+            f"each of {count:,} pictures"
+        )
     return np.char.decode(labels, "utf-8", "backslashreplace") if labels.dtype.kind == "S" else labels.astype("str")
 
 

@@ -31,8 +31,9 @@ def require_digests(present: Mapping[str, str], wanted: Mapping[str, str], where
         if name not in present:
             raise DataError(f"{where}: has no {name}, whose sha256 the recipe states")
         if present[name] != digest:
-            raise DataError(f"{where}: {name} has sha256 {present[name]}, and the recipe states {digest}; "
-                            "nothing of it was loaded")  # fmt: skip
+            raise DataError(
+                f"{where}: {name} has sha256 {present[name]}, and the recipe states {digest}; nothing of it was loaded"
+            )
 
 
 def check_files(folder: Path, wanted: Mapping[str, str], where: str) -> None:

@@ -68,8 +68,10 @@ def read_sgd(source: SgdSource, intake: Intake) -> pd.DataFrame:
         tables.append(_sampled(table, split, source.sample, intake))
     flat = [name for paths in given.values() for name in ([paths] if isinstance(paths, str) else paths)]
     intake.where = "SGD: " + ", ".join(recipe_name(settings().source(name)) for name in flat)
-    intake.note("runs (exchanges): " + ", ".join(f"{fate} {fates[fate]:,} ({fates[f'{fate} exchanges']:,})"
-                                                  for fate in (KEPT, OTHER, CARRIED)))  # fmt: skip
+    intake.note(
+        "runs (exchanges): "
+        + ", ".join(f"{fate} {fates[fate]:,} ({fates[f'{fate} exchanges']:,})" for fate in (KEPT, OTHER, CARRIED))
+    )
     intake.note(f"records of results: kept {cut['kept']:,}, dropped {cut['dropped']:,}")
     return pd.concat(tables, ignore_index=True).astype(dict.fromkeys((*COLUMNS, "split"), "str"))
 
@@ -80,8 +82,10 @@ def _sampled(table: pd.DataFrame, split: Part, sample: Mapping[Part, int], intak
         return table
     names = sorted(set(table["group"]), key=lambda name: hashlib.sha256(name.encode()).hexdigest())
     kept = table[table["group"].isin(names[: sample[split]])]
-    intake.note(f"sample of {split}: {len(kept):,} of {len(table):,} runs, those of "
-                f"{min(sample[split], len(names)):,} of {len(names):,} dialogues")  # fmt: skip
+    intake.note(
+        f"sample of {split}: {len(kept):,} of {len(table):,} runs, those of "
+        f"{min(sample[split], len(names)):,} of {len(names):,} dialogues"
+    )
     return kept
 
 
@@ -93,9 +97,12 @@ def _used(paths: Any, intake: Intake) -> list[Any]:
 
 
 def _rows(
-    dialogues: Iterable[tuple[str, Any]], services: Mapping[str, Service], records: int, fates: Counter[str],
+    dialogues: Iterable[tuple[str, Any]],
+    services: Mapping[str, Service],
+    records: int,
+    fates: Counter[str],
     cut: Counter[str],
-) -> list[tuple[str, str, str]]:  # fmt: skip
+) -> list[tuple[str, str, str]]:
     """Messages, dialogue and service of each run that is kept; every run is counted."""
     rows = []
     for place, dialogue in dialogues:
@@ -116,8 +123,9 @@ def _exchanges(dialogue: Any, place: str) -> list[Exchange]:
     for number, turn in enumerate(turns, 1):
         speaker, inside = SPEAKERS[(number - 1) % 2], f"{place}, turn {number}"
         if need(turn, "speaker", str, inside) != speaker:
-            raise DataError(f"{inside}: the speaker is {turn['speaker']}; users and the system take turns, "
-                            f"so it must be {speaker}")  # fmt: skip
+            raise DataError(
+                f"{inside}: the speaker is {turn['speaker']}; users and the system take turns, so it must be {speaker}"
+            )
         need(turn, "utterance", str, inside)
         for frame in need(turn, "frames", list, inside):
             need(frame, "service", str, inside)
@@ -128,8 +136,10 @@ def _exchanges(dialogue: Any, place: str) -> list[Exchange]:
             raise DataError(f"{inside}: {len(turn['frames'])} frames; the system speaks for one service at a time")
     if len(turns) % 2:
         raise DataError(f"{place}: {len(turns)} turns; the system's answer to the last one is missing")
-    return [Exchange(user, system, system["frames"][0]["service"], f"{place}, turn {2 * number}")
-            for number, (user, system) in enumerate(zip(turns[::2], turns[1::2], strict=True), 1)]  # fmt: skip
+    return [
+        Exchange(user, system, system["frames"][0]["service"], f"{place}, turn {2 * number}")
+        for number, (user, system) in enumerate(zip(turns[::2], turns[1::2], strict=True), 1)
+    ]
 
 
 def _carries(run: list[Exchange], service: Service) -> bool:
@@ -161,12 +171,16 @@ def _arguments(one: Exchange, service: Service) -> dict[str, Any]:
     method = need(call, "method", str, one.place)
     arguments: dict[str, Any] = need(call, "parameters", dict, one.place)
     if method not in service.slots:
-        raise DataError(f"{one.place}: {method} is no intent of {one.service}, which has {', '.join(service.slots)}; "
-                        "name the schema file of this part")  # fmt: skip
+        raise DataError(
+            f"{one.place}: {method} is no intent of {one.service}, which has {', '.join(service.slots)}; "
+            "name the schema file of this part"
+        )
     slots = service.slots[method]
     if odd := [slot for slot in arguments if slot not in slots]:
-        raise DataError(f"{one.place}: {method} has no slot {odd[0]!r}, only {', '.join(sorted(slots))}; "
-                        "name the schema file of this part")  # fmt: skip
+        raise DataError(
+            f"{one.place}: {method} has no slot {odd[0]!r}, only {', '.join(sorted(slots))}; "
+            "name the schema file of this part"
+        )
     return arguments
 
 

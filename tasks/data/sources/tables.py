@@ -80,8 +80,10 @@ def format_of(name: str, how: Reading) -> str:
     """The format as the recipe says, else by the name's ending. Raises DataError where neither gives it."""
     kind = how.format or ENDINGS.get(PurePosixPath(name).suffix.lower())
     if kind is None:
-        raise DataError(f"{name}: unknown ending; set `format` to one of csv, tsv, jsonl, conll, parquet, arrow, or to "
-                        "lines with a `pattern`")  # fmt: skip
+        raise DataError(
+            f"{name}: unknown ending; set `format` to one of csv, tsv, jsonl, conll, parquet, arrow, or to "
+            "lines with a `pattern`"
+        )
     return kind
 
 

@@ -26,8 +26,9 @@ def read_tagged(table: pd.DataFrame, columns: Columns, where: str, notes: list[s
         texts = as_written(table[columns.text], where, "download.columns.text")
         tags = [_spans(text, value) for text, value in zip(texts, table[columns.spans].tolist(), strict=True)]
     else:
-        tokens, given = (lists(table[name], where, role) for role, name in
-                         (("tokens", columns.tokens), ("tags", str(columns.tags))))  # fmt: skip
+        tokens, given = (
+            lists(table[name], where, role) for role, name in (("tokens", columns.tokens), ("tags", str(columns.tags)))
+        )
         tags = _tags(tokens, given, columns, where, notes)
         joined = [None if words is None else " ".join(word or "" for word in words) for words in tokens]
         texts = pd.Series(joined, index=table.index, dtype="str")
@@ -63,8 +64,11 @@ def _tags(
 ) -> list[str | None]:
     named = [None if tags is None else [_named(tag, columns, where) for tag in tags] for tags in given]
     reasons = [_reason(words, tags) for words, tags in zip(tokens, named, strict=True)]
-    whole = {row: [str(tag) for tag in tags] for row, (tags, reason) in enumerate(zip(named, reasons, strict=True))
-             if tags and reason is None and tokens[row] is not None}  # fmt: skip
+    whole = {
+        row: [str(tag) for tag in tags]
+        for row, (tags, reason) in enumerate(zip(named, reasons, strict=True))
+        if tags and reason is None and tokens[row] is not None
+    }
     scheme = columns.scheme or _scheme(whole, where)
     written_tags: list[str | None] = [told.broken(reason) if reason else None for reason in reasons]
     odd: dict[int, int] = {}
@@ -75,8 +79,10 @@ def _tags(
     notes.append(f"{where}: the tags are in {scheme.upper()}{'' if columns.scheme else ', by their letters'}")
     if odd:
         rows = ", ".join(f"{row + 1:,}" for row in list(odd)[:EXAMPLES])
-        notes.append(f"{where}: {sum(odd.values()):,} tags in {len(odd):,} rows are out of place in {scheme.upper()} "
-                     f"(rows {rows}), {_meaning(scheme)}")  # fmt: skip
+        notes.append(
+            f"{where}: {sum(odd.values()):,} tags in {len(odd):,} rows are out of place in {scheme.upper()} "
+            f"(rows {rows}), {_meaning(scheme)}"
+        )
     return written_tags
 
 
@@ -93,8 +99,10 @@ def _named(tag: str | None, columns: Columns, where: str) -> str | None:
     if tag is None or not tag.isdecimal():
         return tag
     if int(tag) >= len(columns.label_names):
-        raise DataError(f"{where}: the tag {tag} is a number without a name; name all in columns.label_names, from 0, "
-                        "such as [O, B-person, I-person]")  # fmt: skip
+        raise DataError(
+            f"{where}: the tag {tag} is a number without a name; name all in columns.label_names, from 0, "
+            "such as [O, B-person, I-person]"
+        )
     return columns.label_names[int(tag)]
 
 

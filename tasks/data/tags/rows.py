@@ -78,8 +78,11 @@ def words_of(text: str, *, joined: bool = False) -> list[Span]:
     kinds = ["", *map(_kind, text), ""]
     if joined:
         kinds[1:-1] = [_joined(text, kinds, place) for place in range(1, len(text) + 1)]
-    starts = [place for place, (before, kind) in enumerate(pairwise(kinds[:-1]))
-              if kind and (kind == "mark" or before != kind)]  # fmt: skip
+    starts = [
+        place
+        for place, (before, kind) in enumerate(pairwise(kinds[:-1]))
+        if kind and (kind == "mark" or before != kind)
+    ]
     return [(start, _end(kinds, start)) for start in starts]
 
 

@@ -63,11 +63,18 @@ def _tested(
         if not sides or not all(math.isfinite(float(one.metric(one.statistics.sum(0)))) for one in sides):
             continue
         tested = contest(sides[0], sides[1], rule, groups)
-        yield score, {
-            "model": tested.challenger, "other": tested.champion, "difference": tested.difference.mean,
-            "interval": [tested.difference.low, tested.difference.high], "dialogues": tested.units,
-            "turns": tested.rows, "finding": tested.finding,
-        }  # fmt: skip
+        yield (
+            score,
+            {
+                "model": tested.challenger,
+                "other": tested.champion,
+                "difference": tested.difference.mean,
+                "interval": [tested.difference.low, tested.difference.high],
+                "dialogues": tested.units,
+                "turns": tested.rows,
+                "finding": tested.finding,
+            },
+        )
 
 
 def _outcomes(turns: Sequence[Turn], score: str) -> Outcomes:

@@ -46,8 +46,10 @@ def certify_tags(
 
     result = gather(Certificate(), part.encoded, part.ids, look)
     result.violations |= {check: [] for check in (TOKENS, ONCE, OTHERS, INSIDE, ENTITIES)}
-    grouped = [(row, [number for number, _ in windows])
-               for row, windows in groupby(enumerate(part.ids), key=lambda one: one[1])]  # fmt: skip
+    grouped = [
+        (row, [number for number, _ in windows])
+        for row, windows in groupby(enumerate(part.ids), key=lambda one: one[1])
+    ]
     for (row, windows), text, written in zip(grouped, texts, tags, strict=True):
         for check in _broken(encoding, tokenizer, part, windows, text, read_tags(text, written)):
             result.violations[check].append(row)

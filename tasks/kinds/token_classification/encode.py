@@ -42,11 +42,17 @@ def make_encoding(
     if not types:
         raise DataError("no row has an entity; name the tags in download.columns.tags, or the spans in columns.spans")
     encoding = TagEncoding(
-        kind=section.kind, labels=(OUTSIDE, *(f"{letter}-{name}" for name in types for letter in "BI")), label_ids=(),
-        special={**special, "unk": special["sep"] if unknown is None else unknown}, max_length=section.max_length,
-        padding=section.padding, pad_id=pad, overlap=section.overlap, pieces=section.pieces,
+        kind=section.kind,
+        labels=(OUTSIDE, *(f"{letter}-{name}" for name in types for letter in "BI")),
+        label_ids=(),
+        special={**special, "unk": special["sep"] if unknown is None else unknown},
+        max_length=section.max_length,
+        padding=section.padding,
+        pad_id=pad,
+        overlap=section.overlap,
+        pieces=section.pieces,
         tokens=any(map(are_tokens, train["tags"])),
-    )  # fmt: skip
+    )
     return encoding, tokenizer
 
 

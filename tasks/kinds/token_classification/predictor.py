@@ -76,9 +76,12 @@ class Predictor:
         return self.predict(texts, [self.encoding.words(text) for text in texts], batch_size, progress)
 
     def predict(
-        self, texts: Sequence[str], words: Sequence[Sequence[Span]], batch_size: int = 32,
+        self,
+        texts: Sequence[str],
+        words: Sequence[Sequence[Span]],
+        batch_size: int = 32,
         progress: Progress = lambda done, of: None,
-    ) -> list[Found]:  # fmt: skip
+    ) -> list[Found]:
         """The entities of texts with these words; every word is tagged once, whatever the length of its text."""
         windows = self.encoding.windows(self.tokenizer, texts, words)
         chosen, chances = self._tags(windows, batch_size, progress)
@@ -100,8 +103,9 @@ class Predictor:
         done = 0
         for rows in rows_by_length(windows.encoded.lengths, batch_size):
             batch = pad_rows(windows.encoded, rows, self.encoding.pad_id)
-            inputs = {name: torch.from_numpy(batch[name]).to(self.model.device)
-                      for name in ("input_ids", "attention_mask")}  # fmt: skip
+            inputs = {
+                name: torch.from_numpy(batch[name]).to(self.model.device) for name in ("input_ids", "attention_mask")
+            }
             sure, tags = torch.softmax(self.model(**inputs).logits.double(), 2).max(2)
             for at, row in enumerate(rows.tolist()):
                 here = slice(begins[row], begins[row + 1])
@@ -118,8 +122,10 @@ class Predictor:
 
 def write_entities(text: str, entities: Iterable[Entity]) -> str:
     """Entities of a text as JSON."""
-    written = [{"start": one.start, "end": one.stop, "label": one.label, "text": text[one.start : one.stop]}
-            for one in entities]  # fmt: skip
+    written = [
+        {"start": one.start, "end": one.stop, "label": one.label, "text": text[one.start : one.stop]}
+        for one in entities
+    ]
     return json.dumps(written, ensure_ascii=False)
 
 

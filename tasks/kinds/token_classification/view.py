@@ -15,8 +15,10 @@ def view_row(encoding: TagEncoding, tokenizer: TextTokenizer, part: Part, row: i
     inside = slice(part.encoded.offsets[row], part.encoded.offsets[row + 1])
     ids, labels = part.encoded.ids[inside].tolist(), part.encoded.labels[inside].tolist()
     pieces = tokenizer.decode([[token] for token in ids])
-    shown = [piece if label == IGNORE_INDEX else f"{piece}={encoding.labels[label]}"
-             for piece, label in zip(pieces, labels, strict=True)]  # fmt: skip
+    shown = [
+        piece if label == IGNORE_INDEX else f"{piece}={encoding.labels[label]}"
+        for piece, label in zip(pieces, labels, strict=True)
+    ]
     return TokenView(ids, labels, shown, "")
 
 

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +18,7 @@ from configs.token_encodings import TokenClassificationEncode
 from tasks.data.errors import DataError
 from tasks.data.tags.rows import Tagged, broken, words_between_spaces
 from tasks.data.tags.schemes import Entity
+from tasks.inference.inputs import open_table
 from tasks.kinds.token_classification import encode, metrics, outcomes
 from tasks.kinds.token_classification.certificate import ENTITIES, INSIDE, ONCE, OTHERS, TOKENS, certify_tags
 from tasks.kinds.token_classification.dictionary import learn, look_up
@@ -412,6 +414,16 @@ def test_a_registered_model_is_asked_for_rows_as_it_was_trained_on_them() -> Non
     rows = pd.DataFrame({"content": ["Oslo-Oslo x", "Oslo ."]})
     table = rescoring_program.tag_texts(served, rows, {"batch_size": 1})
     assert [[one["text"] for one in json.loads(found)] for found in table["entities"]] == [["Oslo-Oslo"], ["Oslo"]]
+
+
+def test_lists_of_words_in_a_file_are_asked_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"tokens": ["Oslo", "-", "x"]}\n{"tokens": ["a"]}\n{"tokens": "in Oslo"}\n', encoding="utf-8")
+    questions = open_table(path, "tokens")
+    given = questions.given(0, 3)
+    assert given == [["Oslo", "-", "x"], ["a"], "in Oslo"] and questions.ask(["a", "b"]) == ["a", "b"]
+    table = predictor().frame(questions.ask(given)["text"].tolist())
+    assert [len(json.loads(found)) for found in table["entities"]] == [1, 0, 1]
 
 
 def test_rows_are_shown_with_the_tag_of_each_word() -> None:

@@ -15,7 +15,7 @@ from tasks.tracking.models import connect
 
 ROOT = Path(__file__).resolve().parent.parent
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]
 PEOPLE = ("Anna Berg", "Tom Lee", "Maria da Silva", "Jonas", "Wei Zhang")
 PLACES = ("Paris", "New York", "Lake Tahoe", "Oslo", "Cape Town")
 

@@ -83,12 +83,15 @@ class Texts:
         return {"input": digest_file(self.path), "column": self.column, "batch": self.batch, **how}
 
     def given(self, start: int, stop: int) -> list[Any]:
-        """Texts."""
-        return list(self.rows[self.column].iloc[start:stop].astype(str))
+        """Texts; a list, of words, stays one."""
+        values = self.rows[self.column].iloc[start:stop]
+        return [list(value) if isinstance(value, list) else text
+                for value, text in zip(values, values.astype(str), strict=True)]  # fmt: skip
 
     def ask(self, given: list[Any]) -> Any:
-        """A list."""
-        return given
+        """A list, of texts alone; else a table, since MLflow would take the lists in a list for rows of a table."""
+        lists = any(isinstance(one, list) for one in given)
+        return pd.DataFrame({"text": pd.Series(given, dtype=object)}) if lists else given
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ KEYS = ("start", "end", "label")
 UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
-"""Letters of languages that are written without spaces. This module travels with models, and configs does not."""
+"""Letters of languages that are written without spaces; recipes have a list of their own, which no model carries."""
 Span = tuple[int, int]
 """Characters of a text, from the first to before the second."""
 

@@ -11,7 +11,7 @@ KEYS = "format|encoding|header|separator|quoting|escape|pattern|member"
 """Fields of a source that are options too."""
 KEY = re.compile(rf"`({KEYS})(?:: ([^`]{{1,200}}))?`|\bdownload\.({KEYS})\b")
 
-Format = Annotated[str | None, typer.Option("--format", help="csv, tsv, jsonl, lines, parquet or arrow.")]
+Format = Annotated[str | None, typer.Option("--format", help="csv, tsv, jsonl, lines, conll, parquet or arrow.")]
 Encoding = Annotated[str | None, typer.Option(help="Character encoding, or `detect`; default utf-8.")]
 Header = Annotated[str | None, typer.Option(metavar="A,B,…", help="Column names, where the first line is a row.")]
 Separator = Annotated[str | None, typer.Option(help="Between fields of CSV; default a comma.")]

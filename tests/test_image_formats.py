@@ -1,6 +1,7 @@
 """Formats of images that people have: by content whatever the name, arrays of pixels, HEIC with its extra; predict."""
 
 import io
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typer import Exit
 from configs.cleaning import Unreadable
 from configs.image_sources import ImagesSource
 from configs.splitting import GivenSplit, HashSplit
-from flows.model_inputs import is_image
+from flows.model_inputs import is_image, open_rows
 from tasks import pins
 from tasks.data.cleaning.image_checks import inspect
 from tasks.data.errors import DataError
@@ -89,6 +90,22 @@ def test_what_is_not_read_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     finally:
         monkeypatch.undo()
         formats.cache_clear()
+
+
+def test_a_damaged_file_of_a_format_that_is_read_is_called_damaged(tmp_path: Path) -> None:
+    pytest.importorskip("pillow_heif")
+    files = {"a/1.heic": b"\0\0\0\x18ftypheic" + b"\0" * 40, "b/2.avif": b"\0\0\0\x18ftypavif" + b"\0" * 40}
+    laid(tmp_path / "data" / "cut", files)
+    found = causes(tmp_path, ImagesSource(kind="images", path="cut")).to_dict()
+    assert found == {"a/1.heic": "damaged HEIC", "b/2.avif": "damaged AVIF"}
+
+
+@pytest.mark.parametrize("name", ["pictures.zip", "pictures.tar"])
+def test_an_archive_of_images_is_no_table_and_says_what_takes_it(name: str, tmp_path: Path) -> None:
+    folder = laid(tmp_path / "pictures", {"a/1.png": written("PNG"), "notes.md": b"x"})
+    shutil.make_archive(str(folder), name.rpartition(".")[2], folder)
+    with pytest.raises(DataError, match=r"images and no table; .* `kind: images`, and a prediction takes the folder"):
+        open_rows(str(tmp_path / name), None, {})
 
 
 def pixels(count: int, *shape: int) -> Any:

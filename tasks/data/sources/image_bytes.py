@@ -24,6 +24,10 @@ UNREAD = {
 """First bytes of pictures that are not read, or not by every installation."""
 
 
+_READ_AS = {"HEIC": "HEIF", "AVIF": "AVIF"}
+"""Those of UNREAD that some installations read, with the format's name in Pillow."""
+
+
 class Measured(ValueError):
     """Pixels that are measured numbers, of which nothing says which one is white."""
 
@@ -56,7 +60,9 @@ def cause_of(error: Exception, data: bytes = b"") -> str:
         return "pixels without a known white (32 bits)"
     if isinstance(error, UnidentifiedImageError):
         kind = next((name for mark, name in UNREAD.items() if mark.match(data)), None)
-        if kind == "HEIC" and "HEIF" not in formats():
+        if _READ_AS.get(str(kind)) in formats():
+            return f"damaged {kind}"
+        if kind == "HEIC":
             return "HEIC: `pip install pillow-heif` reads it"
         return "not an image" if kind is None else f"{kind}, which is not read: save as PNG"
     if isinstance(error, EOFError) or "truncated" in str(error).lower():

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from ..errors import DataError
-from .folders import escape_name
+from .folders import IMAGE_ENDINGS, escape_name
 
 LONGEST_NAME = 4096
 """Characters of a path in an archive; no system's paths are longer."""
@@ -20,6 +20,9 @@ def pick_members(
     """
     shown = ", ".join(sorted(tables or names)[:10]) + (" …" if len(tables or names) > 10 else "")
     if member is None:
+        if not tables and any(name.lower().endswith(IMAGE_ENDINGS) for name in names):
+            raise DataError(f"{path}: the archive holds images and no table; a recipe's source takes it as `kind: "
+                            "images`, and a prediction takes the folder that it unpacks to")  # fmt: skip
         if len(tables) != 1:
             raise DataError(f"{path}: {len(tables)} tables in the archive; name them with `member`: {shown}")
         return list(tables)

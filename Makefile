@@ -1,6 +1,6 @@
 # make demo, make test: each sets everything up first, once.
 .DEFAULT_GOAL := help
-.PHONY: help setup pretrained demo test lint faults long pythons bench all lock screenshots clean
+.PHONY: help setup pretrained demo test lint faults long pythons bench all lock docs screenshots clean
 SHELL := /bin/bash
 PY := .venv/bin/python
 PYTHON := python3
@@ -25,6 +25,7 @@ help:
 	@echo "make bench        benchmarks: ratios, both sides in one run"
 	@echo "make all          lint, test, faults, long, pythons, bench"
 	@echo "make lock         resolve requirements.lock anew from pyproject.toml"
+	@echo "make docs         the reference and the recipes' schema, from the code"
 	@echo "make screenshots  the README's pictures, from a running demo"
 
 setup: $(READY)
@@ -84,6 +85,9 @@ all: lint test faults long pythons bench
 
 lock:
 	@.venv/bin/uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --extra dev pyproject.toml -o requirements.lock
+
+docs: setup
+	@$(PY) -m configs.recipe_schema && $(PY) docs/build_reference.py
 
 screenshots: setup
 	@$(PY) tests/screenshots.py

@@ -26,13 +26,21 @@ class Recipe:
     name: RecipeName
     """Names the flow run and the MLflow experiment."""
     download: Source
+    """Where the rows come from."""
     validate: Validate = Validate()
+    """What has to hold of the raw rows; each expectation is checked and reported."""
     clean: Clean = Clean()
+    """What is done to the rows, step by step."""
     split: Annotated[Split, Field(discriminator="kind")] = HashSplit()
+    """How the rows are divided into train, validation and test."""
     encode: Encode
+    """The kind of task, and how its rows become tensors."""
     train: Train
+    """The model, and how it is trained."""
     evaluate: Evaluate = Evaluate()
+    """How the test rows are scored."""
     register: Register
+    """Under which name the model is registered, and when it becomes champion."""
     schedule: Timetable | None = None
     """When it runs by itself, once `temper up` serves it."""
 

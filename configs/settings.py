@@ -17,7 +17,7 @@ HOME = Path(__file__).resolve().parent.parent
 class Settings(BaseSettings):
     """Every setting is an environment variable with the prefix TEMPER_; paths are made absolute."""
 
-    model_config = SettingsConfigDict(env_prefix="TEMPER_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="TEMPER_", frozen=True, use_attribute_docstrings=True)
 
     home: Path = HOME
     """Where .artifacts/ and mlruns/ lie unless set apart."""

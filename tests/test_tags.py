@@ -6,16 +6,21 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from datasets import ClassLabel, List, Value
 from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.cleaning import Clean, Lowercase, NearDuplicates
 from configs.columns import Columns
-from configs.sources import FileSource
+from configs.load import load_recipe
+from configs.sources import FileSource, HubSource
+from configs.tag_starter import TagStarter
+from tasks.autodetect.tags import look_at_tags, tag_columns
 from tasks.data.cleaning.pipeline import clean_rows
 from tasks.data.errors import DataError
 from tasks.data.rows import with_ids
 from tasks.data.sources.columns import take_columns
+from tasks.data.sources.hub_rows import classes_among, take_rows
 from tasks.data.sources.provenance import Intake
 from tasks.data.sources.read import read_source
 from tasks.data.tags import rows as told
@@ -125,6 +130,17 @@ def test_numbers_are_named() -> None:
     assert json.loads(rows["tags"][0]) == ["B-x", "I-x"]
     with pytest.raises(DataError, match=r"the tag 1 is a number without a name; name all in columns\.label_names"):
         take_columns(table(tokens=[["a", "b"]], tags=[[1, 2]]), TAGGED, "t")
+
+
+def test_numbers_of_a_data_set_of_the_hub_have_the_names_that_it_gives_them(tmp_path: Path) -> None:
+    names = ClassLabel(names=["O", "B-x", "I-x"])
+    features = {"tokens": List(Value("string")), "tags": List(names), "genre": names, "words": List(names)}
+    source, other = (HubSource(kind="hub", repo="a/b", columns=columns) for columns in (TAGGED, Columns()))
+    classes = classes_among(features, source)
+    assert {*classes} == {"tags", "genre"} and {*classes_among(features, other)} == {"genre"}
+    loaded = {"train": (classes, table(tokens=[["a", "b"]], tags=[[1, 2]]))}
+    rows = take_rows(source, tmp_path, loaded, Intake(tmp_path))
+    assert json.loads(rows["tags"][0]) == ["B-x", "I-x"] and rows["split"].tolist() == ["train"]
 
 
 def test_an_unknown_scheme_is_named_with_its_row() -> None:
@@ -321,3 +337,42 @@ def test_steps_that_change_texts_are_refused_and_others_are_not() -> None:
 def test_columns_that_exclude_each_other_are_named(options: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Columns(**options)  # type: ignore[arg-type]
+
+
+# What `temper init` makes of a table ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("columns", "found"),
+    [
+        ({"tokens": [["a", "b"], ["c"]], "ner": [["B-x", "O"], ["O"]]}, Columns(tokens="tokens", tags="ner")),
+        ({"sentence": ["a b", "c"], "ner": ["B-x O", "O"]}, Columns(tokens="sentence", tags="ner")),
+        ({"text": ["a b c", "c d e"], "marks": [[{"start": 0, "end": 1, "label": "x"}], []]}, Columns(spans="marks")),
+        (
+            {"text": ["a b c", "c d e"], "marks": ['[{"start": 0, "end": 1, "label": "x"}]', "[]"]},
+            Columns(spans="marks"),
+        ),
+        ({"text": ["a b", "c"], "label": ["O", "B-x"]}, None),
+        ({"tokens": [["a", "b"], ["c"]], "ner": [["PER", "O"], ["O"]]}, None),
+        ({"tokens": [["a", "b"], ["c"]], "ner": [["B-x"], ["O", "O"]]}, None),
+        ({"text": ["a b", "c"], "marks": [[{"start": 0}], []]}, None),
+    ],
+)
+def test_columns_of_tags_and_spans_are_recognised(columns: dict[str, list[object]], found: Columns | None) -> None:
+    assert tag_columns(table(**columns)) == found
+
+
+def test_a_starter_recipe_reads_what_was_seen(tmp_path: Path) -> None:
+    cities = ("Oslo", "Rome", "Lima")
+    rows = table(tokens=[["to", cities[n % 3], "on", str(n)] for n in range(90)], tags=[["O", "B-loc", "O", "O"]] * 90)
+    facts = look_at_tags(rows, Columns(tags="tags"), "t")
+    assert facts.types == {"loc": 90} and facts.rows == 90 and sum(facts.parts.values()) == 90
+    source = FileSource(kind="file", path=str(tmp_path / "a.jsonl"))
+    written = TagStarter("trips", tmp_path / "trips.yaml", "a.jsonl", source, facts, [4] * 90)
+    recipe = tmp_path / "trips.yaml"
+    recipe.write_text(written.text(), encoding="utf-8")
+    loaded = load_recipe(recipe)
+    assert loaded.encode.kind == "token_classification" and loaded.register.metric == "entity_f1"
+    assert written.seen()["entities"] == "loc: 90"
+    with pytest.raises(DataError, match="no row has an entity in 'tags'"):
+        look_at_tags(table(tokens=["a b"], tags=["O O"]), Columns(tags="tags"), "t")

@@ -2,7 +2,7 @@
 
 import gzip
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -118,11 +118,17 @@ def load_hub(source: HubSource, intake: Intake) -> tuple[Path, dict[str, tuple[d
         reason = str(error.__cause__ or error).strip().split("\n")[0][:300]
         raise DataError(f"{source.repo}@{source.revision[:8]}: {reason}") from None
     features = builder.info.features or (next(iter(parts.values())).features if parts else {})
-    classes = {name: one for name, one in features.items() if isinstance(one, datasets.ClassLabel)}
-    tags = str(source.columns.tags)
-    if isinstance(each := getattr(features.get(tags), "feature", None), datasets.ClassLabel):
-        classes[tags] = each  # a list of classes
+    classes = classes_among(features, source)
     return folder, {split: (classes, table) for split, table in tables.items()}
+
+
+def classes_among(features: Mapping[str, Any], source: HubSource) -> dict[str, Any]:
+    """The features that name classes, by column: single ones, and those that the column of tags lists."""
+    import datasets
+
+    tags = source.columns.tags
+    named = {name: getattr(one, "feature", None) if name == tags else one for name, one in features.items()}
+    return {name: one for name, one in named.items() if isinstance(one, datasets.ClassLabel)}
 
 
 def _read_texts(builder: Any, words: dict[str, Any], intake: Intake) -> dict[str, pd.DataFrame] | None:

@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from .fields import STRICT, refuse_unread
 
-OWN = ("id", "text", "messages", "image", "file", "label", "target", "tags", "split", "group", "time")
+OWN = ("id", "text", "text_pair", "messages", "image", "file", "label", "target", "tags", "split", "group", "time")
 """Columns that Temper names itself; a kept column is called otherwise."""
 Scheme = Literal["iob2", "iob1", "bioes"]
 IN_PLACE_OF_A_LABEL = ("messages", "completion", "target", "tags", "spans")
@@ -21,6 +21,8 @@ class Columns:
 
     text: str = "text"
     """Column with the text."""
+    text_pair: str | None = None
+    """Column with a second text, where a row is a pair of texts (premise and hypothesis, two sentences to compare)."""
     messages: str | None = None
     """Column with a dialogue, in place of a text: a list of messages in OpenAI's or ShareGPT's form, or its JSON."""
     prompt: str | tuple[str, ...] | None = None
@@ -76,6 +78,7 @@ class Columns:
     def _coherent(self) -> "Columns":
         if self.label_map and self.label is None:
             raise ValueError("label_map is read only with `label`, the column whose spellings it maps")
+        self._check_pair()
         self._check_dialogue()
         self._check_aims()
         if self.is_dialogue and self.target is not None:
@@ -105,6 +108,12 @@ class Columns:
             refuse_unread(self, ("tokens", "scheme"), "without tags", "columns.")
         else:
             refuse_unread(self, ("text",), "with tags, whose words are those of columns.tokens", "columns.")
+
+    def _check_pair(self) -> None:
+        if self.text_pair is not None and (other := self.messages or self.completion or self.image or self.tags):
+            raise ValueError(f"text_pair {self.text_pair!r} and {other!r} exclude each other; a pair has two texts")
+        if self.text_pair == self.text:
+            raise ValueError(f"text and text_pair are both {self.text!r}; a pair has two columns")
 
     def _check_dialogue(self) -> None:
         if (self.prompt is None) != (self.completion is None):

@@ -5,12 +5,13 @@ from typing import Annotated, ClassVar, Literal, NamedTuple
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from .fields import STRICT, Positive, Share, refuse_unread
+from .fields import STRICT, Share, refuse_unread
 from .models import TokenizerSource
 from .scores import Score
 from .tools import HotelTable, Tool, ToolFile, require_other_names
 
 Padding = Literal["longest", "max_length"]
+Truncation = Literal["longest_first", "second_only"]
 TEMPLATES = ("auto", "own", "chatml")
 """Values of a dialogue's `template` that are no files."""
 
@@ -21,7 +22,8 @@ class Traits(NamedTuple):
     folder: its package below tasks/kinds. content: the column that it reads (text, messages, image); truth: the one
     that it learns to predict; None where that lies in the content. scores: what its models are judged by; baselines:
     what they can be compared with, which is what they are compared with where a recipe is silent. classes: whether it
-    predicts one of a few labels. generates: whether its models write turns or texts.
+    predicts one of a few labels. generates: whether its models write turns or texts. pairs: whether it reads pairs of
+    texts (download.columns.text_pair) as well, by an option `truncation`.
     """
 
     folder: str
@@ -31,6 +33,7 @@ class Traits(NamedTuple):
     baselines: tuple[str, ...]
     classes: bool = False
     generates: bool = False
+    pairs: bool = False
 
 
 ACCURACY: tuple[Score, ...] = ("accuracy", "macro_f1")
@@ -62,70 +65,24 @@ class GenerativeEncode:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class ClassifierEncode:
-    """The tokenizer's own form for one text ([CLS] text [SEP]); the label is a class id."""
+    """The tokenizer's own form for one text ([CLS] text [SEP]) or a pair of texts; the label is a class id."""
 
     kind: Literal["classifier"]
     """This kind of encoding."""
     traits: ClassVar[Traits] = Traits(
-        "text_classification", "text", "label", ACCURACY, ("majority", "tfidf"), classes=True
+        "text_classification", "text", "label", ACCURACY, ("majority", "tfidf"), classes=True, pairs=True
     )
     tokenizer: TokenizerSource
     """Where the tokenizer comes from."""
     max_length: Annotated[int, Field(ge=3)] = 512
     """Longest row in tokens, special tokens included; of a longer text the first tokens are kept."""
+    truncation: Truncation = "longest_first"
+    """Of a pair of texts that is longer: take tokens from the end of the longer text, or of the second one only."""
+    max_dropped: Share = 0.05
+    """Largest share of the rows that may be dropped here (pairs of which truncation would leave one text) before the
+    run stops."""
     padding: Padding = "longest"
     """Pad each batch to its longest row, or every row to max_length."""
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class Pixels:
-    """Constants that pixels of 0 to 1 are normalised with, per channel."""
-
-    mean: tuple[float, ...]
-    """Subtracted."""
-    std: tuple[Annotated[float, Field(gt=0)], ...]
-    """Divided by."""
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class ImageEncode:
-    """Images decoded once, or kept as files; the label is a class id."""
-
-    kind: Literal["image"]
-    """This kind of encoding."""
-    traits: ClassVar[Traits] = Traits(
-        "image_classification", "image", "label", ACCURACY, ("majority", "centroid"), classes=True
-    )
-    mode: Literal["L", "RGB"] = "RGB"
-    """Grey (one channel) or colour (three)."""
-    size: Positive | None = None
-    """Side of the square that the model sees, in pixels; when absent, images stay as they are and must be equal."""
-    fit: Literal["crop", "squash"] = "crop"
-    """`crop` scales the shorter side and cuts the middle; `squash` scales both sides."""
-    resize: Positive | None = None
-    """Side of the square that is stored, in pixels; the model sees its middle, or what train.augment cuts out of it.
-    When absent, `size`."""
-    keep: Literal["auto", "array", "files"] = "auto"
-    """`array`: decoded once into bytes; `files`: as they are, decoded again for each batch, where decoded images would
-    fill the disk; `auto`: an array of up to 8 GiB, else files."""
-    normalise: Literal["train", "imagenet", "clip", "none"] | Pixels = "train"
-    """Constants: of the training images, ImageNet's, CLIP's, none (pixels 0 to 1), or given ones."""
-    max_dropped: Share = 0.5
-    """Largest share of the rows that may be dropped here (what cannot be decoded) before the run stops."""
-
-    @model_validator(mode="after")
-    def _fitting(self) -> "ImageEncode":
-        channels = {"L": 1, "RGB": 3}[self.mode]
-        if self.normalise in ("imagenet", "clip") and channels != 3:
-            raise ValueError(f"normalise: {self.normalise} needs mode RGB")
-        given = self.normalise
-        if isinstance(given, Pixels) and {len(given.mean), len(given.std)} != {channels}:
-            raise ValueError(f"normalise: mode {self.mode} needs {channels} value(s) in mean and in std")
-        if self.size is None:
-            refuse_unread(self, ("fit",), "without size")
-        if self.resize is not None and (self.size is None or self.resize < self.size):
-            raise ValueError(f"resize {self.resize} needs a size that is not larger, got {self.size or 'none'}")
-        return self
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -203,17 +160,19 @@ class Seq2SeqEncode:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class RegressionEncode:
-    """The tokenizer's own form for one text; the target is a number, normalised by the training rows."""
+    """The tokenizer's own form for one text or a pair; the target is a number, normalised by the training rows."""
 
     kind: Literal["regression"]
     """This kind of encoding."""
     traits: ClassVar[Traits] = Traits(
-        "regression", "text", "target", ("rmse", "mae", "r2", "spearman"), ("mean", "tfidf")
+        "regression", "text", "target", ("rmse", "mae", "r2", "pearson", "spearman"), ("mean", "tfidf"), pairs=True
     )
     tokenizer: TokenizerSource
     """Where the tokenizer comes from."""
     max_length: Annotated[int, Field(ge=3)] = 512
     """Longest row in tokens, special tokens included; of a longer text the first tokens are kept."""
+    truncation: Truncation = "longest_first"
+    """Of a pair of texts that is longer: take tokens from the end of the longer text, or of the second one only."""
     thousands: Literal[",", ".", " ", "'", "_"] | None = None
     """What groups the digits of the targets by three (`1,234`); when absent such targets are no numbers."""
     decimal: Literal[".", ","] = "."

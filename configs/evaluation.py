@@ -35,6 +35,8 @@ class Evaluate:
     paired test (dialogues)."""
     worst: Annotated[int, Field(ge=0)] = 10
     """How many of the most confident mistakes are shown."""
+    order_symmetry: bool = False
+    """Whether each test pair is scored in the other order too, and what changes is reported (pairs of texts)."""
     seed: int = 0
     """Seeds the bootstrap."""
 

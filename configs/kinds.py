@@ -8,12 +8,12 @@ from .encodings import (
     ClassifierEncode,
     DialogueEncode,
     GenerativeEncode,
-    ImageEncode,
     MaskedEncode,
     RegressionEncode,
     Seq2SeqEncode,
     Traits,
 )
+from .image_encodings import ImageEncode
 from .token_encodings import TokenClassificationEncode
 
 Encode = Annotated[

@@ -8,8 +8,8 @@ from pydantic.dataclasses import dataclass
 from .cleaning import Clean
 from .evaluation import Evaluate, Register
 from .expectations import Validate
-from .fields import PLURAL, STRICT
-from .kinds import Encode
+from .fields import PLURAL, STRICT, refuse_unread
+from .kinds import Encode, kinds, traits_of
 from .names import RecipeName
 from .schedule import Timetable
 from .sources import Source, holds, kept_columns
@@ -17,6 +17,7 @@ from .splitting import HashSplit, Split, require_fit
 from .training import Train
 
 __all__ = ["Evaluate", "Recipe", "Register", "Train"]
+PAIRS_ALONE = "without download.columns.text_pair"
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -57,6 +58,7 @@ class Recipe:
         has, aim = holds(self.download)
         if has != content or (truth is not None and aim != truth):
             raise ValueError(f"encode.kind {kind} reads {_said(content, truth)}, but download gives {_said(has, aim)}")
+        self._check_pairs()
         self.validate.require_fit(content, aim, getattr(self.encode, "label_words", None))
         self.clean.require_fit(content, aim)
         require_fit(self.split, content)
@@ -65,6 +67,18 @@ class Recipe:
         self.evaluate.require_fit(kind, traits, ("group", *kept))
         self.register.require_fit(kind, traits, ("label", "group", *kept))
         return self
+
+    def _check_pairs(self) -> None:
+        """Raise ValueError for pairs of texts with a kind that reads one text, and for what only pairs read."""
+        columns, kind = getattr(self.download, "columns", None), self.encode.kind
+        if getattr(columns, "text_pair", None) is None:
+            refuse_unread(self.evaluate, ("order_symmetry",), PAIRS_ALONE, "evaluate.")
+            if self.encode.traits.pairs:
+                refuse_unread(self.encode, ("truncation",), PAIRS_ALONE, "encode.")
+        elif not self.encode.traits.pairs:
+            fits = ", ".join(name for name in kinds() if traits_of(name).pairs)
+            raise ValueError(f"encode.kind {kind} reads one text, but download.columns.text_pair names a second; leave "
+                             f"it out, or take encode.kind {fits}")  # fmt: skip
 
 
 def _said(content: str, aim: str | None) -> str:

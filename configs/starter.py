@@ -114,6 +114,7 @@ class Starter:
         return {
             "rows": f"{facts.rows:,}",
             "text": f"{columns.text!r}: {facts.why['text']}",
+            **({"text_pair": f"{columns.text_pair!r}: {facts.why['text_pair']}"} if columns.text_pair else {}),
             "label": f"{columns.label!r}: {facts.why['label']}",
             "labels": counted(facts.labels),
             **({"spelt": f"as if one label: {facts.variants}"} if facts.variants else {}),
@@ -151,6 +152,8 @@ class Starter:
             yield from reading(source)
         yield "  columns:", ""
         yield f"    text: {flow(columns.text)}", why["text"]
+        if columns.text_pair:
+            yield f"    text_pair: {flow(columns.text_pair)}", why["text_pair"]
         yield f"    label: {flow(columns.label)}", why["label"]
         if list(self.facts.labels) == [str(number) for number in range(len(self.facts.labels))]:
             yield (

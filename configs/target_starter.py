@@ -65,6 +65,7 @@ class TargetStarter:
             "rows": f"{facts.rows:,}",
             "kind": f"{self.kind}: {facts.why['kind']}",
             "text": f"{columns.text!r}: {facts.why['text']}",
+            **({"text_pair": f"{columns.text_pair!r}: {facts.why['text_pair']}"} if columns.text_pair else {}),
             "target": f"{columns.target!r}: {facts.why['target']}; {facts.targets}",
             "clean": f"drops {counted(facts.dropped) or 'none'} of {facts.rows:,} rows",
             "split": f"{how}: {', '.join(f'{part} {count:,}' for part, count in facts.parts.items() if count)}",
@@ -87,6 +88,8 @@ class TargetStarter:
             yield from reading(self.source)
         yield "  columns:", ""
         yield f"    text: {flow(columns.text)}", self.facts.why["text"]
+        if columns.text_pair:
+            yield f"    text_pair: {flow(columns.text_pair)}", self.facts.why["text_pair"]
         yield f"    target: {flow(columns.target)}", self.facts.targets
         if columns.split and not isinstance(self.source, HubSource) and not self.source.split_files:
             yield f"    split: {flow(columns.split)}", "its values name the parts"

@@ -6,8 +6,8 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from .augmentations import Augmentation, ColorJitter
-from .encodings import ImageEncode
 from .fields import STRICT, Positive, Share, refuse_unread
+from .image_encodings import ImageEncode
 from .kinds import Encode
 from .lora import Lora
 from .models import Backbone, ImageModel, ModelSource, NewModel

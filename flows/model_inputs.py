@@ -36,27 +36,56 @@ def open_model(name: str, content: str) -> "tuple[Named, Model]":
     return named, _pyfunc_model(load_model(named.uri, content), named)
 
 
-def open_model_for(name: str, questions: "Questions", column: str | None) -> "tuple[Named, Model, Questions]":
-    """The version that a name means now, and the rows as it takes them: a table's rows as texts or dialogues."""
-    from tasks.inference.inputs import Texts
+def open_model_for(
+    name: str, questions: "Questions", column: str | None, pair: str | None = None
+) -> "tuple[Named, Model, Questions]":
+    """The version that a name means now, and the rows as it takes them: a table's rows as texts, pairs of texts or
+    dialogues. pair: the column of second texts, None for `text_pair`."""
+    from tasks.inference.inputs import Texts, with_second
 
     if not isinstance(questions, Texts):
+        _refuse_pair(pair, f"it takes {questions.content}s")
         return *open_model(name, questions.content), questions
     named = _find(name)
     from configs.load import RecipeError
-    from tasks.tracking.models import content_of, load_model, predictor_of
+    from tasks.tracking.models import content_of, load_model, predictor_of, takes_pairs
 
     loaded = load_model(named.uri, questions.content, "messages")
     if content_of(loaded) != "messages":
         if column is None and questions.column != "text":
             raise RecipeError(f"{questions.path}: no column 'text' among {list(questions.rows.columns)}; "
                               "name one with --column")  # fmt: skip
+        if takes_pairs(loaded):
+            return named, _pyfunc_model(loaded, named), with_second(questions, pair)
+        _refuse_pair(pair, f"{named} takes one text")
         return named, _pyfunc_model(loaded, named), questions
+    _refuse_pair(pair, f"{named} takes dialogues")
     from tasks.inference.dialogue_inputs import open_dialogues
     from tasks.inference.replies import reply_model
 
     dialogues = open_dialogues(questions, column)
     return named, reply_model(predictor_of(loaded, name), named.identity()), dialogues
+
+
+def one_content(loaded: "Model", text: str, pair: str | None, name: str) -> Any:
+    """A text, or with a second one a pair, as a loaded model takes it. Raises RecipeError where it takes the other."""
+    from configs.load import RecipeError
+
+    if not loaded.pairs:
+        _refuse_pair(pair, f"{name} takes one text")
+        return [text]
+    if pair is None:
+        raise RecipeError(f"{name} takes pairs of texts; give the second one with --pair")
+    import pandas as pd
+
+    return pd.DataFrame([{"text": text, "text_pair": pair}])
+
+
+def _refuse_pair(pair: str | None, why: str) -> None:
+    from configs.load import RecipeError
+
+    if pair is not None:
+        raise RecipeError(f"--pair goes with a model that takes pairs of texts; {why}")
 
 
 def _find(name: str) -> "Named":
@@ -69,10 +98,10 @@ def _find(name: str) -> "Named":
 
 def _pyfunc_model(loaded: Any, named: "Named") -> "Model":
     from tasks.inference.batch import Model
-    from tasks.tracking.models import answer
+    from tasks.tracking.models import answer, takes_pairs
     from tasks.tracking.named import answers_of
 
-    return Model(lambda given: answer(loaded, given), answers_of(loaded), named.identity())
+    return Model(lambda given: answer(loaded, given), answers_of(loaded), named.identity(), takes_pairs(loaded))
 
 
 def open_rows(what: str, column: str | None, reading: dict[str, Any]) -> "Questions | None":

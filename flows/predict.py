@@ -23,18 +23,20 @@ LINES = 50
 
 @flow(name="predict", flow_run_name="{model}", persist_result=False, **watched())
 def predict(
-    model: str, file: str, output: str, column: str | None = None, reading: dict[str, Any] | None = None
-) -> dict[str, Any]:
+    model: str, file: str, output: str, column: str | None = None, reading: dict[str, Any] | None = None,
+    pair: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Write the model's predictions for every row of `file`, or every image of a folder, to `output` (.csv, .jsonl or
     .parquet).
 
-    `reading` holds fields of a recipe's source that say how the file is read, such as `separator`. Paths are absolute,
+    `reading` holds fields of a recipe's source that say how the file is read, such as `separator`; `pair` names the
+    column of second texts, where the model takes pairs. Paths are absolute,
     or relative to where the flow runs. A run that was stopped goes on at the next one with the
     same model and input. Returns rows, failed, kept, summary, and the model's version.
     """
     questions = open_questions(Path(file), column, reading)
     check_output(Path(output), questions)
-    named, loaded, questions = open_model_for(model, questions, column)
+    named, loaded, questions = open_model_for(model, questions, column, pair)
     notes = list(getattr(questions, "notes", ()))
     done = predict_into(Path(output), questions, loaded, notes.append, _Progress(f"predictions of {named}"))
     create_markdown_artifact(page(named, questions, done, Path(output), notes), key="predictions",

@@ -39,6 +39,11 @@ class Row:
         """None for an image and where it is missing."""
         return self.raw.get("text")
 
+    @property
+    def second(self) -> str | None:
+        """The second text of a pair."""
+        return self.raw.get("text_pair")
+
     def reached(self, stage: str) -> bool:
         """Whether the row came into this stage."""
         return self.state != "dropped" or WITH_ROWS.index(stage) <= WITH_ROWS.index(self.stage)
@@ -58,11 +63,13 @@ def row_at(stages: "dict[str, Artifact]", at: int) -> Row:
 
 
 def said(rows: "pd.DataFrame") -> "pd.Series":
-    """What each row says: its text, the words of its dialogue, or its image's file."""
+    """What each row says: its text, both texts of a pair, the words of its dialogue, or its image's file."""
     import pandas as pd
 
     from tasks.data.dialogues.messages import load_messages, transcript
 
+    if "text_pair" in rows:
+        return rows["text"].fillna("") + " | " + rows["text_pair"].fillna("")
     if "messages" not in rows:
         return rows["text" if "text" in rows else "file" if "file" in rows else "image"]
     shown = rows["messages"].map(lambda messages: transcript(load_messages(messages)), na_action="ignore")

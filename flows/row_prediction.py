@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from configs.schema import Recipe
 
 
-def answer(recipe: "Recipe", row: Row, text: str | None) -> dict[str, Any]:
-    """From the report for a test row, else from the trained model; empty where it is not trained."""
+def answer(recipe: "Recipe", row: Row, texts: dict[str, str]) -> dict[str, Any]:
+    """From the report for a test row, else from the trained model; empty where it is not trained. texts: the row's as
+    they were cleaned, by column."""
     import pandas as pd
     import pyarrow.parquet as pq
 
@@ -35,6 +36,6 @@ def answer(recipe: "Recipe", row: Row, text: str | None) -> dict[str, Any]:
     if kind.masks:
         return {"told": {}, "from": "the trained model, which predicts for texts with a [MASK]: see `temper predict`"}
     folder = cached["train"].file("config.json").parent
-    here = pd.DataFrame([{"text": text, "image": row.raw.get("image")}])
+    here = pd.DataFrame([{**texts, "image": row.raw.get("image")}])
     predicted = open_reporter(recipe.encode.kind).predict_row(folder, here, cached["clean"].file(IMAGES))
     return {**(predicted if kind.traits.classes else {"told": predicted}), "from": "the trained model"}

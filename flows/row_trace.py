@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from configs.schema import Recipe
     from tasks.artifact import Artifact
 
+TEXTS = ("text", "text_pair")
+"""Columns of texts that cleaning may change."""
+
 
 def follow(recipe: "Recipe", stages: "dict[str, Artifact]", at: int) -> dict[str, Any]:
     """The facts of the raw row at this position (from 0) in each stage that it reached; `end` says where it is now."""
@@ -29,7 +32,7 @@ def follow(recipe: "Recipe", stages: "dict[str, Artifact]", at: int) -> dict[str
         way["split"] = _placed(recipe, stages, row)
     if row.state != "dropped":
         way["encode"] = encoded_facts(stages["encode"], row)
-        way["answer"] = answer(recipe, row, way["clean"]["text"])
+        way["answer"] = answer(recipe, row, {name: way["clean"][name] for name in TEXTS if name in way["clean"]})
     return way
 
 
@@ -93,11 +96,12 @@ def _cleaned(clean: "Artifact", row: Row) -> dict[str, Any]:
     rows = read_rows(clean.file("rows.parquet"))
     kept = rows[rows["id"] == row.id]
     left = kept.to_dict("records") or _records(clean, "dropped.parquet", row)
-    text = next((str(line["text"]) for line in left if not pd.isna(line.get("text"))), None)
+    text, second = (next((str(line[name]) for line in left if not pd.isna(line.get(name))), None) for name in TEXTS)
     tables = sorted(path for path in clean.records.glob("*.parquet") if path.stem not in ("partners", "dropped"))
     return {
         "text": text,
-        "changed": text is not None and text != row.text,
+        **({} if second is None else {"text_pair": second}),
+        "changed": (text is not None and text != row.text) or (second or row.second) != row.second,
         "repeats": [_other(row, line["other"]) for line in _records(clean, "partners.parquet", row)],
         "listed by": [path.stem for path in tables if _records(clean, path.name, row)],
     }
@@ -122,8 +126,7 @@ def _placed(recipe: "Recipe", stages: "dict[str, Artifact]", row: Row) -> dict[s
 
 def _why(section: Any, here: "pd.DataFrame") -> str:
     from configs.splitting import GivenSplit, TimeSplit
-    from tasks.data.rows import content
-    from tasks.data.splitting import positions
+    from tasks.data.splitting import placed_by, positions
 
     if isinstance(section, GivenSplit):
         return "the source's own split"
@@ -134,7 +137,7 @@ def _why(section: Any, here: "pd.DataFrame") -> str:
     if section.exact:
         return f"the rank of its hash within its label ({bounds})"
     grouped = section.by == "group"
-    place = float(positions(here["group" if grouped else content(here)], section.seed)[0])
+    place = float(positions(here["group"] if grouped else placed_by(here), section.seed)[0])
     return f"{'its group' if grouped else 'it'} hashes to {place:.4f} ({bounds})"
 
 

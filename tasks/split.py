@@ -26,7 +26,7 @@ def split(out: Output, section: Split, rows: Artifact) -> None:
     """Divide the rows and compare the parts. Raises DataError where a part would be empty."""
     import pandas as pd
 
-    from .data.leakage import near_copies, reasons
+    from .data.leakage import near_copies, reasons, shared_sides
     from .data.ledger import PARTS, dropped_rows, read_ledger
     from .data.rows import classes, read_rows, write_rows
     from .data.splitting import require_common_labels, require_parts, split_rows
@@ -46,13 +46,16 @@ def split(out: Output, section: Split, rows: Artifact) -> None:
         out.forward(rows.file("images.parquet"))
     out.rows("split", read_ledger(rows.file("ledger.parquet")), table["id"], dropped, parts=parts)
     copies.astype({"similarity": "float64"}).to_parquet(out.records / "near_copies.parquet")
+    shared = shared_sides(table, parts, section) if "text_pair" in table else None
+    if shared is not None:
+        shared.astype({"similarity": "float64"}).to_parquet(out.records / "shared_sides.parquet")
     if section.near_copies == "report" and len(copies):
         out.log(f"{len(copies):,} rows are near-copies of a held-out row; `split.near_copies: drop` drops them")
     counts = pd.crosstab(classes(table), parts)
     for part in counts.columns:
         if absent := counts.index[counts[part] == 0].tolist():
             out.log(f"no {part} row has the label {', '.join(absent[:SHOWN])}{_more(len(absent) - SHOWN)}")
-    out.summary(_describe(counts, copies, section))
+    out.summary(_describe(counts, copies, section) + _describe_sides(shared))
 
 
 def _more(count: int) -> str:
@@ -82,4 +85,19 @@ def _describe(counts: "pd.DataFrame", copies: "pd.DataFrame", section: Split) ->
         shown = (f"{row} ({similarity:.2f} of {held})" for row, similarity, held in
                 zip(pairs["id"], pairs["similarity"], pairs["other"], strict=True))  # fmt: skip
         lines.append(f"- {len(pairs):,} {part} rows copy a {other} row, such as {first_of(shown)}")
+    return "\n".join(lines)
+
+
+def _describe_sides(shared: "pd.DataFrame | None") -> str:
+    """Of pairs of texts: rows that have one text in common with a held-out row."""
+    from .data.drops import first_of
+
+    if shared is None:
+        return ""
+    lines = [f"\n\nPairs of which one text nearly copies a text of a held-out pair: {shared['id'].nunique():,} "
+             "**left in**; `split.by: group` keeps pairs of one text together."]  # fmt: skip
+    for (part, side, other), copies in shared.groupby(["part", "side", "other_part"]):
+        places = zip(copies["id"], copies["other_side"], copies["other"], strict=True)
+        examples = first_of(f"{row} (the {held_side} of {held})" for row, held_side, held in places)
+        lines.append(f"- {len(copies):,} {part} rows share their `{side}` with a {other} row, such as {examples}")
     return "\n".join(lines)

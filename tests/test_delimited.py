@@ -162,6 +162,13 @@ def test_what_is_odd_in_a_file_that_is_read_is_reported(tmp_path: Path) -> None:
     assert len(read(tmp_path / "b.tsv", 'label\ttext\nham\t"Hi\nspam\tbuy"\n', quoting=False)) == 2
 
 
+def test_ragged_lines_are_counted_in_one_remark(tmp_path: Path) -> None:
+    notes: list[str] = []
+    rows = read(tmp_path / "a.csv", "a,b,c\n1,2,3\n1,2\n1\n1,2\n", notes)
+    assert [row.count(None) for row in rows] == [0, 1, 2, 1]
+    assert notes == ["a.csv: 3 lines have fewer fields than the 3 columns; what lacks is missing (first a.csv:3)"]
+
+
 def test_a_million_rows_are_stored_block_by_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delimited, "AT_ONCE", 3)
     rows = read(tmp_path / "a.csv", "text,label\n" + "".join(f"t{n},\n" for n in range(7)))

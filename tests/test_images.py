@@ -18,8 +18,8 @@ from torchvision.transforms.v2 import functional
 
 from configs import augmentations as steps
 from configs.cleaning import Clean
-from configs.encodings import ImageEncode
 from configs.expectations import Validate
+from configs.image_encodings import ImageEncode
 from configs.image_sources import ImagesSource
 from configs.models import Cnn
 from configs.optimizers import Adam

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from configs.encodings import ImageEncode
+from configs.image_encodings import ImageEncode
 from configs.load import RecipeError, load_recipe
 from configs.models import Cnn, Mlp
 from configs.optimizers import Adam

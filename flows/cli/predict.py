@@ -11,7 +11,7 @@ from rich.text import Text
 from configs.environment import quiet_prefect
 from tasks.data.escape import terminal
 
-from ..model_inputs import is_image, open_model, open_model_for, open_rows
+from ..model_inputs import is_image, one_content, open_model, open_model_for, open_rows
 from ..services.stores import require
 from ..services.temporary_server import prefect_api
 from .arguments import ModelVersion
@@ -48,6 +48,10 @@ Column = Annotated[
     str | None,
     typer.Option("--column", help="Column of the texts or dialogues; else `text`, of dialogues `messages`."),
 ]
+Pair = Annotated[
+    str | None,
+    typer.Option("--pair", help="Of a model of pairs the second text, or of a file its column; else `text_pair`."),
+]
 OutputFile = Annotated[
     Path | None,
     typer.Option("--output", "-o", help="Write here, as .csv, .jsonl or .parquet, instead of CSV to stdout."),
@@ -61,6 +65,7 @@ def command(
     model: ModelVersion,
     what: What,
     column: Column = None,
+    pair: Pair = None,
     output: OutputFile = None,
     as_flow: Annotated[bool, typer.Option("--flow", help="Record it as a flow run in Prefect; needs -o.")] = False,
     raw_cells: RawCells = False,
@@ -76,12 +81,11 @@ def command(
     """Predict with a registered model: one text or image, or every row of a file or folder.
 
     Writes label and probabilities of a text or image, a number, a generated text, or the word for a [MASK]; of a file
-    of texts or a folder of images a row each, next to the file's own columns.
+    of texts or a folder of images a row each, next to the file's own columns. A pair of texts is TEXT and --pair.
 
-    Of a file of dialogues, in any form that a recipe reads, a row gets the turn that a dialogue model generates: its
-    text in `reply`, its calls as JSON in `calls`, next to the columns that are no part of the dialogue. Assistant turns
-    at its end are not given to the model. A column `prompt`, `question` or `instruction` holds what a user asks. Tools
-    are not run; a reply has at most 256 tokens.
+    Of a file of dialogues, in any form that a recipe reads, a row gets the turn that a dialogue model generates: text
+    in `reply`, calls as JSON in `calls`, next to the other columns. Assistant turns at its end are not given to it. A
+    column `prompt`, `question` or `instruction` holds what a user asks. No tool is run; a reply has at most 256 tokens.
 
     With -o a call that was stopped continues where it was, as long as model and input are the same. The model is loaded
     by mlflow.pyfunc.load_model and carries its own preprocessing. The last eight options are keys of `download`.
@@ -89,24 +93,16 @@ def command(
     from tasks.inference.outputs import raw
 
     with failures(), raw(raw_cells):
-        reading = given_reading(
-            format=form,
-            encoding=encoding,
-            header=header,
-            separator=separator,
-            quoting=quoting,
-            escape=escape,
-            pattern=pattern,
-            member=member,
-        )
+        reading = given_reading(format=form, encoding=encoding, header=header, separator=separator, quoting=quoting,
+                                escape=escape, pattern=pattern, member=member)  # fmt: skip
         what, output = os.path.expanduser(what), output and output.expanduser()
         questions = _open(what, column, reading, output=output, as_flow=as_flow)
         if questions is None:
-            _predict_one(model, what)
+            _predict_one(model, what, pair)
         elif as_flow:
-            _run_flow(model, questions, output, column=column, reading=reading)
+            _run_flow(model, questions, output, reading=reading, column=column, pair=pair)
         else:
-            _predict_rows(model, questions, output, column)
+            _predict_rows(model, questions, output, column=column, pair=pair)
 
 
 def _open(
@@ -131,31 +127,31 @@ def _refuse_for_one(output: Path | None, as_flow: bool, reading: dict[str, Any])
         raise RecipeError(f"{'-o' if output else '--flow'} goes with a file or a folder, not with one text or image")
 
 
-def _predict_one(model: str, what: str) -> None:
+def _predict_one(model: str, what: str, pair: str | None) -> None:
     import pandas as pd
 
     from tasks.artifact import StageError
     from tasks.data.files import check_file
 
-    given: Any = [what]
+    given: Any = None
     if image := is_image(what):
         check_file(Path(what))
         given = pd.DataFrame({"image": [Path(what).read_bytes()]})
     with Console(stderr=True).status(f"loading {model}"):
         _, loaded = open_model(model, "image" if image else "text")
     try:
-        predictions = loaded.ask(given)
+        predictions = loaded.ask(one_content(loaded, what, pair, model) if given is None else given)
     except StageError as error:
         place = f"{what}: " if image else ""
         raise StageError(place + str(error).removeprefix("row 0: ")) from None
     _show(predictions)
 
 
-def _stream(model: str, questions: "Questions", column: str | None) -> None:
+def _stream(model: str, questions: "Questions", *, column: str | None, pair: str | None) -> None:
     from tasks.inference.batch import ERROR, predict_stream
     from tasks.inference.outputs import to_csv
 
-    loaded, questions = _load(model, questions, column)
+    loaded, questions = _load(model, questions, column=column, pair=pair)
     failed = 0
     with row_bar() as progress:
         for number, table in enumerate(predict_stream(questions, loaded, progress)):
@@ -165,21 +161,23 @@ def _stream(model: str, questions: "Questions", column: str | None) -> None:
     _say_counts(questions, len(questions.rows), failed, "")
 
 
-def _predict_rows(model: str, questions: "Questions", output: Path | None, column: str | None) -> None:
+def _predict_rows(
+    model: str, questions: "Questions", output: Path | None, *, column: str | None, pair: str | None
+) -> None:
     if output is None:
-        _stream(model, questions, column)
+        _stream(model, questions, column=column, pair=pair)
         return
     from tasks.inference.batch import check_output, predict_into
 
     check_output(output, questions)
-    loaded, questions = _load(model, questions, column)
+    loaded, questions = _load(model, questions, column=column, pair=pair)
     with row_bar() as progress:
         done = predict_into(output, questions, loaded, _say, progress)
     _say_counts(questions, done.rows, done.failed, f" in {output}")
 
 
-def _run_flow(model: str, questions: "Questions", output: Path | None, *, column: str | None,
-              reading: dict[str, Any]) -> None:  # fmt: skip
+def _run_flow(model: str, questions: "Questions", output: Path | None, *, reading: dict[str, Any],
+              column: str | None, pair: str | None) -> None:  # fmt: skip
     from configs.load import RecipeError
 
     if output is None:
@@ -194,7 +192,7 @@ def _run_flow(model: str, questions: "Questions", output: Path | None, *, column
     with prefect_api(), fixes_as_options():
         from ..predict import predict
 
-        done = predict(model, str(Path(questions.where).absolute()), str(output.absolute()), column, reading)
+        done = predict(model, str(Path(questions.where).absolute()), str(output.absolute()), column, reading, pair)
     kept = f" ({done['kept']:,} rows were predicted before)" if done["kept"] else ""
     _say_counts(questions, done["rows"], done["failed"], f" in {output}{kept}")
 
@@ -208,9 +206,9 @@ def _say_counts(questions: "Questions", rows: int, failed: int, where: str) -> N
     _say("; ".join(parts))
 
 
-def _load(model: str, questions: "Questions", column: str | None) -> "tuple[Model, Questions]":
+def _load(model: str, questions: "Questions", *, column: str | None, pair: str | None) -> "tuple[Model, Questions]":
     with Console(stderr=True).status(f"loading {model}"), fixes_as_options():
-        _, loaded, rows = open_model_for(model, questions, column)
+        _, loaded, rows = open_model_for(model, questions, column, pair)
     if rows is not questions:
         _say_notes(rows, known=getattr(questions, "notes", ()))
     return loaded, rows

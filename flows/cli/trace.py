@@ -90,7 +90,8 @@ def _answer_lines(answer: dict[str, Any]) -> list[str]:
 
 
 def _clean_lines(facts: dict[str, Any], end: dict[str, Any]) -> list[str]:
-    first = f"text: {shortened(facts['text'])}" if facts["changed"] else "unchanged"
+    texts = [facts["text"], *([facts["text_pair"]] if "text_pair" in facts else [])]
+    first = f"text: {', '.join(map(shortened, texts))}" if facts["changed"] else "unchanged"
     lines = [end["reason"], first] if end.get("stage") == "clean" else [first]
     lines += [f"repeats or contradicts {other['id']}: {shortened(other['content'])}" for other in facts["repeats"]]
     return lines + ([f"listed by {', '.join(facts['listed by'])}"] if facts["listed by"] else [])

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -17,6 +17,7 @@ from ..data.cleaning.pipeline import clean_rows
 from ..data.errors import DataError
 from ..data.label_variants import describe_variants, label_variants
 from ..data.ledger import PARTS
+from ..data.pairs import joined, sides
 from ..data.rows import with_ids
 from ..data.sources.columns import take_columns
 from ..data.sources.part_names import part_named
@@ -30,6 +31,11 @@ LABEL_NAMES = ("label", "class", "category", "target", "sentiment", "topic", "in
 GROUP_NAMES = ("group", "patient", "subject", "person", "writer", "speaker", "participant", "case", "session", "site",
                "user", "scene", "location", "animal")  # fmt: skip
 """Names of columns whose values say which images belong together."""
+PAIR_STEMS = ("sentence", "sent", "text", "question", "string", "phrase")
+PAIR_ENDS = (("1", "2"), ("a", "b"))
+PAIR_NAMES = (("premise", "hypothesis"), ("text", "textpair"), ("query", "passage"), ("first", "second"),
+              *((f"{stem}{a}", f"{stem}{b}") for stem in PAIR_STEMS for a, b in PAIR_ENDS))  # fmt: skip
+"""Names of two columns that are a pair of texts, in small letters and without marks."""
 MOST_LABELS = 200
 QUANTILES = (50, 99, 100)
 UNNAMED = 1_000  # rank of a column whose name says nothing
@@ -50,8 +56,10 @@ class Column:
     words: bool
 
 
-def look(table: pd.DataFrame, where: str, text: str | None = None, label: str | None = None) -> Facts:
-    """Guess columns that are not given and measure the rows.
+def look(
+    table: pd.DataFrame, where: str, text: str | None = None, label: str | None = None, *, pair: str | None = None
+) -> Facts:
+    """Guess columns that are not given and measure the rows; pair: the column of second texts.
 
     Raises DataError where there is nothing to guess from, and for columns or rows that cannot be trained on.
     """
@@ -60,12 +68,15 @@ def look(table: pd.DataFrame, where: str, text: str | None = None, label: str | 
     if table.shape[1] < 2:
         raise DataError(f"{where}: only one column, {table.columns[0]!r}; CSV separates columns by commas, TSV by tabs")
     columns, why = _choose(table, where, text, label)
+    if pair is not None:
+        columns, why["text_pair"] = replace(columns, text_pair=pair), PAIRED
     rows = with_ids(take_columns(table, columns, where))
     counts = rows["label"].dropna().value_counts().sort_index()
     if not 2 <= len(counts) <= max(2, len(rows) // 2):
         raise DataError(f"{where}: the column {columns.label!r} has {len(counts):,} different values in {len(rows):,} "
                         "rows; a label has at least two, which repeat: name another with --label")  # fmt: skip
-    seen = rows["text"].where(rows["text"].str.strip() != "").dropna()
+    seen = joined(rows).where(joined(rows).str.strip() != "").dropna()
+    single = pd.concat([rows[side] for side in sides(rows)]).dropna()
     cleaned = clean_rows(rows, Clean(max_dropped=1.0))
     kept, dropped = cleaned.rows, cleaned.dropped
     if kept["label"].nunique() < 2:
@@ -75,7 +86,7 @@ def look(table: pd.DataFrame, where: str, text: str | None = None, label: str | 
     except DataError:
         raise DataError(f"{where}: {len(kept):,} rows after cleaning, too few for train, validation and test") from None
     labels = {str(name): int(count) for name, count in counts.items()}
-    lengths = np.percentile(seen.str.len(), QUANTILES, method="higher").astype(int).tolist()
+    lengths = np.percentile(single.str.len(), QUANTILES, method="higher").astype(int).tolist()
     return Facts(
         columns=columns,
         why=why,
@@ -87,9 +98,20 @@ def look(table: pd.DataFrame, where: str, text: str | None = None, label: str | 
         dropped={str(reason): int(count) for reason, count in dropped["reason"].value_counts().items()},
         split=split,
         parts={part: int((parts == part).sum()) for part in PARTS},
-        texts=kept["text"].tolist(),
+        texts=joined(kept).tolist(),
         variants=describe_variants(label_variants(labels)),
     )
+
+
+PAIRED = "its name and that of the text are those of a pair"
+
+
+def pair_of(table: pd.DataFrame, text: str | None = None) -> tuple[str, str] | None:
+    """The two columns that are a pair of texts by their names, of which the first is `text` where that is given; None
+    where there are none, or they hold no texts."""
+    known = {re.sub(r"[^a-z0-9]+", "", one.name.lower()): one for one in inspect_columns(table) if one.words}
+    pairs = ((known[a].name, known[b].name) for a, b in PAIR_NAMES if a in known and b in known)
+    return next((pair for pair in pairs if text in (None, pair[0])), None)
 
 
 def _choose(table: pd.DataFrame, where: str, text: str | None, label: str | None) -> tuple[Columns, dict[str, str]]:

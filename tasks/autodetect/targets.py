@@ -1,5 +1,7 @@
 """A table that nobody has described yet -> its column of targets (numbers or texts), and what holds of its rows."""
 
+from dataclasses import replace
+
 import pandas as pd
 
 from configs.cleaning import Clean, Duplicates, Missing
@@ -11,10 +13,11 @@ from configs.text_steps import Unicode, Whitespace
 from ..data.cleaning.pipeline import clean_rows
 from ..data.errors import DataError
 from ..data.ledger import PARTS
+from ..data.pairs import joined, sides
 from ..data.rows import with_ids
 from ..data.sources.columns import take_columns
 from ..data.splitting import split_rows
-from .table import TEXT_NAMES, UNNAMED, Column, inspect_columns, names_parts, rank
+from .table import PAIRED, TEXT_NAMES, UNNAMED, Column, inspect_columns, names_parts, pair_of, rank
 
 NUMBER_NAMES = ("target", "score", "rating", "value", "price", "points", "grade", "similarity", "y")
 """Names of columns of numbers that may be predicted."""
@@ -43,7 +46,10 @@ def look_at_targets(
 
     Raises DataError where the rows cannot be trained on.
     """
-    columns, why = _choose(table, where, numbers, text=text, target=target)
+    pair = pair_of(table, text) if numbers and not table.empty else None
+    columns, why = _choose(table, where, numbers, text=pair[0] if pair else text, target=target)
+    if pair:
+        columns, why["text_pair"] = replace(columns, text_pair=pair[1]), PAIRED
     why["kind"] = (
         "as you said"
         if asked
@@ -56,13 +62,14 @@ def look_at_targets(
     if kept.empty:
         raise DataError(f"{where}: no row has both {columns.text!r} and {columns.target!r}")
     split, parts = likely_split(kept, where, given=columns.split is not None)
-    seen = rows["text"].dropna()
+    seen, read = joined(rows).dropna(), list(sides(rows))
     return TargetFacts(
         columns=columns, why=why, rows=len(rows), targets=_described(rows["target"], numbers=numbers),
-        longest=int(seen.str.len().max()), missing=float(rows[["text", "target"]].isna().any(axis=1).mean()),
+        longest=int(max(rows[side].dropna().str.len().max() for side in read)),
+        missing=float(rows[[*read, "target"]].isna().any(axis=1).mean()),
         duplicates=1 - seen.nunique() / len(seen),
         dropped={str(reason): int(count) for reason, count in cleaned.dropped["reason"].value_counts().items()},
-        split=split, parts={part: int((parts == part).sum()) for part in PARTS}, texts=kept["text"].tolist(),
+        split=split, parts={part: int((parts == part).sum()) for part in PARTS}, texts=joined(kept).tolist(),
         aims=kept["target"].tolist(),
     )  # fmt: skip
 

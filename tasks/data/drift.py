@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from .pairs import joined, sides
 from .rows import aim, classes, content
 
 Word = Literal["stable", "shifted", "drifted"]
@@ -44,15 +45,16 @@ def profile(rows: pd.DataFrame) -> dict[str, Any]:
     `counts` and `shares` of bins, each named by its lower edge, sixteen to a doubling.
     """
     what, count = content(rows), len(rows)
+    columns = sides(rows) if what == "text" else (what,)
     labels = classes(rows).value_counts().sort_index()
-    missing = {name: int(_absent(rows[name]).sum()) for name in filter(None, (what, aim(rows)))}
+    missing = {name: int(_absent(rows[name]).sum()) for name in filter(None, (*columns, aim(rows)))}
     profile_ = {
         "rows": count,
         "labels": _counted({str(label): int(number) for label, number in labels.items()}),
         "missing": {"counts": missing, "shares": {name: number / max(count, 1) for name, number in missing.items()}},
     }
     if what == "text":
-        profile_["length"] = _lengths(rows["text"].dropna().str.len())
+        profile_["length"] = _lengths(joined(rows).dropna().str.len())
     return profile_
 
 

@@ -9,6 +9,7 @@ from configs.splitting import Split
 
 from .cleaning.near_duplicates import Copies, Mask
 from .dialogues.messages import load_messages, transcript
+from .pairs import joined, sides
 from .rows import content
 
 
@@ -38,11 +39,25 @@ def near_copies(rows: pd.DataFrame, parts: pd.Series, section: Split) -> pd.Data
                          "part": part[leaks], "other_part": part[held]})  # fmt: skip
 
 
+def shared_sides(rows: pd.DataFrame, parts: pd.Series, section: Split) -> pd.DataFrame:
+    """Of pairs of texts: rows of which one text nearly copies a text of a row that is held out from their part, though
+    the pairs are no copies. Either text is compared with both of the others. Columns as of `near_copies`, and side,
+    other_side: the columns of these texts."""
+    names = sides(rows)
+    texts = [pd.DataFrame({"id": rows["id"] + " " + side, "text": rows[side]}) for side in names]
+    copies = near_copies(
+        pd.concat(texts, ignore_index=True), pd.concat([parts] * len(names), ignore_index=True), section
+    )
+    for name, side in (("id", "side"), ("other", "other_side")):
+        copies[[name, side]] = [str(one).split(" ") for one in copies[name]] or np.empty((0, 2), object)
+    return copies
+
+
 def _nearest(rows: pd.DataFrame, similarity: float) -> Callable[[Mask, Mask], pd.DataFrame]:
     """From which rows are held out and which must not copy them: rows, the held-out row of each, and their index."""
     what = content(rows)
     if what == "text":
-        return Copies(rows["text"], similarity).nearest
+        return Copies(joined(rows), similarity).nearest
     if what == "messages":
         spoken = [transcript(load_messages(messages), results=False) for messages in rows["messages"]]
         return Copies(pd.Series(spoken, index=rows.index, dtype="str"), similarity).nearest

@@ -7,9 +7,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from .pairs import TEXT_PAIR, spelt
+
 CORE = {
     "id": pa.string(),
     "text": pa.string(),
+    "text_pair": pa.string(),
     "messages": pa.string(),
     "image": pa.string(),
     "file": pa.string(),
@@ -20,8 +23,9 @@ CORE = {
     "group": pa.string(),
     "time": pa.timestamp("us"),
 }
-"""Columns that Temper knows, in order. A row has a `text`, `messages` (a dialogue, as JSON) or an `image` (sha256 of
-its bytes, which lie in images.parquet); `target`, `tags` (as JSON, see tasks/data/tags/rows.py), `file`, `group` and
+"""Columns that Temper knows, in order. A row has a `text` (of a pair of texts a `text_pair` too), `messages` (a
+dialogue, as JSON) or an `image` (sha256 of its bytes, which lie in images.parquet); `target`, `tags` (as JSON, see
+tasks/data/tags/rows.py), `file`, `group` and
 `time` are there where the source has them; columns that a recipe keeps follow."""
 UNLABELLED = "all rows"
 """What tables call the one class of rows without classes; such rows have no column `label`."""
@@ -56,6 +60,8 @@ def with_ids(rows: pd.DataFrame) -> pd.DataFrame:
     """
     what, truth_column = content(rows), aim(rows)
     contents = rows[what].where(rows[what].notna(), None).tolist()
+    if TEXT_PAIR in rows:
+        contents = [spelt(*pair) for pair in zip(rows[what], rows[TEXT_PAIR], strict=True)]
     truths = (
         ["all"] * len(rows)
         if truth_column is None

@@ -13,6 +13,7 @@ from configs.splitting import GivenSplit, HashSplit, Split, TimeSplit
 from .errors import DataError
 from .label_variants import shown_label
 from .ledger import PARTS
+from .pairs import TEXT, joined
 from .rows import classes, content
 
 SHOWN = 5
@@ -117,7 +118,7 @@ def _given(rows: pd.DataFrame, section: GivenSplit) -> pd.Series:
         return rows["split"]
     if (rows["split"] == "validation").any():
         raise DataError("the source has validation rows of its own; set split.validation: given")
-    keys = _column(rows, "group", "leave out columns.group") if "group" in rows else rows[content(rows)]
+    keys = _column(rows, "group", "leave out columns.group") if "group" in rows else placed_by(rows)
     cut = (rows["split"] == "train") & (positions(keys, 0) < section.validation)
     return rows["split"].mask(cut, "validation")
 
@@ -135,6 +136,12 @@ def _moment(moment: object) -> pd.Timestamp:
     return stamp if stamp.tzinfo is None else stamp.tz_convert("UTC").tz_localize(None)
 
 
+def placed_by(rows: pd.DataFrame) -> pd.Series:
+    """What of each row its place follows from: its content, of a pair of texts both."""
+    what = content(rows)
+    return joined(rows) if what == TEXT else rows[what]
+
+
 def positions(keys: pd.Series, seed: int) -> npt.NDArray[np.float64]:
     """A number in [0, 1) per key, the same for equal keys (case and white space aside), from sha256."""
     plain = keys.str.casefold().str.split().str.join(" ")
@@ -143,13 +150,13 @@ def positions(keys: pd.Series, seed: int) -> npt.NDArray[np.float64]:
 
 
 def _hashed(rows: pd.DataFrame, section: HashSplit) -> pd.Series:
-    keys = _column(rows, "group", "use split.by: row") if section.by == "group" else rows[content(rows)]
+    keys = _column(rows, "group", "use split.by: row") if section.by == "group" else placed_by(rows)
     return _cut(rows, positions(keys, section.seed), section)
 
 
 def _exact(rows: pd.DataFrame, section: HashSplit) -> pd.Series:
     """Exact shares per label: rows take their rank by hash within the label, equal texts side by side."""
-    place = pd.Series(positions(rows[content(rows)], section.seed), index=rows.index)
+    place = pd.Series(positions(placed_by(rows), section.seed), index=rows.index)
     labels = classes(rows)
     rank = place.groupby(labels).rank(method="min") - 0.5
     size = place.groupby(labels).transform("size")

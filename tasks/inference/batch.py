@@ -28,11 +28,13 @@ Progress = Callable[[int, int], None]
 @dataclass(frozen=True)
 class Model:
     """A loaded model: `ask` predicts a batch and raises StageError where it cannot; `columns` of the predictions with
-    MLflow's types; `identity`: what it is, as its predictions depend on it."""
+    MLflow's types; `identity`: what it is, as its predictions depend on it; `pairs`: whether it takes pairs of
+    texts."""
 
     ask: Callable[[Any], pd.DataFrame]
     columns: dict[str, str]
     identity: dict[str, Any]
+    pairs: bool = False
 
 
 @dataclass(frozen=True)

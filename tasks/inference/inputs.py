@@ -1,7 +1,7 @@
 """What a registered model is asked: the rows of a table file or the images below a folder, a batch at a time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from ..artifact import canonical, digest_file, digest_text
 from ..data.dialogues.columns import PAIRS
 from ..data.dialogues.messages import HOLDERS
 from ..data.errors import DataError, check_file
+from ..data.pairs import TEXT, TEXT_PAIR, contents
 from ..data.sources.folders import list_images
 from ..data.sources.image_files import LARGEST
 from ..data.sources.provenance import Intake
@@ -61,11 +62,12 @@ class Questions(Protocol):
 
 @dataclass(frozen=True)
 class Texts:
-    """A column of a table."""
+    """A column of a table; with `second` that of second texts, where the model takes pairs."""
 
     path: Path
     rows: pd.DataFrame
     column: str
+    second: str | None = field(default=None, kw_only=True)
     batch: int = 512
     reading: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -80,11 +82,15 @@ class Texts:
     def identity(self) -> dict[str, Any]:
         """The file's checksum, how it is read, and the column."""
         how = {"reading": canonical(self.reading)} if self.reading else {}
-        return {"input": digest_file(self.path), "column": self.column, "batch": self.batch, **how}
+        column = {"column": self.column} if self.second is None else {"column": [self.column, self.second]}
+        return {"input": digest_file(self.path), **column, "batch": self.batch, **how}
 
     def given(self, start: int, stop: int) -> list[Any]:
-        """Texts; a list, of words, stays one."""
+        """Texts, or pairs of texts; a list, of words, stays one."""
         values = self.rows[self.column].iloc[start:stop]
+        if self.second is not None:
+            seconds = self.rows[self.second].iloc[start:stop]
+            return contents(pd.DataFrame({TEXT: values.astype(str), TEXT_PAIR: seconds.astype(str)}))
         return [list(value) if isinstance(value, list) else text
                 for value, text in zip(values, values.astype(str), strict=True)]  # fmt: skip
 
@@ -92,6 +98,17 @@ class Texts:
         """A list, of texts alone; else a table, since MLflow would take the lists in a list for rows of a table."""
         lists = any(isinstance(one, list) for one in given)
         return pd.DataFrame({"text": pd.Series(given, dtype=object)}) if lists else given
+
+
+def with_second(texts: Texts, column: str | None) -> Texts:
+    """The same rows as pairs of texts; `column` of the second texts, None for `text_pair`. Raises RecipeError where it
+    is absent, DataError where a row has none."""
+    name = TEXT_PAIR if column is None else column
+    if name not in texts.rows.columns:
+        raise RecipeError(f"{texts.path}: the model takes pairs of texts, and there is no column {name!r} among "
+                          f"{list(texts.rows.columns)}; name that of the second texts with --pair")  # fmt: skip
+    _require_filled(texts.path, texts.rows, name)
+    return replace(texts, second=name)
 
 
 @dataclass(frozen=True)
@@ -146,13 +163,18 @@ def open_table(path: Path, column: str | None, reading: Mapping[str, Any] | None
         raise RecipeError(f"{path}: no column {column!r} among {list(rows.columns)}; name one with --column")
     if twice := sorted({str(name) for name in rows.columns[rows.columns.duplicated()]}):
         raise DataError(f"{path}: two columns are called {twice[0]!r}; rename one")
-    empty = rows[column].isna().to_numpy().nonzero()[0]
-    if len(empty):
-        named = ", ".join(f"{place + 1:,}" for place in empty[:NAMED]) + (", …" if len(empty) > NAMED else "")
-        raise DataError(f"{path}: {len(empty):,} of {len(rows):,} rows have no text (row {named}); fill or drop them")
+    _require_filled(path, rows, column)
     if not len(rows):
         raise DataError(f"{path}: no rows")
     return Texts(path, rows, column, reading=dict(reading or {}), notes=tuple(notes))
+
+
+def _require_filled(path: Path, rows: pd.DataFrame, column: str) -> None:
+    empty = rows[column].isna().to_numpy().nonzero()[0]
+    if len(empty):
+        what = "text" if column != TEXT_PAIR else "second text"
+        named = ", ".join(f"{place + 1:,}" for place in empty[:NAMED]) + (", …" if len(empty) > NAMED else "")
+        raise DataError(f"{path}: {len(empty):,} of {len(rows):,} rows have no {what} (row {named}); fill or drop them")
 
 
 def open_folder(folder: Path) -> Images:

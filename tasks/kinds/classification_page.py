@@ -5,8 +5,10 @@ import numpy as np
 from configs.scores import baseline_findings, not_better
 
 from ..data.escape import markdown
+from ..data.pairs import TEXT, side_by_side
 from ..learn import metrics
 from .classification import Scored, worst_mistakes
+from .order_symmetry import describe_symmetry
 
 FEWEST_CLASSES = 3
 """Classes from which on the report lists the worst of them."""
@@ -29,7 +31,8 @@ def describe(scored: Scored, worst: int) -> str:
         lines.append(f"| {name} | {values['accuracy']:.4f} | {values['macro_f1']:.4f} |")
     lines += ["", f"Intervals: {facts['confidence']:.0%} bootstrap over test rows.", ""]
     lines.append(f"- log loss {scores['log_loss']:.4f}, calibration error {scores['calibration_error']:.4f}")
-    lines += [f"- {remark}" for remark in [*scored.classifier.remarks(facts), *baseline_findings(facts)]]
+    remarks = (*describe_symmetry(facts), *scored.classifier.remarks(facts), *baseline_findings(facts))
+    lines += [f"- {remark}" for remark in remarks]
     if better := not_better(facts):
         lines.append(f"- **not better than the baseline {' and '.join(better)}**")
     lines += _worst_classes(scored, worst)
@@ -60,13 +63,16 @@ def _cell(label: str) -> str:
 
 def _mistakes(scored: Scored, count: int) -> list[str]:
     labels, confidence = [markdown(label) for label in scored.labels], scored.answers.probabilities.max(1)
-    shown = scored.rows[
-        "file"
-        if "file" in scored.rows and scored.classifier.traits.content == "image"
-        else scored.classifier.traits.content
-    ]
+    shown = _shown(scored)
     return [
         f"| {scored.rows['id'].iloc[i]} | {labels[scored.truth[i]]} | {labels[scored.predicted[i]]} | "
-        f"{confidence[i]:.3f} | {markdown(' '.join(str(shown.iloc[i])[:160].split()))} |"
+        f"{confidence[i]:.3f} | {markdown(' '.join(str(shown[i])[:160].split()))} |"
         for i in worst_mistakes(scored, count)
     ]
+
+
+def _shown(scored: Scored) -> list[str]:
+    """What names each row: the file of an image, the text, or both texts of a pair."""
+    if scored.classifier.traits.content == TEXT:
+        return [side_by_side(content) for content in scored.contents]
+    return list(scored.rows["file" if "file" in scored.rows else scored.classifier.traits.content])

@@ -15,15 +15,17 @@ import pyarrow.parquet as pq
 from configs.schema import Evaluate
 
 from ..artifact import Artifact
+from ..data.pairs import TEXT_PAIR
 from ..data.predictions import Predictions
 from ..data.rows import read_rows, units
 from ..learn import metrics
 from ..learn.evaluation_report import chosen_baselines, encoded_otherwise
 from ..learn.paired import Right, sign_flip
 from ..learn.pictures import MOST_CLASSES, Answer, draw_answers, draw_calibration, draw_confusion, draw_grid
-from ..learn.resampling import sum_by_group
+from ..learn.resampling import Resampling, sum_by_group
 from .classification import Classifier, Scored, worst_mistakes
 from .classification_page import describe
+from .order_symmetry import class_symmetry, swap
 from .spec import Part, StageOutput
 
 SAMPLES = 16
@@ -42,10 +44,17 @@ def score(
     odd = classifier.odd_inputs(contents, part)
     if len(odd):
         raise encoded_otherwise(rows["id"].iloc[odd[0]])
-    answers = classifier.load(folder).predict(contents, section.batch_size, progress)
+    predictor = classifier.load(folder)
+    answers = predictor.predict(contents, section.batch_size, progress)
     training = classifier.training
     facts = measure(part.class_ids, answers, training.labels, section)
     facts |= {"content": classifier.traits.content, "kind": training.kind}
+    if TEXT_PAIR in rows:
+        facts["pairs"] = True
+    if section.order_symmetry:
+        other = predictor.predict(swap(contents), section.batch_size, lambda done, of: None)
+        how = Resampling(section.bootstrap, section.confidence, section.seed)
+        facts["order_symmetry"] = class_symmetry(answers.probabilities, other.probabilities, how)
     return Scored(rows, contents, part.class_ids, answers, classifier, facts)
 
 
@@ -165,9 +174,9 @@ def _answers(scored: Scored, chosen: metrics.Ids) -> list[Answer]:
     ]
 
 
-def _plain(content: Any) -> str:
-    """A text, or the bytes of a file in base64."""
-    return content if isinstance(content, str) else base64.b64encode(content).decode()
+def _plain(content: Any) -> Any:
+    """A text or a pair of texts, or the bytes of a file in base64."""
+    return base64.b64encode(content).decode() if isinstance(content, bytes) else content
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import pandas as pd
 from configs.schema import Evaluate
 
 from ..artifact import Artifact
+from ..data.pairs import TEXT_PAIR, contents
 from ..data.rows import read_rows
 from ..learn.evaluation_report import Judged, Progress, describe, encoded_otherwise, save
 from ..text.evaluation_stage import rows_encoded_otherwise
@@ -50,11 +51,13 @@ class TextReports:
         parts = {name: read_part(encoded.file(f"{name}.parquet")) for name in ("train", "test")}
         train, test = (read_rows(splits.file(f"{name}.parquet")).set_index("id").loc[part.ids].reset_index()
                        for name, part in parts.items())  # fmt: skip
-        now = training.encoding.encode(training.tokenizer, test["text"].tolist())
+        now = training.encoding.encode(training.tokenizer, contents(test))
         odd = rows_encoded_otherwise(now, self.sources(parts["test"]))
         if len(odd):
             raise encoded_otherwise(test["id"].iloc[odd[0]])
         judged = self.judge(folder, train, test, section, lambda done, of: out.progress(done, of, "scoring"))
+        if TEXT_PAIR in test:
+            judged.facts["pairs"] = True
         save(judged, out.data, out.records)
         self.draw(judged, out.records)
         return len(test), describe(judged, f"{training.kind}, {len(test):,} test rows")

@@ -21,7 +21,8 @@ def rows_by_length(lengths: npt.NDArray[np.int64], size: int) -> Iterator[npt.ND
 def pad_rows(
     encoded: Encoded, rows: Sequence[int] | npt.NDArray[np.int64], pad_id: int, width: int | None = None
 ) -> dict[str, Matrix]:
-    """input_ids, attention_mask and labels, int64 [len(rows), width]; width defaults to the longest row.
+    """input_ids, attention_mask and labels, int64 [len(rows), width]; width defaults to the longest row. Of pairs of
+    texts token_type_ids too.
 
     Pads have attention 0 and label -100 because of where they stand, whatever their id.
     """
@@ -31,8 +32,10 @@ def pad_rows(
     column = np.arange(width)
     real = column < lengths[:, None]
     source = np.minimum(starts[:, None] + column, len(encoded.ids) - 1)
+    types = {} if encoded.types is None else {"token_type_ids": np.where(real, encoded.types[source], 0)}
     return {
         "input_ids": np.where(real, encoded.ids[source], pad_id).astype(np.int64),
         "attention_mask": real.astype(np.int64),
         "labels": np.where(real, encoded.labels[source], IGNORE_INDEX).astype(np.int64),
+        **{name: values.astype(np.int64) for name, values in types.items()},
     }

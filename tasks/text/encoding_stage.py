@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ..data.errors import DataError
+from ..data.ledger import dropped_rows
+from ..data.pairs import contents
 from .certificate import Certificate
+from .pairs import NO_ROOM, ONE_SIDED, Paired, ids_of_both, kept_lengths
 from .parts import Part, write_part
 from .tokenizer import TextTokenizer
 
@@ -52,6 +56,22 @@ def encode_parts(
     (folder / "certificate.json").write_text(json.dumps(certificates, indent=1), encoding="utf-8")
     page = _describe(encoder, parts["train"], certificates)
     return {name: part.ids for name, part in parts.items()}, pd.concat(dropped, ignore_index=True), page
+
+
+def drop_one_sided(encoding: Paired, tokenizer: TextTokenizer, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows whose encoding has tokens of both texts, and the others as the ledger has them; rows of one text stay."""
+    form = encoding.pair
+    if form is None:
+        return rows, dropped_rows(rows.head(0), "")
+    sizes = (
+        np.array([[len(ids) for ids in side] for side in ids_of_both(tokenizer, contents(rows))])
+        .reshape(2, len(rows))
+        .T
+    )
+    kept = [kept_lengths(a, b, encoding.max_length - form.special, form.truncation) for a, b in sizes.tolist()]
+    empty, full = (sizes == 0).any(1), (np.array(kept).reshape(-1, 2) == 0).any(1)
+    gone = [dropped_rows(rows[empty], ONE_SIDED), dropped_rows(rows[full & ~empty], NO_ROOM)]
+    return rows[~empty & ~full], pd.concat(gone, ignore_index=True)
 
 
 def _describe(encoder: TextEncoder, train: Part, certificates: dict[str, dict[str, Any]]) -> str:

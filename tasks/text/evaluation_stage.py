@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..data.pairs import contents
 from ..learn.metrics import Ids
 from .segments import Encoded
 
@@ -19,5 +20,5 @@ def rows_encoded_otherwise(now: Encoded, then: Encoded, tail: int = 0) -> Ids:
 
 def first_answer(load: Callable[[Any], Any], folder: Any, row: pd.DataFrame) -> dict[str, Any]:
     """What the predictor of a model folder predicts for a table's only row, by column."""
-    answer: dict[str, Any] = load(folder).frame([str(row["text"].iloc[0])]).iloc[0].to_dict()
+    answer: dict[str, Any] = load(folder).frame(contents(row)).iloc[0].to_dict()
     return answer

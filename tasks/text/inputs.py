@@ -1,7 +1,20 @@
 """What a caller gives a served model -> texts, or a message that says what is amiss."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from ..data.pairs import TEXT, TEXT_PAIR
+
+
+def require_contents(contents: Sequence[Any], *, pairs: bool) -> None:
+    """Raise ValueError for what is not a text, or where the model reads pairs, no pair of texts."""
+    if not pairs:
+        require_texts(contents)
+    for content in contents if pairs else ():
+        given = [content.get(side) for side in (TEXT, TEXT_PAIR)] if isinstance(content, Mapping) else [content]
+        if len(given) != 2 or not all(isinstance(text, str) and text.strip() for text in given):
+            raise ValueError(f"each row needs two texts, `{TEXT}` and `{TEXT_PAIR}`, got {content!r}; drop or fill "
+                             "rows without both")  # fmt: skip
 
 
 def require_texts(texts: Sequence[Any]) -> None:

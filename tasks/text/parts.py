@@ -21,6 +21,8 @@ SCHEMA = pa.schema(
 )
 VALUE = "value"
 """Further column of parts whose rows have numbers."""
+TYPES = "token_types"
+"""Further column of parts whose rows are pairs of texts."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,9 @@ def write_part(part: Part, path: Path) -> None:
     table = pa.Table.from_arrays(columns, schema=SCHEMA)
     if part.values is not None:
         table = table.append_column(VALUE, pa.array(part.values, pa.float64()))
+    if part.encoded.types is not None:
+        types = pa.ListArray.from_arrays(offsets, pa.array(part.encoded.types, pa.int32()))
+        table = table.append_column(TYPES, types)
     pq.write_table(table, path, compression="zstd")
 
 
@@ -57,11 +62,13 @@ def read_part(path: Path) -> Part:
     """Read one part."""
     table = pq.read_table(path).combine_chunks()
     lists = table.column("input_ids").combine_chunks()
+    types = table.column(TYPES).combine_chunks().flatten().to_numpy() if TYPES in table.column_names else None
     encoded = Encoded(
         ids=lists.flatten().to_numpy().astype(np.int32),
         labels=table.column("labels").combine_chunks().flatten().to_numpy().astype(np.int32),
         offsets=np.concatenate([[0], np.cumsum(lists.value_lengths().to_numpy())]).astype(np.int64),
         cut=table.column("cut").to_numpy().astype(np.int32),
+        types=None if types is None else types.astype(np.int32),
     )
     classes = table.column("class_id").to_numpy().astype(np.int64)
     values = table.column(VALUE).to_numpy().astype(np.float64) if VALUE in table.column_names else None

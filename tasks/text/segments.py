@@ -27,13 +27,15 @@ class Segment(NamedTuple):
 class Encoded:
     """Rows of tokens, flat: row i is [offsets[i], offsets[i + 1]).
 
-    ids, labels: int32 [tokens]; offsets: int64 [rows + 1]; cut: int32 [rows], tokens that truncation removed.
+    ids, labels: int32 [tokens]; offsets: int64 [rows + 1]; cut: int32 [rows], tokens that truncation removed. types:
+    token types of pairs of texts, int32 [tokens]; None where a row is one text.
     """
 
     ids: Ints
     labels: Ints
     offsets: npt.NDArray[np.int64]
     cut: Ints
+    types: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

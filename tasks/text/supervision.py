@@ -10,6 +10,7 @@ from transformers.utils import ModelOutput
 from ..data.errors import DataError
 from ..learn.labels import IGNORE_INDEX
 from ..learn.losses import Criterion
+from .token_types import takes_token_types
 
 
 @dataclass
@@ -62,9 +63,12 @@ class SupervisedRows(nn.Module):
         attention_mask: Tensor,
         labels: Tensor,
         num_items_in_batch: Tensor | int | None = None,
+        token_type_ids: Tensor | None = None,
     ) -> Scored:
-        """input_ids, attention_mask: [batch, length]; labels: [batch]; logits: [batch, classes]."""
-        logits = super().forward(input_ids=input_ids, attention_mask=attention_mask).logits
+        """input_ids, attention_mask, token_type_ids: [batch, length]; labels: [batch]; logits: [batch, classes]."""
+        known = token_type_ids is not None and takes_token_types(super().forward)
+        types = {"token_type_ids": token_type_ids} if known else {}
+        logits = super().forward(input_ids=input_ids, attention_mask=attention_mask, **types).logits
         return Scored(loss=self.criterion(logits, labels, num_items_in_batch), logits=logits)
 
 

@@ -24,6 +24,7 @@ OURS = "Made by Temper"
 TAKES = {
     "image": "images, in a column `image`",
     "text": "texts, or a table with a `text` column",
+    "pairs": "pairs of texts, in a table with the columns `text` and `text_pair`",
     "messages": "a dialogue, as {`messages`: […]} (MLflow's chat signature)",
 }
 
@@ -110,7 +111,7 @@ def of_model(name: str, recipe: str, facts: Mapping[str, Any]) -> str:
     """What the versions of a registered model are, and how one is used."""
     return (
         f"{OURS} from the recipe `{recipe}`: versions of {open_kind(facts['kind']).noun}. "
-        f"Takes {TAKES[facts['content']]}.\n\n"
+        f"Takes {_takes(facts)}.\n\n"
         f'The alias `champion` is the version to use: `mlflow.pyfunc.load_model("models:/{name}@champion")`. It moves '
         f"only to a version that a paired test on the same test rows found better; `candidate` is the last one without "
         f"it. `temper history {name}` lists every decision, and `temper rollback {name}` takes the last one back."
@@ -126,11 +127,15 @@ def of_version(
         f"{test_evaluations} model{'s have' if test_evaluations != 1 else ' has'} been scored on this test split so far"
     )
     return "\n\n".join([
-        f"{OURS} from the recipe `{about.recipe}`: {open_kind(facts['kind']).noun}. Takes {TAKES[facts['content']]}.",
+        f"{OURS} from the recipe `{about.recipe}`: {open_kind(facts['kind']).noun}. Takes {_takes(facts)}.",
         _data(stages), f"{_scores(stages, facts)} ({opened}.)", f"Verdict: {markdown(about.verdict)}.",
         (f"[The training's run]({run}) has curves, report, recipe and every stage's page."
          if run else "The source run has curves, report, recipe and every stage's page.") + _flow_run(about.links),
     ])  # fmt: skip
+
+
+def _takes(facts: Mapping[str, Any]) -> str:
+    return TAKES["pairs" if facts.get("pairs") else facts["content"]]
 
 
 def _data(stages: Mapping[str, Artifact]) -> str:

@@ -17,6 +17,7 @@ from configs.scores import sign
 
 from ..artifact import Artifact
 from ..data.errors import DataError
+from ..data.pairs import contents
 from ..data.rows import read_rows, units
 from ..kinds import outcomes
 from ..kinds.spec import open_kind
@@ -25,7 +26,7 @@ from ..learn.resampling import Resampling
 from .decisions import ABSENT, champion
 from .promotion import Evidence, Verdict, decide, decide_against, refuse
 from .rescoring import rescore
-from .wire_format import FITTED, PREDICTIONS, REPORT
+from .wire_format import FITTED, PREDICTIONS, REPORT, TEXT
 
 
 def log_rows(client: MlflowClient, run_id: str, stages: Mapping[str, Artifact]) -> None:
@@ -124,7 +125,8 @@ def _champions(
 
 def _contents(rows: pd.DataFrame, stages: Mapping[str, Artifact], kind: str) -> list[Any]:
     if "image" not in rows:
-        return list(rows[open_kind(kind).traits.content])
+        read = open_kind(kind).traits.content
+        return contents(rows) if read == TEXT else list(rows[read])
     from ..vision.images import read_bytes
 
     images = dict(read_bytes(stages["split"].file("images.parquet"), set(rows["image"])))

@@ -24,7 +24,7 @@ from ..kinds.spec import module_of, open_kind
 from ..store.living import alive
 from . import runs
 from .signatures import example, signature
-from .wire_format import ARTIFACT, IMAGE, MESSAGES, MODEL_DIGEST, TEXT, DialoguePredictor, Served
+from .wire_format import ARTIFACT, IMAGE, MESSAGES, MODEL_DIGEST, TEXT, TEXT_PAIR, DialoguePredictor, Served
 
 HEX = re.compile("[0-9a-f]{16,64}")
 REQUIRED = ("mlflow", "torch", "transformers", "safetensors", "numpy", "pandas")
@@ -79,6 +79,11 @@ def content_of(model: Any) -> str:
     """What a loaded model takes: text, image or messages."""
     named = model.metadata.signature.inputs.input_names()
     return next((name for name in (IMAGE, MESSAGES) if name in named), TEXT)
+
+
+def takes_pairs(model: Any) -> bool:
+    """Whether a loaded model takes pairs of texts."""
+    return TEXT_PAIR in model.metadata.signature.inputs.input_names()
 
 
 def predictor_of(model: Any, name: str) -> Any:

@@ -4,6 +4,7 @@ This file travels with the model and finds everything else in the package that t
 """
 
 import importlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
 
 class ServedModel(mlflow.pyfunc.PythonModel):
-    """Takes a text, a list of texts, or a DataFrame with a `text` column; images, as bytes, base64 or paths, in a list
+    """Takes a text, a list of texts, or a DataFrame with a `text` column; pairs of texts, as objects with `text` and
+    `text_pair` or a DataFrame with these columns; images, as bytes, base64 or paths, in a list
     or in a column `image`; or a dialogue, as {"messages": [...]}."""
 
     def load_context(self, context: Any) -> None:
@@ -32,9 +34,25 @@ class ServedModel(mlflow.pyfunc.PythonModel):
         try:
             if self.predictor.content == "messages":
                 return self.predictor.complete(model_input)
+            if len(columns := getattr(self.predictor, "columns", ())) > 1:
+                return self.predictor.frame(_records(model_input, columns))
             return self.predictor.frame(_contents(model_input, self.predictor.content))
         except ValueError as error:
             raise MlflowException(str(error), INVALID_PARAMETER_VALUE) from None
+
+
+def _records(model_input: Any, columns: Sequence[str]) -> list[Any]:
+    """An object per row with what stands in these columns."""
+    table = model_input
+    if not isinstance(table, pd.DataFrame):
+        given = [table] if isinstance(table, Mapping) else table
+        if isinstance(given, str | bytes) or not all(isinstance(row, Mapping) for row in given):
+            raise ValueError(f"each row needs {' and '.join(f'`{name}`' for name in columns)}, as an object or a table")
+        table = pd.DataFrame(list(given), columns=list(columns), dtype=object)
+    if lacking := [name for name in columns if name not in table]:
+        raise ValueError(f"the table needs the columns {', '.join(columns)}, and has no {lacking[0]!r} among "
+                         f"{list(table.columns)}")  # fmt: skip
+    return list(table[list(columns)].to_dict("records"))
 
 
 def _contents(model_input: Any, content: str) -> list[Any]:

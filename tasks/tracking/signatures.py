@@ -10,25 +10,26 @@ from mlflow.types.llm import CHAT_MODEL_INPUT_SCHEMA, CHAT_MODEL_OUTPUT_SCHEMA
 from mlflow.types.schema import AnyType
 
 from ..kinds.spec import open_kind
-from .wire_format import IMAGE, LABEL, MESSAGES, PROBABILITY, PROBABILITY_OF, TEXT
+from .wire_format import IMAGE, LABEL, MESSAGES, PROBABILITY, PROBABILITY_OF, TEXT, TEXT_PAIR
 
 
 def example(content: str, samples: list[dict[str, Any]]) -> Any:
-    """Sample rows as a caller would give them: texts, the bytes of image files, or one dialogue."""
+    """Sample rows as a caller would give them: texts, pairs of texts, the bytes of image files, or one dialogue."""
     if content == MESSAGES:
         given = samples[0][MESSAGES]
         return given if isinstance(given, dict) else {MESSAGES: given}
     if content == IMAGE:
         return pd.DataFrame({IMAGE: [base64.b64decode(sample[IMAGE]) for sample in samples]})
-    return pd.DataFrame({TEXT: [sample[TEXT] for sample in samples]})
+    given = [sample[TEXT] for sample in samples]
+    return pd.DataFrame(given if isinstance(given[0], dict) else {TEXT: given})
 
 
 def signature(facts: dict[str, Any]) -> ModelSignature:
     """What a model takes and gives, from a report's kind, content and labels.
 
     Texts: one unnamed column, so that lists pass as well as tables, of any type: as a column of strings MLflow's server
-    would make the words "None" and "5" of null and 5 before the model can refuse them. Images: a column of bytes.
-    Dialogues: MLflow's own chat signature.
+    would make the words "None" and "5" of null and 5 before the model can refuse them. Pairs of texts: two columns of
+    that type, text and text_pair. Images: a column of bytes. Dialogues: MLflow's own chat signature.
     """
     if facts["content"] == MESSAGES:
         return ModelSignature(CHAT_MODEL_INPUT_SCHEMA, CHAT_MODEL_OUTPUT_SCHEMA)
@@ -37,5 +38,7 @@ def signature(facts: dict[str, Any]) -> ModelSignature:
         chances = [PROBABILITY, *(f"{PROBABILITY_OF}{label}" for label in facts["labels"])]
         answers = {LABEL: "string"} | dict.fromkeys(chances, "double")
     outputs = [ColSpec(kind, name) for name, kind in answers.items()]
+    if facts.get("pairs"):
+        return ModelSignature(Schema([ColSpec(AnyType(), name) for name in (TEXT, TEXT_PAIR)]), Schema(outputs))
     given = ColSpec(AnyType()) if facts["content"] == TEXT else ColSpec("binary", facts["content"])
     return ModelSignature(Schema([given]), Schema(outputs))

@@ -9,6 +9,7 @@ from configs.expectations import Rule, Severity, Validate
 
 from ..dialogues.messages import load_messages
 from ..errors import DataError
+from ..pairs import TEXT_PAIR, distinct, sides
 from ..rows import aim, content
 from . import great_expectations as suites
 from .dialogue_checks import COLUMNS, WORDS, dialogue_expectations, facts
@@ -21,6 +22,9 @@ __all__ = ["Verdict", "check_rows", "label_set", "rows_under"]
 
 
 SEVERAL = "download.columns.label: one label is nothing to choose from; name the column with the classes"
+
+BOTH = "both texts"
+"""Column by which repeated pairs of texts are counted."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,9 @@ def check_rows(rows: pd.DataFrame, section: Validate) -> tuple[list[Verdict], st
 
     seen = rows
     if content(rows) == "text":
-        seen = rows.assign(text=rows["text"].where(rows["text"].str.strip() != ""))
+        seen = rows.assign(**{side: rows[side].where(rows[side].str.strip() != "") for side in sides(rows)})
+        if TEXT_PAIR in rows:
+            seen = _with_pairs(seen)
     elif content(rows) == "messages":
         seen = _with_turns(rows, section)
     further = _further(seen, section)
@@ -83,6 +89,13 @@ def _with_turns(rows: pd.DataFrame, section: Validate) -> pd.DataFrame:
     there = rows["messages"].notna()
     turn_facts = facts(map(load_messages, rows.loc[there, "messages"]), section.tools)
     return rows.join(turn_facts.set_index(rows.index[there]))
+
+
+def _with_pairs(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows with both texts of a pair in one column, by which repeated pairs are counted."""
+    if BOTH in rows:
+        raise DataError(f"the kept column {BOTH!r} is called as a column that pairs are checked by; rename it")
+    return rows.assign(**{BOTH: distinct(rows, "text")})
 
 
 def _ask(written: pd.DataFrame, typed: pd.DataFrame, asked: dict[int, Asked]) -> dict[int, tuple[Verdict, Any]]:
@@ -116,13 +129,14 @@ def _short_rules(rows: pd.DataFrame, section: Validate) -> list[Asked]:
     from great_expectations import expectations as gxe
 
     what, truth, present = content(rows), aim(rows), 1 - section.max_missing
-    labels, columns = list(section.labels or label_set(rows, section)), ["id", what, *filter(None, [truth]), "split"]
+    texts = sides(rows) if what == "text" else (what,)
+    labels, columns = list(section.labels or label_set(rows, section)), ["id", *texts, *filter(None, [truth]), "split"]
     asked: list[tuple[Rule | None, str, Any]] = [
         (None, "min_rows", gxe.ExpectTableRowCountToBeBetween(min_value=section.min_rows)),
         (None, "", gxe.ExpectTableColumnsToMatchSet(column_set=columns, exact_match=False)),
         *(
             ("missing", "max_missing", gxe.ExpectColumnValuesToNotBeNull(column=name, mostly=present))
-            for name in (what, truth)
+            for name in (*texts, truth)
             if name is not None
         ),
     ]
@@ -136,14 +150,17 @@ def _short_rules(rows: pd.DataFrame, section: Validate) -> list[Asked]:
         asked.append((whole, "labels", gxe.ExpectColumnDistinctValuesToContainSet(column="label", value_set=labels)))
     if what == "text":
         low, high = section.min_chars, section.max_chars
-        lengths = gxe.ExpectColumnValueLengthsToBeBetween(column="text", min_value=low, max_value=high)
-        asked.append(("chars", "min_chars and max_chars", lengths))
-        asked.append(("nuls", "", gxe.ExpectColumnValuesToNotMatchRegex(column="text", regex=r"\x00")))
+        for side in texts:
+            lengths = gxe.ExpectColumnValueLengthsToBeBetween(column=side, min_value=low, max_value=high)
+            asked.append(("chars", "min_chars and max_chars", lengths))
+            asked.append(("nuls", "", gxe.ExpectColumnValuesToNotMatchRegex(column=side, regex=r"\x00")))
     if what == "messages":
         asked += [("turns", "tools", one) for one in dialogue_expectations()]
     if rows[what].notna().any():
         unique = 1 - section.max_duplicates
-        shares = gxe.ExpectColumnProportionOfUniqueValuesToBeBetween(column=what, min_value=unique)
+        shares = gxe.ExpectColumnProportionOfUniqueValuesToBeBetween(
+            column=BOTH if BOTH in rows else what, min_value=unique
+        )
         asked.append(("duplicates", "max_duplicates", shares))
     return [_short_rule(section, *one) for one in asked]
 

@@ -11,6 +11,7 @@ import pandas as pd
 from configs.expectations import Validate
 
 from ..label_variants import describe_variants, label_variants
+from ..pairs import joined
 from ..rows import content
 from .results import SHOWN, Verdict
 
@@ -69,7 +70,8 @@ def check_splits(rows: pd.DataFrame, section: Validate) -> list[Verdict]:
     counts = pd.crosstab(given["split"], given["label"])
     verdicts = [_same_labels(counts), _like_shares(counts, section.max_split_shift)]
     if content(rows) == "text":
-        verdicts.append(_same_meaning(given[given["text"].notna()]))
+        texts = joined(given)
+        verdicts.append(_same_meaning(given.assign(text=texts)[texts.notna()]))
     severity = section.severity_of("splits")
     return [
         Verdict(name, asked, observed, success, severity=severity, name=name, place="validate.severity.splits")

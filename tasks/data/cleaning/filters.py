@@ -14,6 +14,7 @@ from configs.text_steps import UNSPACED
 from ..drops import Drops, reason_where
 from ..errors import DataError
 from ..optional import package
+from ..pairs import sides
 from .languages import NO_LANGUAGE, tell_languages
 from .normalization import SPACE, change_where
 
@@ -56,11 +57,13 @@ def _stop_list(step: steps.StopWords) -> set[str]:
 
 
 def length(rows: pd.DataFrame, step: steps.Length) -> Drops:
-    """Texts outside the bounds; missing ones are not judged."""
-    text = rows["text"]
-    counts = text.str.len() if step.unit == "chars" else _count(text, SPACE.replace("[", "[^", 1) + "+")
-    reasons = reason_where(counts < step.min, "too short")
-    return Drops(reasons if step.max is None else reasons.mask(counts > step.max, "too long"))
+    """Texts outside the bounds, and pairs of which a text is; missing ones are not judged."""
+    short, long = (pd.Series(False, index=rows.index) for _ in range(2))
+    for text in (rows[side] for side in sides(rows)):
+        counts = text.str.len() if step.unit == "chars" else _count(text, SPACE.replace("[", "[^", 1) + "+")
+        short |= counts < step.min
+        long |= False if step.max is None else counts > step.max
+    return Drops(reason_where(short, "too short").mask(long, "too long"))
 
 
 def _count(column: pd.Series, pattern: str) -> pd.Series:
@@ -70,13 +73,16 @@ def _count(column: pd.Series, pattern: str) -> pd.Series:
 
 
 def language(rows: pd.DataFrame, step: steps.Language) -> Drops:
-    """Texts of other languages. Raises DataError for a code that py3langid does not know."""
+    """Texts of other languages, or pairs with one. Raises DataError for a code that py3langid does not know."""
     langid = package("py3langid.langid", step.kind)
     identifier = langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE)
     unknown = sorted(set(step.keep) - set(identifier.labels))
     if unknown:
         raise DataError(f"py3langid knows no {', '.join(unknown)}; it knows {', '.join(sorted(identifier.labels))}")
-    asked = rows.loc[_count(rows["text"], r"\pL") >= max(step.min_chars, 1), "text"]
-    languages = tell_languages(asked, identifier)
-    other = languages[~languages.isin([*step.keep, NO_LANGUAGE])]
-    return Drops(("language: " + other).reindex(rows.index))
+    reasons = pd.Series(index=rows.index, dtype="str")
+    for side in sides(rows):
+        asked = rows.loc[_count(rows[side], r"\pL") >= max(step.min_chars, 1), side]
+        languages = tell_languages(asked, identifier)
+        other = languages[~languages.isin([*step.keep, NO_LANGUAGE])]
+        reasons = reasons.fillna(("language: " + other).reindex(rows.index))
+    return Drops(reasons)

@@ -16,6 +16,7 @@ from configs import cleaning as steps
 from ..drops import Drops, reason_where
 from ..errors import DataError
 from ..optional import package
+from ..pairs import joined
 from ..rows import classes
 from .minhash import Ints, blocks_of
 from .ngrams import count_pieces, count_words
@@ -40,10 +41,11 @@ def label_errors(rows: pd.DataFrame, step: steps.LabelErrors) -> Drops:
     """Rows whose label is probably wrong, the worst first. Raises DataError where a label has too few rows."""
     filters, rank = (package(f"cleanlab.{name}", step.kind) for name in ("filter", "rank"))
     labelled = rows.assign(label=classes(rows))
-    known = labelled[(rows["text"].fillna("").str.strip() != "") & labelled["label"].notna()]
+    texts = joined(rows).fillna("")
+    known = labelled[(texts.str.strip() != "") & labelled["label"].notna()]
     codes, names = pd.factorize(known["label"], sort=True)
     _require_rows(known["label"].value_counts(), step)
-    chances = _out_of_sample(known["text"], codes, step)
+    chances = _out_of_sample(texts[known.index], codes, step)
     wrong = filters.find_label_issues(codes, chances, filter_by="prune_by_noise_rate", n_jobs=1)
     listed = known.loc[wrong, ["id", "text", "label"]].assign(
         suggested=np.asarray(names)[chances[wrong].argmax(1)],

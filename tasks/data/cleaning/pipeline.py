@@ -11,6 +11,7 @@ from configs import cleaning as steps
 
 from ..drops import Drops, describe_reasons, reason_where
 from ..errors import DataError
+from ..pairs import TEXT, sides
 from ..rows import aim, content
 from . import duplicates as repeats
 from . import filters as words
@@ -89,7 +90,7 @@ def require_rest(cleaned: Cleaned, section: steps.Clean) -> None:
 def require_whole(cleaned: Cleaned) -> None:
     """Raise DataError where a row is left without content or label (or target): no stage behind has a use for it."""
     rows = cleaned.rows
-    for name in filter(None, (content(rows), aim(rows))):
+    for name in filter(None, (*_columns(rows), aim(rows))):
         absent = _absent(rows[name])
         if absent.any():
             first = rows.loc[absent, "id"].iloc[0]
@@ -107,11 +108,14 @@ def _require_fit(rows: pd.DataFrame, chosen: tuple[Any, ...]) -> None:
 
 
 def _change(rows: pd.DataFrame, step: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
-    new = CHANGES[type(step)](rows["text"], step)
-    changed = new.fillna("") != rows["text"].fillna("")
-    first = changed.to_numpy().nonzero()[0][:EXAMPLES]
-    columns = (column.iloc[first].tolist() for column in (rows["id"], rows["text"], new))
-    return rows.assign(text=new), {"changed": int(changed.sum()), "changes": tuple(zip(*columns, strict=True))}
+    new = {side: CHANGES[type(step)](rows[side], step) for side in sides(rows)}
+    changes = {side: column.fillna("") != rows[side].fillna("") for side, column in new.items()}
+    changed = pd.DataFrame(changes).any(axis=1)
+    shown: list[tuple[str, str, str]] = []
+    for side, column in new.items():
+        first = changes[side].to_numpy().nonzero()[0][: EXAMPLES - len(shown)]
+        shown += zip(*(one.iloc[first].tolist() for one in (rows["id"], rows[side], column)), strict=True)
+    return rows.assign(**new), {"changed": int(changed.sum()), "changes": tuple(shown)}
 
 
 def _shorten(rows: pd.DataFrame, step: steps.DialogueStep) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -140,10 +144,18 @@ def _drop(rows: pd.DataFrame, step: Any, seen: pd.DataFrame) -> tuple[pd.DataFra
 
 def missing(rows: pd.DataFrame, step: steps.Missing) -> Drops:
     """Rows without content or label (or target)."""
-    what, truth = content(rows), aim(rows)
+    truth = aim(rows)
     gone = pd.Series(False, index=rows.index) if truth is None else _absent(rows[truth])
     reasons = reason_where(gone, f"missing {truth}")
-    return Drops(reasons.mask(_absent(rows[what]), f"missing {what}"))
+    for name in reversed(_columns(rows)):
+        reasons = reasons.mask(_absent(rows[name]), f"missing {name}")
+    return Drops(reasons)
+
+
+def _columns(rows: pd.DataFrame) -> tuple[str, ...]:
+    """The columns that hold what a row is about: of a pair of texts both."""
+    what = content(rows)
+    return sides(rows) if what == TEXT else (what,)
 
 
 def _absent(column: pd.Series) -> pd.Series:

@@ -40,6 +40,8 @@ def take_columns(table: pd.DataFrame, columns: Columns, where: str, *, notes: li
     _check_names(table, columns, where)
     what = _content(columns)
     picked: dict[str, Any] = _tagged(table, columns, where, notes) or {what: _contents(table, columns, where, notes)}
+    if columns.text_pair is not None:
+        picked["text_pair"] = _texts(table[columns.text_pair], where, "text_pair", notes)
     if columns.label is not None:
         picked["label"] = _labels(_word_of(table, columns, "label", where), columns, where, notes)
     picked["split"] = (
@@ -104,7 +106,8 @@ def _content(columns: Columns) -> str:
 def _check_names(table: pd.DataFrame, columns: Columns, where: str) -> None:
     names = list(table.columns)
     contents = ("tokens", "tags") if columns.tags else (_content(columns),)
-    named = (*contents, "spans", "completion", "tools", "system", "label", "target", "split", "group", "time")
+    named = (*contents, "text_pair", "spans", "completion", "tools", "system", "label", "target", "split", "group",
+             "time")  # fmt: skip
     roles = [(role, getattr(columns, role)) for role in named]
     for role, name in [
         *roles,

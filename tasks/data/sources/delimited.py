@@ -38,15 +38,18 @@ def read_delimited(path: Path, kind: str, how: Delimiting, notes: list[str]) -> 
     if how.header is None:
         names = [name or f"Unnamed: {place}" for place, name in enumerate(names)]
     columns: list[list[pa.Array]] = [[] for _ in names]
-    odd: Counter[str] = Counter()
+    short: list[str] = []
     block: list[list[str]] = []
     for line, row in records:
-        block.append(row if len(row) == len(names) else _fitted(row, len(names), odd, f"{path}:{line}"))
+        block.append(row if len(row) == len(names) else _fitted(row, len(names), short, f"{path}:{line}"))
         if len(block) == AT_ONCE:
             _store(block, columns, path)
             block = []
     _store(block, columns, path)
-    remarks += [f"{count:,} lines have {what}" for what, count in odd.items()]
+    if short:
+        first = short[0].rpartition("/")[2]
+        remarks.append(f"{len(short):,} lines have fewer fields than the {len(names)} columns; what lacks is missing "
+                       f"(first {first})")  # fmt: skip
     if seen["returns"]:
         remarks.append(f"{seen['returns']:,} carriage returns inside lines are kept as characters of their fields")
     if (
@@ -177,10 +180,10 @@ def _complaint(lines: _Lines, error: str) -> str:
     return f"{lines.begun}: {error}"
 
 
-def _fitted(row: list[str], width: int, odd: Counter[str], where: str) -> list[str]:
+def _fitted(row: list[str], width: int, short: list[str], where: str) -> list[str]:
     """A row of as many fields as there are columns. Raises DataError where one too many holds something."""
     if len(row) < width:
-        odd[f"fewer fields than the {width} columns; what lacks is missing (first {where.rpartition('/')[2]})"] += 1
+        short.append(where)
         return row + [""] * (width - len(row))
     if any(row[width:]):
         raise DataError(f"{where}: more fields than the {width} columns")

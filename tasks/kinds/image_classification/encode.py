@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from configs.encodings import ImageEncode
-from configs.encodings import Pixels as Constants
+from configs.image_encodings import ImageEncode
+from configs.image_encodings import Pixels as Constants
 
 from ...artifact import Artifact
 from ...data.errors import DataError

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from configs.encodings import ImageEncode, Traits
+from configs.encodings import Traits
+from configs.image_encodings import ImageEncode
 
 from ...learn.metrics import Ids
 from ...vision.images import read_bytes

@@ -1,6 +1,6 @@
 """Image classification as the stages, the registry and the commands know it."""
 
-from configs.encodings import ImageEncode
+from configs.image_encodings import ImageEncode
 
 from ..spec import Kind
 

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from ...data.pairs import Content
 from ...learn.labels import IGNORE_INDEX
 from ...text.certificate import Certificate, attention_odd, framed_checks, gather
+from ...text.pair_certificate import pair_checks
 from ...text.parts import Part
 from ...text.segments import Encoded
 from ...text.tokenizer import TextTokenizer
@@ -19,8 +21,8 @@ Collate = Callable[[RegressionEncoding, Encoded, Floats, Sequence[int]], dict[st
 
 
 def certify_numbers(
-    encoding: RegressionEncoding, tokenizer: TextTokenizer, part: Part, texts: Sequence[str], targets: Sequence[str],
-    collate: Collate = pad_numbers,
+    encoding: RegressionEncoding, tokenizer: TextTokenizer, part: Part, texts: Sequence[Content],
+    targets: Sequence[str], collate: Collate = pad_numbers,
 ) -> Certificate:  # fmt: skip
     """Check every row after truncation and collation; its number is read again, in decimal arithmetic."""
 
@@ -39,7 +41,9 @@ def certify_numbers(
             "the label is not the row's number": ~np.isclose(batch["labels"], due, rtol=TOLERANCE, atol=TOLERANCE),
             "the label is one that the Trainer does not count": batch["labels"] == IGNORE_INDEX,
         }
-        broken |= framed_checks(encoding, tokenizer, batch["input_ids"], lengths, [texts[row] for row in rows])
+        given: list[Any] = [texts[row] for row in rows]
+        broken |= (pair_checks(encoding, tokenizer, batch, given) if encoding.pair
+                  else framed_checks(encoding, tokenizer, batch["input_ids"], lengths, given))  # fmt: skip
         return broken, int(lengths.sum()), 0
 
     return gather(Certificate(), part.encoded, part.ids, look)

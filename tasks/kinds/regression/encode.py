@@ -8,8 +8,10 @@ from configs.encodings import RegressionEncode
 from ...artifact import Artifact
 from ...data.errors import DataError
 from ...data.ledger import dropped_rows
+from ...data.pairs import TEXT_PAIR, contents, every_text
 from ...text.certificate import Certificate
-from ...text.encoding_stage import TextEncoder, encode_parts
+from ...text.encoding_stage import TextEncoder, drop_one_sided, encode_parts
+from ...text.pairs import pair_form
 from ...text.parts import Part
 from ...text.token_view import sample
 from ...text.tokenizer import TextTokenizer
@@ -28,7 +30,7 @@ def make_encoding(section: RegressionEncode, train: pd.DataFrame) -> tuple[Regre
 
     Raises DataError where these are no numbers, or all the same.
     """
-    tokenizer = tokenizer_for(section, train["text"].tolist(), FRAME)
+    tokenizer = tokenizer_for(section, every_text(train), FRAME)
     special, pad = frame_of(section.kind, tokenizer, ("cls", "sep"))
     values = read_numbers(train["target"].fillna("").tolist(), section.thousands, section.decimal)
     known = values[~np.isnan(values)]
@@ -44,6 +46,7 @@ def make_encoding(section: RegressionEncode, train: pd.DataFrame) -> tuple[Regre
     encoding = RegressionEncoding(
         kind=section.kind, labels=(), label_ids=(), special=special, max_length=section.max_length,
         padding=section.padding, pad_id=pad, mean=mean, sd=sd, thousands=section.thousands, decimal=section.decimal,
+        pair=pair_form(tokenizer, section.truncation) if TEXT_PAIR in train else None,
     )  # fmt: skip
     return encoding, tokenizer
 
@@ -51,19 +54,21 @@ def make_encoding(section: RegressionEncode, train: pd.DataFrame) -> tuple[Regre
 def encode_part(
     encoding: RegressionEncoding, tokenizer: TextTokenizer, rows: pd.DataFrame
 ) -> tuple[Part, pd.DataFrame]:
-    """Encode rows (id, text, target); those whose target is no finite number are dropped."""
+    """Encode rows (id, text, target); those whose target is no finite number, and pairs of which a text has no token,
+    are dropped."""
+    rows, one_sided = drop_one_sided(encoding, tokenizer, rows)
     values = encoding.numbers(rows["target"].fillna("").tolist())
     odd = np.isnan(values)
     known = rows[~odd]
-    encoded = encoding.encode(tokenizer, known["text"].tolist())
+    encoded = encoding.encode(tokenizer, contents(known))
     part = Part(known["id"].tolist(), np.zeros(len(known), np.int64), encoded, values[~odd])
-    return part, dropped_rows(rows[odd], NO_NUMBER)
+    return part, pd.concat([one_sided, dropped_rows(rows[odd], NO_NUMBER)], ignore_index=True)
 
 
 def certify_part(encoding: RegressionEncoding, tokenizer: TextTokenizer, part: Part, rows: pd.DataFrame) -> Certificate:
     """The certificate of one part, against the rows it came from."""
     known = rows.set_index("id").loc[part.ids]
-    return certify_numbers(encoding, tokenizer, part, known["text"].tolist(), known["target"].tolist())
+    return certify_numbers(encoding, tokenizer, part, contents(known), known["target"].tolist())
 
 
 def encode_rows(

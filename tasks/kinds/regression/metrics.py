@@ -1,4 +1,4 @@
-"""True and predicted numbers -> RMSE, MAE, R² and Spearman's rank correlation, with bootstrap intervals over rows."""
+"""True and predicted numbers -> RMSE, MAE, R², Pearson's and Spearman's correlation, with intervals over rows."""
 
 from typing import Any
 
@@ -12,8 +12,9 @@ def score_numbers(truth: Floats, predicted: Floats, how: Resampling) -> dict[str
     """Scores of predictions [rows], each with its `_interval`; rmse and mae in the target's unit.
 
     r2: 1 - squared error / squared deviation of the truth from its mean, below 0 for what is worse than that mean;
-    None where the truth is one number. spearman: correlation of ranks, ties at their mean rank; None where either side
-    is one number. Raises ValueError for different lengths, and for what is not a finite number.
+    None where the truth is one number. pearson: linear correlation; spearman: correlation of ranks, ties at their mean
+    rank; both None where either side is one number. Raises ValueError for different lengths, and for what is not a
+    finite number.
     """
     if truth.shape != predicted.shape or truth.ndim != 1:
         raise ValueError(f"truth {truth.shape} and predictions {predicted.shape} must both be [rows]")
@@ -28,6 +29,7 @@ def score_numbers(truth: Floats, predicted: Floats, how: Resampling) -> dict[str
         **estimate([errors**2, ones], root_mean, how).facts("rmse"),
         **estimate([np.abs(errors), ones], ratio, how).facts("mae"),
         **estimate([errors**2, centred**2, centred, ones], r2, how).facts("r2"),
+        **estimate(moments(truth, predicted), pearson, how).facts("pearson"),
         **_spearman(truth, predicted, how).facts("spearman"),
     }
 
@@ -42,6 +44,20 @@ def r2(sums: Floats) -> Floats:
     squares, count = sums[..., 1], sums[..., 3]
     spread = squares - divide(sums[..., 2] ** 2, count)
     return 1 - divide(sums[..., 0], np.where(spread > 1e-12 * squares, spread, 0))
+
+
+def moments(truth: Floats, predicted: Floats) -> list[Floats]:
+    """What Pearson's correlation is a function of, row by row; both sides less their mean, which keeps digits."""
+    x, y = (values - values.mean() if len(values) else values for values in (truth, predicted))
+    return [x * y, x * x, y * y, x, y, np.ones(len(truth))]
+
+
+def pearson(sums: Floats) -> Floats:
+    """Pearson's correlation of the sums of `moments`, [..., 6] to [...]; NaN where a side is one number."""
+    xy, xx, yy, x, y, count = (sums[..., place] for place in range(6))
+    a, b = xx - divide(x * x, count), yy - divide(y * y, count)
+    fine = (a > 1e-12 * xx) & (b > 1e-12 * yy)
+    return divide(xy - divide(x * y, count), np.where(fine, np.sqrt(np.abs(a * b)), 0))
 
 
 def _spearman(truth: Floats, predicted: Floats, how: Resampling) -> Estimate:

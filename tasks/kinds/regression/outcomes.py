@@ -8,7 +8,7 @@ import pandas as pd
 from ...learn.metrics import Floats
 from ...learn.resampling import ratio
 from ..outcomes import Columns
-from .metrics import r2, root_mean
+from .metrics import moments, pearson, r2, root_mean
 
 KEYS = ("id",)
 TRUTH = "true"
@@ -29,5 +29,6 @@ def statistics(table: pd.DataFrame, score: str, labels: Sequence[str]) -> Column
         "rmse": ([errors**2, ones], root_mean),
         "mae": ([np.abs(errors), ones], ratio),
         "r2": ([errors**2, centred**2, centred, ones], r2),
+        "pearson": (list(moments(truth, table["value"].to_numpy(float))), pearson),
     }
     return known.get(score)

@@ -11,22 +11,29 @@ import pandas as pd
 import torch
 from transformers import AutoModelForSequenceClassification
 
+from ...data.pairs import TEXT, TEXT_PAIR, Content
 from ...text.collation import pad_rows, rows_by_length
 from ...text.encoding import FILE, read_encoding
-from ...text.inputs import require_texts
+from ...text.inputs import require_contents
 from ...text.loading import load_model
+from ...text.token_types import model_inputs
 from ...text.tokenizer import TextTokenizer, load_tokenizer
 from .encoding import RegressionEncoding
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """Texts in, numbers in the target's own unit out."""
+    """Texts or pairs of texts in, numbers in the target's own unit out."""
 
     encoding: RegressionEncoding
     tokenizer: TextTokenizer
     model: Any
-    content = "text"
+    content = TEXT
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of a table that it reads."""
+        return (TEXT, TEXT_PAIR) if self.encoding.pair else (TEXT,)
 
     @classmethod
     def load(cls, folder: Path, device: str | None = None) -> "Predictor":
@@ -37,22 +44,22 @@ class Predictor:
 
     @torch.inference_mode()
     def predict(
-        self, texts: Sequence[str], batch_size: int = 32, progress: Callable[[int, int], None] = lambda done, of: None
+        self,
+        texts: Sequence[Content],
+        batch_size: int = 32,
+        progress: Callable[[int, int], None] = lambda done, of: None,
     ) -> npt.NDArray[np.float64]:
-        """A number per text [texts], batched by length. Raises ValueError for what is not a text."""
-        require_texts(texts)
+        """A number per text or pair of texts [texts], batched by length. Raises ValueError for what is none."""
+        require_contents(texts, pairs=self.encoding.pair is not None)
         encoded = self.encoding.encode(self.tokenizer, texts)
         outputs = np.empty(len(texts))
         done = 0
         for rows in rows_by_length(encoded.lengths, batch_size):
             batch = pad_rows(encoded, rows, self.encoding.pad_id)
-            inputs = {
-                name: torch.from_numpy(batch[name]).to(self.model.device) for name in ("input_ids", "attention_mask")
-            }
-            outputs[rows] = self.model(**inputs).logits[:, 0].double().cpu().numpy()
+            outputs[rows] = self.model(**model_inputs(self.model, batch)).logits[:, 0].double().cpu().numpy()
             progress(done := done + len(rows), len(texts))
         return self.encoding.restore(outputs)
 
-    def frame(self, texts: Sequence[str], batch_size: int = 32) -> pd.DataFrame:
+    def frame(self, texts: Sequence[Content], batch_size: int = 32) -> pd.DataFrame:
         """Column value."""
         return pd.DataFrame({"value": self.predict(texts, batch_size)})

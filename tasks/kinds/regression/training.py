@@ -10,13 +10,14 @@ from transformers import AutoModelForSequenceClassification
 from ...learn.trainer import Truth
 from ...text.encoding import FILE, read_encoding
 from ...text.models import Form
+from ...text.token_types import require_token_types
 from ...text.tokenizer import load_tokenizer
 from ...text.training import TextTraining
 from .encoding import RegressionEncoding
 from .feed import collate_numbers
 from .forward import SupervisedNumbers
 
-FORM = Form(AutoModelForSequenceClassification, SupervisedNumbers, whole_rows=True,
+FORM = Form(AutoModelForSequenceClassification, SupervisedNumbers, whole_rows=True, check=require_token_types,
             head=lambda encoding: {"num_labels": 1, "problem_type": "regression"})  # fmt: skip
 
 

@@ -5,17 +5,19 @@ from typing import Any
 
 import numpy as np
 
+from ...data.pairs import Content
 from ...learn.labels import IGNORE_INDEX
 from ...text.certificate import BROKEN, Certificate, attention_odd, differ, framed_checks, gather
 from ...text.collation import Matrix, pad_rows
 from ...text.encoding import Encoding
+from ...text.pair_certificate import pair_checks
 from ...text.segments import Encoded
 from ...text.tokenizer import TextTokenizer
 from .encoding import LABEL_WORDS
 
 
 def certify(
-    encoding: Encoding, tokenizer: TextTokenizer, encoded: Encoded, ids: Sequence[str], texts: Sequence[str],
+    encoding: Encoding, tokenizer: TextTokenizer, encoded: Encoded, ids: Sequence[str], texts: Sequence[Content],
     labels: Sequence[str],
 ) -> Certificate:  # fmt: skip
     """Check every row after truncation and collation. Rows with label words carry their label as last token."""
@@ -36,7 +38,7 @@ def certify(
 
 def _label_words(
     encoding: Encoding, tokenizer: TextTokenizer, batch: dict[str, Matrix], lengths: Any,
-    texts: list[str], labels: list[str],
+    texts: list[Any], labels: list[str],
 ) -> dict[str, Any]:  # fmt: skip
     marked = batch["labels"] != IGNORE_INDEX
     inputs, last = batch["input_ids"], np.maximum(lengths - 1, 0)
@@ -64,12 +66,14 @@ def _label_words(
 
 def _head(
     encoding: Encoding, tokenizer: TextTokenizer, batch: dict[str, Matrix], lengths: Any,
-    texts: list[str], labels: list[str],
+    texts: list[Any], labels: list[str],
 ) -> dict[str, Any]:  # fmt: skip
+    form = (pair_checks(encoding, tokenizer, batch, texts) if encoding.pair
+            else framed_checks(encoding, tokenizer, batch["input_ids"], lengths, texts))  # fmt: skip
     return {
         "a token carries a label": (batch["labels"] != IGNORE_INDEX).any(1),
         "the label is unknown": np.array([label not in encoding.labels for label in labels]),
-    } | framed_checks(encoding, tokenizer, batch["input_ids"], lengths, texts)
+    } | form
 
 
 def ends(part: str, whole: str) -> bool:

@@ -6,7 +6,7 @@ from configs.starter import VOCABULARY, Kind, Starter
 from configs.starter_weights import choose_start
 
 from ...autodetect.proposal import Draft, Proposal, Undescribed
-from ...autodetect.table import look
+from ...autodetect.table import look, pair_of
 from ...data.errors import DataError
 from ...text.token_lengths import token_lengths
 from ...text.tokenizer import FILE
@@ -16,7 +16,8 @@ GENERATIVE, CLASSIFIER = KINDS = ("generative", "classifier")
 
 
 def detect(data: Undescribed) -> Proposal | None:
-    """Likely for any table; where nobody says how, by a head on installed weights that fit, else by label words."""
+    """Likely for any table; where nobody says how, by a head on installed weights that fit or of two columns that are a
+    pair, else by label words."""
     if data.located.table is None or data.kind not in (None, *KINDS):
         return None
     return Proposal(LIKELY, lambda: _draft(data))
@@ -25,13 +26,15 @@ def detect(data: Undescribed) -> Proposal | None:
 def _draft(data: Undescribed) -> Draft:
     """Raises DataError where there is no label, and for one of many numbers that are predicted as such."""
     assert data.located.table is not None
-    facts = look(data.located.table, data.data, data.text, data.label)
+    pair = None if data.kind == GENERATIVE else pair_of(data.located.table, data.text)
+    text, second = pair or (data.text, None)
+    facts = look(data.located.table, data.data, text, data.label, pair=second)
     label = facts.columns.label
     if data.number_column is not None and label == data.number_column:
         raise DataError(f"{data.data}: {label!r} holds many different numbers, which are no classes")
     start = choose_start(facts.texts)
     folder = None if data.kind == GENERATIVE else start.folder
-    kind = cast(Kind, data.kind or (CLASSIFIER if folder else GENERATIVE))
+    kind = cast(Kind, data.kind or (CLASSIFIER if folder or second else GENERATIVE))
     lengths = token_lengths(facts.texts, VOCABULARY if folder is None else folder / FILE)
     stated = start if folder or data.kind is None else None  # a person who names a kind knows what it starts from
     starter = Starter(data.name, data.output, data.path, data.located.source, facts, kind, lengths, stated)

@@ -10,9 +10,11 @@ from configs.encodings import ClassifierEncode, GenerativeEncode
 from ...artifact import Artifact
 from ...data.errors import DataError
 from ...data.ledger import dropped_rows
+from ...data.pairs import TEXT_PAIR, contents, every_text
 from ...text.certificate import NO_TARGET, Certificate
 from ...text.encoding import Encoding
-from ...text.encoding_stage import TextEncoder, encode_parts
+from ...text.encoding_stage import TextEncoder, drop_one_sided, encode_parts
+from ...text.pairs import pair_form
 from ...text.parts import Part
 from ...text.token_view import sample
 from ...text.tokenizer import TextTokenizer
@@ -26,9 +28,10 @@ FRAMES: dict[str, tuple[str, ...]] = {"classifier": ("[CLS]", "[SEP]"), "generat
 
 
 def make_encoding(
-    section: GenerativeEncode | ClassifierEncode, tokenizer: TextTokenizer, labels: list[str]
+    section: GenerativeEncode | ClassifierEncode, tokenizer: TextTokenizer, labels: list[str], *, pairs: bool = False
 ) -> Encoding:
-    """Fix every id that the encoding needs. Raises DataError for label words that cannot be distinguished."""
+    """Fix every id that the encoding of texts, or of pairs of texts, needs. Raises DataError for label words that
+    cannot be distinguished."""
     needed = ("eos",) if isinstance(section, GenerativeEncode) else ("cls", "sep")
     special, pad = frame_of(section.kind, tokenizer, needed)
     label_ids: tuple[int, ...] = ()
@@ -45,6 +48,7 @@ def make_encoding(
         max_length=section.max_length,
         padding=section.padding,
         pad_id=pad,
+        pair=pair_form(tokenizer, section.truncation) if pairs and isinstance(section, ClassifierEncode) else None,
     )
 
 
@@ -71,8 +75,10 @@ def first_tokens(tokenizer: TextTokenizer, labels: list[str], words: dict[str, s
 
 
 def encode_part(encoding: Encoding, tokenizer: TextTokenizer, rows: pd.DataFrame) -> tuple[Part, pd.DataFrame]:
-    """Encode rows (id, text, label); rows without a supervised token are dropped, with that reason."""
-    texts, labels = rows["text"].tolist(), rows["label"].tolist()
+    """Encode rows (id, text, label); rows without a supervised token, and pairs of which a text has no token, are
+    dropped, with that reason."""
+    rows, one_sided = drop_one_sided(encoding, tokenizer, rows)
+    texts, labels = contents(rows), rows["label"].tolist()
     classes = np.array([encoding.labels.index(label) for label in labels], np.int64)
     encoded = encoding.encode(tokenizer, texts, labels)
     if encoding.kind == LABEL_WORDS:
@@ -80,13 +86,13 @@ def encode_part(encoding: Encoding, tokenizer: TextTokenizer, rows: pd.DataFrame
         if empty.any():
             part, dropped = encode_part(encoding, tokenizer, rows[~empty])
             return part, pd.concat([dropped_rows(rows[empty], NO_TARGET), dropped], ignore_index=True)
-    return Part(rows["id"].tolist(), classes, encoded), dropped_rows(rows.head(0), "")
+    return Part(rows["id"].tolist(), classes, encoded), one_sided
 
 
 def certify_part(encoding: Encoding, tokenizer: TextTokenizer, part: Part, rows: pd.DataFrame) -> Certificate:
     """The mask certificate of one part, against the rows it came from."""
     known = rows.set_index("id").loc[part.ids]
-    return certify(encoding, tokenizer, part.encoded, part.ids, known["text"].tolist(), known["label"].tolist())
+    return certify(encoding, tokenizer, part.encoded, part.ids, contents(known), known["label"].tolist())
 
 
 def encode_rows(
@@ -94,7 +100,7 @@ def encode_rows(
 ) -> EncodedRows:
     """Encode every part with the label set of the split. Raises DataError, MaskError."""
     labels = json.loads(splits.file("labels.json").read_text(encoding="utf-8"))
-    tokenizer = tokenizer_for(section, tables["train"]["text"].tolist(), FRAMES[section.kind])
-    encoding = make_encoding(section, tokenizer, labels)
+    tokenizer = tokenizer_for(section, every_text(tables["train"]), FRAMES[section.kind])
+    encoding = make_encoding(section, tokenizer, labels, pairs=TEXT_PAIR in tables["train"])
     encoder = TextEncoder(encoding, tokenizer, encode_part, certify_part, sample)
     return EncodedRows(*encode_parts(encoder, tables, out.data))

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
+from ...data.pairs import Content
 from ...text.encoding import Encoding, read_encoding
 from ...text.segments import Encoded, Segment, encode_segments
 from ...text.tokenizer import TextTokenizer
@@ -31,11 +33,13 @@ class LabelWordEncoding(Encoding):
             tails[label] = (end, Segment(None, (word,), supervised=True))
         return tails
 
-    def encode(self, tokenizer: TextTokenizer, texts: Sequence[str], labels: Sequence[str] | None = None) -> Encoded:
+    def encode(
+        self, tokenizer: TextTokenizer, texts: Sequence[Content], labels: Sequence[str] | None = None
+    ) -> Encoded:
         """Encode rows; of a long text the last tokens are kept. Without labels the tail's place is left free, so that
         texts are cut as in training."""
         answers: Sequence[str | None] = [None] * len(texts) if labels is None else labels
-        rows = [self.render(text, label) for text, label in zip(texts, answers, strict=True)]
+        rows = [self.render(cast(str, text), label) for text, label in zip(texts, answers, strict=True)]
         return encode_segments(rows, tokenizer.ids, self.max_length - (labels is None), keep="last")
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from configs.encodings import ClassifierEncode, Traits
 
+from ...data.pairs import contents, side_by_side
 from ...learn.metrics import Ids
 from ...text import baselines
 from ...text.evaluation_stage import rows_encoded_otherwise
@@ -31,12 +32,12 @@ class TextClassifier:
         return Predictor.load(folder)
 
     def contents(self, rows: pd.DataFrame, images: Path) -> list[Any]:
-        """Texts."""
-        return rows["text"].tolist()
+        """Texts, or pairs of texts."""
+        return contents(rows)
 
     def as_seen(self, content: Any) -> Any:
-        """The text."""
-        return content
+        """The text, or both texts of a pair."""
+        return side_by_side(content)
 
     def odd_inputs(self, contents: Sequence[Any], part: Any) -> Ids:
         """Rows that inference would encode otherwise than training did, the label word left out."""
@@ -47,7 +48,7 @@ class TextClassifier:
         """TF-IDF with logistic regression."""
         numbers = {label: number for number, label in enumerate(self.training.labels)}
         classes = np.asarray(train["label"].map(numbers), np.int64)
-        return baselines.tfidf(train["text"].tolist(), classes, test["text"].tolist())
+        return baselines.tfidf(contents(train), classes, contents(test))
 
     def remarks(self, facts: Mapping[str, Any]) -> list[str]:
         """Of label words how often the model would write one."""

@@ -15,6 +15,7 @@ from ...learn.trainer import Truth
 from ...text.encoding import FILE, Encoding
 from ...text.models import Form
 from ...text.supervision import SupervisedRows, SupervisedTokens, require_causal
+from ...text.token_types import require_token_types
 from ...text.tokenizer import load_tokenizer
 from ...text.training import TextTraining
 from .encoding import load_encoding
@@ -28,7 +29,9 @@ def class_head(encoding: Encoding) -> dict[str, Any]:
 
 
 FORMS = {
-    "classifier": Form(AutoModelForSequenceClassification, SupervisedRows, head=class_head, whole_rows=True),
+    "classifier": Form(
+        AutoModelForSequenceClassification, SupervisedRows, head=class_head, check=require_token_types, whole_rows=True
+    ),
     "generative": Form(AutoModelForCausalLM, SupervisedTokens, check=require_causal),
 }
 """By a head, and by label words."""

@@ -35,7 +35,7 @@ def _mean(name: str, values: Floats, how: Resampling) -> dict[str, Any]:
 
 
 def describe_symmetry(facts: Mapping[str, Any]) -> list[str]:
-    """What a report says of it: a line, or none where the recipe does not ask."""
+    """What a report has of it: a line, or none where the recipe does not ask."""
     known = facts.get("order_symmetry")
     if known is None:
         return []

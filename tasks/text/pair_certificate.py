@@ -1,4 +1,4 @@
-"""A second, independent look at pairs of texts: the rows against the tokenizer's own encoding of the raw pairs."""
+"""A second, independent check of pairs of texts: the rows against the tokenizer's own encoding of the raw pairs."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -18,6 +18,7 @@ from flows.starter_recipe import prepare
 from tasks.store.events import Event
 from tasks.tracking.models import connect
 from tasks.tracking.named import find_named, read_packed
+from tasks.tracking.rescoring import rescore
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 THINGS = ("plane", "train", "bus", "ship", "taxi", "tram")
@@ -122,6 +123,9 @@ def _load(rows: pd.DataFrame) -> None:
     for odd in ([{"text": "alone"}], [{"text": "a", "text_pair": None}]):
         with pytest.raises(Exception, match="text_pair"):
             model.predict(odd)
+    asked = pd.DataFrame({"id": ["a", "b", "c"], "content": given})
+    again = rescore("models:/paired/1", "classifier", asked, {"batch_size": 8})
+    assert again["predicted"].tolist() == model.predict(given)["label"].tolist()
     packed = read_packed(find_named("paired"))
     assert '"text_pair"' in curl(packed.example, 1)
 

@@ -11,7 +11,9 @@ import pytest
 from flows.cli import COMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
+WRITTEN = [page for page in sorted((ROOT / "docs").rglob("*.md")) if page.parent.name != "reference"]
+PAGES = [*READMES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *WRITTEN]
 FOLDERS = ("flows", "tasks", "configs", "tests", "docs", ".ci")
 """Folders of the project; what lies below others is a user's, or is made."""
 PLACEHOLDERS = re.compile(r"NAME|KIND|your_|\*|…")
@@ -106,6 +108,35 @@ def test_what_is_not_there_is_seen() -> None:
         "temper conjure",
     ]
     assert unknown_names("`encode_rows` and `conjure_rows`") == ["conjure_rows"]
+
+
+def test_the_front_page_stays_short() -> None:
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 120
+    assert [line for line in lines if len(line) > 120] == []
+
+
+def test_both_languages_show_the_same_commands_pictures_and_pages() -> None:
+    blocks, targets = [], []
+    for page in READMES:
+        text = page.read_text(encoding="utf-8")
+        blocks.append(re.findall(r"^```.*?^```", text, re.M | re.S))
+        linked = re.findall(r"\]\(([^)]+)\)|src=\"([^\"]+)\"", text)
+        targets.append({one for pair in linked for one in pair if one and not one.startswith("README")})
+    assert len(blocks[0]) >= 4
+    assert blocks[0] == blocks[1]
+    assert targets[0] - targets[1] <= {"tests/BENCHMARKS.md"}
+
+
+def test_every_page_is_reached_from_the_front_page() -> None:
+    seen, waiting = set[Path](), [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page not in seen and page.suffix == ".md":
+            seen.add(page)
+            links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+            waiting += [(page.parent / link).resolve() for link in links if "://" not in link]
+    assert set(PAGES) - seen == set()
 
 
 def test_the_glossary_lists_each_term_once_in_order() -> None:

@@ -79,9 +79,9 @@ def _asked(rows: pd.DataFrame, name: str, beside: tuple[str, ...]) -> tuple[pd.D
     """Rows with a reply each, which the model is not given, and the columns of the prompt and of the reply."""
     replies = [reply for prompt, reply in PAIRS if prompt == name and reply in rows]
     reply = replies[0] if replies else DUE
-    told = rows[reply].fillna(DUE) if replies else DUE
+    given = rows[reply].fillna(DUE) if replies else DUE
     prompt = prompt_columns(name, list(rows.columns))
-    return rows.assign(**{reply: told}), Columns(prompt=prompt, completion=reply, ignore=beside)
+    return rows.assign(**{reply: given}), Columns(prompt=prompt, completion=reply, ignore=beside)
 
 
 def reply_columns(message: Message) -> dict[str, str]:

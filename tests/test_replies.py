@@ -7,11 +7,21 @@ from hypothesis import strategies as st
 
 from tasks.data.dialogues.messages import Message
 from tasks.learn.labels import IGNORE_INDEX
+from tasks.text.chat.call_reader import Generic, Reader
 from tasks.text.chat.encoding import encode_dialogues
 from tasks.text.chat.make_encoding import make_dialogue_encoding
-from tasks.text.chat.parse_reply import MALFORMED, read_reply
+from tasks.text.chat.parse_reply import MALFORMED
 
 TOOLS = ["search_hotels", "book"]
+
+
+def read_reply(text: str, tools: list[str]) -> Message:
+    """A text as it is read where no form of a template's own is found."""
+    return Reader(no_template, Generic()).read(text, {name: {} for name in tools})
+
+
+def no_template(*_: object) -> str:
+    raise AssertionError("reading a reply renders nothing")
 
 
 def call(tool: str = "search_hotels", /, **arguments: object) -> Message:

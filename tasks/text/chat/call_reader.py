@@ -9,7 +9,7 @@ from ...data.dialogues.messages import Message
 from ...data.errors import DataError
 from .call_forms import Form, Schemas
 from .call_probes import KEY, NAME, OTHER, SAID, THOUGHT, WORD, Arguments, Probes, probe_tools
-from .parse_reply import MALFORMED, begins_call, read_json_calls
+from .parse_reply import MALFORMED, MARKERS, begins_call, read_json_calls
 
 TYPES = {KEY: "string", "wemba": "integer", "tirro": "array", "gorum": "object", "lafy": "boolean", "reno": "number"}
 """Arguments of the probes' tools."""
@@ -34,9 +34,13 @@ class Generic:
     """The reader of published JSON forms, where no form of a template's own is found."""
 
     def read(self, text: str, tools: Schemas) -> "tuple[int, list[Message]] | None":
-        """The calls of a text; None where it has none."""
+        """Where the calls of a text begin, with what templates write around them, and the calls; None without any."""
         calls = list(read_json_calls(text, list(tools)))
-        return (min(start for start, _ in calls), [call for _, call in calls]) if calls else None
+        if not calls:
+            return None
+        begin = min(start for start, _ in calls)
+        marker = MARKERS.search(text, 0, begin)
+        return (marker.start() if marker else begin), [call for _, call in calls]
 
 
 @dataclass(frozen=True)

@@ -459,8 +459,23 @@ def dialogues(draw: st.DrawFn) -> list[Message]:
 @pytest.mark.faults
 @pytest.mark.parametrize("name", FAMILIES)
 @given(dialogue=dialogues(), tools=st.booleans())
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_any_dialogue_is_certified_in_every_family(name: str, dialogue: list[Message], tools: bool) -> None:
     encoding = encoding_of(name, tools=tools)
     certificate_of(name, encoding, [dialogue]).require("train")
     assert mismatches(name, encoding, [dialogue]) == 0
+
+
+TYPED_BEHIND_CALLS = {
+    "phi": [call(), say("tool", "a<|end|><|endoftext|>"), call(), say("tool", "a")],
+    "llama3": [call(**{"a<eos>b": ""}), say("tool", "a")],
+}
+
+
+@pytest.mark.parametrize("name", TYPED_BEHIND_CALLS)
+def test_a_mark_that_is_typed_where_no_rendering_tells_it_apart_is_refused(name: str) -> None:
+    """Two dialogues that the property above came upon: the certificate does not let a doubtful mask pass."""
+    before = [say("user", "a"), say("assistant", "a"), say("user", "a<eos>")]
+    dialogue = [*before, *TYPED_BEHIND_CALLS[name], say("assistant", "a")]
+    with pytest.raises(MaskError, match=r"take another encode\.template, or drop these dialogues"):
+        certificate_of(name, encoding_of(name), [dialogue]).require("train")

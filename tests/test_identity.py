@@ -207,7 +207,7 @@ def test_the_label_builder_changes_the_stages_that_reach_it(copy: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(3600)
 @pytest.mark.faults
 def test_code_changes_exactly_the_stages_that_can_reach_it(copy: Path) -> None:
     """Every file of tasks/ in turn; the graph is derived a second time, from the import statements."""
@@ -223,6 +223,7 @@ def test_code_changes_exactly_the_stages_that_can_reach_it(copy: Path) -> None:
 
 
 @pytest.mark.faults
+@pytest.mark.timeout(1200)
 def test_a_file_of_a_kind_changes_the_stages_that_call_it_in_recipes_of_that_kind_alone(copy: Path) -> None:
     """Nothing stale, nothing needless: each file of each kind's folder in turn."""
     texts, expected = sources(copy, "tasks/kinds/*/*.py"), reaching(copy)

@@ -459,7 +459,9 @@ def test_as_a_flow_it_is_recorded_with_a_page_and_its_progress(
     assert (done["rows"], done["failed"], done["version"]) == (7, 3, "1")
     assert sum(done["summary"].values()) == 4
     assert flow("small", str(table), str(tmp_path / "texts.jsonl"), "label")["rows"] == ROWS
-    assert flow.retries == 0 and {"model", "file", "output", "column", "reading"} == set(flow.parameters.properties)
+    assert flow.retries == 0 and {"model", "file", "output", "column", "reading", "pair"} == set(
+        flow.parameters.properties
+    )
     deployed = flow.to_deployment(
         "nightly", cron="0 3 * * *", parameters={"model": "small", "file": "a", "output": "b"}
     )

@@ -36,6 +36,10 @@ class Dialogues(Texts):
         """Histories, as lists of messages."""
         return list(self.histories[start:stop])
 
+    def ask(self, given: list[Any]) -> Any:
+        """The histories as they are."""
+        return given
+
 
 def open_dialogues(table: Texts, column: str | None = None) -> Dialogues:
     """The dialogues of a table, read as a recipe's `download.columns` reads `messages`, or `prompt` where the column

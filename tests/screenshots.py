@@ -6,7 +6,7 @@ Needs Debian's `chromium`, and playwright of the extra `dev`; everything else it
 import tempfile
 from pathlib import Path
 
-from browsing import CHROMIUM, DEMO, ROOT, MLflow, Prefect, chromium, servers
+from browsing import CHROMIUM, ROOT, MLflow, Prefect, chromium, servers
 
 PICTURES = ROOT / "docs"
 
@@ -16,7 +16,7 @@ def main() -> None:
         raise SystemExit("chromium is not installed")
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as home, servers(Path(home)) as place, chromium() as page:
-        made = place.temper("run", DEMO)
+        made = place.temper("run", "configs/reviews_minilm.yaml")
         prefect, mlflow = Prefect(page, place), MLflow(page, place)
         prefect.open_run(place.newest_run())
         page.wait_for_timeout(4000)  # the picture of the run moves into place

@@ -62,6 +62,30 @@ def test_one_that_loops_for_certain_dialogues_alone_is_ended_in_its_thread(spins
     assert said == ["Hello", refused, "Hello", "49995000"]
 
 
+def test_an_interruption_that_something_swallows_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(template_limits, "SECONDS", 0.2)
+    monkeypatch.setattr(template_limits, "AGAIN", 0.2)
+    swallowed = list[str]()
+
+    def busy() -> None:
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            pass
+
+    def stubborn() -> None:
+        with template_limits.limited(CHATML):
+            try:
+                busy()
+            except template_limits.TemplateLimit as error:
+                swallowed.append(str(error))
+            busy()
+
+    with pytest.raises(template_limits.TemplateLimit):
+        stubborn()
+    assert len(swallowed) == 1
+
+
+@pytest.mark.filterwarnings("ignore:Exception ignored in")  # the interruption may meet what another library collects
 def test_data_that_recurse_are_refused_too() -> None:
     deep: list = []
     for _ in range(5000):

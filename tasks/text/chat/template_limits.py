@@ -84,6 +84,8 @@ class _Watch:
         self.thread, self.end, self.fired = thread, end, False
 
 
+AGAIN = 1.0
+"""Seconds until a rendering that did not end is interrupted once more."""
 _WATCHED: list[_Watch] = []
 _TURN = threading.Lock()
 _LOOKING: list[threading.Thread] = []
@@ -103,8 +105,8 @@ def _look() -> None:
         with _TURN:
             idle = 0 if _WATCHED else idle + 1
             for watch in _WATCHED:
-                if time.monotonic() > watch.end and not watch.fired:
-                    watch.fired = True
+                if time.monotonic() > watch.end:  # and again later: what the garbage collector calls may swallow one
+                    watch.fired, watch.end = True, time.monotonic() + AGAIN
                     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(watch.thread), ctypes.py_object(_TimeUp))
 
 

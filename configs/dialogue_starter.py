@@ -7,10 +7,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .recipe_comments import Lines, above, counted, flow, opening, pace_lines, plain, recipe_text, rounded
-from .sources import Columns, HubSource
+from .recipe_comments import (
+    Lines,
+    counted,
+    divided,
+    flow,
+    opening,
+    pace_lines,
+    plain,
+    recipe_text,
+    row_lines,
+    share_lines,
+)
+from .sources import Columns
 from .starter import VOCABULARY
-from .starter_source import placed, reading
+from .starter_source import source_lines
 
 LONGEST = 1024
 WARNING = """# Runs offline, on a CPU, with new weights: it shows that all fits, not what a good model can do.
@@ -70,7 +81,7 @@ class DialogueStarter:
             "dialogue": f"{held}: half have {facts.turns} messages or fewer, the longest {facts.longest}",
             "tools": f"{facts.tools:,} dialogues have tools of their own",
             "faults": counted(facts.faults) or "none",
-            "split": f"by a hash: {', '.join(f'{part} {count:,}' for part, count in facts.parts.items() if count)}",
+            "split": divided("by a hash", facts.parts),
         }
 
     def text(self) -> str:
@@ -84,10 +95,7 @@ class DialogueStarter:
 
     def _download(self) -> Lines:
         columns = self.facts.columns
-        yield "download:", ""
-        yield from placed(self.source, self.path)
-        if not isinstance(self.source, HubSource):
-            yield from reading(self.source)
+        yield from source_lines(self.source, self.path)
         yield "  columns:", "`tools` and `system` next to dialogues are read too; `ignore` leaves keys out"
         if columns.messages:
             yield f"    messages: {flow(columns.messages)}", "its values are lists of turns"
@@ -98,9 +106,8 @@ class DialogueStarter:
     def _validate(self) -> Lines:
         facts = self.facts
         yield "validate:", "a run stops where the rows break one of these"
-        yield f"  min_rows: {rounded(0.9 * facts.rows, math.floor)}", f"it has {facts.rows:,}"
-        yield f"  max_missing: {above(facts.missing)}", f"found {facts.missing:.2%}"
-        yield f"  max_duplicates: {above(facts.duplicates)}", f"found {facts.duplicates:.2%}"
+        yield from row_lines(facts.rows)
+        yield from share_lines(facts.missing, facts.duplicates)
         if facts.faults:
             yield "  severity: {turns: warn}", f"found {counted(facts.faults)}; `temper data` names the rows"
 

@@ -10,7 +10,6 @@ from .image_sources import ImagesSource, TorchvisionSource
 from .recipe_comments import (
     FORGIVING,
     Lines,
-    above,
     choice,
     counted,
     flow,
@@ -22,6 +21,8 @@ from .recipe_comments import (
     recipe_text,
     register_lines,
     rounded,
+    row_lines,
+    share_lines,
 )
 from .sources import FileSource, HubSource
 from .splitting import GivenSplit, HashSplit
@@ -134,9 +135,8 @@ class ImageStarter:
             yield f"  # {place} (label_map: {flow(facts.label_map)}),", ""
             yield "  # or name them in distinct_labels: [[A, a]].", ""
         yield from label_lines(facts.labels)
-        yield f"  min_rows: {rounded(0.9 * facts.rows, math.floor)}", f"it has {facts.rows:,}"
-        yield f"  max_missing: {above(facts.missing)}", f"found {facts.missing:.2%} without a label"
-        yield f"  max_duplicates: {above(facts.duplicates)}", f"found {facts.duplicates:.2%}"
+        yield from row_lines(facts.rows)
+        yield from share_lines(facts.missing, facts.duplicates, " without a label")
         worst = max(facts.labels.values()) / min(facts.labels.values())
         if worst > 20:
             yield f"  max_imbalance: {rounded(1.5 * worst, math.ceil)}", f"found {worst:.1f}"

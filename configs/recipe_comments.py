@@ -37,6 +37,32 @@ def label_lines(labels: Mapping[str, int]) -> Lines:
         yield from ((f"  - {flow(label)}", f"{count:,}") for label, count in labels.items())
 
 
+def row_lines(rows: int) -> Lines:
+    """The fewest rows that `validate` lets pass."""
+    yield f"  min_rows: {rounded(0.9 * rows, math.floor)}", f"it has {rows:,}"
+
+
+def longest_line(longest: int, remark: str) -> Lines:
+    """The longest text that `validate` lets pass, in characters."""
+    yield f"  max_chars: {rounded(2 * longest, math.ceil)}", remark
+
+
+def share_lines(missing: float, duplicates: float, lacking: str = "") -> Lines:
+    """The largest shares of rows with a value missing and of duplicates; `lacking`: what the former lack."""
+    yield f"  max_missing: {above(missing)}", f"found {missing:.2%}{lacking}"
+    yield f"  max_duplicates: {above(duplicates)}", f"found {duplicates:.2%}"
+
+
+def cleaned(dropped: Mapping[str, int], rows: int) -> str:
+    """What `clean` drops, in words."""
+    return f"drops {counted(dropped) or 'none'} of {rows:,} rows"
+
+
+def divided(how: str, parts: Mapping[str, int]) -> str:
+    """How `split` divides the rows, in words."""
+    return f"{how}: {', '.join(f'{part} {count:,}' for part, count in parts.items() if count)}"
+
+
 def pace_lines(batch: int, rows: int) -> Lines:
     """Batches of a training on so many rows, and how often it is evaluated."""
     steps = math.ceil(rows / batch)

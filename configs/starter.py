@@ -10,22 +10,25 @@ from typing import Literal
 from .recipe_comments import (
     FORGIVING,
     Lines,
-    above,
     choice,
+    cleaned,
     counted,
+    divided,
     flow,
     label_lines,
+    longest_line,
     metric_lines,
     opening,
     pace_lines,
     plain,
     recipe_text,
     register_lines,
-    rounded,
+    row_lines,
+    share_lines,
 )
 from .sources import ClassFilesSource, Columns, FileSource, HubSource, UrlSource
 from .splitting import GivenSplit, HashSplit
-from .starter_source import placed, reading
+from .starter_source import source_lines, split_column, split_lines
 from .starter_weights import MULTILINGUAL, NAME, TOKENIZER_DIGEST, WEIGHTS_DIGEST, Start, placed_weights
 
 Kind = Literal["generative", "classifier"]
@@ -118,8 +121,8 @@ class Starter:
             "label": f"{columns.label!r}: {facts.why['label']}",
             "labels": counted(facts.labels),
             **({"spelt": f"as if one label: {facts.variants}"} if facts.variants else {}),
-            "clean": f"drops {counted(facts.dropped) or 'none'} of {facts.rows:,} rows",
-            "split": f"{how}: {', '.join(f'{part} {count:,}' for part, count in facts.parts.items() if count)}",
+            "clean": cleaned(facts.dropped, facts.rows),
+            "split": divided(how, facts.parts),
             **({"weights": f"{'' if self.installed else 'new: '}{self.start.reason}"} if self.start else {}),
             "length": f"half the texts have {self.tokens[len(self.tokens) // 2]} tokens or fewer; {cut:.1%} are cut",
         }
@@ -144,12 +147,9 @@ class Starter:
 
     def _download(self) -> Lines:
         source, columns, why = self.source, self.facts.columns, self.facts.why
-        yield "download:", ""
-        yield from placed(source, self.path)
+        yield from source_lines(source, self.path)
         if isinstance(source, ClassFilesSource):
             return
-        if not isinstance(source, HubSource):
-            yield from reading(source)
         yield "  columns:", ""
         yield f"    text: {flow(columns.text)}", why["text"]
         if columns.text_pair:
@@ -160,8 +160,7 @@ class Starter:
                 "    # label_names: [zero, one, …]",
                 "to name the numbers; then the names stand in validate.labels too",
             )
-        if columns.split and not isinstance(source, HubSource) and not source.split_files:
-            yield f"    split: {flow(columns.split)}", "its values name the parts"
+        yield from split_column(source, columns)
 
     def _validate(self) -> Lines:
         facts = self.facts
@@ -171,11 +170,10 @@ class Starter:
             yield "  # are spellings of one label, so validate stops: map them in download.columns.label_map", ""
             yield "  # and take them out of `labels`, or name them in distinct_labels: [[A, a]].", ""
         yield from label_lines(facts.labels)
-        yield f"  min_rows: {rounded(0.9 * facts.rows, math.floor)}", f"it has {facts.rows:,}"
+        yield from row_lines(facts.rows)
         most = f"half the texts have {facts.chars[50]:,} or fewer, the longest {facts.chars[100]:,}"
-        yield f"  max_chars: {rounded(2 * facts.chars[100], math.ceil)}", most
-        yield f"  max_missing: {above(facts.missing)}", f"found {facts.missing:.2%}"
-        yield f"  max_duplicates: {above(facts.duplicates)}", f"found {facts.duplicates:.2%}"
+        yield from longest_line(facts.chars[100], most)
+        yield from share_lines(facts.missing, facts.duplicates)
 
     def _clean(self) -> Lines:
         yield "clean:", self.seen()["clean"]
@@ -187,12 +185,8 @@ class Starter:
         yield "  - duplicates", ""
 
     def _split(self) -> Lines:
-        yield "split:", self.seen()["split"]
-        yield f"  kind: {self.facts.split.kind}", ""
-        if isinstance(self.facts.split, GivenSplit):
-            yield f"  validation: {self.facts.split.validation}", ""
-        elif self.facts.split.exact:
-            yield "  exact: true", "few rows: without it a label would lack a part"
+        few = "few rows: without it a label would lack a part"
+        yield from split_lines(self.facts.split, self.seen()["split"], few)
 
     def _encode(self) -> Lines:
         hub = f"{{kind: hub, repo: {self.repo}}}"

@@ -1,10 +1,35 @@
-"""A source -> the lines of a starter recipe that name it and how it is read."""
+"""A source -> the lines of a starter recipe that name it, how it is read and how its rows are divided."""
 
 from pathlib import Path
 from typing import Any
 
 from .recipe_comments import Lines, flow
-from .sources import ClassFilesSource, FileSource, HubSource, UrlSource
+from .sources import ClassFilesSource, Columns, FileSource, HubSource, UrlSource
+from .splitting import GivenSplit, HashSplit
+
+
+def source_lines(source: Any, path: str) -> Lines:
+    """The beginning of `download`: where a source is and, of a table, how it is read."""
+    yield "download:", ""
+    yield from placed(source, path)
+    if isinstance(source, FileSource | UrlSource):
+        yield from reading(source)
+
+
+def split_column(source: Any, columns: Columns) -> Lines:
+    """The column that gives the parts, where neither the data set nor the names of its files do."""
+    if columns.split and not isinstance(source, HubSource) and not source.split_files:
+        yield f"    split: {flow(columns.split)}", "its values name the parts"
+
+
+def split_lines(split: HashSplit | GivenSplit, remark: str, few: str) -> Lines:
+    """The section `split`; `few`: why shares are exact, where they are."""
+    yield "split:", remark
+    yield f"  kind: {split.kind}", ""
+    if isinstance(split, GivenSplit):
+        yield f"  validation: {split.validation}", ""
+    elif split.exact:
+        yield "  exact: true", few
 
 
 def placed(source: Any, path: str) -> Lines:

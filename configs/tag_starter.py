@@ -5,11 +5,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .recipe_comments import Lines, above, counted, flow, opening, pace_lines, plain, recipe_text, rounded
-from .sources import Columns, HubSource
+from .recipe_comments import (
+    Lines,
+    cleaned,
+    counted,
+    divided,
+    flow,
+    longest_line,
+    opening,
+    pace_lines,
+    plain,
+    recipe_text,
+    row_lines,
+    share_lines,
+)
+from .sources import Columns
 from .splitting import GivenSplit, HashSplit
 from .starter import VOCABULARY
-from .starter_source import placed, reading
+from .starter_source import source_lines, split_column, split_lines
 from .target_starter import MODELS, REPOS, WARNING
 
 LONGEST = 256
@@ -57,8 +70,8 @@ class TagStarter:
             "rows": f"{facts.rows:,}",
             "tags": f"{columns.tags or columns.spans!r}: {what}",
             "entities": counted(facts.types),
-            "clean": f"drops {counted(facts.dropped) or 'none'} of {facts.rows:,} rows",
-            "split": f"{how}: {', '.join(f'{part} {count:,}' for part, count in facts.parts.items() if count)}",
+            "clean": cleaned(facts.dropped, facts.rows),
+            "split": divided(how, facts.parts),
         }
 
     def text(self) -> str:
@@ -70,10 +83,7 @@ class TagStarter:
 
     def _download(self) -> Lines:
         columns = self.facts.columns
-        yield "download:", ""
-        yield from placed(self.source, self.path)
-        if not isinstance(self.source, HubSource):
-            yield from reading(self.source)
+        yield from source_lines(self.source, self.path)
         yield "  columns:", ""
         if columns.tags:
             yield f"    tokens: {flow(columns.tokens)}", "the words"
@@ -82,16 +92,14 @@ class TagStarter:
         else:
             yield f"    text: {flow(columns.text)}", ""
             yield f"    spans: {flow(str(columns.spans))}", f"in characters; {counted(self.facts.types)}"
-        if columns.split and not isinstance(self.source, HubSource) and not self.source.split_files:
-            yield f"    split: {flow(columns.split)}", "its values name the parts"
+        yield from split_column(self.source, columns)
 
     def _validate(self) -> Lines:
         facts = self.facts
         yield "validate:", "a run stops where the rows break one of these"
-        yield f"  min_rows: {rounded(0.9 * facts.rows, math.floor)}", f"it has {facts.rows:,}"
-        yield f"  max_chars: {rounded(2 * facts.longest, math.ceil)}", f"the longest text has {facts.longest:,}"
-        yield f"  max_missing: {above(facts.missing)}", f"found {facts.missing:.2%}"
-        yield f"  max_duplicates: {above(facts.duplicates)}", f"found {facts.duplicates:.2%}"
+        yield from row_lines(facts.rows)
+        yield from longest_line(facts.longest, f"the longest text has {facts.longest:,}")
+        yield from share_lines(facts.missing, facts.duplicates)
 
     def _clean(self) -> Lines:
         yield "clean:", self.seen()["clean"]
@@ -101,12 +109,7 @@ class TagStarter:
         yield "  - duplicates", ""
 
     def _split(self) -> Lines:
-        yield "split:", self.seen()["split"]
-        yield f"  kind: {self.facts.split.kind}", ""
-        if isinstance(self.facts.split, GivenSplit):
-            yield f"  validation: {self.facts.split.validation}", ""
-        elif self.facts.split.exact:
-            yield "  exact: true", "few rows: without it a part may be empty"
+        yield from split_lines(self.facts.split, self.seen()["split"], "few rows: without it a part may be empty")
 
     def _encode(self) -> Lines:
         yield "encode:\n  kind: token_classification", ""

@@ -6,11 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from .recipe_comments import Lines, above, counted, flow, opening, pace_lines, plain, recipe_text, rounded
-from .sources import Columns, HubSource
+from .recipe_comments import (
+    Lines,
+    cleaned,
+    divided,
+    flow,
+    longest_line,
+    opening,
+    pace_lines,
+    plain,
+    recipe_text,
+    row_lines,
+    share_lines,
+)
+from .sources import Columns
 from .splitting import GivenSplit, HashSplit
 from .starter import LONGEST, VOCABULARY
-from .starter_source import placed, reading
+from .starter_source import source_lines, split_column, split_lines
 
 TargetKind = Literal["regression", "seq2seq"]
 WARNING = """# Runs offline, on a CPU, with new weights: it shows that all fits, not what a good model can do.
@@ -67,8 +79,8 @@ class TargetStarter:
             "text": f"{columns.text!r}: {facts.why['text']}",
             **({"text_pair": f"{columns.text_pair!r}: {facts.why['text_pair']}"} if columns.text_pair else {}),
             "target": f"{columns.target!r}: {facts.why['target']}; {facts.targets}",
-            "clean": f"drops {counted(facts.dropped) or 'none'} of {facts.rows:,} rows",
-            "split": f"{how}: {', '.join(f'{part} {count:,}' for part, count in facts.parts.items() if count)}",
+            "clean": cleaned(facts.dropped, facts.rows),
+            "split": divided(how, facts.parts),
         }
 
     def text(self) -> str:
@@ -82,37 +94,27 @@ class TargetStarter:
 
     def _download(self) -> Lines:
         columns = self.facts.columns
-        yield "download:", ""
-        yield from placed(self.source, self.path)
-        if not isinstance(self.source, HubSource):
-            yield from reading(self.source)
+        yield from source_lines(self.source, self.path)
         yield "  columns:", ""
         yield f"    text: {flow(columns.text)}", self.facts.why["text"]
         if columns.text_pair:
             yield f"    text_pair: {flow(columns.text_pair)}", self.facts.why["text_pair"]
         yield f"    target: {flow(columns.target)}", self.facts.targets
-        if columns.split and not isinstance(self.source, HubSource) and not self.source.split_files:
-            yield f"    split: {flow(columns.split)}", "its values name the parts"
+        yield from split_column(self.source, columns)
 
     def _validate(self) -> Lines:
         facts = self.facts
         yield "validate:", "a run stops where the rows break one of these"
-        yield f"  min_rows: {rounded(0.9 * facts.rows, math.floor)}", f"it has {facts.rows:,}"
-        yield f"  max_chars: {rounded(2 * facts.longest, math.ceil)}", f"the longest text has {facts.longest:,}"
-        yield f"  max_missing: {above(facts.missing)}", f"found {facts.missing:.2%}"
-        yield f"  max_duplicates: {above(facts.duplicates)}", f"found {facts.duplicates:.2%}"
+        yield from row_lines(facts.rows)
+        yield from longest_line(facts.longest, f"the longest text has {facts.longest:,}")
+        yield from share_lines(facts.missing, facts.duplicates)
 
     def _clean(self) -> Lines:
         yield "clean:", self.seen()["clean"]
         yield "  steps:\n  - unicode\n  - whitespace\n  - missing\n  - duplicates", ""
 
     def _split(self) -> Lines:
-        yield "split:", self.seen()["split"]
-        yield f"  kind: {self.facts.split.kind}", ""
-        if isinstance(self.facts.split, GivenSplit):
-            yield f"  validation: {self.facts.split.validation}", ""
-        elif self.facts.split.exact:
-            yield "  exact: true", "few rows: without it a part may be empty"
+        yield from split_lines(self.facts.split, self.seen()["split"], "few rows: without it a part may be empty")
 
     def _encode(self) -> Lines:
         yield f"encode:\n  kind: {self.kind}", ""

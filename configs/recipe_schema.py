@@ -5,7 +5,7 @@ It knows each key, its type, its default and its docstring. What keys ask of one
 
 import ast
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -32,10 +32,10 @@ class _Generator(GenerateJsonSchema):
 def recipe_schema() -> dict[str, Any]:
     """The schema, by JSON Schema 2020-12."""
     schema = TypeAdapter(Recipe).json_schema(schema_generator=_Generator)
-    documented = dict(_documented())
+    classes = dict(_classes())
     for name, section in schema["$defs"].items():
         for key, field in section.get("properties", {}).items():
-            if "description" not in field and (text := _description(documented, name, key)):
+            if "description" not in field and (text := _description(classes, name, key)):
                 field["description"] = text
     return schema
 
@@ -51,13 +51,13 @@ def modeline(recipe: Path) -> str:
     return f"# yaml-language-server: $schema={FILE.name if beside else FILE}"
 
 
-def _description(documented: dict[str, tuple[dict[str, str], list[str]]], name: str, key: str) -> str | None:
+def _description(classes: dict[str, tuple[dict[str, str], list[str]]], name: str, key: str) -> str | None:
     """The docstring of a field, from the class that declares it: pydantic leaves those of inherited fields out."""
-    fields, bases = documented.get(name, ({}, []))
-    return fields.get(key) or next((text for base in bases if (text := _description(documented, base, key))), None)
+    fields, bases = classes.get(name, ({}, []))
+    return fields.get(key) or next((text for base in bases if (text := _description(classes, base, key))), None)
 
 
-def _documented() -> Iterator[tuple[str, tuple[dict[str, str], list[str]]]]:
+def _classes() -> Iterator[tuple[str, tuple[dict[str, str], list[str]]]]:
     """Per class of configs/: the docstrings of its fields, and its bases."""
     for path in sorted(Path(__file__).parent.glob("*.py")):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
@@ -66,10 +66,17 @@ def _documented() -> Iterator[tuple[str, tuple[dict[str, str], list[str]]]]:
 
 
 def _fields(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
-    for before, after in pairwise(node.body):
+    for field, text in documented(node.body):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+            yield field.target.id, text
+
+
+def documented(body: Sequence[ast.stmt]) -> Iterator[tuple[ast.stmt, str]]:
+    """The statements that have a docstring behind them, with that text on one line."""
+    for before, after in pairwise(body):
         text = after.value.value if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) else None
-        if isinstance(before, ast.AnnAssign) and isinstance(before.target, ast.Name) and isinstance(text, str):
-            yield before.target.id, " ".join(text.split())
+        if isinstance(text, str):
+            yield before, " ".join(text.split())
 
 
 if __name__ == "__main__":

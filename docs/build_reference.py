@@ -8,11 +8,10 @@ import inspect
 import json
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from configs.recipe_schema import recipe_schema
+from configs.recipe_schema import documented, recipe_schema
 from configs.settings import Settings
 from flows.cli import COMMANDS, HELP, load_command
 from tasks.tracking import wire_format
@@ -152,11 +151,10 @@ def settings_page() -> str:
 
 def _tags() -> Iterator[tuple[str, str]]:
     """Each tag with the docstring below it in the module."""
-    for before, after in pairwise(ast.parse(inspect.getsource(wire_format)).body):
-        constant = before.value if isinstance(before, ast.Assign) else None
-        value = constant.value if isinstance(constant, ast.Constant) else None
-        if isinstance(value, str) and value.startswith("temper.") and isinstance(after, ast.Expr):
-            yield value, _line(ast.literal_eval(after.value))
+    for statement, text in documented(ast.parse(inspect.getsource(wire_format)).body):
+        value = statement.value if isinstance(statement, ast.Assign) else None
+        if isinstance(value, ast.Constant) and str(value.value).startswith("temper."):
+            yield str(value.value), text
 
 
 def _line(text: str) -> str:

@@ -12,6 +12,7 @@ from tasks.store import living, sweep, usage
 if TYPE_CHECKING:
     from configs.schema import Recipe
     from tasks.store.sweep import Catalogue, Decision, Key
+    from tasks.store.usage import Run
 
 DAY = 24 * 3600.0
 GIB = 2**30
@@ -56,13 +57,19 @@ def _of_versions(catalogue: "Catalogue", say: Callable[[str], None]) -> "Iterato
 
 
 def _of_runs(keep_runs: int) -> "Iterator[tuple[Key, str]]":
-    counts: dict[str, int] = {}
-    for run in usage.runs(settings().store):
+    for run, rank in _ranked():
         going_on = living.held(living.mark_of("flow", run.run_id))
-        counts[run.recipe] = counts.get(run.recipe, 0) + 1
-        if going_on or counts[run.recipe] <= keep_runs:
+        if going_on or rank <= keep_runs:
             why = f"a run of {run.recipe} that is going on" if going_on else f"one of the last runs of {run.recipe}"
             yield from ((key, why) for key in run.artifacts)
+
+
+def _ranked() -> "Iterator[tuple[Run, int]]":
+    """Every recorded run with its place among those of its recipe: 1 for the latest."""
+    counts: dict[str, int] = {}
+    for run in usage.runs(settings().store):
+        counts[run.recipe] = counts.get(run.recipe, 0) + 1
+        yield run, counts[run.recipe]
 
 
 def _of_recipes(say: Callable[[str], None]) -> "Iterator[tuple[Key, str]]":
@@ -101,10 +108,8 @@ def recipes() -> "list[tuple[Path, Recipe]]":
 
 def forget_old_runs(rules: Rules) -> None:
     """Delete the notes of runs that keep nothing any more."""
-    counts: dict[str, int] = {}
-    for run in usage.runs(settings().store):
-        counts[run.recipe] = counts.get(run.recipe, 0) + 1
-        if counts[run.recipe] > rules.keep_runs and run.used < time.time() - rules.seconds:
+    for run, rank in _ranked():
+        if rank > rules.keep_runs and run.used < time.time() - rules.seconds:
             run.path.unlink(missing_ok=True)
 
 

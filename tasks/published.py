@@ -190,24 +190,33 @@ def secret(name: str) -> str:
 
 def flow_links() -> dict[str, str]:
     """Id, name, address and recipe of the Prefect flow run that is running; empty outside one."""
-    from prefect.context import FlowRunContext
-
-    context = FlowRunContext.get()
-    if context is None or context.flow_run is None:
+    run, recipe = _running()
+    if run is None:
         return {}
-    recipe = (context.parameters or {}).get("recipe")
-    links = {"prefect.flow_run_id": str(context.flow_run.id), "prefect.flow_run_name": context.flow_run.name}
+    links = {"prefect.flow_run_id": str(run.id), "prefect.flow_run_name": run.name}
     if (address := _interface()) is not None:
-        links["prefect.flow_run_url"] = f"{address}/runs/flow-run/{context.flow_run.id}"
-    name = getattr(recipe, "name", None)  # retrain's is the recipe's file
-    return links | ({"temper.recipe": name} if name is not None else {})
+        links["prefect.flow_run_url"] = f"{address}/runs/flow-run/{run.id}"
+    return links | ({"temper.recipe": recipe} if recipe is not None else {})
 
 
 def record_use(artifact: Artifact) -> None:
     """Note which run of which recipe used an artifact, so that `temper gc` keeps what the last runs used."""
-    links = flow_links()
-    if "temper.recipe" in links:
-        usage.record(links["temper.recipe"], links["prefect.flow_run_id"], artifact.stage, artifact.key)
+    run, recipe = _running()
+    if run is not None and recipe is not None:
+        usage.record(recipe, str(run.id), artifact.stage, artifact.key)
+
+
+def _running() -> tuple[Any, str | None]:
+    """The Prefect flow run that is running, and the name of the recipe that it was given; None for what is not there.
+
+    The flow retrain is given a recipe's file, which has no name.
+    """
+    from prefect.context import FlowRunContext
+
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return None, None
+    return context.flow_run, getattr((context.parameters or {}).get("recipe"), "name", None)
 
 
 def _interface() -> str | None:

@@ -40,6 +40,13 @@ def unlocked(path: Path) -> Iterator[bool]:
     """Hold the lock inside where nobody else holds it; False, at once, where somebody does. Raises OSError."""
     handle = _open(path, readable=False)
     assert handle is not None
+    with alone(handle) as free:
+        yield free
+
+
+@contextmanager
+def alone(handle: int) -> Iterator[bool]:
+    """Lock an open file exclusively inside, and close it; False, at once, where another holds a lock on it."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

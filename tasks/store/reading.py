@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..artifact import MANIFEST
+from .lock import alone
 
 _HELD: dict[Path, int] = {}
 """Open manifests of this process, each under a shared lock, which ends with the process however that ends."""
@@ -18,9 +19,7 @@ def hold(directory: Path) -> bool:
     held = _HELD.get(path)
     if held is not None and _is_still(held, path):
         return True
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
+    if (handle := _open(path)) is None:
         return False
     fcntl.flock(handle, fcntl.LOCK_SH)
     if not _is_still(handle, path):
@@ -41,19 +40,19 @@ def release() -> None:
 @contextmanager
 def unread(directory: Path) -> Iterator[bool]:
     """Keep readers away inside; False where a process reads the artifact already, or it is gone."""
-    try:
-        handle = os.open(directory / MANIFEST, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
+    if (handle := _open(directory / MANIFEST)) is None:
         yield False
         return
+    with alone(handle) as free:
+        yield free
+
+
+def _open(path: Path) -> int | None:
+    """The manifest; None where there is none."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        yield False
-    else:
-        yield True
-    finally:
-        os.close(handle)
+        return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
 
 
 def _is_still(handle: int, path: Path) -> bool:

@@ -21,6 +21,13 @@ class Scored(ModelOutput):
     logits: Tensor | None = None
 
 
+def score_kept(logits: Tensor, labels: Tensor, items: Tensor | int | None) -> Scored:
+    """The loss of the positions that are kept: logits [kept, classes], labels [kept]; the sum of their cross-entropies
+    divided by `items`, or where that is not given by how many they are. Of no position it is 0."""
+    count = max(len(logits), 1) if items is None else torch.as_tensor(items).clamp(min=1)
+    return Scored(loss=Criterion()(logits, labels, count), logits=logits)
+
+
 class SupervisedTokens(nn.Module):
     """Causal language model whose head is computed only where the next token carries a label.
 

@@ -7,8 +7,7 @@ from torch import Tensor, nn
 
 from ...data.errors import DataError
 from ...learn.labels import IGNORE_INDEX
-from ...learn.losses import Criterion
-from ...text.supervision import Scored
+from ...text.supervision import Scored, score_kept
 
 
 class SupervisedMasks(nn.Module):
@@ -37,8 +36,7 @@ class SupervisedMasks(nn.Module):
 
         with model.base_model.register_forward_hook(pick):
             logits = super().forward(input_ids=input_ids, attention_mask=attention_mask).logits[0]
-        items = max(len(logits), 1) if num_items_in_batch is None else torch.as_tensor(num_items_in_batch).clamp(min=1)
-        return Scored(loss=Criterion()(logits, labels[kept], items), logits=logits)
+        return score_kept(logits, labels[kept], num_items_in_batch)
 
 
 @torch.inference_mode()

@@ -18,6 +18,7 @@ from ...text.encoding import FILE, read_encoding
 from ...text.inputs import require_texts
 from ...text.loading import load_model
 from ...text.segments import Encoded
+from ...text.token_types import model_inputs
 from ...text.tokenizer import TextTokenizer, load_tokenizer
 from .encoding import FIXED, MaskedEncoding, pad_masked
 
@@ -128,5 +129,4 @@ class Predictor:
         return losses.double().sum(1).cpu().numpy(), right.cpu().numpy()
 
     def _logits(self, ids: Matrix, attention: Matrix) -> Any:
-        inputs = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(attention)}
-        return self.model(**{name: value.to(self.model.device) for name, value in inputs.items()}).logits
+        return self.model(**model_inputs(self.model, {"input_ids": ids, "attention_mask": attention})).logits

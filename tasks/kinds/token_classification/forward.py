@@ -1,11 +1,9 @@
 """What training asks of a model that tags words: a batch in, loss and logits out."""
 
-import torch
 from torch import Tensor, nn
 
 from ...learn.labels import IGNORE_INDEX
-from ...learn.losses import Criterion
-from ...text.supervision import Scored
+from ...text.supervision import Scored, score_kept
 
 
 class SupervisedTags(nn.Module):
@@ -24,5 +22,4 @@ class SupervisedTags(nn.Module):
         """input_ids, attention_mask, labels: [batch, length]; logits: [labelled pieces, tags]."""
         kept = labels != IGNORE_INDEX
         logits = super().forward(input_ids=input_ids, attention_mask=attention_mask).logits[kept]
-        items = max(len(logits), 1) if num_items_in_batch is None else torch.as_tensor(num_items_in_batch).clamp(min=1)
-        return Scored(loss=Criterion()(logits, labels[kept], items), logits=logits)
+        return score_kept(logits, labels[kept], num_items_in_batch)

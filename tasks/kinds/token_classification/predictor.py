@@ -17,6 +17,7 @@ from ...data.tags.schemes import Entity
 from ...text.collation import pad_rows, rows_by_length
 from ...text.encoding import FILE, read_encoding
 from ...text.loading import load_model
+from ...text.token_types import model_inputs
 from ...text.tokenizer import TextTokenizer, load_tokenizer
 from .encoding import TagEncoding, entities_in
 from .windows import Windows
@@ -103,10 +104,7 @@ class Predictor:
         done = 0
         for rows in rows_by_length(windows.encoded.lengths, batch_size):
             batch = pad_rows(windows.encoded, rows, self.encoding.pad_id)
-            inputs = {
-                name: torch.from_numpy(batch[name]).to(self.model.device) for name in ("input_ids", "attention_mask")
-            }
-            sure, tags = torch.softmax(self.model(**inputs).logits.double(), 2).max(2)
+            sure, tags = torch.softmax(self.model(**model_inputs(self.model, batch)).logits.double(), 2).max(2)
             for at, row in enumerate(rows.tolist()):
                 here = slice(begins[row], begins[row + 1])
                 place = torch.from_numpy(windows.place[here])

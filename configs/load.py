@@ -37,7 +37,10 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         known = {file.name: file for at in (Path(__file__).parent, path.parent) for file in at.glob("*.yaml")}
         near = difflib.get_close_matches(f"{path.stem}.yaml", known, 1, 0.5)
         raise RecipeError(f"{path}: no such recipe" + (f"; did you mean {known[near[0]]}?" if near else ""))
-    values, lines = _read(path)
+    values, lines = read_yaml(path)
+    if not isinstance(values, dict):
+        what = "empty" if values is None else "not a recipe"
+        raise RecipeError(f"{path}: {what}; a recipe is a mapping of sections, such as `download:` and `train:`")
     changed: dict[Location, str] = {}
     for override in overrides:
         _override(values, changed, override)
@@ -51,7 +54,8 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     return recipe
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[Location, int]]:
+def read_yaml(path: Path) -> tuple[Any, dict[Location, int]]:
+    """The value of a YAML or JSON file, and the line of each place in it. Raises RecipeError."""
     data = path.read_bytes()
     try:
         text = data.decode()
@@ -59,11 +63,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[Location, int]]:
         line = data.count(b"\n", 0, error.start) + 1
         raise RecipeError(f"{path}:{line}: byte 0x{data[error.start]:02x} is not UTF-8; save it as UTF-8") from None
     lines: dict[Location, int] = {}
-    values = parse(text, lambda line: f"{path}:{line}", lines)
-    if not isinstance(values, dict):
-        what = "empty" if values is None else "not a recipe"
-        raise RecipeError(f"{path}: {what}; a recipe is a mapping of sections, such as `download:` and `train:`")
-    return values, lines
+    return parse(text, lambda line: f"{path}:{line}", lines), lines
 
 
 def parse(text: str, where: Callable[[int], str], lines: dict[Location, int]) -> Any:

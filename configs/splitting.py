@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from .fields import STRICT, Share, refuse_unread
+from .fields import STRICT, Positive, Share, refuse_unread
 
 Similarity = Annotated[float, Field(ge=0.5, le=1)]
 NearCopies = Literal["drop", "report", "keep"]
@@ -35,6 +35,9 @@ class HashSplit:
     report them, or do not look."""
     similarity: Similarity = 0.8
     """Smallest Jaccard index (of character shingles) of two texts that count as near-copies."""
+    train_rows: Positive | None = None
+    """Most training rows, whole groups where the split keeps groups together: those with the smallest hashes, so that
+    fewer rows are always part of more; the others are dropped and counted. For learning curves. When absent all."""
 
     @model_validator(mode="after")
     def _sum(self) -> "HashSplit":
@@ -58,6 +61,8 @@ class TimeSplit:
     near_copies: NearCopies = "drop"
     """As in kind hash."""
     similarity: Similarity = 0.8
+    """As in kind hash."""
+    train_rows: Positive | None = None
     """As in kind hash."""
 
     @property
@@ -87,6 +92,8 @@ class GivenSplit:
     near_copies: NearCopies = "report"
     """As in kind hash: what leaks between the given parts is measured and reported; `drop` fixes it."""
     similarity: Similarity = 0.8
+    """As in kind hash."""
+    train_rows: Positive | None = None
     """As in kind hash."""
 
 

@@ -23,6 +23,8 @@ class Places:
     lines: dict[Location, int]
     changed: dict[Location, str]
     values: dict[str, Any]
+    root: Any = Recipe
+    """The dataclass that the whole file is read as."""
 
     def real(self, item: Any) -> Location:
         """An error's location without the tags that pydantic puts in for unions and dictionary keys."""
@@ -78,7 +80,7 @@ def complaints(error: ValidationError, places: Places) -> Iterator[str]:
         by_location[at] = [] if inside else [item for item in items if item["type"] not in WRONG_TYPE] or items
     by_location = {at: items for at, items in by_location.items() if items}
     for at, (item, *more) in by_location.items():
-        message = _complaint(item, at)
+        message = _complaint(item, at, places.root)
         if more:  # a union of plain types complains once per type
             kinds = " or ".join(each["type"].partition("_")[0] for each in (item, *more))
             message = f"`{dotted(at)}`: expected {kinds}, got {item['input']!r}"
@@ -89,11 +91,11 @@ FEW = 8
 """Keys that are all named where none was given."""
 
 
-def _complaint(item: Any, at: Location) -> str:
+def _complaint(item: Any, at: Location, root: Any) -> str:
     kind, key, given = item["type"], dotted(at), item["input"]
-    options = _options(item["loc"])
+    options = _options(item["loc"], root)
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
-        owner = _options(item["loc"][:-1])[0]
+        owner = _options(item["loc"][:-1], root)[0]
         valid = [field.name for field in fields(owner)]
         chosen = "".join(f" of kind `{name}`" for name in _kinds(owner))
         return f"`{key}` is not a key{chosen}" + (_nearest(at[-1], valid) or f"; valid keys: {', '.join(valid)}")
@@ -131,9 +133,9 @@ def dotted(at: Location) -> str:
     return ".".join(map(str, at))
 
 
-def _options(location: Location) -> list[Any]:
+def _options(location: Location, root: Any) -> list[Any]:
     """The dataclasses that may stand at one of pydantic's locations, union tags included."""
-    options: list[Any] = [Recipe]
+    options: list[Any] = [root]
     mapped = False
     for part in location:
         if isinstance(part, int) or part.startswith(("tuple[", "tagged-union[")) or mapped:

@@ -30,13 +30,15 @@ def split(out: Output, section: Split, rows: Artifact) -> None:
     from .data.ledger import PARTS, dropped_rows, read_ledger
     from .data.rows import classes, read_rows, write_rows
     from .data.splitting import require_common_labels, require_parts, split_rows
+    from .data.train_subset import beyond_train_rows
 
     table = read_rows(rows.file("rows.parquet"))
     parts = split_rows(table, section)
     copies = near_copies(table, parts, section)
     dropped = reasons(copies) if section.near_copies == "drop" else dropped_rows(table.head(0), "")
-    kept = ~table["id"].isin(dropped["id"])
-    table, parts = table[kept], parts[kept]
+    table, parts = _without(dropped, table, parts)
+    beyond = beyond_train_rows(table, parts, section)
+    table, parts = _without(beyond, table, parts)
     require_parts(parts, section, table)
     require_common_labels(classes(table), parts)
     for part in PARTS:
@@ -44,8 +46,11 @@ def split(out: Output, section: Split, rows: Artifact) -> None:
     out.forward(rows.file("labels.json"))
     if "image" in table:
         out.forward(rows.file("images.parquet"))
+    dropped = pd.concat([dropped, beyond], ignore_index=True)
     out.rows("split", read_ledger(rows.file("ledger.parquet")), table["id"], dropped, parts=parts)
     copies.astype({"similarity": "float64"}).to_parquet(out.records / "near_copies.parquet")
+    if len(beyond):
+        out.log(f"{len(beyond):,} training rows beyond split.train_rows ({section.train_rows:,}) are dropped")
     shared = shared_sides(table, parts, section) if "text_pair" in table else None
     if shared is not None:
         shared.astype({"similarity": "float64"}).to_parquet(out.records / "shared_sides.parquet")
@@ -56,6 +61,12 @@ def split(out: Output, section: Split, rows: Artifact) -> None:
         if absent := counts.index[counts[part] == 0].tolist():
             out.log(f"no {part} row has the label {', '.join(absent[:SHOWN])}{_more(len(absent) - SHOWN)}")
     out.summary(_describe(counts, copies, section) + _describe_sides(shared))
+
+
+def _without(dropped: "pd.DataFrame", rows: "pd.DataFrame", parts: "pd.Series") -> tuple["pd.DataFrame", "pd.Series"]:
+    """The rows that stay, and their parts."""
+    kept = ~rows["id"].isin(dropped["id"])
+    return rows[kept], parts[kept]
 
 
 def _more(count: int) -> str:

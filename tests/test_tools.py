@@ -315,14 +315,15 @@ def test_a_chat_calls_only_what_is_allowed_and_goes_on_after_a_fault(
 
 def test_a_chat_shows_the_functions_first(capsys: pytest.CaptureFixture[str]) -> None:
     from flows.cli.chat import allowed_functions
+    from tasks.tracking.wire_format import entry_points
 
     model, console = Scripted(), Console(width=200)
     shown = "tool   > convert is answered by purse_of_the_test:convert: "
-    assert allowed_functions(model, [], console) == {}
+    assert allowed_functions(model.entry_points, [], console) == {}
     assert capsys.readouterr().out == f"{shown}not allowed; --allow-tool convert lets it run\n"
-    assert allowed_functions(model, ["convert"], console) == model.entry_points
+    assert allowed_functions(model.entry_points, ["convert"], console) == model.entry_points
     assert capsys.readouterr().out == f"{shown}allowed\n"
-    with pytest.raises(StageError, match="no Python function answers departures in this model; such tools are convert"):
-        allowed_functions(model, ["departures"], console)
+    with pytest.raises(StageError, match="no Python function answers departures in this chat; such tools are convert"):
+        allowed_functions(model.entry_points, ["departures"], console)
     before = object()  # a model that was registered before there were such tools
-    assert allowed_functions(before, [], console) == {} and capsys.readouterr().out == ""
+    assert allowed_functions(entry_points(before), [], console) == {} and capsys.readouterr().out == ""

@@ -1,7 +1,7 @@
 """temper chat: a conversation with a registered dialogue model, whose calls are answered by the tools it carries."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,10 +15,12 @@ from .console import Console
 from .failures import failures
 
 if TYPE_CHECKING:
+    from tasks.text.chat.tool_answers import Answers
     from tasks.tracking.wire_format import DialoguePredictor
 
 CALLS = 4
 """Turns of calls in a row after which the model must reply; one that never does would go on for ever."""
+QUIT = "/quit"
 SHOWN = 200
 """Letters of a result that are shown."""
 
@@ -32,34 +34,43 @@ def command(
     allow: Annotated[
         list[str] | None, typer.Option("--allow-tool", help="A tool whose Python function may be called; repeatable.")
     ] = None,
+    tools: Annotated[
+        Path | None,
+        typer.Option("--tools", help="YAML or JSON with tools of this chat, as encode.tools lists them, or OpenAI's."),
+    ] = None,
 ) -> None:
     """Talk to a registered model: its tools answer its calls, what they return goes back to it.
 
     The reply is written as it comes. An empty line is passed over, /new begins again, /quit or the end of input ends.
     A tool that a Python function answers is called only where --allow-tool names it; the functions are shown first.
+    A model that was trained on rows with tools of their own takes those of this chat from --tools; the result of a
+    call that nothing answers is asked for, the next line is it.
     """
     with failures():
         turns = _typed() if script is None else _written(script)
         console = Console()
         with Console(stderr=True).status(f"loading {model}"):
             require("MLflow")
+            from tasks.text.chat.chat_tools import open_tools
+            from tasks.text.chat.tool_answers import Answers
             from tasks.tracking.models import dialogue_predictor
+            from tasks.tracking.wire_format import entry_points
 
+            definitions, answering = ([], Answers()) if tools is None else open_tools(tools)
             predictor = dialogue_predictor(model)
-        allowed = allowed_functions(predictor, allow or [], console)
-        Conversation(predictor, console, longest, allowed).talk(turns, echo=script is not None)
+        allowed = allowed_functions({**entry_points(predictor), **answering.entries}, allow or [], console)
+        chat = Conversation(predictor, console, longest, allowed, definitions, answering)
+        chat.talk(turns, echo=script is not None)
 
 
-def allowed_functions(predictor: "DialoguePredictor", allow: list[str], console: Console) -> dict[str, str]:
-    """Show which functions answer a model's tools; those of the tools in `allow`, by tool. Raises StageError."""
+def allowed_functions(entries: Mapping[str, str], allow: list[str], console: Console) -> dict[str, str]:
+    """Show which functions answer tools; those of the tools in `allow`, by tool. Raises StageError."""
     from tasks.artifact import StageError
-    from tasks.tracking.wire_format import entry_points
 
-    entries = entry_points(predictor)
     for name in allow:
         if name not in entries:
-            known = f"such tools are {', '.join(entries)}" if entries else "it has no such tool"
-            raise StageError(f"--allow-tool {name}: no Python function answers {name} in this model; {known}")
+            known = f"such tools are {', '.join(entries)}" if entries else "there is no such tool"
+            raise StageError(f"--allow-tool {name}: no Python function answers {name} in this chat; {known}")
     for name, entry in entries.items():
         state = "allowed" if name in allow else f"not allowed; --allow-tool {name} lets it run"
         console.print(Text(f"tool   > {name} is answered by {entry}: {state}", "dim"), soft_wrap=True)
@@ -85,51 +96,77 @@ def _written(script: Path) -> list[str]:
         raise RecipeError(f"{script}: not UTF-8; save it as UTF-8") from None
 
 
+class Quit(Exception):
+    """The user ended the chat where the result of a call was asked for."""
+
+
 @dataclass
 class Conversation:
-    """A conversation with a model; allowed: tools with the entry points that may be called."""
+    """A conversation with a model; allowed: tools with the entry points that may be called.
+
+    tools: definitions of tools that the chat brings along; answering: what answers some of them.
+    """
 
     predictor: "DialoguePredictor"
     console: Console
     longest: int
     allowed: Mapping[str, str] = field(default_factory=dict)
+    tools: Sequence[dict[str, Any]] = ()
+    answering: "Answers | None" = None
     messages: list[dict[str, Any]] = field(default_factory=list)
 
     def talk(self, turns: Iterable[str], *, echo: bool) -> None:
         """Go through the user's turns; echo: print them too."""
-        for line in turns:
+        self.messages, lines = self._opening(), iter(turns)
+        for line in lines:
             text = line.strip()
-            if text == "/quit":
+            if text == QUIT:
                 return
             if text == "/new":
-                self.messages = []
+                self.messages = self._opening()
                 self.console.print("a new conversation", style="dim")
             elif text:
                 if echo:
                     self.console.print(Text(f"you    > {text}", "bold"))
                 self.messages.append({"role": "user", "content": text})
-                self._reply()
+                try:
+                    self._reply(lines)
+                except Quit:
+                    return
 
-    def _reply(self) -> None:
-        """The model's turns until it replies; a call is shown with its result."""
+    def _opening(self) -> list[dict[str, Any]]:
+        """What precedes the first turn: the chat's own tools, as rows of dialogues have them."""
+        return [{"role": "system", "content": None, "tools": list(self.tools)}] if self.tools else []
+
+    def _reply(self, lines: Iterator[str]) -> None:
+        """The model's turns until it replies; a call is shown with its result. `lines`: where results are typed."""
         for _ in range(CALLS):
             message = self._turn()
             self.messages.append(message)
             if not message.get("tool_calls"):
                 return
             for call in message["tool_calls"]:
-                result = self._result(message, call)
+                result = self._result(message, call, lines)
                 self.console.print(Text(_shown(call["function"], result["content"]), "dim"), soft_wrap=True)
                 self.messages.append(result)
         self.console.print(f"{CALLS} turns of calls in a row without a reply; ask otherwise", style="yellow")
 
-    def _result(self, message: dict[str, Any], call: dict[str, Any]) -> dict[str, Any]:
-        entry = self.allowed.get(call["function"]["name"])
-        if entry is None:
-            return self.predictor.answers({**message, "tool_calls": [call]})[0]
-        from tasks.text.chat.entry_points import call_entry_point
+    def _result(self, message: dict[str, Any], call: dict[str, Any], lines: Iterator[str]) -> dict[str, Any]:
+        name = call["function"]["name"]
+        if name in self.allowed:
+            from tasks.text.chat.entry_points import call_entry_point
 
-        return call_entry_point(entry, call["function"])
+            return call_entry_point(self.allowed[name], call["function"])
+        if self.answering is None or all(tool["function"]["name"] != name for tool in self.tools):
+            return self.predictor.answers({**message, "tool_calls": [call]})[0]
+        if name in self.answering.tables or name in self.answering.entries:
+            return self.answering.message(call["function"])
+        asked = f"{_call(call['function'])} is answered by nothing; its result (JSON or text, in a line)"
+        self.console.print(Text(f"tool   > {asked}", "yellow"), soft_wrap=True)
+        typed = next(lines, QUIT).strip()
+        if typed == QUIT:
+            raise Quit
+        return {"role": "tool", "name": name, "content": typed or json.dumps({"error": "no result"})}
 
     def _turn(self) -> dict[str, Any]:
         """One turn; a reply is printed as it comes, what begins like a call is held back until it is recognised."""
@@ -141,7 +178,7 @@ class Conversation:
                     console.print("model  > ", end="", style="bold cyan")
                 console.print(text[shown:], end="", soft_wrap=True)
                 shown = len(text)
-        message = self.predictor.read(text)
+        message = self.predictor.read(text, self.messages) if self.tools else self.predictor.read(text)
         if not message.get("tool_calls"):
             if not shown:
                 console.print("model  > ", end="", style="bold cyan")
@@ -153,17 +190,23 @@ class Conversation:
 
 def _shown(function: dict[str, Any], content: str) -> str:
     """A call and what it returned, in one line; of records how many, and the first value of some."""
-    asked = ", ".join(f"{name}: {_words(value)}" for name, value in function["arguments"].items())
-    records = json.loads(content)
-    shown_text = content if len(content) <= SHOWN else f"{content[:SHOWN]} …"
+    shown = content if len(content) <= SHOWN else f"{content[:SHOWN]} …"
+    try:
+        records = json.loads(content)
+    except ValueError:  # a result may be any text
+        records = None
     if isinstance(records, dict) and "error" in records:
-        shown_text = f"error: {records['error']}"
+        shown = f"error: {records['error']}"
     elif isinstance(records, list) and all(isinstance(one, dict) for one in records):
-        firsts = [str(next(iter(one.values()), "")) for one in records[:3]]
-        shown_text = (
-            f"{len(records)} found" + (f": {', '.join(firsts)}" if records else "") + (" …" if len(records) > 3 else "")
-        )
-    return f"tool   > {function['name']}({asked}) -> {shown_text}"
+        firsts = ", ".join(str(next(iter(one.values()), "")) for one in records[:3])
+        more = " …" if len(records) > 3 else ""
+        shown = f"{len(records)} found" + (f": {firsts}{more}" if records else "")
+    return f"tool   > {_call(function)} -> {shown}"
+
+
+def _call(function: dict[str, Any]) -> str:
+    asked = ", ".join(f"{name}: {_words(value)}" for name, value in function["arguments"].items())
+    return f"{function['name']}({asked})"
 
 
 def _words(value: Any) -> str:

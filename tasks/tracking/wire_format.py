@@ -138,8 +138,8 @@ class DialoguePredictor(Protocol):
     def may_be_call(self, text: str, /) -> bool:
         """Whether what is written so far may become a call of a tool."""
 
-    def read(self, text: str, /) -> dict[str, Any]:
-        """A written turn's text as a message."""
+    def read(self, text: str, messages: Sequence[dict[str, Any]] = ..., /) -> dict[str, Any]:
+        """A written turn's text as a message; messages: the dialogue before it, whose own tools it may call."""
 
     def answers(self, call: dict[str, Any], /) -> list[dict[str, Any]]:
         """What a turn's calls of tools give: tool messages."""

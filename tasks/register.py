@@ -62,7 +62,7 @@ def _tell_waiting() -> None:
 def _register(
     links: dict[str, str], section: Register, model: Artifact, report: Artifact, facts: dict[str, Any]
 ) -> dict[str, Any]:
-    from .tracking import data, evidence, models, proof, registry, runs
+    from .tracking import data, evidence, models, proof, registry, report_pages, runs
 
     with proof.prover() as process:  # it loads its libraries while the model is logged
         client, stages = runs.client(), lineage(report)
@@ -91,4 +91,5 @@ def _register(
             test_evaluations=test_evaluations,
             links=links,
         )
+    report_pages.log_page(client, version, stages, verdict.text)
     return registry.state(client, version, verdict.text)

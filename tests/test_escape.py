@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from html_reader import read
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny import ROOT
@@ -130,7 +131,7 @@ def test_every_command_and_both_interfaces_show_evil_data_as_data(
 ) -> None:
     from prefect.client.orchestration import get_client
 
-    from flows.cli import data, history, inspect, mask, plan, predict, trace
+    from flows.cli import data, history, inspect, mask, plan, predict, report, trace
     from flows.cli.progress import ProgressDisplay
     from flows.finetune import finetune
     from tasks.store.events import heard_by
@@ -164,6 +165,15 @@ def test_every_command_and_both_interfaces_show_evil_data_as_data(
         out, err = capsys.readouterr()
         assert clean(out) and clean(err), (command.__module__, given_)
     assert "[/bold]" in out, "the label is shown as it is"
+    pages = []
+    for asked in (str(recipe), "evil", "evil/1"):
+        report.command(asked, None, tmp_path / "page.html")
+        assert clean(capsys.readouterr().out)
+        pages.append((tmp_path / "page.html").read_text(encoding="utf-8"))
+    logged = client().download_artifacts(version.run_id, "reports/evil-1.html", str(tmp_path))
+    assert {*pages, Path(logged).read_text(encoding="utf-8")} == {pages[0]}, "the same page, whatever it is asked by"
+    shown = read(pages[0]).shown
+    assert "<script>alert(1)</script>[/bold]|`x`" in shown and "[red]<img src=x onerror=alert(1)>" in shown
     predict.command("evil", str(tmp_path / "evil.csv"), output=tmp_path / "out.csv")
     with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as handle:
         cells = [cell_ for row in csv.reader(handle) for cell_ in row]

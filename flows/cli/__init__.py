@@ -34,6 +34,7 @@ COMMANDS = {
     "data": "Show what each stage kept and dropped, the commonest reasons, and how labels fall into the parts.",
     "trace": "Show one row's way: raw, expectations it breaks, cleaned, split, tokens and labels, prediction.",
     "inspect": "Show what the trained model makes of one row: image or text, true class, probability of each class.",
+    "report": "Write what a run came to as one HTML page: data, masks, curves, test, decision, lineage.",
     "mask": "Show training rows as decoded tokens: supervised ones (they carry loss) on green, given ones dim.",
     "predict": "Predict with a registered model: one text or image, or every row of a file or folder.",
     "serve": "Serve a registered model over HTTP with `mlflow models serve`, for this machine only.",

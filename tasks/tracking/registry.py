@@ -7,19 +7,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 
 from configs.stages import CACHED
 
 from ..artifact import Artifact
+from ..report_page.recipe_text import write_recipe
 from . import decisions, descriptions, inputs, keys, models, pages, runs
 from .lookup import BEFORE
 from .promotion import Evidence, Verdict
 from .runs import flat
 from .turns import turn
-from .wire_format import CHAMPION, DECISION, REPORT, SCORE, STAGE_DIGEST, TEST_EVALUATIONS, VERDICT
+from .wire_format import CHAMPION, DECISION, RECIPE, REPORT, SCORE, STAGE_DIGEST, TEST_EVALUATIONS, VERDICT
 
 
 def log_records(
@@ -40,11 +40,8 @@ def log_records(
     with tempfile.TemporaryDirectory() as scratch:
         for number, stage in enumerate([stage for stage in CACHED if stage in stages], 1):
             client.log_artifacts(run_id, str(stages[stage].records), f"{number}-{stage}")
-        whole = Path(scratch) / "recipe.yaml"
-        text = yaml.safe_dump({"name": recipe, **sections}, sort_keys=False, allow_unicode=True)
-        whole.write_text(
-            f"# The recipe of this run, every value written out: temper run recipe.yaml\n{text}", encoding="utf-8"
-        )
+        whole = Path(scratch) / RECIPE
+        whole.write_text(write_recipe(recipe, stages, last), encoding="utf-8")
         client.log_artifact(run_id, str(whole))
         certificate = stages["encode"].file("certificate.json") if "encode" in stages else Path()
         if certificate.is_file():  # images have no mask

@@ -35,6 +35,10 @@ CHAMPION, CANDIDATE = "champion", "candidate"
 # Files of the run.
 REPORT = "report.json"
 """The evaluation's facts: kind, content, labels, scores, baselines."""
+RECIPE = "recipe.yaml"
+"""The recipe, every value written out."""
+REPORT_PAGES = "reports"
+"""Folder of a run with the report of each of its versions, an HTML file named by the model and the version's number."""
 PREDICTIONS = "predictions"
 """Folder of a run with the model's predictions, a file per test split, named by its digest and, of a generative model,
 by how much it may write."""

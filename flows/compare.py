@@ -19,6 +19,7 @@ from tasks.clean import clean
 from tasks.download import download
 from tasks.encode import encode
 from tasks.evaluate import evaluate
+from tasks.learn.comparison_document import Compared, Logged
 from tasks.published import flow_links, publish
 from tasks.split import split
 from tasks.store import disk
@@ -42,7 +43,7 @@ class Trained:
 
 
 @flow(name="compare", flow_run_name="{name}", persist_result=False, **watched())
-def compare(name: str, variants: list[Variant], seeds: int, first_is_new: bool) -> dict[str, Any]:
+def compare(name: str, variants: list[Variant], seeds: int, first_is_new: bool) -> Compared:
     """Train each variant with `seeds` seeds on one split and report the paired tests; registers no model.
 
     With `first_is_new` the first variant is judged against the others, else they against it. Returns the report as
@@ -70,8 +71,8 @@ def compare(name: str, variants: list[Variant], seeds: int, first_is_new: bool) 
         tell(Event("compare", "note", status))
         model, scored = assess(variant.name, recipe, encoded, splits)
         trained.append(Trained(variant.name, recipe, model, scored))
-    written: dict[str, Any] = report(name, trained, rows[0], first_is_new, flow_links())
-    return written | {"trained": len(todo) - cached, "cached": cached}
+    logged: Logged = report(name, trained, rows[0], first_is_new, flow_links())
+    return {**logged, "trained": len(todo) - cached, "cached": cached}
 
 
 def prepare(recipe: Recipe) -> tuple[Artifact, Artifact]:
@@ -150,7 +151,7 @@ def _what_differs(first: Recipe, other: Recipe) -> str:
 @task(name="report", cache_policy=NO_CACHE, persist_result=False)
 def report(
     name: str, trained: list[Trained], rows: tuple[Artifact, Artifact], first_is_new: bool, links: dict[str, str]
-) -> dict[str, Any]:
+) -> Logged:
     """Put the trainings side by side: the numbers, which go to Prefect and MLflow too, as a page and a chart."""
     from tasks.learn.comparison import describe, draw, weigh
     from tasks.tracking.comparison import Training, log_comparison, log_trainings
@@ -171,7 +172,8 @@ def report(
     for side in weighed["recipes"]:
         for training in side["trainings"]:
             training["mlflow_run_id"] = runs[side["name"], training["seed"]]
-    return weighed | {
+    return {
+        **weighed,
         "mlflow_run_id": mlflow["run_id"],
         "artifacts": mlflow["artifacts"],
         "tracking_uri": settings().shown_tracking,

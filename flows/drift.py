@@ -1,7 +1,10 @@
 """Drift of the data since the model's version before: reported once a run has registered a new version."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tasks.data.drift import DriftLine
 
 
 def tell_drift(flow: Any, flow_run: Any, state: Any) -> None:
@@ -15,7 +18,7 @@ def tell_drift(flow: Any, flow_run: Any, state: Any) -> None:
     from tasks.tracking.data import profiles
 
     version = state.result()
-    if version.found:
+    if version.known:
         return
     compared = profiles(version)
     if compared is None or compared[1] == compared[2]:
@@ -29,7 +32,7 @@ def tell_drift(flow: Any, flow_run: Any, state: Any) -> None:
     tell(Event("drift", "note", message))
 
 
-def _publish(lines: list[dict[str, Any]], flow_run_id: Any, about: str) -> None:
+def _publish(lines: "list[DriftLine]", flow_run_id: Any, about: str) -> None:
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import ArtifactCreate
 

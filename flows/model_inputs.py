@@ -3,6 +3,7 @@
 Libraries are imported where they are used: a text needs no pandas, and a wrong argument no mlflow.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from tasks.tracking.named import Named
 
 
-def open_questions(path: Path, column: str | None, reading: dict[str, Any] | None = None) -> "Questions":
+def open_questions(path: Path, column: str | None, reading: Mapping[str, object] | None = None) -> "Questions":
     """The texts of a file, read by the fields of a recipe's source that `reading` holds, or the images of a folder or
     of arrays of pixels.
 
@@ -104,7 +105,7 @@ def _pyfunc_model(loaded: Any, named: "Named") -> "Model":
     return Model(lambda given: answer(loaded, given), answers_of(loaded), named.identity(), takes_pairs(loaded))
 
 
-def open_rows(what: str, column: str | None, reading: dict[str, Any]) -> "Questions | None":
+def open_rows(what: str, column: str | None, reading: Mapping[str, object]) -> "Questions | None":
     """The rows of a file or folder; None for a text or an image."""
     from configs.load import RecipeError
     from tasks.data.sources.archives import is_archive

@@ -5,18 +5,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from configs.schema import Recipe
     from tasks.artifact import Artifact
+    from tasks.cached import Stage
+    from tasks.store.events import StageLine
 
 
-def plan(recipe: "Recipe", *, ask: bool) -> "tuple[list[dict[str, Any]], list[str], dict[str, Artifact]]":
+def plan(recipe: "Recipe", *, ask: bool) -> "tuple[list[StageLine], list[str], dict[str, Artifact]]":
     """A line per stage (stage, key, status, changed, seconds), remarks on when sources were last asked and on the
     precision here, and the artifacts that are cached, by stage."""
     from configs.precision import precision_note
 
     from .stage_graph import stage, wiring
 
-    planned: dict[str, Any] = {}
+    planned: dict[str, Artifact | None] = {}
     lines, notes, cached = [], [], {}
     for name, noun, takes in wiring():
+        upstream = [artifact for t in takes if (artifact := planned.get(t)) is not None]
         missing = [t for t in takes if planned.get(t) is None]
         if noun == "":
             line, artifact = _line(name, "unknown", ["asks the registry when it runs"]), None
@@ -24,7 +27,7 @@ def plan(recipe: "Recipe", *, ask: bool) -> "tuple[list[dict[str, Any]], list[st
             line, artifact = _line(name, "unknown", [f"waits for {', '.join(missing)}"]), None
         else:
             one = stage(name)
-            inputs = dict(zip(one.parameters, (planned[t] for t in takes), strict=True))
+            inputs = dict(zip(one.parameters, upstream, strict=True))
             line, artifact, remarks = _foresee(one, getattr(recipe, name), inputs, ask)
             notes += remarks
         lines.append(line)
@@ -35,7 +38,9 @@ def plan(recipe: "Recipe", *, ask: bool) -> "tuple[list[dict[str, Any]], list[st
     return lines, [*notes, *([note] if note else [])], cached
 
 
-def _foresee(one: Any, section: Any, inputs: dict[str, Any], ask: bool) -> tuple[dict[str, Any], Any, list[str]]:
+def _foresee(
+    one: "Stage[Any]", section: Any, inputs: "dict[str, Artifact]", ask: bool
+) -> "tuple[StageLine, Artifact | None, list[str]]":
     from configs.settings import settings
     from configs.threads import described_difference
     from tasks.data.sources.revisions import Unpinned, resolved
@@ -63,5 +68,5 @@ def _foresee(one: Any, section: Any, inputs: dict[str, Any], ask: bool) -> tuple
     return _line(one.name, "resumed" if resumable else "run", changed, key), None, notes
 
 
-def _line(name: str, status: str, changed: list[str], key: str = "") -> dict[str, Any]:
+def _line(name: str, status: str, changed: list[str], key: str = "") -> "StageLine":
     return {"stage": name, "key": key, "status": status, "changed": changed, "seconds": 0.0}

@@ -23,9 +23,13 @@ LINES = 50
 
 @flow(name="predict", flow_run_name="{model}", persist_result=False, **watched())
 def predict(
-    model: str, file: str, output: str, column: str | None = None, reading: dict[str, Any] | None = None,
+    model: str,
+    file: str,
+    output: str,
+    column: str | None = None,
+    reading: dict[str, Any] | None = None,
     pair: str | None = None,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Write the model's predictions for every row of `file`, or every image of a folder, to `output` (.csv, .jsonl or
     .parquet).
 
@@ -39,8 +43,8 @@ def predict(
     named, loaded, questions = open_model_for(model, questions, column, pair)
     notes = list(getattr(questions, "notes", ()))
     done = predict_into(Path(output), questions, loaded, notes.append, _Progress(f"predictions of {named}"))
-    create_markdown_artifact(page(named, questions, done, Path(output), notes), key="predictions",
-                             description=f"{named}: {done.rows:,} rows")  # fmt: skip
+    text = page(named, questions, done, Path(output), notes)
+    create_markdown_artifact(text, key="predictions", description=f"{named}: {done.rows:,} rows")
     return {**asdict(done), "model": named.name, "version": named.version, "output": output}
 
 
@@ -49,32 +53,40 @@ class _Progress:
 
     def __init__(self, about: str) -> None:
         self.id = create_progress_artifact(0.0, key="prediction-progress", description=about)
-        self.told = 0.0
+        self.reported = 0.0
 
     def __call__(self, done: int, of: int) -> None:
         share = done / of
-        if share >= self.told + STEP or done == of:
+        if share >= self.reported + STEP or done == of:
             assert isinstance(self.id, UUID)
             update_progress_artifact(self.id, 100 * share)
-            self.told = share
+            self.reported = share
 
 
 def page(named: Named, questions: Questions, done: Predicted, output: Path, notes: list[str]) -> str:
     """What a person reads of a prediction."""
-    lines = [f"# Predictions of {named}", "", "| | |", "|---|---|", f"| input | {_cell(str(questions.where))} |",
-             f"| output | {_cell(str(output))} |", f"| rows | {done.rows:,} |",
-             f"| without a prediction | {done.failed:,} |"]  # fmt: skip
+    lines = [
+        f"# Predictions of {named}",
+        "",
+        "| | |",
+        "|---|---|",
+        f"| input | {_cell(str(questions.where))} |",
+        f"| output | {_cell(str(output))} |",
+        f"| rows | {done.rows:,} |",
+        f"| without a prediction | {done.failed:,} |",
+    ]
     lines += [f"| predicted by earlier runs | {done.kept:,} |"] if done.kept else []
-    if all(isinstance(value, int) for value in done.summary.values()) and done.summary:
+    labels = [(name, count) for name, count in done.summary.items() if isinstance(count, int)]
+    ranges = [(name, range_) for name, range_ in done.summary.items() if not isinstance(range_, int)]
+    if labels:
         answered = done.rows - done.failed
         lines += ["", "| label | rows | share |", "|---|---:|---:|"]
-        shown = list(done.summary.items())[:LINES]
-        lines += [f"| {_cell(label)} | {count:,} | {count / answered:.1%} |" for label, count in shown]
-        lines += [f"| {len(done.summary) - LINES:,} more labels | | |"] if len(done.summary) > LINES else []
-    elif done.summary:
+        lines += [f"| {_cell(label)} | {count:,} | {count / answered:.1%} |" for label, count in labels[:LINES]]
+        lines += [f"| {len(labels) - LINES:,} more labels | | |"] if len(labels) > LINES else []
+    if ranges:
         lines += ["", "| | mean | least | most |", "|---|---:|---:|---:|"]
-        lines += [f"| {_cell(name)} | {range_['mean']:.6g} | {range_['min']:.6g} | {range_['max']:.6g} |"
-                  for name, range_ in done.summary.items()]  # fmt: skip
+    for name, range_ in ranges:
+        lines.append(f"| {_cell(name)} | {range_['mean']:.6g} | {range_['min']:.6g} | {range_['max']:.6g} |")
     return "\n".join([*lines, "", *map(_cell, notes)])
 
 

@@ -20,6 +20,8 @@ WIDTH = 300
 """Characters of a text that are shown."""
 SEARCHED = 20_000
 """Up to so many rows are searched for the nearest text where none fits."""
+Plain = str | int | float | bool
+"""A value that JSON has."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Row:
     every raw row's text or file by id, for those that it repeats."""
 
     id: str
-    raw: dict[str, Any]
+    raw: dict[str, Plain]
     state: str
     stage: str
     reason: str
@@ -37,12 +39,15 @@ class Row:
     @property
     def text(self) -> str | None:
         """None for an image and where it is missing."""
-        return self.raw.get("text")
+        return self._column("text")
 
     @property
     def second(self) -> str | None:
         """The second text of a pair."""
-        return self.raw.get("text_pair")
+        return self._column("text_pair")
+
+    def _column(self, name: str) -> str | None:
+        return str(self.raw[name]) if name in self.raw else None
 
     def reached(self, stage: str) -> bool:
         """Whether the row came into this stage."""
@@ -59,7 +64,7 @@ def row_at(stages: "dict[str, Artifact]", at: int) -> Row:
     raw = {str(name): plain(value) for name, value in rows.iloc[at].dropna().items()}
     contents = said(rows).set_axis(rows["id"])
     state, stage, reason = (str(ledger[name]) for name in ("state", "stage", "reason"))
-    return Row(raw.pop("id"), raw, state, stage, reason, contents)
+    return Row(str(raw.pop("id")), raw, state, stage, reason, contents)
 
 
 def said(rows: "pd.DataFrame") -> "pd.Series":
@@ -76,7 +81,7 @@ def said(rows: "pd.DataFrame") -> "pd.Series":
     return pd.Series(shown, index=rows.index, dtype="str")
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any) -> Plain:
     """A value as JSON has it; else its text."""
     value = value.item() if hasattr(value, "item") else value
     return value if isinstance(value, str | int | float | bool) else str(value)

@@ -25,9 +25,9 @@ from tasks.download import download
 from tasks.published import flow_links
 from tasks.store import living
 from tasks.store.changes import all_in_words
-from tasks.store.events import Event, heard_by
+from tasks.store.events import Event, StageLine, heard_by
 from tasks.store.lock import locked
-from tasks.tracking.lookup import BEFORE, still_valid
+from tasks.tracking.lookup import BEFORE, Settled, still_valid
 
 from .finetune import finetune
 from .hooks import watched
@@ -60,7 +60,7 @@ def retrain(recipe: str, overrides: tuple[str, ...] = ()) -> State[Any]:
     ):
         stages, _, cached = plan(loaded, ask=True)
         if settled := known(loaded, cached):
-            return unchanged(settled, say)
+            return unchanged(settled["version"], settled["verdict"], say=say)
         say("changed: %s", "; ".join(reasons(stages)))
         tell_difference(loaded, say)
         return ended(loaded, finetune(loaded))
@@ -124,7 +124,7 @@ def flow_run() -> Any:
     return context.flow_run
 
 
-def known(recipe: Recipe, cached: "dict[str, Artifact]") -> dict[str, Any] | None:
+def known(recipe: Recipe, cached: "dict[str, Artifact]") -> Settled | None:
     """What the registry states about the model, where every stage is cached and the model is settled."""
     if "train" not in cached or "evaluate" not in cached:
         return None
@@ -135,16 +135,16 @@ def known(recipe: Recipe, cached: "dict[str, Artifact]") -> dict[str, Any] | Non
     return still_valid(settled_version, cached["evaluate"].digest)
 
 
-def unchanged(version: dict[str, Any], say: Any, same: str = "sources, recipe and code are those") -> State[Any]:
+def unchanged(version: str, verdict: str, *, say: Any, same: str = "sources, recipe and code are those") -> State[Any]:
     """A run that decided nothing, recorded as such: an old verdict is no event of its own."""
-    text = f"{same} of version {version['version']}"
-    earlier = str(version["verdict"]).removeprefix(BEFORE)
+    text = f"{same} of version {version}"
+    earlier = verdict.removeprefix(BEFORE)
     say("unchanged: %s (%s)", text, earlier)
     create_markdown_artifact(
         f"# Unchanged\n\n{markdown(f'{text}; nothing was decided.')}\n\nThen: {markdown(earlier)}",
         key="retrain-summary",
     )
-    show("unchanged", f"version {version['version']}")
+    show("unchanged", f"version {version}")
     return Completed(message=f"unchanged: {text}")
 
 
@@ -161,7 +161,7 @@ def show(word: str, what: str) -> None:
         api.update_flow_run(run.id, name=name, tags=sorted({*run.tags, word}))
 
 
-def reasons(stages: list[dict[str, Any]]) -> list[str]:
+def reasons(stages: list[StageLine]) -> list[str]:
     """What is new, by stage; stages behind the first that runs only wait for it."""
     first = next((line for line in stages if line["status"] in ("run", "resumed")), None)
     if first is None:
@@ -182,16 +182,15 @@ def tell_difference(recipe: Recipe, say: Any) -> None:
 
     changes = difference(*(read_rows(one.file("rows.parquet")) for one in (before[1], raw)))
     say("rows against version %s: %s", before[0], changes.text)
-    create_table_artifact(
-        changes.lines, key="data-difference", description=f"Against version {before[0]}: {changes.text}"
-    )
+    about = f"Against version {before[0]}: {changes.text}"
+    create_table_artifact([{**line} for line in changes.lines], key="data-difference", description=about)
 
 
 def ended(recipe: Recipe, version: Version) -> State[Any]:
     """The end of a run that went through all stages: a decision, or a model that was registered and judged before."""
-    if version.found:
-        version_facts = {"version": version.version, "verdict": version.verdict}
-        return unchanged(version_facts, get_run_logger().info, same="the model that came out is that")
+    if version.known:
+        say = get_run_logger().info
+        return unchanged(version.version, version.verdict, say=say, same="the model that came out is that")
     return judged(recipe, version)
 
 

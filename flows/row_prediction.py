@@ -1,6 +1,6 @@
 """What a model states about one row: from the report for a test row, else from the trained model itself."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from .plan import plan
 from .raw_row import IMAGES, Row, plain
@@ -8,8 +8,10 @@ from .raw_row import IMAGES, Row, plain
 if TYPE_CHECKING:
     from configs.schema import Recipe
 
+    from .trace_document import Answer
 
-def answer(recipe: "Recipe", row: Row, texts: dict[str, str]) -> dict[str, Any]:
+
+def answer(recipe: "Recipe", row: Row, texts: dict[str, str]) -> "Answer":
     """From the report for a test row, else from the trained model; empty where it is not trained. texts: the row's as
     they were cleaned, by column."""
     import pandas as pd
@@ -29,8 +31,8 @@ def answer(recipe: "Recipe", row: Row, texts: dict[str, str]) -> dict[str, Any]:
             columns = {str(name): plain(value) for name, value in mine.iloc[0].items() if name != "id"}
             return {"told": columns, "from": "the report on the test rows"}
         if len(mine):
-            return {"predicted": str(mine["predicted"].iloc[0]), "p": float(max(mine["probabilities"].iloc[0])),
-                    "from": "the report on the test rows"}  # fmt: skip
+            p = float(max(mine["probabilities"].iloc[0]))
+            return {"predicted": str(mine["predicted"].iloc[0]), "p": p, "from": "the report on the test rows"}
     if "train" not in cached or kind.chats:
         return {}
     if kind.masks:
@@ -38,4 +40,7 @@ def answer(recipe: "Recipe", row: Row, texts: dict[str, str]) -> dict[str, Any]:
     folder = cached["train"].file("config.json").parent
     here = pd.DataFrame([{**texts, "image": row.raw.get("image")}])
     predicted = open_reporter(recipe.encode.kind).predict_row(folder, here, cached["clean"].file(IMAGES))
-    return {**(predicted if kind.traits.classes else {"told": predicted}), "from": "the trained model"}
+    if not kind.traits.classes:
+        return {"told": predicted, "from": "the trained model"}
+    likeliest, p = str(predicted["predicted"]), cast(float, predicted["p"])
+    return {"predicted": likeliest, "p": p, "from": "the trained model"}

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from .raw_row import IMAGES, Row, plain, row_at
 from .row_prediction import answer
+from .trace_document import Checks, Cleaned, Encoded, End, Other, Placed, Way
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,14 +17,15 @@ TEXTS = ("text", "text_pair")
 """Columns of texts that cleaning may change."""
 
 
-def follow(recipe: "Recipe", stages: "dict[str, Artifact]", at: int) -> dict[str, Any]:
+def follow(recipe: "Recipe", stages: "dict[str, Artifact]", at: int) -> Way:
     """The facts of the raw row at this position (from 0) in each stage that it reached; `end` says where it is now."""
     row = row_at(stages, at)
-    way: dict[str, Any] = {"id": row.id, "number": at + 1, "end": {"state": row.state}}
+    end: End = {"state": row.state}
     if row.state == "dropped":
-        way["end"] |= {"stage": row.stage, "reason": row.reason}
-    way["source"] = _source(stages["download"])
-    way["raw"] = row.raw | _image(stages["download"], row.raw.get("image"))
+        end = {**end, "stage": row.stage, "reason": row.reason}
+    image = row.raw.get("image")
+    raw = row.raw | ({} if image is None else {"looks": _image(stages["download"], str(image))})
+    way: Way = {"id": row.id, "number": at + 1, "end": end, "source": _source(stages["download"]), "raw": raw}
     if row.reached("validate"):
         way["validate"] = _checks(stages["validate"], row)
     if row.reached("clean"):
@@ -32,7 +34,8 @@ def follow(recipe: "Recipe", stages: "dict[str, Artifact]", at: int) -> dict[str
         way["split"] = _placed(recipe, stages, row)
     if row.state != "dropped":
         way["encode"] = encoded_facts(stages["encode"], row)
-        way["answer"] = answer(recipe, row, {name: way["clean"][name] for name in TEXTS if name in way["clean"]})
+        texts = {name: str(text) for name, text in way["clean"].items() if name in TEXTS and text is not None}
+        way["answer"] = answer(recipe, row, texts)
     return way
 
 
@@ -48,9 +51,9 @@ def _records(artifact: "Artifact", name: str, row: Row) -> list[dict[str, Any]]:
     return [{str(name): plain(value) for name, value in line.items()} for line in mine.to_dict("records")]
 
 
-def _other(row: Row, identity: str) -> dict[str, Any]:
+def _other(row: Row, identity: str) -> Other:
     """Another row, with its raw text (or file)."""
-    return {"id": identity, "content": plain(row.contents.get(identity, ""))}
+    return {"id": identity, "content": str(row.contents.get(identity, ""))}
 
 
 def _source(download: "Artifact") -> str:
@@ -61,10 +64,8 @@ def _source(download: "Artifact") -> str:
     return f"{about['kind']}: {about['where']}, read {about['when']}"
 
 
-def _image(download: "Artifact", digest: str | None) -> dict[str, str]:
+def _image(download: "Artifact", digest: str) -> str:
     """What an image file is by its own account."""
-    if digest is None:
-        return {}
     import io
 
     import pyarrow.parquet as pq
@@ -77,17 +78,18 @@ def _image(download: "Artifact", digest: str | None) -> dict[str, str]:
             looks = f"{image.format} of {image.width} x {image.height} pixels, mode {image.mode}"
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         looks = "unreadable"
-    return {"looks": f"{looks}, {len(data):,} bytes"}
+    return f"{looks}, {len(data):,} bytes"
 
 
-def _checks(validate: "Artifact", row: Row) -> dict[str, Any]:
-    return {
-        name: [line["expectation"] for line in _records(validate, f"{name}.parquet", row)]
+def _checks(validate: "Artifact", row: Row) -> Checks:
+    quarantined, warned = (
+        [str(line["expectation"]) for line in _records(validate, f"{name}.parquet", row)]
         for name in ("quarantined", "warned")
-    }
+    )
+    return {"quarantined": quarantined, "warned": warned}
 
 
-def _cleaned(clean: "Artifact", row: Row) -> dict[str, Any]:
+def _cleaned(clean: "Artifact", row: Row) -> Cleaned:
     """The text as it was left, of a dropped row as it was dropped (none for images, and where it is missing)."""
     import pandas as pd
 
@@ -98,16 +100,16 @@ def _cleaned(clean: "Artifact", row: Row) -> dict[str, Any]:
     left = kept.to_dict("records") or _records(clean, "dropped.parquet", row)
     text, second = (next((str(line[name]) for line in left if not pd.isna(line.get(name))), None) for name in TEXTS)
     tables = sorted(path for path in clean.records.glob("*.parquet") if path.stem not in ("partners", "dropped"))
-    return {
+    facts: Cleaned = {
         "text": text,
-        **({} if second is None else {"text_pair": second}),
         "changed": (text is not None and text != row.text) or (second or row.second) != row.second,
         "repeats": [_other(row, line["other"]) for line in _records(clean, "partners.parquet", row)],
         "listed by": [path.stem for path in tables if _records(clean, path.name, row)],
     }
+    return facts if second is None else {**facts, "text_pair": second}
 
 
-def _placed(recipe: "Recipe", stages: "dict[str, Artifact]", row: Row) -> dict[str, Any]:
+def _placed(recipe: "Recipe", stages: "dict[str, Artifact]", row: Row) -> Placed:
     """The part, or the one that a dropped row would have been in, and what decided it."""
     from tasks.data.rows import read_rows
 
@@ -118,7 +120,7 @@ def _placed(recipe: "Recipe", stages: "dict[str, Artifact]", row: Row) -> dict[s
         "part": part,
         "because of": _why(recipe.split, rows[rows["id"] == row.id]),
         "near-copy of": [
-            _other(row, line["other"]) | {"part": line.get("other_part"), "similarity": line["similarity"]}
+            {**_other(row, line["other"]), "part": line.get("other_part"), "similarity": line["similarity"]}
             for line in copies
         ],
     }
@@ -141,7 +143,7 @@ def _why(section: Any, here: "pd.DataFrame") -> str:
     return f"{'its group' if grouped else 'it'} hashes to {place:.4f} ({bounds})"
 
 
-def encoded_facts(encoded: "Artifact", row: Row) -> dict[str, Any]:
+def encoded_facts(encoded: "Artifact", row: Row) -> Encoded:
     """Tokens, ids, labels and class of a row that is in a part; of an image the size and class."""
     from tasks.kinds.spec import kind_in, open_kind, open_view
 
@@ -150,7 +152,7 @@ def encoded_facts(encoded: "Artifact", row: Row) -> dict[str, Any]:
     if not kind.tokens:
         encoding = json.loads(encoded.file("encoding.json").read_text(encoding="utf-8"))
         pixels = f"{encoding['width']} x {encoding['height']}, mode {encoding['mode']}"
-        return {"pixels": pixels, "class": row.raw["label"]}
+        return {"pixels": pixels, "class": str(row.raw["label"])}
     from tasks.text.parts import read_part
 
     part = read_part(encoded.file(f"{row.state}.parquet"))

@@ -5,11 +5,11 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from configs.settings import settings
 
@@ -20,6 +20,95 @@ MANIFEST = "manifest.json"
 
 class StageError(Exception):
     """A stage cannot go on; the message says what, where and how to fix it."""
+
+
+class Marks(TypedDict):
+    """What the file system states about a file."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+
+class FileEntry(Marks):
+    """A file of an artifact, as the manifest has it."""
+
+    sha256: str
+
+
+class Reference(TypedDict):
+    """An upstream artifact, as the manifest has it."""
+
+    stage: str
+    key: str
+    digest: str
+
+
+class Identity(TypedDict):
+    """What a stage's output depends on; the key is its digest (see store/identity.py)."""
+
+    format: int
+    python: str
+    section: object
+    inputs: Mapping[str, Mapping[str, str]]
+    code: Mapping[str, str]
+    libraries: Mapping[str, str]
+
+
+class Changed(TypedDict):
+    """Rows that a model predicts better (fixed) and worse (broken) than another, with some of each: their columns, and
+    what both predict. unknown: see kinds/outcomes.py."""
+
+    fixed: int
+    broken: int
+    examples: Mapping[str, Sequence[Mapping[str, Any]]]
+    unknown: NotRequired[Sequence[str]]
+
+
+class ReportFacts(TypedDict):
+    """What report.json states of every model; kinds add what else they measure. scores: by name, of the test rows, with
+    intervals; shown: the names that the terminal shows; baselines: their scores."""
+
+    kind: str
+    content: str
+    labels: list[str]
+    rows: int
+    confidence: float
+    scores: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    shown: list[str]
+    baselines: dict[str, dict[str, float]]
+    pairs: NotRequired[bool]
+
+
+class Making(TypedDict):
+    """How long a stage took, when it ended, in seconds since 1970, and with how many threads of torch."""
+
+    seconds: float
+    at: int
+    threads: NotRequired[int]
+
+
+class About(TypedDict):
+    """What a stage states about its artifact. section: all values, defaults included."""
+
+    identity: Identity
+    inputs: Mapping[str, Reference]
+    section: Mapping[str, Any]
+    rows: Mapping[str, int]
+    made: Making
+    provenance: NotRequired[Mapping[str, object]]
+
+
+class Manifest(About):
+    """What lies in an artifact's directory (files: paths below it) and what made it."""
+
+    format: int
+    stage: str
+    key: str
+    digest: str
+    files: Mapping[str, FileEntry]
 
 
 @dataclass(frozen=True)
@@ -51,7 +140,7 @@ class Artifact:
         """The same artifact, opened only where a pattern fits."""
         return replace(self, opened=patterns)
 
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> Manifest:
         """The manifest as written (see `seal`). Raises ValueError where it is damaged."""
         return read_manifest(self.path)
 
@@ -62,6 +151,7 @@ class Version:
 
     links: addresses of MLflow's pages of its run and version, where a browser can reach them. changed: rows that it
     predicts better and worse than the champion that it was compared with (see kinds/outcomes.py). example: a test text.
+    known: whether it was registered before.
     """
 
     name: str
@@ -70,11 +160,11 @@ class Version:
     verdict: str
     run_id: str
     metrics: dict[str, float]
-    report: dict[str, Any]
+    report: ReportFacts
     test_evaluations: int
-    found: bool = False
+    known: bool = False
     links: dict[str, str] = field(default_factory=dict)
-    changed: dict[str, Any] | None = None
+    changed: Changed | None = None
     example: str | None = None
 
     @property
@@ -99,7 +189,7 @@ def digest_file(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def content_digest(files: Mapping[str, Mapping[str, Any]]) -> str:
+def content_digest(files: Mapping[str, FileEntry]) -> str:
     """Digest of data/: every path below it with its sha256."""
     return digest_text(canonical({name: entry["sha256"] for name, entry in files.items() if _is_data(name)}))
 
@@ -108,12 +198,12 @@ def _is_data(name: str) -> bool:
     return name.startswith("data/")
 
 
-def describe_files(directory: Path) -> dict[str, dict[str, Any]]:
+def describe_files(directory: Path) -> dict[str, FileEntry]:
     """Size, sha256 and file-system marks of every file in data/ and records/. Raises StageError on links."""
     return {name: {**marks(path), "sha256": digest_file(path)} for name, path in _files(directory)}
 
 
-def marks(path: Path) -> dict[str, int]:
+def marks(path: Path) -> Marks:
     """What the file system states about a file; a change of any of these asks for a new hash."""
     stat = path.stat()
     return {
@@ -133,19 +223,20 @@ def _files(directory: Path) -> Iterator[tuple[str, Path]]:
                 yield path.relative_to(directory).as_posix(), path
 
 
-def seal(manifest: dict[str, Any]) -> str:
+def seal(manifest: Manifest) -> str:
     """The manifest's text, with a checksum of itself so that damage to it shows."""
     return canonical({**manifest, "sha256": digest_text(canonical(manifest))})
 
 
-def read_manifest(directory: Path) -> dict[str, Any]:
+def read_manifest(directory: Path) -> Manifest:
     """Read a sealed manifest. Raises ValueError where it is missing, unreadable or altered."""
     try:
         text = read_plain(directory / MANIFEST)
-        manifest: dict[str, Any] = json.loads(text)
-        manifest.pop("sha256")
+        sealed = json.loads(text)
+        sealed.pop("sha256")
     except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise ValueError(f"manifest unreadable ({type(error).__name__})") from None
+    manifest: Manifest = sealed
     if seal(manifest) != text:
         raise ValueError("manifest altered")
     return manifest

@@ -14,7 +14,7 @@ from configs.literal import complete
 from configs.precision import settled
 from configs.settings import settings
 
-from .artifact import Artifact, Version
+from .artifact import About, Artifact, Identity, Making, Reference, Version
 from .kinds.spec import module_of
 from .output import Output, Report, new_output
 from .pins import pin
@@ -72,7 +72,7 @@ class Stage(Generic[P]):
         """Names of the upstream artifacts, in order."""
         return list(inspect.signature(self.body).parameters)[2:]
 
-    def identify(self, section: Any, inputs: Mapping[str, Artifact], *, ask: bool) -> tuple[Any, dict[str, Any]]:
+    def identify(self, section: Any, inputs: Mapping[str, Artifact], *, ask: bool) -> tuple[Any, Identity]:
         """The pinned section and the identity behind the key. Raises Unpinned, DataError."""
         pinned, values = pin(section, ask=ask, secret=secret)
         limited = {name: artifact.limited(self.opens[name]) for name, artifact in inputs.items()}
@@ -121,12 +121,12 @@ class Stage(Generic[P]):
                 with because_of(error, "what the stage wrote could not be cleared away"):
                     self._give_up(root, key, say, error)
                 raise
-            about = {
+            about: About = {
                 "identity": identified,
                 "inputs": {name: _reference(artifact) for name, artifact in inputs.items()},
                 "section": complete(pinned),
                 "rows": output.counts,
-                "made": {"seconds": round(time.monotonic() - began, 3), "at": int(time.time()), **_threads()},
+                "made": _making(time.monotonic() - began),
             }
             if output.provenance is not None:
                 about["provenance"] = output.provenance
@@ -197,7 +197,7 @@ def recorded_task(
                 version = body(links, section, *inputs.values())  # type: ignore[call-arg, arg-type]
             if "prefect.flow_run_url" in links:
                 version = replace(version, links=version.links | {"flow_run": links["prefect.flow_run_url"]})
-            return Outcome(version, "cached" if version.found else "run")
+            return Outcome(version, "cached" if version.known else "run")
 
         bound = inspect.signature(body).bind(None, *args, **kwargs).arguments
         section, *upstream = list(bound)[1:]
@@ -240,11 +240,12 @@ def _as_task(name: str, work: Callable[..., Any], section: Any, inputs: dict[str
     return as_task(section, inputs, return_state=True).result()
 
 
-def _threads() -> dict[str, int]:
-    """How many threads torch has here, where a stage has loaded it: they shape the last digits of what it computes."""
+def _making(seconds: float) -> Making:
+    """With the threads that torch has here, where a stage has loaded it: they shape the last digits of results."""
+    making: Making = {"seconds": round(seconds, 3), "at": int(time.time())}
     torch = sys.modules.get("torch")
-    return {} if torch is None else {"threads": int(torch.get_num_threads())}
+    return making if torch is None else {**making, "threads": int(torch.get_num_threads())}
 
 
-def _reference(artifact: Artifact) -> dict[str, str]:
+def _reference(artifact: Artifact) -> Reference:
     return {"stage": artifact.stage, "key": artifact.key, "digest": artifact.digest}

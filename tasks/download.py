@@ -1,6 +1,6 @@
 """download: the recipe's source comes in, rows (id, text or image, label, …) go out."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from configs.sources import Source
 
@@ -9,6 +9,8 @@ from .output import Output
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from .data.sources.provenance import Provenance
 
 
 @cached_task(makes="raw", libraries=("pandas", "pyarrow"))
@@ -32,7 +34,7 @@ def download(out: Output, section: Source) -> None:
     out.summary(_describe(rows, intake.notes, about))
 
 
-def _describe(rows: "pd.DataFrame", notes: list[str], about: dict[str, Any]) -> str:
+def _describe(rows: "pd.DataFrame", notes: list[str], about: "Provenance") -> str:
     from .data.escape import markdown
     from .data.rows import classes
     from .data.sources.provenance import describe_provenance

@@ -3,10 +3,10 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .artifact import StageError
 
@@ -48,7 +48,7 @@ class Output:
     log: Callable[[str], None] = _silent
     secret: Callable[[str], str] = environment_secret
     counts: dict[str, int] = field(default_factory=dict)
-    provenance: dict[str, Any] | None = None
+    provenance: Mapping[str, object] | None = None
     """Where the bytes came from; stands in the manifest, outside the content's digest."""
     resumed: bool = False
 
@@ -81,7 +81,7 @@ class Output:
         """What both interfaces show of this stage."""
         (self.records / "summary.md").write_text(markdown.strip() + "\n", encoding="utf-8")
 
-    def table(self, rows: list[dict[str, Any]]) -> None:
+    def table(self, rows: Sequence[Mapping[str, object]]) -> None:
         """A table that Prefect shows as such; values must be plain and finite."""
         text = json.dumps(rows, ensure_ascii=False, allow_nan=False, indent=1)
         (self.records / "table.json").write_text(text, encoding="utf-8")

@@ -15,12 +15,12 @@ from .data.sources.digests import digest_expected, digest_marked, digest_once, d
 from .data.sources.pretrained import require_digests
 from .data.sources.revisions import Secret, commit_of
 from .output import environment_secret
-from .store.pin_table import pin_table
+from .store.pin_table import PinTable, pin_table
 
 S = TypeVar("S")
 
 
-def pin(section: S, *, ask: bool, secret: Secret = environment_secret) -> tuple[S, dict[str, Any]]:
+def pin(section: S, *, ask: bool, secret: Secret = environment_secret) -> tuple[S, object]:
     """The section with commits for revisions and the precision of this machine, and its literal values with bytes for
     places.
 
@@ -28,11 +28,11 @@ def pin(section: S, *, ask: bool, secret: Secret = environment_secret) -> tuple[
     when there is none, DataError when a local file or a revision does not exist. `secret` turns a name into a token.
     """
     with pin_table() as table:
-        pinned: tuple[S, dict[str, Any]] = _pin(settled(section), table, secret if ask else None)
+        pinned: tuple[S, object] = _pin(settled(section), table, secret if ask else None)
         return pinned
 
 
-def _pin(value: Any, table: dict[str, Any], ask: Secret | None) -> tuple[Any, Any]:
+def _pin(value: Any, table: PinTable, ask: Secret | None) -> tuple[Any, Any]:
     plain = literal(value)
     match value:
         case sources.HubSource() | models.HubTokenizer() | models.HubModel():
@@ -73,7 +73,7 @@ def _pin(value: Any, table: dict[str, Any], ask: Secret | None) -> tuple[Any, An
     return _pin_fields(value, plain, table, ask) if literal_values is None else (value, literal_values)
 
 
-def _bytes_of(value: Any, plain: Any, table: dict[str, Any]) -> dict[str, Any] | None:
+def _bytes_of(value: Any, plain: Any, table: PinTable) -> object:
     """The literal values of a source of files with bytes in the stead of places; None for all else."""
     from .data.files import embedded_files, find_files
 
@@ -105,7 +105,7 @@ def _bytes_of(value: Any, plain: Any, table: dict[str, Any]) -> dict[str, Any] |
     return None
 
 
-def _pin_fields(value: Any, plain: Any, table: dict[str, Any], ask: Secret | None) -> tuple[Any, Any]:
+def _pin_fields(value: Any, plain: Any, table: PinTable, ask: Secret | None) -> tuple[Any, Any]:
     if not is_dataclass(value):
         return value, plain
     changed = {}
@@ -118,19 +118,19 @@ def _pin_fields(value: Any, plain: Any, table: dict[str, Any], ask: Secret | Non
     return replace(value, **changed) if changed else value, plain  # type: ignore[type-var]
 
 
-def _without(plain: Any, *names: str) -> dict[str, Any]:
+def _without(plain: Any, *names: str) -> dict[str, object]:
     """Literal values without these, and without what a recipe states about a licence."""
     return {name: value for name, value in plain.items() if name not in (*names, "licence")}
 
 
-def _texts(place: Path, table: dict[str, Any]) -> Any:
+def _texts(place: Path, table: PinTable) -> Any:
     """sha256 of a text file, or of each in a folder, by name."""
     from .data.sources.class_files import list_texts
 
     return [digest_once(path, table) for path in list_texts(place)] if place.is_dir() else digest_once(place, table)
 
 
-def _folder(folder: Path, table: dict[str, Any], only: str | None = None) -> dict[str, str]:
+def _folder(folder: Path, table: PinTable, only: str | None = None) -> dict[str, str]:
     """Name -> sha256 of the files in a folder, or of `only` one of them."""
     from .data.errors import DataError
 
@@ -141,7 +141,7 @@ def _folder(folder: Path, table: dict[str, Any], only: str | None = None) -> dic
     return {path.name: digest_marked(path, table) for path in sorted(folder.iterdir()) if path.is_file()}
 
 
-def _tables(value: sources.FileSource, table: dict[str, Any]) -> dict[str, Any]:
+def _tables(value: sources.FileSource, table: PinTable) -> dict[str, object]:
     """Format and sha256 of the one file, or of each in order."""
     from .data.files import find_files
 
@@ -152,7 +152,7 @@ def _tables(value: sources.FileSource, table: dict[str, Any]) -> dict[str, Any]:
     return content | _parts(value, map(str, paths)) | listed
 
 
-def _listed(value: sources.FileSource, paths: list[Path], table: dict[str, Any]) -> str:
+def _listed(value: sources.FileSource, paths: list[Path], table: PinTable) -> str:
     """Digest of the image files that tables list, by the names in the tables; of none where they hold the bytes."""
     from tempfile import TemporaryDirectory
 
@@ -166,7 +166,7 @@ def _listed(value: sources.FileSource, paths: list[Path], table: dict[str, Any])
     return digest_tree(Path(f"{paths[0]}: {value.columns.image}"), files, table)
 
 
-def _parts(value: sources.FileSource | sources.UrlSource, paths: Iterable[str]) -> dict[str, Any]:
+def _parts(value: sources.FileSource | sources.UrlSource, paths: Iterable[str]) -> dict[str, object]:
     """What of the files' names gives the split, where it does: the last folder and the name."""
     return {"names": ["/".join(path.split("/")[-2:]) for path in paths]} if value.split_files else {}
 
@@ -179,7 +179,7 @@ def _ending(name: str) -> str:
     return "".join(suffixes[-2:] if name.lower().endswith(SINGLE) else suffixes[-1:]).lower()
 
 
-def _images(value: image_sources.ImagesSource, plain: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
+def _images(value: image_sources.ImagesSource, plain: dict[str, object], table: PinTable) -> dict[str, object]:
     """Bytes for places; of a folder one digest over the paths inside and the sha256 of each file."""
     from .data.sources.image_files import image_place
 
@@ -197,7 +197,7 @@ def _images(value: image_sources.ImagesSource, plain: dict[str, Any], table: dic
     return {**plain, "sha256": digest_tree(place, files, table)}
 
 
-def _image_set(value: image_sources.TorchvisionSource, plain: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
+def _image_set(value: image_sources.TorchvisionSource, plain: dict[str, object], table: PinTable) -> dict[str, object]:
     """torchvision's own checksums stand for what it downloads; of a folder the files that are read count."""
     if plain.pop("path", None) is None:
         return plain

@@ -92,10 +92,11 @@ def publish_rows(artifact: Artifact) -> None:
         create_table_artifact(lines, key=f"{artifact.stage}-rows", description=f"Rows of {artifact.stage}")
 
 
-def _rows(artifact: Artifact) -> list[dict[str, Any]]:
+def _rows(artifact: Artifact) -> list[dict[str, str | int]]:
     from .data.ledger import DROPPED, PARTS, read_ledger
 
-    counts, lines = artifact.manifest()["rows"], []
+    counts = artifact.manifest()["rows"]
+    lines: list[dict[str, str | int]] = []
     ledger = artifact.file("ledger.parquet")
     if ledger.is_file():
         entries = read_ledger(ledger)
@@ -104,9 +105,10 @@ def _rows(artifact: Artifact) -> list[dict[str, Any]]:
         lines = [{"rows": f"dropped: {_plain(reason)}", "count": int(count)} for reason, count in gone.items()]
         parts = entries["state"].value_counts()
         lines += [{"rows": f"out, {part}", "count": int(parts[part])} for part in PARTS if part in parts]
-    ends = {name: f"rows {name}" for name in ("in", "out") if name in counts}
-    first, last = ([{"rows": ends[name], "count": counts[name]}] if name in ends else [] for name in ("in", "out"))
-    return [*first, *lines, *last]
+    ends: list[list[dict[str, str | int]]] = [
+        [{"rows": f"rows {name}", "count": counts[name]}] if name in counts else [] for name in ("in", "out")
+    ]
+    return [*ends[0], *lines, *ends[1]]
 
 
 def publish_link(name: str, address: str | None) -> None:
@@ -125,10 +127,12 @@ def publish_version(version: Version) -> None:
     from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
     create_markdown_artifact(describe_version(version), key="register-summary")
-    changed = version.changed or {}
+    changed = version.changed
+    if changed is None:
+        return
     lines = [
         {"row is": name, **{key: _plain(value) for key, value in one.items()}}
-        for name, rows in changed.get("examples", {}).items()
+        for name, rows in changed["examples"].items()
         for one in rows
     ]
     if lines:

@@ -1,14 +1,17 @@
 """register: a model and its report come in; a version in the registry goes out, with an alias if it earned one."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING
 
 from configs.literal import complete
 from configs.schema import Register
 
-from .artifact import Artifact, Version, lineage
+from .artifact import Artifact, ReportFacts, Version, lineage
 from .cached import recorded_task
 from .store.events import Event, tell
+
+if TYPE_CHECKING:
+    from .tracking.lookup import Settled
 
 SHORT = 100
 """Characters of a text that stands on one line of a terminal."""
@@ -24,8 +27,8 @@ def register(links: dict[str, str], section: Register, model: Artifact, report: 
     from .tracking import lookup
     from .tracking.turns import turn
 
-    facts = json.loads(report.file("report.json").read_text(encoding="utf-8"))
-    scores: dict[str, float] = facts["scores"]
+    facts: ReportFacts = json.loads(report.file("report.json").read_text(encoding="utf-8"))
+    scores = facts["scores"]
     with turn("registering", section.model, model.digest, waiting=_tell_waiting):
         known = lookup.registered(section.model, model.digest, scores, links)
         known = lookup.still_valid(known, report.digest)
@@ -43,7 +46,7 @@ def register(links: dict[str, str], section: Register, model: Artifact, report: 
         test_evaluations=known["test_evaluations"],
         links=known["links"],
         changed=known["changed"],
-        found=is_known,
+        known=is_known,
         example=_example(report),
     )
 
@@ -60,8 +63,8 @@ def _tell_waiting() -> None:
 
 
 def _register(
-    links: dict[str, str], section: Register, model: Artifact, report: Artifact, facts: dict[str, Any]
-) -> dict[str, Any]:
+    links: dict[str, str], section: Register, model: Artifact, report: Artifact, facts: ReportFacts
+) -> "Settled":
     from .tracking import data, evidence, models, proof, registry, report_pages, runs
 
     with proof.prover() as process:  # it loads its libraries while the model is logged

@@ -105,7 +105,7 @@ def test_planted_shifts_are_flagged_and_nothing_else(name: str, fault: str) -> N
 
 def test_new_and_vanished_labels_are_named_without_infinities() -> None:
     lines = found(data("reviews"), renamed(data("reviews")))
-    assert lines["label"].found.startswith("new: negative; gone: neg; ")
+    assert lines["label"].change.startswith("new: negative; gone: neg; ")
     assert all(math.isfinite(line.psi) for line in lines.values())
 
 
@@ -119,7 +119,7 @@ def test_the_table_is_plain_and_finite() -> None:
     table = drift_table(before, now)
     assert json.loads(json.dumps(table, allow_nan=False)) == table
     assert {line["verdict"] for line in table} == {"stable", "drifted"}
-    assert [*table[0]] == ["feature", "psi", "verdict", "found"]
+    assert [*table[0]] == ["feature", "psi", "verdict", "change"]
 
 
 def test_missing_targets_are_told() -> None:

@@ -36,7 +36,7 @@ for number in range(count):
         time.sleep(max(0, begin - time.monotonic()))
         try:
             version = register.__wrapped__(links, section, Artifact(*model), Artifact(*report))
-            print(json.dumps([version.version, version.run_id, version.found]), flush=True)
+            print(json.dumps([version.version, version.run_id, version.known]), flush=True)
         except BaseException as error:
             print(json.dumps([type(error).__name__ + ": " + str(error)[:300]]), flush=True)
         os._exit(0)

@@ -238,7 +238,7 @@ def a_version(found: bool) -> Any:
     from tasks.artifact import Version
 
     verdict = "registered before; then promoted: better" if found else "promoted: better"
-    return Version("shapes", "3", ("champion",), verdict, "r", {}, {}, 1, found=found)
+    return Version("shapes", "3", ("champion",), verdict, "r", {}, {}, 1, known=found)
 
 
 @pytest.mark.faults

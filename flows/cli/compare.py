@@ -1,6 +1,6 @@
 """temper compare: which of several recipes, or of several starts of one, is better on the same test rows."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import unquote, urlsplit
 
 import typer
@@ -18,6 +18,9 @@ from .failures import failures
 from .progress import ProgressDisplay, where_to_look
 
 if TYPE_CHECKING:
+    from tasks.learn.comparison_document import Compared
+    from tasks.store.events import StageLine
+
     from ..variants import Variant
 
 
@@ -75,14 +78,14 @@ def command(
         report, stages = _run(named, variants, seeds, first_is_new=starts is not None)
 
     if as_json:
-        print_json(report | {"stages": stages})
+        print_json({**report, "stages": stages})
     else:
         _show(report)
 
 
 def _run(
     named: str, variants: "list[Variant]", seeds: int, *, first_is_new: bool
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+) -> "tuple[Compared, list[StageLine]]":
     """The report, and what became of each stage of each training."""
     quiet_prefect()
 
@@ -93,7 +96,7 @@ def _run(
         return compare(named, variants, seeds, first_is_new=first_is_new), display.stages
 
 
-def _show(report: dict[str, Any]) -> None:
+def _show(report: "Compared") -> None:
     """Accuracies, a line per pair with its verdict, and where to look."""
     from tasks.learn.comparison import sentence
 

@@ -96,7 +96,7 @@ def delete(decided: "Sequence[Decision]", catalogue: "Catalogue", runs: list[str
 
 def show(decided: "Sequence[Decision]", runs: list[str], rules: "Rules") -> None:
     """What goes, a line per stage, form and reason, and what stays, a line per reason."""
-    from tasks.store.sweep import in_bytes
+    from tasks.store.sizes import in_bytes
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("", "stage", "what", "count", "size", "why"):
@@ -124,7 +124,7 @@ def reason(why: str, rules: "Rules") -> str:
 
 def last_line(decided: "Sequence[Decision]", runs: list[str], deleted: "Sequence[Decision]", dry_run: bool) -> str:
     """What it comes to, and what to call next."""
-    from tasks.store.sweep import in_bytes
+    from tasks.store.sizes import in_bytes
 
     going = [one for one in decided if one.delete]
     if not dry_run:

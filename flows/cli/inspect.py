@@ -87,7 +87,7 @@ def _sort_out(words: list[str]) -> tuple[str | None, list[str]]:
 
 def _show(looked: Looked, encoded: "Artifact", picture: Path) -> None:
     console, answer, labels = Console(), looked.answer, looked.labels
-    about = [looked.row.id, looked.row.state, *([looked.row.raw["file"]] if "file" in looked.row.raw else [])]
+    about = [looked.row.id, looked.row.state, *([str(looked.row.raw["file"])] if "file" in looked.row.raw else [])]
     console.print(Text(f"row {looked.number:,}  {'  '.join(about)}", "bold"))
     if isinstance(answer.seen, str):
         facts = encoded_facts(encoded, looked.row)

@@ -1,6 +1,6 @@
 """temper plan: what a run would do, stage by stage, and why; nothing is run and nothing is asked."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -15,6 +15,7 @@ from .failures import failures
 
 if TYPE_CHECKING:
     from configs.schema import Recipe
+    from tasks.store.events import StageLine
 
 COLOURS = {"cached": "cyan", "run": "green", "resumed": "yellow", "unknown": "dim"}
 
@@ -54,7 +55,7 @@ def command(
         console.print(note, style="dim")
 
 
-def document(recipe: "Recipe", stages: list[dict[str, Any]]) -> dict[str, Any]:
+def document(recipe: "Recipe", stages: "list[StageLine]") -> "dict[str, object]":
     """The JSON document, of the same shape as that of `temper run`."""
     from configs.settings import settings
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -106,7 +107,7 @@ def command(
 
 
 def _open(
-    what: str, column: str | None, reading: dict[str, Any], *, output: Path | None, as_flow: bool
+    what: str, column: str | None, reading: Mapping[str, object], *, output: Path | None, as_flow: bool
 ) -> "Questions | None":
     """The rows of a file or folder; None for one text or image, which takes no option of a table."""
     with fixes_as_options():
@@ -117,7 +118,7 @@ def _open(
     return questions
 
 
-def _refuse_for_one(output: Path | None, as_flow: bool, reading: dict[str, Any]) -> None:
+def _refuse_for_one(output: Path | None, as_flow: bool, reading: Mapping[str, object]) -> None:
     from configs.load import RecipeError
 
     if reading:
@@ -176,7 +177,7 @@ def _predict_rows(
     _say_counts(questions, done.rows, done.failed, f" in {output}")
 
 
-def _run_flow(model: str, questions: "Questions", output: Path | None, *, reading: dict[str, Any],
+def _run_flow(model: str, questions: "Questions", output: Path | None, *, reading: Mapping[str, object],
               column: str | None, pair: str | None) -> None:  # fmt: skip
     from configs.load import RecipeError
 
@@ -192,7 +193,9 @@ def _run_flow(model: str, questions: "Questions", output: Path | None, *, readin
     with prefect_api(), fixes_as_options():
         from ..predict import predict
 
-        done = predict(model, str(Path(questions.where).absolute()), str(output.absolute()), column, reading, pair)
+        done = predict(
+            model, str(Path(questions.where).absolute()), str(output.absolute()), column, dict(reading), pair
+        )
     kept = f" ({done['kept']:,} rows were predicted before)" if done["kept"] else ""
     _say_counts(questions, done["rows"], done["failed"], f" in {output}{kept}")
 

@@ -25,7 +25,7 @@ from .console import Console
 
 if TYPE_CHECKING:
     from tasks.artifact import Version
-    from tasks.store.events import Event
+    from tasks.store.events import Event, StageLine
 
 MARKS = {"cached": ("cached", "cyan"), "run": ("done", "green"), "resumed": ("resumed", "yellow")}
 
@@ -36,7 +36,7 @@ class ProgressDisplay:
     def __init__(self, beginning: str = "starting Prefect") -> None:
         self.beginning = beginning
         self.console = Console(stderr=True)
-        self.stages: list[dict[str, Any]] = []
+        self.stages: list[StageLine] = []
         self.bars = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),

@@ -21,7 +21,7 @@ Pattern = Annotated[str | None, typer.Option(help="With --format lines: what a l
 Member = Annotated[str | None, typer.Option(help="The table in an archive of several.")]
 
 
-def given_reading(**options: Any) -> dict[str, Any]:
+def given_reading(**options: Any) -> dict[str, object]:
     r"""The fields that are set. A header is names with commas between them, and `\t` a tab."""
     given = {name: value for name, value in options.items() if value is not None}
     if "header" in given:

@@ -1,6 +1,6 @@
 """temper run: a recipe through the whole pipeline, reported stage by stage."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,7 @@ from .progress import ProgressDisplay
 
 if TYPE_CHECKING:
     from tasks.artifact import Version
+    from tasks.store.events import StageLine
 
 
 def command(
@@ -55,7 +56,7 @@ def command(
             display.summary(version)
 
 
-def document(stages: list[dict[str, Any]], version: "Version") -> dict[str, Any]:
+def document(stages: "list[StageLine]", version: "Version") -> "dict[str, object]":
     """The JSON document of a run."""
     from configs.settings import settings
 

@@ -1,6 +1,6 @@
 """temper trace: one row's whole way, from the source to the model's prediction."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -17,7 +17,7 @@ from .progress import ProgressDisplay
 from .token_colours import colour_pieces
 
 if TYPE_CHECKING:
-    from rich.text import Text
+    from ..trace_document import Answer, Cleaned, Encoded, End, Way
 
 
 def command(
@@ -50,7 +50,7 @@ def command(
     print_json(way) if as_json else _show(way)
 
 
-def _show(way: dict[str, Any]) -> None:
+def _show(way: "Way") -> None:
     console = Console()
 
     def say(stage: str, *lines: "str | Text") -> None:
@@ -61,7 +61,8 @@ def _show(way: dict[str, Any]) -> None:
     console.print(Text(f"row {way['number']:,}  {way['id']}", "bold"))
     say("raw", *([way["source"]] if way["source"] else []), *(f"{k}: {shortened(v)}" for k, v in way["raw"].items()))
     if "validate" in way:
-        broken = [f"{kind}: {', '.join(checks)}" for kind, checks in way["validate"].items() if checks]
+        kinds = (("quarantined", way["validate"]["quarantined"]), ("warned", way["validate"]["warned"]))
+        broken = [f"{kind}: {', '.join(checks)}" for kind, checks in kinds if checks]
         say("validate", *(broken or ["holds all"]))
     if "clean" in way:
         say("clean", *_clean_lines(way["clean"], way["end"]))
@@ -79,7 +80,7 @@ def _show(way: dict[str, Any]) -> None:
     say("end", f"dropped in {end['stage']}: {end['reason']}" if "reason" in end else end["state"])
 
 
-def _answer_lines(answer: dict[str, Any]) -> list[str]:
+def _answer_lines(answer: "Answer") -> list[str]:
     if "written" in answer:
         return [shortened(one) for one in answer["written"]] + [answer["from"]]
     if "told" in answer:
@@ -89,7 +90,7 @@ def _answer_lines(answer: dict[str, Any]) -> list[str]:
     return ["the model is not trained yet"]
 
 
-def _clean_lines(facts: dict[str, Any], end: dict[str, Any]) -> list[str]:
+def _clean_lines(facts: "Cleaned", end: "End") -> list[str]:
     texts = [facts["text"], *([facts["text_pair"]] if "text_pair" in facts else [])]
     first = f"text: {', '.join(map(shortened, texts))}" if facts["changed"] else "unchanged"
     lines = [end["reason"], first] if end.get("stage") == "clean" else [first]
@@ -97,7 +98,7 @@ def _clean_lines(facts: dict[str, Any], end: dict[str, Any]) -> list[str]:
     return lines + ([f"listed by {', '.join(facts['listed by'])}"] if facts["listed by"] else [])
 
 
-def _encode_lines(facts: dict[str, Any]) -> "list[str | Text]":
+def _encode_lines(facts: "Encoded") -> "list[str | Text]":
     if "pixels" in facts:
         return [f"{facts['pixels']}  → {facts['class']}"]
     count = f"{len(facts['ids'])} tokens, {facts['cut']} cut" if facts["cut"] else f"{len(facts['ids'])} tokens"

@@ -115,7 +115,8 @@ def databases() -> Iterator[Finding]:
 def disk() -> Iterator[Finding]:
     """Free space where artifacts and downloads go, and what takes the rest."""
     from configs.settings import settings
-    from tasks.store.sweep import entries, extent, in_bytes
+    from tasks.store.sizes import in_bytes
+    from tasks.store.sweep import entries, extent
 
     place = settings()
     cache = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")

@@ -1,11 +1,10 @@
 """What two states of a source differ in: rows by their ids, and drift by feature."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
-from .drift import drift_table, profile
+from .drift import DriftLine, drift_table, profile
 
 
 @dataclass(frozen=True)
@@ -15,13 +14,13 @@ class Difference:
     added: int
     removed: int
     stayed: int
-    lines: list[dict[str, Any]]
+    lines: list[DriftLine]
 
     @property
     def text(self) -> str:
         """One line of words."""
         moved = [
-            f"{line['feature']} {line['verdict']} ({line['found']})"
+            f"{line['feature']} {line['verdict']} ({line['change']})"
             for line in self.lines
             if line["verdict"] != "stable"
         ]

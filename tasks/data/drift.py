@@ -8,8 +8,9 @@ below its 99.9 % point is called stable whatever the thresholds say, which matte
 """
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NotRequired, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -35,20 +36,50 @@ class Drift:
     feature: str
     psi: float
     verdict: Word
-    found: str
+    change: str
 
 
-def profile(rows: pd.DataFrame) -> dict[str, Any]:
+class DriftLine(TypedDict):
+    """The same as a row of a table; psi with 4 decimals."""
+
+    feature: str
+    psi: float
+    verdict: Word
+    change: str
+
+
+class Counts(TypedDict):
+    """By label, column or bin the number of rows, and their share."""
+
+    counts: Mapping[str, int]
+    shares: Mapping[str, float]
+
+
+class Lengths(Counts):
+    """Text length in characters: bins, each named by its lower edge, and quantiles, each named by its share."""
+
+    quantiles: Mapping[str, float]
+
+
+class Profile(TypedDict):
+    """What drift needs of rows; `length` is there for texts."""
+
+    rows: int
+    labels: Counts
+    missing: Counts
+    length: NotRequired[Lengths]
+
+
+def profile(rows: pd.DataFrame) -> Profile:
     """What drift needs of rows (see rows.py CORE), JSON-ready and the same for the same rows in any order.
 
-    `rows`; `labels` and `missing` with `counts` and `shares`; for texts `length` in characters: `quantiles`, and
-    `counts` and `shares` of bins, each named by its lower edge, sixteen to a doubling.
+    The bins of `length` are sixteen to a doubling.
     """
     what, count = content(rows), len(rows)
     columns = sides(rows) if what == "text" else (what,)
     labels = classes(rows).value_counts().sort_index()
     missing = {name: int(_absent(rows[name]).sum()) for name in filter(None, (*columns, aim(rows)))}
-    profile_ = {
+    profile_: Profile = {
         "rows": count,
         "labels": _counted({str(label): int(number) for label, number in labels.items()}),
         "missing": {"counts": missing, "shares": {name: number / max(count, 1) for name, number in missing.items()}},
@@ -62,12 +93,12 @@ def _absent(column: pd.Series) -> pd.Series:
     return column.isna() | (column.str.strip() == "")
 
 
-def _counted(counts: dict[str, int]) -> dict[str, dict[str, Any]]:
+def _counted(counts: Mapping[str, int]) -> Counts:
     total = max(sum(counts.values()), 1)
     return {"counts": counts, "shares": {name: count / total for name, count in counts.items()}}
 
 
-def _lengths(lengths: pd.Series) -> dict[str, Any]:
+def _lengths(lengths: pd.Series) -> Lengths:
     bins = np.floor(STEPS * np.log2(lengths.to_numpy(dtype=float) + 1)).astype(int)
     numbers, counts = np.unique(bins, return_counts=True)
     edges = np.ceil(2 ** (numbers / STEPS) - 1).astype(int)
@@ -76,7 +107,7 @@ def _lengths(lengths: pd.Series) -> dict[str, Any]:
     return {"quantiles": quantiles, **_counted({str(edge): int(count) for edge, count in named.items()})}
 
 
-def drift(before: dict[str, Any], now: dict[str, Any]) -> list[Drift]:
+def drift(before: Profile, now: Profile) -> list[Drift]:
     """Two profiles -> one line per feature: labels, missing values, text length where both have it."""
     lines = [_labels(before["labels"]["counts"], now["labels"]["counts"])]
     lines += [_missing(name, before, now) for name in before["missing"]["counts"] if name in now["missing"]["counts"]]
@@ -85,9 +116,12 @@ def drift(before: dict[str, Any], now: dict[str, Any]) -> list[Drift]:
     return lines
 
 
-def drift_table(before: dict[str, Any], now: dict[str, Any]) -> list[dict[str, Any]]:
-    """The same as rows of a table: feature, psi (4 decimals), verdict, found."""
-    return [{**asdict(line), "psi": round(line.psi, 4)} for line in drift(before, now)]
+def drift_table(before: Profile, now: Profile) -> list[DriftLine]:
+    """The same as rows of a table."""
+    return [
+        {"feature": line.feature, "psi": round(line.psi, 4), "verdict": line.verdict, "change": line.change}
+        for line in drift(before, now)
+    ]
 
 
 def stability_index(before: np.ndarray, now: np.ndarray) -> tuple[float, float]:
@@ -112,7 +146,7 @@ def _verdict(psi: float, chance: float) -> Word:
     return "drifted" if psi >= DRIFTED else "shifted"
 
 
-def _labels(before: dict[str, int], now: dict[str, int]) -> Drift:
+def _labels(before: Mapping[str, int], now: Mapping[str, int]) -> Drift:
     names = sorted({*before, *now})
     old, new = (np.array([side.get(name, 0) for name in names], dtype=float) for side in (before, now))
     psi, chance = stability_index(old, new) if len(names) > 1 else (0.0, 0.0)
@@ -127,7 +161,7 @@ def _labels(before: dict[str, int], now: dict[str, int]) -> Drift:
     return Drift("label", psi, verdict, "; ".join(changes))
 
 
-def _missing(name: str, before: dict[str, Any], now: dict[str, Any]) -> Drift:
+def _missing(name: str, before: Profile, now: Profile) -> Drift:
     counts = [
         np.array([side["missing"]["counts"][name], side["rows"] - side["missing"]["counts"][name]], dtype=float)
         for side in (before, now)
@@ -138,7 +172,7 @@ def _missing(name: str, before: dict[str, Any], now: dict[str, Any]) -> Drift:
     return Drift(f"missing {name}", psi, _verdict(psi, chance), observed)
 
 
-def _length(before: dict[str, Any], now: dict[str, Any]) -> Drift:
+def _length(before: Lengths, now: Lengths) -> Drift:
     """Bins are tenths of the earlier rows, as far as the fine bins allow."""
     edges = sorted({int(edge) for side in (before, now) for edge in side["counts"]})
     old, new = (np.array([side["counts"].get(str(edge), 0) for edge in edges], dtype=float) for side in (before, now))

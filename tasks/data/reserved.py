@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..store.sizes import in_bytes
 from .errors import DataError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -33,11 +34,7 @@ def reserved_array(path: Path, shape: tuple[int, ...]) -> "np.memmap[Any, np.dty
         path.unlink(missing_ok=True)
         free = shutil.disk_usage(path.parent).free
         raise DataError(
-            f"{path.parent}: no space left: {_told(prod(shape))} needed for {path.name}, {_told(free)} "
+            f"{path.parent}: no space left: {in_bytes(prod(shape))} needed for {path.name}, {in_bytes(free)} "
             "free; free space, or move the cache with TEMPER_ARTIFACTS"
         ) from None
     return array
-
-
-def _told(size: int) -> str:
-    return f"{size / 2**20:,.1f} MiB"

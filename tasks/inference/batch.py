@@ -14,7 +14,7 @@ from ..artifact import StageError
 from ..data.errors import DataError
 from .checkpoints import Finished
 from .inputs import Questions
-from .outputs import Tally, Writer, beside, check_ending, free_names, open_writer
+from .outputs import Summary, Tally, Writer, beside, check_ending, free_names, open_writer
 
 ERROR = "error"
 """Column with the reason why a question has no prediction."""
@@ -33,7 +33,7 @@ class Model:
 
     ask: Callable[[Any], pd.DataFrame]
     columns: dict[str, str]
-    identity: dict[str, Any]
+    identity: dict[str, object]
     pairs: bool = False
 
 
@@ -44,7 +44,7 @@ class Predicted:
     rows: int
     failed: int
     kept: int
-    summary: dict[str, Any]
+    summary: Summary
 
 
 def predict_into(

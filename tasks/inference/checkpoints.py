@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -39,7 +39,7 @@ MEANING = {
 class Finished:
     """The parts of one prediction, one per batch; held by one process at a time."""
 
-    def __init__(self, folder: Path, identity: dict[str, Any], schema: pa.Schema, rows: int, batch: int) -> None:
+    def __init__(self, folder: Path, identity: dict[str, object], schema: pa.Schema, rows: int, batch: int) -> None:
         self.folder, self.schema, self.rows, self.batch = folder, schema, rows, batch
         self.identity = {"format": FORMAT, "rows": rows, "columns": schema.names, **identity}
         self.finished: dict[int, Path] = {}
@@ -90,7 +90,7 @@ class Finished:
             say(f"{status}: {kept:,} rows were predicted before")
         return kept
 
-    def _before(self) -> dict[str, Any] | None:
+    def _before(self) -> dict[str, object] | None:
         """The identity of what lies here; None where nothing does. Raises DataError where it is not ours."""
         files = [path for path in self.folder.iterdir() if not path.name.endswith(".new")]
         if not files:
@@ -99,7 +99,7 @@ class Finished:
         if odd:
             raise DataError(f"{self.folder}: {odd[0]} is not of a prediction; move this folder or name another output")
         try:
-            identity: dict[str, Any] = json.loads((self.folder / IDENTITY).read_text(encoding="utf-8"))
+            identity: dict[str, object] = json.loads((self.folder / IDENTITY).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
         return identity if isinstance(identity, dict) else {}

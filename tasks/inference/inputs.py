@@ -50,7 +50,7 @@ class Questions(Protocol):
     def where(self) -> str:
         """The input as a person named it."""
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """What the predictions depend on."""
 
     def given(self, start: int, stop: int) -> list[Any]:
@@ -79,7 +79,7 @@ class Texts:
         """The input as a person named it."""
         return str(self.path)
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """The file's checksum, how it is read, and the column."""
         how = {"reading": canonical(self.reading)} if self.reading else {}
         column = {"column": self.column} if self.second is None else {"column": [self.column, self.second]}
@@ -128,7 +128,7 @@ class Images:
         """The input as a person named it."""
         return str(self.folder)
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """Names, sizes and times: images are not hashed, of which there may be very many."""
         stats = [path.stat() for path in self.paths]
         files = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in zip(self.rows["file"], stats, strict=True)]

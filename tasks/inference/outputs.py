@@ -4,7 +4,7 @@ import base64
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date, time
@@ -178,6 +178,10 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float) else str(value)
 
 
+Summary = Mapping[str, int | Mapping[str, float]]
+"""By label how many rows have it; of numbers, by column, `mean`, `min` and `max`."""
+
+
 class Tally:
     """The summary of predictions, added up part by part."""
 
@@ -206,7 +210,7 @@ class Tally:
                     max(known[3], summary[3]),
                 ]
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Summary:
         """Per label how many rows have it, the commonest first; of numbers mean, min and max."""
         if self.labels:
             return dict(sorted(self.labels.items(), key=lambda item: (-item[1], item[0])))

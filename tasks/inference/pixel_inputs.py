@@ -29,7 +29,7 @@ class Pictures:
         """The input as a person named it."""
         return str(self.path)
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """The checksums of the files."""
         digests = [[file.name, digest_file(file)] for file in array_files(self.path)]
         return {"input": digest_text(canonical(digests)), "batch": self.batch}

@@ -14,7 +14,7 @@ COLUMNS = {"reply": "string", "calls": "string"}
 """What is reported of a reply, with MLflow's types."""
 
 
-def reply_model(predictor: DialoguePredictor, identity: dict[str, Any]) -> Model:
+def reply_model(predictor: DialoguePredictor, identity: dict[str, object]) -> Model:
     """The model of a predictor of dialogues that came out of the registry; its code may be older than this."""
 
     def ask(histories: list[Any]) -> pd.DataFrame:

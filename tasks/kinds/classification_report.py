@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -36,6 +36,17 @@ LOOKED_AT = 6
 """Rows drawn at random for inspection."""
 
 
+class PairedTest(TypedDict):
+    """Rows (or groups) that a model predicts rightly and another does not, and the other way round; of how many; and
+    the p of the test."""
+
+    gained: int
+    lost: int
+    units: int
+    p: float
+    test: str
+
+
 def score(
     classifier: Classifier, folder: Path, rows: pd.DataFrame, contents: list[Any], part: Part, section: Evaluate,
     progress: Callable[[int, int], None],
@@ -63,7 +74,6 @@ def measure(truth: metrics.Ids, answers: Predictions, labels: tuple[str, ...], s
     classes, predicted = len(labels), answers.probabilities.argmax(1)
     counts = metrics.confusion(truth, predicted, classes)
     sums = counts.sums()
-    options: dict[str, Any] = {"resamples": section.bootstrap, "confidence": section.confidence, "seed": section.seed}
     scores = {
         "accuracy": metrics.accuracy(*sums),
         "macro_f1": metrics.macro_f1(*sums),
@@ -71,8 +81,10 @@ def measure(truth: metrics.Ids, answers: Predictions, labels: tuple[str, ...], s
         "calibration_error": metrics.calibration(truth, answers.probabilities)[0],
     }
     intervals = {
-        "accuracy": metrics.bootstrap(counts, metrics.accuracy, **options),
-        "macro_f1": metrics.bootstrap(counts, metrics.macro_f1, **options),
+        name: metrics.bootstrap(
+            counts, metric, resamples=section.bootstrap, confidence=section.confidence, seed=section.seed
+        )
+        for name, metric in (("accuracy", metrics.accuracy), ("macro_f1", metrics.macro_f1))
     }
     return {
         "rows": len(truth),
@@ -86,7 +98,7 @@ def measure(truth: metrics.Ids, answers: Predictions, labels: tuple[str, ...], s
     }
 
 
-def _cells(counts: metrics.Confusion) -> dict[str, Any]:
+def _cells(counts: metrics.Confusion) -> dict[str, list[list[int]]]:
     """The confusion as a matrix; of many classes the cells that have rows: [true, predicted, rows]."""
     if counts.classes <= MOST_CLASSES:
         return {"confusion": counts.table().tolist()}
@@ -95,12 +107,12 @@ def _cells(counts: metrics.Confusion) -> dict[str, Any]:
 
 def compare(
     section: Evaluate, scored: Scored, train: pd.DataFrame, parts: Mapping[str, Part], groups: Sequence[str] | None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The baselines' metrics on the same test rows, each fitted on the training rows alone, and the model against each
     by a paired test. groups: [rows], the unit of each row; None where each row is one. Raises DataError."""
     classifier, right = scored.classifier, scored.predicted == scored.truth
     comparisons: dict[str, dict[str, float]] = {}
-    against: dict[str, dict[str, Any]] = {}
+    against: dict[str, PairedTest] = {}
     for name in chosen_baselines(classifier.training.kind, classifier.traits, section):
         if name == "majority":
             answers = metrics.majority(parts["train"].class_ids, len(scored.rows))
@@ -112,7 +124,7 @@ def compare(
     return {"baselines": comparisons, "against": against}
 
 
-def paired_test(right: Right, other: Right, groups: Sequence[str] | None) -> dict[str, Any]:
+def paired_test(right: Right, other: Right, groups: Sequence[str] | None) -> PairedTest:
     """Whether a model and a baseline are right on the same rows [rows]: rows gained and lost, and the two-sided p of
     McNemar's exact test, or of sign flips over groups."""
     gains = right.astype(np.int64) - other
@@ -219,7 +231,7 @@ class ClassReports:
         probabilities = classifier.load(folder).predict([content], 1, lambda done, of: None).probabilities[0]
         return ScoredRow(classifier.training.labels, classifier.as_seen(content), probabilities)
 
-    def predict_row(self, folder: Path, row: pd.DataFrame, images: Path) -> dict[str, Any]:
+    def predict_row(self, folder: Path, row: pd.DataFrame, images: Path) -> Mapping[str, object]:
         """The likeliest class of a table's only row by the model in `folder`, and its probability."""
         scored = self.score_row(folder, row, images)
         best = int(scored.probabilities.argmax())

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..data.pairs import TextPair
 from ..learn.metrics import Floats
-from ..learn.resampling import Resampling, estimate, ratio
+from ..learn.resampling import Measures, Resampling, estimate, ratio
 
 
 def swap(pairs: Sequence[Any]) -> list[TextPair]:
@@ -15,13 +15,13 @@ def swap(pairs: Sequence[Any]) -> list[TextPair]:
     return [TextPair(text=pair["text_pair"], text_pair=pair["text"]) for pair in pairs]
 
 
-def number_symmetry(predicted: Floats, swapped: Floats, how: Resampling) -> dict[str, Any]:
+def number_symmetry(predicted: Floats, swapped: Floats, how: Resampling) -> Measures:
     """Of numbers [rows] the mean and the largest absolute difference between both orders, in the target's unit."""
     apart = np.abs(predicted - swapped)
     return {**_mean("mean_difference", apart, how), "largest_difference": float(apart.max(initial=0.0))}
 
 
-def class_symmetry(predicted: Floats, swapped: Floats, how: Resampling) -> dict[str, Any]:
+def class_symmetry(predicted: Floats, swapped: Floats, how: Resampling) -> Measures:
     """Of probabilities [rows, classes] the share of rows with the same label in both orders, and the mean and largest
     total variation between both."""
     same = (predicted.argmax(1) == swapped.argmax(1)).astype(float)
@@ -30,7 +30,7 @@ def class_symmetry(predicted: Floats, swapped: Floats, how: Resampling) -> dict[
             "largest_difference": float(apart.max(initial=0.0))}  # fmt: skip
 
 
-def _mean(name: str, values: Floats, how: Resampling) -> dict[str, Any]:
+def _mean(name: str, values: Floats, how: Resampling) -> Measures:
     return estimate([values, np.ones(len(values))], ratio, how).facts(name)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 import pandas as pd
 
+from ..artifact import Changed
 from ..data.errors import DataError
 from ..learn.metrics import Floats
 from ..learn.resampling import Metric, Outcomes
@@ -88,7 +89,7 @@ def quality(table: pd.DataFrame, kind: str) -> Floats:
     return open_outcome(kind).quality(table)
 
 
-def changed(new: pd.DataFrame, old: pd.DataFrame, kind: str, known: Sequence[str] | None = None) -> dict[str, Any]:
+def changed(new: pd.DataFrame, old: pd.DataFrame, kind: str, known: Sequence[str] | None = None) -> Changed:
     """How many rows `new` predicts better and worse than `old` (aligned), and some of each: fixed, broken, examples.
 
     known: the classes of the old model; where every row that is fixed is of others, `unknown` lists these.
@@ -98,8 +99,7 @@ def changed(new: pd.DataFrame, old: pd.DataFrame, kind: str, known: Sequence[str
     order = np.argsort(-np.abs(gain), kind="stable")
     best, worst = order[gain[order] > 0], order[gain[order] < 0]
     truths = {str(label) for label in new[outcome.TRUTH].iloc[best]} if known else set()
-    strange = {"unknown": sorted(truths)} if truths and not truths & set(known or ()) else {}
-    return strange | {
+    changes: Changed = {
         "fixed": len(best),
         "broken": len(worst),
         "examples": {
@@ -107,9 +107,10 @@ def changed(new: pd.DataFrame, old: pd.DataFrame, kind: str, known: Sequence[str
             for name, places in (("fixed", best), ("broken", worst))
         },
     }
+    return {**changes, "unknown": sorted(truths)} if truths and not truths & set(known or ()) else changes
 
 
-def _example(new: pd.DataFrame, old: pd.DataFrame, outcome: Outcome, at: int) -> dict[str, Any]:
+def _example(new: pd.DataFrame, old: pd.DataFrame, outcome: Outcome, at: int) -> Mapping[str, object]:
     named: Mapping[str, Any] = {name: new[name].iloc[at] for name in (*outcome.KEYS, outcome.TRUTH)}
     both = {**named, "challenger": new[outcome.ANSWER].iloc[at], "champion": old[outcome.ANSWER].iloc[at]}
     return {name: value.item() if hasattr(value, "item") else value for name, value in both.items()}

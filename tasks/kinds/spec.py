@@ -168,7 +168,7 @@ class Reporter(Protocol):
         """Score the model in `folder` once on the test rows, write the report; rows scored, and a page. Raises
         DataError."""
 
-    def predict_row(self, folder: Path, row: "pd.DataFrame", images: Path) -> dict[str, Any]:
+    def predict_row(self, folder: Path, row: "pd.DataFrame", images: Path) -> Mapping[str, object]:
         """What the model in `folder` predicts for a table's only row, by column; `images`: the images.parquet."""
 
 

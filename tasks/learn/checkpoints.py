@@ -3,9 +3,9 @@
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from ..artifact import canonical, digest_file, digest_text, read_plain
 from ..store.disk import remove, write_synced
@@ -17,7 +17,20 @@ KEPT = 2
 """Newest checkpoints kept apart from the best one."""
 
 
-def certify(folder: Path, about: dict[str, Any]) -> None:
+class CheckpointFacts(TypedDict):
+    """What certifies a checkpoint: sha256 by file, threads of torch, and where training is; of the end of a phase also
+    its history and number of steps, of another checkpoint the step of the best one and whether training stopped."""
+
+    files: dict[str, str]
+    step: int
+    threads: NotRequired[int]
+    best: NotRequired[int | None]
+    stopped: NotRequired[bool]
+    history: NotRequired[list[dict[str, float]]]
+    steps: NotRequired[int]
+
+
+def certify(folder: Path, about: Mapping[str, object]) -> None:
     """Write sizes and hashes of every file, flushed to the disk, as the folder's last file."""
     for path in sorted(folder.rglob("*")):
         handle = os.open(path, os.O_RDONLY)
@@ -29,15 +42,16 @@ def certify(folder: Path, about: dict[str, Any]) -> None:
     write_synced(folder / CERTIFICATE, canonical({**body, "sha256": digest_text(canonical(body))}))
 
 
-def check(folder: Path) -> dict[str, Any]:
+def check(folder: Path) -> CheckpointFacts:
     """The certificate of an intact checkpoint. Raises ValueError naming what is wrong."""
     try:
-        body: dict[str, Any] = json.loads(read_plain(folder / CERTIFICATE))
+        body = json.loads(read_plain(folder / CERTIFICATE))
         digests = body.pop("sha256")
     except (OSError, ValueError, KeyError, AttributeError, RecursionError):
         raise ValueError("no readable certificate") from None
     if digest_text(canonical(body)) != digests:
         raise ValueError("the certificate was altered")
+    facts: CheckpointFacts = body
     present = dict(_files(folder))
     for name, sha256 in body["files"].items():
         if name not in present:
@@ -46,7 +60,7 @@ def check(folder: Path) -> dict[str, Any]:
             raise ValueError(f"{name} has other bytes than were written")
     if extra := sorted(set(present) - set(body["files"])):
         raise ValueError(f"{extra[0]} does not belong there")
-    return body
+    return facts
 
 
 def publish(aside: Path, folder: Path) -> None:
@@ -60,7 +74,7 @@ def publish(aside: Path, folder: Path) -> None:
         os.close(handle)
 
 
-def newest_intact(root: Path, say: Callable[[str], None]) -> tuple[Path, dict[str, Any]] | None:
+def newest_intact(root: Path, say: Callable[[str], None]) -> tuple[Path, CheckpointFacts] | None:
     """The newest checkpoint that passes `check`, and its certificate; damaged ones are removed and named.
 
     One whose best checkpoint is damaged is of no use either: training may have to end with those weights.

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from textwrap import fill
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ from ..data.errors import DataError
 from ..data.escape import markdown
 from ..data.fonts import drawable, lettering
 from . import paired
+from .comparison_document import Comparison, PairScore
 from .metrics import Ids
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
@@ -42,7 +42,7 @@ def read_right(predictions: Path, ids: pd.Index) -> paired.Right:
     return right
 
 
-def weigh(sides: Sequence[Side], groups: Ids, confidence: float, *, first_is_new: bool) -> dict[str, Any]:
+def weigh(sides: Sequence[Side], groups: Ids, confidence: float, *, first_is_new: bool) -> Comparison:
     """Each side's accuracy, and its pair with the first side (see paired.compare).
 
     groups: [rows]. With `first_is_new` the first is judged against each of the others, else each of them against it.
@@ -67,13 +67,22 @@ def weigh(sides: Sequence[Side], groups: Ids, confidence: float, *, first_is_new
             for side in sides
         ],
         "pairs": [
-            {"recipe": new.name, "against": old.name, **asdict(pair)}
+            {
+                "recipe": new.name,
+                "against": old.name,
+                "difference": asdict(pair.difference),
+                "p": pair.p,
+                "p_holm": pair.p_holm,
+                "gained": pair.gained,
+                "lost": pair.lost,
+                "verdict": pair.verdict,
+            }
             for (new, old), pair in zip(named, pairs, strict=True)
         ],
     }
 
 
-def sentence(pair: dict[str, Any]) -> str:
+def sentence(pair: PairScore) -> str:
     """One pair in one line."""
     difference = pair["difference"]
     return (
@@ -87,7 +96,7 @@ def p_value(p: float) -> str:
     return "p < 0.0001" if p < 1e-4 else f"p = {p:.4f}"
 
 
-def describe(report: dict[str, Any]) -> str:
+def describe(report: Comparison) -> str:
     """The report as markdown."""
     percent, trainings = f"{report['confidence']:.0%}", len(report["recipes"][0]["trainings"])
     lines = [f"# compare: {'; '.join(markdown(sentence(pair)) for pair in report['pairs'])}", ""]
@@ -126,13 +135,13 @@ def _cell(text: str) -> str:
     return markdown(text)
 
 
-def draw(sides: Sequence[Side], report: dict[str, Any], path: Path) -> None:
+def draw(sides: Sequence[Side], report: Comparison, path: Path) -> None:
     """Accuracy per seed with mean and interval, and the learning curves (PNG)."""
     with lettering([side.name for side in sides]):
         _draw(sides, report, path)
 
 
-def _draw(sides: Sequence[Side], report: dict[str, Any], path: Path) -> None:
+def _draw(sides: Sequence[Side], report: Comparison, path: Path) -> None:
     names = [_wrapped(name) for name in drawable([side.name for side in sides])]
     figure = Figure(figsize=(10, 2.6 + 0.4 * len(sides)), layout="constrained")
     left, right = figure.subplots(1, 2)

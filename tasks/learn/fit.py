@@ -23,7 +23,7 @@ from configs.threads import kept_threads
 
 from ..store.disk import remove
 from .arguments import optimizer_steps, training_arguments
-from .checkpoints import ASIDE, certify, check, check_best, newest_intact, publish
+from .checkpoints import ASIDE, CheckpointFacts, certify, check, check_best, newest_intact, publish
 from .length_groups import Lengths
 from .norms import require_company
 from .phases import Audit, Layout, Plan, changes, fingerprint, float32_output, hold_still, plan_phases
@@ -139,7 +139,7 @@ END = "end"
 """Folder of the weights with which a phase ended."""
 
 
-def _ended(folder: Path, callbacks: TrainingCallbacks) -> dict[str, Any] | None:
+def _ended(folder: Path, callbacks: TrainingCallbacks) -> CheckpointFacts | None:
     """The certificate of a phase that has ended, if its weights are intact."""
     if not (folder / END).exists():
         return None

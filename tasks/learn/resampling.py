@@ -10,6 +10,8 @@ from .metrics import Floats, Ids
 
 Metric = Callable[[Floats], Floats]
 """Sums [..., statistics] to values [...], NaN where the metric is undefined."""
+Measures = dict[str, float | tuple[float, float] | None]
+"""Scores by name, each with its `_interval`, and counts; None where one is undefined."""
 BLOCK = 2**22
 """Counts drawn at once."""
 
@@ -57,7 +59,7 @@ class Estimate:
     value: float | None
     interval: tuple[float, float] | None
 
-    def facts(self, name: str) -> dict[str, float | tuple[float, float] | None]:
+    def facts(self, name: str) -> Measures:
         """As a report has it: `name` and `name_interval`."""
         return {name: self.value, f"{name}_interval": self.interval}
 

@@ -3,12 +3,14 @@
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 from ..artifact import (
     FORMAT,
     MANIFEST,
+    About,
     Artifact,
+    FileEntry,
+    Manifest,
     content_digest,
     describe_files,
     digest_file,
@@ -57,13 +59,13 @@ def find(root: Path, stage: str, key: str, *, verify: bool = False) -> Artifact 
     return Artifact(stage, key, manifest["digest"])
 
 
-def _check(path: Path, entry: dict[str, Any], rehash: bool) -> None:
+def _check(path: Path, entry: FileEntry, rehash: bool) -> None:
     if path.is_symlink() or not path.is_file():
         raise ValueError(f"{path.name} is not a plain file")
     now = marks(path)
     if now["size"] != entry["size"]:
         raise ValueError(f"{path.name} has {now['size']} bytes instead of {entry['size']}")
-    unchanged = all(now[mark] == entry[mark] for mark in now)
+    unchanged = {**now, "sha256": entry["sha256"]} == entry
     try:
         intact = (unchanged and not rehash) or digest_file(path) == entry["sha256"]
     except OSError as error:
@@ -125,7 +127,7 @@ def give_up(root: Path, stage: str, key: str) -> Path:
     return failed / "records"
 
 
-def commit(root: Path, stage: str, key: str, about: dict[str, Any]) -> Artifact:
+def commit(root: Path, stage: str, key: str, about: About) -> Artifact:
     """Make a `.partial` visible: files, directories, manifest, rename and parent reach the disk in that order.
 
     `about` becomes part of the manifest: identity, inputs, rows, seconds. What lies next to data/ and records/
@@ -141,7 +143,7 @@ def commit(root: Path, stage: str, key: str, about: dict[str, Any]) -> Artifact:
         if extra.name not in ("data", "records"):
             remove(extra)
     digest = content_digest(files)
-    manifest = {"format": FORMAT, "stage": stage, "key": key, "digest": digest, "files": files, **about}
+    manifest: Manifest = {"format": FORMAT, "stage": stage, "key": key, "digest": digest, "files": files, **about}
     write_synced(partial / MANIFEST, seal(manifest))
     _sync(partial)
     partial.rename(final)
@@ -168,7 +170,7 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def manifests(root: Path, stage: str) -> list[dict[str, Any]]:
+def manifests(root: Path, stage: str) -> list[Manifest]:
     """Readable manifests of a stage, oldest first."""
     manifests_ = []
     for directory in (root / stage).glob("*"):

@@ -4,9 +4,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypedDict
 
 Status = Literal["cached", "run", "resumed"]
+
+
+class StageLine(TypedDict):
+    """A stage in the documents of `temper plan` and `temper run`; the status is also `unknown` in a plan."""
+
+    stage: str
+    key: str
+    status: str
+    changed: list[str]
+    seconds: float
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
-from ..artifact import FORMAT, Artifact, canonical, digest_text
+from ..artifact import FORMAT, Artifact, Identity, canonical, digest_text
 from .code import closure, differences, versions
 from .disk import manifests
 
@@ -17,8 +16,8 @@ COMPARED = 50
 
 
 def identity(
-    modules: Sequence[str], values: dict[str, Any], inputs: Mapping[str, Artifact], libraries: tuple[str, ...]
-) -> dict[str, Any]:
+    modules: Sequence[str], values: object, inputs: Mapping[str, Artifact], libraries: tuple[str, ...]
+) -> Identity:
     """Section values, digests of the upstream files that are opened, reachable code, library versions.
 
     modules: the stage's own, and those of its recipe's kind that it opens by name, which no import shows.
@@ -43,12 +42,12 @@ def opened_digests(artifact: Artifact) -> dict[str, str]:
     }
 
 
-def key_of(identity: dict[str, Any]) -> str:
+def key_of(identity: Identity) -> str:
     """The key: 32 hex digits of the identity's sha256."""
     return digest_text(canonical(identity))[:32]
 
 
-def what_changed(root: Path, stage: str, identity: dict[str, Any]) -> list[str]:
+def what_changed(root: Path, stage: str, identity: Identity) -> list[str]:
     """How an identity differs from the nearest one that was computed here, the latest among equals."""
     known = [manifest["identity"] for manifest in manifests(root, stage)[-COMPARED:]]
     if not known:
@@ -56,7 +55,7 @@ def what_changed(root: Path, stage: str, identity: dict[str, Any]) -> list[str]:
     return min((_differences(before, identity) for before in reversed(known)), key=len)
 
 
-def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+def _differences(before: Identity, now: Identity) -> list[str]:
     """Differences of two identities; where modules have other places, that alone stands for all of the code."""
     changes = differences(before, now)
     if len(before["code"].keys() - now["code"].keys()) < MOVED:

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from configs.stages import CACHED
 
@@ -33,7 +33,6 @@ WEIGHTS = "weights"
 """Folder of fetched weight files, which runs touch when they use them (tasks/data/sources/fetched.py)."""
 UNUSED, OVER_BUDGET, HALF_DELETED = "nothing needs it", "over budget", "half deleted"
 RECENT = "used recently"
-UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 @dataclass(frozen=True)
@@ -181,15 +180,7 @@ def _delete(root: Path, entry: Entry) -> bool:
         return True
 
 
-def in_bytes(size: float) -> str:
-    """A number of bytes as a person reads it: 12 B, 4.5 MiB."""
-    unit = 0
-    while size >= 1024 and unit < len(UNITS) - 1:
-        size, unit = size / 1024, unit + 1
-    return f"{size:,.1f} {UNITS[unit]}" if unit else f"{size:.0f} B"
-
-
-def described(decisions: Sequence[Decision]) -> list[dict[str, Any]]:
+def described(decisions: Sequence[Decision]) -> list[dict[str, object]]:
     """The decisions as plain data: what, stage, key, bytes, when it was last used, whether it goes, and why."""
     return [
         {

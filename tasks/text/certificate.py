@@ -4,11 +4,14 @@ The mask is made by laying segments out (segments.py). Here nothing of that is u
 read as training reads them, their ids are decoded, and the texts that come out are compared with the raw rows.
 """
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..data.errors import DataError
 from ..learn.labels import IGNORE_INDEX
@@ -42,7 +45,7 @@ class Certificate:
     pad_is_eos: bool = False
     violations: dict[str, list[str]] = field(default_factory=dict)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """JSON form; `holds` is true where no check is broken."""
         broken = {name: len(ids) for name, ids in self.violations.items()}
         return {**self.__dict__, "violations": broken, "holds": not any(broken.values())}
@@ -60,9 +63,17 @@ class Certificate:
         return "drop these rows in clean, or take another encode.tokenizer; nothing is trained on a mask in doubt"
 
 
+def write_certificates(certificates: Mapping[str, Certificate], folder: Path) -> None:
+    """Write those of all parts as certificate.json."""
+    text = json.dumps({part: certificate.as_dict() for part, certificate in certificates.items()}, indent=1)
+    (folder / "certificate.json").write_text(text, encoding="utf-8")
+
+
 Batch = dict[str, Matrix]
-Look = Callable[[range], tuple[dict[str, Any], int, int]]
-"""Numbers of rows to which of them break each check (bool [rows]), and how many tokens they have, and supervised."""
+Broken = dict[str, npt.NDArray[np.bool_]]
+"""By the name of a check, which rows break it [rows]."""
+Look = Callable[[range], tuple[Broken, int, int]]
+"""Numbers of rows to which of them break each check, and how many tokens they have, and supervised."""
 
 
 def gather(result: Certificate, encoded: Encoded, ids: Sequence[str], look: Look) -> Certificate:
@@ -88,7 +99,7 @@ def attention_odd(batch: Batch, lengths: Any) -> Any:
 
 def framed_checks(
     encoding: Encoding, tokenizer: TextTokenizer, inputs: Matrix, lengths: Any, texts: list[str]
-) -> dict[str, Any]:
+) -> Broken:
     """Checks of rows in the tokenizer's own form for one text: class token, text, separator."""
     rows, last = np.arange(len(inputs)), np.maximum(lengths - 1, 0)
     given = tokenizer.decode([inputs[row, 1 : max(n - 1, 1)].tolist() for row, n in zip(rows, lengths, strict=True)])

@@ -1,6 +1,5 @@
 """What kinds that read texts share in `encode`: every part encoded, certified and written, and a page about it."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ import pandas as pd
 from ..data.errors import DataError
 from ..data.ledger import dropped_rows
 from ..data.pairs import contents
-from .certificate import Certificate
+from .certificate import Certificate, write_certificates
 from .pairs import NO_ROOM, ONE_SIDED, Paired, ids_of_both, kept_lengths
 from .parts import Part, write_part
 from .tokenizer import TextTokenizer
@@ -49,11 +48,11 @@ def encode_parts(
         certificate = encoder.certify_part(encoding, tokenizer, part, table)
         certificate.require(name)
         write_part(part, folder / f"{name}.parquet")
-        parts[name], certificates[name] = part, certificate.as_dict()
+        parts[name], certificates[name] = part, certificate
         dropped.append(gone)
     tokenizer.save(folder)
     encoding.save(folder)
-    (folder / "certificate.json").write_text(json.dumps(certificates, indent=1), encoding="utf-8")
+    write_certificates(certificates, folder)
     page = _describe(encoder, parts["train"], certificates)
     return {name: part.ids for name, part in parts.items()}, pd.concat(dropped, ignore_index=True), page
 
@@ -74,17 +73,17 @@ def drop_one_sided(encoding: Paired, tokenizer: TextTokenizer, rows: pd.DataFram
     return rows[~empty & ~full], pd.concat(gone, ignore_index=True)
 
 
-def _describe(encoder: TextEncoder, train: Part, certificates: dict[str, dict[str, Any]]) -> str:
+def _describe(encoder: TextEncoder, train: Part, certificates: Mapping[str, Certificate]) -> str:
     encoding, tokenizer = encoder.encoding, encoder.tokenizer
     lines = [
         f"# encode ({encoding.kind}): the mask certificate holds",
         f"Vocabulary {tokenizer.size:,}, at most {encoding.max_length} tokens a row.",
     ]
-    if any(certificate["pad_is_eos"] for certificate in certificates.values()):
+    if any(certificate.pad_is_eos for certificate in certificates.values()):
         lines.append("Pads are filled with the end-of-text id; attention and labels go by length, so real ones count.")
     lines += ["", "| part | rows | tokens | supervised | rows cut |", "|---|---:|---:|---:|---:|"]
     for name, c in certificates.items():
-        lines.append(f"| {name} | {c['rows']:,} | {c['tokens']:,} | {c['supervised']:,} | {c['cut_rows']:,} |")
+        lines.append(f"| {name} | {c.rows:,} | {c.tokens:,} | {c.supervised:,} | {c.cut_rows:,} |")
     lines += ["", "Samples; ▸ and ◂ stand around the supervised tokens, which alone are trained:", ""]
     return "\n".join(
         lines + [f"1. {encoder.sample(encoding, tokenizer, train, row)}" for row in range(min(EXAMPLES, len(train)))]

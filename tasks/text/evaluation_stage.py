@@ -1,6 +1,6 @@
 """What kinds that read texts share in `evaluate`: whether inference encodes them alike, and one row's prediction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -18,7 +18,7 @@ def rows_encoded_otherwise(now: Encoded, then: Encoded, tail: int = 0) -> Ids:
     return np.flatnonzero([not np.array_equal(now.ids[a:b], then.ids[c : d - tail]) for (a, b), (c, d) in pairs])
 
 
-def first_answer(load: Callable[[Any], Any], folder: Any, row: pd.DataFrame) -> dict[str, Any]:
+def first_answer(load: Callable[[Any], Any], folder: Any, row: pd.DataFrame) -> Mapping[str, object]:
     """What the predictor of a model folder predicts for a table's only row, by column."""
-    answer: dict[str, Any] = load(folder).frame(contents(row)).iloc[0].to_dict()
+    answer: Mapping[str, object] = load(folder).frame(contents(row)).iloc[0].to_dict()
     return answer

@@ -111,7 +111,7 @@ def _load(auto: Any, folder: Path, labels: dict[str, Any], base: str, gguf: str 
         raise DataError(f"{folder}: no safetensors weights; Temper loads no other format, but for `gguf: FILE`")
     if gguf is not None and base != "float32":
         raise DataError(f"train.lora.base {base} is not for a GGUF file, which is dequantised; take float32")
-    origin = gguf or _told(folder)
+    origin = gguf or _origin(folder)
     types = {} if gguf is None else dequantised(folder / gguf)
     options = labels | loading_options(base) | gguf_options(gguf)
     try:
@@ -139,7 +139,7 @@ def _load(auto: Any, folder: Path, labels: dict[str, Any], base: str, gguf: str 
     return cast(PreTrainedModel, model)
 
 
-def _told(folder: Path) -> str:
+def _origin(folder: Path) -> str:
     """What a message calls weights in a folder. Raises DataError for a model of Temper's that reads no text."""
     if not (folder / FILE).exists():
         return folder.name

@@ -7,6 +7,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from ..data.pairs import TEXT, TEXT_PAIR, Content
+from .certificate import Broken
 from .collation import Matrix
 from .pairs import Paired
 from .tokenizer import TextTokenizer
@@ -17,7 +18,7 @@ STRATEGY = {"longest_first": "longest_first", "second_only": "only_second"}
 
 def pair_checks(
     encoding: Paired, tokenizer: TextTokenizer, batch: dict[str, Matrix], pairs: Sequence[Content]
-) -> dict[str, Any]:
+) -> Broken:
     """Checks of padded rows: token ids, separators and token types are what the tokenizer gives for both texts by its
     own post-processor and truncation, and each text has a token."""
     given: Any = pairs

@@ -12,6 +12,8 @@ from ..learn.resampling import Metric, Resampling, estimate, ratio
 from .baselines import UNSPACED, WORD
 
 BleuTokens = Literal["13a", "zh", "char"]
+TextMeasures = dict[str, float | tuple[float, float] | str | None]
+"""As Measures (learn/resampling.py), with the name of BLEU's tokenizer."""
 ORDER = 4
 """BLEU counts runs of one to four tokens."""
 HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
@@ -21,7 +23,7 @@ LETTER = re.compile(r"[^\W\d_]")
 
 def score_texts(
     expected: Sequence[str], written: Sequence[str], how: Resampling, groups: Sequence[str] | None = None
-) -> dict[str, Any]:
+) -> TextMeasures:
     """Scores of written texts against the expected ones; groups: the units that intervals are over, else each text.
 
     exact_match: share of texts that are equal but for white space at the ends. bleu: corpus BLEU, 0 to 100, by the

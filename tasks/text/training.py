@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from configs.models import TextModel
@@ -63,7 +63,7 @@ class TextTraining:
     def set_loss(self, model: Any, section: Train, train: Any) -> None:
         """Set the recipe's loss where a kind has a choice; as it is, the forward's own holds."""
 
-    def _probe(self, model: Any) -> dict[str, Any]:
+    def _probe(self, model: Any) -> dict[str, Tensor]:
         length, tokens = min(16, self.encoding.max_length), self.encoding.new_tokens
         return lora.probe_batch(model, length, writer=not self.form.whole_rows, tokens=tokens)
 
@@ -88,7 +88,7 @@ class TextTraining:
         """A part as the Trainer takes it."""
         return feed.Rows(part)
 
-    def collate(self, seed: int) -> Callable[[Any], dict[str, Any]]:
+    def collate(self, seed: int) -> Callable[[Any], dict[str, Tensor]]:
         """What makes batches of such rows."""
         return feed.collate_rows(self.encoding)
 

@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
@@ -12,6 +11,7 @@ from mlflow.entities import ViewType
 from configs.settings import settings
 
 from ..artifact import Artifact, canonical, digest_text, lineage
+from ..learn.comparison_document import Comparison, PairScore
 from . import data, keys, runs
 from .descriptions import LONGEST, NOTE
 
@@ -44,7 +44,7 @@ def log_trainings(trainings: Sequence[Training], links: Mapping[str, str]) -> li
 
 
 def log_comparison(
-    name: str, report: Mapping[str, Any], trainings: Sequence[Training], children: Sequence[str], folder: Path
+    name: str, report: Comparison, trainings: Sequence[Training], children: Sequence[str], folder: Path
 ) -> dict[str, str]:
     """Id of the parent run (the one of the same comparison, where there is one) and the address of its artifacts.
 
@@ -87,13 +87,13 @@ def adopt(client: MlflowClient, parent: str, child: str) -> None:
         client.set_tag(child, PARENT, parent)
 
 
-def _params(report: Mapping[str, Any]) -> dict[str, object]:
+def _params(report: Comparison) -> dict[str, object]:
     seeds = {one["name"]: [training["seed"] for training in one["trainings"]] for one in report["recipes"]}
     values: dict[str, object] = {"rows": report["rows"], "groups": report["groups"], "confidence": report["confidence"]}
     return values | {f"seeds.{name}": ", ".join(map(str, each)) for name, each in seeds.items()}
 
 
-def _metrics(report: Mapping[str, Any]) -> dict[str, float]:
+def _metrics(report: Comparison) -> dict[str, float]:
     values: dict[str, float] = {}
     for one in report["recipes"]:
         values |= {
@@ -107,5 +107,5 @@ def _metrics(report: Mapping[str, Any]) -> dict[str, float]:
     return values
 
 
-def _named(pair: Mapping[str, Any]) -> str:
+def _named(pair: PairScore) -> str:
     return f"{pair['recipe']} against {pair['against']}"

@@ -4,7 +4,7 @@ import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mlflow import MlflowClient
 from mlflow.entities import DatasetInput, ViewType
@@ -17,6 +17,9 @@ from ..data.sources.pretrained import RECORD
 from . import inputs, runs
 from .turns import turn
 from .wire_format import STAGE_DIGEST, TEST_SPLIT
+
+if TYPE_CHECKING:
+    from ..data.drift import Profile
 
 PROFILE = "2-validate/profile.json"
 TRIES = 3
@@ -76,7 +79,7 @@ def open_test_split(client: MlflowClient, run_id: str, stages: Mapping[str, Arti
     return count
 
 
-def profiles(version: Version) -> tuple[str, dict[str, Any], dict[str, Any]] | None:
+def profiles(version: Version) -> "tuple[str, Profile, Profile] | None":
     """Number of the version before, and the profiles of the raw rows of both (see data/drift.py); None for a first."""
     client = runs.client()
     every = client.search_model_versions(f"name = '{version.name}'")
@@ -104,10 +107,10 @@ def rows_before(model: str) -> tuple[str, Artifact] | None:
     return None
 
 
-def _profile(client: MlflowClient, run_id: str) -> dict[str, Any] | None:
+def _profile(client: MlflowClient, run_id: str) -> "Profile | None":
     if not any(item.path == PROFILE for item in client.list_artifacts(run_id, PROFILE.partition("/")[0])):
         return None
     with tempfile.TemporaryDirectory() as folder:
         path = client.download_artifacts(run_id, PROFILE, folder)
-        profile: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+        profile: Profile = json.loads(Path(path).read_text(encoding="utf-8"))
     return profile

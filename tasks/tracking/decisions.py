@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from ..artifact import StageError
+from ..artifact import Changed, StageError
 from . import runs
 from .wire_format import CANDIDATE, CHAMPION, DECISION, DECISION_ENTRY, DECISIONS
 
@@ -72,7 +72,7 @@ def keep(client: MlflowClient, about: ModelVersion, decision: Entry, further: Ma
     client.log_dict(str(about.run_id), document, f"{DECISIONS}/{about.name}-{about.version}-{decision.moment}.json")
 
 
-def changed(client: MlflowClient, about: ModelVersion) -> dict[str, Any] | None:
+def changed(client: MlflowClient, about: ModelVersion) -> Changed | None:
     """Rows that a version predicts better and worse than the champion that it was last compared with; None where it was
     compared with none, or the record is gone."""
     if not about.run_id:
@@ -88,7 +88,7 @@ def changed(client: MlflowClient, about: ModelVersion) -> dict[str, Any] | None:
             record = json.loads(Path(path).read_text(encoding="utf-8"))
     except (MlflowException, OSError, ValueError):
         return None
-    changes: dict[str, Any] | None = (record.get("evidence") or {}).get("changed")
+    changes: Changed | None = (record.get("evidence") or {}).get("changed")
     return changes
 
 

@@ -3,10 +3,28 @@
 import json
 import subprocess
 import sys
-from typing import Any
+from typing import TypedDict
+
+from ..artifact import Changed
 
 BEFORE = "registered before; then "
 """What stands before the verdict on a model that is found again."""
+
+
+class Settled(TypedDict):
+    """A version as it stands now. aliases: champion first. links: to its pages. undecided_on: digest of the report that
+    did not decide, else None."""
+
+    version: str
+    run_id: str
+    aliases: list[str]
+    verdict: str
+    test_evaluations: int
+    links: dict[str, str]
+    changed: Changed | None
+    undecided_on: str | None
+
+
 _CHILD: list[subprocess.Popen[str]] = []
 
 
@@ -31,7 +49,7 @@ def cool() -> None:
             child.kill()
 
 
-def registered(name: str, digest: str, scores: dict[str, float], links: dict[str, str]) -> dict[str, Any] | None:
+def registered(name: str, digest: str, scores: dict[str, float], links: dict[str, str]) -> Settled | None:
     """What the registry states about a settled version of this model digest; None where there is none."""
     if _CHILD:
         child = _CHILD[0]
@@ -43,14 +61,14 @@ def registered(name: str, digest: str, scores: dict[str, float], links: dict[str
         except (OSError, ValueError):  # the process died: ask here, where an error has its own words
             cool()
         else:
-            settled_facts: dict[str, Any] | None = answer
+            settled_facts: Settled | None = answer
             return settled_facts
     from .registry import settled
 
     return settled(name, digest, scores, links)
 
 
-def still_valid(settled_facts: dict[str, Any] | None, report: str) -> dict[str, Any] | None:
+def still_valid(settled_facts: Settled | None, report: str) -> Settled | None:
     """What was found, unless its test rows left it undecided and the report (its digest) is of others by now."""
     return None if settled_facts is None or settled_facts["undecided_on"] not in (None, report) else settled_facts
 

@@ -19,7 +19,7 @@ from mlflow.models import Model
 
 from configs.settings import HOME, settings
 
-from ..artifact import Artifact, StageError
+from ..artifact import Artifact, ReportFacts, StageError
 from ..kinds.spec import module_of, open_kind
 from ..store.living import alive
 from . import runs
@@ -161,7 +161,7 @@ def local_folder(address: str) -> Path | None:
 
 
 def log_version(
-    client: MlflowClient, name: str, run_id: str, model: Artifact, samples: list[dict[str, Any]], facts: dict[str, Any]
+    client: MlflowClient, name: str, run_id: str, model: Artifact, samples: list[dict[str, Any]], facts: ReportFacts
 ) -> ModelVersion:
     """Log the model with its own code, signature, example and pinned requirements, and register it.
 

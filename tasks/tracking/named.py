@@ -31,7 +31,7 @@ class Named:
     digest: str
     uri: str
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """What its predictions depend on, next to the questions."""
         libraries = {name: importlib.metadata.version(name) for name in LIBRARIES}
         return {"model": self.name, "version": self.version, "digest": self.digest, "libraries": libraries}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from configs.schema import Register
 from configs.scores import SHARES, sign
 
+from ..artifact import Changed
 from .wire_format import CANDIDATE, CHAMPION
 
 if TYPE_CHECKING:  # scipy is not loaded to look a version up
@@ -30,11 +31,11 @@ class Evidence:
     obstacle: str | None = None
     contest: "Contest | None" = None
     slices: "tuple[Slice, ...]" = ()
-    changed: Mapping[str, Any] | None = None
+    changed: Changed | None = None
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> Mapping[str, object]:
         """As JSON."""
-        values: dict[str, Any] = json.loads(json.dumps(self, default=_plain, ensure_ascii=False))
+        values: Mapping[str, object] = json.loads(json.dumps(self, default=_plain, ensure_ascii=False))
         return values
 
 
@@ -92,7 +93,7 @@ def decide_against(scores: Mapping[str, float], section: Register, evidence: Evi
     if evidence.obstacle is not None or evidence.contest is None:
         why = evidence.obstacle or "nothing is known of the champion"
         return Verdict("undecided", f"not comparable with version {evidence.champion}: {why}")
-    fought, summary = evidence.contest, _told(section.metric, evidence)
+    fought, summary = evidence.contest, _summary(section.metric, evidence)
     if not math.isclose(fought.challenger, scores[section.metric], rel_tol=1e-6, abs_tol=1e-9):
         return Verdict(
             "undecided",
@@ -126,7 +127,7 @@ def _first(section: Register, score: float, baselines: Mapping[str, Mapping[str,
     return f"the first champion, {metric} {score:.4f}{': ' if faults else ''}{', and '.join(faults)}{fix}"
 
 
-def _told(metric: str, evidence: Evidence) -> str:
+def _summary(metric: str, evidence: Evidence) -> str:
     """The contest in a line."""
     fought = evidence.contest
     assert fought is not None
@@ -137,7 +138,7 @@ def _told(metric: str, evidence: Evidence) -> str:
         if evidence.changed is None
         else (f"; {evidence.changed['fixed']:,} rows fixed, {evidence.changed['broken']:,} broken")
     )
-    if unknown := (evidence.changed or {}).get("unknown"):
+    if evidence.changed is not None and (unknown := evidence.changed.get("unknown")):
         rows += f"; every fixed row is of a class that version {evidence.champion} never knew ({', '.join(unknown)})"
     return (
         f"{metric} {fought.challenger:.4f} against {fought.champion:.4f} of version {evidence.champion} on "

@@ -15,7 +15,7 @@ from configs.stages import CACHED
 from ..artifact import Artifact
 from ..report_page.recipe_text import write_recipe
 from . import decisions, descriptions, inputs, keys, models, pages, runs
-from .lookup import BEFORE
+from .lookup import BEFORE, Settled
 from .promotion import Evidence, Verdict
 from .runs import flat
 from .turns import turn
@@ -124,7 +124,7 @@ def note_scores(client: MlflowClient, version: ModelVersion, scores: Mapping[str
             client.set_model_version_tag(version.name, version.version, tag, repr(value))
 
 
-def settled(name: str, digest: str, scores: dict[str, float], links: dict[str, str]) -> dict[str, Any] | None:
+def settled(name: str, digest: str, scores: dict[str, float], links: dict[str, str]) -> Settled | None:
     """Version, run, aliases and verdict of a settled version of a model digest; its scores become these, and the flow
     run leaves its links on the version's run."""
     client = runs.client()
@@ -139,9 +139,8 @@ def settled(name: str, digest: str, scores: dict[str, float], links: dict[str, s
     return state(client, known, BEFORE + known.tags[VERDICT])
 
 
-def state(client: MlflowClient, version: ModelVersion, verdict: str) -> dict[str, Any]:
-    """A version as it stands now: version, run_id, aliases (champion first), verdict, test_evaluations, links to its
-    pages, rows that it changed; undecided_on: digest of the report that did not decide, else None."""
+def state(client: MlflowClient, version: ModelVersion, verdict: str) -> Settled:
+    """A version as it stands now, with this verdict."""
     now = client.get_model_version(version.name, version.version)
     aliases = sorted(now.aliases, key=lambda alias: (alias != CHAMPION, alias))
     return {

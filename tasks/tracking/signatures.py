@@ -9,6 +9,7 @@ from mlflow.types import ColSpec, Schema
 from mlflow.types.llm import CHAT_MODEL_INPUT_SCHEMA, CHAT_MODEL_OUTPUT_SCHEMA
 from mlflow.types.schema import AnyType
 
+from ..artifact import ReportFacts
 from ..kinds.spec import open_kind
 from .wire_format import IMAGE, LABEL, MESSAGES, PROBABILITY, PROBABILITY_OF, TEXT, TEXT_PAIR
 
@@ -24,7 +25,7 @@ def example(content: str, samples: list[dict[str, Any]]) -> Any:
     return pd.DataFrame(given if isinstance(given[0], dict) else {TEXT: given})
 
 
-def signature(facts: dict[str, Any]) -> ModelSignature:
+def signature(facts: ReportFacts) -> ModelSignature:
     """What a model takes and gives, from a report's kind, content and labels.
 
     Texts: one unnamed column, so that lists pass as well as tables, of any type: as a column of strings MLflow's server

@@ -10,6 +10,9 @@ Parameters of the protocols are positional: their names are not part of the form
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
+Message = dict[str, Any]
+"""A turn of a dialogue, or a call in it, in OpenAI's form."""
+
 # Tags of a registered version or model, and of the run of its training.
 MODEL_DIGEST = "temper.model_digest"
 """Tag of a version: the digest of the trained model."""
@@ -82,7 +85,7 @@ class WrittenText(Protocol):
 class WrittenTurn(Protocol):
     """A turn that a model generated, and whether it ended it itself."""
 
-    message: dict[str, Any]
+    message: Message
     ended: bool
 
 
@@ -128,24 +131,24 @@ class Tagger(Protocol):
 class DialoguePredictor(Protocol):
     """The predictor of a dialogue model."""
 
-    def prompt(self, messages: Sequence[dict[str, Any]], /) -> list[int]:
+    def prompt(self, messages: Sequence[Message], /) -> list[int]:
         """The ids that the model is given. Raises ValueError, of a class of TOO_LONG where there is no room."""
 
     def write(
-        self, dialogues: Sequence[Sequence[dict[str, Any]]], batch_size: int = ..., longest: int = ..., /
+        self, dialogues: Sequence[Sequence[Message]], batch_size: int = ..., longest: int = ..., /
     ) -> Sequence[WrittenTurn]:
         """The next turn of each dialogue, of at most `longest` tokens."""
 
-    def stream(self, messages: Sequence[dict[str, Any]], longest: int, /) -> Iterator[str]:
+    def stream(self, messages: Sequence[Message], longest: int, /) -> Iterator[str]:
         """The next turn's text, piece by piece."""
 
     def may_be_call(self, text: str, /) -> bool:
         """Whether what is written so far may become a call of a tool."""
 
-    def read(self, text: str, messages: Sequence[dict[str, Any]] = ..., /) -> dict[str, Any]:
+    def read(self, text: str, messages: Sequence[Message] = ..., /) -> Message:
         """A written turn's text as a message; messages: the dialogue before it, whose own tools it may call."""
 
-    def answers(self, call: dict[str, Any], /) -> list[dict[str, Any]]:
+    def answers(self, call: Message, /) -> list[Message]:
         """What a turn's calls of tools give: tool messages."""
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,13 +64,13 @@ def clean_rows(rows: pd.DataFrame, section: steps.Clean, images: Path | None = N
     for step in chosen:
         began = time.monotonic()
         if isinstance(step, steps.DialogueStep):
-            rows, facts = _shorten(rows, step)
+            rows, account = _shorten(rows, step)
         elif type(step) in CHANGES:
-            rows, facts = _change(rows, step)
+            rows, account = _change(rows, step)
         else:
-            rows, gone, facts = _drop(rows, step, seen)
+            rows, gone, account = _drop(rows, step, seen)
             dropped.append(gone)
-        done.append(Done(step.kind, seconds=time.monotonic() - began, **facts))
+        done.append(replace(account, seconds=time.monotonic() - began))
     return Cleaned(rows.reset_index(drop=True), pd.concat(dropped, ignore_index=True), tuple(done))
 
 
@@ -107,7 +108,7 @@ def _require_fit(rows: pd.DataFrame, chosen: tuple[Any, ...]) -> None:
         raise DataError(str(error)) from None
 
 
-def _change(rows: pd.DataFrame, step: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
+def _change(rows: pd.DataFrame, step: Any) -> tuple[pd.DataFrame, Done]:
     new = {side: CHANGES[type(step)](rows[side], step) for side in sides(rows)}
     changes = {side: column.fillna("") != rows[side].fillna("") for side, column in new.items()}
     changed = pd.DataFrame(changes).any(axis=1)
@@ -115,22 +116,23 @@ def _change(rows: pd.DataFrame, step: Any) -> tuple[pd.DataFrame, dict[str, Any]
     for side, column in new.items():
         first = changes[side].to_numpy().nonzero()[0][: EXAMPLES - len(shown)]
         shown += zip(*(one.iloc[first].tolist() for one in (rows["id"], rows[side], column)), strict=True)
-    return rows.assign(**new), {"changed": int(changed.sum()), "changes": tuple(shown)}
+    return rows.assign(**new), Done(step.kind, changed=int(changed.sum()), changes=tuple(shown))
 
 
-def _shorten(rows: pd.DataFrame, step: steps.DialogueStep) -> tuple[pd.DataFrame, dict[str, Any]]:
+def _shorten(rows: pd.DataFrame, step: steps.DialogueStep) -> tuple[pd.DataFrame, Done]:
     """Dialogues with fewer turns; every row that lost some is listed with how many."""
     new, fewer = change_dialogues(rows["messages"], step)
     changed = fewer > 0
     first = changed.to_numpy().nonzero()[0][:EXAMPLES]
     columns = (column.iloc[first].fillna("").tolist() for column in (rows["id"], rows["messages"], new))
     listed = pd.DataFrame({"id": rows["id"][changed], "turns": fewer[changed]}).reset_index(drop=True)
-    facts = {"changed": int(changed.sum()), "changes": tuple(zip(*columns, strict=True)), "listed": listed,
-             "note": f"{int(fewer.sum()):,} turns fewer"}  # fmt: skip
-    return rows.assign(messages=new), facts
+    changes, note = tuple(zip(*columns, strict=True)), f"{int(fewer.sum()):,} turns fewer"
+    return rows.assign(messages=new), Done(
+        step.kind, changed=int(changed.sum()), changes=changes, listed=listed, note=note
+    )
 
 
-def _drop(rows: pd.DataFrame, step: Any, seen: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+def _drop(rows: pd.DataFrame, step: Any, seen: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, Done]:
     dropped = LOOKS[type(step)](rows, step, seen) if type(step) in LOOKS else DROPS[type(step)](rows, step)
     stays = dropped.reasons.isna()
     others = pd.Series(index=rows.index, dtype="str") if dropped.others is None else dropped.others
@@ -138,8 +140,8 @@ def _drop(rows: pd.DataFrame, step: Any, seen: pd.DataFrame) -> tuple[pd.DataFra
     shown = gone.groupby("reason").head(EXAMPLES)
     seen_as = shown.get("file", shown[content(rows)]).fillna("")
     losses = tuple(zip(shown["reason"], shown["id"], seen_as, strict=True))
-    facts = {"dropped": len(gone), "losses": losses, "listed": dropped.listed, "note": dropped.note}
-    return rows[stays], gone.reindex(columns=list(LOST)).astype(LOST), facts
+    done = Done(step.kind, dropped=len(gone), losses=losses, listed=dropped.listed, note=dropped.note)
+    return rows[stays], gone.reindex(columns=list(LOST)).astype(LOST), done
 
 
 def missing(rows: pd.DataFrame, step: steps.Missing) -> Drops:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from configs.settings import settings
 
@@ -27,6 +27,33 @@ def _no_secrets(name: str) -> str:
     raise DataError(f"the token {name!r} is asked for where none can be had; run the recipe")
 
 
+class SourceFile(TypedDict):
+    """A file that was read, as the recipe or the archive calls it."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+class Licence(TypedDict):
+    """A licence file and its first line."""
+
+    file: str
+    says: str
+
+
+class Provenance(TypedDict):
+    """Where rows came from; bytes: of all files."""
+
+    kind: str
+    where: str
+    when: str
+    licence: Licence | None
+    rows: int
+    bytes: int
+    files: list[SourceFile]
+
+
 @dataclass
 class Intake:
     """One reading of a source. `images` is where the bytes of images go; `secret` turns a name into a token."""
@@ -38,8 +65,8 @@ class Intake:
     notes: list[str] = field(default_factory=list)
     """What a person should know, for the summary."""
     where: str = ""
-    files: list[dict[str, Any]] = field(default_factory=list)
-    licence: dict[str, str] | None = None
+    files: list[SourceFile] = field(default_factory=list)
+    licence: Licence | None = None
 
     def note(self, text: str) -> None:
         """Say something in the summary, once."""
@@ -48,7 +75,11 @@ class Intake:
 
     def used(self, path: Path, name: str | None = None, sha256: str | None = None) -> None:
         """Record a file that was read: its name (as the recipe or the archive calls it), bytes and sha256."""
-        entry = {"name": name or recipe_name(path), "bytes": path.stat().st_size, "sha256": sha256 or _sha256(path)}
+        entry: SourceFile = {
+            "name": name or recipe_name(path),
+            "bytes": path.stat().st_size,
+            "sha256": sha256 or _sha256(path),
+        }
         self.files.append(entry)
 
     def licensed(self, name: str, content: Iterable[bytes]) -> None:
@@ -58,11 +89,18 @@ class Intake:
             first = next((line.strip() for line in text.splitlines() if line.strip()), "")
             self.licence = {"file": name, "says": first[:200]}
 
-    def provenance(self, kind: str, rows: int) -> dict[str, Any]:
+    def provenance(self, kind: str, rows: int) -> Provenance:
         """Where the rows came from, JSON-ready."""
         when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        about = {"kind": kind, "where": self.where, "when": when, "licence": self.licence}
-        return {**about, "rows": rows, "bytes": sum(file["bytes"] for file in self.files), "files": self.files}
+        return {
+            "kind": kind,
+            "where": self.where,
+            "when": when,
+            "licence": self.licence,
+            "rows": rows,
+            "bytes": sum(file["bytes"] for file in self.files),
+            "files": self.files,
+        }
 
 
 def recipe_name(path: Path) -> str:
@@ -77,9 +115,9 @@ def recipe_path(path: Path) -> str:
     return place.relative_to(root).as_posix() if place.is_relative_to(root) else str(place)
 
 
-def describe_provenance(about: dict[str, Any]) -> list[str]:
+def describe_provenance(about: Provenance) -> list[str]:
     """Lines of markdown."""
-    licence = about["licence"] or {}
+    licence = about["licence"]
     licence_text = f"{licence.get('says') or '?'} ({licence['file']})" if licence else "none stated by the source"
     where = markdown(str(about["where"]))
     lines = [f"- Source: `{about['kind']}` {where}, read {about['when']}", f"- Licence: {markdown(licence_text)}"]
@@ -88,7 +126,7 @@ def describe_provenance(about: dict[str, Any]) -> list[str]:
     return lines + ([f"- … and {more:,} more files, in provenance.json"] if more > 0 else [])
 
 
-def write_provenance(about: dict[str, Any], path: Path) -> None:
+def write_provenance(about: Provenance, path: Path) -> None:
     """Write it as JSON."""
     path.write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 

@@ -38,7 +38,7 @@ def slices_of(test: pd.DataFrame, columns: Sequence[str]) -> list[Slice]:
 
 def contests(
     turns: Sequence[Turn], baselines: Mapping[str, Sequence[Turn]], slices: Sequence[Slice], how: Resampling
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """A paired bootstrap over dialogues per baseline, slice and score, JSON-ready.
 
     baselines: name to its turns, in the order of `turns`. A score that means nothing in a slice (no call is due) is
@@ -55,7 +55,7 @@ def contests(
 
 def _tested(
     turns: Sequence[Turn], others: Sequence[Turn], where: Slice, rule: Rule
-) -> Iterator[tuple[str, dict[str, Any]]]:
+) -> Iterator[tuple[str, dict[str, object]]]:
     here = [at for at, turn in enumerate(turns) if turn.dialogue in where.dialogues]
     groups = [turns[at].dialogue for at in here]
     for score in SCORES:

@@ -1,13 +1,12 @@
 """Split dialogues -> sequences of the recipe's chat template, masked and certified, and calls that read back."""
 
-import json
-
 import pandas as pd
 
 from configs.encodings import DialogueEncode
 
 from ...artifact import Artifact
 from ...data.dialogues.messages import load_messages
+from ...text.certificate import write_certificates
 from ...text.chat.call_proof import prove_calls
 from ...text.chat.rows import describe, encode_part, make_encoding
 from ...text.parts import write_part
@@ -24,9 +23,9 @@ def encode_rows(
         encoded = encode_part(encoding, tokenizer, table)
         encoded.certificate.require(name)
         write_part(encoded.part, out.data / f"{name}.parquet")
-        ids[name], certificates[name] = encoded.part.ids, encoded.certificate.as_dict()
+        ids[name], certificates[name] = encoded.part.ids, encoded.certificate
         dropped.append(encoded.dropped)
-    (out.data / "certificate.json").write_text(json.dumps(certificates, indent=1), encoding="utf-8")
+    write_certificates(certificates, out.data)
     train = tables["train"]
     page = describe(encoding, tokenizer, certificates)
     proof = prove_calls(encoding, dict(zip(train["id"], map(load_messages, train["messages"]), strict=True)))

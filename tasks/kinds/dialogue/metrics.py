@@ -11,7 +11,7 @@ import numpy as np
 from ...data.dialogues.messages import Message
 from ...learn.metrics import Floats
 from ...learn.resampling import Metric, Resampling, divide, estimate, ratio
-from ...text.text_scores import score_texts, text_statistics
+from ...text.text_scores import TextMeasures, score_texts, text_statistics
 
 Argument = tuple[str, str, str]
 """Tool, argument, value."""
@@ -32,7 +32,7 @@ class Turn:
     ended: bool
 
 
-def score_turns(turns: Sequence[Turn], how: Resampling) -> dict[str, Any]:
+def score_turns(turns: Sequence[Turn], how: Resampling) -> TextMeasures:
     """Scores of written turns, each with an `_interval` over dialogues; None where nothing is there to be scored.
 
     argument_f1: F1 over the arguments of all calls together (micro, as MultiWOZ and CrossWOZ score inform slots); an
@@ -43,7 +43,7 @@ def score_turns(turns: Sequence[Turn], how: Resampling) -> dict[str, Any]:
     empty text. Also counts. Raises DataError without the extra `chat`.
     """
     due, called = _called(turns)
-    facts: dict[str, Any] = {"dialogues": len({turn.dialogue for turn in turns}), "turns": len(turns)}
+    facts: TextMeasures = {"dialogues": len({turn.dialogue for turn in turns}), "turns": len(turns)}
     facts |= {"calls_due": sum(due), "calls_written": sum(called), "ended": sum(turn.ended for turn in turns)}
     groups = [turn.dialogue for turn in turns]
     for name, (columns, metric) in _statistics(turns).items():
@@ -93,7 +93,7 @@ def _sides(turns: Sequence[Turn]) -> tuple[list[Message], list[Message]]:
     return [turn.expected for turn in turns], [turn.written for turn in turns]
 
 
-def _replies(turns: Sequence[Turn], how: Resampling) -> dict[str, Any]:
+def _replies(turns: Sequence[Turn], how: Resampling) -> TextMeasures:
     replies = [turn.dialogue for turn in turns if not turn.expected.get("tool_calls")]
     return score_texts(*_reply_texts(turns), how, replies)
 

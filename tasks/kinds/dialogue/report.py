@@ -231,6 +231,6 @@ def evaluate(out: StageOutput, section: Evaluate, folder: Path, encoded: Artifac
     return len(kept), describe(judged, title, "dialogues")
 
 
-def predict_row(folder: Path, row: pd.DataFrame, images: Path) -> dict[str, Any]:
+def predict_row(folder: Path, row: pd.DataFrame, images: Path) -> Mapping[str, object]:
     """Nothing: turns are written in `evaluate` and by `temper chat`."""
     return {}

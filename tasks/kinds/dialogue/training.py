@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from torch import Tensor
 from torch.utils.data import Dataset
 from transformers import AutoModelForCausalLM
 
@@ -50,7 +51,7 @@ class Dialogue(TextTraining):
         """One sequence a row, or several where the recipe packs them."""
         return Packs(part, self.encoding.max_length) if self.encoding.packing else feed.Rows(part)
 
-    def collate(self, seed: int) -> Callable[[Any], dict[str, Any]]:
+    def collate(self, seed: int) -> Callable[[Any], dict[str, Tensor]]:
         """What makes batches of such rows."""
         return collate_packs(self.encoding) if self.encoding.packing else feed.collate_rows(self.encoding)
 

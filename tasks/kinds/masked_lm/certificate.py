@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...learn.labels import IGNORE_INDEX
-from ...text.certificate import Batch, Certificate, attention_odd, framed_checks, gather
+from ...text.certificate import Batch, Broken, Certificate, attention_odd, framed_checks, gather
 from ...text.parts import Part
 from ...text.segments import Encoded
 from ...text.tokenizer import TextTokenizer
@@ -31,7 +31,7 @@ def certify_masked(
     texts again."""
     counts: Counter[str] = Counter()
 
-    def look(rows: range) -> tuple[dict[str, Any], int, int]:
+    def look(rows: range) -> tuple[Broken, int, int]:
         batch = collate(encoding, part.encoded, part.ids, rows, (epoch, 0))
         lengths = part.encoded.lengths[rows.start : rows.stop]
         whole = _whole(encoding, tokenizer, [texts[row] for row in rows], batch["input_ids"].shape[1])

@@ -1,14 +1,12 @@
 """Summed losses, correct predictions and tokens per row -> perplexity and accuracy of a model, with intervals."""
 
-from typing import Any
-
 import numpy as np
 
 from ...learn.metrics import Floats, Ids
-from ...learn.resampling import Resampling, estimate, ratio
+from ...learn.resampling import Measures, Resampling, estimate, ratio
 
 
-def score_tokens(losses: Floats, right: Ids, tokens: Ids, how: Resampling) -> dict[str, Any]:
+def score_tokens(losses: Floats, right: Ids, tokens: Ids, how: Resampling) -> Measures:
     """Scores of tokens that carry loss (masked or supervised ones), with intervals over rows.
 
     losses: summed over each row's tokens, in nats [rows]. right: of these tokens, those at which the likeliest one is

@@ -1,8 +1,8 @@
 """A model that predicts hidden tokens and its test rows -> perplexity and accuracy next to the tokens' frequency."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from configs.schema import Evaluate
 
 from ...learn.evaluation_report import SAMPLES, Judged, Progress, cell, chosen_baselines, sampled, state
 from ...learn.labels import IGNORE_INDEX
-from ...learn.resampling import Resampling
+from ...learn.resampling import Measures, Resampling
 from ...text.segments import Encoded
 from ..text_report import TextReports
 from .encoding import FIXED, pad_masked
@@ -46,7 +46,7 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
     return Judged(facts, pd.DataFrame(table), sampled(ids[:SAMPLES], asked, filled), lines)
 
 
-def _scores(hidden: MaskedScores, how: Resampling) -> dict[str, Any]:
+def _scores(hidden: MaskedScores, how: Resampling) -> Measures:
     scores = score_tokens(hidden.losses, hidden.right, hidden.tokens, how)
     total = int(hidden.tokens.sum())
     return scores | {"loss": float(hidden.losses.sum() / total) if total else None}
@@ -81,6 +81,6 @@ def with_mask(predictor: Predictor, row: str, text: str) -> str:
 evaluate = TextReports(open_training, judge).evaluate
 
 
-def predict_row(folder: Path, row: pd.DataFrame, images: Path) -> dict[str, Any]:
+def predict_row(folder: Path, row: pd.DataFrame, images: Path) -> Mapping[str, object]:
     """Nothing: the model in `folder` predicts for texts with a mask alone."""
     return {}

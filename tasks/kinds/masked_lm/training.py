@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from torch import Tensor
 from torch.utils.data import Dataset
 from transformers import AutoModelForMaskedLM
 
@@ -30,7 +31,7 @@ class MaskedLm(TextTraining):
         """Training rows are hidden again in each epoch, validation rows once and for all."""
         return ChangingRows(part) if train else FixedRows(part)
 
-    def collate(self, seed: int) -> Callable[[Any], dict[str, Any]]:
+    def collate(self, seed: int) -> Callable[[Any], dict[str, Tensor]]:
         """What makes batches of rows; seed: of what is hidden."""
         return collate_masked(self.encoding, seed)
 

@@ -8,16 +8,16 @@ import numpy as np
 
 from ...data.pairs import Content
 from ...learn.labels import IGNORE_INDEX
-from ...text.certificate import Certificate, attention_odd, framed_checks, gather
+from ...text.certificate import Broken, Certificate, attention_odd, framed_checks, gather
 from ...text.pair_certificate import pair_checks
 from ...text.parts import Part
 from ...text.segments import Encoded
 from ...text.tokenizer import TextTokenizer
-from .encoding import Floats, RegressionEncoding, pad_numbers
+from .encoding import Floats, Numbers, RegressionEncoding, pad_numbers
 
 TOLERANCE = 1e-5
 """Largest difference of a label, in standard deviations and by its own size, since labels are float32."""
-Collate = Callable[[RegressionEncoding, Encoded, Floats, Sequence[int]], dict[str, Any]]
+Collate = Callable[[RegressionEncoding, Encoded, Floats, Sequence[int]], Numbers]
 
 
 def certify_numbers(
@@ -30,7 +30,7 @@ def certify_numbers(
     if values is None:
         raise ValueError("these encoded rows have no numbers; encode them with encode.kind regression")
 
-    def look(rows: range) -> tuple[dict[str, Any], int, int]:
+    def look(rows: range) -> tuple[Broken, int, int]:
         batch = collate(encoding, part.encoded, values, rows)
         lengths = part.encoded.lengths[rows.start : rows.stop]
         mean, sd = Decimal(encoding.mean), Decimal(encoding.sd)

@@ -15,6 +15,8 @@ from ...text.segments import Encoded
 
 Floats = npt.NDArray[np.float64]
 NUMBER = re.compile(r"\s*[+-]?([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
+Numbers = dict[str, npt.NDArray[Any]]
+"""A batch by name: token ids and attention, int64, and labels, float32."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,8 @@ def plain_number(text: str, thousands: str | None, decimal: str) -> str:
     return "" if decimal != "." and "." in whole + rest else f"{whole}{'.' if mark else ''}{rest}"
 
 
-def pad_numbers(encoding: RegressionEncoding, encoded: Encoded, values: Floats, rows: Sequence[int]) -> dict[str, Any]:
+def pad_numbers(encoding: RegressionEncoding, encoded: Encoded, values: Floats, rows: Sequence[int]) -> Numbers:
     """input_ids and attention_mask, int64 [len(rows), length], and labels, float32 [len(rows)], normalised."""
     width = encoding.max_length if encoding.padding == "max_length" else None
-    batch: dict[str, Any] = {**pad_rows(encoded, rows, encoding.pad_id, width)}
-    return batch | {"labels": encoding.normalise(values[np.asarray(rows, np.int64)])}
+    labels = encoding.normalise(values[np.asarray(rows, np.int64)])
+    return {**pad_rows(encoded, rows, encoding.pad_id, width), "labels": labels}

@@ -1,14 +1,12 @@
 """True and predicted numbers -> RMSE, MAE, R², Pearson's and Spearman's correlation, with intervals over rows."""
 
-from typing import Any
-
 import numpy as np
 
 from ...learn.metrics import Floats, Ids
-from ...learn.resampling import Estimate, Resampling, divide, estimate, ratio
+from ...learn.resampling import Estimate, Measures, Resampling, divide, estimate, ratio
 
 
-def score_numbers(truth: Floats, predicted: Floats, how: Resampling) -> dict[str, Any]:
+def score_numbers(truth: Floats, predicted: Floats, how: Resampling) -> Measures:
     """Scores of predictions [rows], each with its `_interval`; rmse and mae in the target's unit.
 
     r2: 1 - squared error / squared deviation of the truth from its mean, below 0 for what is worse than that mean;

@@ -1,5 +1,6 @@
 """A model that predicts numbers and its test rows -> errors, correlations, next to the mean and a ridge regression."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,6 @@ def _draw(judged: Judged, records: Path) -> None:
 evaluate = TextReports(open_training, judge, draw=_draw).evaluate
 
 
-def predict_row(folder: Path, row: pd.DataFrame, images: Path) -> dict[str, Any]:
+def predict_row(folder: Path, row: pd.DataFrame, images: Path) -> Mapping[str, object]:
     """The number that the model in `folder` predicts for the text of a table's only row."""
     return first_answer(Predictor.load, folder, row)

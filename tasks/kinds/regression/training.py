@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from torch import Tensor
 from transformers import AutoModelForSequenceClassification
 
 from ...learn.trainer import Truth
@@ -29,7 +30,7 @@ class Regression(TextTraining):
     truth: ClassVar[Truth] = "numbers"
     form: ClassVar[Form] = FORM
 
-    def collate(self, seed: int) -> Callable[[Any], dict[str, Any]]:
+    def collate(self, seed: int) -> Callable[[Any], dict[str, Tensor]]:
         """What makes batches of rows."""
         return collate_numbers(self.encoding)
 

@@ -1,12 +1,11 @@
 """A second, independent check of pairs of source and target as training reads them: decoded, against the raw rows."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
 from ...learn.labels import IGNORE_INDEX
-from ...text.certificate import Batch, Certificate, begins, differ, gather
+from ...text.certificate import Batch, Broken, Certificate, begins, differ, gather
 from ...text.segments import Encoded
 from ...text.tokenizer import TextTokenizer
 from .encoding import Seq2SeqEncoding, pad_pairs
@@ -25,7 +24,7 @@ def certify_pairs(
 ) -> Certificate:
     """Check every row after truncation and collation; what is expected is made from the raw texts again."""
 
-    def look(rows: range) -> tuple[dict[str, Any], int, int]:
+    def look(rows: range) -> tuple[Broken, int, int]:
         batch = collate(encoding, encoded, rows)
         read = tokenizer.ids([encoding.prefix + texts[row] for row in rows])
         due = tokenizer.ids([targets[row] for row in rows])
@@ -36,9 +35,7 @@ def certify_pairs(
     return gather(Certificate(pad_is_eos=encoding.pad_id == encoding.special["eos"]), encoded, ids, look)
 
 
-def _source_checks(
-    encoding: Seq2SeqEncoding, tokenizer: TextTokenizer, batch: Batch, read: list[list[int]]
-) -> dict[str, Any]:
+def _source_checks(encoding: Seq2SeqEncoding, tokenizer: TextTokenizer, batch: Batch, read: list[list[int]]) -> Broken:
     inputs, rows = batch["input_ids"], np.arange(len(read))
     lengths = np.array([min(len(ids) + 1, encoding.max_length) for ids in read])
     width = inputs.shape[1]
@@ -53,9 +50,7 @@ def _source_checks(
     }
 
 
-def _target_checks(
-    encoding: Seq2SeqEncoding, tokenizer: TextTokenizer, batch: Batch, due: list[list[int]]
-) -> dict[str, Any]:
+def _target_checks(encoding: Seq2SeqEncoding, tokenizer: TextTokenizer, batch: Batch, due: list[list[int]]) -> Broken:
     labels = batch["labels"]
     marked = labels != IGNORE_INDEX
     lengths = np.array([len(ids) + 1 for ids in due])

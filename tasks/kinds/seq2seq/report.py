@@ -1,8 +1,8 @@
 """A sequence-to-sequence model and its test rows -> scores of what it writes, its loss, and the nearest training
 text's target next to it."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from ...text.baselines import nearest
 from ...text.evaluation_stage import first_answer
 from ...text.parts import Part
 from ...text.segments import Encoded
-from ...text.text_scores import score_texts
+from ...text.text_scores import TextMeasures, score_texts
 from ..text_report import TextReports
 from .encoding import split_pairs
 from .predictor import Predictor
@@ -63,7 +63,7 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
     return Judged(facts, answers, samples, lines)
 
 
-def _scores(targets: list[str], written: list[str], how: Resampling) -> dict[str, object]:
+def _scores(targets: list[str], written: list[str], how: Resampling) -> TextMeasures:
     """Scores of texts under the names that recipes use."""
     scores = score_texts(targets, written, how)
     return scores | {"exact": scores["exact_match"], "exact_interval": scores["exact_match_interval"]}
@@ -76,6 +76,6 @@ def _sources(part: Part) -> Encoded:
 evaluate = TextReports(open_training, judge, sources=_sources).evaluate
 
 
-def predict_row(folder: Path, row: pd.DataFrame, images: Path) -> dict[str, Any]:
+def predict_row(folder: Path, row: pd.DataFrame, images: Path) -> Mapping[str, object]:
     """What the model in `folder` writes for the text of a table's only row."""
     return first_answer(Predictor.load, folder, row)

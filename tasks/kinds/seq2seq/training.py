@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from torch import Tensor
 from transformers import AutoModelForSeq2SeqLM
 
 from ...learn.phases import Layout
@@ -50,7 +51,7 @@ class Seq2Seq(TextTraining):
             new=not hasattr(model, "loaded"),
         )
 
-    def collate(self, seed: int) -> Callable[[Any], dict[str, Any]]:
+    def collate(self, seed: int) -> Callable[[Any], dict[str, Tensor]]:
         """What makes batches of pairs."""
         return collate_pairs(self.encoding)
 

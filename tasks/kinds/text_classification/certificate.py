@@ -7,7 +7,7 @@ import numpy as np
 
 from ...data.pairs import Content
 from ...learn.labels import IGNORE_INDEX
-from ...text.certificate import BROKEN, Certificate, attention_odd, differ, framed_checks, gather
+from ...text.certificate import BROKEN, Broken, Certificate, attention_odd, differ, framed_checks, gather
 from ...text.collation import Matrix, pad_rows
 from ...text.encoding import Encoding
 from ...text.pair_certificate import pair_checks
@@ -24,7 +24,7 @@ def certify(
     checks = _label_words if encoding.kind == LABEL_WORDS else _head
     width = encoding.max_length if encoding.padding == "max_length" else None
 
-    def look(rows: range) -> tuple[dict[str, Any], int, int]:
+    def look(rows: range) -> tuple[Broken, int, int]:
         batch = pad_rows(encoded, rows, encoding.pad_id, width)
         lengths = encoded.lengths[rows.start : rows.stop]
         broken = {"attention is not the row's length": attention_odd(batch, lengths)}
@@ -39,7 +39,7 @@ def certify(
 def _label_words(
     encoding: Encoding, tokenizer: TextTokenizer, batch: dict[str, Matrix], lengths: Any,
     texts: list[Any], labels: list[str],
-) -> dict[str, Any]:  # fmt: skip
+) -> Broken:  # fmt: skip
     marked = batch["labels"] != IGNORE_INDEX
     inputs, last = batch["input_ids"], np.maximum(lengths - 1, 0)
     rows = np.arange(len(inputs))
@@ -67,7 +67,7 @@ def _label_words(
 def _head(
     encoding: Encoding, tokenizer: TextTokenizer, batch: dict[str, Matrix], lengths: Any,
     texts: list[Any], labels: list[str],
-) -> dict[str, Any]:  # fmt: skip
+) -> Broken:  # fmt: skip
     form = (pair_checks(encoding, tokenizer, batch, texts) if encoding.pair
             else framed_checks(encoding, tokenizer, batch["input_ids"], lengths, texts))  # fmt: skip
     return {

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
 from configs.schema import Train
@@ -54,7 +55,7 @@ class TextClassification(TextTraining):
         if self.encoding.kind == "classifier":
             model.criterion = criterion(section, train.class_ids, len(self.labels))
 
-    def collate(self, seed: int) -> Callable[[Any], dict[str, Any]]:
+    def collate(self, seed: int) -> Callable[[Any], dict[str, Tensor]]:
         """What makes batches of rows."""
         return collate_rows(self.encoding)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...data.tags.rows import Tagged, read_tags
 from ...learn.labels import IGNORE_INDEX
-from ...text.certificate import Certificate, attention_odd, gather
+from ...text.certificate import Broken, Certificate, attention_odd, gather
 from ...text.collation import pad_rows
 from ...text.parts import Part
 from ...text.tokenizer import TextTokenizer
@@ -32,7 +32,7 @@ def certify_tags(
     """Check every window after collation, and every row (texts and tags, in the order of `part`) as a whole."""
     width = encoding.max_length if encoding.padding == "max_length" else None
 
-    def look(chosen: range) -> tuple[dict[str, Any], int, int]:
+    def look(chosen: range) -> tuple[Broken, int, int]:
         batch = pad_rows(part.encoded, chosen, encoding.pad_id, width)
         lengths = part.encoded.lengths[chosen.start : chosen.stop]
         ids, last = batch["input_ids"], np.maximum(lengths - 1, 0)

@@ -5,16 +5,26 @@ A predicted entity is right where a true one has the same boundaries and the sam
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
 from ...data.tags.schemes import Entity
 from ...learn.metrics import Floats
-from ...learn.resampling import Resampling, divide, estimate
+from ...learn.resampling import Measures, Resampling, divide, estimate
 
 SCORES = ("entity_f1", "entity_precision", "entity_recall")
 Sentences = Sequence[Iterable[Entity]]
+
+
+class TypeScores(TypedDict):
+    """F1 of the entities of one type, and how many were predicted rightly, are there, and were predicted."""
+
+    f1: float | None
+    f1_interval: tuple[float, float] | None
+    right: int
+    true: int
+    predicted: int
 
 
 def count_entities(true: Sentences, predicted: Sentences, label: str | None = None) -> list[Floats]:
@@ -44,21 +54,28 @@ def recall(sums: Floats) -> Floats:
 METRICS = dict(zip(SCORES, (f1, precision, recall), strict=True))
 
 
-def score_entities(true: Sentences, predicted: Sentences, how: Resampling) -> dict[str, Any]:
+def score_entities(true: Sentences, predicted: Sentences, how: Resampling) -> Measures:
     """The scores of all types together, with intervals over sentences; None where one is undefined."""
     counts = count_entities(true, predicted)
-    scores: dict[str, Any] = {}
+    scores: Measures = {}
     for name, metric in METRICS.items():
         scores |= estimate(counts, metric, how).facts(name)
     return scores
 
 
-def score_types(true: Sentences, predicted: Sentences, how: Resampling) -> dict[str, dict[str, Any]]:
+def score_types(true: Sentences, predicted: Sentences, how: Resampling) -> dict[str, TypeScores]:
     """Per type that is true or found somewhere its scores, with an interval of F1, and how many are true and found."""
     types = sorted({one.label for side in (true, predicted) for row in side for one in row})
-    scores = {}
+    scores: dict[str, TypeScores] = {}
     for label in types:
         counts = count_entities(true, predicted, label)
         right, due, given = (int(one.sum()) for one in counts)
-        scores[label] = {**estimate(counts, f1, how).facts("f1"), "right": right, "true": due, "predicted": given}
+        measured = estimate(counts, f1, how)
+        scores[label] = {
+            "f1": measured.value,
+            "f1_interval": measured.interval,
+            "right": right,
+            "true": due,
+            "predicted": given,
+        }
     return scores

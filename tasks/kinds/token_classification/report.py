@@ -1,5 +1,6 @@
 """A model that finds entities and its test rows -> entity F1, together and per type, next to a dictionary's."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from ...text.evaluation_stage import rows_encoded_otherwise
 from ...text.parts import Part, read_part
 from ..spec import StageOutput
 from .dictionary import learn, look_up
-from .metrics import count_entities, score_entities, score_types
+from .metrics import TypeScores, count_entities, score_entities, score_types
 from .predictor import Predictor, write_entities
 from .training import open_training
 
@@ -97,11 +98,11 @@ def _read(rows: pd.DataFrame) -> list[Tagged]:
     return [read_tags(*one) for one in zip(rows["text"], rows["tags"], strict=True)]
 
 
-def _types(types: dict[str, dict[str, Any]]) -> list[str]:
+def _types(types: Mapping[str, TypeScores]) -> list[str]:
     lines = ["| type | F1 | interval | right | true | predicted |", "|---|---:|---:|---:|---:|---:|"]
     for label, one in types.items():
         interval = "" if one["f1_interval"] is None else "{:.4f} – {:.4f}".format(*one["f1_interval"])
-        counts = " | ".join(f"{one[name]:,}" for name in ("right", "true", "predicted"))
+        counts = f"{one['right']:,} | {one['true']:,} | {one['predicted']:,}"
         lines.append(f"| {cell(label)} | {one['f1']:.4f} | {interval} | {counts} |")
     return lines
 
@@ -123,7 +124,7 @@ def _worst(test: pd.DataFrame, true: Entities, predicted: Entities, worst: int) 
     return lines
 
 
-def predict_row(folder: Path, row: pd.DataFrame, images: Path) -> dict[str, Any]:
+def predict_row(folder: Path, row: pd.DataFrame, images: Path) -> Mapping[str, object]:
     """The entities that the model in `folder` finds in a table's only row."""
     predictor, text = Predictor.load(folder), str(row["text"].iloc[0])
     (predicted,) = predictor.predict_rows([text])

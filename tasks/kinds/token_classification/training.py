@@ -28,7 +28,7 @@ class TokenClassification(TextTraining):
     encoding: TagEncoding
     form: ClassVar[Form] = Form(AutoModelForTokenClassification, SupervisedTags, head=tag_head, whole_rows=True)
 
-    def _probe(self, model: Any) -> dict[str, Any]:
+    def _probe(self, model: Any) -> dict[str, torch.Tensor]:
         batch = super()._probe(model)
         return {**batch, "labels": torch.zeros_like(batch["input_ids"])}
 

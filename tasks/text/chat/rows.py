@@ -5,7 +5,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -71,7 +70,7 @@ def make_encoding(section: DialogueEncode, train: pd.DataFrame, folder: Path) ->
     return encoding, tokenizer
 
 
-def _plain(template: Template, messages: list[Message], tools: list[dict[str, Any]]) -> str:
+def _plain(template: Template, messages: list[Message], tools: list[Message]) -> str:
     """What the template writes of a dialogue, the tools included, without the special tokens of the built-in one."""
     composed = compose(messages, 0, len(messages), system=None, system_in_user=False)
     known = tools if composed.tools is None else composed.tools
@@ -110,7 +109,9 @@ def encode_part(encoding: DialogueEncoding, tokenizer: TextTokenizer, rows: pd.D
     return EncodedPart(part, pd.concat([dropped_rows(rows.head(0), ""), *gone], ignore_index=True), certificate)
 
 
-def describe(encoding: DialogueEncoding, tokenizer: TextTokenizer, certificates: Mapping[str, dict[str, Any]]) -> str:
+def describe(
+    encoding: DialogueEncoding, tokenizer: TextTokenizer, certificates: Mapping[str, DialogueCertificate]
+) -> str:
     """What was encoded, as Markdown."""
     ends = json.dumps(tokenizer.decode([[token] for token in encoding.end_ids]), ensure_ascii=False)
     lines = [
@@ -124,9 +125,11 @@ def describe(encoding: DialogueEncoding, tokenizer: TextTokenizer, certificates:
         "|---|" + "---:|" * 9,
     ]
     names = ("dialogues", "rows", "tokens", "supervised", "turns", "calls", "thoughts", "turns_removed", "lost")
-    lines += [f"| {part} | {' | '.join(f'{c[name]:,}' for name in names)} |" for part, c in certificates.items()]
+    lines += [
+        f"| {part} | {' | '.join(f'{getattr(c, name):,}' for name in names)} |" for part, c in certificates.items()
+    ]
     counted = ("own_ids", "split", "unsystemed")
-    own_ids, split, unsystemed = (sum(c.get(name, 0) for c in certificates.values()) for name in counted)
+    own_ids, split, unsystemed = (sum(getattr(c, name) for c in certificates.values()) for name in counted)
     if own_ids:
         lines += [
             "",

@@ -41,10 +41,10 @@ ACCURACY: tuple[Score, ...] = ("accuracy", "macro_f1")
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class GenerativeEncode:
+class LabelWordEncode:
     """tokens(text) + [end of text] + [label word's first token]; only the last is supervised."""
 
-    kind: Literal["generative"]
+    kind: Literal["label_word"]
     """This kind of encoding."""
     traits: ClassVar[Traits] = Traits(
         "text_classification", "text", "label", ACCURACY, ("majority", "tfidf"), classes=True

@@ -1,13 +1,13 @@
 """The kinds of task that a recipe can train, listed once; what each is stands in its section and below tasks/kinds."""
 
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from .encodings import (
     ClassifierEncode,
     DialogueEncode,
-    GenerativeEncode,
+    LabelWordEncode,
     MaskedEncode,
     RegressionEncode,
     Seq2SeqEncode,
@@ -16,8 +16,23 @@ from .encodings import (
 from .image_encodings import ImageEncode
 from .token_encodings import TokenClassificationEncode
 
+RENAMED = {"generative": "label_word"}
+"""Earlier names of kinds, in recipes, manifests and registered models -> their names."""
+
+
+def present_kind(kind: str) -> str:
+    """The name that a kind has now."""
+    return RENAMED.get(kind, kind)
+
+
+def _with_present_kind(section: Any) -> Any:
+    """A section of a recipe that names its kind as it is called now."""
+    kind = section.get("kind") if isinstance(section, dict) else None
+    return {**section, "kind": present_kind(kind)} if isinstance(kind, str) else section
+
+
 Encode = Annotated[
-    GenerativeEncode
+    LabelWordEncode
     | ClassifierEncode
     | DialogueEncode
     | Seq2SeqEncode
@@ -26,12 +41,13 @@ Encode = Annotated[
     | TokenClassificationEncode
     | ImageEncode,
     Field(discriminator="kind"),
+    BeforeValidator(_with_present_kind),
 ]
 
 
 def traits_of(kind: str) -> Traits:
     """What is known of a kind by its name in `encode.kind`. Raises KeyError for one that there is not."""
-    traits: Traits = _BY_NAME[kind].traits
+    traits: Traits = _BY_NAME[present_kind(kind)].traits
     return traits
 
 

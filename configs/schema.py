@@ -57,7 +57,9 @@ class Recipe:
         content, truth = traits.content, traits.truth
         has, aim = holds(self.download)
         if has != content or (truth is not None and aim != truth):
-            raise ValueError(f"encode.kind {kind} reads {_said(content, truth)}, but download gives {_said(has, aim)}")
+            raise ValueError(
+                f"encode.kind {kind} reads {_named(content, truth)}, but download gives {_named(has, aim)}"
+            )
         self._check_pairs()
         self.validate.require_fit(content, aim, getattr(self.encode, "label_words", None))
         self.clean.require_fit(content, aim)
@@ -81,7 +83,7 @@ class Recipe:
                              f"it out, or take encode.kind {fits}")  # fmt: skip
 
 
-def _said(content: str, aim: str | None) -> str:
+def _named(content: str, aim: str | None) -> str:
     named = PLURAL[content]
     with_aim = f"{named} with {aim if aim == 'tags' else f'a {aim}'} (download.columns)"
     return named if aim is None or content == "messages" else with_aim

@@ -31,18 +31,18 @@ from .splitting import GivenSplit, HashSplit
 from .starter_source import source_lines, split_column, split_lines
 from .starter_weights import MULTILINGUAL, NAME, TOKENIZER_DIGEST, WEIGHTS_DIGEST, Start, placed_weights
 
-Kind = Literal["generative", "classifier"]
+Kind = Literal["label_word", "classifier"]
 LONGEST = 512  # tokens of a row; more is for a person to ask for
 VOCABULARY = 4096
 WARNING: dict[Kind, str] = {
-    "generative": """# Runs offline, on a CPU, with new weights: it shows that all fits, not what a good model can do.
+    "label_word": """# Runs offline, on a CPU, with new weights: it shows that all fits, not what a good model can do.
 # For a pretrained one put in what the remarks behind `tokenizer`, `model` and `learning_rate` name.""",
     "classifier": "# Downloads a pretrained model at the first run; `temper pin` writes its commit into this file.",
 }
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 PRETRAINED = {  # of the Hub, by kind and by whether the texts are mostly ASCII
-    ("generative", True): "openai-community/gpt2",
-    ("generative", False): "Qwen/Qwen3-0.6B-Base",
+    ("label_word", True): "openai-community/gpt2",
+    ("label_word", False): "Qwen/Qwen3-0.6B-Base",
     ("classifier", True): "distilbert/distilbert-base-uncased",
     ("classifier", False): MULTILINGUAL,
 }
@@ -135,7 +135,7 @@ class Starter:
     def _opening(self) -> Iterator[str]:
         rows = f"from the {self.facts.rows:,} rows of {plain(Path(self.path).name)},"
         named = NAME if self.installed else self.repo
-        who, does = ("A small GPT-2", "write") if self.kind == "generative" else (named, "predict")
+        who, does = ("A small GPT-2", "write") if self.kind == "label_word" else (named, "predict")
         what = (
             f"{who} learns, {rows} to {does} {choice(self.facts.labels)}{' after a text' if does == 'write' else ''}."
         )
@@ -191,7 +191,7 @@ class Starter:
     def _encode(self) -> Lines:
         hub = f"{{kind: hub, repo: {self.repo}}}"
         yield f"encode:\n  kind: {self.kind}", ""
-        if self.kind == "generative":
+        if self.kind == "label_word":
             yield "  tokenizer:", f"or {hub}"
             yield "    kind: train", "learnt from the training rows"
             yield f"    vocab_size: {VOCABULARY}", ""
@@ -201,11 +201,11 @@ class Starter:
         else:
             yield f"  tokenizer: {hub}", ""
         yield f"  max_length: {self.max_length}", f"in tokens; {self.seen()['length']}"
-        if self.kind == "generative" and (words := label_words(list(self.facts.labels))):
+        if self.kind == "label_word" and (words := label_words(list(self.facts.labels))):
             yield f"  label_words: {flow(words)}", "labels that begin alike need words that do not"
 
     def _train(self) -> Lines:
-        rows, fresh, hub = self.facts.parts["train"], self.kind == "generative", f"{{kind: hub, repo: {self.repo}}}"
+        rows, fresh, hub = self.facts.parts["train"], self.kind == "label_word", f"{{kind: hub, repo: {self.repo}}}"
         yield "train:", ""
         if fresh:
             yield "  model:", f"or {hub}"

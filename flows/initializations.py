@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from configs.encodings import GenerativeEncode
+from configs.encodings import LabelWordEncode
 from configs.literal import complete
 from configs.load import RecipeError
 from configs.schema import Recipe
@@ -41,7 +41,7 @@ def starting(recipe: Recipe, start: str) -> list[str]:
             f"--starts: the recipe {recipe.name} starts from new weights (train.model.kind "
             f"{train['model']['kind']}), so there is no pretrained start to compare"
         )
-    if start == "head" and isinstance(recipe.encode, GenerativeEncode):
+    if start == "head" and isinstance(recipe.encode, LabelWordEncode):
         raise RecipeError("--starts: a generative model has no head of its own; leave `head` out")
     new = _new_model(recipe) if start == "scratch" and train["model"]["kind"] in WHOLE else None
     return overrides(start, train, new)

@@ -62,12 +62,12 @@ def row_at(stages: "dict[str, Artifact]", at: int) -> Row:
     rows = read_rows(stages["download"].file("rows.parquet"))
     ledger = read_ledger(stages["encode"].file("ledger.parquet")).iloc[at]
     raw = {str(name): plain(value) for name, value in rows.iloc[at].dropna().items()}
-    contents = said(rows).set_axis(rows["id"])
+    contents = contents_of(rows).set_axis(rows["id"])
     state, stage, reason = (str(ledger[name]) for name in ("state", "stage", "reason"))
     return Row(str(raw.pop("id")), raw, state, stage, reason, contents)
 
 
-def said(rows: "pd.DataFrame") -> "pd.Series":
+def contents_of(rows: "pd.DataFrame") -> "pd.Series":
     """What each row says: its text, both texts of a pair, the words of its dialogue, or its image's file."""
     import pandas as pd
 
@@ -96,7 +96,7 @@ def find_row(raw: "pd.DataFrame", wanted: str) -> int:
 
     if wanted.isascii() and wanted.isdecimal() and 1 <= int(wanted) <= len(raw):
         return int(wanted) - 1
-    contents = said(raw)
+    contents = contents_of(raw)
     for fits in _looks(raw["id"], contents, wanted):
         positions = fits.to_numpy(dtype=bool).nonzero()[0]
         if len(positions) == 1:

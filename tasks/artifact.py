@@ -5,13 +5,14 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
 
 from configs.settings import settings
+
+from .documents import Changed, FileEntry, Manifest, Marks, Reference, ReportFacts
 
 FORMAT = 1
 """Changes when the meaning of what artifact.py, cached.py or store/ write changes; part of every key."""
@@ -20,95 +21,6 @@ MANIFEST = "manifest.json"
 
 class StageError(Exception):
     """A stage cannot go on; the message says what, where and how to fix it."""
-
-
-class Marks(TypedDict):
-    """What the file system states about a file."""
-
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    inode: int
-
-
-class FileEntry(Marks):
-    """A file of an artifact, as the manifest has it."""
-
-    sha256: str
-
-
-class Reference(TypedDict):
-    """An upstream artifact, as the manifest has it."""
-
-    stage: str
-    key: str
-    digest: str
-
-
-class Identity(TypedDict):
-    """What a stage's output depends on; the key is its digest (see store/identity.py)."""
-
-    format: int
-    python: str
-    section: object
-    inputs: Mapping[str, Mapping[str, str]]
-    code: Mapping[str, str]
-    libraries: Mapping[str, str]
-
-
-class Changed(TypedDict):
-    """Rows that a model predicts better (fixed) and worse (broken) than another, with some of each: their columns, and
-    what both predict. unknown: see kinds/outcomes.py."""
-
-    fixed: int
-    broken: int
-    examples: Mapping[str, Sequence[Mapping[str, Any]]]
-    unknown: NotRequired[Sequence[str]]
-
-
-class ReportFacts(TypedDict):
-    """What report.json states of every model; kinds add what else they measure. scores: by name, of the test rows, with
-    intervals; shown: the names that the terminal shows; baselines: their scores."""
-
-    kind: str
-    content: str
-    labels: list[str]
-    rows: int
-    confidence: float
-    scores: dict[str, float]
-    intervals: dict[str, tuple[float, float]]
-    shown: list[str]
-    baselines: dict[str, dict[str, float]]
-    pairs: NotRequired[bool]
-
-
-class Making(TypedDict):
-    """How long a stage took, when it ended, in seconds since 1970, and with how many threads of torch."""
-
-    seconds: float
-    at: int
-    threads: NotRequired[int]
-
-
-class About(TypedDict):
-    """What a stage states about its artifact. section: all values, defaults included."""
-
-    identity: Identity
-    inputs: Mapping[str, Reference]
-    section: Mapping[str, Any]
-    rows: Mapping[str, int]
-    made: Making
-    provenance: NotRequired[Mapping[str, object]]
-
-
-class Manifest(About):
-    """What lies in an artifact's directory (files: paths below it) and what made it."""
-
-    format: int
-    stage: str
-    key: str
-    digest: str
-    files: Mapping[str, FileEntry]
 
 
 @dataclass(frozen=True)
@@ -139,6 +51,11 @@ class Artifact:
     def limited(self, patterns: tuple[str, ...]) -> "Artifact":
         """The same artifact, opened only where a pattern fits."""
         return replace(self, opened=patterns)
+
+    @property
+    def reference(self) -> Reference:
+        """How the manifest of what is made from it names it."""
+        return {"stage": self.stage, "key": self.key, "digest": self.digest}
 
     def manifest(self) -> Manifest:
         """The manifest as written (see `seal`). Raises ValueError where it is damaged."""

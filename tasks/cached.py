@@ -14,7 +14,8 @@ from configs.literal import complete
 from configs.precision import settled
 from configs.settings import settings
 
-from .artifact import About, Artifact, Identity, Making, Reference, Version
+from .artifact import Artifact, Version
+from .documents import About, Identity, Making
 from .kinds.spec import module_of
 from .output import Output, Report, new_output
 from .pins import pin
@@ -123,7 +124,7 @@ class Stage(Generic[P]):
                 raise
             about: About = {
                 "identity": identified,
-                "inputs": {name: _reference(artifact) for name, artifact in inputs.items()},
+                "inputs": {name: artifact.reference for name, artifact in inputs.items()},
                 "section": complete(pinned),
                 "rows": output.counts,
                 "made": _making(time.monotonic() - began),
@@ -245,7 +246,3 @@ def _making(seconds: float) -> Making:
     making: Making = {"seconds": round(seconds, 3), "at": int(time.time())}
     torch = sys.modules.get("torch")
     return making if torch is None else {**making, "threads": int(torch.get_num_threads())}
-
-
-def _reference(artifact: Artifact) -> Reference:
-    return {"stage": artifact.stage, "key": artifact.key, "digest": artifact.digest}

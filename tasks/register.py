@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 from configs.literal import complete
 from configs.schema import Register
 
-from .artifact import Artifact, ReportFacts, Version, lineage
+from .artifact import Artifact, Version, lineage
 from .cached import recorded_task
+from .documents import ReportFacts
 from .store.events import Event, tell
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ def validate(out: Output, section: Validate, raw: Artifact) -> None:
     _record(out.records, verdicts)
     for verdict in verdicts:
         if verdict.severity == "warn" and not verdict.success:
-            out.log(f"does not hold: {verdict.title}: {verdict.found}")
+            out.log(f"does not hold: {verdict.title}: {verdict.observed}")
     stopping = [verdict for verdict in verdicts if verdict.stops]
     if stopping:
         raise StageError("the data do not hold what the recipe expects\n" + "\n".join(map(_complaint, stopping)))
@@ -79,7 +79,7 @@ def _line(verdict: "Verdict") -> dict[str, object]:
         "severity": verdict.severity,
         "expectation": verdict.name,
         "asked": _asked(verdict),
-        "found": verdict.found,
+        "found": verdict.observed,
         "rows": "; ".join(f"{row}: {value[:80]}" for row, value in verdict.offending[:3]),
     }
 
@@ -92,7 +92,7 @@ def _complaint(verdict: "Verdict") -> str:
     rows = "".join(f"\n    row {row}: {value!r}" for row, value in verdict.offending[:5])
     fix = f"\n    see {verdict.place}" if verdict.place else ""
     named = f"\n    in Great Expectations' words: {verdict.expectation}" if verdict.expectation != verdict.name else ""
-    return f"  {verdict.title}: {verdict.found}{rows}{fix}{named}"
+    return f"  {verdict.title}: {verdict.observed}{rows}{fix}{named}"
 
 
 def _asked(verdict: "Verdict") -> str:
@@ -106,7 +106,7 @@ def _describe(verdicts: "list[Verdict]", count: int) -> str:
     lines += ["| holds | severity | expectation | asked | found |", "|---|---|---|---|---|"]
     for verdict in verdicts:
         mark = f"**{_mark(verdict)}**" if verdict.stops else _mark(verdict)
-        cells = (verdict.severity, _cell(verdict.name), _cell(_asked(verdict)), _cell(verdict.found))
+        cells = (verdict.severity, _cell(verdict.name), _cell(_asked(verdict)), _cell(verdict.observed))
         lines.append(f"| {mark} | {' | '.join(cells)} |")
     for verdict in verdicts:
         if verdict.offending and (verdict.severity != "fail" or not verdict.success):

@@ -21,7 +21,7 @@ from plain_t1 import plain_t1  # noqa: E402
 from source_rows import load_rows  # noqa: E402
 from transformers import GPT2Tokenizer, PreTrainedTokenizerFast  # noqa: E402
 
-from configs.encodings import GenerativeEncode  # noqa: E402
+from configs.encodings import LabelWordEncode  # noqa: E402
 from configs.models import LocalTokenizer  # noqa: E402
 from configs.sources import ClassFilesSource, EmbeddedSource  # noqa: E402
 from tasks.data.rows import with_ids  # noqa: E402
@@ -64,8 +64,8 @@ def main() -> None:
     folder = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT.parent / "shared" / "datasets"
     what, rows, tokenizer, own = load(folder)
     texts, labels = rows["text"].tolist(), rows["label"].tolist()
-    section = GenerativeEncode(
-        kind="generative",
+    section = LabelWordEncode(
+        kind="label_word",
         tokenizer=LocalTokenizer(kind="files", path=""),
         max_length=LENGTH,
         padding="max_length",

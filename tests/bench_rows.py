@@ -22,7 +22,7 @@ RECIPE = """
 name: bench
 download: {kind: file, path: rows.csv}
 validate: {labels: [neg, pos]}
-encode: {kind: generative, tokenizer: {kind: train, vocab_size: 8000}, max_length: 64}
+encode: {kind: label_word, tokenizer: {kind: train, vocab_size: 8000}, max_length: 64}
 train: {model: {kind: new, family: gpt2, config: {n_layer: 1, n_head: 1, n_embd: 8, n_positions: 64}}}
 register: {model: bench}
 """

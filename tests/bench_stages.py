@@ -80,7 +80,7 @@ def sections(stage: str, values: dict[str, Any]) -> dict[str, Any]:
         "validate": {"labels": ["neg", "pos"], "max_duplicates": 0.2},
         "clean": {"steps": ["missing", "duplicates"]},
         "split": HASHED,
-        "encode": {"kind": "generative", "tokenizer": {"kind": "train", "vocab_size": 300}},
+        "encode": {"kind": "label_word", "tokenizer": {"kind": "train", "vocab_size": 300}},
         "train": {"model": {"kind": "new", "family": "gpt2", "config": {"n_layer": 1}}},
         "register": {"model": "bench"},
     }

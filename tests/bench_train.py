@@ -201,7 +201,7 @@ def measured(name: str, make: Callable[[], Any], rows: int) -> None:
     """Print the table's lines of one model."""
     words = make is gpt2
     encoding = LabelWordEncoding(
-        "generative" if words else "classifier",
+        "label_word" if words else "classifier",
         ("a", "b"),
         WORDS_OF_CLASSES if words else (),
         {"eos": 0},

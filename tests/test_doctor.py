@@ -76,7 +76,7 @@ def damage_and_look(tmp_path: Path, home: Path) -> None:
         with sqlite3.connect(spoilt) as connection:
             connection.execute(spoil)
         finding = databases.database("MLflow", spoilt)
-        assert (finding.state, found in finding.found, fix in finding.fix) == (state, True, True), finding
+        assert (finding.state, found in finding.detail, fix in finding.fix) == (state, True, True), finding
     spoilt.write_bytes(b"no database at all" * 100)
     assert databases.database("MLflow", spoilt).state == "broken"
 
@@ -147,11 +147,11 @@ def test_settings_are_shown_with_what_set_them(tmp_path: Path, home: Path, monke
     monkeypatch.setenv("TEMPER_THREADS", "2")
     found = by_name(machine_checks.settings_in_force())
     assert {finding.state for finding in found.values()} == {"ok"}
-    assert found["TEMPER_HOME"].found == str(home)
-    assert found["TEMPER_ARTIFACTS"].found == f"{home}/.artifacts (default)"
-    assert found["TEMPER_DATA"].found == str(tmp_path / "data")
-    assert found["TEMPER_THREADS"].found == "2"
-    assert found["MLFLOW_TRACKING_URI"].found == f"sqlite:///{home}/mlruns/mlflow.db (default)"
+    assert found["TEMPER_HOME"].detail == str(home)
+    assert found["TEMPER_ARTIFACTS"].detail == f"{home}/.artifacts (default)"
+    assert found["TEMPER_DATA"].detail == str(tmp_path / "data")
+    assert found["TEMPER_THREADS"].detail == "2"
+    assert found["MLFLOW_TRACKING_URI"].detail == f"sqlite:///{home}/mlruns/mlflow.db (default)"
 
 
 def test_a_folder_that_cannot_be_written_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,7 +182,7 @@ def test_a_server_is_asked_how_it_is(monkeypatch: pytest.MonkeyPatch, path: str,
         finding = by_name(machine_checks.network())["MLFLOW_TRACKING_URI"]
         server.shutdown()
     assert finding.state == state
-    assert "secret" not in finding.found
+    assert "secret" not in finding.detail
 
 
 def test_the_help_needs_none_of_what_it_looks_at(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ name: evil
 download: {kind: file, path: evil.csv, columns: {keep: [area]}}
 validate: {min_rows: 50, max_duplicates: 1.0}
 split: {kind: hash, near_copies: keep}
-encode: {kind: generative, tokenizer: {kind: train, vocab_size: 300}, max_length: 48}
+encode: {kind: label_word, tokenizer: {kind: train, vocab_size: 300}, max_length: 48}
 train:
   model: {kind: new, family: gpt2, config: {n_layer: 1, n_head: 2, n_embd: 16, n_positions: 48}}
   learning_rate: 1e-3

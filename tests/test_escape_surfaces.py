@@ -167,12 +167,12 @@ def test_the_page_of_expectations() -> None:
     section = Validate(labels=("[neg]", "other"), min_rows=5, max_duplicates=1.0, expectations=asked)
     verdicts, page = check_rows(with_ids(rows), section)
     assert sum(not verdict.success for verdict in verdicts) >= len(EXPECTED)
-    assert "absent: <script>alert(4); too many: =cmd()" in " ".join(verdict.found for verdict in verdicts)
+    assert "absent: <script>alert(4); too many: =cmd()" in " ".join(verdict.observed for verdict in verdicts)
     assert clean(page) and not re.search("<script>alert|<img src=x", page)
     assert all(f"alert({number})" in page for number in (1, 3, 4, 5, 7))
 
 
-@pytest.mark.parametrize("kind", ["generative", "classifier"])
+@pytest.mark.parametrize("kind", ["label_word", "classifier"])
 def test_a_starter_recipe_is_read_back_whatever_the_labels_and_columns_are(
     kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -170,7 +170,7 @@ def test_an_absent_class_stops_the_run_unless_labels_only_warn() -> None:
         "quarantine": True,
         "warn": False,
     }
-    assert found["fail"].found == "absent: neutral"
+    assert found["fail"].observed == "absent: neutral"
 
 
 def test_a_warning_is_said_and_recorded_and_nothing_else() -> None:
@@ -334,7 +334,7 @@ def test_what_fails_only_on_a_later_row_is_no_verdict() -> None:
     rows = texts(400, text=["{}"] * 300 + ["no json"] * 100)
     asked = wish("expect_column_values_to_match_json_schema", "warn", "json", column="text", json_schema={})
     verdict = verdicts_of(rows, Validate(max_duplicates=1, expectations=(asked,)))["json"]
-    assert verdict.stops and "could not be checked: Expecting value" in verdict.found
+    assert verdict.stops and "could not be checked: Expecting value" in verdict.observed
 
 
 def test_the_page_shows_what_was_found_of_a_whole_column(caplog: pytest.LogCaptureFixture) -> None:
@@ -584,7 +584,7 @@ def test_a_permuted_label_map_is_spelt_out() -> None:
     other = rows["label"].map({"a": "b", "b": "a", "c": "c"})
     turned = rows.assign(label=rows["label"].mask(rows["split"] == "test", other))
     found = {v.name: v for v in check_splits(turned, Validate())}["labels_mean_the_same_in_splits"]
-    assert found.found == "in test a reads as b, b reads as a of train" and not found.success and not found.stops
+    assert found.observed == "in test a reads as b, b reads as a of train" and not found.success and not found.stops
     assert all(verdict.success for verdict in check_splits(rows, Validate()))
 
 

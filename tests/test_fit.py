@@ -30,7 +30,7 @@ from tasks.text.parts import Part
 from tasks.text.segments import Encoded
 from tasks.text.supervision import SupervisedTokens
 
-ENCODING = LabelWordEncoding("generative", ("neg", "pos"), (4, 5), {"eos": 0}, 12, "longest", 1)
+ENCODING = LabelWordEncoding("label_word", ("neg", "pos"), (4, 5), {"eos": 0}, 12, "longest", 1)
 TRAIN, VALIDATION = 22, 9
 """With 2 rows a micro-batch and 2 of these a step: 11 micro-batches, 6 steps an epoch, the sixth incomplete."""
 WEIGHTS = "model.safetensors"

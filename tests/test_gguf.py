@@ -94,7 +94,7 @@ def tokens(**changes: Any) -> LocalTokenizer:
 
 
 def writer_of(tokenizer: Any) -> Encoding:
-    return LabelWordEncoding("generative", ("neg", "pos"), (4, 5), {"eos": tokenizer.special["eos"]}, 16, "longest", 0)
+    return LabelWordEncoding("label_word", ("neg", "pos"), (4, 5), {"eos": tokenizer.special["eos"]}, 16, "longest", 0)
 
 
 @needs_gguf
@@ -103,7 +103,7 @@ def test_weights_are_what_the_file_dequantises_to_and_the_model_says_so(
 ) -> None:
     values = write(folder / "small.gguf")
     tokenizer = make_tokenizer(tokens(), [])
-    model = build_model(source(), FORMS["generative"], writer_of(tokenizer), tokenizer, 0)
+    model = build_model(source(), FORMS["label_word"], writer_of(tokenizer), tokenizer, 0)
     assert capfd.readouterr().err == "", "no bar runs through those of Temper's own stages"
     state = model.state_dict()
     assert torch.equal(state["model.embed_tokens.weight"], torch.tensor(values["token_embd"]))
@@ -142,7 +142,7 @@ def test_the_file_alone_counts_for_the_key_and_its_reader_too(folder: Path) -> N
     assert "gguf" in libraries(Train(model=source())) and "gguf" not in libraries(Train(model=source(gguf=None)))
 
     class Section:
-        kind, tokenizer = "generative", tokens()
+        kind, tokenizer = "label_word", tokens()
 
     assert "gguf" in encode_libraries(Section())  # type: ignore[arg-type]
     assert new_model(source())["config"]["hidden_size"] == WIDE
@@ -168,7 +168,7 @@ def test_a_damaged_or_other_file_is_refused(folder: Path, how: str) -> None:
     else:
         base, said = "4bit", "4bit is not for a GGUF file"
     with pytest.raises(DataError, match=said):
-        build_model(source(**changes), FORMS["generative"], writer_of(tokenizer), tokenizer, 0, base)
+        build_model(source(**changes), FORMS["label_word"], writer_of(tokenizer), tokenizer, 0, base)
 
 
 @needs_gguf

@@ -455,7 +455,7 @@ from tasks.text import models
 from tasks.kinds.text_classification.encoding import LabelWordEncoding
 from tasks.text.vocabulary import learn_bpe, plain_tokenizer
 tokenizer = plain_tokenizer(learn_bpe(["a good film", "a bad film"] * 9, 300), {"eos": 0})
-how = LabelWordEncoding("generative", ("bad", "good"), (5, 6), {"eos": 0}, 16, "longest", 0)
+how = LabelWordEncoding("label_word", ("bad", "good"), (5, 6), {"eos": 0}, 16, "longest", 0)
 source = HubModel(kind="hub", repo=repo, revision=commit)
 model = models.build_model(source, FORMS[how.kind], how, tokenizer, 0)
 """

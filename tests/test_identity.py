@@ -238,7 +238,7 @@ def test_a_file_of_a_kind_changes_the_stages_that_call_it_in_recipes_of_that_kin
     assert found["tasks/kinds/masked_lm/encoding.py"] == {"encode masked", "train masked", "evaluate masked"}
     assert found["tasks/kinds/regression/report.py"] == {"evaluate regression"}
     assert found["tasks/kinds/text_classification/feed.py"] == {
-        f"{stage} {kind}" for stage in ("train", "evaluate") for kind in ("generative", "classifier")
+        f"{stage} {kind}" for stage in ("train", "evaluate") for kind in ("label_word", "classifier")
     }
     assert found["tasks/kinds/dialogue/spec.py"] == found["tasks/kinds/dialogue/outcomes.py"] == set()
 
@@ -336,7 +336,7 @@ SECTIONS = [
     cleaning.Clean(),
     splitting.HashSplit(seed=7),
     splitting.GivenSplit(kind="given"),
-    encodings.GenerativeEncode(kind="generative", tokenizer=models.TrainedTokenizer(kind="train")),
+    encodings.LabelWordEncode(kind="label_word", tokenizer=models.TrainedTokenizer(kind="train")),
     TRAIN,
     schema.Evaluate(),
     schema.Register(model="m"),

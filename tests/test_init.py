@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from source_rows import load_rows
 
 from configs import models, sources, splitting
-from configs.encodings import GenerativeEncode
+from configs.encodings import LabelWordEncode
 from configs.load import load_recipe, parse
 from configs.recipe_comments import flow
 from configs.schema import Recipe
@@ -41,7 +41,7 @@ def rows(count: int = 300, labels: tuple[str, ...] = ("bad", "good")) -> pd.Data
 
 def starter(file: Path, **options: Any) -> tuple[Recipe, str, list[str]]:
     """The recipe that would be written, as loaded, as text, and the notes."""
-    made, notes = prepare(file, file.parent / "starter.yaml", options.pop("kind", "generative"), **options)
+    made, notes = prepare(file, file.parent / "starter.yaml", options.pop("kind", "label_word"), **options)
     text = made.text()
     made.output.write_text(text, encoding="utf-8")
     return load_recipe(made.output), text, notes
@@ -101,7 +101,7 @@ def test_the_recipe_fits_its_rows_through_every_stage_up_to_encode(tmp_path: Pat
     table.to_csv(tmp_path / "data" / "a.csv", index=False)
     recipe, text, _ = starter(tmp_path / "data" / "a.csv")
     assert recipe.validate.labels == ("negative", "neutral", "positive")
-    assert isinstance(recipe.encode, GenerativeEncode)
+    assert isinstance(recipe.encode, LabelWordEncode)
     assert recipe.encode.label_words == {"negative": "A", "neutral": "B", "positive": "C"}
     kept = carried_through(recipe, tmp_path)
     assert (pd.crosstab(kept["label"], kept["part"]) > 0).all(axis=None)

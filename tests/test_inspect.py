@@ -25,7 +25,7 @@ TEXTS = """
 name: texts
 download: {kind: file, path: rows.csv}
 clean: {steps: [whitespace, duplicates]}
-encode: {kind: generative, tokenizer: {kind: train, vocab_size: 400}, max_length: 32}
+encode: {kind: label_word, tokenizer: {kind: train, vocab_size: 400}, max_length: 32}
 train:
   model: {kind: new, family: gpt2, config: {n_layer: 1, n_head: 1, n_embd: 8, n_positions: 32}}
 evaluate: {bootstrap: 100}

@@ -88,10 +88,33 @@ def test_every_folder_of_a_kind_is_listed() -> None:
 
 
 def test_init_takes_the_kinds_that_have_a_starter_recipe() -> None:
-    assert {"generative", "classifier", "dialogue", "regression", "seq2seq"} <= {*init.STARTERS} <= {*kinds()}
+    assert {"label_word", "classifier", "dialogue", "regression", "seq2seq"} <= {*init.STARTERS} <= {*kinds()}
     assert {init.known_kind(name) for name in init.STARTERS} == {*init.STARTERS}
-    with pytest.raises(typer.BadParameter, match="'masked' is not one of 'generative', "):
+    with pytest.raises(typer.BadParameter, match="'masked' is not one of 'label_word', "):
         init.known_kind("masked")
+
+
+def test_an_earlier_name_of_a_kind_is_read(tmp_path: Path) -> None:
+    """In recipes, overrides, options, files of models, and wherever a kind is opened."""
+    from configs.load import load_recipe
+    from tasks.kinds.text_classification.encoding import LabelWordEncoding, load_encoding
+
+    recipe = ROOT / "configs/reviews_demo.yaml"
+    text = recipe.read_text(encoding="utf-8")
+    earlier = tmp_path / "earlier.yaml"
+    earlier.write_text(text.replace("kind: label_word", "kind: generative"), encoding="utf-8")
+    assert earlier.read_text(encoding="utf-8") != text
+    assert load_recipe(earlier, []) == load_recipe(recipe, []) == load_recipe(recipe, ["encode.kind=generative"])
+    assert init.known_kind("generative") == "label_word"
+
+    encoding = LabelWordEncoding("label_word", ("bad", "good"), (4, 5), {"eos": 0}, 16, "longest", 0)
+    encoding.save(tmp_path)
+    saved = (tmp_path / spec.FILE).read_text(encoding="utf-8")
+    (tmp_path / spec.FILE).write_text(saved.replace("label_word", "generative"), encoding="utf-8")
+    assert "generative" in (tmp_path / spec.FILE).read_text(encoding="utf-8")
+    assert load_encoding(tmp_path / spec.FILE) == encoding and spec.kind_in(tmp_path) == "label_word"
+    assert spec.open_kind("generative") is spec.open_kind("label_word")
+    assert spec.open_encoder("generative") is spec.open_encoder("label_word")
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

@@ -91,7 +91,7 @@ def test_validate_stops_names_the_spellings_and_keeps_them() -> None:
     rows = rows_of(["wet", "dry"] * 20 + ["Wet"] * 3 + ["dry "])
     verdicts = {verdict.name: verdict for verdict in check_rows(rows, Validate())[0]}
     verdict = verdicts["labels_are_spelt_one_way"]
-    assert verdict.stops and verdict.found == "'wet' (20) = 'Wet' (3); 'dry' (20) = 'dry ' (1)"
+    assert verdict.stops and verdict.observed == "'wet' (20) = 'Wet' (3); 'dry' (20) = 'dry ' (1)"
     assert "download.columns.label_map" in verdict.place and "validate.distinct_labels" in verdict.place
     assert verdict.rows.tolist() == rows["id"].iloc[40:].tolist()
     assert label_set(rows, Validate()) == ["Wet", "dry", "dry ", "wet"]
@@ -139,7 +139,7 @@ def test_init_names_the_spellings_in_the_terminal_and_in_the_recipe(tmp_path: Pa
     labels = ["dry", "wet", "Dry", "wet\u200b"]
     lines = [f'"a sentence about day {n} and its weather",{labels[n % 4]}' for n in range(200)]
     table.write_text("text,label\n" + "\n".join(lines) + "\n", encoding="utf-8")
-    made, _ = prepare(table, tmp_path / "r.yaml", "generative")
+    made, _ = prepare(table, tmp_path / "r.yaml", "label_word")
     assert made.seen()["spelt"] == "as if one label: 'Dry' (50) = 'dry' (50); 'wet' (50) = 'wet\\u200b' (50)"
     made.output.write_text(made.text(), encoding="utf-8")
     assert "label_map" in made.text() and "distinct_labels" in made.text()

@@ -26,7 +26,7 @@ split:
   kind: hash
   seed: 0
 encode:
-  kind: generative
+  kind: label_word
   tokenizer:
     kind: train
     vocab_size: 2000
@@ -106,7 +106,7 @@ WRONG: dict[str, tuple[bytes | list[Change], str]] = {
     ),
     "class weights for a writer": (
         [("epochs: 5", "class_weights: balanced")],
-        "{file}:22: train.class_weights is not read with encode.kind: generative",
+        "{file}:22: train.class_weights is not read with encode.kind: label_word",
     ),
     "epochs beside phases": (
         [("epochs: 5", "epochs: 5\n  phases: [{trainable: head}]")],
@@ -175,7 +175,7 @@ def test_what_is_for_texts_is_refused_for_images(override: str, message: str) ->
             ["evaluate.baselines=[tfidf]"],
             "tfidf is none for encode.kind image",
         ),
-        ("reviews_demo", ["evaluate.baselines=[centroid]"], "centroid is none for encode.kind generative; take of maj"),
+        ("reviews_demo", ["evaluate.baselines=[centroid]"], "centroid is none for encode.kind label_word; take of maj"),
         ("reviews_demo", ["split.near_copies=keep", "split.similarity=0.9"], "is not read with near_copies: keep"),
         ("reviews_demo", ["validate.tools={a: [b]}"], "validate.tools is not read with texts"),
         ("reviews_demo", ["validate.severity={turns: warn}"], "validate.severity.turns is not read with texts"),

@@ -59,7 +59,7 @@ def tokenizer(words: int = WORDS) -> TextTokenizer:
     return TextTokenizer(Tokenizer(models.WordLevel({f"w{i}": i for i in range(words)}, unk_token="w0")), {"eos": 0})
 
 
-WRITER = LabelWordEncoding("generative", LABELS, (4, 5), {"eos": 0}, 12, "longest", 1)
+WRITER = LabelWordEncoding("label_word", LABELS, (4, 5), {"eos": 0}, 12, "longest", 1)
 READER = Encoding("classifier", LABELS, (), {"cls": 2, "sep": 3}, 12, "longest", 1)
 
 
@@ -70,7 +70,7 @@ class Grown(Encoding):
     new_tokens: tuple[int, ...] = (WORDS, WORDS + 1)  # type: ignore[misc]
 
 
-GROWN = Grown("generative", LABELS, (4, 5), {"eos": 0}, 12, "longest", 1)
+GROWN = Grown("label_word", LABELS, (4, 5), {"eos": 0}, 12, "longest", 1)
 DOMAINS = {
     "writer": TextClassification(WRITER, tokenizer()),
     "reader": TextClassification(READER, tokenizer()),
@@ -97,7 +97,7 @@ def part(rows: int, seed: int, encoding: Encoding) -> Part:
     for number in range(rows):
         label, words = number % 2, draw.choice([*range(6, 20), *range(25, WORDS)], 6)
         words[::2] = draw.integers(20, 25, 3) if label else words[::2]
-        if encoding.kind == "generative":
+        if encoding.kind == "label_word":
             head = list(encoding.new_tokens)
             row, tail = [*head, *words.tolist(), 0, 4 + label], [4 + label]
         else:

@@ -117,7 +117,7 @@ def others(words: Path) -> None:
             ],
             r"trained with encode.kind classifier\): .* weights are absent .* such as cls.predictions",
         ),
-        (["encode.kind=generative"], "lets a token see later ones"),
+        (["encode.kind=label_word"], "lets a token see later ones"),
         (["train.model.name=nobody"], "the registered model nobody champion cannot be had"),
     ],
 )

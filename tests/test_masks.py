@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from source_rows import load_rows
 
 import tasks.kinds.text_classification.certificate as certificate_module
-from configs.encodings import ClassifierEncode, GenerativeEncode
+from configs.encodings import ClassifierEncode, LabelWordEncode
 from configs.kinds import Encode
 from configs.models import LocalTokenizer, TrainedTokenizer
 from configs.sources import ClassFilesSource, EmbeddedSource
@@ -50,7 +50,7 @@ def frame(texts: Sequence[str], labels: Sequence[str] | None = None) -> pd.DataF
 
 
 def generative(tokenizer: TextTokenizer, **options: Any) -> Encoding:
-    return make_encoding(GenerativeEncode(kind="generative", tokenizer=NOWHERE, **options), tokenizer, LABELS)
+    return make_encoding(LabelWordEncode(kind="label_word", tokenizer=NOWHERE, **options), tokenizer, LABELS)
 
 
 def generated_texts(count: int, seed: int) -> list[str]:
@@ -489,16 +489,16 @@ def test_classifier_rows_are_cls_text_sep(which: str, request: pytest.FixtureReq
     assert [LABELS[i] for i in part.class_ids] == rows["label"].tolist()
 
 
-@pytest.mark.parametrize("kind", ["generative", "classifier"])
+@pytest.mark.parametrize("kind", ["label_word", "classifier"])
 def test_f15_training_and_inference_build_the_same_prompt(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path, reviews: pd.DataFrame
 ) -> None:
     """1,000 records: what training saw before the label is what a reloaded model is given, one text at a time."""
-    tokenizer = request.getfixturevalue("learnt" if kind == "generative" else "pieces")
-    encoding = generative(tokenizer) if kind == "generative" else classifier(tokenizer, 32)
+    tokenizer = request.getfixturevalue("learnt" if kind == "label_word" else "pieces")
+    encoding = generative(tokenizer) if kind == "label_word" else classifier(tokenizer, 32)
     texts = (reviews["text"].tolist() + generated_texts(1000, seed=5))[:1000]
     part, _ = encode_part(encoding, tokenizer, frame(texts))
-    tail = 1 if kind == "generative" else 0
+    tail = 1 if kind == "label_word" else 0
     trained = [ids[: len(ids) - tail] for ids, _ in unpack(part.encoded)]
     (saved := tmp_path / "model").mkdir()
     tokenizer.save(saved)
@@ -527,11 +527,11 @@ def test_a_learnt_tokenizer_has_the_tokens_that_frame_its_rows(kind: str) -> Non
     found = tokenizer_for(section, ["good", "bad"], FRAME_OF[kind]).special
     assert {"cls", "sep", "pad"} | ({"mask"} if kind == "masked" else set()) <= set(found)
     assert len(set(found.values())) == len(found)
-    generative = TypeAdapter(Encode).validate_python({"kind": "generative", "tokenizer": {"kind": "train"}})
-    assert set(tokenizer_for(generative, ["good", "bad"], FRAMES["generative"]).special) == {"eos", "pad"}
+    generative = TypeAdapter(Encode).validate_python({"kind": "label_word", "tokenizer": {"kind": "train"}})
+    assert set(tokenizer_for(generative, ["good", "bad"], FRAMES["label_word"]).special) == {"eos", "pad"}
 
 
-@pytest.mark.parametrize("kind", ["generative", "classifier"])
+@pytest.mark.parametrize("kind", ["label_word", "classifier"])
 def test_other_tokens_at_inference_are_seen_though_there_are_as_many(
     kind: str, reviews: pd.DataFrame, tmp_path: Path
 ) -> None:

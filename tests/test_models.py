@@ -48,7 +48,7 @@ from tasks.text.tokenizer import TextTokenizer
 
 WORDS = 40
 TOKENIZER = TextTokenizer(Tokenizer(models.WordLevel({f"w{i}": i for i in range(WORDS)}, unk_token="w0")), {"eos": 0})
-WRITER = LabelWordEncoding("generative", ("neg", "pos"), (4, 5), {"eos": 0}, 16, "longest", 1)
+WRITER = LabelWordEncoding("label_word", ("neg", "pos"), (4, 5), {"eos": 0}, 16, "longest", 1)
 READER = Encoding("classifier", ("neg", "pos", "so-so"), (), {"cls": 2, "sep": 3}, 16, "longest", 1)
 GPT2 = {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 16}
 BERT = {
@@ -104,9 +104,9 @@ def relative(found: Tensor, wanted: Tensor) -> float:
     return float((found - wanted).norm() / wanted.norm())
 
 
-@pytest.mark.parametrize("kind", ["generative", "classifier"])
+@pytest.mark.parametrize("kind", ["label_word", "classifier"])
 def test_loss_and_gradients_are_those_of_transformers(kind: str) -> None:
-    make, encoding = (writer, WRITER) if kind == "generative" else (reader, READER)
+    make, encoding = (writer, WRITER) if kind == "label_word" else (reader, READER)
     rows = Rows(part(11))
     batch = collate_rows(encoding)([rows[i] for i in range(11)])
     whole, ours = make(), take_forward(make(), FORMS[kind].forward)
@@ -117,11 +117,11 @@ def test_loss_and_gradients_are_those_of_transformers(kind: str) -> None:
     errors = [abs(found.loss.item() / theirs.loss.item() - 1), relative(gradient(ours), gradient(whole))]
     print("relative errors", errors)
     assert max(errors) <= 1e-4, errors
-    if kind == "generative":
+    if kind == "label_word":
         targets = int((batch["labels"][:, 1:] != IGNORE_INDEX).sum())
         assert found.logits.shape == (targets, WORDS) and targets < batch["labels"].numel() / 2
     half = ours(**batch, num_items_in_batch=2).loss.item()
-    count = targets if kind == "generative" else 11
+    count = targets if kind == "label_word" else 11
     assert half == pytest.approx(found.loss.item() * count / 2, rel=1e-5)
 
 
@@ -166,11 +166,11 @@ class Naive(nn.Module):
         return super().forward(input_ids=input_ids, attention_mask=attention_mask, labels=labels)  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("kind", ["generative", "classifier"])
+@pytest.mark.parametrize("kind", ["label_word", "classifier"])
 @pytest.mark.faults
 def test_f16_the_gradient_does_not_depend_on_the_micro_batch(kind: str, tmp_path: Path) -> None:
     """13 rows: groups of 8 and 5, as 8x1, 4x2, 2x4 (its last micro-batch has one row) and 1x8."""
-    make, encoding = (writer, WRITER) if kind == "generative" else (reader, READER)
+    make, encoding = (writer, WRITER) if kind == "label_word" else (reader, READER)
     wanted = gradients(take_forward(make(), FORMS[kind].forward), encoding, tmp_path / "8", batch_size=8)
     assert len(wanted) == 2, "8 rows, then an incomplete group of 5"
     worst = 0.0
@@ -200,10 +200,10 @@ def test_the_effective_batch_is_the_mean_over_its_targets(tmp_path: Path) -> Non
         assert relative(found, gradient(whole)) <= 1e-4
 
 
-@pytest.mark.parametrize("kind", ["generative", "classifier"])
+@pytest.mark.parametrize("kind", ["label_word", "classifier"])
 @pytest.mark.faults
 def test_gradient_checkpointing_changes_no_gradient(kind: str, tmp_path: Path) -> None:
-    make, encoding = (writer, WRITER) if kind == "generative" else (reader, READER)
+    make, encoding = (writer, WRITER) if kind == "label_word" else (reader, READER)
     steps = []
     for saving in (False, True):
         model = take_forward(make(), FORMS[kind].forward)

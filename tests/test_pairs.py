@@ -339,13 +339,13 @@ train:
   learning_rate: 1e-2
 register: {model: paired}
 """
-Kind = Literal["classifier", "generative"]
+Kind = Literal["classifier", "label_word"]
 
 
 @pytest.mark.parametrize(
     ("kind", "changes", "message"),
     [
-        ("generative", [], "reads one text, but download.columns.text_pair names a second; .* classifier, regression"),
+        ("label_word", [], "reads one text, but download.columns.text_pair names a second; .* classifier, regression"),
         ("classifier", ["download.columns.text_pair=null", "encode.truncation=second_only"],
          r"encode\.truncation is not read without download\.columns\.text_pair"),
         ("classifier", ["download.columns.text_pair=null", "evaluate.order_symmetry=true"],

@@ -28,7 +28,7 @@ validate:
     severity: warn
 clean:
   steps: [html, whitespace, missing, contradictions, duplicates]
-encode: {kind: generative, tokenizer: {kind: train, vocab_size: 400}, max_length: 32}
+encode: {kind: label_word, tokenizer: {kind: train, vocab_size: 400}, max_length: 32}
 train: {model: {kind: new, family: gpt2, config: {n_layer: 1, n_head: 1, n_embd: 8, n_positions: 32}}}
 register: {model: traced}
 """
@@ -232,7 +232,7 @@ download: {kind: file, path: given.csv, columns: {split: part, group: who, time:
 validate: {labels: [bad, good]}
 clean: {steps: [missing]}
 split: {kind: given, near_copies: drop}
-encode: {kind: generative, tokenizer: {kind: train, vocab_size: 300}, max_length: 64}
+encode: {kind: label_word, tokenizer: {kind: train, vocab_size: 300}, max_length: 64}
 train: {model: {kind: new, family: gpt2, config: {n_layer: 1, n_head: 1, n_embd: 8, n_positions: 64}}}
 register: {model: divided}
 """

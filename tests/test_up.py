@@ -27,7 +27,7 @@ RECIPE = """
 name: tiny_trial
 download: {kind: file, path: rows.csv}
 encode:
-  kind: generative
+  kind: label_word
   tokenizer: {kind: train, vocab_size: 400}
   label_words: {neg: " bad", pos: " good"}
   max_length: 64

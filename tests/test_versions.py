@@ -127,4 +127,4 @@ def test_flipped_weights_keep_the_alias(harness: None, heard: list[Event]) -> No
     version, _ = run(recipe(), heard)
     samples = [{"text": "Good as gold.", "answer": [0.123, 0.877]}]
     with proof.prover() as process, pytest.raises(StageError, match="differ by"):
-        proof.prove(process, version.uri, "generative", samples)
+        proof.prove(process, version.uri, "label_word", samples)

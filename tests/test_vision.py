@@ -296,7 +296,7 @@ def test_image_options_on_texts_are_refused() -> None:
         "train.class_weights=balanced",
         "train.augment=[{kind: horizontal_flip}]",
     ):
-        with pytest.raises(RecipeError, match=r"not read with encode\.kind: generative"):
+        with pytest.raises(RecipeError, match=r"not read with encode\.kind: label_word"):
             load_recipe(ROOT / "configs" / "reviews_demo.yaml", [change])
 
 

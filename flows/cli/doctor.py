@@ -48,6 +48,6 @@ def show(findings: list[Finding]) -> None:
     """Print the findings as a table, each fix below what it fixes."""
     table = Table(box=None, show_header=False, pad_edge=False)
     for finding in findings:
-        line = Text(finding.found, overflow="fold").append(f"\n→ {finding.fix}" if finding.fix else "", "bold")
+        line = Text(finding.detail, overflow="fold").append(f"\n→ {finding.fix}" if finding.fix else "", "bold")
         table.add_row(Text(finding.state, MARKS[finding.state]), Text(finding.what), line)
     Console().print(table)

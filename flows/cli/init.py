@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from configs.kinds import kinds
+from configs.kinds import kinds, present_kind
 from configs.secrets import masked
 from tasks.data.errors import DataError
 from tasks.data.escape import terminal
@@ -27,10 +27,10 @@ KIND = " ".join(f"{kind}: {starter}." for kind, starter in STARTERS.items())
 
 
 def known_kind(name: str) -> str:
-    """The name of a kind that has a starter recipe. Raises a usage error for another."""
-    if name not in STARTERS:
+    """The name of a kind that has a starter recipe, as it is called now. Raises a usage error for another."""
+    if present_kind(name) not in STARTERS:
         raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, STARTERS))}.")
-    return name
+    return present_kind(name)
 
 
 def command(

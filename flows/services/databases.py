@@ -13,11 +13,11 @@ State = Literal["ok", "note", "broken"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: what was inspected, how it is, what was found, how to fix it."""
+    """One line: what was inspected, how it is, in which detail, how to fix it."""
 
     what: str
     state: State
-    found: str
+    detail: str
     fix: str = ""
 
 

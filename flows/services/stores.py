@@ -121,7 +121,7 @@ def require_database(owner: Owner, file: Path) -> None:
     _require_unlocked(owner, file)
     finding = database(owner, file)
     if finding.state == "broken":
-        raise ServiceError(f"{finding.what}: {finding.found}; to fix it: {finding.fix}")
+        raise ServiceError(f"{finding.what}: {finding.detail}; to fix it: {finding.fix}")
 
 
 def _require_unlocked(owner: Owner, file: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any, Protocol, cast
 import numpy as np
 import pandas as pd
 
-from ..artifact import Changed
 from ..data.errors import DataError
+from ..documents import Changed
 from ..learn.metrics import Floats
 from ..learn.resampling import Metric, Outcomes
 from .spec import module_of

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from configs.encodings import Traits
-from configs.kinds import traits_of
+from configs.kinds import present_kind, traits_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -188,7 +188,7 @@ class Detector(Protocol):
 
 def open_kind(kind: str) -> Kind:
     """The kind of this name in `encode.kind`."""
-    return cast(Kind, _module(kind, "spec").SPECS[kind])
+    return cast(Kind, _module(kind, "spec").SPECS[present_kind(kind)])
 
 
 def open_encoder(kind: str) -> Encoder:
@@ -222,8 +222,8 @@ def open_detector(kind: str) -> Detector:
 
 
 def kind_in(folder: Path) -> str:
-    """The kind of an encoded artifact's or a model's files."""
-    return str(json.loads((folder / FILE).read_text(encoding="utf-8"))["kind"])
+    """The kind of an encoded artifact's or a model's files, as it is called now."""
+    return present_kind(str(json.loads((folder / FILE).read_text(encoding="utf-8"))["kind"]))
 
 
 def module_of(kind: str, part: str) -> str:

@@ -17,7 +17,15 @@ from configs.settings import HOME
 from ..artifact import digest_text
 from .config_code import config_digests
 
-OUTSIDE = ("configs", "tasks.cached", "tasks.artifact", "tasks.output", "tasks.pins", "tasks.store")
+OUTSIDE = (
+    "configs",
+    "tasks.cached",
+    "tasks.artifact",
+    "tasks.documents",
+    "tasks.output",
+    "tasks.pins",
+    "tasks.store",
+)
 """Not part of any closure: recipe values are in the key already, what else is read of configs counts name by name
 (see config_code), the cache has FORMAT."""
 SHOWING = {"matplotlib", "rich", "mlflow", "prefect", "pydantic", "typer", "yaml", "grimp"}

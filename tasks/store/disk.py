@@ -7,10 +7,7 @@ from pathlib import Path
 from ..artifact import (
     FORMAT,
     MANIFEST,
-    About,
     Artifact,
-    FileEntry,
-    Manifest,
     content_digest,
     describe_files,
     digest_file,
@@ -18,6 +15,7 @@ from ..artifact import (
     read_manifest,
     seal,
 )
+from ..documents import About, FileEntry, Manifest
 from .reading import hold
 
 REHASH_BELOW = 256 * 2**20

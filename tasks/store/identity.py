@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from ..artifact import FORMAT, Artifact, Identity, canonical, digest_text
+from ..artifact import FORMAT, Artifact, canonical, digest_text
+from ..documents import Identity
 from .code import closure, differences, versions
 from .disk import manifests
 

@@ -13,7 +13,8 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from ..artifact import Changed, StageError
+from ..artifact import StageError
+from ..documents import Changed
 from . import runs
 from .wire_format import CANDIDATE, CHAMPION, DECISION, DECISION_ENTRY, DECISIONS
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from typing import TypedDict
 
-from ..artifact import Changed
+from ..documents import Changed
 
 BEFORE = "registered before; then "
 """What stands before the verdict on a model that is found again."""

@@ -19,7 +19,8 @@ from mlflow.models import Model
 
 from configs.settings import HOME, settings
 
-from ..artifact import Artifact, ReportFacts, StageError
+from ..artifact import Artifact, StageError
+from ..documents import ReportFacts
 from ..kinds.spec import module_of, open_kind
 from ..store.living import alive
 from . import runs

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from configs.schema import Register
 from configs.scores import SHARES, sign
 
-from ..artifact import Changed
+from ..documents import Changed
 from .wire_format import CANDIDATE, CHAMPION
 
 if TYPE_CHECKING:  # scipy is not loaded to look a version up

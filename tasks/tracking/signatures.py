@@ -9,7 +9,7 @@ from mlflow.types import ColSpec, Schema
 from mlflow.types.llm import CHAT_MODEL_INPUT_SCHEMA, CHAT_MODEL_OUTPUT_SCHEMA
 from mlflow.types.schema import AnyType
 
-from ..artifact import ReportFacts
+from ..documents import ReportFacts
 from ..kinds.spec import open_kind
 from .wire_format import IMAGE, LABEL, MESSAGES, PROBABILITY, PROBABILITY_OF, TEXT, TEXT_PAIR
 

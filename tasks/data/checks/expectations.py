@@ -14,7 +14,7 @@ from ..rows import aim, content
 from . import great_expectations as suites
 from .dialogue_checks import COLUMNS, WORDS, dialogue_expectations, facts
 from .docs_page import docs_page
-from .results import SHOWN, Verdict, found_in, rows_under, shown
+from .results import SHOWN, Verdict, observed_in, rows_under, shown
 from .typed import asks_for_words, typed_rows
 from .wording import in_words
 
@@ -195,19 +195,19 @@ def _verdict(asked: Asked, result: Any, rows: pd.DataFrame) -> Verdict:
     kwargs = {name: value for name, value in config.kwargs.items() if name not in ("batch_id", "severity")}
     words = _special(asked) or in_words(config.type, kwargs)
     verdict = Verdict(
-        config.type, words, found_in(outcome), bool(result.success),
+        config.type, words, observed_in(outcome), bool(result.success),
         severity=asked.severity, name=asked.name or words, place=asked.place,
     )  # fmt: skip
     reason = suites.failure(result)
     if reason:
-        return replace(verdict, found=f"could not be checked: {reason}", success=False, broken=True)
+        return replace(verdict, observed=f"could not be checked: {reason}", success=False, broken=True)
     columns = suites.columns_of(asked.expectation)
     if asked.rule == "duplicates" and not result.success:
         breaking = rows[rows[columns[0]].notna() & rows[columns[0]].duplicated()]
     else:
         breaking = rows.iloc[outcome.get("unexpected_index_list") or []]
     if verdict.severity == "quarantine" and "unexpected_index_list" not in outcome and outcome:
-        return replace(verdict, found="no rows are named, so none can leave", success=False, broken=True)
+        return replace(verdict, observed="no rows are named, so none can leave", success=False, broken=True)
     return replace(verdict, rows=breaking["id"], offending=_first(breaking, columns))
 
 

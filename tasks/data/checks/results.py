@@ -15,12 +15,12 @@ LONGEST = 200
 
 @dataclass(frozen=True)
 class Verdict:
-    """One expectation: what it asked, what was found, and the first rows that break it (id, value)."""
+    """One expectation: what it asked, what was observed, and the first rows that break it (id, value)."""
 
     expectation: str
     asked: str
     """What it expects, in words."""
-    found: str
+    observed: str
     success: bool
     offending: tuple[tuple[str, str], ...] = ()
     severity: Severity = "fail"
@@ -69,8 +69,8 @@ def shown(value: object) -> str:
     return "".join(char if char.isprintable() else "\ufffd" for char in spaced)
 
 
-def found_in(result: dict[str, Any]) -> str:
-    """What GX found: a count of rows, or the observed value."""
+def observed_in(result: dict[str, Any]) -> str:
+    """What GX observed: a count of rows, or the observed value."""
     if "unexpected_count" in result and "element_count" in result:
         count, of = result["unexpected_count"] or 0, result["element_count"] or 0
         return f"{count:,} of {of:,} rows break it ({100 * count / max(of, 1):.2f} %)"

@@ -24,7 +24,7 @@ def _draft(data: Undescribed) -> Draft:
     named = data.text or (data.label and not isinstance(located.source, FileSource))
     if named or data.kind not in (None, PRETRAINED):
         raise DataError(
-            f"{data.data}: images have no columns and no kind {data.kind or 'generative'}; take those options away"
+            f"{data.data}: images have no columns and no kind {data.kind or 'label_word'}; take those options away"
         )
     starter = ImageStarter(
         data.name, data.output, data.path, located.source, facts, "pretrained" if data.kind else "small"

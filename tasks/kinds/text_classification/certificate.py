@@ -13,7 +13,7 @@ from ...text.encoding import Encoding
 from ...text.pair_certificate import pair_checks
 from ...text.segments import Encoded
 from ...text.tokenizer import TextTokenizer
-from .encoding import LABEL_WORDS
+from .encoding import LABEL_WORD
 
 
 def certify(
@@ -21,7 +21,7 @@ def certify(
     labels: Sequence[str],
 ) -> Certificate:  # fmt: skip
     """Check every row after truncation and collation. Rows with label words carry their label as last token."""
-    checks = _label_words if encoding.kind == LABEL_WORDS else _head
+    checks = _label_words if encoding.kind == LABEL_WORD else _head
     width = encoding.max_length if encoding.padding == "max_length" else None
 
     def look(rows: range) -> tuple[Broken, int, int]:

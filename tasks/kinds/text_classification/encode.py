@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 
-from configs.encodings import ClassifierEncode, GenerativeEncode
+from configs.encodings import ClassifierEncode, LabelWordEncode
 
 from ...artifact import Artifact
 from ...data.errors import DataError
@@ -21,21 +21,21 @@ from ...text.tokenizer import TextTokenizer
 from ...text.vocabulary import frame_of, tokenizer_for
 from ..spec import EncodedRows, StageOutput
 from .certificate import certify
-from .encoding import LABEL_WORDS, encoding_class
+from .encoding import LABEL_WORD, encoding_class
 
-FRAMES: dict[str, tuple[str, ...]] = {"classifier": ("[CLS]", "[SEP]"), "generative": ()}
+FRAMES: dict[str, tuple[str, ...]] = {"classifier": ("[CLS]", "[SEP]"), LABEL_WORD: ()}
 """Special tokens between which a row stands; a tokenizer that is learnt for it gets them."""
 
 
 def make_encoding(
-    section: GenerativeEncode | ClassifierEncode, tokenizer: TextTokenizer, labels: list[str], *, pairs: bool = False
+    section: LabelWordEncode | ClassifierEncode, tokenizer: TextTokenizer, labels: list[str], *, pairs: bool = False
 ) -> Encoding:
     """Fix every id that the encoding of texts, or of pairs of texts, needs. Raises DataError for label words that
     cannot be distinguished."""
-    needed = ("eos",) if isinstance(section, GenerativeEncode) else ("cls", "sep")
+    needed = ("eos",) if isinstance(section, LabelWordEncode) else ("cls", "sep")
     special, pad = frame_of(section.kind, tokenizer, needed)
     label_ids: tuple[int, ...] = ()
-    if isinstance(section, GenerativeEncode):
+    if isinstance(section, LabelWordEncode):
         label_ids = first_tokens(tokenizer, labels, section.label_words)
         pad = pad if section.pad_token_id is None else section.pad_token_id
         if pad >= tokenizer.size:
@@ -81,7 +81,7 @@ def encode_part(encoding: Encoding, tokenizer: TextTokenizer, rows: pd.DataFrame
     texts, labels = contents(rows), rows["label"].tolist()
     classes = np.array([encoding.labels.index(label) for label in labels], np.int64)
     encoded = encoding.encode(tokenizer, texts, labels)
-    if encoding.kind == LABEL_WORDS:
+    if encoding.kind == LABEL_WORD:
         empty = encoded.supervised() == 0
         if empty.any():
             part, dropped = encode_part(encoding, tokenizer, rows[~empty])
@@ -96,7 +96,7 @@ def certify_part(encoding: Encoding, tokenizer: TextTokenizer, part: Part, rows:
 
 
 def encode_rows(
-    out: StageOutput, section: GenerativeEncode | ClassifierEncode, tables: dict[str, pd.DataFrame], splits: Artifact
+    out: StageOutput, section: LabelWordEncode | ClassifierEncode, tables: dict[str, pd.DataFrame], splits: Artifact
 ) -> EncodedRows:
     """Encode every part with the label set of the split. Raises DataError, MaskError."""
     labels = json.loads(splits.file("labels.json").read_text(encoding="utf-8"))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import cast
@@ -12,8 +12,10 @@ from ...text.encoding import Encoding, read_encoding
 from ...text.segments import Encoded, Segment, encode_segments
 from ...text.tokenizer import TextTokenizer
 
-LABEL_WORDS = "generative"
+LABEL_WORD = "label_word"
 """The kind whose model generates a label's word; the other has a head."""
+EARLIER = "generative"
+"""What encoding.json of an earlier model calls that kind."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,11 @@ class LabelWordEncoding(Encoding):
 
 def encoding_class(kind: str) -> type[Encoding]:
     """The class of a kind's encoding."""
-    return LabelWordEncoding if kind == LABEL_WORDS else Encoding
+    return LabelWordEncoding if kind == LABEL_WORD else Encoding
 
 
 def load_encoding(path: Path) -> Encoding:
     """Read encoding.json."""
-    return read_encoding(path, encoding_class(json.loads(path.read_text(encoding="utf-8"))["kind"]))
+    kind = json.loads(path.read_text(encoding="utf-8"))["kind"]
+    kind = LABEL_WORD if kind == EARLIER else kind
+    return replace(read_encoding(path, encoding_class(kind)), kind=kind)

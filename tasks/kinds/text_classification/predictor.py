@@ -41,7 +41,7 @@ class Predictor:
         """Read tokenizer.json, encoding.json, config.json and model.safetensors."""
         encoding = load_encoding(folder / FILE)
         tokenizer = load_tokenizer(folder, encoding.special)
-        auto = AutoModelForCausalLM if encoding.kind == "generative" else AutoModelForSequenceClassification
+        auto = AutoModelForCausalLM if encoding.kind == "label_word" else AutoModelForSequenceClassification
         return cls(encoding, tokenizer, load_model(auto, folder, device))
 
     def predict(

@@ -42,7 +42,7 @@ class TextClassifier:
     def odd_inputs(self, contents: Sequence[Any], part: Any) -> Ids:
         """Rows that inference would encode otherwise than training did, the label word left out."""
         now = self.training.encoding.encode(self.training.tokenizer, contents)
-        return rows_encoded_otherwise(now, part.encoded, 1 if self.training.kind == "generative" else 0)
+        return rows_encoded_otherwise(now, part.encoded, 1 if self.training.kind == "label_word" else 0)
 
     def baseline(self, name: str, train: pd.DataFrame, parts: Mapping[str, Part], test: pd.DataFrame) -> Ids:
         """TF-IDF with logistic regression."""
@@ -52,7 +52,7 @@ class TextClassifier:
 
     def remarks(self, facts: Mapping[str, Any]) -> list[str]:
         """Of label words how often the model would write one."""
-        if self.training.kind != "generative":
+        if self.training.kind != "label_word":
             return []
         return [f"the likeliest token is a label word in {facts['greedy_token_is_a_label']:.1%} of rows"]
 

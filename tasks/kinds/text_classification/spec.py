@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from configs.encodings import ClassifierEncode, GenerativeEncode
+from configs.encodings import ClassifierEncode, LabelWordEncode
 
 from ..spec import Kind
 
@@ -15,9 +15,9 @@ HEAD = Kind(
 )
 SPECS = {
     "classifier": HEAD,
-    "generative": replace(
+    "label_word": replace(
         HEAD,
-        traits=GenerativeEncode.traits,
+        traits=LabelWordEncode.traits,
         noun="a language model that predicts a label word",
         starter="a small new model generates the label (the default for texts that no installed weights fit)",
     ),

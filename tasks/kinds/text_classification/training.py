@@ -33,7 +33,7 @@ FORMS = {
     "classifier": Form(
         AutoModelForSequenceClassification, SupervisedRows, head=class_head, check=require_token_types, whole_rows=True
     ),
-    "generative": Form(AutoModelForCausalLM, SupervisedTokens, check=require_causal),
+    "label_word": Form(AutoModelForCausalLM, SupervisedTokens, check=require_causal),
 }
 """By a head, and by label words."""
 

@@ -147,7 +147,7 @@ class Conversation:
                 f"the chat template does not end {self.name(turn)} with {ending.token!r} as it ends others"
                 "; leave such dialogues out in clean, or take another template"
             )
-        content_begin, thought = self._said(turn, whole)
+        content_begin, thought = self._span_of(turn, whole)
         self.faults.need_words(turn, whole, content_begin)
         begin = len(given) if whole.startswith(given) else self._begun(turn, whole[: min(content_begin, thought)])
         text = whole[begin:end] + (ending.token if ending.follows else "")
@@ -157,7 +157,7 @@ class Conversation:
         self.faults.need_one_end(turn, text, ending)
         return Written(given, text, self._thoughts(turn, whole, thought) - begin if thought < len(whole) else 0)
 
-    def _said(self, turn: int, whole: str) -> tuple[int, int]:
+    def _span_of(self, turn: int, whole: str) -> tuple[int, int]:
         """Where what a turn says begins in the text, and its thoughts; its length where it has none."""
         message = self.messages[turn]
         thoughts = message.get("reasoning_content")

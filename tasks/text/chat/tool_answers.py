@@ -31,12 +31,12 @@ class Answers:
         """The tool message for a call; what the call does wrong is its content."""
         name = str(function["name"])
         try:
-            result: Any = self._found(name, function["arguments"])
+            result: Any = self._records_of(name, function["arguments"])
         except DataError as error:
             result = {"error": str(error)}
         return {"role": "tool", "name": name, "content": json.dumps(result, ensure_ascii=False)}
 
-    def _found(self, name: str, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def _records_of(self, name: str, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
         if name in self.entries:
             raise DataError(f"{name} is not allowed here; `temper chat --allow-tool {name}` lets it run")
         if name not in self.tables:

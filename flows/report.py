@@ -1,5 +1,7 @@
 """A recipe that was run, or a registered model -> its report as one HTML file; nothing is computed again."""
 
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +16,37 @@ class Report:
 
     html: str
     name: str
+
+
+RECIPES = (".yaml", ".yml")
+
+
+def write_report(what: str, changes: Sequence[str], out: Path | None) -> Path:
+    """Write the page of a recipe's file, with changes as section.key=value, or of a registered model; where it lies,
+    without `out` below TEMPER_HOME.
+
+    Raises RecipeError, also for a file that is no HTML, and StageError.
+    """
+    from configs.load import RecipeError
+
+    if out is not None and out.suffix.lower() not in (".html", ".htm"):
+        raise RecipeError(f"{out}: the page is HTML; give a name that ends in .html")
+    report = _report_of(what, changes)
+    place = (out.expanduser() if out else default_place(report)).absolute()
+    if out is None:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(report.html, encoding="utf-8")
+    return place
+
+
+def _report_of(what: str, changes: Sequence[str]) -> Report:
+    from configs.load import RecipeError, load_recipe
+
+    if what.endswith(RECIPES) or Path(what).is_file():
+        return report_of_recipe(load_recipe(Path(what), changes), shlex.join(["temper", "run", what, *changes]))
+    if changes:
+        raise RecipeError(f"{what} is a model's name; leave {changes[0]} out, or give the recipe's file")
+    return report_of_model(what)
 
 
 def report_of_recipe(recipe: "Recipe", again: str) -> Report:

@@ -12,6 +12,41 @@ if TYPE_CHECKING:
     from tasks.autodetect.proposal import Proposal, StarterRecipe, Undescribed
 
 
+def write_starter(
+    data: str,
+    output: Path,
+    kind: str | None,
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    hints: "Hints | None" = None,
+) -> list[tuple[str, str]]:
+    """Inspect the data and write the recipe; what was seen and noted, a name and words each.
+
+    Raises RecipeError, also where the file exists.
+    """
+    from pydantic import ValidationError
+
+    from configs.load import RecipeError
+    from configs.recipe_schema import modeline
+    from configs.secrets import masked
+    from tasks.data.errors import DataError
+
+    if output.exists():
+        raise RecipeError(f"{output} exists and stays as it is; name another file with --output")
+    try:
+        starter, notes = prepare(data, output, kind, text=text, label=label, hints=hints)
+        written = f"{modeline(output)}\n{starter.text()}"
+    except ValidationError as error:
+        raise RecipeError(f"{masked(data)}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
+    except (DataError, ValueError) as error:
+        raise RecipeError(str(error)) from None
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with output.open("x", encoding="utf-8") as handle:
+        handle.write(written)
+    return [*starter.seen().items(), *(("note", note) for note in notes)]
+
+
 def prepare(
     data: str | Path,
     output: Path,

@@ -5,15 +5,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from configs.kinds import kinds, present_kind
-from configs.secrets import masked
-from tasks.data.errors import DataError
 from tasks.data.escape import terminal
 from tasks.kinds.spec import open_kind
 
-from ..starter_recipe import prepare, slug, stem
+from ..starter_recipe import slug, stem, write_starter
 from .failures import failures
 
 DATA = (
@@ -64,28 +61,11 @@ def command(
     configs/photographs.yaml.
     """
     with failures():
-        from configs.load import RecipeError
-        from configs.recipe_schema import modeline
         from tasks.autodetect.located import Hints
 
         output = Path(os.path.expanduser(output)) if output else Path("configs") / f"{slug(stem(data))}.yaml"
-        if output.exists():
-            raise RecipeError(f"{output} exists and stays as it is; name another file with --output")
-        hints = Hints(pattern, member, token)
-        try:
-            starter, notes = prepare(data, output, kind, text=text, label=label, hints=hints)
-            written = f"{modeline(output)}\n{starter.text()}"
-        except ValidationError as error:
-            raise RecipeError(f"{masked(data)}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
-        except (DataError, ValueError) as error:
-            raise RecipeError(str(error)) from None
-        _write(output, written, [*starter.seen().items(), *(("note", note) for note in notes)])
-
-
-def _write(output: Path, text: str, seen: list[tuple[str, str]]) -> None:
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with output.open("x", encoding="utf-8") as handle:
-        handle.write(text)
-    for name, value in seen:
-        typer.echo(terminal(f"  {name:<7} {value}"))
-    typer.echo(f"\nwrote {output}: read its remarks, then\n  temper run {output}")
+        for name, value in write_starter(
+            data, output, kind, text=text, label=label, hints=Hints(pattern, member, token)
+        ):
+            typer.echo(terminal(f"  {name:<7} {value}"))
+        typer.echo(f"\nwrote {output}: read its remarks, then\n  temper run {output}")

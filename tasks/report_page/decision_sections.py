@@ -19,7 +19,7 @@ def show_decision(registered: Registration | None) -> Html:
         ["verdict", registered.verdict],
         ["aliases", aliases],
         ["models scored on these test rows, this one included", registered.test_evaluations],
-        ["MLflow run", _linked(registered.run_id, registered.links.get("run"))],
+        ["MLflow run", linked(registered.run_id, registered.links.get("run"))],
         ["address", element("code", registered.uri)],
     ]
     log = [[one.at[:16].replace("T", " "), one.version, one.decided, one.who, one.why] for one in registered.decisions]
@@ -28,7 +28,8 @@ def show_decision(registered: Registration | None) -> Html:
                    element("h3", f"Decisions about {registered.name}"), decisions)  # fmt: skip
 
 
-def _linked(text: str, address: str | None) -> Html:
+def linked(text: str, address: str | None) -> Html:
+    """A link where the address is one of the web, else the text as code."""
     web = address is not None and address.startswith(("http://", "https://"))
     return element("a", text, href=str(address)) if web else element("code", text)
 

@@ -92,11 +92,22 @@ class DialogueEncode:
     kind: Literal["dialogue"]
     """This kind of encoding."""
     traits: ClassVar[Traits] = Traits(
-        "dialogue", "messages", None,
-        ("argument_f1", "call_exact", "call_recall", "call_precision", "end_of_turn", "reply_bleu", "reply_rouge_l",
-         "loss"),
-        ("nearest",), generates=True,
-    )  # fmt: skip
+        "dialogue",
+        "messages",
+        None,
+        (
+            "argument_f1",
+            "call_exact",
+            "call_recall",
+            "call_precision",
+            "end_of_turn",
+            "reply_bleu",
+            "reply_rouge_l",
+            "loss",
+        ),
+        ("nearest",),
+        generates=True,
+    )
     tokenizer: TokenizerSource
     """Where the tokenizer comes from."""
     template: str = "auto"
@@ -119,8 +130,10 @@ class DialogueEncode:
     tools: tuple[Tool, ...] | Annotated[ToolFile | HotelTable, Field(discriminator="kind")] | None = None
     """What the model may call; the template describes how. A list of tools, a file of definitions, or hotels."""
     train_on: Annotated[tuple[Literal["assistant", "call", "thoughts"], ...], Field(min_length=1)] = (
-        "assistant", "call", "thoughts",
-    )  # fmt: skip
+        "assistant",
+        "call",
+        "thoughts",
+    )
     """What of the model's own turns carries loss: replies, calls of tools, thoughts (reasoning_content) before them.
     Thoughts inline in a content (<think> … </think>) are part of the reply, unless the template takes them apart."""
     turns: Literal["all", "last"] = "all"

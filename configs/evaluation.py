@@ -45,14 +45,18 @@ class Evaluate:
         if kind != "dialogue":
             refuse_unread(self, ("slices",), f"with encode.kind: {kind}", "evaluate.")
         if odd := [name for name in self.slices if name not in sliced]:
-            raise ValueError(f"evaluate.slices has {odd[0]!r}, but the rows keep {', '.join(sliced)}; "
-                             "name it in download.columns.keep")  # fmt: skip
+            raise ValueError(
+                f"evaluate.slices has {odd[0]!r}, but the rows keep {', '.join(sliced)}; "
+                "name it in download.columns.keep"
+            )
         if not traits.generates:
             refuse_unread(self, ("max_new_tokens", "written"), f"with encode.kind: {kind}", "evaluate.")
         for baseline in self.baselines or ():
             if baseline not in traits.baselines:
-                raise ValueError(f"evaluate.baselines: {baseline} is none for encode.kind {kind}; take of "
-                                 f"{', '.join(traits.baselines)}")  # fmt: skip
+                raise ValueError(
+                    f"evaluate.baselines: {baseline} is none for encode.kind {kind}; take of "
+                    f"{', '.join(traits.baselines)}"
+                )
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -83,9 +87,12 @@ class Register:
     def require_fit(self, kind: str, traits: Traits, sliced: Sequence[str]) -> None:
         """Raise ValueError for a score that models of this kind of encoding have not, and a column that is not kept."""
         if odd := [name for name in self.slices if name not in sliced]:
-            raise ValueError(f"register.slices has {odd[0]!r}, but the rows keep {', '.join(sliced)}; "
-                             "name it in download.columns.keep")  # fmt: skip
+            raise ValueError(
+                f"register.slices has {odd[0]!r}, but the rows keep {', '.join(sliced)}; "
+                "name it in download.columns.keep"
+            )
         for name in (self.metric, *self.thresholds):
             if name not in traits.scores:
-                raise ValueError(f"register has {name}, but models of encode.kind {kind} are judged by "
-                                 f"{', '.join(traits.scores)}")  # fmt: skip
+                raise ValueError(
+                    f"register has {name}, but models of encode.kind {kind} are judged by {', '.join(traits.scores)}"
+                )

@@ -79,8 +79,10 @@ class Recipe:
                 refuse_unread(self.encode, ("truncation",), PAIRS_ALONE, "encode.")
         elif not self.encode.traits.pairs:
             fits = ", ".join(name for name in kinds() if traits_of(name).pairs)
-            raise ValueError(f"encode.kind {kind} reads one text, but download.columns.text_pair names a second; leave "
-                             f"it out, or take encode.kind {fits}")  # fmt: skip
+            raise ValueError(
+                f"encode.kind {kind} reads one text, but download.columns.text_pair names a second; leave "
+                f"it out, or take encode.kind {fits}"
+            )
 
 
 def _named(content: str, aim: str | None) -> str:

@@ -88,8 +88,16 @@ class TargetStarter:
         who, does = ("BERT", "predict") if self.kind == "regression" else ("T5", "write")
         what = f"A small {who} learns, from the {self.facts.rows:,} rows of {plain(Path(self.path).name)}, to {does} "
         head = opening(f"{what}{plain(str(self.facts.columns.target))}.", str(self.output), WARNING, self.name)
-        parts = [self._download, self._validate, self._clean, self._split, self._encode, self._train, self._evaluate,
-                 self._register]  # fmt: skip
+        parts = [
+            self._download,
+            self._validate,
+            self._clean,
+            self._split,
+            self._encode,
+            self._train,
+            self._evaluate,
+            self._register,
+        ]
         return recipe_text(head, [part for part in parts if part != self._evaluate or self.kind == "seq2seq"])
 
     def _download(self) -> Lines:

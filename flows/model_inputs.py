@@ -54,8 +54,9 @@ def open_model_for(
     loaded = load_model(named.uri, questions.content, "messages")
     if content_of(loaded) != "messages":
         if column is None and questions.column != "text":
-            raise RecipeError(f"{questions.path}: no column 'text' among {list(questions.rows.columns)}; "
-                              "name one with --column")  # fmt: skip
+            raise RecipeError(
+                f"{questions.path}: no column 'text' among {list(questions.rows.columns)}; name one with --column"
+            )
         if takes_pairs(loaded):
             return named, _pyfunc_model(loaded, named), with_second(questions, pair)
         _refuse_pair(pair, f"{named} takes one text")

@@ -83,18 +83,24 @@ def _describe(counts: "pd.DataFrame", copies: "pd.DataFrame", section: Split) ->
     shares = ", ".join(f"{part} {counts[part].sum() / total:.1%}" for part in PARTS)
     lines = [f"# split ({section.kind}): {shares}", "", "| label | train | validation | test |", "|---|---:|---:|---:|"]
     listed = counts if len(counts) <= LISTED else counts.loc[counts.sum(axis=1).nlargest(LISTED).index]
-    lines += [f"| {markdown(str(label))} | {' | '.join(f'{n:,}' for n in row)} |" for label, row in
-              zip(listed.index, listed.to_numpy(), strict=True)]  # fmt: skip
+    lines += [
+        f"| {markdown(str(label))} | {' | '.join(f'{n:,}' for n in row)} |"
+        for label, row in zip(listed.index, listed.to_numpy(), strict=True)
+    ]
     if len(listed) < len(counts):
         lines += ["", f"… and {len(counts) - len(listed):,} labels more, of fewer rows."]
     if section.near_copies == "keep":
         return "\n".join([*lines, "", "Near-copies across the parts were not searched for."])
     done = "dropped" if section.near_copies == "drop" else "found and **left in**"
-    lines += ["", f"Near-copies of held-out rows (Jaccard index at least {section.similarity:g}): "
-              f"{len(copies):,} {done}."]  # fmt: skip
+    lines += [
+        "",
+        f"Near-copies of held-out rows (Jaccard index at least {section.similarity:g}): {len(copies):,} {done}.",
+    ]
     for (part, other), pairs in copies.groupby(["part", "other_part"]):
-        shown = (f"{row} ({similarity:.2f} of {held})" for row, similarity, held in
-                zip(pairs["id"], pairs["similarity"], pairs["other"], strict=True))  # fmt: skip
+        shown = (
+            f"{row} ({similarity:.2f} of {held})"
+            for row, similarity, held in zip(pairs["id"], pairs["similarity"], pairs["other"], strict=True)
+        )
         lines.append(f"- {len(pairs):,} {part} rows copy a {other} row, such as {first_of(shown)}")
     return "\n".join(lines)
 
@@ -105,8 +111,10 @@ def _describe_sides(shared: "pd.DataFrame | None") -> str:
 
     if shared is None:
         return ""
-    lines = [f"\n\nPairs of which one text nearly copies a text of a held-out pair: {shared['id'].nunique():,} "
-             "**left in**; `split.by: group` keeps pairs of one text together."]  # fmt: skip
+    lines = [
+        f"\n\nPairs of which one text nearly copies a text of a held-out pair: {shared['id'].nunique():,} "
+        "**left in**; `split.by: group` keeps pairs of one text together."
+    ]
     for (part, side, other), copies in shared.groupby(["part", "side", "other_part"]):
         places = zip(copies["id"], copies["other_side"], copies["other"], strict=True)
         examples = first_of(f"{row} (the {held_side} of {held})" for row, held_side, held in places)

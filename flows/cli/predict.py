@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +26,7 @@ from .reading_options import (
     Member,
     Pattern,
     Quoting,
+    Reading,
     Separator,
     fixes_as_options,
     given_reading,
@@ -94,8 +94,16 @@ def command(
     from tasks.inference.outputs import raw
 
     with failures(), raw(raw_cells):
-        reading = given_reading(format=form, encoding=encoding, header=header, separator=separator, quoting=quoting,
-                                escape=escape, pattern=pattern, member=member)  # fmt: skip
+        reading = given_reading(
+            format=form,
+            encoding=encoding,
+            header=header,
+            separator=separator,
+            quoting=quoting,
+            escape=escape,
+            pattern=pattern,
+            member=member,
+        )
         what, output = os.path.expanduser(what), output and output.expanduser()
         questions = _open(what, column, reading, output=output, as_flow=as_flow)
         if questions is None:
@@ -106,9 +114,7 @@ def command(
             _predict_rows(model, questions, output, column=column, pair=pair)
 
 
-def _open(
-    what: str, column: str | None, reading: Mapping[str, object], *, output: Path | None, as_flow: bool
-) -> "Questions | None":
+def _open(what: str, column: str | None, reading: Reading, *, output: Path | None, as_flow: bool) -> "Questions | None":
     """The rows of a file or folder; None for one text or image, which takes no option of a table."""
     with fixes_as_options():
         questions = open_rows(what, column, reading)
@@ -118,7 +124,7 @@ def _open(
     return questions
 
 
-def _refuse_for_one(output: Path | None, as_flow: bool, reading: Mapping[str, object]) -> None:
+def _refuse_for_one(output: Path | None, as_flow: bool, reading: Reading) -> None:
     from configs.load import RecipeError
 
     if reading:
@@ -177,8 +183,9 @@ def _predict_rows(
     _say_counts(questions, done.rows, done.failed, f" in {output}")
 
 
-def _run_flow(model: str, questions: "Questions", output: Path | None, *, reading: Mapping[str, object],
-              column: str | None, pair: str | None) -> None:  # fmt: skip
+def _run_flow(
+    model: str, questions: "Questions", output: Path | None, *, reading: Reading, column: str | None, pair: str | None
+) -> None:
     from configs.load import RecipeError
 
     if output is None:

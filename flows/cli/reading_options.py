@@ -1,7 +1,7 @@
 """Options of a command that reads a table -> fields of a recipe's source; and what the reader says in those options."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -21,7 +21,11 @@ Pattern = Annotated[str | None, typer.Option(help="With --format lines: what a l
 Member = Annotated[str | None, typer.Option(help="The table in an archive of several.")]
 
 
-def given_reading(**options: Any) -> dict[str, object]:
+Reading = Mapping[str, object]
+"""Fields of a source by name."""
+
+
+def given_reading(**options: Any) -> Reading:
     r"""The fields that are set. A header is names with commas between them, and `\t` a tab."""
     given = {name: value for name, value in options.items() if value is not None}
     if "header" in given:

@@ -33,8 +33,13 @@ GROUP_NAMES = ("group", "patient", "subject", "person", "writer", "speaker", "pa
 """Names of columns whose values say which images belong together."""
 PAIR_STEMS = ("sentence", "sent", "text", "question", "string", "phrase")
 PAIR_ENDS = (("1", "2"), ("a", "b"))
-PAIR_NAMES = (("premise", "hypothesis"), ("text", "textpair"), ("query", "passage"), ("first", "second"),
-              *((f"{stem}{a}", f"{stem}{b}") for stem in PAIR_STEMS for a, b in PAIR_ENDS))  # fmt: skip
+PAIR_NAMES = (
+    ("premise", "hypothesis"),
+    ("text", "textpair"),
+    ("query", "passage"),
+    ("first", "second"),
+    *((f"{stem}{a}", f"{stem}{b}") for stem in PAIR_STEMS for a, b in PAIR_ENDS),
+)
 """Names of two columns that are a pair of texts, in small letters and without marks."""
 MOST_LABELS = 200
 QUANTILES = (50, 99, 100)
@@ -73,8 +78,10 @@ def look(
     rows = with_ids(take_columns(table, columns, where))
     counts = rows["label"].dropna().value_counts().sort_index()
     if not 2 <= len(counts) <= max(2, len(rows) // 2):
-        raise DataError(f"{where}: the column {columns.label!r} has {len(counts):,} different values in {len(rows):,} "
-                        "rows; a label has at least two, which repeat: name another with --label")  # fmt: skip
+        raise DataError(
+            f"{where}: the column {columns.label!r} has {len(counts):,} different values in {len(rows):,} "
+            "rows; a label has at least two, which repeat: name another with --label"
+        )
     seen = joined(rows).where(joined(rows).str.strip() != "").dropna()
     single = pd.concat([rows[side] for side in sides(rows)]).dropna()
     cleaned = clean_rows(rows, Clean(max_dropped=1.0))
@@ -121,8 +128,10 @@ def _choose(table: pd.DataFrame, where: str, text: str | None, label: str | None
     known = [column for column in known if column.name != split]
     listed = f"the columns are {list(map(str, table.columns))}"
     if text is None:
-        candidates = sorted((c for c in known if c.words and c.distinct > 0.3 * c.values),
-                       key=lambda c: (rank(c.name, TEXT_NAMES), -c.mean))  # fmt: skip
+        candidates = sorted(
+            (c for c in known if c.words and c.distinct > 0.3 * c.values),
+            key=lambda c: (rank(c.name, TEXT_NAMES), -c.mean),
+        )
         if not candidates:
             raise DataError(f"{where}: no column looks like texts; {listed}; name it with --text")
         text, mean = candidates[0].name, candidates[0].mean
@@ -143,8 +152,10 @@ def choose_image_columns(table: pd.DataFrame, image: str, where: str, label: str
     known = [column for column in inspect_columns(table) if column.name not in (image, label)]
     split = next((column.name for column in known if names_parts(table[column.name])), None)
     rest = [column for column in known if column.name != split]
-    grouped = sorted((c for c in rest if rank(c.name, GROUP_NAMES) < UNNAMED and 1 < c.distinct < c.values),
-                     key=lambda c: rank(c.name, GROUP_NAMES))  # fmt: skip
+    grouped = sorted(
+        (c for c in rest if rank(c.name, GROUP_NAMES) < UNNAMED and 1 < c.distinct < c.values),
+        key=lambda c: rank(c.name, GROUP_NAMES),
+    )
     group = grouped[0].name if grouped else None
     if label is None:
         listed = f"the columns are {list(map(str, table.columns))}"
@@ -154,8 +165,10 @@ def choose_image_columns(table: pd.DataFrame, image: str, where: str, label: str
 
 def _choose_label(columns: list[Column], where: str, listed: str) -> tuple[str, str]:
     few = [c for c in columns if 2 <= c.distinct <= min(MOST_LABELS, c.values / 2)]
-    named = sorted((c for c in few if rank(c.name, LABEL_NAMES) < UNNAMED),
-                   key=lambda c: (-round(c.filled, 1), rank(c.name, LABEL_NAMES), c.distinct))  # fmt: skip
+    named = sorted(
+        (c for c in few if rank(c.name, LABEL_NAMES) < UNNAMED),
+        key=lambda c: (-round(c.filled, 1), rank(c.name, LABEL_NAMES), c.distinct),
+    )
     if named:
         return named[0].name, "by its name"
     few = [c for c in few if c.filled > 0.9]

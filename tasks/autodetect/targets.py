@@ -34,14 +34,17 @@ NUMBERS = 0.95
 
 def number_column(table: pd.DataFrame) -> str | None:
     """The column of many different numbers whose name says that it may be predicted; None where there is none."""
-    known = [one for one in inspect_columns(table) if one.distinct > MANY and rank(one.name, NUMBER_NAMES) < UNNAMED
-             and are_numbers(table[one.name])]  # fmt: skip
+    known = [
+        one
+        for one in inspect_columns(table)
+        if one.distinct > MANY and rank(one.name, NUMBER_NAMES) < UNNAMED and are_numbers(table[one.name])
+    ]
     return min(known, key=lambda one: rank(one.name, NUMBER_NAMES)).name if known else None
 
 
 def look_at_targets(
     table: pd.DataFrame, where: str, *, numbers: bool, text: str | None, target: str | None, asked: bool = True
-) -> TargetFacts:  # fmt: skip
+) -> TargetFacts:
     """Guess the columns that are not given and measure the rows. numbers: whether targets are; else they are texts.
 
     Raises DataError where the rows cannot be trained on.
@@ -64,14 +67,19 @@ def look_at_targets(
     split, parts = likely_split(kept, where, given=columns.split is not None)
     seen, read = joined(rows).dropna(), list(sides(rows))
     return TargetFacts(
-        columns=columns, why=why, rows=len(rows), targets=_described(rows["target"], numbers=numbers),
+        columns=columns,
+        why=why,
+        rows=len(rows),
+        targets=_described(rows["target"], numbers=numbers),
         longest=int(max(rows[side].dropna().str.len().max() for side in read)),
         missing=float(rows[[*read, "target"]].isna().any(axis=1).mean()),
         duplicates=1 - seen.nunique() / len(seen),
         dropped={str(reason): int(count) for reason, count in cleaned.dropped["reason"].value_counts().items()},
-        split=split, parts={part: int((parts == part).sum()) for part in PARTS}, texts=joined(kept).tolist(),
+        split=split,
+        parts={part: int((parts == part).sum()) for part in PARTS},
+        texts=joined(kept).tolist(),
         aims=kept["target"].tolist(),
-    )  # fmt: skip
+    )
 
 
 def _choose(
@@ -87,12 +95,15 @@ def _choose(
         target = number_column(table) if numbers else _written(known, {text, split})
         if target is None:
             what = "many different numbers" if numbers else "texts to be written"
-            raise DataError(f"{where}: no column is called like a target and holds {what}; {listed}; name it with "
-                            "--label")  # fmt: skip
+            raise DataError(
+                f"{where}: no column is called like a target and holds {what}; {listed}; name it with --label"
+            )
         why["target"] = "by its name"
     if target in table and numbers and not are_numbers(table[target]):
-        raise DataError(f"{where}: {target!r} does not hold numbers such as 1 or 2.5; name another with --label, or "
-                        "write a recipe with `encode.thousands` or `decimal` by hand")  # fmt: skip
+        raise DataError(
+            f"{where}: {target!r} does not hold numbers such as 1 or 2.5; name another with --label, or "
+            "write a recipe with `encode.thousands` or `decimal` by hand"
+        )
     if text is None:
         words = [one for one in known if one.words and one.name not in (target, split)]
         if not words:

@@ -35,8 +35,15 @@ def near_copies(rows: pd.DataFrame, parts: pd.Series, section: Split) -> pd.Data
     ]
     pairs = pd.concat(copies_by_part, ignore_index=True)
     leaks, held = pairs["row"].to_numpy(), pairs["other"].to_numpy()
-    return pd.DataFrame({"id": ids[leaks], "other": ids[held], "similarity": pairs["similarity"],
-                         "part": part[leaks], "other_part": part[held]})  # fmt: skip
+    return pd.DataFrame(
+        {
+            "id": ids[leaks],
+            "other": ids[held],
+            "similarity": pairs["similarity"],
+            "part": part[leaks],
+            "other_part": part[held],
+        }
+    )
 
 
 def shared_sides(rows: pd.DataFrame, parts: pd.Series, section: Split) -> pd.DataFrame:

@@ -48,8 +48,10 @@ def classes(rows: pd.DataFrame) -> pd.Series:
 
 def units(groups: pd.Series, ids: pd.Series) -> list[str]:
     """What each row is counted with: its group, or itself where it has none; no group is called like a row."""
-    return [f"row {row}" if missing else f"group {group}" for group, missing, row in
-            zip(groups, groups.isna(), ids, strict=True)]  # fmt: skip
+    return [
+        f"row {row}" if missing else f"group {group}"
+        for group, missing, row in zip(groups, groups.isna(), ids, strict=True)
+    ]
 
 
 def with_ids(rows: pd.DataFrame) -> pd.DataFrame:

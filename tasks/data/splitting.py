@@ -126,8 +126,9 @@ def _given(rows: pd.DataFrame, section: GivenSplit) -> pd.Series:
 def _timed(rows: pd.DataFrame, section: TimeSplit) -> pd.Series:
     time = _column(rows, "time", "use split.kind: hash")
     bounds = [_moment(section.test_from), _moment(section.validation_from or section.test_from)]
-    return pd.Series(np.select([time >= bound for bound in bounds], ["test", "validation"], "train"), index=rows.index,
-                     dtype="str")  # fmt: skip
+    return pd.Series(
+        np.select([time >= bound for bound in bounds], ["test", "validation"], "train"), index=rows.index, dtype="str"
+    )
 
 
 def _moment(moment: object) -> pd.Timestamp:

@@ -48,9 +48,12 @@ class Predicted:
 
 
 def predict_into(
-    output: Path, questions: Questions, model: Model,
-    say: Callable[[str], None] = lambda text: None, progress: Progress = lambda done, of: None,
-) -> Predicted:  # fmt: skip
+    output: Path,
+    questions: Questions,
+    model: Model,
+    say: Callable[[str], None] = lambda text: None,
+    progress: Progress = lambda done, of: None,
+) -> Predicted:
     """Write every question with its prediction to `output`, whose ending is the format, whole or not at all.
 
     Until then finished batches lie in `output`.partial. The bytes do not depend on whether it was interrupted.
@@ -119,8 +122,10 @@ def _answer(questions: Questions, model: Model, schema: pa.Schema, start: int, s
             raise error from None
     named = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(model.columns))
     if list(named.columns) != list(model.columns) or len(named) != len(good):
-        raise StageError(f"the model gave {len(named)} predictions with the columns {list(named.columns)} "
-                         f"to {len(good)} questions and promised {list(model.columns)}")  # fmt: skip
+        raise StageError(
+            f"the model gave {len(named)} predictions with the columns {list(named.columns)} "
+            f"to {len(good)} questions and promised {list(model.columns)}"
+        )
     answers = named.set_index(pd.Index(good)).reindex(range(len(given)))
     if questions.forgiving:
         answers[ERROR] = [reason or None for reason in reasons]

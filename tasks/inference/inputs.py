@@ -91,8 +91,10 @@ class Texts:
         if self.second is not None:
             seconds = self.rows[self.second].iloc[start:stop]
             return contents(pd.DataFrame({TEXT: values.astype(str), TEXT_PAIR: seconds.astype(str)}))
-        return [list(value) if isinstance(value, list) else text
-                for value, text in zip(values, values.astype(str), strict=True)]  # fmt: skip
+        return [
+            list(value) if isinstance(value, list) else text
+            for value, text in zip(values, values.astype(str), strict=True)
+        ]
 
     def ask(self, given: list[Any]) -> Any:
         """A list, of texts alone; else a table, since MLflow would take the lists in a list for rows of a table."""
@@ -105,8 +107,10 @@ def with_second(texts: Texts, column: str | None) -> Texts:
     is absent, DataError where a row has none."""
     name = TEXT_PAIR if column is None else column
     if name not in texts.rows.columns:
-        raise RecipeError(f"{texts.path}: the model takes pairs of texts, and there is no column {name!r} among "
-                          f"{list(texts.rows.columns)}; name that of the second texts with --pair")  # fmt: skip
+        raise RecipeError(
+            f"{texts.path}: the model takes pairs of texts, and there is no column {name!r} among "
+            f"{list(texts.rows.columns)}; name that of the second texts with --pair"
+        )
     _require_filled(texts.path, texts.rows, name)
     return replace(texts, second=name)
 

@@ -53,8 +53,9 @@ def _worst_classes(scored: Scored, count: int) -> list[str]:
         return []
     lines = ["", f"Classes with the lowest F1, {len(order)} of the {len(there):,} that have test rows:", ""]
     lines += ["| class | F1 | rows | right | predicted |", "|---|---:|---:|---:|---:|"]
-    return lines + [f"| {_cell(labels[i])} | {f1[i]:.4f} | {true[i]:,} | {right[i]:,} | {predicted[i]:,} |"
-                    for i in order]  # fmt: skip
+    return lines + [
+        f"| {_cell(labels[i])} | {f1[i]:.4f} | {true[i]:,} | {right[i]:,} | {predicted[i]:,} |" for i in order
+    ]
 
 
 def _cell(label: str) -> str:

@@ -48,9 +48,14 @@ class PairedTest(TypedDict):
 
 
 def score(
-    classifier: Classifier, folder: Path, rows: pd.DataFrame, contents: list[Any], part: Part, section: Evaluate,
+    classifier: Classifier,
+    folder: Path,
+    rows: pd.DataFrame,
+    contents: list[Any],
+    part: Part,
+    section: Evaluate,
     progress: Callable[[int, int], None],
-) -> Scored:  # fmt: skip
+) -> Scored:
     """Score raw rows once and measure. Raises DataError where inference builds other input than training did."""
     odd = classifier.odd_inputs(contents, part)
     if len(odd):
@@ -217,8 +222,15 @@ class ClassReports:
         parts = {name: training.read(encoded.file(f"{name}.parquet")) for name in ("train", "test")}
         test = read_rows(splits.file("test.parquet")).set_index("id").loc[parts["test"].ids].reset_index()
         contents = classifier.contents(test, splits.file("images.parquet"))
-        scored = score(classifier, folder, test, contents, parts["test"], section,
-                       lambda done, of: out.progress(done, of, "scoring"))  # fmt: skip
+        scored = score(
+            classifier,
+            folder,
+            test,
+            contents,
+            parts["test"],
+            section,
+            lambda done, of: out.progress(done, of, "scoring"),
+        )
         groups = units(test["group"], test["id"]) if splits.manifest()["section"].get("by") == "group" else None
         scored.facts.update(compare(section, scored, read_rows(splits.file("train.parquet")), parts, groups))
         save(scored, section, out.data, out.records)

@@ -26,8 +26,11 @@ def class_symmetry(predicted: Floats, swapped: Floats, how: Resampling) -> Measu
     total variation between both."""
     same = (predicted.argmax(1) == swapped.argmax(1)).astype(float)
     apart = np.abs(predicted - swapped).sum(1) / 2
-    return {**_mean("same_label", same, how), **_mean("mean_difference", apart, how),
-            "largest_difference": float(apart.max(initial=0.0))}  # fmt: skip
+    return {
+        **_mean("same_label", same, how),
+        **_mean("mean_difference", apart, how),
+        "largest_difference": float(apart.max(initial=0.0)),
+    }
 
 
 def _mean(name: str, values: Floats, how: Resampling) -> Measures:
@@ -40,8 +43,10 @@ def describe_symmetry(facts: Mapping[str, Any]) -> list[str]:
     if known is None:
         return []
     parts = []
-    for name, words in (("same_label", "the same label in {:.4f} of the rows"), ("mean_difference",
-                        "a mean difference of {:.4f}")):  # fmt: skip
+    for name, words in (
+        ("same_label", "the same label in {:.4f} of the rows"),
+        ("mean_difference", "a mean difference of {:.4f}"),
+    ):
         if known.get(name) is not None:
             low, high = known[f"{name}_interval"] or (known[name], known[name])
             parts.append(f"{words.format(known[name])} [{low:.4f}, {high:.4f}]")

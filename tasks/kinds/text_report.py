@@ -49,8 +49,10 @@ class TextReports:
         """
         training: Any = self.open_training(folder)
         parts = {name: read_part(encoded.file(f"{name}.parquet")) for name in ("train", "test")}
-        train, test = (read_rows(splits.file(f"{name}.parquet")).set_index("id").loc[part.ids].reset_index()
-                       for name, part in parts.items())  # fmt: skip
+        train, test = (
+            read_rows(splits.file(f"{name}.parquet")).set_index("id").loc[part.ids].reset_index()
+            for name, part in parts.items()
+        )
         now = training.encoding.encode(training.tokenizer, contents(test))
         odd = rows_encoded_otherwise(now, self.sources(parts["test"]))
         if len(odd):

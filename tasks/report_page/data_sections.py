@@ -31,8 +31,16 @@ def show_data(stages: Mapping[str, Artifact]) -> Html:
     steps = table(["stage", "rows in", "kept", "dropped"], rows)
     reasons = _reasons(stages["download"], dropped) if len(dropped) else element("p", "No row was dropped.")
     source, checks = (_page(stages[name]) for name in ("download", "validate"))
-    return section("data", "Data and dropped rows", sentence, source, steps, element("h3", "Dropped rows"), reasons,
-                   element("details", element("summary", "Expectations of the data"), checks))  # fmt: skip
+    return section(
+        "data",
+        "Data and dropped rows",
+        sentence,
+        source,
+        steps,
+        element("h3", "Dropped rows"),
+        reasons,
+        element("details", element("summary", "Expectations of the data"), checks),
+    )
 
 
 def _counts(artifact: Artifact) -> list[int]:
@@ -56,8 +64,9 @@ def _reasons(download: Artifact, dropped: pd.DataFrame) -> Html:
     lines: list[list[Content]] = []
     for (reason, stage), rows in shown:
         some = rows.head(EXAMPLES)
-        examples = [element("div", f"{number:,}: {texts[row]}")
-                    for number, row in zip(some["number"], some["id"], strict=True)]  # fmt: skip
+        examples = [
+            element("div", f"{number:,}: {texts[row]}") for number, row in zip(some["number"], some["id"], strict=True)
+        ]
         lines.append([str(reason), str(stage), len(rows), join(examples)])
     rest = len(grouped) - len(shown)
     more = element("p", f"and {rest:,} rarer reasons: `temper data` lists them") if rest > 0 else Html()
@@ -83,15 +92,19 @@ def show_splits(stages: Mapping[str, Artifact]) -> Html:
     ledger = _ledger(stages)
     labels = book.parts_by_label(ledger, classes(_labels(stages["download"])))
     labels = labels.assign(all=labels.sum(axis=1)).sort_values("all", ascending=False, kind="stable")
-    lines: list[list[Content]] = [[label if isinstance(label, str) else "(no label)", *map(int, row)]
-             for label, row in zip(labels.index, labels.drop(columns="all").to_numpy(), strict=True)]  # fmt: skip
+    lines: list[list[Content]] = [
+        [label if isinstance(label, str) else "(no label)", *map(int, row)]
+        for label, row in zip(labels.index, labels.drop(columns="all").to_numpy(), strict=True)
+    ]
     rest = len(lines) - MOST_LABELS
     more = element("p", f"and {rest:,} labels with fewer rows") if rest > 0 else Html()
     shown = table(["label", *book.PARTS, "dropped"], lines[:MOST_LABELS])
-    how = ", ".join(f"{name}: {value}" for name, value in stages["split"].manifest()["section"].items()
-                   if value is not None)  # fmt: skip
-    return section("splits", "Splits", element("p", "Section ", element("code", "split"), f" of the recipe: {how}"),
-                   shown, more)  # fmt: skip
+    how = ", ".join(
+        f"{name}: {value}" for name, value in stages["split"].manifest()["section"].items() if value is not None
+    )
+    return section(
+        "splits", "Splits", element("p", "Section ", element("code", "split"), f" of the recipe: {how}"), shown, more
+    )
 
 
 def _labels(download: Artifact) -> pd.DataFrame:

@@ -24,8 +24,14 @@ def show_decision(registered: Registration | None) -> Html:
     ]
     log = [[one.at[:16].replace("T", " "), one.version, one.decided, one.who, one.why] for one in registered.decisions]
     decisions = table(["when (UTC)", "version", "decided", "by", "why"], log) if log else Html()
-    return section("decision", "Promotion decision", table(["", ""], facts), _changed(registered.changed),
-                   element("h3", f"Decisions about {registered.name}"), decisions)  # fmt: skip
+    return section(
+        "decision",
+        "Promotion decision",
+        table(["", ""], facts),
+        _changed(registered.changed),
+        element("h3", f"Decisions about {registered.name}"),
+        decisions,
+    )
 
 
 def linked(text: str, address: str | None) -> Html:
@@ -57,15 +63,31 @@ def show_lineage(stages: Mapping[str, Artifact]) -> Html:
         manifest = artifact.manifest()
         times, identity = manifest["made"], manifest["identity"]
         when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(times["at"]))
-        lines.append([name, element("code", artifact.key), element("code", artifact.digest), when,
-                      f"{times['seconds']:.1f}", str(times.get("threads", ""))])  # fmt: skip
+        lines.append(
+            [
+                name,
+                element("code", artifact.key),
+                element("code", artifact.digest),
+                when,
+                f"{times['seconds']:.1f}",
+                str(times.get("threads", "")),
+            ]
+        )
         for library, version in {"python": identity["python"], **identity["libraries"]}.items():
             versions.setdefault(library, {}).setdefault(version, []).append(name)
     header = ["stage", "key", "digest of the content", "made (UTC)", "seconds", "threads"]
-    libraries = [[library, version, ", ".join(users)] for library, by_version in sorted(versions.items())
-                 for version, users in by_version.items()]  # fmt: skip
-    return section("lineage", "Lineage", table(header, lines), element("h3", "Libraries"),
-                   table(["library", "version", "stages whose keys have it"], libraries))  # fmt: skip
+    libraries = [
+        [library, version, ", ".join(users)]
+        for library, by_version in sorted(versions.items())
+        for version, users in by_version.items()
+    ]
+    return section(
+        "lineage",
+        "Lineage",
+        table(header, lines),
+        element("h3", "Libraries"),
+        table(["library", "version", "stages whose keys have it"], libraries),
+    )
 
 
 def show_reproduction(recipe_text: str, registered: Registration | None) -> Html:
@@ -75,10 +97,16 @@ def show_reproduction(recipe_text: str, registered: Registration | None) -> Html
         address = f"{registered.name}/{registered.version}"
         commands += [f"temper history {shlex.quote(registered.name)}", f"temper report {shlex.quote(address)}"]
     return section(
-        "reproduce", "How to reproduce", element("p", "Save the recipe below as ", element("code", "recipe.yaml"),
-        ", then call:"), element("pre", "\n".join(commands)),
-        element("p", "Of the same data, code, library versions, machine type and number of threads the same model "
-                "comes out, bit by bit; relative paths start in the folder that ", element("code", "TEMPER_DATA"),
-                " names."),
+        "reproduce",
+        "How to reproduce",
+        element("p", "Save the recipe below as ", element("code", "recipe.yaml"), ", then call:"),
+        element("pre", "\n".join(commands)),
+        element(
+            "p",
+            "Of the same data, code, library versions, machine type and number of threads the same model "
+            "comes out, bit by bit; relative paths start in the folder that ",
+            element("code", "TEMPER_DATA"),
+            " names.",
+        ),
         element("pre", recipe_text),
-    )  # fmt: skip
+    )

@@ -23,8 +23,12 @@ def show_masks(encoded: Artifact) -> Html:
     folder = encoded.path / "data"
     if not open_kind(kind_in(folder)).tokens:
         page = (encoded.records / "summary.md").read_text(encoding="utf-8")
-        return section("masks", "Encoded rows", element("p", "Its rows are no tokens, so that they have no mask."),
-                       from_markdown(page))  # fmt: skip
+        return section(
+            "masks",
+            "Encoded rows",
+            element("p", "Its rows are no tokens, so that they have no mask."),
+            from_markdown(page),
+        )
     from ..text.parts import read_part
 
     view, part = open_view(folder), read_part(folder / "train.parquet")
@@ -32,18 +36,22 @@ def show_masks(encoded: Artifact) -> Html:
         _show_row(part.ids[row], view(part, row), int(part.encoded.cut[row])) for row in range(min(ROWS, len(part)))
     ]
     legend = element(
-        "p", "Below each token stands its label: ", element("code", str(IGNORE_INDEX)), " where it carries no loss; ",
+        "p",
+        "Below each token stands its label: ",
+        element("code", str(IGNORE_INDEX)),
+        " where it carries no loss; ",
         "supervised tokens, which alone are trained, are marked. The class or number that a head is to predict stands "
         "behind the arrow.",
-    )  # fmt: skip
+    )
     certificates = json.loads((folder / "certificate.json").read_text(encoding="utf-8"))
     return section("masks", "Mask samples", legend, *rows, _certificate(certificates))
 
 
 def _show_row(row: str, view: "TokenView", cut: int) -> Html:
     start, stop = window(view.labels)
-    tokens = [_token(piece, label) for piece, label in
-              zip(view.pieces[start:stop], view.labels[start:stop], strict=True)]  # fmt: skip
+    tokens = [
+        _token(piece, label) for piece, label in zip(view.pieces[start:stop], view.labels[start:stop], strict=True)
+    ]
     before = [element("span", f"… {start:,} tokens before", class_="rest")] if start else []
     after = (
         [element("span", f"… {len(view.labels) - stop:,} more tokens", class_="rest")]

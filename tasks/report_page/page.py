@@ -44,14 +44,22 @@ def build_page(
     ]
     title = recipe if registered is None else f"{registered.name} version {registered.version}"
     links = [element("a", name, href=f"#{part}") for part, name in PARTS.items()]
-    top = element("header", element("p", "Temper report", class_="kicker"), element("h1", title),
-                  element("p", headline(read_facts(stages["evaluate"])), class_="headline"),
-                  element("p", f"from the recipe {recipe}" + (f": {registered.verdict}" if registered else ""),
-                          class_="remark"), element("nav", *links))  # fmt: skip
+    top = element(
+        "header",
+        element("p", "Temper report", class_="kicker"),
+        element("h1", title),
+        element("p", headline(read_facts(stages["evaluate"])), class_="headline"),
+        element("p", f"from the recipe {recipe}" + (f": {registered.verdict}" if registered else ""), class_="remark"),
+        element("nav", *links),
+    )
     body = element("body", top, element("main", *sections))
     style = Html((Path(__file__).parent / "page.css").read_text(encoding="utf-8"))
-    head = element("head", element("meta", charset="utf-8"),
-                   element("meta", http_equiv="Content-Security-Policy", content=POLICY),
-                   element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-                   element("title", f"{title}: report"), element("style", style))  # fmt: skip
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("title", f"{title}: report"),
+        element("style", style),
+    )
     return join([Html("<!doctype html>\n"), element("html", head, body, lang="en"), Html("\n")])

@@ -21,8 +21,9 @@ def show_training(model: Artifact) -> Html:
     history = json.loads((model.records / "history.json").read_text(encoding="utf-8"))
     phases = json.loads((model.path / "data" / "audit.json").read_text(encoding="utf-8"))
     chosen = phases[-1]["chosen"]
-    charts = [draw_curves(title, _curves(history, names), chosen)
-              for title, names in (("Loss", LOSSES), ("Score", SCORES))]  # fmt: skip
+    charts = [
+        draw_curves(title, _curves(history, names), chosen) for title, names in (("Loss", LOSSES), ("Score", SCORES))
+    ]
     return section("training", "Training", _page(model), *charts, *_pictures(model.records))
 
 
@@ -37,8 +38,13 @@ def show_results(report: Artifact) -> Html:
     facts = read_facts(report)
     units = f"{facts['rows']:,} test rows, {facts['confidence']:.0%} intervals"
     charts = [draw_scores(f"{words(name)} on {units}", _marks(facts, name)) for name in facts["shown"]]
-    return section("results", "Test results and most confident errors", *charts,
-                   _page(report), element("div", *_pictures(report.records), class_="pictures"))  # fmt: skip
+    return section(
+        "results",
+        "Test results and most confident errors",
+        *charts,
+        _page(report),
+        element("div", *_pictures(report.records), class_="pictures"),
+    )
 
 
 def read_facts(report: Artifact) -> dict[str, Any]:

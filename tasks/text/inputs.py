@@ -13,8 +13,9 @@ def require_contents(contents: Sequence[Any], *, pairs: bool) -> None:
     for content in contents if pairs else ():
         given = [content.get(side) for side in (TEXT, TEXT_PAIR)] if isinstance(content, Mapping) else [content]
         if len(given) != 2 or not all(isinstance(text, str) and text.strip() for text in given):
-            raise ValueError(f"each row needs two texts, `{TEXT}` and `{TEXT_PAIR}`, got {content!r}; drop or fill "
-                             "rows without both")  # fmt: skip
+            raise ValueError(
+                f"each row needs two texts, `{TEXT}` and `{TEXT_PAIR}`, got {content!r}; drop or fill rows without both"
+            )
 
 
 def require_texts(texts: Sequence[Any]) -> None:

@@ -74,9 +74,10 @@ def _lay_out_as_bert(tokenizer: TextTokenizer) -> None:
     backend = tokenizer.backend
     cls, sep = (backend.id_to_token(tokenizer.special[role]) for role in ("cls", "sep"))
     template = processors.TemplateProcessing(
-        single=f"{cls} $A {sep}", pair=f"{cls}:0 $A:0 {sep}:0 $B:1 {sep}:1",
+        single=f"{cls} $A {sep}",
+        pair=f"{cls}:0 $A:0 {sep}:0 $B:1 {sep}:1",
         special_tokens=[(cls, tokenizer.special["cls"]), (sep, tokenizer.special["sep"])],
-    )  # fmt: skip
+    )
     present = backend.post_processor
     backend.post_processor = template if present is None else processors.Sequence([present, template])
 
@@ -106,8 +107,15 @@ def encode_pairs(form: PairForm, tokenizer: TextTokenizer, pairs: Sequence[Conte
             why = NO_ROOM if first and second else ONE_SIDED
             raise ValueError(f"row {number}: {why}; a pair needs both, got {pairs[number]!r}")
         rows.append([*form.before, *first[:left], *form.between, *second[:right], *form.after])
-        types.append([*form.types[:b], *[form.types[b]] * left, *form.types[b + 1 : m], *[form.types[m]] * right,
-                      *form.types[m + 1 :]])  # fmt: skip
+        types.append(
+            [
+                *form.types[:b],
+                *[form.types[b]] * left,
+                *form.types[b + 1 : m],
+                *[form.types[m]] * right,
+                *form.types[m + 1 :],
+            ]
+        )
         cut.append(len(first) + len(second) - left - right)
     ids, kinds = (np.fromiter(chain.from_iterable(parts), np.int32) for parts in (rows, types))
     offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows], dtype=np.int64)])

@@ -33,6 +33,8 @@ def require_token_types(model: Any, encoding: Paired) -> None:
     if encoding.pair is None or known is None or not takes_token_types(model.forward):
         return
     if (highest := max(encoding.pair.types)) >= known:
-        raise DataError(f"the tokenizer gives the second text the token type {highest}, but train.model knows "
-                        f"{known} token type(s); set train.model.config.type_vocab_size: {highest + 1}, or take the "
-                        "tokenizer of the model")  # fmt: skip
+        raise DataError(
+            f"the tokenizer gives the second text the token type {highest}, but train.model knows "
+            f"{known} token type(s); set train.model.config.type_vocab_size: {highest + 1}, or take the "
+            "tokenizer of the model"
+        )

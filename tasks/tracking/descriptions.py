@@ -44,15 +44,22 @@ class VersionFacts:
 
 
 def describe(
-    client: MlflowClient, version: ModelVersion, verdict: str, *, stages: Mapping[str, Artifact],
-    facts: Mapping[str, Any], test_evaluations: int, links: Mapping[str, str],
-) -> None:  # fmt: skip
+    client: MlflowClient,
+    version: ModelVersion,
+    verdict: str,
+    *,
+    stages: Mapping[str, Artifact],
+    facts: Mapping[str, Any],
+    test_evaluations: int,
+    links: Mapping[str, str],
+) -> None:
     """Write the texts of a version, its run and its model; what a person has written there stays."""
     run_id, name = str(version.run_id), str(version.name)
     run = client.get_run(run_id)
     recipe = links.get("temper.recipe") or run.data.tags.get("temper.recipe", "temper")
-    about = VersionFacts(name, str(version.version), recipe, verdict, pages.run_page(client, run_id),
-                _others(client, version), links)  # fmt: skip
+    about = VersionFacts(
+        name, str(version.version), recipe, verdict, pages.run_page(client, run_id), _others(client, version), links
+    )
     if ours(run.data.tags.get(NOTE)):
         client.set_tag(run_id, NOTE, of_run(stages, facts, about)[:LONGEST])
     if ours(client.get_registered_model(name).description):
@@ -96,15 +103,20 @@ def of_run(stages: Mapping[str, Artifact], facts: Mapping[str, Any], about: Vers
     """What a run is, how good, what came of it, and where to read on."""
     page = pages.version_page(about.name, about.version)
     named = f"`{about.name}` version {about.version}"
-    return "\n\n".join([
-        f"{OURS} from the recipe `{about.recipe}`: {open_kind(facts['kind']).noun}.",
-        _data(stages), _scores(stages, facts),
-        "\n".join([f"Registered as {f'[{named}]({page})' if page else named}: {markdown(about.verdict)}.",
-                   *about.others]),
-        "To repeat it, save the artifact `recipe.yaml` and call `temper run recipe.yaml`. Each stage's page, with "
-        "pictures, lies in its folder among the artifacts; `report.json` has all scores, `certificate.json` (of texts) "
-        f"proves which tokens were trained, `decisions/` holds what the verdict rests on.{_flow_run(about.links)}",
-    ])  # fmt: skip
+    return "\n\n".join(
+        [
+            f"{OURS} from the recipe `{about.recipe}`: {open_kind(facts['kind']).noun}.",
+            _data(stages),
+            _scores(stages, facts),
+            "\n".join(
+                [f"Registered as {f'[{named}]({page})' if page else named}: {markdown(about.verdict)}.", *about.others]
+            ),
+            "To repeat it, save the artifact `recipe.yaml` and call `temper run recipe.yaml`. Each stage's page, with "
+            "pictures, lies in its folder among the artifacts; `report.json` has all scores, `certificate.json` (of "
+            "texts) proves which tokens were trained, `decisions/` holds what the verdict rests on."
+            f"{_flow_run(about.links)}",
+        ]
+    )
 
 
 def of_model(name: str, recipe: str, facts: Mapping[str, Any]) -> str:
@@ -126,12 +138,20 @@ def of_version(
     opened = (
         f"{test_evaluations} model{'s have' if test_evaluations != 1 else ' has'} been scored on this test split so far"
     )
-    return "\n\n".join([
-        f"{OURS} from the recipe `{about.recipe}`: {open_kind(facts['kind']).noun}. Takes {_takes(facts)}.",
-        _data(stages), f"{_scores(stages, facts)} ({opened}.)", f"Verdict: {markdown(about.verdict)}.",
-        (f"[The training's run]({run}) has curves, report, recipe and every stage's page."
-         if run else "The source run has curves, report, recipe and every stage's page.") + _flow_run(about.links),
-    ])  # fmt: skip
+    return "\n\n".join(
+        [
+            f"{OURS} from the recipe `{about.recipe}`: {open_kind(facts['kind']).noun}. Takes {_takes(facts)}.",
+            _data(stages),
+            f"{_scores(stages, facts)} ({opened}.)",
+            f"Verdict: {markdown(about.verdict)}.",
+            (
+                f"[The training's run]({run}) has curves, report, recipe and every stage's page."
+                if run
+                else "The source run has curves, report, recipe and every stage's page."
+            )
+            + _flow_run(about.links),
+        ]
+    )
 
 
 def _takes(facts: Mapping[str, Any]) -> str:

@@ -39,16 +39,22 @@ def log_rows(client: MlflowClient, run_id: str, stages: Mapping[str, Artifact]) 
         named.write_bytes(stages["evaluate"].file("predictions.parquet").read_bytes())
         client.log_artifact(run_id, str(named), PREDICTIONS)
         folder, _, name = FITTED.partition("/")
-        parts = [pq.read_table(stages["split"].file(f"{part}.parquet"), columns=["id"]).to_pandas().assign(part=part)
-                 for part in ("train", "validation")]  # fmt: skip
+        parts = [
+            pq.read_table(stages["split"].file(f"{part}.parquet"), columns=["id"]).to_pandas().assign(part=part)
+            for part in ("train", "validation")
+        ]
         pd.concat(parts).to_parquet(Path(scratch) / name, index=False)
         client.log_artifact(run_id, str(Path(scratch) / name), folder)
 
 
 def judge(
-    client: MlflowClient, section: Register, version: ModelVersion, *, stages: Mapping[str, Artifact],
+    client: MlflowClient,
+    section: Register,
+    version: ModelVersion,
+    *,
+    stages: Mapping[str, Artifact],
     facts: Mapping[str, Any],
-) -> tuple[Verdict, Evidence | None]:  # fmt: skip
+) -> tuple[Verdict, Evidence | None]:
     """The verdict on a version against the champion of its model, if it has one, and what it rests on.
 
     The champion is scored only where the version's own scores do not refuse it already.
@@ -67,9 +73,12 @@ def judge(
 
 
 def gather(
-    client: MlflowClient, section: Register, known: ModelVersion, stages: Mapping[str, Artifact],
+    client: MlflowClient,
+    section: Register,
+    known: ModelVersion,
+    stages: Mapping[str, Artifact],
     facts: Mapping[str, Any],
-) -> Evidence:  # fmt: skip
+) -> Evidence:
     """The evidence on a challenger, whose report `stages` ends in. What cannot be compared is stated as an obstacle."""
     kind, version, source = str(facts["kind"]), str(known.version), ""
     try:

@@ -61,11 +61,16 @@ def load_model(name: str, *contents: str) -> Any:
         )
         raise StageError(f"{address} cannot be loaded from {settings().shown_tracking}: {reason}{fix}") from None
     if model.metadata.signature is None or model.metadata.signature.inputs is None:
-        raise StageError(f"{address} has no signature, so nobody knows what it takes: it was not registered by Temper; "
-                         "name another version, or register it again with a signature")  # fmt: skip
+        raise StageError(
+            f"{address} has no signature, so nobody knows what it takes: it was not registered by Temper; "
+            "name another version, or register it again with a signature"
+        )
     if (takes := content_of(model)) not in contents:
-        fix = {"image": "give it an image file", "text": "give it a text",
-                "messages": "use `temper chat`, or give it a file of dialogues"}[takes]  # fmt: skip
+        fix = {
+            "image": "give it an image file",
+            "text": "give it a text",
+            "messages": "use `temper chat`, or give it a file of dialogues",
+        }[takes]
         raise StageError(f"{address} takes {takes}{'' if takes == 'messages' else 's'}; {fix}")
     return model
 
@@ -93,8 +98,10 @@ def predictor_of(model: Any, name: str) -> Any:
         served: Served = model.unwrap_python_model()
         return served.predictor
     except (AttributeError, MlflowException):
-        raise StageError(f"{name} was not registered by Temper, so `temper chat` cannot talk to it; ask over HTTP "
-                         f"(`temper serve {name}`)") from None  # fmt: skip
+        raise StageError(
+            f"{name} was not registered by Temper, so `temper chat` cannot talk to it; ask over HTTP "
+            f"(`temper serve {name}`)"
+        ) from None
 
 
 def model_folder(name: str, version: str) -> Path:
@@ -118,8 +125,9 @@ def model_folder(name: str, version: str) -> Path:
     except (MlflowException, OSError) as error:
         reason = str(error).splitlines()[0]
         place = settings().shown_tracking
-        raise StageError(f"the registered model {name} {version} cannot be had from {place}: {reason}; "
-                         "run the recipe that makes it") from None  # fmt: skip
+        raise StageError(
+            f"the registered model {name} {version} cannot be had from {place}: {reason}; run the recipe that makes it"
+        ) from None
     model = Model.load(str(root))
     return root / str(model.flavors["python_function"]["artifacts"][ARTIFACT]["path"])
 
@@ -134,8 +142,10 @@ def answer(model: Any, contents: Any) -> pd.DataFrame:
             raise StageError(reason) from None
         raise StageError(f"the model fails on what it is given ({type(error).__name__}: {reason})") from None
     if not isinstance(predictions, pd.DataFrame):
-        raise StageError(f"the model predicts {type(predictions).__name__}, not a table: it was not registered by "
-                         "Temper; load it with mlflow.pyfunc instead")  # fmt: skip
+        raise StageError(
+            f"the model predicts {type(predictions).__name__}, not a table: it was not registered by "
+            "Temper; load it with mlflow.pyfunc instead"
+        )
     return predictions
 
 

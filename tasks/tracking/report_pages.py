@@ -56,8 +56,10 @@ def registration(version: ModelVersion) -> Registration:
 
 def _registration(client: MlflowClient, version: ModelVersion, verdict: str) -> Registration:
     now = registry.state(client, version, verdict)
-    log = [Decision(one.at, one.version, one.decided, one.who, one.why)
-           for one in decisions.entries(client, str(version.name))]  # fmt: skip
+    log = [
+        Decision(one.at, one.version, one.decided, one.who, one.why)
+        for one in decisions.entries(client, str(version.name))
+    ]
     return Registration(
         name=str(version.name),
         version=now["version"],

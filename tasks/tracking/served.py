@@ -50,8 +50,9 @@ def _records(model_input: Any, columns: Sequence[str]) -> list[Any]:
             raise ValueError(f"each row needs {' and '.join(f'`{name}`' for name in columns)}, as an object or a table")
         table = pd.DataFrame(list(given), columns=list(columns), dtype=object)
     if lacking := [name for name in columns if name not in table]:
-        raise ValueError(f"the table needs the columns {', '.join(columns)}, and has no {lacking[0]!r} among "
-                         f"{list(table.columns)}")  # fmt: skip
+        raise ValueError(
+            f"the table needs the columns {', '.join(columns)}, and has no {lacking[0]!r} among {list(table.columns)}"
+        )
     return list(table[list(columns)].to_dict("records"))
 
 

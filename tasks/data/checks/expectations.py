@@ -185,9 +185,13 @@ def _leaving(gone: int, count: int, section: Validate) -> Verdict:
     share = gone / max(count, 1)
     observed = f"{gone:,} of {count:,} rows leave ({share:.2%})"
     return Verdict(
-        "max_quarantined", f"at most {section.max_quarantined:.2%} of the rows leave under quarantine", observed,
-        share <= section.max_quarantined, name="max_quarantined", place="validate.max_quarantined",
-    )  # fmt: skip
+        "max_quarantined",
+        f"at most {section.max_quarantined:.2%} of the rows leave under quarantine",
+        observed,
+        share <= section.max_quarantined,
+        name="max_quarantined",
+        place="validate.max_quarantined",
+    )
 
 
 def _verdict(asked: Asked, result: Any, rows: pd.DataFrame) -> Verdict:
@@ -195,9 +199,14 @@ def _verdict(asked: Asked, result: Any, rows: pd.DataFrame) -> Verdict:
     kwargs = {name: value for name, value in config.kwargs.items() if name not in ("batch_id", "severity")}
     words = _special(asked) or in_words(config.type, kwargs)
     verdict = Verdict(
-        config.type, words, observed_in(outcome), bool(result.success),
-        severity=asked.severity, name=asked.name or words, place=asked.place,
-    )  # fmt: skip
+        config.type,
+        words,
+        observed_in(outcome),
+        bool(result.success),
+        severity=asked.severity,
+        name=asked.name or words,
+        place=asked.place,
+    )
     reason = suites.failure(result)
     if reason:
         return replace(verdict, observed=f"could not be checked: {reason}", success=False, broken=True)

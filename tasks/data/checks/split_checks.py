@@ -52,12 +52,17 @@ def check_variants(rows: pd.DataFrame, section: Validate) -> list[Verdict]:
     name = "labels_are_spelt_one_way"
     return [
         Verdict(
-            name, "no two labels are spellings of one label", describe_variants(groups) or "one spelling each",
-            not groups, tuple(zip(breaking["id"].head(SHOWN), breaking["label"].head(SHOWN).map(ascii), strict=True)),
-            severity=section.severity_of("label_variants"), name=name, rows=breaking["id"],
+            name,
+            "no two labels are spellings of one label",
+            describe_variants(groups) or "one spelling each",
+            not groups,
+            tuple(zip(breaking["id"].head(SHOWN), breaking["label"].head(SHOWN).map(ascii), strict=True)),
+            severity=section.severity_of("label_variants"),
+            name=name,
+            rows=breaking["id"],
             place=f"{place} (spelling to label) or, where they are meant to differ, validate.distinct_labels",
         )
-    ]  # fmt: skip
+    ]
 
 
 def check_splits(rows: pd.DataFrame, section: Validate) -> list[Verdict]:

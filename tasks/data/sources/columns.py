@@ -106,8 +106,8 @@ def _content(columns: Columns) -> str:
 def _check_names(table: pd.DataFrame, columns: Columns, where: str) -> None:
     names = list(table.columns)
     contents = ("tokens", "tags") if columns.tags else (_content(columns),)
-    named = (*contents, "text_pair", "spans", "completion", "tools", "system", "label", "target", "split", "group",
-             "time")  # fmt: skip
+    further = ("text_pair", "spans", "completion", "tools", "system", "label", "target", "split", "group", "time")
+    named = (*contents, *further)
     roles = [(role, getattr(columns, role)) for role in named]
     for role, name in [
         *roles,
@@ -157,8 +157,10 @@ def part_of(name: str, split_map: dict[str, Part]) -> str:
     parts = {whole} if whole else words
     if len(parts) != 1:
         named = " and ".join(sorted(parts)) or "no"
-        raise DataError(f"{name}: the name gives {named} split, but `split_files` asks for one: train, val or test as "
-                        f"a word in it, or `columns.split_map: {{{stem}: train}}`")  # fmt: skip
+        raise DataError(
+            f"{name}: the name gives {named} split, but `split_files` asks for one: train, val or test as "
+            f"a word in it, or `columns.split_map: {{{stem}: train}}`"
+        )
     return parts.pop()
 
 
@@ -169,8 +171,10 @@ def split_names(column: pd.Series, split_map: dict[str, Part] | None = None) -> 
     known = column.map(names).astype("str")
     odd = sorted(column[known.isna() & column.notna()].unique())
     if odd:
-        raise DataError(f"split names {odd[:5]} are unknown; use train, validation and test, or map them in "
-                        f"`columns.split_map`, such as {{{odd[0]}: train}}")  # fmt: skip
+        raise DataError(
+            f"split names {odd[:5]} are unknown; use train, validation and test, or map them in "
+            f"`columns.split_map`, such as {{{odd[0]}: train}}"
+        )
     return known
 
 

@@ -48,8 +48,10 @@ def read_delimited(path: Path, kind: str, how: Delimiting, notes: list[str]) -> 
     _store(block, columns, path)
     if short:
         first = short[0].rpartition("/")[2]
-        remarks.append(f"{len(short):,} lines have fewer fields than the {len(names)} columns; what lacks is missing "
-                       f"(first {first})")  # fmt: skip
+        remarks.append(
+            f"{len(short):,} lines have fewer fields than the {len(names)} columns; what lacks is missing "
+            f"(first {first})"
+        )
     if seen["returns"]:
         remarks.append(f"{seen['returns']:,} carriage returns inside lines are kept as characters of their fields")
     if (

@@ -21,8 +21,10 @@ def pick_members(
     shown = ", ".join(sorted(tables or names)[:10]) + (" …" if len(tables or names) > 10 else "")
     if member is None:
         if not tables and any(name.lower().endswith(IMAGE_ENDINGS) for name in names):
-            raise DataError(f"{path}: the archive holds images and no table; a recipe's source takes it as `kind: "
-                            "images`, and a prediction takes the folder that it unpacks to")  # fmt: skip
+            raise DataError(
+                f"{path}: the archive holds images and no table; a recipe's source takes it as `kind: "
+                "images`, and a prediction takes the folder that it unpacks to"
+            )
         if len(tables) != 1:
             raise DataError(f"{path}: {len(tables)} tables in the archive; name them with `member`: {shown}")
         return list(tables)

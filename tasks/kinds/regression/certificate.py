@@ -21,9 +21,13 @@ Collate = Callable[[RegressionEncoding, Encoded, Floats, Sequence[int]], Numbers
 
 
 def certify_numbers(
-    encoding: RegressionEncoding, tokenizer: TextTokenizer, part: Part, texts: Sequence[Content],
-    targets: Sequence[str], collate: Collate = pad_numbers,
-) -> Certificate:  # fmt: skip
+    encoding: RegressionEncoding,
+    tokenizer: TextTokenizer,
+    part: Part,
+    texts: Sequence[Content],
+    targets: Sequence[str],
+    collate: Collate = pad_numbers,
+) -> Certificate:
     """Check every row after truncation and collation; its number is read again, in decimal arithmetic."""
 
     values = part.values
@@ -42,8 +46,11 @@ def certify_numbers(
             "the label is one that the Trainer does not count": batch["labels"] == IGNORE_INDEX,
         }
         given: list[Any] = [texts[row] for row in rows]
-        broken |= (pair_checks(encoding, tokenizer, batch, given) if encoding.pair
-                  else framed_checks(encoding, tokenizer, batch["input_ids"], lengths, given))  # fmt: skip
+        broken |= (
+            pair_checks(encoding, tokenizer, batch, given)
+            if encoding.pair
+            else framed_checks(encoding, tokenizer, batch["input_ids"], lengths, given)
+        )
         return broken, int(lengths.sum()), 0
 
     return gather(Certificate(), part.encoded, part.ids, look)

@@ -37,17 +37,29 @@ def make_encoding(section: RegressionEncode, train: pd.DataFrame) -> tuple[Regre
     if not len(known):
         notations = other_notations(train["target"].dropna().tolist(), section.thousands, section.decimal)
         notations = notations or "; name another column in download.columns.target"
-        raise DataError(f"no target of the {len(train)} training rows is a number, the first is "
-                        f"{train['target'].iloc[0]!r}{notations}")  # fmt: skip
+        raise DataError(
+            f"no target of the {len(train)} training rows is a number, the first is "
+            f"{train['target'].iloc[0]!r}{notations}"
+        )
     mean, sd = float(known.mean()), float(known.std())
     if not sd > 1e-12 * max(1.0, abs(mean)) or not np.isfinite(sd):
-        raise DataError(f"the targets of all {len(known)} training rows are {known[0]:g}, or too large; there is "
-                        "nothing to learn")  # fmt: skip
+        raise DataError(
+            f"the targets of all {len(known)} training rows are {known[0]:g}, or too large; there is nothing to learn"
+        )
     encoding = RegressionEncoding(
-        kind=section.kind, labels=(), label_ids=(), special=special, max_length=section.max_length,
-        padding=section.padding, pad_id=pad, mean=mean, sd=sd, thousands=section.thousands, decimal=section.decimal,
+        kind=section.kind,
+        labels=(),
+        label_ids=(),
+        special=special,
+        max_length=section.max_length,
+        padding=section.padding,
+        pad_id=pad,
+        mean=mean,
+        sd=sd,
+        thousands=section.thousands,
+        decimal=section.decimal,
         pair=pair_form(tokenizer, section.truncation) if TEXT_PAIR in train else None,
-    )  # fmt: skip
+    )
     return encoding, tokenizer
 
 

@@ -18,8 +18,13 @@ from .encoding import RegressionEncoding
 from .feed import collate_numbers
 from .forward import SupervisedNumbers
 
-FORM = Form(AutoModelForSequenceClassification, SupervisedNumbers, whole_rows=True, check=require_token_types,
-            head=lambda encoding: {"num_labels": 1, "problem_type": "regression"})  # fmt: skip
+FORM = Form(
+    AutoModelForSequenceClassification,
+    SupervisedNumbers,
+    whole_rows=True,
+    check=require_token_types,
+    head=lambda encoding: {"num_labels": 1, "problem_type": "regression"},
+)
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,13 @@ from .encoding import LABEL_WORD
 
 
 def certify(
-    encoding: Encoding, tokenizer: TextTokenizer, encoded: Encoded, ids: Sequence[str], texts: Sequence[Content],
+    encoding: Encoding,
+    tokenizer: TextTokenizer,
+    encoded: Encoded,
+    ids: Sequence[str],
+    texts: Sequence[Content],
     labels: Sequence[str],
-) -> Certificate:  # fmt: skip
+) -> Certificate:
     """Check every row after truncation and collation. Rows with label words carry their label as last token."""
     checks = _label_words if encoding.kind == LABEL_WORD else _head
     width = encoding.max_length if encoding.padding == "max_length" else None
@@ -37,9 +41,13 @@ def certify(
 
 
 def _label_words(
-    encoding: Encoding, tokenizer: TextTokenizer, batch: dict[str, Matrix], lengths: Any,
-    texts: list[Any], labels: list[str],
-) -> Broken:  # fmt: skip
+    encoding: Encoding,
+    tokenizer: TextTokenizer,
+    batch: dict[str, Matrix],
+    lengths: Any,
+    texts: list[Any],
+    labels: list[str],
+) -> Broken:
     marked = batch["labels"] != IGNORE_INDEX
     inputs, last = batch["input_ids"], np.maximum(lengths - 1, 0)
     rows = np.arange(len(inputs))
@@ -65,11 +73,18 @@ def _label_words(
 
 
 def _head(
-    encoding: Encoding, tokenizer: TextTokenizer, batch: dict[str, Matrix], lengths: Any,
-    texts: list[Any], labels: list[str],
-) -> Broken:  # fmt: skip
-    form = (pair_checks(encoding, tokenizer, batch, texts) if encoding.pair
-            else framed_checks(encoding, tokenizer, batch["input_ids"], lengths, texts))  # fmt: skip
+    encoding: Encoding,
+    tokenizer: TextTokenizer,
+    batch: dict[str, Matrix],
+    lengths: Any,
+    texts: list[Any],
+    labels: list[str],
+) -> Broken:
+    form = (
+        pair_checks(encoding, tokenizer, batch, texts)
+        if encoding.pair
+        else framed_checks(encoding, tokenizer, batch["input_ids"], lengths, texts)
+    )
     return {
         "a token carries a label": (batch["labels"] != IGNORE_INDEX).any(1),
         "the label is unknown": np.array([label not in encoding.labels for label in labels]),

@@ -8,24 +8,25 @@ from pathlib import Path
 from typing import Any
 
 from .recipe_comments import (
+    NEW_WEIGHTS,
     Lines,
     counted,
     divided,
     flow,
     opening,
-    pace_lines,
     plain,
     recipe_text,
+    register_lines,
     row_lines,
     share_lines,
+    small_gpt2,
 )
 from .sources import Columns
 from .starter import VOCABULARY
 from .starter_source import source_lines
 
 LONGEST = 1024
-WARNING = """# Runs offline, on a CPU, with new weights: it shows that all fits, not what a good model can do.
-# For a pretrained one put in what the remarks behind `tokenizer`, `model` and `learning_rate` name."""
+WARNING = NEW_WEIGHTS
 REPO = "Qwen/Qwen3-0.6B"
 FIXES = {"roles": "merge_turns", "empty_turns": "drop_empty_turns", "last_turn": "cut_trailing_turns"}
 """Faults of dialogues with the steps that fix them."""
@@ -139,17 +140,8 @@ class DialogueStarter:
         yield f"  max_length: {self.max_length}", "in tokens; of longer dialogues the oldest turns go"
 
     def _train(self) -> Lines:
-        rows = self.facts.parts["train"]
-        yield "train:", ""
-        yield "  model:", f"or {{kind: hub, repo: {REPO}}}"
-        yield "    kind: new\n    family: gpt2", ""
-        yield f"    config: {{n_layer: 2, n_head: 4, n_embd: 128, n_positions: {self.max_length}}}", ""
-        yield "  learning_rate: 1e-3", "2e-5 for a pretrained model"
-        yield f"  schedule: linear\n  clip: 1.0\n  epochs: {5 if rows < 2000 else 3 if rows < 20_000 else 1}", ""
-        yield from pace_lines(8, rows)
+        yield from small_gpt2(self.max_length, REPO).train_lines(8, self.facts.parts["train"])
         yield "  metric: loss", ""
 
     def _register(self) -> Lines:
-        yield "register:", ""
-        yield f"  model: {self.name.replace('_', '-')}", "its name in the registry"
-        yield "  metric: loss", ""
+        return register_lines(self.name, "loss")

@@ -12,6 +12,7 @@ from .recipe_comments import (
     Lines,
     choice,
     counted,
+    fair_metric,
     flow,
     label_lines,
     metric_lines,
@@ -183,7 +184,7 @@ class ImageStarter:
         yield "  - {epochs: 5, schedule: cosine}", "then all, loaded weights at a tenth of the rate"
 
     def _register(self) -> Lines:
-        return register_lines(self.name, self.facts.labels)
+        return register_lines(self.name, fair_metric(self.facts.labels))
 
 
 def _columns(source: HubSource | FileSource) -> Lines:

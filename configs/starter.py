@@ -9,11 +9,13 @@ from typing import Literal
 
 from .recipe_comments import (
     FORGIVING,
+    NEW_WEIGHTS,
     Lines,
     choice,
     cleaned,
     counted,
     divided,
+    fair_metric,
     flow,
     label_lines,
     longest_line,
@@ -24,7 +26,10 @@ from .recipe_comments import (
     recipe_text,
     register_lines,
     row_lines,
+    schedule_lines,
     share_lines,
+    small_gpt2,
+    usual_epochs,
 )
 from .sources import ClassFilesSource, Columns, FileSource, HubSource, UrlSource
 from .splitting import GivenSplit, HashSplit
@@ -35,8 +40,7 @@ Kind = Literal["label_word", "classifier"]
 LONGEST = 512  # tokens of a row; more is for a person to ask for
 VOCABULARY = 4096
 WARNING: dict[Kind, str] = {
-    "label_word": """# Runs offline, on a CPU, with new weights: it shows that all fits, not what a good model can do.
-# For a pretrained one put in what the remarks behind `tokenizer`, `model` and `learning_rate` name.""",
+    "label_word": NEW_WEIGHTS,
     "classifier": "# Downloads a pretrained model at the first run; `temper pin` writes its commit into this file.",
 }
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -205,27 +209,27 @@ class Starter:
             yield f"  label_words: {flow(words)}", "labels that begin alike need words that do not"
 
     def _train(self) -> Lines:
-        rows, fresh, hub = self.facts.parts["train"], self.kind == "label_word", f"{{kind: hub, repo: {self.repo}}}"
-        yield "train:", ""
-        if fresh:
-            yield "  model:", f"or {hub}"
-            yield "    kind: new\n    family: gpt2", ""
-            yield f"    config: {{n_layer: 2, n_head: 4, n_embd: 128, n_positions: {self.max_length}}}", ""
-        elif self.installed:
-            yield "  model:", ""
-            yield from placed_weights(WEIGHTS_DIGEST)
+        rows = self.facts.parts["train"]
+        if self.kind == "label_word":
+            yield from small_gpt2(self.max_length, self.repo).train_lines(16, rows)
         else:
-            yield f"  model: {hub}", ""
-        rate = "1e-3" if fresh else "5e-5" if self.installed else "2e-5"
-        yield f"  learning_rate: {rate}", "2e-5 for a pretrained model" if fresh else ""
-        yield "  schedule: linear\n  clip: 1.0", ""
-        yield f"  epochs: {5 if rows < 2000 else 3 if rows < 20_000 else 1}", ""
-        yield from pace_lines(16, rows)
+            yield from self._pretrained(rows)
         if self.facts.parts["validation"]:
             yield from metric_lines(self.facts.labels, FORGIVING)
 
+    def _pretrained(self, rows: int) -> Lines:
+        yield "train:", ""
+        if self.installed:
+            yield "  model:", ""
+            yield from placed_weights(WEIGHTS_DIGEST)
+        else:
+            yield f"  model: {{kind: hub, repo: {self.repo}}}", ""
+        yield f"  learning_rate: {'5e-5' if self.installed else '2e-5'}", ""
+        yield from schedule_lines(usual_epochs(rows))
+        yield from pace_lines(16, rows)
+
     def _register(self) -> Lines:
-        return register_lines(self.name, self.facts.labels)
+        return register_lines(self.name, fair_metric(self.facts.labels))
 
 
 def label_words(labels: list[str]) -> dict[str, str]:

@@ -7,15 +7,16 @@ from typing import Any
 
 from .recipe_comments import (
     Lines,
+    NewModel,
     cleaned,
     counted,
     divided,
     flow,
     longest_line,
     opening,
-    pace_lines,
     plain,
     recipe_text,
+    register_lines,
     row_lines,
     share_lines,
 )
@@ -122,14 +123,8 @@ class TagStarter:
 
     def _train(self) -> Lines:
         rows, (family, config) = self.facts.parts["train"], MODELS["regression"]
-        yield "train:", ""
-        yield "  model:", f"or {{kind: hub, repo: {REPOS['regression']}}}"
-        yield f"    kind: new\n    family: {family}\n    config: {config}", ""
-        yield "  learning_rate: 1e-3", "5e-5 for a pretrained model"
-        yield f"  schedule: linear\n  clip: 1.0\n  epochs: {5 if rows < 5000 else 3}", ""
-        yield from pace_lines(16, rows)
+        model = NewModel(family, config, REPOS["regression"], pretrained_rate="5e-5")
+        return model.train_lines(16, rows, 5 if rows < 5000 else 3)
 
     def _register(self) -> Lines:
-        yield "register:", ""
-        yield f"  model: {self.name.replace('_', '-')}", "its name in the registry"
-        yield "  metric: entity_f1", ""
+        return register_lines(self.name, "entity_f1")

@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from .recipe_comments import (
+    NEW_WEIGHTS,
     Lines,
+    NewModel,
     cleaned,
     divided,
     flow,
     longest_line,
     opening,
-    pace_lines,
     plain,
     recipe_text,
+    register_lines,
     row_lines,
     share_lines,
 )
@@ -25,8 +27,7 @@ from .starter import LONGEST, VOCABULARY
 from .starter_source import source_lines, split_column, split_lines
 
 TargetKind = Literal["regression", "seq2seq"]
-WARNING = """# Runs offline, on a CPU, with new weights: it shows that all fits, not what a good model can do.
-# For a pretrained one put in what the remarks behind `tokenizer`, `model` and `learning_rate` name."""
+WARNING = NEW_WEIGHTS
 REPOS: dict[TargetKind, str] = {"regression": "distilbert/distilbert-base-uncased", "seq2seq": "google-t5/t5-small"}
 MODELS: dict[TargetKind, tuple[str, str]] = {
     "regression": ("bert", "{num_hidden_layers: 2, num_attention_heads: 4, hidden_size: 128, intermediate_size: 512}"),
@@ -137,12 +138,8 @@ class TargetStarter:
 
     def _train(self) -> Lines:
         rows, (family, config) = self.facts.parts["train"], MODELS[self.kind]
-        yield "train:", ""
-        yield "  model:", f"or {{kind: hub, repo: {REPOS[self.kind]}}}"
-        yield f"    kind: new\n    family: {family}\n    config: {config}", ""
-        yield f"  learning_rate: {'3e-4' if self.kind == 'regression' else '1e-3'}", "2e-5 for a pretrained model"
-        yield f"  schedule: linear\n  clip: 1.0\n  epochs: {5 if rows < 2000 else 3 if rows < 20_000 else 1}", ""
-        yield from pace_lines(16, rows)
+        model = NewModel(family, config, REPOS[self.kind], rate="3e-4" if self.kind == "regression" else "1e-3")
+        yield from model.train_lines(16, rows)
         yield "  metric: loss", ""
 
     def _evaluate(self) -> Iterator[tuple[str, str]]:
@@ -150,9 +147,7 @@ class TargetStarter:
         yield f"  max_new_tokens: {_room(self.target_tokens, 1)}", "of a written target"
 
     def _register(self) -> Lines:
-        yield "register:", ""
-        yield f"  model: {self.name.replace('_', '-')}", "its name in the registry"
-        yield f"  metric: {'rmse' if self.kind == 'regression' else 'exact'}", ""
+        return register_lines(self.name, "rmse" if self.kind == "regression" else "exact")
 
 
 def _room(lengths: list[int], share: float) -> int:

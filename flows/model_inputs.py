@@ -16,16 +16,19 @@ if TYPE_CHECKING:
 
 
 def open_questions(path: Path, column: str | None, reading: Mapping[str, object] | None = None) -> "Questions":
-    """The texts of a file, read by the fields of a recipe's source that `reading` holds, or the images of a folder or
-    of arrays of pixels.
+    """The texts of a file, read by the fields of a recipe's source that `reading` holds, or the images of a folder, of
+    an archive or of arrays of pixels.
 
     `column`: None for `text`, or of a file without it for a usual name of dialogues.
     """
+    from tasks.inference.archive_inputs import holds_images, open_archive
     from tasks.inference.inputs import open_folder, open_table
     from tasks.inference.pixel_inputs import holds_pictures, open_pictures
 
     if holds_pictures(path):
         return open_pictures(path)
+    if not reading and holds_images(path):
+        return open_archive(path)
     return open_folder(path) if path.is_dir() else open_table(path, column, reading)
 
 

@@ -21,6 +21,7 @@ from configs.schema import Recipe
 from configs.starter import label_words
 from flows.starter_recipe import prepare, slug
 from tasks.autodetect.table import look
+from tasks.autodetect.targets import look_at_targets
 from tasks.autodetect.unknown_files import read_unknown
 from tasks.data.checks.expectations import check_rows, label_set
 from tasks.data.cleaning.pipeline import clean_rows
@@ -314,6 +315,39 @@ BAD: dict[str, tuple[bytes | pd.DataFrame, dict[str, str], str]] = {
         "100 labels are too many .* --kind classifier",
     ),
 }
+
+
+NESTED = {"name": "ham"}, ["ham"]
+
+
+@pytest.mark.parametrize("value", NESTED, ids=["object", "list"])
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_labels_that_are_lists_or_objects_are_named_with_the_fix(tmp_path: Path, value: object, ending: str) -> None:
+    table, file = rows(40), tmp_path / f"a.{ending}"
+    table["label"] = table["label"].astype(object)
+    table.at[1, "label"] = value
+    told = r"row 2 of 'label' holds .*ham.*: write a single value in each row of such a column"
+    for more in ({}, {"source": ["shop", "web"] * 20}):  # nor is another column taken in its place
+        wide = table.assign(**more)
+        if ending == "parquet":
+            wide["label"] = [value] * len(wide)
+            wide.to_parquet(file)
+        else:
+            file.write_text("".join(json.dumps(row) + "\n" for row in wide.to_dict("records")), encoding="utf-8")
+        with pytest.raises(DataError, match=told if ending == "jsonl" else told.replace("row 2", "row 1")) as refused:
+            starter(file)
+        assert "--label" in str(refused.value) and (not more or "'source'" in str(refused.value))
+        if more:
+            starter(file, label="source")
+
+
+def test_texts_and_targets_that_are_lists_are_named_with_the_fix(tmp_path: Path) -> None:
+    table = pd.DataFrame({"text": [["a", "word"]] * 40, "label": ["x", "y"] * 20})
+    with pytest.raises(DataError, match=r"no column looks like texts; .*; row 1 of 'text' holds .*: write a single"):
+        look(table, "x")
+    scores = rows(40).assign(label=[{"stars": at} for at in range(40)])
+    with pytest.raises(DataError, match=r"row 1 of 'label' holds \{\"stars\": 0\}: write a single .* --label"):
+        look_at_targets(scores, "x", numbers=True, text=None, target=None)
 
 
 @pytest.mark.parametrize("name", BAD)

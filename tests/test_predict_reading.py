@@ -1,16 +1,19 @@
 """`temper predict` reads a file as a recipe's `download` does; what it refuses it fixes with options that it has."""
 
 import bz2
+import gc
 import gzip
 import inspect
 import json
 import re
+import shutil
 import zipfile
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
+from test_init_sources import laid, photographs
 
 from configs.load import RecipeError
 from configs.settings import settings
@@ -20,6 +23,7 @@ from flows.cli.predict import command
 from flows.cli.reading_options import as_options, fixes_as_options, given_reading
 from flows.model_inputs import open_questions, open_rows
 from tasks.data.errors import DataError
+from tasks.inference.archive_inputs import ArchivedImages
 from tasks.inference.inputs import read_rows
 
 TEXTS = ["caf\u00e9 tr\u00e8s froid", "cold soup"]
@@ -125,3 +129,33 @@ def test_a_home_folder_is_meant_by_its_sign(tmp_path: Path, monkeypatch: pytest.
     )
     assert now.source("~/b/c.csv") == tmp_path / "b" / "c.csv"
     assert open_rows("~ this is a text", "text", {}) is None
+
+
+@pytest.mark.parametrize("ending", [".zip", ".tar", ".tar.gz"])
+def test_images_of_an_archive_are_those_of_its_folder(tmp_path: Path, ending: str) -> None:
+    files = photographs(count=6) | {"notes.txt": b"x", "ant/Thumbs.db": b"x"}
+    folder, path = laid(tmp_path / "pets", files), tmp_path / f"pets{ending}"
+    shutil.make_archive(str(tmp_path / "pets"), {".zip": "zip", ".tar": "tar"}.get(ending, "gztar"), folder)
+    plain, packed = open_questions(folder, None), open_rows(str(path), None, {})
+    assert isinstance(packed, ArchivedImages) and packed.where == str(path)
+    assert list(packed.rows["file"]) == list(plain.rows["file"]) == sorted(photographs(count=6))
+    assert packed.given(0, 6) == plain.given(0, 6) and packed.ignored == 2
+    copies = packed.paths
+    before = packed.identity()
+    assert open_questions(path, None).identity() == before, "an interrupted call goes on, though the copies are new"
+    laid(folder, {"ant/new.png": b"x"})
+    shutil.make_archive(str(tmp_path / "pets"), {".zip": "zip", ".tar": "tar"}.get(ending, "gztar"), folder)
+    assert open_questions(path, None).identity() != before
+    del packed
+    gc.collect()
+    assert not any(copy.exists() for copy in copies)
+
+
+def test_an_archive_of_tables_or_of_damage_is_no_archive_of_images(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.csv", "text\nx\n")
+        archive.writestr("icon.png", b"x")
+    assert list(open_questions(tmp_path / "a.zip", None).rows["text"]) == ["x"]
+    (tmp_path / "b.zip").write_bytes((tmp_path / "a.zip").read_bytes()[:60])
+    with pytest.raises(DataError, match="not a zip or tar archive, or damaged"):
+        open_questions(tmp_path / "b.zip", None)

@@ -1,12 +1,14 @@
 """A table that nobody has described yet -> which columns are text and label, and what holds of its rows."""
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_object_dtype
 
 from configs.cleaning import Clean
 from configs.sources import Columns
@@ -44,6 +46,8 @@ PAIR_NAMES = (
 MOST_LABELS = 200
 QUANTILES = (50, 99, 100)
 UNNAMED = 1_000  # rank of a column whose name says nothing
+LONGEST = 60
+"""Characters of a list or object that a refusal shows."""
 SAMPLE = 20_000  # rows on which columns are compared
 WORDLESS = r"[-+]?\d+([.,]\d+)?([eE][-+]?\d+)?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*|https?://\S+"
 """Numbers, dates and addresses: values that are no text."""
@@ -126,7 +130,7 @@ def _choose(table: pd.DataFrame, where: str, text: str | None, label: str | None
     known = [column for column in inspect_columns(table) if column.name not in (text, label)]
     split = next((column.name for column in known if names_parts(table[column.name])), None)
     known = [column for column in known if column.name != split]
-    listed = f"the columns are {list(map(str, table.columns))}"
+    listed = list_columns(table)
     if text is None:
         candidates = sorted(
             (c for c in known if c.words and c.distinct > 0.3 * c.values),
@@ -139,6 +143,7 @@ def _choose(table: pd.DataFrame, where: str, text: str | None, label: str | None
         why["text"] = "by its name" if rank(text, TEXT_NAMES) < UNNAMED else longest
     if label is None:
         label, why["label"] = _choose_label([c for c in known if c.name != text], where, listed)
+        _refuse_nested_label(table, where, label)
     if text == label:
         raise DataError(f"{where}: {text!r} cannot be both text and label")
     return Columns(text=text, label=label, split=split), why
@@ -158,7 +163,7 @@ def choose_image_columns(table: pd.DataFrame, image: str, where: str, label: str
     )
     group = grouped[0].name if grouped else None
     if label is None:
-        listed = f"the columns are {list(map(str, table.columns))}"
+        listed = list_columns(table)
         label, _ = _choose_label([column for column in rest if column.name != group], where, listed)
     return Columns(image=image, label=label, split=split, group=group)
 
@@ -178,6 +183,31 @@ def _choose_label(columns: list[Column], where: str, listed: str) -> tuple[str, 
         shown = ", ".join(f"{c.name} ({c.distinct} values)" for c in few)
         raise DataError(f"{where}: several columns could be the label: {shown}; choose one with --label")
     raise DataError(f"{where}: no column has few values that repeat, as a label has; {listed}; name it with --label")
+
+
+def list_columns(table: pd.DataFrame) -> str:
+    """The names of a table's columns, with those of which a row holds a list or an object, and what to do."""
+    nested = [f"row {row + 1:,} of {name!r} holds {shown}" for name, (row, shown) in nested_columns(table).items()]
+    fix = f"; {', '.join(nested)}: write a single value in each row of such a column" if nested else ""
+    return f"the columns are {list(map(str, table.columns))}{fix}"
+
+
+def nested_columns(table: pd.DataFrame) -> dict[str, tuple[int, str]]:
+    """Columns with a list or an object, which is no text or label; of each the first such row, and its value."""
+    nested = {}
+    for place, name in enumerate(map(str, table.columns)):
+        values: Sequence[Any] = table.iloc[:, place].tolist() if is_object_dtype(table.iloc[:, place]) else []
+        if row := next(((at, one) for at, one in enumerate(values) if isinstance(one, (list, dict, np.ndarray))), None):
+            value = row[1].tolist() if isinstance(row[1], np.ndarray) else row[1]
+            spelling = json.dumps(value, ensure_ascii=False, default=str)
+            nested[name] = row[0], spelling if len(spelling) <= LONGEST else f"{spelling[:LONGEST]}..."
+    return nested
+
+
+def _refuse_nested_label(table: pd.DataFrame, where: str, label: str) -> None:
+    """A column that is called like a label, and holds lists or objects, is not passed over for one that is not."""
+    if rank(label, LABEL_NAMES) == UNNAMED and any(rank(name, LABEL_NAMES) < UNNAMED for name in nested_columns(table)):
+        raise DataError(f"{where}: {list_columns(table)}, or choose another column with --label, such as {label!r}")
 
 
 def rank(name: str, names: Sequence[str]) -> int:

@@ -17,7 +17,7 @@ from ..data.pairs import joined, sides
 from ..data.rows import with_ids
 from ..data.sources.columns import take_columns
 from ..data.splitting import split_rows
-from .table import PAIRED, TEXT_NAMES, UNNAMED, Column, inspect_columns, names_parts, pair_of, rank
+from .table import PAIRED, TEXT_NAMES, UNNAMED, Column, inspect_columns, list_columns, names_parts, pair_of, rank
 
 NUMBER_NAMES = ("target", "score", "rating", "value", "price", "points", "grade", "similarity", "y")
 """Names of columns of numbers that may be predicted."""
@@ -90,7 +90,7 @@ def _choose(
     why = {role: "as you said" for role, name in (("text", text), ("target", target)) if name}
     known = inspect_columns(table)
     split = next((one.name for one in known if one.name not in (text, target) and names_parts(table[one.name])), None)
-    listed = f"the columns are {list(map(str, table.columns))}"
+    listed = list_columns(table)
     if target is None:
         target = number_column(table) if numbers else _written(known, {text, split})
         if target is None:

@@ -32,6 +32,10 @@ class Settings(BaseSettings):
     allow_private_sources: bool = False
     """Let downloads use http and non-public addresses (tests)."""
 
+    remote: str | None = None
+    """A store that several machines share (file://, s3://, gs://): artifacts are brought from there, and stored there
+    once made. Its credentials are those of its library's own environment variables."""
+
     system_metrics: bool = True
     """Log what a training asks of the machine (processor, memory, disk, network, GPU) to MLflow."""
     mlflow_ui: str | None = None

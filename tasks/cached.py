@@ -36,8 +36,9 @@ from .store.events import Event, Status, tell
 from .store.failure import because_of, full_disk_named
 from .store.identity import identity, key_of, what_changed
 from .store.lock import locked
+from .store.shared import Say, shared
 from .store.usage import mark_used
-from .store.verification import verify_all
+from .store.verification import serve
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -100,53 +101,53 @@ class Stage(Generic[P]):
         with full_disk_named():
             return self._run_or_load(section, inputs, speaker(self.name))
 
-    def _run_or_load(self, section: Any, inputs: dict[str, Artifact], say: Callable[[str], None]) -> Outcome[Artifact]:
+    def _run_or_load(self, section: Any, inputs: dict[str, Artifact], say: Say) -> Outcome[Artifact]:
         pinned, identified = self.identify(section, inputs, ask=True)
         root, key = settings().store, key_of(identified)
         lock = root / self.name / f"{key}.lock"
         with locked(lock, waiting=lambda: say("another process is at it; waiting"), readable=True):
             mark_used(lock)
-            served = self._serve(root, key, say)
-            if served is not None:
-                return Outcome(served, "cached")
-            changed = tuple(what_changed(root, self.name, identified))
-            output = new_output(disk.begin(root, self.name, key))
-            output.log, output.progress, output.secret = say, progress(self.name), secret
-            began = time.monotonic()
-            limited = {name: artifact.limited(self.opens[name]) for name, artifact in inputs.items()}
-            try:
-                with self._curves(key, settled(section), inputs, output) as page:
-                    publish_link(self.name, page)
-                    self.body(output, pinned, **limited)
-            except Exception as error:
-                with because_of(error, "what the stage wrote could not be cleared away"):
-                    self._give_up(root, key, say, error)
-                raise
-            about: About = {
-                "identity": identified,
-                "inputs": {name: artifact.reference for name, artifact in inputs.items()},
-                "section": complete(pinned),
-                "rows": output.counts,
-                "made": _making(time.monotonic() - began),
-            }
-            if output.provenance is not None:
-                about["provenance"] = output.provenance
-            artifact = disk.commit(root, self.name, key, about)
-            return Outcome(artifact, "resumed" if output.resumed else "run", changed)
+            with shared(say) as store:
+                served = serve(root, self.name, key, say) or store.bring(root, self.name, key)
+                outcome = Outcome(served, "cached") if served else self._run(section, pinned, identified, inputs, say)
+                store.store(outcome.result)
+                return outcome
 
-    def _give_up(self, root: Path, key: str, say: Callable[[str], None], error: Exception) -> None:
+    def _run(
+        self, section: Any, pinned: Any, identified: Identity, inputs: dict[str, Artifact], say: Say
+    ) -> Outcome[Artifact]:
+        """Make the artifact; what goes wrong is shown, and what the stage wrote cleared away."""
+        root, key = settings().store, key_of(identified)
+        changed = tuple(what_changed(root, self.name, identified))
+        output = new_output(disk.begin(root, self.name, key))
+        output.log, output.progress, output.secret = say, progress(self.name), secret
+        began = time.monotonic()
+        limited = {name: artifact.limited(self.opens[name]) for name, artifact in inputs.items()}
+        try:
+            with self._curves(key, settled(section), inputs, output) as page:
+                publish_link(self.name, page)
+                self.body(output, pinned, **limited)
+        except Exception as error:
+            with because_of(error, "what the stage wrote could not be cleared away"):
+                self._give_up(root, key, say, error)
+            raise
+        about: About = {
+            "identity": identified,
+            "inputs": {name: artifact.reference for name, artifact in inputs.items()},
+            "section": complete(pinned),
+            "rows": output.counts,
+            "made": _making(time.monotonic() - began),
+        }
+        if output.provenance is not None:
+            about["provenance"] = output.provenance
+        artifact = disk.commit(root, self.name, key, about)
+        return Outcome(artifact, "resumed" if output.resumed else "run", changed)
+
+    def _give_up(self, root: Path, key: str, say: Say, error: Exception) -> None:
         records = disk.give_up(root, self.name, key)
         publish(self.name, records, error)
         if any(records.iterdir()):
             say(f"what it found out lies in {records}")
-
-    def _serve(self, root: Path, key: str, say: Callable[[str], None]) -> Artifact | None:
-        try:
-            return disk.find(root, self.name, key, verify=verify_all())
-        except ValueError as damage:
-            aside = disk.set_aside(root, self.name, key)
-            say(f"the cached artifact is damaged ({damage}); quarantined as {aside.name} and rebuilt")
-            return None
 
     def _curves(
         self, key: str, section: Any, inputs: Mapping[str, Artifact], output: Output

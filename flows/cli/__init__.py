@@ -47,6 +47,7 @@ COMMANDS = {
     "init": "Inspect data and write a starter recipe whose remarks say what was seen and what to change.",
     "schema": "Print the JSON Schema of recipes, by which editors complete and explain their keys.",
     "pin": "Write into a recipe the commits that its branches and tags on the Hub stand for now.",
+    "pull": "Bring a registered version's artifacts from the remote store, so that a rerun of its recipe is served.",
     "gc": "Show which cached artifacts nothing needs any more, and with --delete delete them.",
     "doctor": "Show what this machine has for Temper, what is broken, and how to fix it.",
 }

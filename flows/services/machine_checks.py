@@ -26,7 +26,7 @@ PATIENCE = 5.0  # seconds for a server to answer
 
 def examine() -> Iterator[Finding]:
     """Every finding; what cannot even be inspected is broken too."""
-    for look in (packages, settings_in_force, databases, disk, network, device):
+    for look in (packages, settings_in_force, databases, disk, remote_store, network, device):
         try:
             yield from look()
         except Exception as error:  # a broken installation may raise anything, and that is what is asked for here
@@ -134,6 +134,27 @@ def disk() -> Iterator[Finding]:
         free = shutil.disk_usage(existing(folder)).free / GIB
         state: State = "broken" if free < TOO_LITTLE else "note" if free < LITTLE else "ok"
         yield Finding(f"disk: {what}", state, f"{free:.0f} GiB free at {folder}, where {in_bytes(size)} lie{more}")
+
+
+def remote_store() -> Iterator[Finding]:
+    """Whether the store that machines share takes a file and returns it."""
+    from configs.settings import Settings, without_password
+    from tasks.store.remote import open_remote
+
+    if not (url := Settings().remote):
+        return
+    what, address, name = "remote store", without_password(url), f"probes/{os.getpid()}"
+    try:
+        remote = open_remote(url)
+        remote.write(name, b"temper")
+        intact = remote.read(name) == b"temper"
+        remote.delete(name)
+    except Exception as error:  # fsspec's libraries have no error in common
+        reason = masked(f"{type(error).__name__}: {error}".splitlines()[0])
+        yield Finding(what, "broken", f"{address}: {reason}", "runs go on without it; fix it or unset TEMPER_REMOTE")
+        return
+    fix = "" if intact else "it returns other bytes than were written; what it serves is checked, but nothing is saved"
+    yield Finding(what, "ok" if intact else "broken", f"{address} can be read and written", fix)
 
 
 def network() -> Iterator[Finding]:

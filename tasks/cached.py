@@ -1,7 +1,6 @@
 """@cached_task: how a stage meets the artifact store, Prefect's tasks and MLflow's live curves."""
 
 import inspect
-import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -15,7 +14,7 @@ from configs.precision import settled
 from configs.settings import settings
 
 from .artifact import Artifact, Version
-from .documents import About, Identity, Making
+from .documents import About, Identity
 from .kinds.spec import module_of
 from .output import Output, Report, new_output
 from .pins import pin
@@ -36,6 +35,8 @@ from .store.events import Event, Status, tell
 from .store.failure import because_of, full_disk_named
 from .store.identity import identity, key_of, what_changed
 from .store.lock import locked
+from .store.making import making
+from .store.memory import release_memory
 from .store.shared import Say, shared
 from .store.usage import mark_used
 from .store.verification import serve
@@ -136,11 +137,13 @@ class Stage(Generic[P]):
             "inputs": {name: artifact.reference for name, artifact in inputs.items()},
             "section": complete(pinned),
             "rows": output.counts,
-            "made": _making(time.monotonic() - began),
+            "made": making(time.monotonic() - began),
         }
         if output.provenance is not None:
             about["provenance"] = output.provenance
         artifact = disk.commit(root, self.name, key, about)
+        if self.curves:
+            release_memory()
         return Outcome(artifact, "resumed" if output.resumed else "run", changed)
 
     def _give_up(self, root: Path, key: str, say: Say, error: Exception) -> None:
@@ -240,10 +243,3 @@ def _as_task(name: str, work: Callable[..., Any], section: Any, inputs: dict[str
 
     as_task = task(name=name, task_run_name=name, cache_policy=NO_CACHE, persist_result=False)(run)
     return as_task(section, inputs, return_state=True).result()
-
-
-def _making(seconds: float) -> Making:
-    """With the threads that torch has here, where a stage has loaded it: they shape the last digits of results."""
-    making: Making = {"seconds": round(seconds, 3), "at": int(time.time())}
-    torch = sys.modules.get("torch")
-    return making if torch is None else {**making, "threads": int(torch.get_num_threads())}

@@ -8,13 +8,22 @@ import importlib
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from .weights import IMAGENET, Published, nearest
 
 TABLE = Path(__file__).with_name("timm_weights.json")
 PUBLISHED = "published"
 """Stands for the weights that timm itself takes first, whichever these are."""
+
+
+class Entry(TypedDict, total=False):
+    """What is unusual of a model's weights: their repository, the constants of their images, and the size."""
+
+    repo: str
+    mean: list[float]
+    std: list[float]
+    size: int
 
 
 def require_known(name: str, weights: str) -> None:
@@ -40,16 +49,16 @@ def published(name: str, weights: str) -> Published:
 
 
 @cache
-def table() -> dict[str, dict[str, Any]]:
+def table() -> dict[str, dict[str, Entry]]:
     """Model -> tags, timm's first choice first -> repository, mean, std and size where they are not the usual ones."""
-    loaded: dict[str, dict[str, Any]] = json.loads(TABLE.read_text(encoding="utf-8"))
+    loaded: dict[str, dict[str, Entry]] = json.loads(TABLE.read_text(encoding="utf-8"))
     return loaded
 
 
-def installed() -> dict[str, dict[str, Any]]:
+def installed() -> dict[str, dict[str, Entry]]:
     """The same table as the installed timm gives it; models with no classification layer, or several, left out."""
     models: Any = importlib.import_module("timm.models")
-    weights_by_name: dict[str, dict[str, Any]] = {}
+    weights_by_name: dict[str, dict[str, Entry]] = {}
     for name in models.list_models():
         every = models.get_arch_pretrained_cfgs(name)
         if every and all(isinstance(one.classifier, str) for one in every.values()):
@@ -65,10 +74,10 @@ def _on_the_hub(weights: Any) -> bool:
     return bool(weights.hf_hub_id) and weights.hf_hub_filename is None and weights.input_size[0] == 3
 
 
-def _describe(tagged: str, weights: Any) -> dict[str, Any]:
-    described: dict[str, Any] = {} if weights.hf_hub_id == f"timm/{tagged}" else {"repo": weights.hf_hub_id}
+def _describe(tagged: str, weights: Any) -> Entry:
+    described: Entry = {} if weights.hf_hub_id == f"timm/{tagged}" else {"repo": weights.hf_hub_id}
     if (tuple(weights.mean), tuple(weights.std)) != IMAGENET:
-        described |= {"mean": list(weights.mean), "std": list(weights.std)}
+        described["mean"], described["std"] = list(weights.mean), list(weights.std)
     if weights.fixed_input_size:
         described["size"] = weights.input_size[1]
     return described

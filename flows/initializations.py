@@ -1,7 +1,7 @@
 """The ways in which a training of one recipe may start: what has to be changed in it for each."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from configs.encodings import LabelWordEncode
@@ -12,7 +12,7 @@ from configs.schema import Recipe
 STARTS = ("pretrained", "scratch", "head")
 WHOLE = ("files", "hub", "registered")
 """Kinds of text models that come with their weights."""
-STATED: dict[str, Any] = {
+STATED: Mapping[str, object] = {
     "partial": False,
     "sha256": None,
     "licence": None,
@@ -47,9 +47,9 @@ def starting(recipe: Recipe, start: str) -> list[str]:
     return overrides(start, train, new)
 
 
-def overrides(start: str, train: Mapping[str, Any], new: Mapping[str, Any] | None) -> list[str]:
+def overrides(start: str, train: Mapping[str, Any], new: Mapping[str, object] | None) -> list[str]:
     """The same from the plain values of `train`; `new` is the text model with new weights that scratch takes."""
-    phases: list[dict[str, Any]] = train["phases"]
+    phases: Sequence[Mapping[str, Any]] = train["phases"]
     total = sum(phase["epochs"] for phase in phases) if phases else train["epochs"]
     if start == "head":
         return [_phase(phases[0] if phases else {}, "head", total), "train.epochs=1"]
@@ -78,7 +78,7 @@ def _pretrained(model: Mapping[str, Any]) -> bool:
     return model["kind"] in WHOLE or weights
 
 
-def _new_model(recipe: Recipe) -> dict[str, Any]:
+def _new_model(recipe: Recipe) -> Mapping[str, object]:
     from tasks.artifact import StageError
     from tasks.data.sources.revisions import Unpinned
     from tasks.pins import pin

@@ -1,13 +1,15 @@
 """Artifacts of the stages come in; how many rows each kept and dropped, and why, goes out."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tasks.artifact import Artifact
 
+    from .trace_document import RowCounts, StageRows
 
-def count_rows(stages: "dict[str, Artifact]") -> dict[str, Any]:
+
+def count_rows(stages: "dict[str, Artifact]") -> "RowCounts":
     """Counts of rows over the stages up to split or encode. Raises StageError where rows are not conserved."""
     from tasks.artifact import StageError
     from tasks.data import ledger as book
@@ -27,7 +29,7 @@ def count_rows(stages: "dict[str, Artifact]") -> dict[str, Any]:
         "raw": len(raw),
         "parts": {part: int((ledger["state"] == part).sum()) for part in book.PARTS},
         "dropped": int((ledger["state"] == book.DROPPED).sum()),
-        "stages": [{"stage": name, **_rows(artifact)} for name, artifact in stages.items()],
+        "stages": [_rows(name, artifact) for name, artifact in stages.items()],
         "steps": json.loads(steps.read_text(encoding="utf-8")),
         "warnings": _warnings(stages["validate"]),
         "reasons": dropped.assign(share=dropped["rows"] / len(raw)).to_dict("records"),
@@ -38,9 +40,14 @@ def count_rows(stages: "dict[str, Artifact]") -> dict[str, Any]:
     }
 
 
-def _rows(artifact: "Artifact") -> dict[str, int]:
+def _rows(stage: str, artifact: "Artifact") -> "StageRows":
     counts = artifact.manifest()["rows"]
-    return {"in": counts.get("in", counts["out"]), "kept": counts["out"], "dropped": counts.get("dropped", 0)}
+    return {
+        "stage": stage,
+        "in": counts.get("in", counts["out"]),
+        "kept": counts["out"],
+        "dropped": counts.get("dropped", 0),
+    }
 
 
 def _warnings(validate: "Artifact") -> list[dict[str, str]]:

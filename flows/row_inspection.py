@@ -6,7 +6,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .plan import plan
 from .raw_row import IMAGES, Row, find_row, row_at
@@ -32,7 +32,7 @@ class Looked:
     answer: "Answer"
     labels: tuple[str, ...]
 
-    def document(self, picture: Path) -> dict[str, Any]:
+    def document(self, picture: Path) -> dict[str, object]:
         """The JSON document."""
         answer = self.answer
         return {

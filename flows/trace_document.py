@@ -1,7 +1,10 @@
 """The JSON documents of `temper trace` and `temper data`: one row's way through the stages, and the rows of each."""
 
-from collections.abc import Mapping
-from typing import NotRequired, TypedDict
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
+
+if TYPE_CHECKING:
+    from tasks.data.cleaning.report import StepCounts
 
 
 class End(TypedDict):
@@ -85,3 +88,21 @@ class Way(TypedDict):
     split: NotRequired[Placed]
     encode: NotRequired[Encoded]
     answer: NotRequired[Answer]
+
+
+StageRows = TypedDict("StageRows", {"stage": str, "in": int, "kept": int, "dropped": int})
+"""Rows of a stage."""
+
+
+class RowCounts(TypedDict):
+    """Rows over the stages; steps: those of clean; reasons: why rows were dropped; labels: rows of each in every part;
+    warnings: expectations that do not hold and do not stop a run."""
+
+    raw: int
+    parts: dict[str, int]
+    dropped: int
+    stages: list[StageRows]
+    steps: "list[StepCounts]"
+    warnings: list[dict[str, str]]
+    reasons: list[dict[Hashable, Any]]
+    labels: list[dict[Hashable, Any]]

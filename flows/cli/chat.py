@@ -16,7 +16,7 @@ from .failures import failures
 
 if TYPE_CHECKING:
     from tasks.text.chat.tool_answers import Answers
-    from tasks.tracking.wire_format import DialoguePredictor
+    from tasks.tracking.wire_format import DialoguePredictor, Message
 
 CALLS = 4
 """Turns of calls in a row after which the model must reply; one that never does would go on for ever."""
@@ -111,9 +111,9 @@ class Conversation:
     console: Console
     longest: int
     allowed: Mapping[str, str] = field(default_factory=dict)
-    tools: Sequence[dict[str, Any]] = ()
+    tools: "Sequence[Message]" = ()
     answering: "Answers | None" = None
-    messages: list[dict[str, Any]] = field(default_factory=list)
+    messages: "list[Message]" = field(default_factory=list)
 
     def talk(self, turns: Iterable[str], *, echo: bool) -> None:
         """Go through the user's turns; echo: print them too."""
@@ -134,7 +134,7 @@ class Conversation:
                 except Quit:
                     return
 
-    def _opening(self) -> list[dict[str, Any]]:
+    def _opening(self) -> "list[Message]":
         """What precedes the first turn: the chat's own tools, as rows of dialogues have them."""
         return [{"role": "system", "content": None, "tools": list(self.tools)}] if self.tools else []
 
@@ -151,7 +151,7 @@ class Conversation:
                 self.messages.append(result)
         self.console.print(f"{CALLS} turns of calls in a row without a reply; ask otherwise", style="yellow")
 
-    def _result(self, message: dict[str, Any], call: dict[str, Any], lines: Iterator[str]) -> dict[str, Any]:
+    def _result(self, message: "Message", call: "Message", lines: Iterator[str]) -> "Message":
         name = call["function"]["name"]
         if name in self.allowed:
             from tasks.text.chat.entry_points import call_entry_point
@@ -168,7 +168,7 @@ class Conversation:
             raise Quit
         return {"role": "tool", "name": name, "content": typed or json.dumps({"error": "no result"})}
 
-    def _turn(self) -> dict[str, Any]:
+    def _turn(self) -> "Message":
         """One turn; a reply is printed as it comes, what begins like a call is held back until it is recognised."""
         text, shown, console = "", 0, self.console
         for piece in self.predictor.stream(self.messages, self.longest):
@@ -188,7 +188,7 @@ class Conversation:
         return message
 
 
-def _shown(function: dict[str, Any], content: str) -> str:
+def _shown(function: "Message", content: str) -> str:
     """A call and what it returned, in one line; of records how many, and the first value of some."""
     shown = content if len(content) <= SHOWN else f"{content[:SHOWN]} …"
     try:
@@ -204,7 +204,7 @@ def _shown(function: dict[str, Any], content: str) -> str:
     return f"tool   > {_call(function)} -> {shown}"
 
 
-def _call(function: dict[str, Any]) -> str:
+def _call(function: "Message") -> str:
     asked = ", ".join(f"{name}: {_words(value)}" for name, value in function["arguments"].items())
     return f"{function['name']}({asked})"
 

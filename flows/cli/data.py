@@ -1,6 +1,6 @@
 """temper data: where every row of a recipe's source went, counted."""
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.table import Table
@@ -14,6 +14,9 @@ from .arguments import AsJson, Overrides, RecipeFile
 from .console import Console, print_json
 from .failures import failures
 from .progress import ProgressDisplay
+
+if TYPE_CHECKING:
+    from ..trace_document import RowCounts
 
 MOST = 10
 """Reasons shown."""
@@ -47,7 +50,7 @@ def command(
     print_json(document) if as_json else _show(document)
 
 
-def _show(facts: dict[str, Any]) -> None:
+def _show(facts: "RowCounts") -> None:
     console = Console()
     raw = facts["raw"]
     _print(console, ("stage", "in", "kept", "dropped"), [list(line.values()) for line in facts["stages"]])

@@ -1,7 +1,8 @@
 """temper history: a registered model's versions, and every decision about its champion."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
@@ -10,6 +11,9 @@ from ..services.stores import require
 from .arguments import AsJson, ModelName
 from .console import Console, print_json
 from .failures import failures
+
+if TYPE_CHECKING:
+    from tasks.tracking.aliases import History
 
 
 def command(
@@ -33,7 +37,7 @@ def command(
         show(entries)
 
 
-def show(entries: dict[str, Any]) -> None:
+def show(entries: "History") -> None:
     """Two tables: versions and decisions, the newest last."""
     out = Console()
     versions = Table(box=None, pad_edge=False, header_style="bold")
@@ -49,19 +53,19 @@ def show(entries: dict[str, Any]) -> None:
     log = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("when (UTC)", "version", "decided", "champion", "by", "why"):
         log.add_column(name, overflow="fold")
-    for one in entries["decisions"]:
+    for decision in entries["decisions"]:
         log.add_row(
-            one["at"][:16].replace("T", " "),
-            one["version"],
-            one["decided"],
-            moved(one),
-            Text(one["who"]),
-            Text(one["why"]),
+            str(decision["at"])[:16].replace("T", " "),
+            decision["version"],
+            decision["decided"],
+            moved(decision),
+            Text(str(decision["who"])),
+            Text(str(decision["why"])),
         )
     out.print(log)
 
 
-def moved(decision: dict[str, Any]) -> str:
+def moved(decision: Mapping[str, str | None]) -> str:
     """What became of the champion."""
     before, after = decision["before"] or "none", decision["after"] or "none"
     return f"{before} → {after}" if before != after else f"{after} stays"

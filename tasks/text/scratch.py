@@ -26,7 +26,7 @@ KEPT_BY_TRAINING = (
 """What a configuration states about its file or its task and not of the net."""
 
 
-def new_model(source: LocalModel | HubModel) -> dict[str, Any]:
+def new_model(source: LocalModel | HubModel) -> dict[str, object]:
     """`train.model` of kind `new` as a recipe states it; the revision of a source on the Hub is a commit.
 
     Raises DataError where there is no configuration, or where a recipe has no words for what is in it.

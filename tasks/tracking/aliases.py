@@ -5,7 +5,7 @@ import math
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
@@ -79,8 +79,29 @@ def _carry_out(client: MlflowClient, name: str, entry: Entry) -> Entry:
     return entry
 
 
-def history(name: str) -> dict[str, Any]:
-    """Versions (aliases, verdict, scores, run, when made) and decisions of a model, oldest first. Raises StageError."""
+class VersionLine(TypedDict):
+    """A version of a model; created: in seconds since 1970."""
+
+    version: str
+    aliases: list[str]
+    verdict: str | None
+    decision: str | None
+    scores: dict[str, float]
+    run_id: str | None
+    created: int
+
+
+class History(TypedDict):
+    """The JSON document of `temper history`; decisions: the fields of decisions.Entry."""
+
+    model: str
+    champion: str | None
+    versions: list[VersionLine]
+    decisions: list[dict[str, str | None]]
+
+
+def history(name: str) -> History:
+    """Versions and decisions of a model, oldest first. Raises StageError."""
     client = runs.client()
     log = decisions.entries(client, name)
     known = client.search_model_versions(f"name = '{name}'")

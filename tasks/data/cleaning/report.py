@@ -1,7 +1,7 @@
 """What cleaning did: counts and examples of each step in, a page for a person and plain values out."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import pandas as pd
 
@@ -69,13 +69,29 @@ def describe(cleaned: Cleaned) -> str:
     return "\n".join(lines)
 
 
-def counted(cleaned: Cleaned) -> list[dict[str, Any]]:
-    """Per step its counts and its seconds; JSON-ready."""
-    return [
-        {"step": done.step, "changed": done.changed, "dropped": done.dropped, "seconds": round(done.seconds, 3)}
-        | ({} if done.listed is None else {"listed": len(done.listed)})
-        for done in cleaned.done
-    ]
+class StepCounts(TypedDict):
+    """A step in steps.json; listed: rows in its table, where it has one."""
+
+    step: str
+    changed: int
+    dropped: int
+    seconds: float
+    listed: NotRequired[int]
+
+
+def counted(cleaned: Cleaned) -> list[StepCounts]:
+    """Per step its counts and its seconds."""
+    return [_counts(done) for done in cleaned.done]
+
+
+def _counts(done: Done) -> StepCounts:
+    counts: StepCounts = {
+        "step": done.step,
+        "changed": done.changed,
+        "dropped": done.dropped,
+        "seconds": round(done.seconds, 3),
+    }
+    return counts if done.listed is None else {**counts, "listed": len(done.listed)}
 
 
 def _listed(done: Done) -> str:

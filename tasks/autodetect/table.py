@@ -25,24 +25,12 @@ from ..data.sources.columns import take_columns
 from ..data.sources.part_names import part_named
 from ..data.sources.written import as_written, exact
 from ..data.splitting import split_rows
+from .column_names import GROUP_NAMES, PAIR_NAMES
 
 TEXT_NAMES = ("text", "sentence", "review", "content", "body", "message", "comment", "tweet", "document", "utterance",
               "question", "description", "abstract", "headline", "title", "v2")  # fmt: skip
 LABEL_NAMES = ("label", "class", "category", "target", "sentiment", "topic", "intent", "emotion", "polarity", "rating",
                "stars", "y", "v1")  # fmt: skip
-GROUP_NAMES = ("group", "patient", "subject", "person", "writer", "speaker", "participant", "case", "session", "site",
-               "user", "scene", "location", "animal")  # fmt: skip
-"""Names of columns whose values say which images belong together."""
-PAIR_STEMS = ("sentence", "sent", "text", "question", "string", "phrase")
-PAIR_ENDS = (("1", "2"), ("a", "b"))
-PAIR_NAMES = (
-    ("premise", "hypothesis"),
-    ("text", "textpair"),
-    ("query", "passage"),
-    ("first", "second"),
-    *((f"{stem}{a}", f"{stem}{b}") for stem in PAIR_STEMS for a, b in PAIR_ENDS),
-)
-"""Names of two columns that are a pair of texts, in small letters and without marks."""
 MOST_LABELS = 200
 QUANTILES = (50, 99, 100)
 UNNAMED = 1_000  # rank of a column whose name says nothing

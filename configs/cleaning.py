@@ -180,6 +180,12 @@ class Clean:
                 f"clean.steps has {', '.join(odd)}, for {PLURAL[min(odd.values())]}, but the recipe is "
                 f"about {PLURAL[content]}; take it out"
             )
+        shorter = [step.kind for step in self.steps or () if isinstance(step, DialogueStep)]
+        if aim == "rejected" and shorter:
+            raise ValueError(
+                f"clean.steps has {', '.join(shorter)}, but of a prompt with two replies only one dialogue would "
+                "change; change the turns in the source, and take it out"
+            )
         odd_tags = [step.kind for step in self.steps or () if isinstance(step, ChangingStep | LabelErrors)]
         if aim == "tags" and odd_tags:
             raise ValueError(

@@ -8,10 +8,24 @@ from pydantic.dataclasses import dataclass
 
 from .fields import STRICT, refuse_unread
 
-OWN = ("id", "text", "text_pair", "messages", "image", "file", "label", "target", "tags", "split", "group", "time")
+OWN = (
+    "id",
+    "text",
+    "text_pair",
+    "messages",
+    "image",
+    "file",
+    "label",
+    "target",
+    "tags",
+    "rejected",
+    "split",
+    "group",
+    "time",
+)
 """Columns that Temper names itself; a kept column is called otherwise."""
 Scheme = Literal["iob2", "iob1", "bioes"]
-IN_PLACE_OF_A_LABEL = ("messages", "completion", "target", "tags", "spans")
+IN_PLACE_OF_A_LABEL = ("messages", "completion", "chosen", "target", "tags", "spans")
 """Columns next to which there is no label."""
 
 
@@ -29,6 +43,10 @@ class Columns:
     """Column, or columns, with what the user says, in place of `messages`; several texts follow one another."""
     completion: str | None = None
     """Column with what the assistant replies to `prompt`: a dialogue of two turns."""
+    chosen: str | None = None
+    """Column with the better of two replies to `prompt`, or without `prompt` the dialogue that ends in it."""
+    rejected: str | None = None
+    """Column with the worse of the two replies, in the same form; both dialogues are the same up to the reply."""
     tools: str | None = None
     """Column with a dialogue's own tools as JSON schemas; when absent `tools` or `functions`, where there is one."""
     system: str | None = None
@@ -110,15 +128,22 @@ class Columns:
             refuse_unread(self, ("text",), "with tags, whose words are those of columns.tokens", "columns.")
 
     def _check_pair(self) -> None:
-        if self.text_pair is not None and (other := self.messages or self.completion or self.image or self.tags):
+        others = (self.messages, self.completion, self.chosen, self.image, self.tags)
+        if self.text_pair is not None and (other := next(filter(None, others), None)):
             raise ValueError(f"text_pair {self.text_pair!r} and {other!r} exclude each other; a pair has two texts")
         if self.text_pair == self.text:
             raise ValueError(f"text and text_pair are both {self.text!r}; a pair has two columns")
 
     def _check_dialogue(self) -> None:
-        if (self.prompt is None) != (self.completion is None):
+        if (self.chosen is None) != (self.rejected is None):
+            raise ValueError("chosen and rejected go together: the better and the worse of two replies")
+        if self.chosen is not None and (other := self.messages or self.completion):
+            raise ValueError(f"chosen {self.chosen!r} and {other!r} exclude each other; a row has two replies, or one")
+        if self.chosen is not None and self.chosen == self.rejected:
+            raise ValueError(f"chosen and rejected are both {self.chosen!r}; two replies have two columns")
+        if self.chosen is None and (self.prompt is None) != (self.completion is None):
             raise ValueError("prompt and completion go together: what the user says, and what the assistant replies")
-        if self.messages is not None and self.completion is not None:
+        if self.messages is not None and (self.completion is not None or self.prompt is not None):
             raise ValueError("messages and prompt exclude each other: a row holds a whole dialogue, or two turns")
         if not self.is_dialogue:
             refuse_unread(self, ("tools", "system", "ignore"), "without messages or prompt", "columns.")
@@ -126,7 +151,12 @@ class Columns:
     @property
     def is_dialogue(self) -> bool:
         """Whether a row holds a dialogue."""
-        return self.messages is not None or self.completion is not None
+        return self.messages is not None or self.completion is not None or self.is_preference
+
+    @property
+    def is_preference(self) -> bool:
+        """Whether a row holds two replies to one prompt, of which one is better."""
+        return self.chosen is not None
 
     @property
     def is_tagged(self) -> bool:

@@ -44,5 +44,8 @@ class SgdSource:
     """The schema files; runs of services that none of them describes are dropped."""
     records: Positive = 3
     """Most records of a result that a dialogue keeps, the first ones."""
+    pairs: bool = False
+    """Whether each of the assistant's turns is a row: what precedes it as the prompt, the turn itself as the chosen
+    reply, and the turn behind the most similar history in another dialogue of its part as the rejected one."""
     sample: dict[Part, Positive] = Field(default_factory=dict)
     """Dialogues of a part that are kept, drawn by a hash of their ids; a part that is not named keeps all."""

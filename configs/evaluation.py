@@ -22,10 +22,14 @@ class Evaluate:
     """Resamples behind each interval."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     """Coverage of the intervals."""
-    baselines: tuple[Literal["majority", "tfidf", "centroid", "nearest", "mean", "dictionary"], ...] | None = None
+    baselines: (
+        tuple[Literal["majority", "tfidf", "centroid", "nearest", "mean", "dictionary", "reference", "longer"], ...]
+        | None
+    ) = None
     """What the model is compared with: the commonest label or token; TF-IDF with logistic or ridge regression (texts);
     the nearest class mean (images); the answer to the most similar history or text (dialogues, seq2seq); the mean
-    (regression); the entities of training rows wherever they stand (token_classification). When absent, what fits."""
+    (regression); the entities of training rows wherever they stand (token_classification); which reply the reference
+    model finds likelier, or which is longer (preference). When absent, what fits."""
     max_new_tokens: Positive = 256
     """Longest turn or target that the model generates, in tokens (dialogues, seq2seq)."""
     written: Positive | None = None

@@ -14,6 +14,7 @@ from .encodings import (
     Traits,
 )
 from .image_encodings import ImageEncode
+from .preference_encodings import PreferenceEncode
 from .token_encodings import TokenClassificationEncode
 
 RENAMED = {"generative": "label_word"}
@@ -39,6 +40,7 @@ Encode = Annotated[
     | RegressionEncode
     | MaskedEncode
     | TokenClassificationEncode
+    | PreferenceEncode
     | ImageEncode,
     Field(discriminator="kind"),
     BeforeValidator(_with_present_kind),

@@ -25,9 +25,9 @@ class EmbeddedSource:
 
     kind: Literal["embedded"]
     """This kind of source."""
-    name: Literal["reviews", "all_reviews", "digits", "hotel_dialogues"] = "reviews"
-    """Which set: 670 reviews written for Temper, these and 1,149 more, scikit-learn's 1,797 digits of 8 x 8 pixels, or
-    a few dozen dialogues of a hotel assistant with its searches."""
+    name: Literal["reviews", "all_reviews", "digits", "hotel_dialogues", "hotel_pairs"] = "reviews"
+    """Which set: 670 reviews written for Temper, these and 1,149 more, scikit-learn's 1,797 digits of 8 x 8 pixels, a
+    few dozen dialogues of a hotel assistant with its searches, or each of their turns next to one from another."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -157,7 +157,7 @@ class UrlSource:
 
 
 Content = Literal["text", "messages", "image"]
-Aim = Literal["label", "target", "tags"] | None
+Aim = Literal["label", "target", "tags", "rejected"] | None
 
 
 def holds(source: "Source") -> tuple[Content, Aim]:
@@ -165,12 +165,14 @@ def holds(source: "Source") -> tuple[Content, Aim]:
     match source:
         case ImagesSource() | TorchvisionSource() | EmbeddedSource(name="digits"):
             return "image", "label"
+        case SgdSource(pairs=True) | EmbeddedSource(name="hotel_pairs"):
+            return "messages", "rejected"
         case CrosswozSource() | SgdSource() | EmbeddedSource(name="hotel_dialogues"):
             return "messages", None
         case HubSource() | FileSource() | UrlSource():
             columns = source.columns
             aim: Aim = "target" if columns.target else "label" if columns.label else None
-            aim = "tags" if columns.is_tagged else aim
+            aim = "tags" if columns.is_tagged else "rejected" if columns.is_preference else aim
             return "image" if columns.image else "messages" if columns.is_dialogue else "text", aim
         case _:
             return "text", "label"

@@ -55,7 +55,11 @@ class Train:
     class), softmax_bce and mse (of the softmax), each also a mean over classes; euclidean and cosine distance of the
     softmax. Several with weights are added up."""
     label_smoothing: Share = 0.0
-    """Share of the target that is spread over all classes."""
+    """Share of the target that is spread over all classes; of preferences, how often the pairs are the wrong way
+    round."""
+    beta: Annotated[float, Field(gt=0)] = 0.1
+    """How strongly a model is held to the reference that it starts from (encode.kind preference): rewards are beta
+    times what the model adds to the log-probability of a reply."""
     class_weights: Literal["balanced"] | tuple[Annotated[float, Field(ge=0)], ...] | None = None
     """Factor on each row's loss by its class, in label order; `balanced` is rows / (classes x rows of the class)."""
     augment: tuple[Augmentation, ...] = ()
@@ -126,8 +130,14 @@ class Train:
         kind = encode.kind
         if not chooses:
             refuse_unread(self, ("metric",), "without validation rows, of which split leaves none", "train.")
+        if kind != "preference":
+            refuse_unread(self, ("beta",), f"with encode.kind: {kind}", "train.")
+        elif self.label_smoothing >= 0.5:
+            raise ValueError("train.label_smoothing is below 0.5 with encode.kind preference, else pairs say nothing")
         if kind not in ("classifier", "image"):
-            refuse_unread(self, ("loss", "label_smoothing", "class_weights"), f"with encode.kind: {kind}", "train.")
+            read = ("label_smoothing",) if kind == "preference" else ()
+            unread = [name for name in ("loss", "label_smoothing", "class_weights") if name not in read]
+            refuse_unread(self, unread, f"with encode.kind: {kind}", "train.")
         odd = (not encode.traits.classes and self.metric == "macro_f1") or (
             kind == "regression" and self.metric == "accuracy"
         )

@@ -17,6 +17,7 @@ def plan(recipe: "Recipe", *, ask: bool) -> "tuple[list[StageLine], list[str], d
     from .stage_graph import stage, wiring
 
     planned: dict[str, Artifact | None] = {}
+    auxiliary: list[StageLine] = []
     lines, notes, cached = [], [], {}
     for name, noun, takes in wiring():
         upstream = [artifact for t in takes if (artifact := planned.get(t)) is not None]
@@ -30,12 +31,27 @@ def plan(recipe: "Recipe", *, ask: bool) -> "tuple[list[StageLine], list[str], d
             inputs = dict(zip(one.parameters, upstream, strict=True))
             line, artifact, remarks = _foresee(one, getattr(recipe, name), inputs, ask)
             notes += remarks
-        lines.append(line)
+            auxiliary += _auxiliary(recipe, inputs, ask) if name == "train" and artifact is None else []
+        lines += [line, *auxiliary]
+        auxiliary = []
         planned[noun] = artifact
         if artifact is not None:
             cached[name] = artifact
     note = precision_note(recipe.train)
     return lines, [*notes, *([note] if note else [])], cached
+
+
+def _auxiliary(recipe: "Recipe", inputs: "dict[str, Artifact]", ask: bool) -> "list[StageLine]":
+    """A line for what a training that is not cached asks for, of kinds that are held to a reference model."""
+    from configs.reference import reference_of
+    from tasks.kinds.spec import open_kind
+    from tasks.reference import reference
+
+    if not open_kind(recipe.encode.kind).reference:
+        return []
+    line, _, _ = _foresee(reference, reference_of(recipe.train), inputs, ask)
+    line["within"] = "train"
+    return [line]
 
 
 def _foresee(

@@ -24,7 +24,7 @@ def answer(recipe: "Recipe", row: Row, texts: dict[str, str]) -> "Answer":
     if "evaluate" in cached:
         predictions = pq.read_table(cached["evaluate"].file("predictions.parquet")).to_pandas()
         mine = predictions[predictions["id"] == row.id]
-        if kind.chats:
+        if kind.chats and kind.traits.generates:
             source = "from the report on the test rows" if len(mine) else "predictions are kept of test rows alone"
             return {"written": mine["written"].tolist(), "from": source}
         if len(mine) and not kind.traits.classes:

@@ -14,6 +14,7 @@ from configs.precision import settled
 from configs.settings import settings
 
 from .artifact import Artifact, Version
+from .auxiliary import noted, noting
 from .documents import About, Identity
 from .kinds.spec import module_of
 from .output import Output, Report, new_output
@@ -100,7 +101,7 @@ class Stage(Generic[P]):
     def run_or_load(self, section: Any, inputs: dict[str, Artifact]) -> Outcome[Artifact]:
         """Serve the artifact or make it, one process at a time."""
         with full_disk_named():
-            return self._run_or_load(section, inputs, speaker(self.name))
+            return noted(self._run_or_load(section, inputs, speaker(self.name)))
 
     def _run_or_load(self, section: Any, inputs: dict[str, Artifact], say: Say) -> Outcome[Artifact]:
         pinned, identified = self.identify(section, inputs, ask=True)
@@ -125,7 +126,7 @@ class Stage(Generic[P]):
         began = time.monotonic()
         limited = {name: artifact.limited(self.opens[name]) for name, artifact in inputs.items()}
         try:
-            with self._curves(key, settled(section), inputs, output) as page:
+            with self._curves(key, settled(section), inputs, output) as page, noting() as asked:
                 publish_link(self.name, page)
                 self.body(output, pinned, **limited)
         except Exception as error:
@@ -135,6 +136,7 @@ class Stage(Generic[P]):
         about: About = {
             "identity": identified,
             "inputs": {name: artifact.reference for name, artifact in inputs.items()},
+            "auxiliary": {one.stage: one.reference for one in asked},
             "section": complete(pinned),
             "rows": output.counts,
             "made": making(time.monotonic() - began),

@@ -73,10 +73,12 @@ class Making(TypedDict):
 
 
 class About(TypedDict):
-    """What a stage states about its artifact. section: all values, defaults included."""
+    """What a stage states about its artifact. auxiliary: what it asked of the store while it worked. section: all
+    values, defaults included."""
 
     identity: Identity
     inputs: Mapping[str, Reference]
+    auxiliary: NotRequired[Mapping[str, Reference]]
     section: Mapping[str, Any]
     rows: Mapping[str, int]
     made: Making

@@ -6,7 +6,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from configs import backbones, encodings, image_sources, models, sources, timm_weights, tools, weights
+from configs import (
+    backbones,
+    encodings,
+    image_sources,
+    models,
+    preference_encodings,
+    sources,
+    timm_weights,
+    tools,
+    weights,
+)
 from configs.literal import literal
 from configs.precision import settled
 from configs.settings import settings
@@ -53,7 +63,9 @@ def _pin(value: Any, table: PinTable, ask: Secret | None) -> tuple[Any, Any]:
 
             path = demo_table() if value.path is None else settings().source(value.path)
             return value, {**_without(plain, "path"), "sha256": digest_once(path, table)}
-        case encodings.DialogueEncode() if value.template not in encodings.TEMPLATES:
+        case encodings.DialogueEncode() | preference_encodings.PreferenceEncode() if (
+            value.template not in encodings.TEMPLATES
+        ):
             section, plain = _pin_fields(value, plain, table, ask)
             return section, {**plain, "template": digest_once(settings().source(value.template), table)}
         case backbones.Torchvision() | backbones.CifarResnet() | backbones.Timm() if value.file is not None:

@@ -3,14 +3,16 @@
 import json
 import shutil
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from configs.reference import reference_of
 from configs.schema import Train
 from configs.settings import settings
 
 from .artifact import Artifact, StageError
 from .cached import cached_task
 from .output import Output
+from .reference import reference
 
 if TYPE_CHECKING:
     from .kinds.spec import Training
@@ -48,6 +50,7 @@ def train(out: Output, section: Train, encoded: Artifact) -> None:
 
     training = open_training(encoded.file("encoding.json").parent)
     parts = {name: training.read(encoded.file(f"{name}.parquet")) for name in ("train", "validation")}
+    parts = _with_reference(section, encoded, training, parts)
     patient = section.patience is not None or any(phase.patience is not None for phase in section.phases)
     if patient and not len(parts["validation"]):
         raise StageError("train.patience needs validation rows, and the split has none")
@@ -75,6 +78,17 @@ def train(out: Output, section: Train, encoded: Artifact) -> None:
     start = keep_provenance(section.model, out.records)
     notes = [note for note in (start, getattr(model, "loaded", ""), getattr(model, "adapted", ""), random) if note]
     out.summary(_describe(training, fitted, parameters, section.precision, notes))
+
+
+def _with_reference(section: Train, encoded: Artifact, training: "Training", parts: dict[str, Any]) -> dict[str, Any]:
+    """The parts with what the reference model finds of them, of kinds that are held to one."""
+    from .kinds.referee import open_reference
+    from .kinds.spec import open_kind
+
+    if not open_kind(training.kind).reference:
+        return parts
+    scored = reference.run_or_load(reference_of(section), {"encoded": encoded}).result
+    return dict(open_reference(training.kind).join(parts, scored.file("train.parquet").parent))
 
 
 def _describe(training: "Training", fitted: "Fitted", parameters: int, precision: str, notes: list[str]) -> str:

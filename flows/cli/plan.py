@@ -48,7 +48,8 @@ def command(
         colour = COLOURS[line["status"]]
         reasons = list(dict.fromkeys(in_words(change, line["stage"]) for change in line["changed"]))
         changed = "\n".join(reasons[:8] + (["…"] if len(reasons) > 8 else []))
-        table.add_row(line["stage"], Text(line["status"], colour), line["key"][:8], changed)
+        named = f"{'  ' if 'within' in line else ''}{line['stage']}"
+        table.add_row(named, Text(line["status"], colour), line["key"][:8], changed)
     console = Console()
     console.print(table)
     for note in notes:

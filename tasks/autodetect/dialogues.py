@@ -31,6 +31,8 @@ COPIED = 0.2
 def dialogue_columns(table: pd.DataFrame, *, asked: bool) -> Columns | None:
     """The columns with dialogues; None where there are none. asked: whether a person says that there are."""
     names = [str(name) for name in table.columns]
+    if pair_columns(table) is not None and not asked:
+        return None
     ranked = sorted(names, key=lambda name: name.lower() not in HOLDERS)
     for name in ranked:
         if _holds_turns(next(iter(table[name].dropna()), None)):
@@ -41,6 +43,19 @@ def dialogue_columns(table: pd.DataFrame, *, asked: bool) -> Columns | None:
         if asked or (prompt, completion) in SURE or _are_replies(table[completion]):
             return Columns(prompt=prompt_columns(prompt, names), completion=completion)
     return None
+
+
+def pair_columns(table: pd.DataFrame) -> Columns | None:
+    """The columns with two replies to a prompt, of which one is better; None where there are none."""
+    names = [str(name) for name in table.columns]
+    if not {"chosen", "rejected"} <= set(names):
+        return None
+    asked = next((prompt for prompt, _ in PAIRS if prompt in names), None)
+    whole = _holds_turns(next(iter(table["chosen"].dropna()), None))
+    if asked is None and not whole:
+        return None
+    prompt = None if asked is None else prompt_columns(asked, names)
+    return Columns(prompt=prompt, chosen="chosen", rejected="rejected")
 
 
 def _are_replies(values: "pd.Series[Any]") -> bool:

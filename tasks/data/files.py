@@ -220,5 +220,5 @@ def embedded_files(source: EmbeddedSource) -> tuple[Path, ...]:
             return DEMO / "reviews.csv", DEMO / "reviews_more.csv"
         case "reviews":
             return (DEMO / "reviews.csv",)
-        case "hotel_dialogues":
+        case "hotel_dialogues" | "hotel_pairs":
             return (DEMO / "hotel_dialogues.jsonl",)

@@ -19,13 +19,14 @@ CORE = {
     "label": pa.string(),
     "target": pa.string(),
     "tags": pa.string(),
+    "rejected": pa.string(),
     "split": pa.string(),
     "group": pa.string(),
     "time": pa.timestamp("us"),
 }
 """Columns that Temper knows, in order. A row has a `text` (of a pair of texts a `text_pair` too), `messages` (a
 dialogue, as JSON) or an `image` (sha256 of its bytes, which lie in images.parquet); `target`, `tags` (as JSON, see
-tasks/data/tags/rows.py), `file`, `group` and
+tasks/data/tags/rows.py), `rejected` (a worse reply, as JSON, see tasks/data/dialogues/replies.py), `file`, `group` and
 `time` are there where the source has them; columns that a recipe keeps follow."""
 UNLABELLED = "all rows"
 """What tables call the one class of rows without classes; such rows have no column `label`."""
@@ -38,7 +39,7 @@ def content(rows: pd.DataFrame) -> str:
 
 def aim(rows: pd.DataFrame) -> str | None:
     """The column that holds what is to be predicted of a row; None where that is part of its content."""
-    return next((name for name in ("target", "tags", "label") if name in rows), None)
+    return next((name for name in ("target", "tags", "rejected", "label") if name in rows), None)
 
 
 def classes(rows: pd.DataFrame) -> pd.Series:

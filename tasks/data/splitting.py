@@ -10,11 +10,12 @@ import pandas as pd
 
 from configs.splitting import GivenSplit, HashSplit, Split, TimeSplit
 
+from .dialogues.replies import prompts
 from .errors import DataError
 from .label_variants import shown_label
 from .ledger import PARTS
 from .pairs import TEXT, joined
-from .rows import classes, content
+from .rows import aim, classes, content
 
 SHOWN = 5
 """Labels of a part that a message names."""
@@ -138,8 +139,10 @@ def _moment(moment: object) -> pd.Timestamp:
 
 
 def placed_by(rows: pd.DataFrame) -> pd.Series:
-    """What of each row its place follows from: its content, of a pair of texts both."""
+    """What of each row its place follows from: its content, of a pair of texts both, of two replies their prompt."""
     what = content(rows)
+    if aim(rows) == "rejected":
+        return prompts(rows[what])
     return joined(rows) if what == TEXT else rows[what]
 
 

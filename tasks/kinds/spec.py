@@ -10,6 +10,7 @@ stage, so that a change of a report changes no encoding.
 | encode | encode | `encode_rows`, an Encoder |
 | training | train, evaluate | `open_training`: the Training of a folder |
 | report | evaluate, `temper trace` | `evaluate` and `predict_row`, a Reporter |
+| reference | train, where `Kind.reference` | what training is held to, see referee.py |
 | view | `temper mask`, `temper trace` | `open_view`: encoded rows for people, where these are tokens |
 | outcomes | register, `temper compare` | what a paired test compares, an Outcome |
 | detect | `temper init` | `detect`, a Detector: what the kind makes of data that nobody has described |
@@ -51,8 +52,9 @@ class Kind:
     types, in order (string, double); None where they are the classes' (label, probability, `probability of X`).
     rescored_by: the function of tracking/rescoring_program.py that asks a registered model again; rescored: its
     columns, each with the name that predictions have. chats: whether `temper chat` talks to it. masks: whether it
-    predicts for texts with a mask alone. tokens: whether its rows are tokens, as `temper mask` shows. starter: what
-    `temper init --kind` states of the recipe that it writes; empty where the kind cannot be asked for by its name.
+    predicts for texts with a mask alone. reference: whether training is held to a reference model. tokens: whether its
+    rows are tokens, as `temper mask` shows. starter: what `temper init --kind` states of the recipe that it writes;
+    empty where the kind cannot be asked for by its name.
     """
 
     traits: Traits
@@ -64,6 +66,7 @@ class Kind:
     rescored: tuple[tuple[str, str], ...] = (("label", "predicted"),)
     chats: bool = False
     masks: bool = False
+    reference: bool = False
     tokens: bool = True
     starter: str = ""
 

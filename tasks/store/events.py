@@ -4,19 +4,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 Status = Literal["cached", "run", "resumed"]
 
 
 class StageLine(TypedDict):
-    """A stage in the documents of `temper plan` and `temper run`; the status is also `unknown` in a plan."""
+    """A stage in the documents of `temper plan` and `temper run`; the status is also `unknown` in a plan. within: the
+    stage that asks for what is none itself."""
 
     stage: str
     key: str
     status: str
     changed: list[str]
     seconds: float
+    within: NotRequired[str]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from configs.stages import CACHED
+from configs.stages import STORED
 
 from . import disk
 from .lock import unlocked
@@ -58,7 +58,7 @@ class Decision:
 
 def entries(root: Path) -> list[Entry]:
     """Everything below the store that takes space, a stage's results last to first, so that users go before sources."""
-    complete = [one for stage in reversed(CACHED) for one in _of_stage(root, stage)]
+    complete = [one for stage in reversed(STORED) for one in _of_stage(root, stage)]
     files = sorted(path for path in (root / WEIGHTS).glob("*") if path.is_file() and path.suffix != ".lock")
     return complete + [
         Entry(path, "weights", WEIGHTS, path.name, path.stat().st_size, path.stat().st_mtime) for path in files
@@ -101,10 +101,11 @@ class Catalogue:
         """From the manifests; a damaged one is left out: its artifact is made again from what its recipe names."""
         inputs: dict[Key, tuple[tuple[str, str], ...]] = {}
         of_content: dict[tuple[str, str], tuple[Key, ...]] = {}
-        for stage in CACHED:
+        for stage in STORED:
             for one in disk.manifests(root, stage):
                 key, content = (stage, str(one["key"])), (stage, str(one["digest"]))
-                inputs[key] = tuple((up["stage"], up["digest"]) for up in one["inputs"].values())
+                made_from = [*one["inputs"].values(), *one.get("auxiliary", {}).values()]
+                inputs[key] = tuple((up["stage"], up["digest"]) for up in made_from)
                 of_content[content] = (*of_content.get(content, ()), key)
         return cls(inputs, of_content)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 if TYPE_CHECKING:
-    from .wire_format import DialoguePredictor, MaskedPredictor, Served, Tagger, TextWriter
+    from .wire_format import Comparer, DialoguePredictor, MaskedPredictor, Served, Tagger, TextWriter
 
 BATCH = 512
 """Rows that are given at once to what is served."""
@@ -40,6 +40,15 @@ def write_turns(model: Any, rows: pd.DataFrame, limits: Mapping[str, Any]) -> pd
     written = predictor.write(dialogues, limits["batch_size"], limits["max_new_tokens"])
     messages = [json.dumps(row.message, ensure_ascii=False) for row in written]
     return pd.DataFrame({"written": messages, "ended": [row.ended for row in written]})
+
+
+def compare_replies(model: Any, rows: pd.DataFrame, limits: Mapping[str, Any]) -> pd.DataFrame:
+    """Past what is served, which replies: how much likelier the last turn of a dialogue is than a rejected one."""
+    served: Served = model.unwrap_python_model()
+    predictor: Comparer = served.predictor
+    dialogues, rejected = ([json.loads(text) for text in rows[name]] for name in ("content", "rejected"))
+    log_ratios = predictor.compare(dialogues, [reply[0] for reply in rejected], limits["batch_size"])
+    return pd.DataFrame({"log_ratio": log_ratios})
 
 
 def predict_hidden(model: Any, rows: pd.DataFrame, limits: Mapping[str, Any]) -> pd.DataFrame:

@@ -128,6 +128,15 @@ class Tagger(Protocol):
         """The entities of each row, as JSON: a list of objects with start, end, label and text."""
 
 
+class Comparer(Protocol):
+    """The predictor of a dialogue model that was trained on preferences, next to what DialoguePredictor has."""
+
+    def compare(
+        self, dialogues: Sequence[Sequence[dict[str, Any]]], rejected: Sequence[dict[str, Any]], batch_size: int, /
+    ) -> Any:
+        """By how much the log-probability of each dialogue's last turn is above that of the rejected one."""
+
+
 class DialoguePredictor(Protocol):
     """The predictor of a dialogue model."""
 

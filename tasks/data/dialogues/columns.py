@@ -11,6 +11,7 @@ from configs.columns import Columns
 from ..errors import DataError
 from .messages import SYSTEMS, TOOLS, Message, as_plain, dump_messages, read_messages
 from .turn_keys import BESIDE, check_beside
+from .turns import ROLES
 
 PAIRS = (
     ("prompt", "completion"),
@@ -29,8 +30,15 @@ def prompt_columns(prompt: str, names: Collection[str]) -> str | tuple[str, ...]
     return (prompt, "input") if prompt == "instruction" and "input" in names else prompt
 
 
-def read_dialogues(table: pd.DataFrame, columns: Columns, where: str, notes: list[str]) -> pd.Series:
-    """The dialogue of each row; null where there is none. What is left out is counted in `notes`.
+OWN_REPLY = "completion"
+"""That a dialogue ends in the reply that `columns.completion` names."""
+
+
+def read_dialogues(
+    table: pd.DataFrame, columns: Columns, where: str, notes: list[str], *, reply: str | None = OWN_REPLY
+) -> pd.Series:
+    """The dialogue of each row; null where there is none. What is left out is counted in `notes`. reply: the column
+    with the dialogue's last turn, in place of columns.completion; None for the prompt alone.
 
     Columns `tools`, `functions`, `system` and `system_prompt` belong to the dialogue, unless the recipe names or
     ignores them. Raises DataError naming the row, the fault and the fix.
@@ -39,7 +47,8 @@ def read_dialogues(table: pd.DataFrame, columns: Columns, where: str, notes: lis
     system = _names(table, columns, (columns.system,) if columns.system else SYSTEMS)
     left: Counter[str] = Counter({name: len(table) if name in table else 0 for name in columns.ignore})
     odd = _names(table, columns, BESIDE)
-    held = [name for name in (columns.messages, *columns.prompts, columns.completion) if name]
+    end = columns.completion if reply == OWN_REPLY else reply
+    held = [name for name in (columns.messages, *columns.prompts, end) if name]
     cells = {name: table[name].tolist() for name in dict.fromkeys([*held, *tools, *system, *odd])}
     dialogues: list[str | None] = []
     for number in range(len(table)):
@@ -47,7 +56,7 @@ def read_dialogues(table: pd.DataFrame, columns: Columns, where: str, notes: lis
         place = f"{where}: row {number + 1}"
         check_beside({name: row[name] for name in odd}, place)
         try:
-            value = _dialogue(row, columns)
+            value = _dialogue(row, columns, end)
             beside = {"tools": _one(row, tools), "system": _one(row, system)}
             dialogues.append(
                 None
@@ -66,11 +75,17 @@ def _names(table: pd.DataFrame, columns: Columns, names: tuple[str, ...]) -> lis
     return [name for name in names if name in table and name not in {*columns.ignore, *columns.named}]
 
 
-def _dialogue(row: dict[str, Any], columns: Columns) -> Any:
-    """The dialogue in a row, or a turn of the user and one of the assistant; None where the row has none."""
-    if columns.completion is None:
-        return row[str(columns.messages)]
-    reply, asked = row[columns.completion], [row[name] for name in columns.prompts if not _is_empty(row[name])]
+def _dialogue(row: dict[str, Any], columns: Columns, end: str | None) -> Any:
+    """The dialogue in a row, or a turn of the user and one of the assistant; None where the row has none.
+
+    end: the column with its last turn, or with the whole dialogue where there is no prompt, or it begins with one.
+    """
+    if columns.messages is not None:
+        return row[columns.messages]
+    reply = [] if end is None else row[end]
+    if not columns.prompts or _is_whole(reply):
+        return reply
+    asked = [row[name] for name in columns.prompts if not _is_empty(row[name])]
     if reply is None or not asked:
         return None
     if len(asked) == 1 and not isinstance(asked[0], str):
@@ -82,6 +97,13 @@ def _dialogue(row: dict[str, Any], columns: Columns) -> Any:
 
 def _turns(reply: Any) -> list[Message]:
     return [{"role": "assistant", "content": reply}] if isinstance(reply, str) else as_plain(reply)
+
+
+def _is_whole(reply: Any) -> bool:
+    """Whether a reply is a list of turns that begins before the assistant's."""
+    turns = as_plain(reply)
+    first = turns[0] if isinstance(turns, list) and turns else None
+    return isinstance(first, dict) and ROLES.get(str(first.get("role") or first.get("from"))) in ("system", "user")
 
 
 def _one(row: dict[str, Any], names: list[str]) -> Any:

@@ -11,6 +11,7 @@ import pandas as pd
 from configs.sources import Columns
 
 from ..dialogues.columns import read_dialogues
+from ..dialogues.replies import read_pairs
 from ..drops import first_of
 from ..errors import DataError
 from ..label_variants import map_labels
@@ -39,7 +40,9 @@ def take_columns(table: pd.DataFrame, columns: Columns, where: str, *, notes: li
     notes = [] if notes is None else notes
     _check_names(table, columns, where)
     what = _content(columns)
-    picked: dict[str, Any] = _tagged(table, columns, where, notes) or {what: _contents(table, columns, where, notes)}
+    picked: dict[str, Any] = _with_truth(table, columns, where, notes) or {
+        what: _contents(table, columns, where, notes)
+    }
     if columns.text_pair is not None:
         picked["text_pair"] = _texts(table[columns.text_pair], where, "text_pair", notes)
     if columns.label is not None:
@@ -63,8 +66,10 @@ def take_columns(table: pd.DataFrame, columns: Columns, where: str, *, notes: li
     return pd.DataFrame(picked, index=table.index).astype(types)
 
 
-def _tagged(table: pd.DataFrame, columns: Columns, where: str, notes: list[str]) -> dict[str, Any]:
-    """Texts and what is tagged in them, of a source that has that."""
+def _with_truth(table: pd.DataFrame, columns: Columns, where: str, notes: list[str]) -> dict[str, Any]:
+    """Texts and what is tagged in them, or dialogues and the worse reply, of a source that has that."""
+    if columns.is_preference:
+        return read_pairs(table, columns, where, notes)
     return (
         dict(zip(("text", "tags"), read_tagged(table, columns, where, notes), strict=True)) if columns.is_tagged else {}
     )
@@ -106,7 +111,8 @@ def _content(columns: Columns) -> str:
 def _check_names(table: pd.DataFrame, columns: Columns, where: str) -> None:
     names = list(table.columns)
     contents = ("tokens", "tags") if columns.tags else (_content(columns),)
-    further = ("text_pair", "spans", "completion", "tools", "system", "label", "target", "split", "group", "time")
+    replies = ("completion", "chosen", "rejected")
+    further = ("text_pair", "spans", *replies, "tools", "system", "label", "target", "split", "group", "time")
     named = (*contents, *further)
     roles = [(role, getattr(columns, role)) for role in named]
     for role, name in [

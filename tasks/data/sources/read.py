@@ -27,6 +27,7 @@ from configs.sources import (
 
 from ..dialogues.hotels import read_hotels
 from ..dialogues.messages import dump_messages
+from ..dialogues.nearest_replies import nearest_pairs
 from ..errors import DataError
 from ..files import describe_encoding, detect_encoding, embedded_files, find_files
 from . import archives, fetch
@@ -86,9 +87,10 @@ def read_embedded(source: EmbeddedSource, intake: Intake) -> pd.DataFrame:
         intake.used(path, path.name)
     if source.name == "digits":
         return read_digits(paths[0], intake)
-    columns = Columns(messages="messages") if source.name == "hotel_dialogues" else Columns()
+    columns = Columns(messages="messages") if source.name in ("hotel_dialogues", "hotel_pairs") else Columns()
     tables = {path.name: read_table(path, FileSource(kind="file", path=""), path.name) for path in paths}
-    return take_columns(join_tables(tables), columns, " and ".join(tables))
+    rows = take_columns(join_tables(tables), columns, " and ".join(tables))
+    return nearest_pairs(rows) if source.name == "hotel_pairs" else rows
 
 
 def read_files(source: FileSource, intake: Intake) -> pd.DataFrame:

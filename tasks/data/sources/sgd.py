@@ -26,6 +26,7 @@ from configs.settings import settings
 from configs.sources import Part, SgdSource
 
 from ..dialogues.messages import dump_messages, read_messages
+from ..dialogues.nearest_replies import nearest_pairs
 from ..dialogues.turns import Message
 from ..errors import DataError
 from ..files import find_files
@@ -65,7 +66,8 @@ def read_sgd(source: SgdSource, intake: Intake) -> pd.DataFrame:
         dialogues = chain.from_iterable(map(read_dialogues, _used(paths, intake)))
         runs = pd.DataFrame(_rows(dialogues, services, source.records, fates, cut), columns=[*COLUMNS])
         table = runs.assign(group=f"{split} " + runs["group"].astype("str"), split=split)  # parts number alike
-        tables.append(_sampled(table, split, source.sample, intake))
+        sampled = _sampled(table, split, source.sample, intake)
+        tables.append(nearest_pairs(sampled) if source.pairs else sampled)
     flat = [name for paths in given.values() for name in ([paths] if isinstance(paths, str) else paths)]
     intake.where = "SGD: " + ", ".join(recipe_name(settings().source(name)) for name in flat)
     intake.note(
@@ -73,7 +75,8 @@ def read_sgd(source: SgdSource, intake: Intake) -> pd.DataFrame:
         + ", ".join(f"{fate} {fates[fate]:,} ({fates[f'{fate} exchanges']:,})" for fate in (KEPT, OTHER, CARRIED))
     )
     intake.note(f"records of results: kept {cut['kept']:,}, dropped {cut['dropped']:,}")
-    return pd.concat(tables, ignore_index=True).astype(dict.fromkeys((*COLUMNS, "split"), "str"))
+    names = (*COLUMNS, "split", *(["rejected"] if source.pairs else []))
+    return pd.concat(tables, ignore_index=True).astype(dict.fromkeys(names, "str"))
 
 
 def _sampled(table: pd.DataFrame, split: Part, sample: Mapping[Part, int], intake: Intake) -> pd.DataFrame:

@@ -15,16 +15,16 @@ from configs.encodings import DialogueEncode
 from configs.schema import Evaluate
 
 from ...artifact import Artifact
-from ...data.dialogues.messages import Message, is_call, load_messages, tools_of, transcript
-from ...data.errors import DataError
+from ...data.dialogues.messages import Message, is_call, load_messages, transcript
 from ...data.rows import read_rows
 from ...learn.evaluation_report import Judged, Progress, chosen_baselines, describe, encoded_otherwise, save, state
 from ...learn.labels import IGNORE_INDEX
 from ...learn.resampling import Resampling
 from ...text.baselines import nearest
-from ...text.chat.encoding import TooLongError, encode_dialogues, load_dialogue_encoding
+from ...text.chat.encoding import encode_dialogues, load_dialogue_encoding
 from ...text.chat.end_of_turn import kind_of
-from ...text.chat.predictor import Predictor, spoken
+from ...text.chat.predictor import Predictor
+from ...text.chat.samples import sample_turns
 from ...text.collation import pad_rows, rows_by_length
 from ...text.encoding import FILE
 from ...text.parts import Part, read_part
@@ -104,7 +104,9 @@ def judge(
     ended = sum(turn.ended for turn in turns)
     facts["counts"] |= {"turns": len(turns), "ended": ended, "unreadable_calls": len(unread)}
     notes = [_counted(facts["counts"], why if unread else ""), *describe_contests(facts["contests"])]
-    return Judged(facts, _answers(turns), _samples(predictor, dialogues), notes), shown
+    first = ((row, places[0]) for row, messages in dialogues.items() if (places := written_places(messages)))
+    samples = sample_turns(predictor, ((row, dialogues[row][:place]) for row, place in first), SAMPLES)
+    return Judged(facts, _answers(turns), samples, notes), shown
 
 
 def unreadable_calls(
@@ -162,30 +164,6 @@ def _summed_loss(
         total += float(torch.nn.functional.cross_entropy(logits.float(), targets[kept], reduction="sum"))
         tokens += int(kept.sum())
     return total, tokens
-
-
-def _samples(predictor: Predictor, dialogues: Mapping[str, Sequence[Message]]) -> list[dict[str, Any]]:
-    """Histories as OpenAI's interface has them (a whole request where a dialogue has tools of its own), and what a
-    request with each gives; of those that leave room for a turn. Raises DataError where none does."""
-    samples: list[dict[str, Any]] = []
-    refused: DataError | None = None
-    for row, messages in dialogues.items():
-        places = written_places(messages)
-        if places and len(samples) < SAMPLES:
-            before = messages[: places[0]]
-            try:
-                predictor.prompt(before)
-            except TooLongError as error:
-                refused = DataError(f"row {row}: {error}; raise `encode.max_length`")
-                continue
-            asked = [spoken(message) for message in before if message["content"] is not None]
-            tools = tools_of(list(before))
-            request = {"messages": asked} | ({"custom_inputs": {"tools": json.dumps(tools)}} if tools else {})
-            answer = predictor.complete(request)["choices"][0]["message"]
-            samples.append({"id": row, "messages": request if tools else asked, "answer": answer})
-    if refused is not None and not samples:
-        raise refused
-    return samples
 
 
 def _answers(turns: Sequence[Turn]) -> pd.DataFrame:

@@ -1,0 +1,80 @@
+"""A causal model and encoded sequences -> the log-probability of what is supervised in each, in steps that are kept."""
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ...text.collation import pad_rows, rows_by_length
+from ...text.segments import Encoded
+from .forward import reply_log_probabilities
+
+Floats = npt.NDArray[np.float64]
+Done = Callable[[int, int], None]
+BATCHES = 64
+"""Batches after which what is computed is kept."""
+
+
+def log_probabilities(
+    model: Any,
+    encoded: Encoded,
+    pad_id: int,
+    batch_size: int,
+    *,
+    precision: str = "float32",
+    scratch: Path | None = None,
+    done: Done = lambda done, of: None,
+) -> Floats:
+    """The summed log-probability of each sequence's supervised tokens [sequences], batch_size of them at a time.
+
+    scratch: folder of what an earlier call computed of the same sequences, and where this one keeps what it computes.
+    """
+    values = np.zeros(len(encoded))
+    batches = list(rows_by_length(encoded.lengths, batch_size))
+    for first in range(0, len(batches), BATCHES):
+        some = batches[first : first + BATCHES]
+        rows, kept = np.concatenate(some), None if scratch is None else scratch / f"{first}.npy"
+        known = None if kept is None else _kept(kept, len(rows))
+        if known is None:
+            known = np.concatenate([_of_batch(model, encoded, one, pad_id, precision) for one in some])
+            if kept is not None:
+                _keep(kept, known)
+        values[rows] = known
+        done(int(min(first + BATCHES, len(batches))), len(batches))
+    return values
+
+
+@torch.inference_mode()
+def _of_batch(model: Any, encoded: Encoded, rows: Any, pad_id: int, precision: str) -> Floats:
+    padded = pad_rows(encoded, rows, pad_id)
+    batch = {name: torch.from_numpy(values).to(model.device) for name, values in padded.items()}
+    reduced: AbstractContextManager[Any] = nullcontext()
+    if precision != "float32":
+        reduced = torch.autocast(model.device.type, getattr(torch, precision))
+    with reduced:
+        values = reply_log_probabilities(model, **batch)
+    return np.asarray(values.double().cpu().numpy())
+
+
+def _kept(path: Path, rows: int) -> Floats | None:
+    """What was kept, where it is whole."""
+    try:
+        values: Floats = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):  # not there, or torn by a kill: computed again
+        return None
+    return values if values.shape == (rows,) else None
+
+
+def _keep(path: Path, values: Floats) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_suffix(".new")
+    with aside.open("wb") as handle:
+        np.save(handle, values)
+        handle.flush()
+        os.fsync(handle.fileno())
+    aside.rename(path)

@@ -12,6 +12,7 @@ import typer
 from browsing import CHROMIUM, chromium
 from html_reader import read
 from hypothesis import example, given
+from registered import register_texts
 from registered_recipes import KINDS, write_recipe
 from test_escape import LABEL, TEXT, TEXTS
 
@@ -19,6 +20,7 @@ from configs.load import load_recipe
 from flows.cli import report
 from flows.stage_graph import perform_until
 from tasks.artifact import Artifact
+from tasks.data.escape import hypertext
 from tasks.data.ledger import open_ledger
 from tasks.data.rows import write_rows
 from tasks.report_page.charts import Mark, _ticks, draw_curves, draw_scores
@@ -29,6 +31,7 @@ from tasks.report_page.markdown_html import from_markdown
 from tasks.report_page.mask_section import MOST, window
 from tasks.report_page.page import PARTS
 from tasks.report_page.registration import Decision, Registration
+from tasks.tracking.runs import client
 
 WIDTHS = (944, 512)
 """80 % of the usual window's width, and of a narrow one's."""
@@ -177,3 +180,19 @@ def test_a_browser_shows_it_alone_in_light_dark_and_on_paper(
         assert page.evaluate("getComputedStyle(document.querySelector('nav')).display") == "none"
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         assert page.pdf().startswith(b"%PDF") and not said
+
+
+@pytest.mark.faults
+def test_a_model_without_its_artifacts_has_the_page_of_its_registration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    version = client().get_model_version("texts", register_texts("texts"))
+    with pytest.raises(typer.Exit):
+        report.command("texts/1")
+    said = capsys.readouterr().err
+    assert "texts version 1: not all of its artifacts are on this machine" in said and "reports/texts-1.html" in said
+    client().log_text(version.run_id, f"<p>{hypertext(TEXT)}</p>", "reports/texts-1.html")
+    assert written(capsys, "texts/1") == f"<p>{hypertext(TEXT)}</p>"
+    with pytest.raises(typer.Exit):
+        report.command("nothing")
+    assert "there is texts" in capsys.readouterr().err

@@ -6,16 +6,13 @@ import importlib.util
 import sys
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import cache, lru_cache
-from pathlib import Path
 
 import grimp
 
-from configs.settings import HOME
-
 from ..artifact import digest_text
-from .config_code import config_digests
+from .config_code import Symbol, config_digests, imported
+from .syntax import parse, source
 
 OUTSIDE = (
     "configs",
@@ -31,8 +28,6 @@ OUTSIDE = (
 SHOWING = {"matplotlib", "rich", "mlflow", "prefect", "pydantic", "typer", "yaml", "grimp"}
 """Libraries that shape what is shown or configured, not the bytes of an artifact."""
 ABSENT = "not installed"
-TRIES = 10
-"""Times that a source is parsed before an error of the interpreter's own counts."""
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "great_expectations": "great-expectations", "PIL": "pillow"}
 
 
@@ -43,26 +38,11 @@ def _graph() -> grimp.ImportGraph:
     )
 
 
-def parse(source: str) -> ast.Module:
-    """The syntax tree. CPython 3.11 raises SystemError where another thread parses too (python/cpython#106905), be it
-    one of Prefect's: the next try, which begins again, succeeds unless that happens again."""
-    for _ in range(TRIES - 1):
-        with suppress(SystemError):
-            return ast.parse(source)
-    return ast.parse(source)
-
-
-@lru_cache(maxsize=1024)
-def _tree(source: str) -> ast.Module:
-    """The same, parsed once for all stages that reach it; whoever drops docstrings drops them for all."""
-    return parse(source)
-
-
 def closure(*modules: str) -> tuple[dict[str, str], dict[str, str]]:
     """Code digests by module and library versions by name, of all that `modules` can reach by imports.
 
     Imports inside functions count; imports for type checkers alone, which never run, do not. One thread at a time, see
-    `parse`.
+    `syntax.parse`.
     """
     with _TURN:
         return _closure(modules)
@@ -73,6 +53,15 @@ _TURN = threading.Lock()
 
 @cache
 def _closure(modules: tuple[str, ...]) -> tuple[dict[str, str], dict[str, str]]:
+    names, libraries = _reached(modules)
+    code = {name: _module_code(name, source(name)) for name in names}
+    read = {symbol for _, symbols in code.values() for symbol in symbols}
+    return {name: digest for name, (digest, _) in code.items()} | config_digests(read), versions(libraries)
+
+
+@cache
+def _reached(modules: tuple[str, ...]) -> tuple[list[str], set[str]]:
+    """Modules of this project's own and libraries that `modules` can reach by imports."""
     graph, seen, libraries, waiting = _graph(), set(), set(), list(modules)
     while waiting:
         name = waiting.pop()
@@ -84,9 +73,18 @@ def _closure(modules: tuple[str, ...]) -> tuple[dict[str, str], dict[str, str]]:
         seen.add(name)
         waiting.extend(graph.find_modules_directly_imported_by(name))
         waiting.extend(_packages_of(name))
-    trees = {name: _tree(_source(name).read_text(encoding="utf-8")) for name in sorted(seen)}
-    code = {name: code_digest(_source(name)) for name in trees}
-    return code | config_digests(trees), versions(libraries)
+    return sorted(seen), libraries
+
+
+@lru_cache(maxsize=1024)
+def _module_code(name: str, text: str) -> tuple[str, list[Symbol]]:
+    """Digest of a module's syntax tree without docstrings, and what it takes from configs: once for all stages."""
+    tree = parse(text)
+    symbols = imported(tree, name)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            _drop_strings(node.body)
+    return digest_text(ast.dump(tree)), symbols
 
 
 def versions(libraries: set[str]) -> dict[str, str]:
@@ -95,19 +93,21 @@ def versions(libraries: set[str]) -> dict[str, str]:
     An absent package has the version ABSENT: the stage that needs it will state it. Raises LookupError for one that
     can be imported, but of which no version is known.
     """
-    installed = {}
     names = {name.partition(".")[0] for name in libraries} - SHOWING
-    for library in sorted(names - sys.stdlib_module_names):  # of these, Python's version is in the key
-        try:
-            installed[library] = importlib.metadata.version(DISTRIBUTIONS.get(library, library))
-        except importlib.metadata.PackageNotFoundError:
-            if importlib.util.find_spec(library) is not None:
-                raise LookupError(
-                    f"no version is known of the package {library}, on which a stage's output depends; "
-                    "name its distribution in DISTRIBUTIONS (tasks/store/code.py)"
-                ) from None
-            installed[library] = ABSENT
-    return installed
+    return {name: _version(name) for name in sorted(names - sys.stdlib_module_names)}  # Python's is in the key already
+
+
+@cache
+def _version(library: str) -> str:
+    try:
+        return importlib.metadata.version(DISTRIBUTIONS.get(library, library))
+    except importlib.metadata.PackageNotFoundError:
+        if importlib.util.find_spec(library) is None:
+            return ABSENT
+        raise LookupError(
+            f"no version is known of the package {library}, on which a stage's output depends; "
+            "name its distribution in DISTRIBUTIONS (tasks/store/code.py)"
+        ) from None
 
 
 def _outside(name: str) -> bool:
@@ -116,20 +116,6 @@ def _outside(name: str) -> bool:
 
 def _packages_of(name: str) -> list[str]:
     return [name.rpartition(".")[0]] if "." in name else []
-
-
-def _source(module: str) -> Path:
-    path = HOME.joinpath(*module.split("."))
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-
-
-def code_digest(path: Path) -> str:
-    """sha256 of a module's syntax tree without docstrings."""
-    tree = _tree(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            _drop_strings(node.body)
-    return digest_text(ast.dump(tree))
 
 
 def _drop_strings(body: list[ast.stmt]) -> None:

@@ -5,12 +5,13 @@ shapes results has no value there: its syntax counts, and that of all it reads, 
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from configs.settings import HOME
 
 from ..artifact import digest_text
+from .syntax import parse, source
 
 SETTINGS = ("configs.settings", "configs.servers", "configs.environment", "configs.threads", "configs.kinds")
 """Process settings are no part of any key; nor is the list of kinds, in whose place a stage's key has the code of its
@@ -24,9 +25,9 @@ Symbol = tuple[str, str]
 Module = tuple[dict[str, ast.stmt], dict[str, Symbol]]
 
 
-def config_digests(trees: dict[str, ast.Module]) -> dict[str, str]:
-    """`module.name` to the digest of its syntax, of all that these modules' code can read of configs."""
-    waiting = [symbol for name, tree in trees.items() for symbol in _imported(tree, name)]
+def config_digests(symbols: Iterable[Symbol]) -> dict[str, str]:
+    """`module.name` to the digest of its syntax, of all that code which takes these names can read of configs."""
+    waiting = list(symbols)
     digests: dict[str, str] = {}
     seen: set[Symbol] = set()
     while waiting:
@@ -34,26 +35,32 @@ def config_digests(trees: dict[str, ast.Module]) -> dict[str, str]:
         if symbol in seen or symbol[0].startswith(SETTINGS):
             continue
         seen.add(symbol)
-        shapes, reads = _read(*symbol)
-        if shapes:
-            digests[".".join(symbol)] = digest_text(shapes)
+        digest, reads = _read(*symbol, source(symbol[0]))
+        if digest:
+            digests[".".join(symbol)] = digest
         waiting += reads
     return dict(sorted(digests.items()))
 
 
-def _imported(tree: ast.Module, module: str) -> list[Symbol]:
+def imported(tree: ast.Module, module: str) -> list[Symbol]:
     """Names that code takes from modules of configs, directly or as attributes of the module."""
-    symbols, modules = [], {}
+    return [symbol for _, symbol in _taken(tree, module)]
+
+
+def _taken(tree: ast.Module, module: str) -> list[tuple[str, Symbol]]:
+    """The same, each after what code writes for it: `NAME`, or `module.NAME`."""
+    taken, modules = [], {}
     for node in ast.walk(tree):
         for origin, alias in _origins(node, module):
             if _exists(f"{origin}.{alias.name}"):
                 modules[alias.asname or alias.name] = f"{origin}.{alias.name}"
             elif origin != "configs":
-                symbols.append((origin, alias.name))
-    return symbols + [
-        (modules[node.value.id], node.attr)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules
+                taken.append((alias.asname or alias.name, (origin, alias.name)))
+    attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    return taken + [
+        (f"{node.value.id}.{node.attr}", (modules[node.value.id], node.attr))
+        for node in attributes
+        if isinstance(node.value, ast.Name) and node.value.id in modules
     ]
 
 
@@ -71,29 +78,23 @@ def _exists(module: str) -> bool:
     return HOME.joinpath(*module.split(".")).with_suffix(".py").is_file()
 
 
-def _module(name: str) -> Module:
-    return _bound(name, HOME.joinpath(*name.split(".")).with_suffix(".py").read_text(encoding="utf-8"))
-
-
 @lru_cache(maxsize=256)
-def _bound(name: str, source: str) -> Module:
+def _bound(name: str, text: str) -> Module:
     """Statements by the names that they bind at the top of a module of configs, and its imports from others."""
-    from .code import parse
-
-    tree = parse(source)
+    tree = parse(text)
     bound: dict[str, ast.stmt] = {}
     for node in tree.body:
         if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
             bound[node.name] = node
         targets = getattr(node, "targets", [getattr(node, "target", None)]) if isinstance(node, ASSIGNED) else []
         bound |= {one.id: node for target in targets for one in ast.walk(target) if isinstance(one, ast.Name)}
-    taken = {symbol[1]: symbol for symbol in _imported(tree, name)}
-    return bound, taken
+    return bound, dict(_taken(tree, name))
 
 
-def _read(module: str, name: str) -> tuple[str, tuple[Symbol, ...]]:
-    """The syntax of a name that shapes results ("" where none does), and the names of configs that it reads."""
-    bound, taken = _module(module)
+@lru_cache(maxsize=8192)
+def _read(module: str, name: str, text: str) -> tuple[str, tuple[Symbol, ...]]:
+    """Digest of the syntax of a name that shapes results ("" where none does), and the names of configs it reads."""
+    bound, taken = _bound(module, text)
     if name not in bound:
         return ("", (taken[name],)) if name in taken else ("", ())
     node = bound[name]
@@ -106,11 +107,17 @@ def _read(module: str, name: str) -> tuple[str, tuple[Symbol, ...]]:
     names = read | {one for one in of_types if one[:1].isupper() and one != one.upper()}
     reads = [(module, one) for one in sorted(names) if one in bound]
     reads += [taken[one] for one in sorted(names) if one in taken]
-    return "".join(ast.dump(_plain(part)) for part in parts), tuple(reads)
+    shapes = "".join(ast.dump(_plain(part)) for part in parts)
+    return digest_text(shapes) if shapes else "", tuple(reads)
 
 
 def _names(parts: list[ast.AST]) -> set[str]:
-    return {one.id for part in parts for one in ast.walk(part) if isinstance(one, ast.Name)}
+    """Names in code, and `module.NAME` for attributes of names."""
+    nodes = [one for part in parts for one in ast.walk(part)]
+    attributes = [one for one in nodes if isinstance(one, ast.Attribute)]
+    return {one.id for one in nodes if isinstance(one, ast.Name)} | {
+        f"{one.value.id}.{one.attr}" for one in attributes if isinstance(one.value, ast.Name)
+    }
 
 
 def _shapes(part: ast.stmt) -> bool:

@@ -92,12 +92,12 @@ def test_few_classes_keep_their_matrix_and_lists_are_as_they_were() -> None:
 def test_the_report_names_the_classes_with_the_lowest_f1_and_how_many_there_are() -> None:
     truth = np.array([0, 0, 0, 1, 1, 2, 3, 3])
     found = np.array([0, 0, 0, 1, 0, 0, 3, 3])
-    training = type("Named", (), {"labels": ("all|right", "half", "none", "fine", "absent")})()
+    training = type("Named", (), {"labels": ("all|right", "[half](http://x)", "*none* <b>", "fine", "absent")})()
     domain: Any = type("Classes", (), {"training": training})()
     answers = Predictions(np.eye(5)[found], np.ones(8, bool))
     lines = _worst_classes(Scored(pd.DataFrame(), [], truth, answers, domain, {}), 2)
     assert lines[1] == "Classes with the lowest F1, 2 of the 4 that have test rows:"
-    assert [line.split(" | ")[0] for line in lines[-2:]] == ["| none", "| half"]
+    assert [line.split(" | ")[0] for line in lines[-2:]] == [r"| \*none\* &lt;b&gt;", r"| \[half\](http://x)"]
 
 
 def test_the_baseline_of_many_classes_is_the_nearest_class(monkeypatch: pytest.MonkeyPatch) -> None:

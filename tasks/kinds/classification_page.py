@@ -54,12 +54,8 @@ def _worst_classes(scored: Scored, count: int) -> list[str]:
     lines = ["", f"Classes with the lowest F1, {len(order)} of the {len(there):,} that have test rows:", ""]
     lines += ["| class | F1 | rows | right | predicted |", "|---|---:|---:|---:|---:|"]
     return lines + [
-        f"| {_cell(labels[i])} | {f1[i]:.4f} | {true[i]:,} | {right[i]:,} | {predicted[i]:,} |" for i in order
+        f"| {markdown(labels[i][:80])} | {f1[i]:.4f} | {true[i]:,} | {right[i]:,} | {predicted[i]:,} |" for i in order
     ]
-
-
-def _cell(label: str) -> str:
-    return " ".join(label[:80].replace("|", " ").split())
 
 
 def _mistakes(scored: Scored, count: int) -> list[str]:

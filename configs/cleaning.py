@@ -172,7 +172,7 @@ class Clean:
 
     def require_fit(self, content: str, aim: str | None) -> None:
         """Raise ValueError where a step is for other rows than of texts, dialogues (`messages`) or images, and where
-        one changes texts in which places are tagged, or compares labels that they have not."""
+        one changes texts in which places are tagged, or compares labels that they have not, or not one each."""
         kinds = {step.kind: wanted(step) for step in self.steps or ()}
         odd = {kind: wants for kind, wants in kinds.items() if wants not in (None, content)}
         if odd:
@@ -186,6 +186,8 @@ class Clean:
                 f"clean.steps has {', '.join(shorter)}, but of a prompt with two replies only one dialogue would "
                 "change; change the turns in the source, and take it out"
             )
+        if aim == "labels" and "label_errors" in kinds:
+            raise ValueError("clean.steps has label_errors, which needs one label per row (columns.label); take it out")
         odd_tags = [step.kind for step in self.steps or () if isinstance(step, ChangingStep | LabelErrors)]
         if aim == "tags" and odd_tags:
             raise ValueError(

@@ -1,7 +1,7 @@
 """Which columns of a source are what: `download.columns` in a recipe."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
@@ -16,6 +16,7 @@ OWN = (
     "image",
     "file",
     "label",
+    "labels",
     "target",
     "tags",
     "rejected",
@@ -25,7 +26,7 @@ OWN = (
 )
 """Columns that Temper names itself; a kept column is called otherwise."""
 Scheme = Literal["iob2", "iob1", "bioes"]
-IN_PLACE_OF_A_LABEL = ("messages", "completion", "chosen", "target", "tags", "spans")
+IN_PLACE_OF_A_LABEL = ("messages", "completion", "chosen", "target", "tags", "spans", "labels")
 """Columns next to which there is no label."""
 
 
@@ -57,6 +58,11 @@ class Columns:
     """Of a Hub data set: column with images, in place of a text."""
     label: str | None = "label"
     """Column with the label; null where rows have no classes, as it is with `messages` or `target`."""
+    labels: str | tuple[str, ...] | None = None
+    """Column with any number of labels per row, in place of `label`: lists, the text of lists, or texts that
+    `label_separator` divides; or two or more columns of 0 and 1, each named as its label."""
+    label_separator: Annotated[str, Field(min_length=1)] | None = None
+    """What stands between the labels of a text in `labels`, such as a comma; null where they are lists."""
     target: str | None = None
     """Column with what is to be predicted in place of a label: a text (seq2seq) or a number (regression)."""
     tags: str | None = None
@@ -94,9 +100,10 @@ class Columns:
 
     @model_validator(mode="after")
     def _coherent(self) -> "Columns":
-        if self.label_map and self.label is None:
-            raise ValueError("label_map is read only with `label`, the column whose spellings it maps")
+        if self.label_map and self.label is None and self.labels is None:
+            raise ValueError("label_map is read only with `label` or `labels`, whose spellings it maps")
         self._check_pair()
+        self._check_labels()
         self._check_dialogue()
         self._check_aims()
         if self.is_dialogue and self.target is not None:
@@ -120,12 +127,25 @@ class Columns:
             raise ValueError(f"label {self.label!r} and {what} {other!r} exclude each other; leave one out")
         if self.image and given:
             raise ValueError(f"image {self.image!r} and {other!r} exclude each other; images have a label")
-        if self.is_tagged and len(given) > 1:
+        if (self.is_tagged or self.labels) and len(given) > 1:
             raise ValueError(f"{' and '.join(given)} exclude each other; leave all but one out")
         if self.tags is None:
             refuse_unread(self, ("tokens", "scheme"), "without tags", "columns.")
         else:
             refuse_unread(self, ("text",), "with tags, whose words are those of columns.tokens", "columns.")
+
+    def _check_labels(self) -> None:
+        if not isinstance(self.labels, str):
+            refuse_unread(self, ("label_separator",), "without one column of labels", "columns.")
+        if isinstance(self.labels, tuple):
+            refuse_unread(self, ("label_names",), "with labels in columns of their own names", "columns.")
+            if len(set(self.labels)) < max(len(self.labels), 2):
+                raise ValueError(f"labels must name one column, or two or more different ones, got {list(self.labels)}")
+
+    @property
+    def label_columns(self) -> tuple[str, ...]:
+        """The columns of `labels`."""
+        return (self.labels,) if isinstance(self.labels, str) else self.labels or ()
 
     def _check_pair(self) -> None:
         others = (self.messages, self.completion, self.chosen, self.image, self.tags)

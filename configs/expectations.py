@@ -90,11 +90,12 @@ class Validate:
         return self
 
     def require_fit(self, content: str, aim: str | None, words: Mapping[str, str] | None) -> None:
-        """Raise ValueError for rules that rows of this content (text, messages, image) and aim (label, target or
-        none) have not, and for a label set that is not the one which the encoding has words for."""
+        """Raise ValueError for rules that rows of this content (text, messages, image) and aim (label, labels, target
+        or none) have not, and for a label set that is not the one which the encoding has words for."""
         for wants, names, rules in _OF_ROWS_WITH:
-            if wants not in (content, aim):
-                when = f"with {PLURAL[content]}" + (" without labels" if wants == "label" else "")
+            if not {*wants} & {content, aim}:
+                without = " of several labels" if aim == "labels" else " without labels"
+                when = f"with {PLURAL[content]}" + (without if "label" in wants else "")
                 refuse_unread(self, names, when, "validate.")
                 for rule in rules:
                     if rule in self.severity:
@@ -107,14 +108,11 @@ class Validate:
         return self.severity.get(rule, USUAL.get(rule, "fail"))
 
 
-_OF_ROWS_WITH: tuple[tuple[str, tuple[str, ...], tuple[Rule, ...]], ...] = (
-    ("text", ("min_chars", "max_chars"), ("chars", "nuls")),
-    ("messages", ("tools",), ("turns",)),
-    (
-        "label",
-        ("labels", "distinct_labels", "max_imbalance", "max_split_shift"),
-        ("labels", "label_variants", "imbalance", "splits"),
-    ),
+_OF_ROWS_WITH: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[Rule, ...]], ...] = (
+    (("text",), ("min_chars", "max_chars"), ("chars", "nuls")),
+    (("messages",), ("tools",), ("turns",)),
+    (("label", "labels"), ("labels", "distinct_labels"), ("labels", "label_variants")),
+    (("label",), ("max_imbalance", "max_split_shift"), ("imbalance", "splits")),
 )
-"""Contents and an aim with the fields and the rules that are read for them alone."""
+"""Contents and aims with the fields and the rules that are read for them alone."""
 _FIXES: dict[Rule, str] = {"duplicates": "; use warn, and let `clean` drop the copies"}

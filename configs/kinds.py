@@ -14,6 +14,7 @@ from .encodings import (
     Traits,
 )
 from .image_encodings import ImageEncode
+from .label_encodings import MultiLabelEncode
 from .preference_encodings import PreferenceEncode
 from .token_encodings import TokenClassificationEncode
 
@@ -41,6 +42,7 @@ Encode = Annotated[
     | MaskedEncode
     | TokenClassificationEncode
     | PreferenceEncode
+    | MultiLabelEncode
     | ImageEncode,
     Field(discriminator="kind"),
     BeforeValidator(_with_present_kind),

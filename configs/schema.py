@@ -87,7 +87,7 @@ class Recipe:
 
 def _named(content: str, aim: str | None) -> str:
     named = PLURAL[content]
-    with_aim = f"{named} with {aim if aim == 'tags' else f'a {aim}'} (download.columns)"
+    with_aim = f"{named} with {aim if aim in ('tags', 'labels') else f'a {aim}'} (download.columns)"
     if aim == "rejected":
         return f"{named} with a better and a worse reply (download.columns.chosen and rejected)"
     return named if aim is None or content == "messages" else with_aim

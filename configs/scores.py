@@ -32,12 +32,14 @@ def refuse_both_names(thresholds: Any) -> Any:
 _Score = Literal[
     "accuracy", "macro_f1", "argument_f1", "call_exact", "call_recall", "call_precision", "end_of_turn", "reply_bleu",
     "reply_rouge_l", "exact", "bleu", "rouge_l", "rmse", "mae", "r2", "pearson", "spearman", "entity_f1",
-    "entity_precision", "entity_recall", "reward_accuracy", "reward_margin", "loss", "perplexity",
+    "entity_precision", "entity_recall", "micro_f1", "average_precision", "subset_accuracy", "reward_accuracy",
+    "reward_margin", "loss", "perplexity",
 ]  # fmt: skip
 Score = Annotated[_Score, BeforeValidator(present_name)]
 SHARES: tuple[Score, ...] = ("accuracy", "macro_f1", "argument_f1", "call_exact", "call_recall", "call_precision",
                             "end_of_turn", "reply_bleu", "reply_rouge_l", "exact", "bleu", "rouge_l", "entity_f1",
-                            "entity_precision", "entity_recall", "reward_accuracy")  # fmt: skip
+                            "entity_precision", "entity_recall", "micro_f1", "average_precision", "subset_accuracy",
+                            "reward_accuracy")  # fmt: skip
 """Scores that are 0 where nothing is right."""
 LOWER = ("rmse", "mae", "loss", "perplexity", "log_loss", "calibration_error")
 """Scores of which less is better."""

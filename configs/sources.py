@@ -157,7 +157,7 @@ class UrlSource:
 
 
 Content = Literal["text", "messages", "image"]
-Aim = Literal["label", "target", "tags", "rejected"] | None
+Aim = Literal["label", "labels", "target", "tags", "rejected"] | None
 
 
 def holds(source: "Source") -> tuple[Content, Aim]:
@@ -172,7 +172,8 @@ def holds(source: "Source") -> tuple[Content, Aim]:
         case HubSource() | FileSource() | UrlSource():
             columns = source.columns
             aim: Aim = "target" if columns.target else "label" if columns.label else None
-            aim = "tags" if columns.is_tagged else "rejected" if columns.is_preference else aim
+            aim = "labels" if columns.labels else "rejected" if columns.is_preference else aim
+            aim = "tags" if columns.is_tagged else aim
             return "image" if columns.image else "messages" if columns.is_dialogue else "text", aim
         case _:
             return "text", "label"

@@ -61,7 +61,8 @@ class Train:
     """How strongly a model is held to the reference that it starts from (encode.kind preference): rewards are beta
     times what the model adds to the log-probability of a reply."""
     class_weights: Literal["balanced"] | tuple[Annotated[float, Field(ge=0)], ...] | None = None
-    """Factor on each row's loss by its class, in label order; `balanced` is rows / (classes x rows of the class)."""
+    """Factor on each row's loss by its class, in label order; `balanced` is rows / (classes x rows of the class).
+    With multi_label the factor on each label where a row has it; `balanced` is rows without it per row with it."""
     augment: tuple[Augmentation, ...] = ()
     """Random changes of training images, in this order."""
     epochs: Positive = 1
@@ -130,19 +131,21 @@ class Train:
         kind = encode.kind
         if not chooses:
             refuse_unread(self, ("metric",), "without validation rows, of which split leaves none", "train.")
+        if not chooses and getattr(encode, "thresholds", "half") != "half":
+            raise ValueError("encode.thresholds are chosen on validation rows, of which split leaves none; set `half`")
         if kind != "preference":
             refuse_unread(self, ("beta",), f"with encode.kind: {kind}", "train.")
         elif self.label_smoothing >= 0.5:
             raise ValueError("train.label_smoothing is below 0.5 with encode.kind preference, else pairs say nothing")
         if kind not in ("classifier", "image"):
-            read = ("label_smoothing",) if kind == "preference" else ()
-            unread = [name for name in ("loss", "label_smoothing", "class_weights") if name not in read]
+            read = {"preference": "label_smoothing", "multi_label": "class_weights"}.get(kind)
+            unread = [name for name in ("loss", "label_smoothing", "class_weights") if name != read]
             refuse_unread(self, unread, f"with encode.kind: {kind}", "train.")
         odd = (not encode.traits.classes and self.metric == "macro_f1") or (
-            kind == "regression" and self.metric == "accuracy"
+            kind in ("regression", "multi_label") and self.metric == "accuracy"
         )
         if odd and chooses:
-            answers = "classes" if kind != "regression" else "correct predictions"
+            answers = "classes" if kind not in ("regression", "multi_label") else "correct predictions"
             raise ValueError(f"train.metric {self.metric} needs {answers}, which encode.kind {kind} has not; use loss")
         if kind != "image":
             refuse_unread(self, ("augment",), f"with encode.kind: {kind}", "train.")

@@ -13,7 +13,7 @@ def count_rows(stages: "dict[str, Artifact]") -> "RowCounts":
     """Counts of rows over the stages up to split or encode. Raises StageError where rows are not conserved."""
     from tasks.artifact import StageError
     from tasks.data import ledger as book
-    from tasks.data.rows import classes, read_rows
+    from tasks.data.rows import each_label, read_rows
 
     raw = read_rows(stages["download"].file("rows.parquet"))
     ledger = book.read_ledger(list(stages.values())[-1].file("ledger.parquet"))
@@ -24,7 +24,7 @@ def count_rows(stages: "dict[str, Artifact]") -> "RowCounts":
     flow = book.flow_of_rows(ledger)
     dropped = flow[~flow["outcome"].isin(book.PARTS)].sort_values("rows", ascending=False, kind="stable")
     steps = stages["clean"].records / "steps.json"
-    labels = book.parts_by_label(ledger, classes(raw.set_index("id")))
+    labels = book.parts_by_label(ledger, each_label(raw.set_index("id")))
     return {
         "raw": len(raw),
         "parts": {part: int((ledger["state"] == part).sum()) for part in book.PARTS},

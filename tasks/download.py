@@ -36,10 +36,10 @@ def download(out: Output, section: Source) -> None:
 
 def _describe(rows: "pd.DataFrame", notes: list[str], about: "Provenance") -> str:
     from .data.escape import markdown
-    from .data.rows import classes
+    from .data.rows import each_label
     from .data.sources.provenance import describe_provenance
 
-    counts = classes(rows).value_counts(dropna=False)
+    counts = each_label(rows).value_counts(dropna=False)
     lines = [f"# download: {len(rows):,} rows", *describe_provenance(about), *(f"- {markdown(note)}" for note in notes)]
     lines += ["", "| label | rows |", "|---|---:|"]
     return "\n".join(lines + [f"| {markdown(str(label))} | {count:,} |" for label, count in counts.items()])

@@ -28,7 +28,7 @@ def split(out: Output, section: Split, rows: Artifact) -> None:
 
     from .data.leakage import near_copies, reasons, shared_sides
     from .data.ledger import PARTS, dropped_rows, read_ledger
-    from .data.rows import classes, read_rows, write_rows
+    from .data.rows import each_label, read_rows, write_rows
     from .data.splitting import require_common_labels, require_parts, split_rows
     from .data.train_subset import beyond_train_rows
 
@@ -40,7 +40,8 @@ def split(out: Output, section: Split, rows: Artifact) -> None:
     beyond = beyond_train_rows(table, parts, section)
     table, parts = _without(beyond, table, parts)
     require_parts(parts, section, table)
-    require_common_labels(classes(table), parts)
+    labels = each_label(table)
+    require_common_labels(labels, parts.loc[labels.index])
     for part in PARTS:
         write_rows(table[parts == part], out.data / f"{part}.parquet")
     out.forward(rows.file("labels.json"))
@@ -56,11 +57,11 @@ def split(out: Output, section: Split, rows: Artifact) -> None:
         shared.astype({"similarity": "float64"}).to_parquet(out.records / "shared_sides.parquet")
     if section.near_copies == "report" and len(copies):
         out.log(f"{len(copies):,} rows are near-copies of a held-out row; `split.near_copies: drop` drops them")
-    counts = pd.crosstab(classes(table), parts)
+    counts = pd.crosstab(labels.to_numpy(), parts.loc[labels.index].to_numpy())
     for part in counts.columns:
         if absent := counts.index[counts[part] == 0].tolist():
             out.log(f"no {part} row has the label {', '.join(absent[:SHOWN])}{_more(len(absent) - SHOWN)}")
-    out.summary(_describe(counts, copies, section) + _describe_sides(shared))
+    out.summary(_describe(counts, parts, copies=copies, section=section) + _describe_sides(shared))
 
 
 def _without(dropped: "pd.DataFrame", rows: "pd.DataFrame", parts: "pd.Series") -> tuple["pd.DataFrame", "pd.Series"]:
@@ -73,14 +74,13 @@ def _more(count: int) -> str:
     return f" and {count:,} others" if count > 0 else ""
 
 
-def _describe(counts: "pd.DataFrame", copies: "pd.DataFrame", section: Split) -> str:
+def _describe(counts: "pd.DataFrame", parts: "pd.Series", *, copies: "pd.DataFrame", section: Split) -> str:
     from .data.drops import first_of
     from .data.escape import markdown
     from .data.ledger import PARTS
 
     counts = counts.reindex(columns=list(PARTS), fill_value=0)
-    total = counts.to_numpy().sum()
-    shares = ", ".join(f"{part} {counts[part].sum() / total:.1%}" for part in PARTS)
+    shares = ", ".join(f"{part} {(parts == part).mean():.1%}" for part in PARTS)
     lines = [f"# split ({section.kind}): {shares}", "", "| label | train | validation | test |", "|---|---:|---:|---:|"]
     listed = counts if len(counts) <= LISTED else counts.loc[counts.sum(axis=1).nlargest(LISTED).index]
     lines += [

@@ -70,6 +70,7 @@ def train(out: Output, section: Train, encoded: Artifact) -> None:
     for name in training.preprocessing:
         (out.data / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(encoded.file(name), out.data / name)
+    training.finish(parts["validation"], out.data)
     (out.records / "history.json").write_text(json.dumps(fitted.history, indent=1), encoding="utf-8")
     audits = [asdict(audit) for audit in fitted.audits]
     (out.data / "audit.json").write_text(json.dumps(audits, indent=1), encoding="utf-8")

@@ -240,9 +240,10 @@ def _show(predictions: Any) -> None:
         main, *others = first.items()
         console.print(main[1] if isinstance(main[1], str) else f"{main[1]:.6g}", style="bold")
         for name, value in others:
-            console.print(f"  {name:<16} {value:7.4f}")
-        return
-    console.print(str(first["label"]), style="bold")
+            if not str(name).startswith("probability of "):
+                console.print(f"  {name:<16} {value:7.4f}")
+    else:
+        console.print(str(first["label"]), style="bold")
     for name, value in first.items():
         if str(name).startswith("probability of "):
             label = str(name).removeprefix("probability of ")

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from .pairs import joined, sides
-from .rows import aim, classes, content
+from .rows import aim, content, each_label
 
 Word = Literal["stable", "shifted", "drifted"]
 SHIFTED, DRIFTED = 0.1, 0.25
@@ -77,7 +77,7 @@ def profile(rows: pd.DataFrame) -> Profile:
     """
     what, count = content(rows), len(rows)
     columns = sides(rows) if what == "text" else (what,)
-    labels = classes(rows).value_counts().sort_index()
+    labels = each_label(rows).value_counts().sort_index()
     missing = {name: int(_absent(rows[name]).sum()) for name in filter(None, (*columns, aim(rows)))}
     profile_: Profile = {
         "rows": count,

@@ -103,7 +103,8 @@ def require_ended(ledger: pd.DataFrame, raw: int) -> None:
 
 
 def parts_by_label(ledger: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
-    """Rows per label (index, null for rows without one; of raw rows, by id) and state (columns train, validation,
-    test, dropped)."""
-    counts = ledger.groupby([ledger["id"].map(labels), "state"], dropna=False).size().unstack(fill_value=0)
+    """Rows per label (index, null for rows without one; of raw rows, by id, which may have several) and state (columns
+    train, validation, test, dropped)."""
+    labelled = ledger.join(labels.rename("label"), on="id")
+    counts = labelled.groupby(["label", "state"], dropna=False).size().unstack(fill_value=0)
     return counts.reindex(columns=[*PARTS, DROPPED], fill_value=0)

@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from .label_sets import LABELS, read_sets
 from .pairs import TEXT_PAIR, spelt
 
 CORE = {
@@ -17,6 +18,7 @@ CORE = {
     "image": pa.string(),
     "file": pa.string(),
     "label": pa.string(),
+    LABELS: pa.string(),
     "target": pa.string(),
     "tags": pa.string(),
     "rejected": pa.string(),
@@ -28,6 +30,8 @@ CORE = {
 dialogue, as JSON) or an `image` (sha256 of its bytes, which lie in images.parquet); `target`, `tags` (as JSON, see
 tasks/data/tags/rows.py), `rejected` (a worse reply, as JSON, see tasks/data/dialogues/replies.py), `file`, `group` and
 `time` are there where the source has them; columns that a recipe keeps follow."""
+NO_LABEL = "(no label)"
+"""What tables call a row that may have any number of labels and has none."""
 UNLABELLED = "all rows"
 """What tables call the one class of rows without classes; such rows have no column `label`."""
 
@@ -39,12 +43,24 @@ def content(rows: pd.DataFrame) -> str:
 
 def aim(rows: pd.DataFrame) -> str | None:
     """The column that holds what is to be predicted of a row; None where that is part of its content."""
-    return next((name for name in ("target", "tags", "rejected", "label") if name in rows), None)
+    return next((name for name in ("target", "tags", "rejected", "labels", "label") if name in rows), None)
 
 
 def classes(rows: pd.DataFrame) -> pd.Series:
-    """The label of each row; of rows without classes one and the same, so that shares by class are shares of all."""
+    """The label of each row, or its set of labels; of rows without any one and the same, so that shares by class are
+    shares of all."""
+    if LABELS in rows:
+        return rows[LABELS]
     return rows["label"] if "label" in rows else pd.Series(UNLABELLED, index=rows.index, dtype="str", name="label")
+
+
+def each_label(rows: pd.DataFrame) -> pd.Series:
+    """The same with each label of a set by itself: its row's index stands there once per label, and once with NO_LABEL
+    where the set is empty."""
+    labels = classes(rows)
+    if LABELS not in rows:
+        return labels
+    return pd.Series(read_sets(labels), index=rows.index, dtype=object).explode().fillna(NO_LABEL).astype("str")
 
 
 def units(groups: pd.Series, ids: pd.Series) -> list[str]:

@@ -12,11 +12,14 @@ from configs.splitting import GivenSplit, HashSplit, Split, TimeSplit
 
 from .dialogues.replies import prompts
 from .errors import DataError
+from .label_sets import LABELS
 from .label_variants import shown_label
 from .ledger import PARTS
 from .pairs import TEXT, joined
-from .rows import aim, classes, content
+from .rows import NO_LABEL, aim, classes, content, each_label
 
+FEWEST = 20
+"""Rows of one set of labels from which on exact shares are taken of it."""
 SHOWN = 5
 """Labels of a part that a message names."""
 
@@ -52,7 +55,7 @@ def require_parts(parts: pd.Series, section: Split, rows: pd.DataFrame | None = 
 def require_common_labels(labels: pd.Series, parts: pd.Series) -> None:
     """Raise DataError where validation or test rows share not one label with the training rows: on such nothing that
     was learnt can be measured. Rows without a label do not count."""
-    sets = {part: set(labels[parts == part].dropna()) for part in PARTS}
+    sets = {part: set(labels[parts == part].dropna()) - {NO_LABEL} for part in PARTS}
     for part in PARTS[1:]:
         if sets[part] and sets["train"].isdisjoint(sets[part]):
             raise DataError(
@@ -161,10 +164,21 @@ def _hashed(rows: pd.DataFrame, section: HashSplit) -> pd.Series:
 def _exact(rows: pd.DataFrame, section: HashSplit) -> pd.Series:
     """Exact shares per label: rows take their rank by hash within the label, equal texts side by side."""
     place = pd.Series(positions(placed_by(rows), section.seed), index=rows.index)
-    labels = classes(rows)
+    labels = strata(rows)
     rank = place.groupby(labels).rank(method="min") - 0.5
     size = place.groupby(labels).transform("size")
     return _cut(rows, (rank / size).to_numpy(), section)
+
+
+def strata(rows: pd.DataFrame) -> pd.Series:
+    """What exact shares are shares of: the rows of a label, or of a set of labels; rows of a set that fewer than FEWEST
+    have count as rows of the rarest of its labels alone."""
+    if LABELS not in rows:
+        return classes(rows)
+    sets, single = rows[LABELS], each_label(rows)
+    order = single.map(single.value_counts()).argsort(kind="stable")
+    rarest = single.iloc[order.to_numpy()].groupby(level=0).first().reindex(rows.index)
+    return sets.where(sets.map(sets.value_counts()) >= FEWEST, rarest)
 
 
 def _cut(rows: pd.DataFrame, place: npt.NDArray[np.float64], section: HashSplit) -> pd.Series:

@@ -49,7 +49,8 @@ class Kind:
 
     noun: what a model of it is called. libraries: what its encoding depends on apart from the code. requirements:
     packages that its registered models need next to torch and transformers. answers: columns of a prediction with their
-    types, in order (string, double); None where they are the classes' (label, probability, `probability of X`).
+    types, in order (string, double), behind which a kind that reports labels has `probability of X` for each; None
+    where they are the classes' (label, probability, `probability of X`).
     rescored_by: the function of tracking/rescoring_program.py that asks a registered model again; rescored: its
     columns, each with the name that predictions have. chats: whether `temper chat` talks to it. masks: whether it
     predicts for texts with a mask alone. reference: whether training is held to a reference model. tokens: whether its
@@ -157,6 +158,9 @@ class Training(Protocol):
 
     def save(self, model: Any, section: "Train", folder: Path) -> None:
         """Write the trained model."""
+
+    def finish(self, validation: Part, folder: Path) -> None:
+        """Write what the saved model needs that the validation rows decide, such as thresholds."""
 
     def draw_inputs(self, model: Any, train: Part, section: "Train", folder: Path) -> None:
         """Draw what training shows the model that its rows do not, if anything."""

@@ -21,6 +21,8 @@ SCHEMA = pa.schema(
 )
 VALUE = "value"
 """Further column of parts whose rows have numbers."""
+SETS = "label_ids"
+"""Further column of parts whose rows have any number of labels: the ids of these."""
 TYPES = "token_types"
 """Further column of parts whose rows are pairs of texts."""
 
@@ -34,6 +36,8 @@ class Part:
     class_ids: npt.NDArray[np.int64]
     encoded: Encoded
     values: npt.NDArray[np.float64] | None = None
+    sets: tuple[tuple[int, ...], ...] | None = None
+    """Of each row the ids of its labels, ascending, where it may have any number of them."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -52,6 +56,8 @@ def write_part(part: Part, path: Path) -> None:
     table = pa.Table.from_arrays(columns, schema=SCHEMA)
     if part.values is not None:
         table = table.append_column(VALUE, pa.array(part.values, pa.float64()))
+    if part.sets is not None:
+        table = table.append_column(SETS, pa.array([list(one) for one in part.sets], pa.list_(pa.int32())))
     if part.encoded.types is not None:
         types = pa.ListArray.from_arrays(offsets, pa.array(part.encoded.types, pa.int32()))
         table = table.append_column(TYPES, types)
@@ -72,4 +78,5 @@ def read_part(path: Path) -> Part:
     )
     classes = table.column("class_id").to_numpy().astype(np.int64)
     values = table.column(VALUE).to_numpy().astype(np.float64) if VALUE in table.column_names else None
-    return Part(table.column("id").to_pylist(), classes, encoded, values)
+    sets = tuple(map(tuple, table.column(SETS).to_pylist())) if SETS in table.column_names else None
+    return Part(table.column("id").to_pylist(), classes, encoded, values, sets)

@@ -42,6 +42,8 @@ def view_row(labels: Sequence[str], tokenizer: TextTokenizer, part: Part, row: i
     pieces = tokenizer.decode([[token] for token in ids])
     if part.values is not None:
         return TokenView(ids, targets, pieces, f"{part.values[row]:g}")
+    if part.sets is not None:
+        return TokenView(ids, targets, pieces, ", ".join(labels[one] for one in part.sets[row]) or "no label")
     return TokenView(ids, targets, pieces, labels[part.class_ids[row]] if labels else "")
 
 

@@ -107,5 +107,8 @@ class TextTraining:
         else:
             merging.export_merged(model, folder, self._probe(model), section.lora.base)
 
+    def finish(self, validation: Any, folder: Path) -> None:
+        """Nothing: validation rows decide nothing else of the model."""
+
     def draw_inputs(self, model: Any, train: Any, section: Train, folder: Path) -> None:
         """Nothing: training shows the model what the rows hold."""

@@ -94,7 +94,8 @@ def gather(
         slices = challenge.slices(one, other, rule, groups=groups, rows=rows, smallest=section.slices)
     except DataError as error:
         return Evidence(version, source, str(error))
-    changed = outcomes.changed(new, old, kind, _labels(client, known))
+    classes = _labels(client, known) if open_kind(kind).traits.classes else None
+    changed = outcomes.changed(new, old, kind, classes)
     return Evidence(version, source, None, fought, tuple(slices), changed)
 
 

@@ -29,8 +29,9 @@ else:
         import base64, pandas
         given = pandas.DataFrame({"image": [base64.b64decode(one) for one in given]})
     table = model.predict(given)
-    columns = [name for name in table.columns if name.startswith("probability of ")]
-    predictions = table[columns or list(table.columns)].to_numpy().tolist()
+    if "label" in table:
+        table = table[[name for name in table.columns if name.startswith("probability of ")]]
+    predictions = table.to_numpy().tolist()
 print("PREDICTIONS" + json.dumps(predictions))
 """
 

@@ -38,6 +38,8 @@ def signature(facts: ReportFacts) -> ModelSignature:
     if answers is None:
         chances = [PROBABILITY, *(f"{PROBABILITY_OF}{label}" for label in facts["labels"])]
         answers = {LABEL: "string"} | dict.fromkeys(chances, "double")
+    elif facts.get("labels"):
+        answers = {**answers, **{f"{PROBABILITY_OF}{label}": "double" for label in facts["labels"]}}
     outputs = [ColSpec(kind, name) for name, kind in answers.items()]
     if facts.get("pairs"):
         return ModelSignature(Schema([ColSpec(AnyType(), name) for name in (TEXT, TEXT_PAIR)]), Schema(outputs))

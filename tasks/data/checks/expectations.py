@@ -9,6 +9,7 @@ from configs.expectations import Rule, Severity, Validate
 
 from ..dialogues.messages import load_messages
 from ..errors import DataError
+from ..label_sets import LABELS, present_labels
 from ..pairs import TEXT_PAIR, distinct, sides
 from ..rows import aim, content
 from . import great_expectations as suites
@@ -43,6 +44,8 @@ class Asked:
 def label_set(rows: pd.DataFrame, section: Validate) -> list[str]:
     """The labels in class-id order: as the recipe says (with `labels: warn` further ones behind), else sorted."""
     present = sorted(rows["label"].dropna().unique()) if "label" in rows else []
+    if LABELS in rows:
+        present = present_labels(rows[LABELS])
     if not section.labels:
         return present
     widened = section.severity_of("labels") == "warn"
@@ -55,6 +58,7 @@ def check_rows(rows: pd.DataFrame, section: Validate) -> tuple[list[Verdict], st
     A text of white space alone counts as missing. What is in quarantine is asked of all rows, everything else of the
     rows that stay. Raises DataError for an expectation that cannot be made or checked, before any row is checked.
     """
+    from .label_set_checks import check_label_sets
     from .split_checks import check_balance, check_splits, check_variants
 
     seen = rows
@@ -69,15 +73,17 @@ def check_rows(rows: pd.DataFrame, section: Validate) -> tuple[list[Verdict], st
     first = {number: one for number, one in asked.items() if one.severity == "quarantine"}
     typed = typed_rows(seen) if further else seen
     done = _ask(seen, typed, first)
-    gone = rows_under([verdict for verdict, _ in done.values()], "quarantine")["id"].unique()
+    sets = check_label_sets(seen, section) if LABELS in rows else []
+    gone = rows_under([*(verdict for verdict, _ in done.values()), *sets], "quarantine")["id"].unique()
     left = ~seen["id"].isin(gone)
     stay = seen[left]
     done |= _ask(stay, typed[left], {number: one for number, one in asked.items() if number not in first})
     verdicts = [*_types(rows), *(done[number][0] for number in asked)]
-    if "label" in rows:
+    if "label" in rows or LABELS in rows:
         verdicts += check_variants(stay, section)
+    verdicts += sets
     verdicts += [*check_balance(stay, section), *check_splits(stay, section)]
-    if first:
+    if first or any(verdict.severity == "quarantine" for verdict in sets):
         verdicts.append(_leaving(len(gone), len(rows), section))
     return verdicts, docs_page([done[number][1] for number in asked])
 
@@ -145,7 +151,7 @@ def _short_rules(rows: pd.DataFrame, section: Validate) -> list[Asked]:
             (None, SEVERAL, gxe.ExpectColumnUniqueValueCountToBeBetween(column="label", min_value=2)),
             ("labels", "labels", gxe.ExpectColumnValuesToBeInSet(column="label", value_set=labels)),
         ]
-    if section.labels:  # labels that are merely found may leave with their rows
+    if section.labels and "label" in rows:  # labels that are merely found may leave with their rows
         whole: Rule | None = "labels" if section.severity_of("labels") == "warn" else None
         asked.append((whole, "labels", gxe.ExpectColumnDistinctValuesToContainSet(column="label", value_set=labels)))
     if what == "text":

@@ -12,7 +12,7 @@ from configs.expectations import Validate
 
 from ..label_variants import describe_variants, label_variants
 from ..pairs import joined
-from ..rows import content
+from ..rows import content, each_label
 from .results import SHOWN, Verdict
 
 SAMPLE = 5_000
@@ -45,9 +45,11 @@ def check_balance(rows: pd.DataFrame, section: Validate) -> list[Verdict]:
 
 def check_variants(rows: pd.DataFrame, section: Validate) -> list[Verdict]:
     """Labels that are spellings of one label: each would be a class of its own."""
-    counts = rows["label"].value_counts()
+    labels = each_label(rows)
+    counts = labels.value_counts()
     groups = label_variants({str(label): int(count) for label, count in counts.items()}, section.distinct_labels)
-    breaking = rows[rows["label"].isin([label for group in groups for label in list(group)[1:]])]
+    odd = labels[labels.isin([label for group in groups for label in list(group)[1:]])]
+    breaking = rows.loc[odd.index.unique(), "id"]
     place = "download.columns.label_map" if content(rows) != "image" else "label_map in download (or its columns)"
     name = "labels_are_spelt_one_way"
     return [
@@ -56,10 +58,10 @@ def check_variants(rows: pd.DataFrame, section: Validate) -> list[Verdict]:
             "no two labels are spellings of one label",
             describe_variants(groups) or "one spelling each",
             not groups,
-            tuple(zip(breaking["id"].head(SHOWN), breaking["label"].head(SHOWN).map(ascii), strict=True)),
+            tuple(zip(rows.loc[odd.index[:SHOWN], "id"], odd.head(SHOWN).map(ascii), strict=True)),
             severity=section.severity_of("label_variants"),
             name=name,
-            rows=breaking["id"],
+            rows=breaking,
             place=f"{place} (spelling to label) or, where they are meant to differ, validate.distinct_labels",
         )
     ]

@@ -14,6 +14,7 @@ from ..dialogues.columns import read_dialogues
 from ..dialogues.replies import read_pairs
 from ..drops import first_of
 from ..errors import DataError
+from ..label_sets import LABELS, join_labels, single_labels
 from ..label_variants import map_labels
 from ..tags.columns import read_tagged
 from .part_names import LONGEST, part_named
@@ -47,6 +48,9 @@ def take_columns(table: pd.DataFrame, columns: Columns, where: str, *, notes: li
         picked["text_pair"] = _texts(table[columns.text_pair], where, "text_pair", notes)
     if columns.label is not None:
         picked["label"] = _labels(_word_of(table, columns, "label", where), columns, where, notes)
+    if columns.labels is not None:
+        single = _labels(single_labels(table, columns, where), columns, where, notes)
+        picked[LABELS] = join_labels(single, table.index)
     picked["split"] = (
         split_names(_word_of(table, columns, "split", where), columns.split_map) if columns.split else None
     )
@@ -118,6 +122,7 @@ def _check_names(table: pd.DataFrame, columns: Columns, where: str) -> None:
     for role, name in [
         *roles,
         *(("prompt", name) for name in columns.prompts),
+        *(("labels", name) for name in columns.label_columns),
         *(("keep", name) for name in columns.keep),
     ]:
         if name is not None and names.count(name) > 1:

@@ -72,6 +72,9 @@ class ImageClassification:
         """Write the net."""
         save_model(model, cast(ImageModel, section.model), folder)
 
+    def finish(self, validation: Any, folder: Path) -> None:
+        """Nothing: validation rows decide nothing else of the model."""
+
     def draw_inputs(self, model: Any, train: Any, section: Train, folder: Path) -> None:
         """How `train.augment` changes some training images."""
         if model.augment is not None:

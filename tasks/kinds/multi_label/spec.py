@@ -1,0 +1,17 @@
+"""Several labels a text as the stages, the registry and the commands know them."""
+
+from configs.label_encodings import MultiLabelEncode
+
+from ..spec import Kind
+
+SPECS = {
+    "multi_label": Kind(
+        MultiLabelEncode.traits,
+        "a model that predicts any number of labels for a text",
+        libraries=("tokenizers", "transformers"),
+        requirements=("tokenizers",),
+        answers={"labels": "string"},
+        rescored=(("labels", "predicted"),),
+        starter="a small new model predicts any number of labels (the default where a column holds lists of words)",
+    )
+}

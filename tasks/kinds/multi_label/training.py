@@ -1,0 +1,82 @@
+"""Training of models that predict any number of labels for a text."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from transformers import AutoModelForSequenceClassification
+
+from configs.schema import Train
+
+from ...data.errors import DataError
+from ...learn.trainer import Truth
+from ...text.encoding import FILE, read_encoding
+from ...text.loading import load_model
+from ...text.models import Form
+from ...text.tokenizer import load_tokenizer
+from ...text.training import TextTraining
+from . import thresholds
+from .encoding import LabelSetEncoding
+from .feed import collate_labels, label_sets
+from .forward import SigmoidLoss, SupervisedLabels
+from .predictor import Predictor
+
+
+def label_head(encoding: LabelSetEncoding) -> dict[str, Any]:
+    """The configuration of a head with the encoding's labels."""
+    names = dict(enumerate(encoding.labels))
+    ids = {name: number for number, name in names.items()}
+    kind = "multi_label_classification"
+    return {"num_labels": len(names), "id2label": names, "label2id": ids, "problem_type": kind}
+
+
+@dataclass(frozen=True)
+class MultiLabel(TextTraining):
+    """Texts with any number of labels each."""
+
+    encoding: LabelSetEncoding
+    truth: ClassVar[Truth] = "numbers"
+    form: ClassVar[Form] = Form(AutoModelForSequenceClassification, SupervisedLabels, head=label_head, whole_rows=True)
+
+    def set_loss(self, model: Any, section: Train, train: Any) -> None:
+        """Set the recipe's factors on labels that a row has."""
+        model.criterion = SigmoidLoss(positive_weights(section, self.encoding.targets(label_sets(train))))
+
+    def collate(self, seed: int) -> Callable[[Any], dict[str, Any]]:
+        """What makes batches of rows."""
+        return collate_labels(self.encoding)
+
+    def finish(self, validation: Any, folder: Path) -> None:
+        """Write thresholds.json: per label the probability from which on the model as it is saved predicts it."""
+        model = load_model(AutoModelForSequenceClassification, folder)
+        predictor = Predictor(self.encoding, self.tokenizer, model, np.full(len(self.labels), thresholds.HALF))
+        truth = self.encoding.targets(label_sets(validation)) == 1
+        chosen = thresholds.choose_thresholds(
+            truth, predictor.probabilities(validation.encoded), self.encoding.thresholds
+        )
+        text = json.dumps(dict(zip(self.labels, chosen.tolist(), strict=True)), ensure_ascii=False, indent=1)
+        (folder / thresholds.FILE).write_text(text, encoding="utf-8")
+
+
+def positive_weights(section: Train, targets: npt.NDArray[np.float32]) -> tuple[float, ...]:
+    """The recipe's factor on each label where a row has it; none for all 1. `balanced`: training rows without it per
+    row with it, 1 for a label that none has. Raises DataError for another number of factors."""
+    given = section.class_weights
+    if given is None:
+        return ()
+    if given == "balanced":
+        counts = targets.sum(0)
+        return tuple(np.where(counts > 0, (len(targets) - counts) / np.maximum(counts, 1), 1.0).tolist())
+    if len(given) != targets.shape[1]:
+        raise DataError(f"train.class_weights has {len(given)} values, the labels are {targets.shape[1]}")
+    return given
+
+
+def open_training(folder: Path) -> MultiLabel:
+    """From encoding.json and tokenizer.json."""
+    encoding = read_encoding(folder / FILE, LabelSetEncoding)
+    return MultiLabel(encoding, load_tokenizer(folder, encoding.special))

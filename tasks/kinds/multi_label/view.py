@@ -1,0 +1,5 @@
+"""Encoded rows for people."""
+
+from ...text.token_view import open_view
+
+__all__ = ["open_view"]

@@ -24,13 +24,17 @@ def copies(count: int) -> pd.DataFrame:
     )
 
 
+PLACED = pd.Series(["train", "validation", "test"])
+"""The parts of three rows."""
+
+
 def counts(labels: int) -> pd.DataFrame:
     parts = {"train": range(1, labels + 1), "validation": 1, "test": 1}
     return pd.DataFrame(parts, index=[f"label{n}" for n in range(labels)])
 
 
 def test_near_copies_that_leave_are_shown_by_three() -> None:
-    page = _describe(counts(2), copies(5), HashSplit(near_copies="drop"))
+    page = _describe(counts(2), PLACED, copies=copies(5), section=HashSplit(near_copies="drop"))
     assert "5 train rows copy a test row, such as row0 (0.90 of held), row1 (0.90 of held), row2 (0.90 of held)\n" in (
         page + "\n"
     )
@@ -46,7 +50,7 @@ def test_every_reason_has_three_examples() -> None:
 
 @pytest.mark.parametrize(("labels", "left_out"), [(LISTED, 0), (LISTED + 7, 7)])
 def test_the_page_of_many_labels_lists_those_of_most_rows_and_counts_the_others(labels: int, left_out: int) -> None:
-    page = _describe(counts(labels), copies(0), HashSplit())
+    page = _describe(counts(labels), PLACED, copies=copies(0), section=HashSplit())
     assert page.count("| label") == LISTED + 1  # and the head
     assert (f"… and {left_out:,} labels more" in page) == (left_out > 0)
     assert f"| label{labels - 1} |" in page and ("| label0 |" in page) == (left_out == 0)

@@ -17,7 +17,6 @@ from configs.expectations import Expectation, Validate
 from configs.load import load_recipe
 from flows.cli import chat, compare, init, progress, run, serve
 from flows.cli.console import Console, print_json
-from flows.starter_recipe import prepare
 from tasks.artifact import Version
 from tasks.data.checks.expectations import check_rows
 from tasks.data.rows import with_ids
@@ -180,8 +179,7 @@ def test_a_starter_recipe_is_read_back_whatever_the_labels_and_columns_are(
     labels = [*LABELS, odd, "yes", "null", "1", "~", "é" * 5]
     rows = {odd: [f"{TEXT} {number}" for number in range(240)], LABEL: [labels[n % len(labels)] for n in range(240)]}
     pd.DataFrame(rows).to_json(tmp_path / "evil.json", orient="records")
-    starter, notes = prepare(tmp_path / "evil.json", tmp_path / "a.yaml", kind, text=odd, label=LABEL)  # type: ignore[arg-type]
-    init._write(tmp_path / "a.yaml", starter.text(), [*starter.seen().items(), *(("note", note) for note in notes)])
+    init.command(str(tmp_path / "evil.json"), str(tmp_path / "a.yaml"), text=odd, label=LABEL, kind=kind)
     printed(capsys)
     written = (tmp_path / "a.yaml").read_text(encoding="utf-8")
     assert clean(written) and not re.search("^name: planted", written, re.MULTILINE)

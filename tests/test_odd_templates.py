@@ -341,7 +341,7 @@ def test_a_system_turn_that_the_template_leaves_out_is_counted() -> None:
     texts, certificate = trained(encoding, turns)
     certificate.require("train")
     assert certificate.unsystemed == 1 and texts[1] == "South.<|im_end|>"
-    assert "leaves out the system turn" in describe(encoding, TOKENIZER, {"train": certificate.as_dict()})
+    assert "leaves out the system turn" in describe(encoding, TOKENIZER, {"train": certificate})
     assert trained(encoding_of(odd.PLAIN), turns)[1].unsystemed == 0
 
 
@@ -512,7 +512,7 @@ def test_lost_thoughts_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     made = encode_dialogues(encoding, TOKENIZER, [[ASKED, ANSWER]])
     found = certify_dialogues(encoding, TOKENIZER, made, ["row0"], [turns]).violations
     assert "a supervised run is not what the model generates" in found
-    monkeypatch.setattr(turns_module.Conversation, "_said", lambda self, turn, whole: (len(whole) - 1, len(whole)))
+    monkeypatch.setattr(turns_module.Conversation, "_span_of", lambda self, turn, whole: (len(whole) - 1, len(whole)))
     left = "the template leaves out part of what the model generates"
     assert {"thoughts are missing", left} <= broken(encoding_of(odd.PLAIN), turns)
 

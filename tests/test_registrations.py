@@ -13,7 +13,7 @@ def table(predicted: list[str]) -> pd.DataFrame:
 
 
 def test_a_verdict_names_classes_that_the_champion_never_knew() -> None:
-    from tasks.tracking.promotion import Evidence, _told
+    from tasks.tracking.promotion import Evidence, _summary
 
     new, old = table(["new", "new", "old"]), table(["old", "old", "old"])
     found = outcomes.changed(new, old, "classifier", ["old", "older"])
@@ -23,8 +23,8 @@ def test_a_verdict_names_classes_that_the_champion_never_knew() -> None:
         assert "unknown" not in outcomes.changed(new, other, "classifier", known)
     sides = (outcomes.outcomes(side, "classifier", "accuracy") for side in (new, old))
     fought = contest(*sides, Rule(Resampling(200, 0.95, 0), None, 1), None)
-    told = _told("accuracy", Evidence("4", "", None, fought, (), found))
-    assert "2 rows fixed, 0 broken; every fixed row is of a class that version 4 never knew (new)" in told
+    summary = _summary("accuracy", Evidence("4", "", None, fought, (), found))
+    assert "2 rows fixed, 0 broken; every fixed row is of a class that version 4 never knew (new)" in summary
 
 
 @pytest.mark.faults

@@ -28,6 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent
 def behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A shared folder, and nothing remembered of remotes that failed in other tests."""
     monkeypatch.setenv("TEMPER_REMOTE", f"file://{tmp_path}/a shared folder")
+    monkeypatch.setattr(lease, "POLL", 0.02)
+    monkeypatch.setattr(lease, "DEAD", 0.5)  # of a lease whose holder lost the remote
     RAN.clear()
     shared._GONE.clear()
     return tmp_path / "a shared folder"

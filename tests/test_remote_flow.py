@@ -78,7 +78,7 @@ def test_what_cannot_be_pulled_is_named(harness: None, behind: Path, monkeypatch
 
 def test_the_doctor_tries_the_remote(behind: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (finding,) = remote_store()
-    assert finding.state == "ok" and "can be read and written" in finding.found
+    assert finding.state == "ok" and "can be read and written" in finding.detail
     assert not [path for path in behind.rglob("*") if path.is_file()]
     (behind.parent / "a file").touch()
     monkeypatch.setenv("TEMPER_REMOTE", f"file://{behind.parent}/a file/below")
@@ -86,6 +86,6 @@ def test_the_doctor_tries_the_remote(behind: Path, monkeypatch: pytest.MonkeyPat
     assert finding.state == "broken" and "runs go on without it" in finding.fix
     monkeypatch.setenv("TEMPER_REMOTE", "s3://me:password@bucket")
     (finding,) = remote_store()
-    assert finding.state == "broken" and "password@" not in finding.found + finding.fix
+    assert finding.state == "broken" and "password@" not in finding.detail + finding.fix
     monkeypatch.delenv("TEMPER_REMOTE")
     assert list(remote_store()) == [] and "TEMPER_REMOTE" not in os.environ

@@ -144,7 +144,8 @@ def test_every_kind_has_its_page(
     supervised, truth = (("class", name) in reader.attributes for name in ("token supervised", "truth"))
     assert supervised or truth or kind == "image"
     assert "60 raw rows = " in reader.shown and stages["train"].digest in reader.shown
-    assert f"kind: {kind}" in reader.shown and "It is not registered" in reader.shown
+    named = stages["encode"].manifest()["section"]["kind"]  # an earlier name of a kind is read as the one of today
+    assert f"kind: {named}" in reader.shown and "It is not registered" in reader.shown
     assert ("class", "curve one") in reader.attributes
 
 

@@ -9,7 +9,7 @@ from configs.stages import CACHED
 from tasks.artifact import StageError
 from tasks.store.disk import manifests
 from tasks.store.lock import locked
-from tasks.store.remote import Remote, open_remote
+from tasks.store.remote import Remote, open_remote, why
 from tasks.store.remote_manifest import Damaged
 
 
@@ -38,7 +38,7 @@ def pull_version(digests: dict[str, str]) -> Iterator[Pulled]:
         except Damaged as damage:
             yield Pulled(stage, "missing", reason=f"damaged there: {damage}")
         except Exception as error:  # fsspec's libraries have no error in common
-            raise StageError(f"the remote store fails: {type(error).__name__}: {error}") from None
+            raise StageError(f"the remote store fails: {why(error)}") from None
 
 
 def _pull(remote: Remote, stage: str, digest: str) -> Pulled:

@@ -300,3 +300,13 @@ def test_two_processes_with_homes_of_their_own_make_an_artifact_once(tmp_path: P
     counts, digests = zip(*(process.communicate(timeout=120)[0].split() for process in running), strict=True)
     assert sorted(counts) == ["0", "0", "1"] and len(set(digests)) == 1
     assert settings().remote is not None and all((home / ".artifacts").is_dir() for home in homes)
+
+
+def test_what_pull_says_of_a_remote_that_fails_has_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows import pull
+
+    broken = remote.Remote(Broken(RuntimeError("closed: s3://me:secret@host?X-Amz-Signature=secret")), "x", False)
+    monkeypatch.setattr(pull, "open_remote", lambda url: broken)
+    with pytest.raises(StageError, match="the remote store fails: RuntimeError: closed") as refused:
+        list(pull.pull_version({"train": "0" * 64}))
+    assert "secret" not in str(refused.value)

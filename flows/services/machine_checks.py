@@ -139,7 +139,7 @@ def disk() -> Iterator[Finding]:
 def remote_store() -> Iterator[Finding]:
     """Whether the store that machines share takes a file and returns it."""
     from configs.settings import Settings, without_password
-    from tasks.store.remote import open_remote
+    from tasks.store.remote import open_remote, why
 
     if not (url := Settings().remote):
         return
@@ -150,8 +150,9 @@ def remote_store() -> Iterator[Finding]:
         intact = remote.read(name) == b"temper"
         remote.delete(name)
     except Exception as error:  # fsspec's libraries have no error in common
-        reason = masked(f"{type(error).__name__}: {error}".splitlines()[0])
-        yield Finding(what, "broken", f"{address}: {reason}", "runs go on without it; fix it or unset TEMPER_REMOTE")
+        yield Finding(
+            what, "broken", f"{address}: {why(error)}", "runs go on without it; fix it or unset TEMPER_REMOTE"
+        )
         return
     fix = "" if intact else "it returns other bytes than were written; what it serves is checked, but nothing is saved"
     yield Finding(what, "ok" if intact else "broken", f"{address} can be read and written", fix)

@@ -54,18 +54,17 @@ def take(remote: Remote, stage: str, key: str, waiting: Callable[[str], None]) -
     `waiting` is called once, with who holds it. Raises what the remote raises.
     """
     name = f"leases/{stage}/{key}"
-    manifest = f"artifacts/{stage}/{key}.json"
     last, since, announced = None, time.monotonic(), False
     while True:
         if remote.create(name, _content(0)):
             lease = Lease(remote, name)
             lease.keep()
-            if remote.read(manifest) is None:
+            if not remote.has(stage, key):
                 return lease
             lease.release()
             return None
         content = remote.read(name)
-        if remote.read(manifest) is not None:
+        if remote.has(stage, key):
             return None
         if content != last:
             last, since = content, time.monotonic()

@@ -8,12 +8,13 @@ checked against its name, so that a remote can lose or damage bytes, but none of
 import hashlib
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
+from configs.secrets import masked
 from configs.settings import without_password
 
 from ..artifact import Artifact, StageError, read_manifest, seal
@@ -60,7 +61,7 @@ class Remote:
         partial_folder = disk.begin(root, stage, key)
         files = manifest["files"]
         fetches = [partial(self._fetch, partial_folder / name, entry) for name, entry in files.items()]
-        each(fetches, _seconds(files.values()))
+        each(fetches, _longest([entry["size"] for entry in files.values()]))
         about = {name: value for name, value in manifest.items() if name in About.__annotations__}
         artifact = disk.commit(root, stage, key, cast(About, about))
         assert artifact.digest == manifest["digest"], "every file was checked"
@@ -68,10 +69,14 @@ class Remote:
 
     def manifest(self, stage: str, key: str) -> Manifest | None:
         """The manifest of an artifact, as sealed; None where there is none. Raises Damaged."""
-        text = self.read(f"artifacts/{stage}/{key}.json")
+        text = self.read(_manifest_name(stage, key))
         if text is None:
             return None
         return check_manifest(text, stage, key)
+
+    def has(self, stage: str, key: str) -> bool:
+        """Whether the remote has an artifact, by its manifest, which is written last."""
+        return within(ASK, partial(self._size, _manifest_name(stage, key))) is not None
 
     def key_of(self, stage: str, digest: str) -> str | None:
         """The key of an artifact of this content; None where the remote has none."""
@@ -86,7 +91,7 @@ class Remote:
         there = each([partial(self._size, f"objects/{digest}") for digest in sizes], ASK)
         lacking = [digest for digest, size in zip(sizes, there, strict=True) if size != sizes[digest]]
         each([partial(self._store, paths[digest], f"objects/{digest}") for digest in lacking], _longest(sizes.values()))
-        self.write(f"artifacts/{artifact.stage}/{artifact.key}.json", seal(manifest).encode())
+        self.write(_manifest_name(artifact.stage, artifact.key), seal(manifest).encode())
         self.write(f"digests/{artifact.stage}/{artifact.digest}", artifact.key.encode())
         return Transfer(len(paths), len(lacking), sum(sizes[digest] for digest in lacking))
 
@@ -96,7 +101,7 @@ class Remote:
             manifest = self.manifest(stage, key)
         except Damaged:
             manifest = None
-        self.delete(f"artifacts/{stage}/{key}.json")
+        self.delete(_manifest_name(stage, key))
         for entry in manifest["files"].values() if manifest else ():
             name = f"objects/{entry['sha256']}"
             if within(_longest([entry["size"]]), partial(self._digest, name)) != entry["sha256"]:
@@ -181,24 +186,19 @@ class Remote:
             raise Damaged(f"{target.name} has other bytes than were stored")
 
     def _store(self, path: Path, name: str) -> None:
-        """One file; in a folder aside and renamed, since others may read it at once."""
-        if not self.local:
-            self.fs.put_file(str(path), self._at(name))
-            return
-        aside = f"{self._at(name)}.{uuid.uuid4().hex}"
-        try:
-            self.fs.put_file(str(path), aside)
-            os.replace(aside, self._at(name))
-        finally:
-            Path(aside).unlink(missing_ok=True)
+        self._whole(name, partial(self.fs.put_file, str(path)))
 
     def _put(self, name: str, content: bytes) -> None:
+        self._whole(name, lambda place: self.fs.pipe_file(place, content))
+
+    def _whole(self, name: str, write: Callable[[str], object]) -> None:
+        """Write a file; in a folder aside and renamed, since others may read it at once."""
         if not self.local:
-            self.fs.pipe_file(self._at(name), content)
+            write(self._at(name))
             return
         aside = f"{self._at(name)}.{uuid.uuid4().hex}"
         try:
-            self.fs.pipe_file(aside, content)
+            write(aside)
             os.replace(aside, self._at(name))
         finally:
             Path(aside).unlink(missing_ok=True)
@@ -224,8 +224,13 @@ def open_remote(url: str) -> Remote:
     return Remote(fs, root, protocol == "file")
 
 
-def _seconds(entries: Any) -> float:
-    return _longest([entry["size"] for entry in entries])
+def why(error: Exception) -> str:
+    """The failure of a remote's library, in a line without passwords, tokens and signatures."""
+    return masked(f"{type(error).__name__}: {error}".splitlines()[0])
+
+
+def _manifest_name(stage: str, key: str) -> str:
+    return f"artifacts/{stage}/{key}.json"
 
 
 def _longest(sizes: Any) -> float:

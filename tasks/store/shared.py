@@ -10,13 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from configs.secrets import masked
 from configs.settings import settings, without_password
 
 from ..artifact import Artifact, StageError
 from .failure import is_full
 from .lease import Lease, take
-from .remote import Remote, Transfer, open_remote
+from .remote import Remote, Transfer, open_remote, why
 from .remote_manifest import Damaged
 
 Say = Callable[[str], None]
@@ -48,7 +47,7 @@ class Shared:
     def store(self, artifact: Artifact) -> None:
         """Store an artifact that the remote lacks."""
         with self._guarded():
-            if self.remote is None or self.remote.read(f"artifacts/{artifact.stage}/{artifact.key}.json") is not None:
+            if self.remote is None or self.remote.has(artifact.stage, artifact.key):
                 return
             began = time.monotonic()
             transfer = self.remote.push(artifact)
@@ -87,8 +86,7 @@ class Shared:
                 raise
             self.remote = None
             _GONE.add(self.address)
-            reason = masked(f"{type(error).__name__}: {error}".splitlines()[0])
-            self.say(f"{self.address} fails ({reason}); this run goes on without it")
+            self.say(f"{self.address} fails ({why(error)}); this run goes on without it")
 
 
 @contextmanager

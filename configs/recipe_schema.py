@@ -47,8 +47,8 @@ def schema_text() -> str:
 
 def modeline(recipe: Path) -> str:
     """The line of a recipe by which editors find the schema: next to it, else where Temper is installed."""
-    beside = recipe.absolute().parent == FILE.parent
-    return f"# yaml-language-server: $schema={FILE.name if beside else FILE}"
+    in_same_folder = recipe.absolute().parent == FILE.parent
+    return f"# yaml-language-server: $schema={FILE.name if in_same_folder else FILE}"
 
 
 def _description(classes: dict[str, tuple[dict[str, str], list[str]]], name: str, key: str) -> str | None:

@@ -81,5 +81,5 @@ def not_better(facts: Mapping[str, Any]) -> list[str]:
     if first is None:
         return []
     own = sign(first) * facts["scores"][first]
-    beside = {name: values[first] for name, values in facts["baselines"].items() if first in values}
-    return [name for name, value in beside.items() if sign(first) * value >= own]
+    first_scores = {name: values[first] for name, values in facts["baselines"].items() if first in values}
+    return [name for name, value in first_scores.items() if sign(first) * value >= own]

@@ -23,7 +23,7 @@ from tasks.learn.comparison_document import Compared, Logged
 from tasks.published import flow_links, publish
 from tasks.split import split
 from tasks.store import disk
-from tasks.store.events import Event, tell
+from tasks.store.events import Event, emit
 from tasks.store.identity import key_of
 from tasks.train import train
 from tasks.validate import validate
@@ -57,7 +57,7 @@ def compare(name: str, variants: list[Variant], seeds: int, first_is_new: bool) 
         for variant, results in zip(variants, rows, strict=True)
     ]
     cached = sum(is_trained(recipe, encoded) for _, recipe, _, encoded in todo)
-    tell(
+    emit(
         Event(
             "compare",
             "note",
@@ -68,7 +68,7 @@ def compare(name: str, variants: list[Variant], seeds: int, first_is_new: bool) 
     trained = []
     for number, (variant, recipe, splits, encoded) in enumerate(todo, 1):
         status = f"training {number} of {len(todo)}: {variant.name}, seed {recipe.train.seed}"
-        tell(Event("compare", "note", status))
+        emit(Event("compare", "note", status))
         model, scored = assess(variant.name, recipe, encoded, splits)
         trained.append(Trained(variant.name, recipe, model, scored))
     logged: Logged = report(name, trained, rows[0], first_is_new, flow_links())

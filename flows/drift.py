@@ -14,7 +14,7 @@ def tell_drift(flow: Any, flow_run: Any, state: Any) -> None:
     that was registered before, or of equal profiles.
     """
     from tasks.data.drift import drift_table
-    from tasks.store.events import Event, tell
+    from tasks.store.events import Event, emit
     from tasks.tracking.data import profiles
 
     version = state.result()
@@ -29,7 +29,7 @@ def tell_drift(flow: Any, flow_run: Any, state: Any) -> None:
         f"{line['feature']} ({line['verdict']}, PSI {line['psi']:.3f})" for line in lines if line["verdict"] != "stable"
     ]
     message = f"since version {compared[0]}: {'; '.join(moved) if moved else 'stable'}"
-    tell(Event("drift", "note", message))
+    emit(Event("drift", "note", message))
 
 
 def _publish(lines: "list[DriftLine]", flow_run_id: Any, about: str) -> None:

@@ -73,7 +73,7 @@ def run(recipe: str | Path, *changes: str) -> Result:
     quiet_tools()
     quiet_prefect()
     from configs.load import load_recipe
-    from tasks.store.events import heard_by
+    from tasks.store.events import listeners
 
     from .preload import prove_ahead
     from .services.stores import require
@@ -88,7 +88,7 @@ def run(recipe: str | Path, *changes: str) -> Result:
             stages[event.stage] = event.status
             print(f"{event.status:<8} {event.stage:<10} {event.seconds:7.1f} s")
 
-    with prefect_api(), heard_by(listen, prove_ahead):
+    with prefect_api(), listeners(listen, prove_ahead):
         from .finetune import finetune
 
         version = finetune(loaded)

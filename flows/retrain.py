@@ -25,7 +25,7 @@ from tasks.download import download
 from tasks.published import flow_links
 from tasks.store import living
 from tasks.store.changes import all_in_words
-from tasks.store.events import Event, StageLine, heard_by
+from tasks.store.events import Event, StageLine, listeners
 from tasks.store.lock import locked
 from tasks.tracking.lookup import BEFORE, Settled, still_valid
 
@@ -55,7 +55,7 @@ def retrain(recipe: str, overrides: tuple[str, ...] = ()) -> State[Any]:
     say = get_run_logger().info
     delay(loaded)
     with (
-        heard_by(lambda event: hear(event, say)),
+        listeners(lambda event: hear(event, say)),
         alone(loaded.name, lambda: say("another run of it is at work; waiting")),
     ):
         stages, _, cached = plan(loaded, ask=True)

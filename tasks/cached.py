@@ -32,7 +32,7 @@ from .published import (
     speaker,
 )
 from .store import disk
-from .store.events import Event, Status, tell
+from .store.events import Event, Status, emit
 from .store.failure import because_of, full_disk_named
 from .store.identity import identity, key_of, what_changed
 from .store.lock import locked
@@ -222,12 +222,12 @@ def _as_task(name: str, work: Callable[..., Any], section: Any, inputs: dict[str
 
     def run(section: Any, inputs: dict[str, Artifact]) -> Any:
         began = time.monotonic()
-        tell(Event(name, "started"))
+        emit(Event(name, "started"))
         try:
             outcome: Outcome[Artifact | Version] = work(section, inputs)
         except BaseException as error:
             with because_of(error, "the failure could not be shown"):
-                tell(Event(name, "failed", seconds=time.monotonic() - began))
+                emit(Event(name, "failed", seconds=time.monotonic() - began))
             raise
         result, status, key = outcome.result, outcome.status, ""
         if isinstance(result, Artifact):
@@ -238,7 +238,7 @@ def _as_task(name: str, work: Callable[..., Any], section: Any, inputs: dict[str
         else:
             publish_version(result)
         seconds = time.monotonic() - began
-        tell(Event(name, "finished", status=status, seconds=seconds, key=key, changed=outcome.changed))
+        emit(Event(name, "finished", status=status, seconds=seconds, key=key, changed=outcome.changed))
         named = "Cached" if status == "cached" else "Completed"
         message = account(result, status, outcome.changed, seconds)
         return Completed(name=named, message=message, data=result)

@@ -16,7 +16,7 @@ from .artifact import Artifact, StageError, Version
 from .output import checked_secret, environment_secret
 from .store import usage
 from .store.changes import all_in_words
-from .store.events import Event, Status, tell
+from .store.events import Event, Status, emit
 from .store.failure import server_is_gone
 
 OFTEN = 2.0
@@ -36,7 +36,7 @@ def speaker(name: str) -> Callable[[str], None]:
     """Says a stage's notes to the terminal, and in the run's log."""
 
     def say(text: str) -> None:
-        tell(Event(name, "note", text))
+        emit(Event(name, "note", text))
         if in_task():
             from prefect.logging import get_run_logger
 
@@ -51,7 +51,7 @@ def progress(name: str) -> Callable[[int, int, str], None]:
 
     def show(done: int, total: int, text: str) -> None:
         nonlocal artifact, last
-        tell(Event(name, "progress", text, done, total))
+        emit(Event(name, "progress", text, done, total))
         if in_task() and total and (time.monotonic() - last > OFTEN or (done >= total and artifact)):
             from prefect.artifacts import create_progress_artifact, update_progress_artifact
 

@@ -9,7 +9,7 @@ from configs.schema import Register
 from .artifact import Artifact, Version, lineage
 from .cached import recorded_task
 from .documents import ReportFacts
-from .store.events import Event, tell
+from .store.events import Event, emit
 
 if TYPE_CHECKING:
     from .tracking.lookup import Settled
@@ -60,7 +60,7 @@ def _example(report: Artifact) -> str | None:
 
 
 def _tell_waiting() -> None:
-    tell(Event("register", "note", "another process registers this model; waiting"))
+    emit(Event("register", "note", "another process registers this model; waiting"))
 
 
 def _register(

@@ -17,7 +17,7 @@ quiet_tools()
 import pytest  # noqa: E402
 
 from tasks.store import reading  # noqa: E402
-from tasks.store.events import Event, heard_by  # noqa: E402
+from tasks.store.events import Event, listeners  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(Path(__file__).parent))
@@ -63,5 +63,5 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def heard(monkeypatch: pytest.MonkeyPatch, place: Path) -> Iterator[list[Event]]:
     monkeypatch.setenv("TEMPER_HOME", str(place))
     events: list[Event] = []
-    with heard_by(events.append):
+    with listeners(events.append):
         yield events

@@ -15,7 +15,7 @@ from tasks.cached import Stage, cached_task
 from tasks.data.ledger import advance, open_ledger, read_ledger
 from tasks.output import Output, new_output
 from tasks.store import disk
-from tasks.store.events import heard_by
+from tasks.store.events import listeners
 from tasks.store.verification import verifying
 
 CODE = "tasks.data.rows"
@@ -78,7 +78,7 @@ def notes() -> Iterator[list[str]]:
     texts: list[str] = []
     RAN.clear()
     BROKEN.clear()
-    with heard_by(lambda event: texts.append(event.text)):
+    with listeners(lambda event: texts.append(event.text)):
         yield texts
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import typer
 
-from tasks.store.events import Event, tell
+from tasks.store.events import Event, emit
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPE = str(ROOT / "configs" / "reviews_demo.yaml")
@@ -89,7 +89,7 @@ def test_mask_shows_the_supervised_token(tmp_path: Path, home: Path, capsys: pyt
     plan.command(Path(RECIPE), [], True)
     stages = json.loads(capsys.readouterr().out)["stages"]
     assert [line["status"] for line in stages] == ["cached"] * 5 + ["run", "unknown", "unknown"]
-    tell(Event("encode", "note", "after the command, nobody listens"))
+    emit(Event("encode", "note", "after the command, nobody listens"))
     assert capsys.readouterr() == ("", "")
 
 

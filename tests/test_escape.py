@@ -134,7 +134,7 @@ def test_every_command_and_both_interfaces_show_evil_data_as_data(
     from flows.cli import data, history, inspect, mask, plan, predict, report, trace
     from flows.cli.progress import ProgressDisplay
     from flows.finetune import finetune
-    from tasks.store.events import heard_by
+    from tasks.store.events import listeners
     from tasks.tracking.descriptions import NOTE
     from tasks.tracking.runs import client
 
@@ -143,7 +143,7 @@ def test_every_command_and_both_interfaces_show_evil_data_as_data(
     pd.DataFrame(rows).to_csv(tmp_path / "evil.csv", index=False)
     recipe = tmp_path / "evil.yaml"
     recipe.write_text(RECIPE, encoding="utf-8")
-    with ProgressDisplay() as display, heard_by(display.show):
+    with ProgressDisplay() as display, listeners(display.show):
         version = finetune(load_recipe(recipe))
     display.summary(version)
     out, err = capsys.readouterr()

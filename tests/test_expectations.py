@@ -22,7 +22,7 @@ from tasks.data.checks.split_checks import check_splits
 from tasks.data.errors import DataError
 from tasks.data.ledger import open_ledger, read_ledger, write_ledger
 from tasks.data.rows import read_rows, with_ids, write_rows
-from tasks.store.events import Event, heard_by
+from tasks.store.events import Event, listeners
 from tasks.validate import validate
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "datasets"
@@ -180,7 +180,7 @@ def test_a_warning_is_said_and_recorded_and_nothing_else() -> None:
     lengths = wish("expect_column_value_lengths_to_be_between", "warn", "long", column="text", min_value=6)
     section = Validate(labels=("pos", "neg"), severity={"labels": "warn"}, expectations=(lengths,))
     told: list[Event] = []
-    with heard_by(told.append):
+    with listeners(told.append):
         artifact = validate.run_or_load(section, {"raw": store_raw(rows)}).result
     assert [event.text for event in told if event.kind == "note"] == [
         f"does not hold: each label is one of ['pos', 'neg']: 1 of {len(rows)} rows break it (1.67 %)",

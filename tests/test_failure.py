@@ -21,7 +21,7 @@ from configs.settings import settings
 from flows.stage_graph import perform_until
 from tasks.artifact import StageError
 from tasks.store import disk
-from tasks.store.events import Event, heard_by
+from tasks.store.events import Event, listeners
 from tasks.store.failure import DiskFull, because_of, full_disk_named, full_disks, no_space
 
 
@@ -149,7 +149,7 @@ def test_a_listener_that_fails_hides_no_failure(harness: None) -> None:
     def one() -> None:
         download(recipe("download={kind: file, path: absent.csv}").download)
 
-    with heard_by(listen), pytest.raises(Exception, match=r"absent\.csv"):
+    with listeners(listen), pytest.raises(Exception, match=r"absent\.csv"):
         one()
 
 

@@ -19,7 +19,7 @@ from configs.settings import settings
 from tasks.artifact import Artifact, StageError, content_digest, seal
 from tasks.store import lease, reading, remote, shared
 from tasks.store.deadline import each, within
-from tasks.store.events import heard_by
+from tasks.store.events import listeners
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -39,7 +39,7 @@ def behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def notes() -> Iterator[list[str]]:
     """What the stages report."""
     texts: list[str] = []
-    with heard_by(lambda event: texts.append(event.text) if event.text else None):
+    with listeners(lambda event: texts.append(event.text) if event.text else None):
         yield texts
 
 

@@ -12,7 +12,7 @@ from flows.pull import pull_version
 from flows.services.machine_checks import remote_store
 from tasks.artifact import StageError
 from tasks.store import reading, shared
-from tasks.store.events import Event, heard_by
+from tasks.store.events import Event, listeners
 from tasks.tracking.made_from import digests_of
 
 pytestmark = pytest.mark.faults
@@ -37,7 +37,7 @@ def test_a_second_home_is_served_and_registers_the_same_model(
     harness: None, behind: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     events: list[Event] = []
-    with heard_by(events.append):
+    with listeners(events.append):
         first, statuses = run(recipe(), events)
         assert set(statuses.values()) == {"run"}
         version, digests = digests_of("reviews-demo")
@@ -54,7 +54,7 @@ def test_a_second_home_is_served_and_registers_the_same_model(
     reading.release()
     monkeypatch.setenv("TEMPER_ARTIFACTS", str(tmp_path / "an empty store"))
     assert {one.stage: one.state for one in pull_version(digests)} == dict.fromkeys(digests, "brought")
-    with heard_by(events.append):
+    with listeners(events.append):
         third, statuses = run(recipe(), events)
     assert set(statuses.values()) == {"cached"} and third.version == second.version
     (behind / "digests" / "train" / digests["train"]).unlink()

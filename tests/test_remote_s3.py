@@ -20,7 +20,7 @@ from test_cached import DRAW, RAN, Drawn
 from tasks.artifact import Artifact
 from tasks.store import lease, reading, shared
 from tasks.store.deadline import each
-from tasks.store.events import heard_by
+from tasks.store.events import listeners
 from tasks.store.remote import Remote, open_remote
 
 pytestmark = pytest.mark.faults
@@ -77,7 +77,7 @@ def store() -> Remote:
 
 def test_one_home_is_served_what_another_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     notes: list[str] = []
-    with heard_by(lambda event: notes.append(event.text) if event.text else None):
+    with listeners(lambda event: notes.append(event.text) if event.text else None):
         made = draw(Drawn(count=11))
         reading.release()
         monkeypatch.setenv("TEMPER_HOME", str(tmp_path / "other"))
@@ -142,7 +142,7 @@ def test_a_server_or_bucket_that_is_not_there_costs_seconds(wrong: str, monkeypa
     monkeypatch.setenv(wrong, values[wrong])
     notes: list[str] = []
     began = time.monotonic()
-    with heard_by(lambda event: notes.append(event.text) if event.text else None):
+    with listeners(lambda event: notes.append(event.text) if event.text else None):
         draw(Drawn(count=6, word=wrong))
     assert RAN == ["draw"] and time.monotonic() - began < 60
     assert any("goes on without it" in note for note in notes) and not any("planted" in note for note in notes)

@@ -24,7 +24,7 @@ from tasks.data.sources.hub_rows import record_hub
 from tasks.data.sources.provenance import Intake
 from tasks.data.sources.read import read_source
 from tasks.download import download
-from tasks.store.events import Event, heard_by
+from tasks.store.events import Event, listeners
 
 WHOLE = [["a film", "good", None], ["no film", "bad", None]]
 
@@ -483,7 +483,7 @@ def test_moments(folder: Path, values: list[str], form: str | None, expected: li
 def test_what_the_reading_found_out_is_said(tmp_path: Path) -> None:
     (tmp_path / "data" / "a.csv").write_text("text,label,t\na,x,2015-02-24\nb,y,soon\n", encoding="utf-8")
     told: list[Event] = []
-    with heard_by(told.append):
+    with listeners(told.append):
         download.run_or_load(FileSource(kind="file", path="a.csv", columns=Columns(time="t")), {})
     (note,) = (event.text for event in told if event.kind == "note")
     assert note == "1 values of 't' are no time, such as 'soon'; read as missing"

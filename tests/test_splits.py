@@ -32,7 +32,7 @@ from tasks.data.leakage import near_copies, reasons
 from tasks.data.ledger import read_ledger
 from tasks.data.rows import read_rows, with_ids
 from tasks.data.splitting import positions, split_rows
-from tasks.store.events import Event, heard_by
+from tasks.store.events import Event, listeners
 
 WORDS = ["".join(random.Random(n).choices(ascii_lowercase, k=4 + n % 4)) for n in range(400)]
 
@@ -287,7 +287,7 @@ def test_leakage_between_given_parts_is_measured_said_and_fixed_on_request(fixed
     table.to_csv(tmp_path / "data" / "given.csv", index=False)
     section = {"kind": "given", "validation": "none"} | ({"near_copies": "drop"} if fixed else {})
     own = ["download={kind: file, path: given.csv, columns: {split: split}}", "validate.min_rows=10"]
-    with heard_by(told.append):
+    with listeners(told.append):
         split = perform_until(recipe(*own, f"split={json.dumps(section)}"), "split")["split"].result
     said = [event.text for event in told if event.stage == "split" and event.kind == "note"]
     summary = (split.records / "summary.md").read_text(encoding="utf-8")
@@ -356,7 +356,7 @@ def test_a_label_that_a_part_lacks_is_said(tmp_path: Path) -> None:
     table.to_csv(tmp_path / "data" / "solo.csv", index=False)
     own = ["download={kind: file, path: solo.csv}", "validate={min_rows: 10}", "split.train=0.4", "split.test=0.3"]
     told: list[Event] = []
-    with heard_by(told.append):
+    with listeners(told.append):
         outcomes = perform_until(recipe(*own, "split.validation=0.3"), "split")
     ledger = read_ledger(outcomes["split"].result.file("ledger.parquet"))
     said = {event.text for event in told if event.stage == "split" and event.kind == "note"}

@@ -139,7 +139,7 @@ def test_warnings_failures_and_reasons_of_the_ledger_are_in_words(severity: Any)
     from test_expectations import store_raw, texts
 
     from tasks.data.ledger import read_ledger
-    from tasks.store.events import Event, heard_by
+    from tasks.store.events import Event, listeners
     from tasks.validate import validate
 
     rows = texts()
@@ -149,7 +149,7 @@ def test_warnings_failures_and_reasons_of_the_ledger_are_in_words(severity: Any)
     )
     events: list[Event] = []
     words, lines, error = "no text matches the regular expression <", "", ""
-    with heard_by(events.append):
+    with listeners(events.append):
         try:
             made = validate.run_or_load(Validate(expectations=(asked,)), {"raw": store_raw(rows)}).result
             ledger = read_ledger(made.file("ledger.parquet"))

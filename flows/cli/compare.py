@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from configs.environment import quiet_prefect
-from tasks.store.events import heard_by
+from tasks.store.events import listeners
 
 from ..services.stores import require
 from ..services.temporary_server import prefect_api
@@ -90,7 +90,7 @@ def _run(
     quiet_prefect()
 
     require("Prefect", "MLflow")
-    with ProgressDisplay() as display, heard_by(display.show), prefect_api():
+    with ProgressDisplay() as display, listeners(display.show), prefect_api():
         from ..compare import compare
 
         return compare(named, variants, seeds, first_is_new=first_is_new), display.stages

@@ -6,7 +6,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from tasks.store.events import heard_by
+from tasks.store.events import listeners
 
 from ..row_counts import count_rows
 from ..stage_graph import perform_until
@@ -43,7 +43,7 @@ def command(
     with failures():
         loaded = load_recipe(recipe, overrides or [])
 
-        with ProgressDisplay("reading") as display, heard_by(display.show):
+        with ProgressDisplay("reading") as display, listeners(display.show):
             outcomes = perform_until(loaded, until)
         document = count_rows({name: outcome.result for name, outcome in outcomes.items()})
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tasks.kinds.spec import kind_in, open_kind, open_view
-from tasks.store.events import heard_by
+from tasks.store.events import listeners
 
 from ..stage_graph import perform_until
 from .arguments import Overrides, RecipeFile
@@ -38,7 +38,7 @@ def command(
                 f"{recipe} encodes no tokens, and other rows have no mask; `temper trace` shows a row's way"
             )
 
-        with ProgressDisplay("reading") as display, heard_by(display.show):
+        with ProgressDisplay("reading") as display, listeners(display.show):
             encoded = perform_until(loaded, "encode")["encode"].result
         _show(encoded, rows)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from configs.environment import quiet_prefect
-from tasks.store.events import heard_by
+from tasks.store.events import listeners
 from tasks.tracking import lookup
 
 from ..services.stores import require
@@ -45,7 +45,7 @@ def command(
         say_shared_name(recipe, loaded.name)
 
         ahead = prefect_api(meanwhile=lambda: load_ahead(loaded))
-        with ProgressDisplay() as display, heard_by(display.show, prove_ahead), verifying(verify), ahead:
+        with ProgressDisplay() as display, listeners(display.show, prove_ahead), verifying(verify), ahead:
             from ..finetune import finetune
 
             version = finetune(loaded)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from tasks.store.events import heard_by
+from tasks.store.events import listeners
 
 from ..raw_row import find_row, shortened
 from ..row_trace import follow
@@ -42,7 +42,7 @@ def command(
         loaded = load_recipe(recipe, overrides or [])
         from tasks.data.rows import read_rows
 
-        with ProgressDisplay("reading") as display, heard_by(display.show):
+        with ProgressDisplay("reading") as display, listeners(display.show):
             stages = {name: outcome.result for name, outcome in perform_until(loaded, "encode").items()}
         at = find_row(read_rows(stages["download"].file("rows.parquet")), row)
         way = follow(loaded, stages, at)

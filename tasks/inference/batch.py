@@ -14,7 +14,7 @@ from ..artifact import StageError
 from ..data.errors import DataError
 from .checkpoints import Finished
 from .inputs import Questions
-from .outputs import Summary, Tally, Writer, beside, check_ending, free_names, open_writer
+from .outputs import Summary, Tally, Writer, check_ending, free_names, join_predictions, open_writer
 
 ERROR = "error"
 """Column with the reason why a question has no prediction."""
@@ -96,7 +96,7 @@ def predict_stream(
     for start in range(0, len(questions.rows), questions.batch):
         progress(start, len(questions.rows))
         stop = min(start + questions.batch, len(questions.rows))
-        yield beside(questions.rows.iloc[start:stop], _answer(questions, model, schema, start, stop), names)
+        yield join_predictions(questions.rows.iloc[start:stop], _answer(questions, model, schema, start, stop), names)
     progress(len(questions.rows), len(questions.rows))
 
 
@@ -126,10 +126,10 @@ def _answer(questions: Questions, model: Model, schema: pa.Schema, start: int, s
             f"the model gave {len(named)} predictions with the columns {list(named.columns)} "
             f"to {len(good)} questions and promised {list(model.columns)}"
         )
-    answers = named.set_index(pd.Index(good)).reindex(range(len(given)))
+    predictions = named.set_index(pd.Index(good)).reindex(range(len(given)))
     if questions.forgiving:
-        answers[ERROR] = [reason or None for reason in reasons]
-    return pa.Table.from_pandas(answers, schema=schema, preserve_index=False).replace_schema_metadata(None)
+        predictions[ERROR] = [reason or None for reason in reasons]
+    return pa.Table.from_pandas(predictions, schema=schema, preserve_index=False).replace_schema_metadata(None)
 
 
 def _one_by_one(

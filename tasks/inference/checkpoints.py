@@ -130,10 +130,10 @@ class Finished:
             if number not in self.finished:
                 yield number, *self._bounds(number)
 
-    def keep(self, number: int, answers: pa.Table) -> None:
+    def keep(self, number: int, predictions: pa.Table) -> None:
         """Put a batch's predictions on the disk; the name carries their checksum."""
         aside = self.folder / "part.new"
-        pq.write_table(answers, aside)
+        pq.write_table(predictions, aside)
         sync(aside)
         path = self.folder / f"part-{number:08d}-{digest_file(aside)[:16]}.parquet"
         aside.rename(path)

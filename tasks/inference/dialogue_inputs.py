@@ -11,7 +11,7 @@ from configs.sources import Columns
 
 from ..data.dialogues.columns import PAIRS, prompt_columns, read_dialogues
 from ..data.dialogues.messages import HOLDERS, SYSTEMS, TOOLS, Message, load_messages
-from ..data.dialogues.turn_keys import BESIDE
+from ..data.dialogues.turn_keys import UNSUPPORTED
 from ..data.errors import DataError
 from .inputs import Texts
 
@@ -48,11 +48,11 @@ def open_dialogues(table: Texts, column: str | None = None) -> Dialogues:
     Raises DataError naming the row for what cannot be read, or where nothing is left to reply to.
     """
     name = column or holder(table.rows) or table.column
-    beside = tuple(key for key in BESIDE if key in table.rows)
+    ignored = tuple(key for key in UNSUPPORTED if key in table.rows)
     notes: list[str] = []
-    given, columns = table.rows, Columns(messages=name, ignore=beside)
+    given, columns = table.rows, Columns(messages=name, ignore=ignored)
     if is_asked := _is_asked(given[name]):
-        given, columns = _asked(given, name, beside)
+        given, columns = _asked(given, name, ignored)
     try:
         texts = read_dialogues(given, columns, table.where, notes)
     except DataError as error:
@@ -79,13 +79,13 @@ def _is_asked(values: "pd.Series[Any]") -> bool:
     )
 
 
-def _asked(rows: pd.DataFrame, name: str, beside: tuple[str, ...]) -> tuple[pd.DataFrame, Columns]:
+def _asked(rows: pd.DataFrame, name: str, ignored: tuple[str, ...]) -> tuple[pd.DataFrame, Columns]:
     """Rows with a reply each, which the model is not given, and the columns of the prompt and of the reply."""
     replies = [reply for prompt, reply in PAIRS if prompt == name and reply in rows]
     reply = replies[0] if replies else DUE
     given = rows[reply].fillna(DUE) if replies else DUE
     prompt = prompt_columns(name, list(rows.columns))
-    return rows.assign(**{reply: given}), Columns(prompt=prompt, completion=reply, ignore=beside)
+    return rows.assign(**{reply: given}), Columns(prompt=prompt, completion=reply, ignore=ignored)
 
 
 def reply_columns(message: Message) -> dict[str, str]:

@@ -29,7 +29,7 @@ class Writer(Protocol):
     def writing(self, path: Path) -> Any:
         """The file is open inside."""
 
-    def write(self, rows: pd.DataFrame, answers: pa.Table) -> None:
+    def write(self, rows: pd.DataFrame, predictions: pa.Table) -> None:
         """Append rows and their predictions."""
 
 
@@ -39,12 +39,12 @@ def check_ending(output: Path) -> None:
         raise RecipeError(f"{output}: predictions are written to a file that ends in .csv, .jsonl or .parquet")
 
 
-def open_writer(output: Path, rows: pd.DataFrame, answers: pa.Schema) -> Writer:
+def open_writer(output: Path, rows: pd.DataFrame, predictions: pa.Schema) -> Writer:
     """The writer for this ending. Raises DataError for columns that the format cannot hold."""
     check_ending(output)
-    names = free_names(list(rows.columns), answers.names)
+    names = free_names(list(rows.columns), predictions.names)
     if output.suffix.lower() == ".parquet":
-        return Parquet(names, rows, answers)
+        return Parquet(names, rows, predictions)
     return Csv(names) if output.suffix.lower() == ".csv" else Jsonl(names)
 
 
@@ -58,9 +58,9 @@ def free_names(taken: Sequence[Any], names: Sequence[str]) -> list[str]:
     return free
 
 
-def beside(rows: pd.DataFrame, answers: pa.Table, names: Sequence[str]) -> pd.DataFrame:
+def join_predictions(rows: pd.DataFrame, predictions: pa.Table, names: Sequence[str]) -> pd.DataFrame:
     """Rows and their predictions in one table."""
-    renamed: pd.DataFrame = answers.rename_columns(list(names)).to_pandas()
+    renamed: pd.DataFrame = predictions.rename_columns(list(names)).to_pandas()
     return pd.concat([rows.reset_index(drop=True), renamed], axis=1)
 
 
@@ -103,9 +103,9 @@ class Csv:
         with path.open("w", encoding="utf-8", newline="") as self.file:
             yield
 
-    def write(self, rows: pd.DataFrame, answers: pa.Table) -> None:
+    def write(self, rows: pd.DataFrame, predictions: pa.Table) -> None:
         """Append rows and their predictions."""
-        self.file.write(to_csv(beside(rows, answers, self.names), header=self.header))
+        self.file.write(to_csv(join_predictions(rows, predictions, self.names), header=self.header))
         self.header = False
 
 
@@ -122,9 +122,9 @@ class Jsonl:
         with path.open("w", encoding="utf-8", newline="\n") as self.file:
             yield
 
-    def write(self, rows: pd.DataFrame, answers: pa.Table) -> None:
+    def write(self, rows: pd.DataFrame, predictions: pa.Table) -> None:
         """Append rows and their predictions."""
-        table = beside(rows, answers, self.names)
+        table = join_predictions(rows, predictions, self.names)
         names = [str(name) for name in table.columns]
         for values in zip(*(table.iloc[:, place] for place in range(len(names))), strict=True):
             row = {name: _plain(value) for name, value in zip(names, values, strict=True)}
@@ -134,9 +134,9 @@ class Jsonl:
 class Parquet:
     """Parquet with the input's own types."""
 
-    def __init__(self, names: Sequence[str], rows: pd.DataFrame, answers: pa.Schema) -> None:
+    def __init__(self, names: Sequence[str], rows: pd.DataFrame, predictions: pa.Schema) -> None:
         self.own = pa.schema([pa.field(str(name), _type_of(rows[name], str(name))) for name in rows.columns])
-        more = [field.with_name(name) for name, field in zip(names, answers, strict=True)]
+        more = [field.with_name(name) for name, field in zip(names, predictions, strict=True)]
         self.schema = pa.schema([*self.own, *more])
         self.file: Any = None
 
@@ -146,11 +146,11 @@ class Parquet:
         with pq.ParquetWriter(path, self.schema) as self.file:
             yield
 
-    def write(self, rows: pd.DataFrame, answers: pa.Table) -> None:
+    def write(self, rows: pd.DataFrame, predictions: pa.Table) -> None:
         """Append rows and their predictions."""
         named = rows.set_axis(self.own.names, axis=1)
         table = pa.Table.from_pandas(named, schema=self.own, preserve_index=False)
-        columns = [column.combine_chunks() for column in (*table.columns, *answers.columns)]
+        columns = [column.combine_chunks() for column in (*table.columns, *predictions.columns)]
         self.file.write_table(pa.Table.from_arrays(columns, schema=self.schema))
 
 
@@ -190,15 +190,15 @@ class Tally:
         self.numbers: dict[str, list[float]] = {}
         self.failed = 0
 
-    def add(self, answers: pa.Table) -> None:
+    def add(self, predictions: pa.Table) -> None:
         """Count a part."""
-        if "error" in answers.column_names:
-            self.failed += len(answers) - answers["error"].null_count
-        if "label" in answers.column_names:
-            self.labels.update(answers["label"].drop_null().to_pylist())
+        if "error" in predictions.column_names:
+            self.failed += len(predictions) - predictions["error"].null_count
+        if "label" in predictions.column_names:
+            self.labels.update(predictions["label"].drop_null().to_pylist())
             return
-        for name in (field.name for field in answers.schema if pa.types.is_floating(field.type)):
-            values = answers[name].drop_null()
+        for name in (field.name for field in predictions.schema if pa.types.is_floating(field.type)):
+            values = predictions[name].drop_null()
             if len(values):
                 low, high = pc.min_max(values).values()
                 summary = [len(values), pc.sum(values).as_py(), low.as_py(), high.as_py()]

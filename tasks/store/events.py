@@ -40,16 +40,16 @@ _LISTENERS: ContextVar[tuple[Callable[[Event], None], ...]] = ContextVar("listen
 
 
 @contextmanager
-def heard_by(*listeners: Callable[[Event], None]) -> Iterator[None]:
-    """Let the listeners hear the stages that run inside."""
-    token = _LISTENERS.set(listeners)
+def listeners(*functions: Callable[[Event], None]) -> Iterator[None]:
+    """Call the functions with the events of stages that run inside."""
+    token = _LISTENERS.set(functions)
     try:
         yield
     finally:
         _LISTENERS.reset(token)
 
 
-def tell(event: Event) -> None:
-    """Say it to whoever listens."""
-    for listener in _LISTENERS.get():
-        listener(event)
+def emit(event: Event) -> None:
+    """Call every listener with the event."""
+    for function in _LISTENERS.get():
+        function(event)

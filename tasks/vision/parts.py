@@ -22,7 +22,7 @@ ARRAY, FILES = ".npy", ".bin"
 SCHEMA = pa.schema([("id", pa.string()), ("class_id", pa.int32())])
 PLACES = pa.schema([*SCHEMA, ("start", pa.int64()), ("length", pa.int64())])
 """Of a part whose images are kept as files: where each one's bytes are."""
-Numbers = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class FilePixels:
 
     encoding: ImageEncoding
     data: npt.NDArray[np.uint8]
-    start: Numbers
-    length: Numbers
+    start: Integers
+    length: Integers
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -61,7 +61,7 @@ class Part:
     """ids, class_ids [rows], pixels uint8 [rows, channels, height, width]."""
 
     ids: list[str]
-    class_ids: Numbers
+    class_ids: Integers
     pixels: Pixels | FilePixels
 
     def __len__(self) -> int:
@@ -74,7 +74,7 @@ def threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(settings().threads or os.cpu_count(), "decoding")
 
 
-def write_table(ids: list[str], class_ids: Numbers, places: Iterable[Numbers], path: Path) -> None:
+def write_table(ids: list[str], class_ids: Integers, places: Iterable[Integers], path: Path) -> None:
     """Write the table of a part; `places`: start and length of each image's bytes where it is kept as a file."""
     columns = [pa.array(ids, pa.string()), pa.array(class_ids, pa.int32()), *map(pa.array, places)]
     schema = SCHEMA if len(columns) == len(SCHEMA) else PLACES

@@ -10,7 +10,7 @@ from configs.columns import Columns
 
 from ..errors import DataError
 from .messages import SYSTEMS, TOOLS, Message, as_plain, dump_messages, read_messages
-from .turn_keys import BESIDE, check_beside
+from .turn_keys import UNSUPPORTED, check_unsupported
 from .turns import ROLES
 
 PAIRS = (
@@ -46,7 +46,7 @@ def read_dialogues(
     tools = _names(table, columns, (columns.tools,) if columns.tools else TOOLS)
     system = _names(table, columns, (columns.system,) if columns.system else SYSTEMS)
     left: Counter[str] = Counter({name: len(table) if name in table else 0 for name in columns.ignore})
-    odd = _names(table, columns, BESIDE)
+    odd = _names(table, columns, UNSUPPORTED)
     end = columns.completion if reply == OWN_REPLY else reply
     held = [name for name in (columns.messages, *columns.prompts, end) if name]
     cells = {name: table[name].tolist() for name in dict.fromkeys([*held, *tools, *system, *odd])}
@@ -54,14 +54,14 @@ def read_dialogues(
     for number in range(len(table)):
         row = {name: _value(values[number]) for name, values in cells.items()}
         place = f"{where}: row {number + 1}"
-        check_beside({name: row[name] for name in odd}, place)
+        check_unsupported({name: row[name] for name in odd}, place)
         try:
             value = _dialogue(row, columns, end)
-            beside = {"tools": _one(row, tools), "system": _one(row, system)}
+            extra_keys = {"tools": _one(row, tools), "system": _one(row, system)}
             dialogues.append(
                 None
                 if value is None
-                else dump_messages(read_messages(value, **beside, ignore=columns.ignore, left=left))
+                else dump_messages(read_messages(value, **extra_keys, ignore=columns.ignore, left=left))
             )
         except DataError as error:
             raise DataError(f"{place}: {error}") from None

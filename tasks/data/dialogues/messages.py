@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import DataError
 from .calls import read_tools
-from .turn_keys import EMPTY, check_beside, strip_keys
+from .turn_keys import EMPTY, check_unsupported, strip_keys
 from .turns import Message, kind_of, parse_json, read_turn, settle_results
 
 __all__ = [
@@ -44,7 +44,7 @@ def read_messages(
     value = parse_json(value, "the dialogue") if isinstance(value, str) else value
     counted: Counter[str] = Counter() if left is None else left
     holder = strip_keys(value, ignore, counted) if isinstance(value, dict) else {}
-    check_beside(holder, "the dialogue")
+    check_unsupported(holder, "the dialogue")
     turns = _turns(value)
     if isinstance(turns[0], dict) and turns[0].get("tools") is not None:  # as `dump_messages` writes them
         first, holder = dict(turns[0]), {**holder, "tools": turns[0]["tools"]}
@@ -55,10 +55,10 @@ def read_messages(
         for number, turn in enumerate(turns, 1):
             kept = strip_keys(turn, ignore, counted) if isinstance(turn, dict) else turn
             numbered += [(number, message) for message in read_turn(kept, f"message {number}")]
-        own = read_tools(as_plain(_beside(tools, holder, TOOLS)))
+        own = read_tools(as_plain(_field(tools, holder, TOOLS)))
     except RecursionError:
         raise DataError("the dialogue is nested too deeply to be read") from None
-    messages = _headed(settle_results(numbered), _beside(system, holder, SYSTEMS), own)
+    messages = _headed(settle_results(numbered), _field(system, holder, SYSTEMS), own)
     _check_letters(messages)
     return messages
 
@@ -118,7 +118,7 @@ def _turns(value: Any) -> list[Any]:
     return value
 
 
-def _beside(field: Any, holder: dict[str, Any], keys: tuple[str, ...]) -> Any:
+def _field(field: Any, holder: dict[str, Any], keys: tuple[str, ...]) -> Any:
     """What stands next to the turns under one of the keys. Raises DataError where it stands there twice."""
     every = (as_plain(value) for value in (field, *(holder.get(key) for key in keys)))
     given = [value for value in every if value not in EMPTY]

@@ -30,7 +30,7 @@ READ = frozenset(
 )
 SILENT = frozenset({"id", "uuid", "message_id", "index", "timestamp", "created", "created_at", "date", "time", "model"})
 """Keys that say where or when a message was written, which no template renders; they are left out and counted."""
-BESIDE = (
+UNSUPPORTED = (
     "weight",
     "weights",
     "loss_mask",
@@ -70,10 +70,10 @@ def check_keys(turn: dict[str, Any], place: str) -> None:
         )
 
 
-def check_beside(keys: Mapping[str, Any], where: str, *, known: Collection[str] = ()) -> None:
+def check_unsupported(keys: Mapping[str, Any], where: str, *, known: Collection[str] = ()) -> None:
     """Raise DataError for a key or a column next to a dialogue that has a value, changes what is trained and is not
     read."""
-    odd = next((key for key in BESIDE if key in keys and key not in known and not _is_empty(keys[key])), None)
+    odd = next((key for key in UNSUPPORTED if key in keys and key not in known and not _is_empty(keys[key])), None)
     if odd is not None:
         raise DataError(
             f"{where}: {odd!r} next to the messages is not read and changes what is trained; write a "

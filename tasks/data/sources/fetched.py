@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from configs.settings import settings
 
 from ...artifact import digest_file
-from ...store.events import Event, tell
+from ...store.events import Event, emit
 from ...store.lock import locked
 from ...store.usage import mark_used
 
@@ -23,8 +23,8 @@ def fetch_once(url: str, stage: str) -> Path:
 
     limits, name = settings(), Path(urlsplit(url).path).name
     folder, digits = limits.store / FOLDER, name.rpartition("-")[2].partition(".")[0]
-    terms = Terms(largest=limits.largest_source, progress=lambda *how: tell(Event(stage, "progress", name, *how[:2])))
-    with locked(folder / f"{name}.lock", waiting=lambda: tell(Event(stage, "note", f"{name}: another is at it"))):
+    terms = Terms(largest=limits.largest_source, progress=lambda *how: emit(Event(stage, "progress", name, *how[:2])))
+    with locked(folder / f"{name}.lock", waiting=lambda: emit(Event(stage, "note", f"{name}: another is at it"))):
         if (folder / name).is_file() and digest_file(folder / name).startswith(digits):
             mark_used(folder / name)
             return folder / name

@@ -92,9 +92,9 @@ def judge(
         answers = nearest_turns([load_messages(messages) for messages in train["messages"]], histories)
         copied = [replace(turn, written=message, ended=True) for turn, message in zip(turns, answers, strict=True)]
         others["nearest"] = [turn for turn in copied if (turn.dialogue, turn.position) not in unread]
-    beside = {name: score_turns(copied, how) for name, copied in others.items()}
+    baselines = {name: score_turns(copied, how) for name, copied in others.items()}
     scores["loss"] = loss
-    facts = state("dialogue", DialogueEncode.traits, len(dialogues), scores, section, shown=SHOWN, baselines=beside)
+    facts = state("dialogue", DialogueEncode.traits, len(dialogues), scores, section, shown=SHOWN, baselines=baselines)
     facts["scores"] |= {f"loss_{kind}": value for kind, value in losses.items()}
     facts["contests"] = contests(readable, others, slices_of(test, section.slices), how) if measured else []
     counted = ("dialogues", "turns", "calls_due", "calls_written", "ended")

@@ -101,16 +101,16 @@ def _given(message: Message) -> list[tuple[Kind, str]]:
     ]
 
 
-def _pieces(message: Message, beside: Message | None) -> list[tuple[Kind, str]]:
+def _pieces(message: Message, other: Message | None) -> list[tuple[Kind, str]]:
     """What a turn says: text, tools that it calls, then their arguments, marked where the other turn is shown too."""
     pieces: list[tuple[Kind, str]] = [("text", message["content"])] if message["content"] else []
     calls = [call["function"]["name"] for call in message.get("tool_calls") or ()]
     pieces += [("tool", name) for name in calls]
-    others = arguments(beside) if beside else frozenset()
+    others = arguments(other) if other else frozenset()
     many = len(set(calls)) > 1
     for argument in sorted(arguments(message)):
         tool, name, value = argument
-        kind: Kind = "text" if beside is None else "same" if argument in others else "other"
+        kind: Kind = "text" if other is None else "same" if argument in others else "other"
         pieces.append((kind, f"{f'{tool}: ' if many else ''}{name} = {value}"))
     return pieces or [("fault", EMPTY)]
 

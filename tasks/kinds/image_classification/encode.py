@@ -20,7 +20,7 @@ from ...data.reserved import reserved_array
 from ...data.sources.image_bytes import read_groups
 from ...vision.encoding import ImageEncoding
 from ...vision.images import Pixels, Unreadable, decode, place_of, read_bytes
-from ...vision.parts import ARRAY, FILES, Numbers, threads, write_table
+from ...vision.parts import ARRAY, FILES, Integers, threads, write_table
 from ..spec import EncodedRows, StageOutput
 
 IMAGENET = Constants(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
@@ -46,7 +46,7 @@ class ArrayWriter:
         """Keep images, each for its rows."""
         self.pixels[np.concatenate(rows)] = np.repeat(pixels, [len(each) for each in rows], axis=0)
 
-    def close(self, kept: npt.NDArray[np.bool_]) -> list[Numbers]:
+    def close(self, kept: npt.NDArray[np.bool_]) -> list[Integers]:
         """Finish with the kept rows alone."""
         self.pixels.flush()
         if not kept.all():
@@ -73,7 +73,7 @@ class FileWriter:
             self.start[each], self.length[each] = self.end, len(image)
             self.end += self.handle.write(image)
 
-    def close(self, kept: npt.NDArray[np.bool_]) -> list[Numbers]:
+    def close(self, kept: npt.NDArray[np.bool_]) -> list[Integers]:
         """Finish; start and length of the kept rows."""
         self.handle.close()
         return [self.start[kept], self.length[kept]]
@@ -136,7 +136,7 @@ def _fill(
     table: pd.DataFrame,
     images: Path,
     writer: ArrayWriter | FileWriter,
-    levels: Numbers | None,
+    levels: Integers | None,
     progress: Callable[[int], None],
 ) -> npt.NDArray[np.str_]:
     """Write one part's images; why each row could not be read, or "". Counts pixels in `levels` [channels, 256]."""
@@ -174,12 +174,12 @@ def _other_size(row: str, size: tuple[int, ...], wanted: tuple[int, int]) -> Dat
     return DataError(f"row {row} is {size[1]} x {size[0]} pixels, others {wanted[1]} x {wanted[0]}; set encode.size")
 
 
-def _count(pixels: Pixels, levels: Numbers) -> None:
+def _count(pixels: Pixels, levels: Integers) -> None:
     for channel in range(len(levels)):
         levels[channel] += np.bincount(pixels[:, channel].ravel(), minlength=256)
 
 
-def _constants(section: ImageEncode, levels: Numbers) -> Constants:
+def _constants(section: ImageEncode, levels: Integers) -> Constants:
     """Mean and standard deviation per channel; `train` measures them on the training images alone."""
     match section.normalise:
         case Constants() as given:

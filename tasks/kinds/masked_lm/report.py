@@ -28,13 +28,13 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
     ids = test["id"].tolist()
     encoded = predictor.encoding.encode(predictor.tokenizer, test["text"].tolist())
     hidden = predictor.predict_masked(encoded, ids, section.batch_size, progress)
-    beside = {}
+    baselines = {}
     for name in chosen_baselines("masked", MaskedEncode.traits, section):
         known = predictor.encoding.encode(predictor.tokenizer, train["text"].tolist())
-        beside[name] = _scores(by_frequency(predictor, known, encoded, ids), how)
+        baselines[name] = _scores(by_frequency(predictor, known, encoded, ids), how)
     scores = _scores(hidden, how)
     facts = state(
-        "masked", MaskedEncode.traits, len(test), scores, section, shown=("perplexity", "accuracy"), baselines=beside
+        "masked", MaskedEncode.traits, len(test), scores, section, shown=("perplexity", "accuracy"), baselines=baselines
     )
     facts["counts"] = {"tokens": scores["tokens"]}
     table = {"id": ids, "tokens": hidden.tokens, "right": hidden.right, "loss": hidden.losses}

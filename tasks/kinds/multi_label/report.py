@@ -32,12 +32,12 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
     known, truth = (indicators(rows[LABELS].tolist(), labels) for rows in (train, test))
     probabilities = predictor.predict(texts, section.batch_size, progress)
     predicted = probabilities >= predictor.thresholds
-    beside = {}
+    baselines = {}
     for name in chosen_baselines(KIND, traits, section):
         others = predict_by(name, train["text"].tolist(), known, texts, predictor.encoding.thresholds)
-        beside[name] = score_labels(truth, *others, how)
+        baselines[name] = score_labels(truth, *others, how)
     scores = score_labels(truth, predicted, probabilities, how)
-    facts = state(KIND, traits, len(test), scores, section, shown=traits.scores, baselines=beside)
+    facts = state(KIND, traits, len(test), scores, section, shown=traits.scores, baselines=baselines)
     levels = dict(zip(labels, predictor.thresholds.tolist(), strict=True))
     facts |= {"labels": list(labels), "per_label": score_each(labels, truth, predicted, how), "thresholds": levels}
     answers = pd.DataFrame({"id": test["id"].to_numpy(), TRUTH: test[LABELS].to_numpy()})

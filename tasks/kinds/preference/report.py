@@ -97,13 +97,13 @@ def judge(test: pd.DataFrame, pairs: Sequence[Pair], compared: Compared, part: P
     longer = _differences(part.encoded.supervised().astype(np.float64))
     prefers = {"reference": compared.reference_log_ratio > 0, "longer": longer > 0}
     chosen = chosen_baselines(KIND, traits, section)
-    beside: dict[str, Mapping[str, Any]] = {
+    baselines: dict[str, Mapping[str, Any]] = {
         name: estimate([prefers[name].astype(float), np.ones(len(test))], ratio, how).facts("reward_accuracy")
         for name in chosen
     }
     scores = score_pairs(compared, how)
     shown = ("reward_accuracy", "reward_margin")
-    facts = state(KIND, traits, len(test), scores, section, shown=shown, baselines=beside)
+    facts = state(KIND, traits, len(test), scores, section, shown=shown, baselines=baselines)
     facts["against"] = {name: paired_test(compared.margin > 0, prefers[name], None) for name in chosen}
     facts["beta"] = compared.beta
     answers = pd.DataFrame(

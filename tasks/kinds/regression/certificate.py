@@ -13,11 +13,11 @@ from ...text.pair_certificate import pair_checks
 from ...text.parts import Part
 from ...text.segments import Encoded
 from ...text.tokenizer import TextTokenizer
-from .encoding import Floats, Numbers, RegressionEncoding, pad_numbers
+from .encoding import Arrays, Floats, RegressionEncoding, pad_numbers
 
 TOLERANCE = 1e-5
 """Largest difference of a label, in standard deviations and by its own size, since labels are float32."""
-Collate = Callable[[RegressionEncoding, Encoded, Floats, Sequence[int]], Numbers]
+Collate = Callable[[RegressionEncoding, Encoded, Floats, Sequence[int]], Arrays]
 
 
 def certify_numbers(

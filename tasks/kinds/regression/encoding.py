@@ -15,7 +15,7 @@ from ...text.segments import Encoded
 
 Floats = npt.NDArray[np.float64]
 NUMBER = re.compile(r"\s*[+-]?([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
-Numbers = dict[str, npt.NDArray[Any]]
+Arrays = dict[str, npt.NDArray[Any]]
 """A batch by name: token ids and attention, int64, and labels, float32."""
 
 
@@ -81,7 +81,7 @@ def plain_number(text: str, thousands: str | None, decimal: str) -> str:
     return "" if decimal != "." and "." in whole + rest else f"{whole}{'.' if mark else ''}{rest}"
 
 
-def pad_numbers(encoding: RegressionEncoding, encoded: Encoded, values: Floats, rows: Sequence[int]) -> Numbers:
+def pad_numbers(encoding: RegressionEncoding, encoded: Encoded, values: Floats, rows: Sequence[int]) -> Arrays:
     """input_ids and attention_mask, int64 [len(rows), length], and labels, float32 [len(rows)], normalised."""
     width = encoding.max_length if encoding.padding == "max_length" else None
     labels = encoding.normalise(values[np.asarray(rows, np.int64)])

@@ -33,12 +33,12 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
     texts, truth = contents(test), predictor.encoding.numbers(test["target"].tolist())
     predicted = predictor.predict(texts, section.batch_size, progress)
     known = predictor.encoding.numbers(train["target"].tolist())
-    beside = {
+    baselines = {
         name: score_numbers(truth, _baseline(name, contents(train), known, texts), how)
         for name in chosen_baselines("regression", RegressionEncode.traits, section)
     }
     scores = score_numbers(truth, predicted, how)
-    facts = state("regression", RegressionEncode.traits, len(test), scores, section, shown=SHOWN, baselines=beside)
+    facts = state("regression", RegressionEncode.traits, len(test), scores, section, shown=SHOWN, baselines=baselines)
     if section.order_symmetry:
         facts["order_symmetry"] = number_symmetry(predicted, predictor.predict(swap(texts), section.batch_size), how)
     answers = pd.DataFrame({"id": test["id"].to_numpy(), "true": truth, "value": predicted})

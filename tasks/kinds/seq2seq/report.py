@@ -37,11 +37,11 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
     written = [one.text for one in generated]
     scores = _scores(targets, written, how)
     scores["loss"] = predictor.loss(test["text"].tolist(), test["target"].tolist(), section.batch_size)
-    beside = {}
+    baselines = {}
     for name in chosen_baselines("seq2seq", Seq2SeqEncode.traits, section):
         known = train["target"].tolist()
         copied = [known[at] for at in nearest(train["text"].tolist(), texts)]
-        beside[name] = _scores(targets, copied, how)
+        baselines[name] = _scores(targets, copied, how)
     facts = state(
         "seq2seq",
         Seq2SeqEncode.traits,
@@ -49,7 +49,7 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
         scores,
         section,
         shown=("exact", "bleu", "rouge_l"),
-        baselines=beside,
+        baselines=baselines,
     )
     facts["counts"] = {"ended": sum(one.ended for one in generated), "empty": scores["empty"]}
     answers = pd.DataFrame(

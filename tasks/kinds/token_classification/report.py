@@ -74,13 +74,13 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
     texts, rows = test["text"].tolist(), _read(test)
     true: Entities = [row.entities for row in rows]
     predicted: Entities = [one.entities for one in predictor.predict_rows(texts, section.batch_size, progress)]
-    beside = {}
+    baselines = {}
     for name in chosen_baselines(KIND, traits, section):
         known = learn(train["text"].tolist(), _read(train))
         looked_up = [look_up(known, text, row) for text, row in zip(texts, rows, strict=True)]
-        beside[name] = score_entities(true, looked_up, how)
+        baselines[name] = score_entities(true, looked_up, how)
     facts = state(
-        KIND, traits, len(test), score_entities(true, predicted, how), section, shown=traits.scores, baselines=beside
+        KIND, traits, len(test), score_entities(true, predicted, how), section, shown=traits.scores, baselines=baselines
     )
     facts["types"] = score_types(true, predicted, how)
     answers = pd.DataFrame(

@@ -196,8 +196,8 @@ def spoken(message: Message) -> Message:
 
 def _own_tools(given: dict[str, Any]) -> Any:
     """A request's tools: OpenAI's `tools`, or JSON text in `custom_inputs`, which MLflow passes on as it is."""
-    beside = given.get("custom_inputs")
-    return given.get("tools") or (beside.get("tools") if isinstance(beside, dict) else None)
+    custom_inputs = given.get("custom_inputs")
+    return given.get("tools") or (custom_inputs.get("tools") if isinstance(custom_inputs, dict) else None)
 
 
 def _there(value: Any) -> bool:

@@ -65,8 +65,8 @@ def _named(folder: Path) -> dict[str, str]:
         named = {DEFAULT: source}
     if (folder / OWN).exists():
         named[DEFAULT] = (folder / OWN).read_text(encoding="utf-8")
-    beside = sorted((folder / FOLDER).glob("*.jinja"))
-    return named | {path.stem: path.read_text(encoding="utf-8") for path in beside}
+    template_paths = sorted((folder / FOLDER).glob("*.jinja"))
+    return named | {path.stem: path.read_text(encoding="utf-8") for path in template_paths}
 
 
 def _json(path: Path) -> dict[str, Any]:

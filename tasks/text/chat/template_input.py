@@ -11,7 +11,7 @@ BETWEEN = "\n\n"
 """Between a system text and the first user turn that has to carry it."""
 NINE = re.compile("[A-Za-z0-9]{9}")
 """Ids of the strictest template that there is, Mistral's."""
-BESIDE = ("weight", "tools")
+NOT_RENDERED = ("weight", "tools")
 """Keys of a message that are not the template's."""
 
 
@@ -58,7 +58,7 @@ def _linked(turns: Sequence[Message], any_id: bool) -> list[Message]:
     linked: list[Message] = []
     calls = 0
     for turn in turns:
-        copy = {name: value for name, value in turn.items() if name not in BESIDE}
+        copy = {name: value for name, value in turn.items() if name not in NOT_RENDERED}
         if turn.get("tool_calls"):
             copy["tool_calls"] = [
                 {"type": "function", **call, "id": _id(call, calls + n, any_id)}

@@ -54,16 +54,16 @@ def learn(
     endings = {"assistant": prober.reply()}
     manners = Manners(header=_header(prober), parts=template.parts)
     _need_prompt(prober, manners.header)
-    for beside in _toolboxes(prober, tools):
-        name = str(beside.tools[0]["function"]["name"]) if beside.tools else "probe"
+    for tool_prober in _toolboxes(prober, tools):
+        name = str(tool_prober.tools[0]["function"]["name"]) if tool_prober.tools else "probe"
         try:
-            form = _form(beside, name)
-            endings["call"], first = beside.call(name, FORMS[form], endings["assistant"].token)
+            form = _form(tool_prober, name)
+            endings["call"], first = tool_prober.call(name, FORMS[form], endings["assistant"].token)
         except DataError as error:
             manners = replace(manners, no_calls=str(error))
             continue
         manners = replace(
-            manners, arguments=form, any_id=_takes_ids(beside, name, form), first=first, no_calls=NO_CALLS
+            manners, arguments=form, any_id=_takes_ids(tool_prober, name, form), first=first, no_calls=NO_CALLS
         )
         break
     return endings, _with_thoughts(prober, manners, endings)

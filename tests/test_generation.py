@@ -27,6 +27,7 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
+from tasks.text import generation
 from tasks.text.generation import Generated, generate, stream
 from tasks.text.models import take_forward
 from tasks.text.supervision import SupervisedTokens
@@ -177,6 +178,7 @@ def test_a_stream_is_what_generate_writes(family: str) -> None:
 def test_pads_on_the_wrong_side_are_seen(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The comparison above can fail: pads on the right, or attended to, change what is written."""
     model, given = build(family), prompts()
+    monkeypatch.setattr(generation, "keeps_all", lambda model: False)
     wanted, right_way = write(model, given).ids, Writer._pad
 
     def to_the_right(writer: Writer, rows: Any) -> Any:
@@ -299,6 +301,10 @@ def test_draws_have_the_model_s_probabilities() -> None:
 def test_progress_and_nothing_to_do() -> None:
     model, heard = build("gpt2"), []
     write(model, prompts(), batch_size=3, progress=lambda done, of: heard.append((done, of)))
+    assert [done for done, _ in heard] == sorted({done for done, _ in heard})
+    assert heard[-1] == (8, 8) and len(heard) > 2
+    heard.clear()
+    write(build("t5"), prompts(), batch_size=3, progress=lambda done, of: heard.append((done, of)))
     assert heard == [(3, 8), (6, 8), (8, 8)]
     nothing = write(model, [])
     assert nothing.ids == [] and nothing.ended.shape == (0,)

@@ -10,7 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from .shared_prefixes import keeps_all, write_all
 from .writer import Ends, Ids, Sampling, Writer
+
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ def generate(
     batch_size: int,
     pad_id: int,
     sampling: Sampling | None = None,
-    progress: Callable[[int, int], None] = lambda done, of: None,
+    progress: Progress = lambda done, of: None,
 ) -> Generated:
     """Write after each prompt until an end token, `max_new_tokens` tokens, or the model's last position. An end token
     that is `first` does not end what begins with it.
@@ -46,17 +49,34 @@ def generate(
     likeliest token is the same but for ties, in half precision two near ones may change places.
     Raises ValueError for a model that cannot write, and for a prompt that is empty or leaves no position free.
     """
+    if batch_size < 1:
+        raise ValueError(f"batch_size {batch_size} must be at least 1")
     writer = Writer(model, Ends(frozenset(end_ids), first), pad_id, sampling)
     room = writer.room(prompts, max_new_tokens)
+    shared = sampling is None and keeps_all(writer.model)
+    write = _write_sharing if shared else _write_batches
+    cut = [writer.cut(tokens) for tokens in write(writer, prompts, room, batch_size, progress)]
+    return Generated([ids for ids, _ in cut], np.array([ended for _, ended in cut], bool))
+
+
+def _write_sharing(
+    writer: Writer, prompts: Sequence[Sequence[int]], room: Ids, batch_size: int, progress: Progress
+) -> list[list[int]]:
+    return write_all(writer.model, prompts, room, writer.ends, batch_size=batch_size, progress=progress)
+
+
+def _write_batches(
+    writer: Writer, prompts: Sequence[Sequence[int]], room: Ids, batch_size: int, progress: Progress
+) -> list[list[int]]:
+    """What transformers' own loop writes after each prompt."""
     generated: list[list[int]] = [[] for _ in prompts]
-    ended = np.zeros(len(prompts), bool)
     done = 0
     for rows in _batches(prompts, room, batch_size):
         written = writer.write([prompts[row] for row in rows], rows, int(room[rows[0]]))
         for row, tokens in zip(rows, written, strict=True):
-            generated[row], ended[row] = writer.cut(tokens)
+            generated[row] = tokens
         progress(done := done + len(rows), len(prompts))
-    return Generated(generated, ended)
+    return generated
 
 
 def stream(
@@ -83,8 +103,6 @@ def _batches(prompts: Sequence[Sequence[int]], room: Ids, batch_size: int) -> It
 
     Prompts of one batch have the same room, since a row that is done is still fed until the last one is.
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size {batch_size} must be at least 1")
     order = np.argsort([-len(prompt) for prompt in prompts], kind="stable")
     for same in np.split(order, np.flatnonzero(np.diff(room[order])) + 1):
         yield from (same[start : start + batch_size] for start in range(0, len(same), batch_size))

@@ -4,6 +4,7 @@
 import sys
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 import pandas as pd
 import torch
@@ -12,6 +13,7 @@ from tasks.data.dialogues.messages import load_messages
 from tasks.kinds.dialogue.report import written_places
 from tasks.text import generation
 from tasks.text.chat.predictor import Predictor
+from tasks.text.shared_prefixes import keeps_all
 
 LONGEST, BATCH = 96, 16
 
@@ -22,14 +24,19 @@ def main(folder: str, rows: str, count: str) -> None:
     dialogues = [load_messages(text) for text in pd.read_parquet(rows)["messages"]][: int(count)]
     turns = [one[:place] for one in dialogues for place in written_places(one)]
     prompts = [predictor.prompt(history, LONGEST) for history in turns]
-    keeps_all, found, seconds = generation.keeps_all, {}, {}
+    found, seconds = {}, {}
     for name, rule in (("prompts read once", keeps_all), ("transformers' loop", lambda model: False)):
-        generation.keeps_all = rule
         start = time.process_time()
-        found[name] = generation.generate(
-            predictor.model, prompts, end_ids=predictor.encoding.end_ids, first=predictor.first,
-            max_new_tokens=LONGEST, batch_size=BATCH, pad_id=predictor.encoding.pad_id,
-        ).ids  # fmt: skip
+        with patch.object(generation, "keeps_all", rule):
+            found[name] = generation.generate(
+                predictor.model,
+                prompts,
+                end_ids=predictor.encoding.end_ids,
+                first=predictor.first,
+                max_new_tokens=LONGEST,
+                batch_size=BATCH,
+                pad_id=predictor.encoding.pad_id,
+            ).ids
         seconds[name] = time.process_time() - start
         print(f"{name}: {seconds[name]:.1f} s of processor time, {torch.get_num_threads()} threads", flush=True)
     one, other = found.values()

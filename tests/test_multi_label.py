@@ -29,7 +29,7 @@ from tasks.kinds.multi_label.predictor import Predictor
 from tasks.kinds.multi_label.thresholds import best_threshold, choose_thresholds
 from tasks.kinds.multi_label.training import MultiLabel, positive_weights
 from tasks.kinds.outcomes import outcomes as paired
-from tasks.learn.resampling import Resampling
+from tasks.learn.resampling import Resampling, estimate, estimate_each
 from tasks.text.parts import Part, read_part, write_part
 from tasks.text.token_view import view_row
 from tasks.text.tokenizer import TextTokenizer, plain_tokenizer
@@ -285,6 +285,16 @@ def test_resampled_average_precision_is_that_of_the_repeated_rows() -> None:
         rows = np.repeat(np.arange(30), sample)
         ones = np.ones((1, len(rows)), np.int64)
         assert value == pytest.approx(float(metrics.average_precision(truth[rows], chances[rows], ones)[0]), abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_labels_that_are_resampled_together_have_the_intervals_of_each_alone(seed: int) -> None:
+    truth, chances = drawn(seed)
+    truth[:, 3], truth[:, 4], chances[:, 3:] = False, np.arange(60) == 7, 0.0  # no row, and a single one
+    sums = np.stack([truth & (chances >= 0.5), truth, chances >= 0.5], axis=-1).astype(float)
+    alone = [estimate(list(sums[:, at].T), metrics._f1, HOW) for at in range(5)]
+    assert estimate_each(sums, metrics._f1, HOW) == alone
+    assert alone[3].value is None and alone[4].interval is None and alone[0].interval is not None
 
 
 def test_what_no_row_has_is_left_undefined() -> None:

@@ -83,6 +83,23 @@ def estimate(
     return Estimate(value, how.interval(np.concatenate([metric(counts @ sums) for counts in how.counts(len(sums))])))
 
 
+def estimate_each(statistics: Floats, metric: Metric, how: Resampling) -> list[Estimate]:
+    """As `estimate` of each of statistics [rows, items, k], with one drawing of rows for all items."""
+    rows, items, width = statistics.shape
+    flat = statistics.reshape(rows, -1)
+    drawn = [metric((counts @ flat).reshape(-1, items, width)) for counts in how.counts(rows)] if rows else []
+    values, several = metric(statistics.sum(0)), statistics.any(2).sum(0) > 1
+    return [
+        Estimate(None, None)
+        if np.isnan(values[item])
+        else Estimate(
+            float(values[item]),
+            how.interval(np.concatenate([one[:, item] for one in drawn])) if several[item] else None,
+        )
+        for item in range(items)
+    ]
+
+
 def ratio(sums: Floats) -> Floats:
     """The first sum over the second; NaN where that is 0."""
     return divide(sums[..., 0], sums[..., 1])

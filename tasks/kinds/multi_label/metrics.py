@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ...learn.metrics import Floats, Ids
-from ...learn.resampling import Estimate, Resampling, divide, estimate, ratio
+from ...learn.resampling import Estimate, Resampling, divide, estimate, estimate_each, ratio
 from ..class_outcomes import macro_f1
 from .thresholds import Truth
 
@@ -40,14 +40,14 @@ def micro_f1(sums: Floats) -> Floats:
 
 def score_each(labels: tuple[str, ...], truth: Truth, predicted: Truth, how: Resampling) -> list[dict[str, Any]]:
     """Of each label its F1 with interval, precision and recall (None where undefined), rows that have and get it."""
+    sums = np.stack([truth & predicted, truth, predicted], axis=-1).astype(float)
     table = []
-    for at, label in enumerate(labels):
-        sums = [one.astype(float) for one in (truth[:, at] & predicted[:, at], truth[:, at], predicted[:, at])]
-        right, due, given = (one.sum() for one in sums)
+    for at, (label, one) in enumerate(zip(labels, estimate_each(sums, _f1, how), strict=True)):
+        right, due, given = sums[:, at].sum(0)
         table.append(
             {
                 "label": label,
-                **estimate(sums, _f1, how).facts("f1"),
+                **one.facts("f1"),
                 "precision": float(right / given) if given else None,
                 "recall": float(right / due) if due else None,
                 "true": int(due),
@@ -78,16 +78,23 @@ def average_precision(truth: Truth, probabilities: Floats, counts: Ids) -> Float
     """Mean average precision [samples] over labels that a row has, of samples that have row r `counts[sample, r]`
     times; rows of equal probability are ranked together, as scikit-learn does. NaN where no row has a label."""
     total, known = np.zeros(len(counts)), np.zeros(len(counts))
-    for at in range(truth.shape[1]):
+    drawn = np.ascontiguousarray(counts.T, dtype=np.float32)  # whole numbers, exact below 2**24 rows
+    for at in np.flatnonzero(truth.any(0)):
         order = np.argsort(-probabilities[:, at], kind="stable")
-        ranked = probabilities[order, at]
-        ends = np.flatnonzero(np.append(ranked[:-1] != ranked[1:], True)) if len(ranked) else np.zeros(0, int)
-        weights = counts[:, order].astype(np.float32)  # whole numbers, exact below 2**24 rows
-        every = np.cumsum(weights, axis=1)[:, ends]
-        right = np.cumsum(weights * truth[order, at], axis=1)[:, ends]
-        there = right[:, -1] if len(ends) else np.zeros(len(counts))
-        gained = np.diff(right, axis=1, prepend=0)
-        area = (gained * np.divide(right, every, out=np.zeros_like(right), where=every > 0)).sum(1)
-        total += np.where(there > 0, area / np.maximum(there, 1), 0)
-        known += there > 0
+        right = truth[order, at]
+        last = _last_of_ties(probabilities[order, at])[np.flatnonzero(right)]
+        ends, groups = np.unique(last, return_inverse=True)  # ranks at which a true row is gained
+        every = np.cumsum(np.add.reduceat(drawn[order[: ends[-1] + 1]], np.append(0, ends[:-1] + 1), axis=0), axis=0)
+        starts = np.flatnonzero(np.diff(groups, prepend=-1))
+        gained = np.add.reduceat(drawn[order[right]], starts, axis=0)
+        found = np.cumsum(gained, axis=0)
+        area = (gained * np.divide(found, every, out=np.zeros_like(found), where=every > 0)).sum(0)
+        total += np.where(found[-1] > 0, area / np.maximum(found[-1], 1), 0)
+        known += found[-1] > 0
     return divide(total, known)
+
+
+def _last_of_ties(ranked: Floats) -> Ids:
+    """For each rank the last one of equal probability [rows]."""
+    ends = np.flatnonzero(np.append(ranked[:-1] != ranked[1:], True))
+    return ends[np.searchsorted(ends, np.arange(len(ranked)))]

@@ -30,6 +30,7 @@ from tasks.kinds.preference.pairs import ALIKE, EncodedPairs, Pair, encode_pairs
 from tasks.kinds.preference.reference import reference_model
 from tasks.kinds.preference.report import judge
 from tasks.kinds.preference.training import open_training
+from tasks.learn.fit import TrainingCallbacks, fit
 from tasks.learn.labels import IGNORE_INDEX
 from tasks.learn.resampling import Resampling
 from tasks.text.chat.encoding import NO_TARGET, TOO_LONG, DialogueEncoding
@@ -49,6 +50,14 @@ MODEL = NewModel(
         "resid_pdrop": 0.0,
     },
 )
+LLAMA = {
+    "num_hidden_layers": 1,
+    "hidden_size": 16,
+    "intermediate_size": 24,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "max_position_embeddings": 256,
+}
 WORDS = ["amber", "birch", "cedar", "delta", "ember", "frost", "grove", "heron", "iris", "jade", "kelp", "lotus"]
 
 
@@ -245,6 +254,26 @@ def test_at_the_reference_no_reply_is_preferred_and_ties_do_not_count(made: Made
     assert output.logits.abs().max() < 1e-4
     assert float(dpo_losses(torch.tensor([[0.0, 3.0]])).item()) < float(dpo_losses(torch.tensor([[0.0, 1.0]])).item())
     assert (torch.zeros(4, 2).argmax(1) == batch["labels"][:4]).sum() == 0
+
+
+@pytest.mark.parametrize(("size", "accumulation"), [(1, 4), (2, 2), (4, 1)])
+def test_a_steps_loss_is_the_mean_over_its_pairs(made: Made, tmp_path: Path, size: int, accumulation: int) -> None:
+    """Where training starts from the reference, ln 2 of each pair, however the step's pairs are divided; of a family
+    whose labels the Trainer counts from the second column on."""
+    model = {"kind": "new", "family": "llama", "config": LLAMA}
+    options = {"batch_size": size, "accumulation": accumulation, "logging_steps": 1, "metric": "loss"}
+    section = TypeAdapter(Train).validate_python({"model": model, "learning_rate": 1e-9, **options})
+    encoded = encode_pairs(made.encoding, made.tokenizer, PAIRS).encoded.encoded
+    reference = reference_model(reference_of(section), made.folder).cpu()
+    values = scoring.log_probabilities(reference, encoded, made.encoding.pad_id, 4)
+    part = ComparedPart(
+        [f"row-{n // 2}" for n in range(len(encoded))], np.zeros(0, np.int64), encoded, reference=values
+    )
+    training = open_training(made.folder)
+    model = training.model(section, part)
+    feed, quiet = training.feed({"train": part, "validation": part}), TrainingCallbacks(*[lambda *a: None] * 3)
+    history = fit(section, model, feed, tmp_path, quiet, 1, training.layout(model)).history
+    assert history[0]["loss"] == pytest.approx(np.log(2), abs=1e-4)
 
 
 def test_the_reference_of_adapters_is_the_base_model(made: Made) -> None:

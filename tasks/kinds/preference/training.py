@@ -42,7 +42,9 @@ class Preference(TextTraining):
         return (*TextTraining.preprocessing, *self.answers)
 
     def set_loss(self, model: Any, section: Train, train: Any) -> None:
-        """Set the recipe's loss, and what the model is held to."""
+        """Set the recipe's loss, and what the model is held to. The Trainer counts labels of a causal model's loss from
+        the second column on; here labels are one per pair, and each counts."""
+        model.loss_type = None
         model.beta, model.smoothing = section.beta, section.label_smoothing
         model.held_to = hashlib.sha256(train.reference.tobytes()).hexdigest()
 

@@ -154,6 +154,15 @@ def test_a_model_that_does_not_answer_cannot_be_promoted(client: MlflowClient) -
     assert digest(client, "dumb") == "digest 1"
 
 
+def test_numbers_in_json_are_held_to_the_same_tolerance() -> None:
+    """As an entity's probability is, which differs in its last digits from one batch to another."""
+    written = '[{"label": "loc", "probability": 0.25}]'
+    assert 0 < proof.difference([written.replace("0.25", "0.25000001")], [written]) < proof.TOLERANCE
+    odd = [written.replace("loc", "per"), written.replace("0.25", "0.5"), "[]", "[loc", written.replace("0.25", "NaN")]
+    assert all(proof.difference([one], [written]) > proof.TOLERANCE for one in odd)
+    assert proof.difference("[a", "[b") == math.inf
+
+
 @pytest.mark.parametrize("answer", [[0.1, math.nan], [math.nan, 0.9], [[0.1], [math.nan]]])
 def test_an_answer_that_is_no_number_is_not_the_reports(answer: list[object]) -> None:
     """Wherever it stands: Python's max passes over a NaN that is not the first."""

@@ -23,7 +23,7 @@ from tasks.kinds.token_classification import encode, metrics, outcomes
 from tasks.kinds.token_classification.certificate import ENTITIES, INSIDE, ONCE, OTHERS, TOKENS, certify_tags
 from tasks.kinds.token_classification.dictionary import learn, look_up
 from tasks.kinds.token_classification.encoding import TagEncoding, entities_in, tags_of
-from tasks.kinds.token_classification.predictor import Predictor, write_entities
+from tasks.kinds.token_classification.predictor import Found, Predictor, write_entities, write_found
 from tasks.kinds.token_classification.view import view_row
 from tasks.kinds.token_classification.windows import lay_out
 from tasks.learn.labels import IGNORE_INDEX
@@ -33,6 +33,7 @@ from tasks.text.segments import Encoded
 from tasks.text.tokenizer import TextTokenizer, plain_tokenizer
 from tasks.text.vocabulary import learn_bpe
 from tasks.tracking import rescoring_program
+from tasks.tracking.proof import difference
 
 # Windows -------------------------------------------------------------------------------------------------------------
 
@@ -400,11 +401,26 @@ def test_spans_are_of_the_text_as_it_was_given_whatever_the_tokenizer_makes_of_i
     assert table["probability"][1] == 1.0 and 0 < table["probability"][0] < 1
 
 
+def alike(one: str, other: str) -> bool:
+    return difference([one], [other]) < 1e-6
+
+
+def test_an_entity_has_the_probability_of_its_own_least_sure_tag() -> None:
+    begins, outside = (float(np.exp(one) / (np.exp(one) + rest)) for one, rest in ((6.0, np.exp(3.0) + 3), (3.0, 4)))
+    (written,), (sure,) = (predictor().frame(["nobody in Oslo"])[name] for name in ("entities", "probability"))
+    (entity,) = json.loads(written)
+    assert entity["probability"] == pytest.approx(begins, abs=1e-6) and sure == pytest.approx(outside, abs=1e-6)
+    found = Found([Entity(0, 4, "loc")], [0.25], 0.1)
+    assert json.loads(write_found("Oslo", found)) == [
+        {"start": 0, "end": 4, "label": "loc", "text": "Oslo", "probability": 0.25}
+    ]
+
+
 def test_long_texts_are_read_to_their_end_and_batches_change_nothing() -> None:
     model = predictor()
     texts = ["Oslo " * 50 + "and Oslo", "in Oslo", "nothing", "end " * 20 + "Oslo"]
     one, many = model.frame(texts, batch_size=1), model.frame(texts, batch_size=32)
-    assert one["entities"].tolist() == many["entities"].tolist()
+    assert all(map(alike, one["entities"], many["entities"]))
     assert [len(json.loads(found)) for found in one["entities"]] == [51, 1, 0, 1]
     assert model.tag(["Oslo Oslo"]) == [write_entities("Oslo Oslo", [Entity(0, 4, "loc"), Entity(5, 9, "loc")])]
 

@@ -1,5 +1,6 @@
 """A logged model -> the proof that it predicts in a process of its own as it did where it was scored."""
 
+import contextlib
 import json
 import math
 from typing import Any
@@ -82,11 +83,18 @@ def prove(process: Fresh, uri: str, kind: str, samples: list[dict[str, Any]]) ->
 
 
 def difference(predicted: Any, expected: Any) -> float:
-    """The largest difference of numbers; infinite where anything else differs, or is not a number."""
+    """The largest difference of numbers, in JSON too; infinite where anything else differs, or is not a number."""
     if isinstance(predicted, float) and math.isnan(predicted):
         return math.inf
     if isinstance(expected, list) and isinstance(predicted, list) and len(predicted) == len(expected):
         return max((difference(a, b) for a, b in zip(predicted, expected, strict=True)), default=0.0)
     if isinstance(expected, float) and isinstance(predicted, int | float):
         return abs(predicted - expected) / max(1.0, abs(expected))
-    return 0.0 if predicted == expected else math.inf
+    if isinstance(expected, dict) and isinstance(predicted, dict) and predicted.keys() == expected.keys():
+        return max((difference(predicted[name], value) for name, value in expected.items()), default=0.0)
+    if predicted == expected:
+        return 0.0
+    if isinstance(expected, str) and isinstance(predicted, str) and expected[:1] == predicted[:1] == "[":
+        with contextlib.suppress(json.JSONDecodeError):  # no JSON: texts that differ
+            return difference(json.loads(predicted), json.loads(expected))
+    return math.inf

@@ -13,7 +13,7 @@ import torch
 from transformers import AutoModelForTokenClassification
 
 from ...data.tags.rows import Span, words_of
-from ...data.tags.schemes import Entity
+from ...data.tags.schemes import Entity, entities_of
 from ...text.collation import pad_rows, rows_by_length
 from ...text.encoding import FILE, read_encoding
 from ...text.loading import load_model
@@ -27,9 +27,11 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Found:
-    """Of one text: its entities in characters, and the probability of the tag that is least sure (1 without words)."""
+    """Of one text: its entities in characters, for each the probability of its least sure tag, and that of the least
+    sure tag of all (1 without words)."""
 
     entities: list[Entity]
+    probabilities: list[float]
     probability: float
 
 
@@ -50,7 +52,8 @@ class Predictor:
         return cls(encoding, tokenizer, load_model(AutoModelForTokenClassification, folder, device))
 
     def frame(self, texts: Sequence[Any], batch_size: int = 32) -> pd.DataFrame:
-        """Columns entities (JSON: start, end, label and text of each), and probability: that of the least sure tag.
+        """Columns entities (JSON: start, end, label, text and probability of each), and probability: that of the least
+        sure tag of all words; an entity's is that of its own least sure one.
 
         Of a list of tokens the characters are those of the tokens with a space between each two. Raises ValueError for
         what is neither text nor such a list.
@@ -58,7 +61,7 @@ class Predictor:
         given = [self._words(text) for text in texts]
         given_texts = [text for text, _ in given]
         tagged = self.predict(given_texts, [words for _, words in given], batch_size)
-        entities = [write_entities(text, one.entities) for text, one in zip(given_texts, tagged, strict=True)]
+        entities = [write_found(text, one) for text, one in zip(given_texts, tagged, strict=True)]
         columns = {"entities": entities, "probability": [one.probability for one in tagged]}
         return pd.DataFrame(columns).astype({"entities": "str", "probability": "float64"})
 
@@ -89,8 +92,9 @@ class Predictor:
         predictions, start = [], 0
         for spans, count in zip(words, windows.words.tolist(), strict=True):
             tags = [self.encoding.labels[tag] for tag in chosen[start : start + count]]
-            sure = float(chances[start : start + count].min(initial=1.0))
-            predictions.append(Found(entities_in(spans, tags), sure))
+            sure = chances[start : start + count]
+            least = [float(sure[one.start : one.stop].min()) for one in entities_of(tags, "iob2")[0]]
+            predictions.append(Found(entities_in(spans, tags), least, float(sure.min(initial=1.0))))
             start += count
         return predictions
 
@@ -120,11 +124,17 @@ class Predictor:
 
 def write_entities(text: str, entities: Iterable[Entity]) -> str:
     """Entities of a text as JSON."""
-    written = [
-        {"start": one.start, "end": one.stop, "label": one.label, "text": text[one.start : one.stop]}
-        for one in entities
-    ]
-    return json.dumps(written, ensure_ascii=False)
+    return json.dumps([_described(text, one) for one in entities], ensure_ascii=False)
+
+
+def write_found(text: str, found: Found) -> str:
+    """A text's predicted entities as JSON, each with its probability."""
+    both = zip(found.entities, found.probabilities, strict=True)
+    return json.dumps([{**_described(text, one), "probability": sure} for one, sure in both], ensure_ascii=False)
+
+
+def _described(text: str, one: Entity) -> dict[str, Any]:
+    return {"start": one.start, "end": one.stop, "label": one.label, "text": text[one.start : one.stop]}
 
 
 def read_entities(written: str) -> list[Entity]:

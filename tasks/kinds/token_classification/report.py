@@ -31,7 +31,7 @@ from ...text.parts import Part, read_part
 from ..spec import StageOutput
 from .dictionary import learn, look_up
 from .metrics import TypeScores, count_entities, score_entities, score_types
-from .predictor import Predictor, write_entities
+from .predictor import Predictor, write_entities, write_found
 from .training import open_training
 
 KIND = "token_classification"
@@ -128,4 +128,4 @@ def predict_row(folder: Path, row: pd.DataFrame, images: Path) -> Mapping[str, o
     """The entities that the model in `folder` finds in a table's only row."""
     predictor, text = Predictor.load(folder), str(row["text"].iloc[0])
     (predicted,) = predictor.predict_rows([text])
-    return {"entities": write_entities(text, predicted.entities), "probability": predicted.probability}
+    return {"entities": write_found(text, predicted), "probability": predicted.probability}

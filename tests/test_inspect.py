@@ -159,6 +159,20 @@ def test_wrong_calls_end_with_code_2(
     assert message in refused(capsys, *words, *SMALL, code=2, **options)
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("wnut17_ner", "token_classification"),
+        ("goemotions", "multi_label"),
+        ("sts_benchmark", "regression"),
+        ("hotel_preferences", "preference"),
+    ],
+)
+def test_a_kind_without_classes_is_shown_by_trace(capsys: pytest.CaptureFixture[str], name: str, kind: str) -> None:
+    message = refused(capsys, code=2, recipe=ROOT / "configs" / f"{name}.yaml")
+    assert f"encode.kind {kind} has no classes to draw bars for; `temper trace` shows a row" in message
+
+
 @pytest.mark.usefixtures("digits")
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     gone = tmp_path / "not there" / "x.png"

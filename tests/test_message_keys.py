@@ -190,6 +190,18 @@ def test_prompts_may_be_lists_of_messages(home: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("odd", "what"), [(5, "a number"), (2.5, "a number"), (True, "true or false"), ({"a": 1}, "an object")]
+)
+def test_a_prompt_or_a_reply_that_is_neither_text_nor_list_is_named(home: Path, odd: Any, what: str) -> None:
+    turns = {"p": [[ASK], [ASK]], "c": [[REPLY], [REPLY]], "r": ["no", "no"]}
+    for column, name in (("p", "prompt"), ("c", "reply")):
+        with pytest.raises(DataError, match=f"row 2: the {name} is {what}; write a text or a list of messages"):
+            rows_of("jsonl", {**turns, column: [turns[column][0], odd]}, home, prompt="p", completion="c")
+    with pytest.raises(DataError, match=f"row 2: the reply is {what}"):
+        rows_of("jsonl", {**turns, "r": ["no", odd]}, home, prompt="p", chosen="c", rejected="r")
+
+
+@pytest.mark.parametrize(
     "given", [{"prompt": "p"}, {"messages": "m", "prompt": "p", "completion": "c"}, {"label": None, "ignore": ("x",)}]
 )
 def test_columns_that_do_not_go_together_are_refused(given: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 from configs.columns import Columns
 
 from ..errors import DataError
+from .calls import kind_of
 from .messages import SYSTEMS, TOOLS, Message, as_plain, dump_messages, read_messages
 from .turn_keys import UNSUPPORTED, check_unsupported
 from .turns import ROLES
@@ -89,14 +90,21 @@ def _dialogue(row: dict[str, Any], columns: Columns, end: str | None) -> Any:
     if reply is None or not asked:
         return None
     if len(asked) == 1 and not isinstance(asked[0], str):
-        return [*as_plain(asked[0]), *_turns(reply)]
+        return [*_listed(asked[0], "prompt"), *_turns(reply)]
     if odd := next((value for value in asked if not isinstance(value, str)), None):
         raise DataError(f"the prompt holds {type(odd).__name__}; several columns of a prompt are texts")
     return [{"role": "user", "content": BETWEEN.join(asked)}, *_turns(reply)]
 
 
 def _turns(reply: Any) -> list[Message]:
-    return [{"role": "assistant", "content": reply}] if isinstance(reply, str) else as_plain(reply)
+    return [{"role": "assistant", "content": reply}] if isinstance(reply, str) else _listed(reply, "reply")
+
+
+def _listed(value: Any, what: str) -> list[Message]:
+    turns = as_plain(value)
+    if not isinstance(turns, list):
+        raise DataError(f"the {what} is {kind_of(turns)}; write a text or a list of messages")
+    return turns
 
 
 def _is_whole(reply: Any) -> bool:

@@ -13,6 +13,7 @@ from .store.events import Event, emit
 
 if TYPE_CHECKING:
     from .tracking.lookup import Settled
+    from .tracking.promotion import Verdict
 
 SHORT = 100
 """Characters of a text that stands on one line of a terminal."""
@@ -66,7 +67,7 @@ def _tell_waiting() -> None:
 def _register(
     links: dict[str, str], section: Register, model: Artifact, report: Artifact, facts: ReportFacts
 ) -> "Settled":
-    from .tracking import data, evidence, models, proof, registry, report_pages, runs
+    from .tracking import claims, data, evidence, models, proof, registry, report_pages, runs
 
     with proof.prover() as process:  # it loads its libraries while the model is logged
         client, stages = runs.client(), lineage(report)
@@ -83,7 +84,8 @@ def _register(
         test_evaluations = data.open_test_split(client, run_id, stages)
         proof.require_described(client, version)
         proof.prove(process, f"models:/{section.model}/{version.version}", facts["kind"], samples)
-    with registry.deciding(section.model):
+
+    def decide() -> "Verdict":
         verdict, gathered = evidence.judge(client, section, version, stages=stages, facts=facts)
         registry.settle(
             client,
@@ -95,5 +97,9 @@ def _register(
             test_evaluations=test_evaluations,
             links=links,
         )
+        return verdict
+
+    with registry.deciding(section.model):
+        verdict = claims.until_unmoved(decide)
     report_pages.log_page(client, version, stages, verdict.text)
     return registry.state(client, version, verdict.text)

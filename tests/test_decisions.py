@@ -72,7 +72,8 @@ def test_rollback_restores_the_champion_before_and_says_so(client: MlflowClient)
     run_id = found["versions"][2]["run_id"]
     assert len(client.list_artifacts(run_id, "decisions")) == 2
     tags = client.get_registered_model("plain").tags
-    assert list(tags) == [decisions.LOG] and tags[decisions.LOG].startswith("version 2 rolled back, ")
+    assert {*tags} == {decisions.RECORDED, decisions.LOG} and tags[decisions.RECORDED] == "1"
+    assert tags[decisions.LOG].startswith("version 2 rolled back, ")
     old = found["decisions"][0]  # as an earlier Temper kept the log
     client.set_registered_model_tag("plain", f"{DECISION_ENTRY}2020", json.dumps(old))
     assert aliases.history("plain")["decisions"] == found["decisions"]

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
@@ -12,6 +13,7 @@ from tiny import planted, recipe
 from configs.schema import Register
 from flows.stage_graph import perform_until
 from tasks.artifact import Artifact, lineage
+from tasks.data.errors import DataError
 from tasks.tracking import decisions, evidence, runs
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
@@ -105,3 +107,15 @@ def test_a_column_that_the_rows_lack_decides_nothing(client: MlflowClient) -> No
     section = Register(model="sliced", slices={"area": 20})
     verdict, _ = evidence.judge(client, section, version_of(client, "sliced", stages), stages=stages, facts=facts)
     assert verdict.decided == "undecided" and "no column 'area'" in verdict.text
+
+
+def test_a_challenger_that_was_trained_on_its_test_rows_is_not_compared(home: Path) -> None:
+    split = Artifact("split", "key", "digest")
+    new = pd.DataFrame({"id": ["c", "d"]})
+    split.file("train.parquet").parent.mkdir(parents=True)
+    pd.DataFrame({"id": ["a", "b"]}).to_parquet(split.file("train.parquet"))
+    pd.DataFrame({"id": ["e"]}).to_parquet(split.file("validation.parquet"))
+    evidence._require_unfitted({"split": split}, new)
+    pd.DataFrame({"id": ["e", "d"]}).to_parquet(split.file("validation.parquet"))
+    with pytest.raises(DataError, match="1 of the test rows, such as d, are validation rows of its challenger too"):
+        evidence._require_unfitted({"split": split}, new)

@@ -15,11 +15,13 @@ from mlflow.exceptions import MlflowException
 
 from ..artifact import StageError
 from ..documents import Changed
-from . import runs
+from . import claims, runs
 from .wire_format import CANDIDATE, CHAMPION, DECISION, DECISION_ENTRY, DECISIONS
 
 LOG = "temper.decisions"
 """Tag of a registered model: its last decision, in a line; the log itself lies in the runs of its versions."""
+RECORDED = "temper.champion"
+"""Tag of a registered model: the champion that the last decision left. Another one was set by a person, in MLflow."""
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """MLflow's codes for an alias, version or model that is not there."""
 
@@ -51,6 +53,12 @@ def champion(client: MlflowClient, name: str) -> ModelVersion | None:
         if error.error_code in ABSENT:
             return None
         raise
+
+
+def recorded_champion(client: MlflowClient, name: str) -> str | None:
+    """The version that the last decision left as champion; None where none was decided."""
+    tag = client.get_registered_model(name).tags.get(RECORDED)
+    return tag if tag is not None else next(reversed(succession(entries(client, name), None)), None)
 
 
 def entry(
@@ -97,22 +105,49 @@ def apply(client: MlflowClient, name: str, decision: Entry, further: Mapping[str
     """Move the alias as the decision says, then write it down, with what it rests on.
 
     The alias first: a log that holds a move which was cut off would lead a rollback astray, while one that lacks a
-    move is corrected by the next entry, which says what it found. Raises StageError where another process has moved the
-    champion since the decision was made.
+    move is corrected by the next entry, which says what it found. Raises ChampionMoved where another process, on
+    whatever machine, or a person has moved the champion since the decision was made.
     """
+    if decision.after is None or decision.after == decision.before:
+        _require_unmoved(client, name, decision)
+        if decision.decided in ("kept", "undecided"):
+            client.set_registered_model_alias(name, CANDIDATE, decision.version)
+        _write_down(client, name, decision, further)
+        return
+    try:
+        with claims.claimed(client, name) as claim:
+            _require_unmoved(client, name, decision)
+            claim.require()
+            client.set_registered_model_alias(name, CHAMPION, decision.after)
+            claim.require()
+            if CANDIDATE in client.get_model_version(name, decision.after).aliases:
+                client.delete_registered_model_alias(name, CANDIDATE)
+            _write_down(client, name, decision, further)
+    except claims.ClaimLost as lost:
+        _take_back(client, name, decision)
+        raise claims.ChampionMoved(str(lost)) from None
+
+
+def _require_unmoved(client: MlflowClient, name: str, decision: Entry) -> None:
     now = champion(client, name)
     current = None if now is None else str(now.version)
     if current != decision.before:
-        raise StageError(
+        raise claims.ChampionMoved(
             f"the champion of {name} is version {current}, and was {decision.before} when this was decided; "
-            "nothing was moved, run it again"
+            "nothing was moved by it"
         )
-    if decision.after is not None and decision.after != decision.before:
-        client.set_registered_model_alias(name, CHAMPION, decision.after)
-        if CANDIDATE in client.get_model_version(name, decision.after).aliases:
-            client.delete_registered_model_alias(name, CANDIDATE)
-    elif decision.decided in ("kept", "undecided"):
-        client.set_registered_model_alias(name, CANDIDATE, decision.version)
+
+
+def _take_back(client: MlflowClient, name: str, decision: Entry) -> None:
+    """Undo a move that came so late that another machine had taken over: what that one decided is the champion."""
+    with claims.claimed(client, name):
+        now, log = champion(client, name), entries(client, name)
+        others = [one.after for one in log if one.before == decision.before and one.after != decision.before]
+        if others and now is not None and str(now.version) == decision.after and decision.after not in others:
+            client.set_registered_model_alias(name, CHAMPION, succession(log, None)[-1])
+
+
+def _write_down(client: MlflowClient, name: str, decision: Entry, further: Mapping[str, Any] | None) -> None:
     versions = [
         client.get_model_version(name, one) for one in (decision.version, decision.after, decision.before) if one
     ]
@@ -128,6 +163,8 @@ def apply(client: MlflowClient, name: str, decision: Entry, further: Mapping[str
         f"version {decision.version} {decision.decided}, {when} UTC, by {decision.who}; all: temper history {name}"
     )
     client.set_registered_model_tag(name, LOG, description)
+    if decision.after is not None:
+        client.set_registered_model_tag(name, RECORDED, decision.after)
     client.set_model_version_tag(name, decision.version, DECISION, decision.decided)
 
 

@@ -23,10 +23,14 @@ from ..kinds import outcomes
 from ..kinds.spec import open_kind
 from ..learn import champion_test as challenge
 from ..learn.resampling import Resampling
-from .decisions import ABSENT, champion
+from ..store.events import Event, tell
+from .decisions import ABSENT, champion, recorded_champion
 from .promotion import Evidence, Verdict, decide, decide_against, refuse
 from .rescoring import rescore
 from .wire_format import FITTED, PREDICTIONS, REPORT, TEXT
+
+FITTED_PARTS = ("train", "validation")
+"""Parts of the split that a model is trained or chosen on."""
 
 
 def log_rows(client: MlflowClient, run_id: str, stages: Mapping[str, Artifact]) -> None:
@@ -41,7 +45,7 @@ def log_rows(client: MlflowClient, run_id: str, stages: Mapping[str, Artifact]) 
         folder, _, name = FITTED.partition("/")
         parts = [
             pq.read_table(stages["split"].file(f"{part}.parquet"), columns=["id"]).to_pandas().assign(part=part)
-            for part in ("train", "validation")
+            for part in FITTED_PARTS
         ]
         pd.concat(parts).to_parquet(Path(scratch) / name, index=False)
         client.log_artifact(run_id, str(Path(scratch) / name), folder)
@@ -57,9 +61,17 @@ def judge(
 ) -> tuple[Verdict, Evidence | None]:
     """The verdict on a version against the champion of its model, if it has one, and what it rests on.
 
-    The champion is scored only where the version's own scores do not refuse it already.
+    The champion is scored only where the version's own scores do not refuse it already. One that a person moved in
+    MLflow is the champion; where a person took the alias away, no verdict gives it to another version.
     """
     known = champion(client, version.name)
+    recorded = recorded_champion(client, version.name)
+    if known is None and recorded is not None and (removed := _removed(client, version, recorded)):
+        refused = refuse(facts["scores"], section)
+        return refused or Verdict("undecided", removed), None
+    if known is not None and recorded not in (None, str(known.version)):
+        moved = f"the last decision left version {recorded} as champion of {version.name}; now it is {known.version}"
+        tell(Event("register", "note", f"{moved}, as somebody set it in MLflow; judged against that one"))
     if known is None:
         return decide(facts["scores"], section, None, facts.get("baselines")), None
     held = Evidence(str(known.version))
@@ -70,6 +82,20 @@ def judge(
         return refused, held
     evidence = gather(client, section, known, stages, facts)
     return decide_against(facts["scores"], section, evidence), evidence
+
+
+def _removed(client: MlflowClient, version: ModelVersion, recorded: str) -> str | None:
+    """Why there is no champion, where a person deleted its alias or the version; None where no other version is
+    left."""
+    name = str(version.name)
+    others = {str(one.version) for one in client.search_model_versions(f"name = '{name}'")} - {str(version.version)}
+    if not others:
+        return None
+    what = "its alias" if recorded in {*others, str(version.version)} else "that version"
+    return (
+        f"version {recorded} was the champion, and {what} was deleted in MLflow; "
+        f"name a champion with `temper promote {name} VERSION --why TEXT`"
+    )
 
 
 def gather(
@@ -84,6 +110,7 @@ def gather(
     try:
         new = pd.read_parquet(stages["evaluate"].file("predictions.parquet"))
         _require_unseen(client, known, new)
+        _require_unfitted(stages, new)
         predictions, source = _champions(client, known, stages, new, kind)
         old = outcomes.align(new, predictions, kind)
         rows = _test_rows(stages).loc[new["id"]].reset_index()
@@ -118,6 +145,15 @@ def _require_unseen(client: MlflowClient, known: ModelVersion, new: pd.DataFrame
     seen = new.loc[new["id"].isin(fitted["id"]), "id"].unique()
     if len(seen):
         raise DataError(f"it was trained or chosen on {len(seen)} of the test rows, such as {seen[0]}")
+
+
+def _require_unfitted(stages: Mapping[str, Artifact], new: pd.DataFrame) -> None:
+    """Raise DataError where the challenger has itself seen rows that it is tested on."""
+    for part in FITTED_PARTS:
+        fitted = pq.read_table(stages["split"].file(f"{part}.parquet"), columns=["id"]).column("id").to_pylist()
+        seen = new.loc[new["id"].isin(fitted), "id"].unique()
+        if len(seen):
+            raise DataError(f"{len(seen)} of the test rows, such as {seen[0]}, are {part} rows of its challenger too")
 
 
 def _champions(

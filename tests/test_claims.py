@@ -20,7 +20,7 @@ from mlflow.exceptions import MlflowException
 from tiny import ROOT
 
 from configs.schema import Register
-from tasks.store.events import Event, heard_by
+from tasks.store.events import Event, listeners
 from tasks.tracking import claims, decisions, evidence, runs
 from tasks.tracking.wire_format import DECISION
 
@@ -291,7 +291,7 @@ def test_a_claim_that_its_holder_left_behind_is_taken_over(client: MlflowClient)
         number = client.create_experiment(claims.name_of("left"), tags={claims.HOLDER: "far:77"})
         if deleted:
             client.delete_experiment(number)
-        with heard_by(heard.append):
+        with listeners(heard.append):
             promote(client, "left", version, str(int(version) - 1))
         assert client.get_experiment(number).lifecycle_stage == "deleted"
     assert [event.text for event in heard] == 2 * ["waiting for far:77, which decides on left"]
@@ -334,7 +334,7 @@ def test_a_version_is_judged_again_where_the_champion_was_moved(client: MlflowCl
         return seen[-1]
 
     heard: list[Event] = []
-    with heard_by(heard.append):
+    with listeners(heard.append):
         assert claims.until_unmoved(judge) == "3"
     assert seen == ["1", "3"] and "is version 3, and was 1 when this was decided" in heard[0].text
 
@@ -348,7 +348,7 @@ def test_a_champion_that_a_person_moved_in_mlflow_is_the_one_to_beat(client: Mlf
     promote(client, "moved", "2")
     client.set_registered_model_alias("moved", "champion", "1")
     heard: list[Event] = []
-    with heard_by(heard.append):
+    with listeners(heard.append):
         verdict, held = evidence.judge(
             client, SECTION, client.get_model_version("moved", "3"), stages={}, facts={"scores": {"accuracy": 0.5}}
         )

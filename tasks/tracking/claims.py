@@ -20,7 +20,7 @@ from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
 
 from ..artifact import StageError, digest_text
-from ..store.events import Event, tell
+from ..store.events import Event, emit
 from .descriptions import NOTE
 from .runs import KIND
 
@@ -74,7 +74,7 @@ def until_unmoved(judge: Callable[[], T]) -> T:
         try:
             return judge()
         except ChampionMoved as moved:
-            tell(Event("register", "note", f"{moved}; judging again"))
+            emit(Event("register", "note", f"{moved}; judging again"))
     return judge()
 
 
@@ -113,7 +113,7 @@ def _take(client: MlflowClient, model: str) -> Claim:
             _end(client, str(known.experiment_id), name)
             continue
         if not announced:
-            tell(Event("register", "note", f"waiting for {_holder(known)}, which decides on {model}"))
+            emit(Event("register", "note", f"waiting for {_holder(known)}, which decides on {model}"))
             announced = True
         time.sleep(POLL)
 

@@ -23,7 +23,7 @@ from ..kinds import outcomes
 from ..kinds.spec import open_kind
 from ..learn import champion_test as challenge
 from ..learn.resampling import Resampling
-from ..store.events import Event, tell
+from ..store.events import Event, emit
 from .decisions import ABSENT, champion, recorded_champion
 from .promotion import Evidence, Verdict, decide, decide_against, refuse
 from .rescoring import rescore
@@ -71,7 +71,7 @@ def judge(
         return refused or Verdict("undecided", removed), None
     if known is not None and recorded not in (None, str(known.version)):
         moved = f"the last decision left version {recorded} as champion of {version.name}; now it is {known.version}"
-        tell(Event("register", "note", f"{moved}, as somebody set it in MLflow; judged against that one"))
+        emit(Event("register", "note", f"{moved}, as somebody set it in MLflow; judged against that one"))
     if known is None:
         return decide(facts["scores"], section, None, facts.get("baselines")), None
     held = Evidence(str(known.version))

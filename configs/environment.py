@@ -57,7 +57,7 @@ def pass_by_proxies() -> None:
     """
     if not any(name.lower().endswith("_proxy") and name.lower() != "no_proxy" for name in os.environ):
         return
-    given = [one.strip() for name in ("no_proxy", "NO_PROXY") for one in os.environ.get(name, "").split(",")]
+    given = [host.strip() for name in ("no_proxy", "NO_PROXY") for host in os.environ.get(name, "").split(",")]
     if "*" not in given:
         kept = ",".join(dict.fromkeys([*filter(None, given), *OWN]))
         os.environ.update({"no_proxy": kept, "NO_PROXY": kept})

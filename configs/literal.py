@@ -79,9 +79,9 @@ def members(kind: Any) -> list[Any]:
 def words(kinds: Any) -> list[str]:
     """The `kind` of each of the dataclasses that a union names and that need no other key."""
     return sorted(
-        get_args(fields(one)[0].type)[0]
-        for one in members(kinds)
-        if all(current_default(field) is not NO_DEFAULT for field in fields(one)[1:])
+        get_args(fields(section)[0].type)[0]
+        for section in members(kinds)
+        if all(current_default(field) is not NO_DEFAULT for field in fields(section)[1:])
     )
 
 

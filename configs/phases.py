@@ -21,7 +21,7 @@ class Children:
     """How many from the back."""
 
     @model_validator(mode="after")
-    def _one(self) -> "Children":
+    def _exactly_one(self) -> "Children":
         if (self.first is None) == (self.last is None):
             raise ValueError("give either first or last")
         return self

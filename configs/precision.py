@@ -33,7 +33,7 @@ def settled(section: Any) -> Any:
 
 def _reducible(section: Train) -> bool:
     every = (section.optimizer, *(phase.optimizer for phase in section.phases))
-    return not any(isinstance(one, Lbfgs | Rprop) for one in every)
+    return not any(isinstance(optimizer, Lbfgs | Rprop) for optimizer in every)
 
 
 def fast_precision() -> tuple[Literal["float32", "bfloat16"], str]:

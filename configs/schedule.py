@@ -54,7 +54,7 @@ class Timetable:
         return value
 
     @model_validator(mode="after")
-    def _one(self) -> "Timetable":
+    def _exactly_one(self) -> "Timetable":
         if (self.cron is None) == (self.interval is None):
             raise ValueError("give one of the two, cron ('0 3 * * 1' for Mondays at three) or interval (seconds)")
         if self.jitter and self.jitter >= (gap := self.interval or shortest_gap(str(self.cron))):

@@ -150,7 +150,7 @@ class UrlSource:
     @property
     def places(self) -> list[tuple[str, str]]:
         """Each address with its checksum. Raises ValueError where there are more of one than of the other."""
-        urls, sums = ((one,) if isinstance(one, str) else one for one in (self.url, self.sha256))
+        urls, sums = ((place,) if isinstance(place, str) else place for place in (self.url, self.sha256))
         if len(urls) != len(sums) or len(set(urls)) < len(urls):
             raise ValueError(f"url and sha256 go together: {len(set(urls))} different addresses, {len(sums)} checksums")
         return list(zip(urls, sums, strict=True))

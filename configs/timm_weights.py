@@ -61,9 +61,9 @@ def installed() -> dict[str, dict[str, Entry]]:
     weights_by_name: dict[str, dict[str, Entry]] = {}
     for name in models.list_models():
         every = models.get_arch_pretrained_cfgs(name)
-        if every and all(isinstance(one.classifier, str) for one in every.values()):
+        if every and all(isinstance(weights.classifier, str) for weights in every.values()):
             first = models.get_pretrained_cfg(name).tag
-            tags = {tagged.partition(".")[2]: one for tagged, one in every.items() if _on_the_hub(one)}
+            tags = {tagged.partition(".")[2]: weights for tagged, weights in every.items() if _on_the_hub(weights)}
             order = sorted(tags, key=lambda tag: tag != first)
             weights_by_name[name] = {tag: _describe(f"{name}.{tag}", tags[tag]) for tag in order}
     return weights_by_name

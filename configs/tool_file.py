@@ -36,7 +36,7 @@ def load_tools(path: Path) -> tuple[Tool, ...]:
     if not isinstance(values, dict) or not values.get("tools"):
         raise RecipeError(f"{path}: no tools; write a list of them, each with name, description and parameters")
     if isinstance(values["tools"], list):
-        values = {**values, "tools": [_bare(one) for one in values["tools"]]}
+        values = {**values, "tools": [_bare(tool) for tool in values["tools"]]}
     try:
         return TypeAdapter(ToolList).validate_python(values).tools
     except ValidationError as error:

@@ -108,9 +108,9 @@ class Train:
         if self.lora is not None and self.lora.base != "float32" and isinstance(self.model, NewModel):
             raise ValueError(f"lora.base {self.lora.base} is of weights that are loaded; model.kind new has none")
         whole = [
-            one.kind
-            for one in (self.optimizer, *(phase.optimizer for phase in self.phases))
-            if isinstance(one, Lbfgs | Rprop)
+            optimizer.kind
+            for optimizer in (self.optimizer, *(phase.optimizer for phase in self.phases))
+            if isinstance(optimizer, Lbfgs | Rprop)
         ]
         if whole and (self.accumulation > 1 or self.clip or self.precision not in ("auto", "float32")):
             reason = "evaluates a batch several times" if "lbfgs" in whole else "reads the signs of gradients alone"

@@ -143,7 +143,7 @@ def _options(location: Location, root: Any) -> list[Any]:
             continue
         named = re.sub(r"^function-\w+\[\w+\(\), (\w+)\]$", r"\1", part)  # a branch, behind its validator
         several = len(options) > 1  # else the tag has gone by, and a key may be called like it
-        tagged = [one for one in options if named == one.__name__ or (several and named in _kinds(one))]
+        tagged = [option for option in options if named == option.__name__ or (several and named in _kinds(option))]
         owned = [field.type for option in options for field in fields(option) if field.name == part]
         options = tagged or [member for kind in owned[:1] for member in members(kind)]
         mapped = not tagged and bool(options) and get_origin(owned[0]) is dict

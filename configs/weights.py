@@ -90,7 +90,7 @@ def installed() -> dict[str, dict[str, Any]]:
     by_name: dict[str, dict[str, Any]] = {}
     for name in models.list_models(module=models):
         weights = models.get_model_weights(name)
-        by_name[name] = {one.name: _describe(name, one) for one in weights} | {DEFAULT: weights.DEFAULT.name}
+        by_name[name] = {member.name: _describe(name, member) for member in weights} | {DEFAULT: weights.DEFAULT.name}
     return by_name
 
 

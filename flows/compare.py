@@ -160,7 +160,7 @@ def report(
     ids, groups = _units(rows, by_group=getattr(recipe.split, "by", "row") == "group")
     sides = _sides(trained, ids)
     weighed = weigh(sides, groups, confidence, first_is_new=first_is_new)
-    trainings = [Training(one.recipe.name, one.model, one.report) for one in trained]
+    trainings = [Training(trial.recipe.name, trial.model, trial.report) for trial in trained]
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         (folder / "summary.md").write_text(describe(weighed) + "\n", encoding="utf-8")
@@ -168,7 +168,7 @@ def report(
         publish("compare", folder)
         children = log_trainings(trainings, links)
         mlflow = log_comparison(name, weighed, trainings, children, folder)
-    runs = {(one.variant, one.recipe.train.seed): child for one, child in zip(trained, children, strict=True)}
+    runs = {(trial.variant, trial.recipe.train.seed): child for trial, child in zip(trained, children, strict=True)}
     for side in weighed["recipes"]:
         for training in side["trainings"]:
             training["mlflow_run_id"] = runs[side["name"], training["seed"]]
@@ -198,9 +198,9 @@ def _sides(trained: list[Trained], ids: Any) -> list[Any]:
     from tasks.learn.comparison import Side, read_right
 
     sides = []
-    for name in dict.fromkeys(one.variant for one in trained):
-        own = [one for one in trained if one.variant == name]
-        right = np.stack([read_right(one.report.file("predictions.parquet"), ids) for one in own])
-        histories = [json.loads((one.model.records / "history.json").read_text(encoding="utf-8")) for one in own]
-        sides.append(Side(name, tuple(one.recipe.train.seed for one in own), right, tuple(histories)))
+    for name in dict.fromkeys(trial.variant for trial in trained):
+        own = [trial for trial in trained if trial.variant == name]
+        right = np.stack([read_right(trial.report.file("predictions.parquet"), ids) for trial in own])
+        histories = [json.loads((trial.model.records / "history.json").read_text(encoding="utf-8")) for trial in own]
+        sides.append(Side(name, tuple(trial.recipe.train.seed for trial in own), right, tuple(histories)))
     return sides

@@ -27,9 +27,9 @@ def plan(recipe: "Recipe", *, ask: bool) -> "tuple[list[StageLine], list[str], d
         elif missing:
             line, artifact = _line(name, "unknown", [f"waits for {', '.join(missing)}"]), None
         else:
-            one = stage(name)
-            inputs = dict(zip(one.parameters, upstream, strict=True))
-            line, artifact, remarks = _foresee(one, getattr(recipe, name), inputs, ask)
+            opened = stage(name)
+            inputs = dict(zip(opened.parameters, upstream, strict=True))
+            line, artifact, remarks = _foresee(opened, getattr(recipe, name), inputs, ask)
             notes += remarks
             auxiliary += _auxiliary(recipe, inputs, ask) if name == "train" and artifact is None else []
         lines += [line, *auxiliary]
@@ -55,7 +55,7 @@ def _auxiliary(recipe: "Recipe", inputs: "dict[str, Artifact]", ask: bool) -> "l
 
 
 def _foresee(
-    one: "Stage[Any]", section: Any, inputs: "dict[str, Artifact]", ask: bool
+    stage: "Stage[Any]", section: Any, inputs: "dict[str, Artifact]", ask: bool
 ) -> "tuple[StageLine, Artifact | None, list[str]]":
     from configs.settings import settings
     from configs.threads import described_difference
@@ -64,24 +64,24 @@ def _foresee(
     from tasks.store.identity import key_of, what_changed
 
     try:
-        pinned, identified = one.identify(section, inputs, ask=ask)
+        pinned, identified = stage.identify(section, inputs, ask=ask)
     except Unpinned as error:
-        return _line(one.name, "unknown", [str(error)]), None, []
+        return _line(stage.name, "unknown", [str(error)]), None, []
     notes = [f"{what} as of {when}" for what, when in resolved(section, pinned)]
     root, key = settings().store, key_of(identified)
     try:
-        artifact = disk.find(root, one.name, key)
+        artifact = disk.find(root, stage.name, key)
     except ValueError as damage:
-        return _line(one.name, "run", [f"the cached artifact is damaged: {damage}"], key), None, notes
+        return _line(stage.name, "run", [f"the cached artifact is damaged: {damage}"], key), None, notes
     if artifact is not None:
         recorded = artifact.manifest()["made"].get("threads")
-        if recorded is not None and one.curves and (difference := described_difference(one.name, recorded)):
+        if recorded is not None and stage.curves and (difference := described_difference(stage.name, recorded)):
             notes.append(difference)
-        return _line(one.name, "cached", [], key), artifact, notes
-    checkpoints = disk.partial_path(root, one.name, key) / "scratch" / "checkpoints"
-    resumable = one.curves and any(checkpoints.glob("checkpoint-*"))
-    changed = what_changed(root, one.name, identified)
-    return _line(one.name, "resumed" if resumable else "run", changed, key), None, notes
+        return _line(stage.name, "cached", [], key), artifact, notes
+    checkpoints = disk.partial_path(root, stage.name, key) / "scratch" / "checkpoints"
+    resumable = stage.curves and any(checkpoints.glob("checkpoint-*"))
+    changed = what_changed(root, stage.name, identified)
+    return _line(stage.name, "resumed" if resumable else "run", changed, key), None, notes
 
 
 def _line(name: str, status: str, changed: list[str], key: str = "") -> "StageLine":

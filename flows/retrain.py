@@ -180,7 +180,7 @@ def tell_difference(recipe: Recipe, say: Any) -> None:
     from tasks.data.difference import difference
     from tasks.data.rows import read_rows
 
-    changes = difference(*(read_rows(one.file("rows.parquet")) for one in (before[1], raw)))
+    changes = difference(*(read_rows(artifact.file("rows.parquet")) for artifact in (before[1], raw)))
     say("rows against version %s: %s", before[0], changes.text)
     about = f"Against version {before[0]}: {changes.text}"
     create_table_artifact([{**line} for line in changes.lines], key="data-difference", description=about)

@@ -16,9 +16,9 @@ def wiring() -> list[tuple[str, str, list[str]]]:
     """Per stage in order: its name, the noun of what it makes ("" for register), and those that it takes."""
     wires = []
     for name in STAGES:
-        one: Any = stage(name)
-        takes = list(inspect.signature(getattr(one, "body", one)).parameters)[2:]
-        wires.append((name, getattr(one, "makes", ""), takes))
+        opened: Any = stage(name)
+        takes = list(inspect.signature(getattr(opened, "body", opened)).parameters)[2:]
+        wires.append((name, getattr(opened, "makes", ""), takes))
     return wires
 
 
@@ -33,9 +33,9 @@ def perform_until(recipe: "Recipe", last: str) -> "dict[str, Outcome[Artifact]]"
     outcomes: dict[str, Outcome[Artifact]] = {}
     artifacts: dict[str, Artifact] = {}
     for name, noun, takes in wiring():
-        one = stage(name)
-        inputs = dict(zip(one.parameters, (artifacts[t] for t in takes), strict=True))
-        outcomes[name] = one.run_or_load(getattr(recipe, name), inputs)
+        opened = stage(name)
+        inputs = dict(zip(opened.parameters, (artifacts[t] for t in takes), strict=True))
+        outcomes[name] = opened.run_or_load(getattr(recipe, name), inputs)
         artifacts[noun] = outcomes[name].result
         if name == last:
             return outcomes

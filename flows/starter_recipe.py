@@ -84,15 +84,15 @@ def choose(data: "Undescribed") -> tuple["StarterRecipe", list[str]]:
 
     proposals = _proposals(data)
     failed = DataError(f"{data.data}: no kind of task is for these data")
-    for proposal in sorted((one for one in proposals if one.sure), key=lambda one: -one.sure):
+    for proposal in sorted((proposal for proposal in proposals if proposal.sure), key=lambda proposal: -proposal.sure):
         try:
             draft = proposal.draft()
         except DataError as error:
             failed = error
             continue
-        columns, others = draft.columns, [one for one in proposals if one is not proposal]
-        return draft.starter, [note for one in others if columns for note in one.notes(columns)]
-    raise DataError(f"{failed}{''.join(one.fix() for one in proposals)}")
+        columns, others = draft.columns, [other for other in proposals if other is not proposal]
+        return draft.starter, [note for other in others if columns for note in other.notes(columns)]
+    raise DataError(f"{failed}{''.join(proposal.fix() for proposal in proposals)}")
 
 
 def _proposals(data: "Undescribed") -> "list[Proposal]":

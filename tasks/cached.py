@@ -136,7 +136,7 @@ class Stage(Generic[P]):
         about: About = {
             "identity": identified,
             "inputs": {name: artifact.reference for name, artifact in inputs.items()},
-            "auxiliary": {one.stage: one.reference for one in asked},
+            "auxiliary": {request.stage: request.reference for request in asked},
             "section": complete(pinned),
             "rows": output.counts,
             "made": making(time.monotonic() - began),

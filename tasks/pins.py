@@ -126,7 +126,7 @@ def _pin_fields(value: Any, plain: Any, table: PinTable, ask: Secret | None) -> 
         if is_dataclass(part):
             changed[field.name], plain[field.name] = _pin(part, table, ask)
         elif isinstance(part, tuple) and any(map(is_dataclass, part)):
-            plain[field.name] = [_pin(one, table, ask)[1] for one in part]
+            plain[field.name] = [_pin(item, table, ask)[1] for item in part]
     return replace(value, **changed) if changed else value, plain  # type: ignore[type-var]
 
 

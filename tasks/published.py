@@ -131,9 +131,9 @@ def publish_version(version: Version) -> None:
     if changed is None:
         return
     lines = [
-        {"row is": name, **{key: _plain(value) for key, value in one.items()}}
+        {"row is": name, **{key: _plain(value) for key, value in row.items()}}
         for name, rows in changed["examples"].items()
-        for one in rows
+        for row in rows
     ]
     if lines:
         description = (

@@ -115,7 +115,8 @@ def _describe(training: "Training", fitted: "Fitted", parameters: int, precision
     if len(fitted.audits) > 1:
         lines += ["", "| phase | steps | weights of step | moved | held still |", "|---|---|---:|---:|---:|"]
         lines += [
-            f"| {number} | {one.start:,} to {one.end:,} | {one.chosen:,} | {len(one.moved)} | {len(one.still)} |"
-            for number, one in enumerate(fitted.audits, 1)
+            f"| {number} | {audit.start:,} to {audit.end:,} | {audit.chosen:,} | "
+            f"{len(audit.moved)} | {len(audit.still)} |"
+            for number, audit in enumerate(fitted.audits, 1)
         ]
     return "\n".join(lines)

@@ -197,8 +197,8 @@ def _shown(function: "Message", content: str) -> str:
         records = None
     if isinstance(records, dict) and "error" in records:
         shown = f"error: {records['error']}"
-    elif isinstance(records, list) and all(isinstance(one, dict) for one in records):
-        firsts = ", ".join(str(next(iter(one.values()), "")) for one in records[:3])
+    elif isinstance(records, list) and all(isinstance(record, dict) for record in records):
+        firsts = ", ".join(str(next(iter(record.values()), "")) for record in records[:3])
         more = " …" if len(records) > 3 else ""
         shown = f"{len(records)} found" + (f": {firsts}{more}" if records else "")
     return f"tool   > {_call(function)} -> {shown}"

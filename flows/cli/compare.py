@@ -105,9 +105,11 @@ def _show(report: "Compared") -> None:
     table.add_column("recipe", overflow="fold")
     for name in ("test accuracy", f"{report['confidence']:.0%} interval", "SD over seeds", "trainings"):
         table.add_column(name, justify="right")
-    for one in report["recipes"]:
-        mean, low, high = (f"{one['accuracy'][name]:.4f}" for name in ("mean", "low", "high"))
-        table.add_row(Text(one["name"]), mean, f"{low} – {high}", f"{one['spread']:.4f}", str(len(one["trainings"])))
+    for recipe in report["recipes"]:
+        mean, low, high = (f"{recipe['accuracy'][name]:.4f}" for name in ("mean", "low", "high"))
+        table.add_row(
+            Text(recipe["name"]), mean, f"{low} – {high}", f"{recipe['spread']:.4f}", str(len(recipe["trainings"]))
+        )
     out.print()
     out.print(table)
     out.print()

@@ -85,7 +85,7 @@ def delete(decided: "Sequence[Decision]", catalogue: "Catalogue", runs: list[str
 
     from ..collect import forget_old_runs
 
-    went = [one for one, gone in sweep(settings().store, catalogue, decided) if gone]
+    went = [decision for decision, gone in sweep(settings().store, catalogue, decided) if gone]
     forget_old_runs(rules)
     if runs:
         from tasks.tracking.aliased import remove_deleted
@@ -102,9 +102,9 @@ def show(decided: "Sequence[Decision]", runs: list[str], rules: "Rules") -> None
     for name in ("", "stage", "what", "count", "size", "why"):
         table.add_column(name, justify="right" if name in ("count", "size") else "left", overflow="fold")
     groups: dict[tuple[bool, str, str, str], list[int]] = {}
-    for one in decided:
-        place = (one.entry.stage, one.entry.form) if one.delete else ("", "")
-        groups.setdefault((not one.delete, one.why, *place), []).append(one.entry.size)
+    for decision in decided:
+        place = (decision.entry.stage, decision.entry.form) if decision.delete else ("", "")
+        groups.setdefault((not decision.delete, decision.why, *place), []).append(decision.entry.size)
     for (stays, why, stage, form), sizes in sorted(groups.items()):
         table.add_row(
             "keep" if stays else "delete", stage, form, f"{len(sizes):,}", in_bytes(sum(sizes)), reason(why, rules)
@@ -126,11 +126,11 @@ def last_line(decided: "Sequence[Decision]", runs: list[str], deleted: "Sequence
     """What it comes to, and what to call next."""
     from tasks.store.sizes import in_bytes
 
-    going = [one for one in decided if one.delete]
+    going = [decision for decision in decided if decision.delete]
     if not dry_run:
         spared = len(going) - len(deleted)
         read = f"; {spared:,} stayed, since a process uses them" if spared else ""
-        return f"deleted: {in_bytes(sum(one.entry.size for one in deleted))}{read}"
+        return f"deleted: {in_bytes(sum(decision.entry.size for decision in deleted))}{read}"
     if not going and not runs:
         return "nothing to delete"
-    return f"would free {in_bytes(sum(one.entry.size for one in going))}; `temper gc --delete` deletes it"
+    return f"would free {in_bytes(sum(decision.entry.size for decision in going))}; `temper gc --delete` deletes it"

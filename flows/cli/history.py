@@ -43,11 +43,11 @@ def show(entries: "History") -> None:
     versions = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("version", "aliases", "test scores", "made (UTC)", "verdict"):
         versions.add_column(name, overflow="fold")
-    for one in entries["versions"]:
-        aliases = " ".join(f"@{alias}" for alias in one["aliases"])
-        scores = "\n".join(f"{name} {value:.4f}" for name, value in one["scores"].items())
-        created = datetime.fromtimestamp(one["created"], UTC).strftime("%Y-%m-%d %H:%M")
-        versions.add_row(one["version"], aliases, scores, created, Text(one["verdict"] or "not settled"))
+    for version in entries["versions"]:
+        aliases = " ".join(f"@{alias}" for alias in version["aliases"])
+        scores = "\n".join(f"{name} {value:.4f}" for name, value in version["scores"].items())
+        created = datetime.fromtimestamp(version["created"], UTC).strftime("%Y-%m-%d %H:%M")
+        versions.add_row(version["version"], aliases, scores, created, Text(version["verdict"] or "not settled"))
     out.print(versions)
     out.print()
     log = Table(box=None, pad_edge=False, header_style="bold")

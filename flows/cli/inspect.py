@@ -95,13 +95,13 @@ def _show(looked: Looked, encoded: "Artifact", picture: Path) -> None:
     right = answer.predicted == answer.truth
     console.print(Text("true       ") + Text(labels[answer.truth], "bold"))
     console.print(Text("predicted  ") + Text(labels[answer.predicted], "bold green" if right else "bold red"))
-    wide = max(Text(labels[one]).cell_len for one in answer.bars())
-    for one in answer.bars():
+    wide = max(Text(labels[label_id]).cell_len for label_id in answer.bars())
+    for label_id in answer.bars():
         p, colour = (
-            answer.probabilities[one],
-            "green" if one == answer.truth else "red" if one == answer.predicted else "",
+            answer.probabilities[label_id],
+            "green" if label_id == answer.truth else "red" if label_id == answer.predicted else "",
         )
-        name = Text(labels[one])
+        name = Text(labels[label_id])
         name.pad_right(wide - name.cell_len)
         console.print(Text("  ") + name + Text(f"  {p:.4f}  ") + Text("█" * round(p * BAR), colour))
     if others := len(labels) - len(answer.bars()):

@@ -34,10 +34,10 @@ def command(recipe: RecipeFile) -> None:
             raise DataError(f"{loose[0].repo}@{loose[0].revision}: HF_HUB_OFFLINE forbids asking which commit that is")
         asked: dict[tuple[str, str, Kind], str] = {}
         for each in loose:
-            one = (each.repo, each.revision, each.kind)
-            if one not in asked:
+            reference = (each.repo, each.revision, each.kind)
+            if reference not in asked:
                 token = None if each.token is None else environment_secret(each.token)
-                asked[one] = hub.resolve(*one, token)
+                asked[reference] = hub.resolve(*reference, token)
         if loose:
             rewrite(recipe.resolve(), {each: asked[each.repo, each.revision, each.kind] for each in loose})
         for each in sources:

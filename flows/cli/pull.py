@@ -24,11 +24,11 @@ def command(model: ModelVersion) -> None:
         version, digests = digests_of(model)
         stages = list(pull_version(digests))
     table = Table(box=None, show_header=False, pad_edge=False)
-    for one in stages:
-        size = f"{one.size / 2**20:,.1f} MiB" if one.state == "brought" else one.reason
-        table.add_row(one.stage, Text(one.state, "red" if one.state == "missing" else "green"), Text(size))
+    for stage in stages:
+        size = f"{stage.size / 2**20:,.1f} MiB" if stage.state == "brought" else stage.reason
+        table.add_row(stage.stage, Text(stage.state, "red" if stage.state == "missing" else "green"), Text(size))
     console = Console()
     console.print(Text(version, "bold"))
     console.print(table)
-    if any(one.state == "missing" for one in stages):
+    if any(stage.state == "missing" for stage in stages):
         raise typer.Exit(1)

@@ -82,7 +82,7 @@ def _show(way: "Way") -> None:
 
 def _answer_lines(answer: "Answer") -> list[str]:
     if "written" in answer:
-        return [shortened(one) for one in answer["written"]] + [answer["from"]]
+        return [shortened(turn) for turn in answer["written"]] + [answer["from"]]
     if "told" in answer:
         return [*(f"{name}: {shortened(value)}" for name, value in answer["told"].items()), f"from {answer['from']}"]
     if answer:

@@ -89,10 +89,10 @@ def _crash(api: Any, run: Any) -> None:
 
     state: Any = Crashed(message="The process of this run is gone: killed, or the machine went down.")
     inside = by.FlowRunFilter(parent_flow_run_id=by.FlowRunFilterParentFlowRunId(any_=[run.id]))
-    for one in [*api.read_flow_runs(flow_run_filter=inside), run]:
-        wanted = by.FlowRunFilter(id=by.FlowRunFilterId(any_=[one.id]))
+    for flow_run in [*api.read_flow_runs(flow_run_filter=inside), run]:
+        wanted = by.FlowRunFilter(id=by.FlowRunFilterId(any_=[flow_run.id]))
         for task in api.read_task_runs(flow_run_filter=wanted):
             if task.state_type is not None and task.state_type.value in OPEN:
                 api.set_task_run_state(task.id, state, force=True)
-        if one.state_type is not None and one.state_type.value in OPEN:
-            api.set_flow_run_state(one.id, state, force=True)
+        if flow_run.state_type is not None and flow_run.state_type.value in OPEN:
+            api.set_flow_run_state(flow_run.id, state, force=True)

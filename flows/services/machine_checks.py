@@ -123,7 +123,7 @@ def disk() -> Iterator[Finding]:
     held: dict[str, int] = {}
     for entry in entries(place.store):
         held[entry.stage] = held.get(entry.stage, 0) + entry.size
-    shares = sorted(held.items(), key=lambda one: one[1], reverse=True)
+    shares = sorted(held.items(), key=lambda item: item[1], reverse=True)
     inside = ", ".join(f"{stage} {in_bytes(size)}" for stage, size in shares)
     shown = {
         "artifacts": (place.store, sum(held.values()), inside and f" ({inside}); see `temper gc`"),

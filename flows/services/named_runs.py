@@ -25,10 +25,10 @@ def name_scheduled(prefect: str) -> int:
 
     named = 0
     with suppress(HTTPError), temporary_settings({PREFECT_API_URL: prefect}), get_client(sync_client=True) as api:
-        for one in deployed(api):
-            for run in _scheduled(api, one.id):
-                if run.name != name_of(one.name):
-                    api.update_flow_run(run.id, name=name_of(one.name))
+        for deployment in deployed(api):
+            for run in _scheduled(api, deployment.id):
+                if run.name != name_of(deployment.name):
+                    api.update_flow_run(run.id, name=name_of(deployment.name))
                     named += 1
     return named
 

@@ -28,7 +28,9 @@ SAMPLE = 1000
 def list_column(table: pd.DataFrame) -> str | None:
     """The column called like labels whose cells are lists of few different words; None where there is none."""
     names = [name for name in table.columns if isinstance(name, str) and list(table.columns).count(name) == 1]
-    named = sorted((name for name in names if rank(name, LIST_NAMES) < UNNAMED), key=lambda one: rank(one, LIST_NAMES))
+    named = sorted(
+        (name for name in names if rank(name, LIST_NAMES) < UNNAMED), key=lambda name: rank(name, LIST_NAMES)
+    )
     return next((name for name in named if _are_lists(table[name])), None)
 
 
@@ -36,13 +38,13 @@ def _are_lists(column: pd.Series) -> bool:
     cells: list[Any] = [as_list(cell) for cell in column.head(SAMPLE).tolist()]
     if not all(isinstance(cell, list) for cell in cells):
         return False
-    every = [one for cell in cells for one in cell]
-    return bool(every) and all(isinstance(one, str | int) for one in every) and 2 <= len({*every}) <= MOST
+    every = [label for cell in cells for label in cell]
+    return bool(every) and all(isinstance(label, str | int) for label in every) and 2 <= len({*every}) <= MOST
 
 
 def switch_columns(table: pd.DataFrame) -> tuple[str, ...]:
     """The columns of 0 and 1."""
-    known = [one.name for one in inspect_columns(table) if one.filled == 1 and one.distinct <= 2]
+    known = [column.name for column in inspect_columns(table) if column.filled == 1 and column.distinct <= 2]
     return tuple(name for name in known if {str(value).lower() for value in table[name].unique()} <= {*ON, *OFF})
 
 
@@ -58,8 +60,9 @@ def look_at_label_sets(table: pd.DataFrame, where: str, text: str | None, label:
     kept, seen = cleaned.rows, rows["text"].dropna()
     split, parts = likely_split(kept, where, given=columns.split is not None)
     return LabelSetFacts(
-        columns=columns, why=why, rows=len(rows), labels={label: sum(label in one for one in sets) for label in labels},
-        without=sum(not one for one in sets) / len(sets), longest=int(seen.str.len().max()),
+        columns=columns, why=why, rows=len(rows),
+        labels={label: sum(label in row_labels for row_labels in sets) for label in labels},
+        without=sum(not row_labels for row_labels in sets) / len(sets), longest=int(seen.str.len().max()),
         missing=float(rows["text"].isna().mean()), duplicates=1 - seen.nunique() / len(seen),
         dropped={str(reason): int(count) for reason, count in cleaned.dropped["reason"].value_counts().items()},
         split=split, parts={part: int((parts == part).sum()) for part in PARTS}, texts=kept["text"].tolist(),
@@ -68,12 +71,12 @@ def look_at_label_sets(table: pd.DataFrame, where: str, text: str | None, label:
 
 def _choose(table: pd.DataFrame, where: str, text: str | None, label: str | None) -> tuple[Columns, dict[str, str]]:
     labels, separator, reason = _label_columns(table, where, label)
-    known = [one for one in inspect_columns(table) if one.name not in labels]
-    split = next((one.name for one in known if one.name != text and names_parts(table[one.name])), None)
-    words = [one for one in known if one.words and one.name != split]
+    known = [column for column in inspect_columns(table) if column.name not in labels]
+    split = next((column.name for column in known if column.name != text and names_parts(table[column.name])), None)
+    words = [column for column in known if column.words and column.name != split]
     if text is None and not words:
         raise DataError(f"{where}: no column looks like texts; name it with --text")
-    chosen = text or min(words, key=lambda one: (rank(one.name, TEXT_NAMES), -one.mean)).name
+    chosen = text or min(words, key=lambda column: (rank(column.name, TEXT_NAMES), -column.mean)).name
     named = rank(chosen, TEXT_NAMES) < UNNAMED
     why = {"text": "as you said" if text else "by its name" if named else "the longest texts", "labels": reason}
     given = labels[0] if len(labels) == 1 else labels
@@ -87,7 +90,7 @@ def _label_columns(table: pd.DataFrame, where: str, label: str | None) -> tuple[
         return (lists,), None, "its cells are lists"
     if label is None and len(switches := switch_columns(table)) > 1:
         return switches, None, "columns of 0 and 1"
-    named = [one.name for one in inspect_columns(table) if rank(one.name, LIST_NAMES) < UNNAMED]
+    named = [column.name for column in inspect_columns(table) if rank(column.name, LIST_NAMES) < UNNAMED]
     chosen = label or min(named, key=lambda name: rank(name, LIST_NAMES), default=None)
     if chosen is None or chosen not in table:
         raise DataError(f"{where}: no column holds lists of labels, and no two hold 0 and 1; {listed}; name the column "
@@ -95,7 +98,7 @@ def _label_columns(table: pd.DataFrame, where: str, label: str | None) -> tuple[
     reason = "as you said" if label else "by its name"
     texts = [cell for cell in map(as_list, table[chosen].tolist()) if isinstance(cell, str)]
     counts = {mark: sum(mark in text for text in texts) for mark in SEPARATORS}
-    mark = max(counts, key=lambda one: counts[one])
+    mark = max(counts, key=lambda separator: counts[separator])
     if texts and not counts[mark]:
         raise DataError(f"{where}: no row of {chosen!r} has several labels, with one of {' '.join(SEPARATORS[:-1])} or "
                         f"a space between them; --kind classifier predicts one label per row, {listed}")  # fmt: skip

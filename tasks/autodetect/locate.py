@@ -150,7 +150,7 @@ def _of_hub(name: str, intake: Intake, hints: Hints) -> Located:
     for split, (features, table) in loaded.items():
         for column, feature in features.items():
             if names := getattr(feature, "names", None):
-                spelt = {one: name for at, name in enumerate(names) for one in (str(at), name)}
+                spelt = {spelling: name for at, name in enumerate(names) for spelling in (str(at), name)}
                 table[column] = as_written(table[column], repo, "download.columns.label").map(spelt)
         parts.append(table.assign(split=split))
     return Located(source, repo.rpartition("/")[2], table=join_frames(parts))

@@ -108,7 +108,9 @@ PAIRED = "its name and that of the text are those of a pair"
 def pair_of(table: pd.DataFrame, text: str | None = None) -> tuple[str, str] | None:
     """The two columns that are a pair of texts by their names, of which the first is `text` where that is given; None
     where there are none, or they hold no texts."""
-    known = {re.sub(r"[^a-z0-9]+", "", one.name.lower()): one for one in inspect_columns(table) if one.words}
+    known = {
+        re.sub(r"[^a-z0-9]+", "", column.name.lower()): column for column in inspect_columns(table) if column.words
+    }
     pairs = ((known[a].name, known[b].name) for a, b in PAIR_NAMES if a in known and b in known)
     return next((pair for pair in pairs if text in (None, pair[0])), None)
 
@@ -185,7 +187,9 @@ def nested_columns(table: pd.DataFrame) -> dict[str, tuple[int, str]]:
     nested = {}
     for place, name in enumerate(map(str, table.columns)):
         values: Sequence[Any] = table.iloc[:, place].tolist() if is_object_dtype(table.iloc[:, place]) else []
-        if row := next(((at, one) for at, one in enumerate(values) if isinstance(one, (list, dict, np.ndarray))), None):
+        if row := next(
+            ((at, value) for at, value in enumerate(values) if isinstance(value, (list, dict, np.ndarray))), None
+        ):
             value = row[1].tolist() if isinstance(row[1], np.ndarray) else row[1]
             spelling = json.dumps(value, ensure_ascii=False, default=str)
             nested[name] = row[0], spelling if len(spelling) <= LONGEST else f"{spelling[:LONGEST]}..."

@@ -33,7 +33,7 @@ FIT = 0.9
 def tag_columns(table: pd.DataFrame) -> Columns | None:
     """The columns of tokens and tags, or of texts and spans; None where a table has neither."""
     head = table.head(SAMPLE)
-    split = next((one.name for one in inspect_columns(table) if names_parts(table[one.name])), None)
+    split = next((column.name for column in inspect_columns(table) if names_parts(table[column.name])), None)
     names = list(map(str, head.columns))
     known = {name: _lists(head[name]) for name in names if names.count(name) == 1 and name != split}
     tags = next((name for name, rows in known.items() if _are_tags(rows)), None)
@@ -41,10 +41,10 @@ def tag_columns(table: pd.DataFrame) -> Columns | None:
         fit = [name for name, rows in known.items() if name != tags and _as_long(rows, known[tags])]
         return Columns(tags=tags, tokens=min(fit, key=lambda name: rank(name, TOKENS)), split=split) if fit else None
     spans = next((name for name in known if _are_spans(head[name])), None)
-    texts = [one for one in inspect_columns(table) if one.words and one.name not in (split, spans)]
+    texts = [column for column in inspect_columns(table) if column.words and column.name not in (split, spans)]
     if spans is None or not texts:
         return None
-    text = min(texts, key=lambda one: (rank(one.name, TEXT_NAMES), -one.mean)).name
+    text = min(texts, key=lambda column: (rank(column.name, TEXT_NAMES), -column.mean)).name
     return Columns(text=text, spans=spans, split=split)
 
 
@@ -56,9 +56,9 @@ def look_at_tags(table: pd.DataFrame, columns: Columns, where: str) -> TagFacts:
     kept = cleaned.rows
     whole = kept[~kept["tags"].str.startswith(f'{{"{BROKEN}"')]
     types = Counter(
-        one.label
+        entity.label
         for text, tags in zip(whole["text"], whole["tags"], strict=True)
-        for one in read_tags(text, tags).entities
+        for entity in read_tags(text, tags).entities
     )
     if not types:
         raise DataError(f"{where}: no row has an entity in {columns.tags or columns.spans!r}")
@@ -95,7 +95,7 @@ def _are_tags(rows: list[Any] | None) -> bool:
 def _as_long(rows: list[Any] | None, tags: Sequence[Any] | None) -> bool:
     if not rows or not tags or len(rows) != len(tags):
         return False
-    return sum(len(one) == len(other) for one, other in zip(rows, tags, strict=True)) >= FIT * len(tags)
+    return sum(len(words) == len(other) for words, other in zip(rows, tags, strict=True)) >= FIT * len(tags)
 
 
 def _are_spans(column: pd.Series) -> bool:
@@ -106,5 +106,5 @@ def _are_spans(column: pd.Series) -> bool:
             span_lists.append(json.loads(value) if isinstance(value, str) else value)
         except ValueError:
             return False
-    every = [one for row in span_lists if isinstance(row, list) for one in row]
-    return bool(every) and all(isinstance(one, dict) and {*KEYS} <= {*one} for one in every)
+    every = [span for row in span_lists if isinstance(row, list) for span in row]
+    return bool(every) and all(isinstance(span, dict) and {*KEYS} <= {*span} for span in every)

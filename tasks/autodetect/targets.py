@@ -35,11 +35,11 @@ NUMBERS = 0.95
 def number_column(table: pd.DataFrame) -> str | None:
     """The column of many different numbers whose name says that it may be predicted; None where there is none."""
     known = [
-        one
-        for one in inspect_columns(table)
-        if one.distinct > MANY and rank(one.name, NUMBER_NAMES) < UNNAMED and are_numbers(table[one.name])
+        column
+        for column in inspect_columns(table)
+        if column.distinct > MANY and rank(column.name, NUMBER_NAMES) < UNNAMED and are_numbers(table[column.name])
     ]
-    return min(known, key=lambda one: rank(one.name, NUMBER_NAMES)).name if known else None
+    return min(known, key=lambda column: rank(column.name, NUMBER_NAMES)).name if known else None
 
 
 def look_at_targets(
@@ -89,7 +89,9 @@ def _choose(
         raise DataError(f"{where}: the file holds no rows")
     why = {role: "as you said" for role, name in (("text", text), ("target", target)) if name}
     known = inspect_columns(table)
-    split = next((one.name for one in known if one.name not in (text, target) and names_parts(table[one.name])), None)
+    split = next(
+        (column.name for column in known if column.name not in (text, target) and names_parts(table[column.name])), None
+    )
     listed = list_columns(table)
     if target is None:
         target = number_column(table) if numbers else _written(known, {text, split})
@@ -105,10 +107,10 @@ def _choose(
             "write a recipe with `encode.thousands` or `decimal` by hand"
         )
     if text is None:
-        words = [one for one in known if one.words and one.name not in (target, split)]
+        words = [column for column in known if column.words and column.name not in (target, split)]
         if not words:
             raise DataError(f"{where}: no column looks like texts; {listed}; name it with --text")
-        text = min(words, key=lambda one: (rank(one.name, TEXT_NAMES), -one.mean)).name
+        text = min(words, key=lambda column: (rank(column.name, TEXT_NAMES), -column.mean)).name
         why["text"] = "by its name" if rank(text, TEXT_NAMES) < UNNAMED else "the longest texts"
     if text == target:
         raise DataError(f"{where}: {text!r} cannot be both text and target")
@@ -116,8 +118,12 @@ def _choose(
 
 
 def _written(known: list[Column], taken: set[str | None]) -> str | None:
-    fit = [one for one in known if one.words and one.name not in taken and rank(one.name, WRITTEN_NAMES) < UNNAMED]
-    return min(fit, key=lambda one: rank(one.name, WRITTEN_NAMES)).name if fit else None
+    fit = [
+        column
+        for column in known
+        if column.words and column.name not in taken and rank(column.name, WRITTEN_NAMES) < UNNAMED
+    ]
+    return min(fit, key=lambda column: rank(column.name, WRITTEN_NAMES)).name if fit else None
 
 
 def are_numbers(values: pd.Series) -> bool:

@@ -92,7 +92,7 @@ def _free(table: pd.DataFrame) -> str:
 def _of_classes(places: dict[str, Path], how_named: str, intake: Intake) -> Seen:
     encoding = "utf-8"
     files = {label: recipe_path(path) for label, path in places.items()}
-    for path in [one for place in places.values() for one in (list_texts(place) if place.is_dir() else [place])]:
+    for path in [file for place in places.values() for file in (list_texts(place) if place.is_dir() else [place])]:
         try:
             path.read_text(encoding=encoding)
         except UnicodeDecodeError:

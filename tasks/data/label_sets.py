@@ -105,7 +105,7 @@ def _listed(column: pd.Series, separator: str | None, where: str) -> list[list[A
         if isinstance(cell, dict):
             raise DataError(f"{where}: row {row + 1} has an object, not a list of labels or a text; write a list, or "
                             "name another column in `columns.labels`")  # fmt: skip
-        sets.append([one.strip() for one in cell.split(separator)] if isinstance(cell, str) else cell)
+        sets.append([label.strip() for label in cell.split(separator)] if isinstance(cell, str) else cell)
     return sets
 
 
@@ -129,5 +129,5 @@ def as_list(cell: Any) -> Any:
 
 def _hint(texts: Collection[str]) -> str:
     counts = {mark: sum(mark in text for text in texts) for mark in SEPARATORS}
-    mark = max(counts, key=lambda one: counts[one])
+    mark = max(counts, key=lambda separator: counts[separator])
     return f"; {mark!r} stands in {counts[mark]:,} of {len(texts):,}" if counts[mark] else ""

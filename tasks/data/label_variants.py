@@ -49,12 +49,18 @@ def label_variants(counts: Mapping[str, int], distinct: Sequence[Sequence[str]] 
     by_key: dict[str, dict[str, int]] = defaultdict(dict)
     for label, count in counts.items():
         by_key[label_key(label)][label] = int(count)
-    apart = {(one, other) for group in distinct for one in group for other in group}
+    apart = {(spelling, other) for group in distinct for spelling in group for other in group}
     groups = []
     for group in by_key.values():
-        same = [one for one in group if any(one != other and (one, other) not in apart for other in group)]
+        same = [
+            spelling
+            for spelling in group
+            if any(spelling != other and (spelling, other) not in apart for other in group)
+        ]
         if same:
-            groups.append({label: group[label] for label in sorted(same, key=lambda one: (-group[one], one))})
+            groups.append(
+                {label: group[label] for label in sorted(same, key=lambda spelling: (-group[spelling], spelling))}
+            )
     return sorted(groups, key=lambda group: (-sum(group.values()), min(group)))
 
 

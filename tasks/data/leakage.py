@@ -56,7 +56,7 @@ def shared_sides(rows: pd.DataFrame, parts: pd.Series, section: Split) -> pd.Dat
         pd.concat(texts, ignore_index=True), pd.concat([parts] * len(names), ignore_index=True), section
     )
     for name, side in (("id", "side"), ("other", "other_side")):
-        copies[[name, side]] = [str(one).split(" ") for one in copies[name]] or np.empty((0, 2), object)
+        copies[[name, side]] = [str(cell).split(" ") for cell in copies[name]] or np.empty((0, 2), object)
     return copies
 
 

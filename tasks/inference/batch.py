@@ -111,7 +111,7 @@ def schema_of(model: Model, questions: Questions) -> pa.Schema:
 
 def _answer(questions: Questions, model: Model, schema: pa.Schema, start: int, stop: int) -> pa.Table:
     given = questions.given(start, stop)
-    reasons = [str(one) if isinstance(one, OSError) else "" for one in given]
+    reasons = [str(value) if isinstance(value, OSError) else "" for value in given]
     good = [place for place, reason in enumerate(reasons) if not reason]
     try:
         tables = [model.ask(questions.ask([given[place] for place in good]))] if good else []
@@ -140,11 +140,11 @@ def _one_by_one(
     Raises DataError naming the row where the input is one of which every row must have a prediction.
     """
     answered = []
-    for place, one in enumerate(given):
+    for place, value in enumerate(given):
         if reasons[place]:
             continue
         try:
-            answered.append(model.ask(questions.ask([one])))
+            answered.append(model.ask(questions.ask([value])))
         except StageError as error:
             reason = str(error).removeprefix("row 0: ")
             if not questions.forgiving:

@@ -98,7 +98,7 @@ class Texts:
 
     def ask(self, given: list[Any]) -> Any:
         """A list, of texts alone; else a table, since MLflow would take the lists in a list for rows of a table."""
-        lists = any(isinstance(one, list) for one in given)
+        lists = any(isinstance(value, list) for value in given)
         return pd.DataFrame({"text": pd.Series(given, dtype=object)}) if lists else given
 
 

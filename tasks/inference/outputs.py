@@ -164,9 +164,9 @@ def _type_of(values: pd.Series, name: str) -> pa.DataType:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {str(name): _plain(one) for name, one in value.items()}
+        return {str(name): _plain(part) for name, part in value.items()}
     if isinstance(value, list | tuple | np.ndarray):
-        return [_plain(one) for one in value]
+        return [_plain(part) for part in value]
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and not math.isfinite(value)):

@@ -53,7 +53,7 @@ def open_pictures(path: Path) -> Pictures:
     """The pictures of all arrays of pixels; labels next to them are not read. Raises DataError for other arrays."""
     arrays = read_pictures(path)
     rows = pd.concat(
-        [pd.DataFrame({"array": name, "number": np.arange(len(one))}) for name, one in arrays.items()],
+        [pd.DataFrame({"array": name, "number": np.arange(len(pixels))}) for name, pixels in arrays.items()],
         ignore_index=True,
     )
     return Pictures(path, rows, arrays)

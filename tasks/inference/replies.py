@@ -24,6 +24,6 @@ def reply_model(predictor: DialoguePredictor, identity: dict[str, object]) -> Mo
             except ValueError as error:  # of the package that the model carries, so that its class is another
                 error_class = StageError if type(error).__name__ in TOO_LONG else DataError
                 raise error_class(f"row {number}: {error}") from None
-        return pd.DataFrame([reply_columns(one.message) for one in predictor.write(histories)], columns=list(COLUMNS))
+        return pd.DataFrame([reply_columns(turn.message) for turn in predictor.write(histories)], columns=list(COLUMNS))
 
     return Model(ask, COLUMNS, identity)

@@ -154,7 +154,7 @@ def save(scored: Scored, section: Evaluate, data: Path, records: Path) -> None:
         "probabilities": _lists(probabilities),
     }
     pq.write_table(pa.table(columns), data / "predictions.parquet", compression="zstd")
-    content = [_plain(one) for one in scored.contents[:SAMPLES]]
+    content = [_plain(content) for content in scored.contents[:SAMPLES]]
     samples = rows.head(SAMPLES)[["id"]].assign(
         **{scored.classifier.traits.content: content}, answer=probabilities[:SAMPLES].tolist()
     )

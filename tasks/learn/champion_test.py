@@ -84,10 +84,13 @@ def contest(new: Outcomes, old: Outcomes, rule: Rule, groups: Sequence[str] | No
     challenger, champion = (float(value) for value in sides)
     if not math.isfinite(challenger) or not math.isfinite(champion):
         raise DataError(f"the score is undefined on these rows: challenger {challenger}, champion {champion}")
-    tables = [sum_by_group(one.statistics, groups) if groups is not None else one.statistics for one in (new, old)]
+    tables = [
+        sum_by_group(outcomes.statistics, groups) if groups is not None else outcomes.statistics
+        for outcomes in (new, old)
+    ]
     mean, differing = rule.sign * (challenger - champion), int((tables[0] != tables[1]).any(1).sum())
     p, enough, confidence = None, differing >= FEWEST, rule.how.confidence
-    if new.metric is ratio and all(_is_share(one.statistics) for one in (new, old)):
+    if new.metric is ratio and all(_is_share(outcomes.statistics) for outcomes in (new, old)):
         gains = rule.sign * (tables[0][:, 0] - tables[1][:, 0])
         p = sign_flip(np.rint(gains).astype(np.int64))
         if groups is None:

@@ -101,12 +101,12 @@ def describe(report: Comparison) -> str:
     percent, trainings = f"{report['confidence']:.0%}", len(report["recipes"][0]["trainings"])
     lines = [f"# compare: {'; '.join(markdown(sentence(pair)) for pair in report['pairs'])}", ""]
     lines += [f"| recipe | accuracy | {percent} interval | SD over seeds | by seed |", "|---|---:|---|---:|---|"]
-    for one in report["recipes"]:
-        each = ", ".join(f"{training['seed']}: {training['accuracy']:.4f}" for training in one["trainings"])
-        accuracy = one["accuracy"]
+    for recipe in report["recipes"]:
+        each = ", ".join(f"{training['seed']}: {training['accuracy']:.4f}" for training in recipe["trainings"])
+        accuracy = recipe["accuracy"]
         lines.append(
-            f"| {_cell(one['name'])} | {accuracy['mean']:.4f} | {accuracy['low']:.4f} – {accuracy['high']:.4f}"
-            f" | {one['spread']:.4f} | {each} |"
+            f"| {_cell(recipe['name'])} | {accuracy['mean']:.4f} | {accuracy['low']:.4f} – {accuracy['high']:.4f}"
+            f" | {recipe['spread']:.4f} | {each} |"
         )
     lines += ["", "| recipe | against | difference | interval | p | p (Holm) | rows better / worse | verdict |"]
     lines += ["|---|---|---:|---|---:|---:|---:|---|"]
@@ -146,8 +146,8 @@ def _draw(sides: Sequence[Side], report: Comparison, path: Path) -> None:
     figure = Figure(figsize=(10, 2.6 + 0.4 * len(sides)), layout="constrained")
     left, right = figure.subplots(1, 2)
     column, measured = _measured(sides)
-    for place, (side, one) in enumerate(zip(sides, report["recipes"], strict=True)):
-        colour, accuracy = COLOURS[place % len(COLOURS)], one["accuracy"]
+    for place, (side, recipe) in enumerate(zip(sides, report["recipes"], strict=True)):
+        colour, accuracy = COLOURS[place % len(COLOURS)], recipe["accuracy"]
         each = side.right.mean(1)
         left.scatter(each, np.full(len(each), place - 0.18), s=16, color=colour, alpha=0.6, linewidths=0)
         reach = [[accuracy["mean"] - accuracy["low"]], [accuracy["high"] - accuracy["mean"]]]

@@ -73,7 +73,10 @@ def chosen_baselines(kind: str, traits: Traits, section: Evaluate) -> tuple[str,
 def sampled(ids: Sequence[str], texts: Sequence[str], answers: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as a report keeps them for the proof: what the model is asked, and each column of its prediction."""
     predicted = answers.to_numpy().tolist()
-    return [{"id": row, "text": text, "answer": one} for row, text, one in zip(ids, texts, predicted, strict=True)]
+    return [
+        {"id": row, "text": text, "answer": prediction}
+        for row, text, prediction in zip(ids, texts, predicted, strict=True)
+    ]
 
 
 def save(judged: Judged, data: Path, records: Path) -> None:
@@ -97,7 +100,7 @@ def describe(judged: Judged, title: str, units: str = "test rows") -> str:
     for name, value in facts["scores"].items():
         low, high = facts["intervals"].get(name, (None, None))
         between = "" if low is None else f"{low:.4f} – {high:.4f}"
-        others = [f"{one[name]:.4f}" if name in one else "" for one in facts["baselines"].values()]
+        others = [f"{values[name]:.4f}" if name in values else "" for values in facts["baselines"].values()]
         lines.append(f"| {name.replace('_', ' ')} | {' | '.join([f'{value:.4f}', between, *others])} |")
     lines += ["", f"Intervals: {facts['confidence']:.0%} bootstrap over {units}."]
     if beaten := not_better(facts):

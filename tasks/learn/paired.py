@@ -123,9 +123,9 @@ def sign_flip(differences: Ids) -> float:
     sizes, counts = np.unique(np.abs(differences[differences != 0]), return_counts=True)
     chances = np.ones(1)  # of the sum over the units with a plus sign
     for size, count in zip(sizes, counts, strict=True):
-        one = np.zeros(size * count + 1)
-        one[::size] = binom.pmf(np.arange(count + 1), count, 0.5)
-        chances = fftconvolve(chances, one)
+        chances_of_size = np.zeros(size * count + 1)
+        chances_of_size[::size] = binom.pmf(np.arange(count + 1), count, 0.5)
+        chances = fftconvolve(chances, chances_of_size)
     total, most = abs(int(differences.sum())), len(chances) - 1
     tail = chances[(most + total) // 2 :].sum()
     return float(np.clip(2 * tail, np.finfo(float).tiny, 1.0))

@@ -110,7 +110,7 @@ def _members(members: Members, layout: Layout, where: str) -> set[str]:
         fitting = {
             name
             for name, short in layout.shown.items()
-            if any(_fits(one, plain) for plain in _ranges(pattern) for one in (name, short))
+            if any(_fits(spelling, plain) for plain in _ranges(pattern) for spelling in (name, short))
         }
         if not fitting:
             raise DataError(f"{where}: no part of the model is called {pattern!r}; {_known(pattern, layout)}")

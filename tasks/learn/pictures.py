@@ -71,7 +71,7 @@ def draw_confusion(counts: Confusion, labels: Sequence[str], path: Path) -> None
     shares = shown / np.maximum(counts.sums()[1][classes], 1)[:, None]
     side = 0.5 if len(shown) <= COUNTED else 0.16
     with lettering(labels):
-        names = [named(labels[one]) for one in classes]
+        names = [named(labels[class_id]) for class_id in classes]
         room = 0.9 + 0.1 * max(map(columns, names)) + side * len(shown)
         figure = Figure(figsize=(max(room, 2.8), max(room, 2.8)), layout="constrained")
         axes = figure.subplots()
@@ -114,7 +114,7 @@ def draw_grid(answers: Sequence[Answer], labels: Sequence[str], path: Path) -> N
         figure = Figure(figsize=(1.9 * across, 2.3 * down), layout="constrained")
         places = np.atleast_1d(figure.subplots(down, across)).ravel()
         for axes, answer in zip(places, answers, strict=False):
-            true, predicted = (named(labels[one]) for one in (answer.truth, answer.predicted))
+            true, predicted = (named(labels[class_id]) for class_id in (answer.truth, answer.predicted))
             arrow = " → " if columns(true + predicted) < WIDEST else "\n→ "
             _show(axes, answer)
             axes.set_title(f"{true}{arrow}{predicted}  {answer.probabilities.max():.3f}", fontsize=9)
@@ -169,9 +169,11 @@ def _lines(text: str) -> list[str]:
 def _draw_bars(axes: Any, answer: Answer, labels: Sequence[str]) -> None:
     classes = answer.bars()
     values = answer.probabilities[classes]
-    colours = [RIGHT if one == answer.truth else WRONG if one == answer.predicted else OTHER for one in classes]
+    colours = [
+        RIGHT if class_id == answer.truth else WRONG if class_id == answer.predicted else OTHER for class_id in classes
+    ]
     axes.barh(range(len(classes)), values, color=colours)
-    axes.set_yticks(range(len(classes)), [named(labels[one]) for one in classes], fontsize=8)
+    axes.set_yticks(range(len(classes)), [named(labels[class_id]) for class_id in classes], fontsize=8)
     spare = max(0, FEWEST_BARS - len(classes)) / 2
     axes.set(xlim=(0, 1.18), ylim=(len(classes) - 0.5 + spare, -0.5 - spare))
     axes.set_xticks([0, 0.5, 1])

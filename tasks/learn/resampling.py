@@ -94,7 +94,7 @@ def estimate_each(statistics: Floats, metric: Metric, how: Resampling) -> list[E
         if np.isnan(values[item])
         else Estimate(
             float(values[item]),
-            how.interval(np.concatenate([one[:, item] for one in drawn])) if several[item] else None,
+            how.interval(np.concatenate([draws[:, item] for draws in drawn])) if several[item] else None,
         )
         for item in range(items)
     ]

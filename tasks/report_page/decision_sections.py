@@ -22,7 +22,10 @@ def show_decision(registered: Registration | None) -> Html:
         ["MLflow run", linked(registered.run_id, registered.links.get("run"))],
         ["address", element("code", registered.uri)],
     ]
-    log = [[one.at[:16].replace("T", " "), one.version, one.decided, one.who, one.why] for one in registered.decisions]
+    log = [
+        [entry.at[:16].replace("T", " "), entry.version, entry.decided, entry.who, entry.why]
+        for entry in registered.decisions
+    ]
     decisions = table(["when (UTC)", "version", "decided", "by", "why"], log) if log else Html()
     return section(
         "decision",
@@ -44,7 +47,7 @@ def _changed(changed: Mapping[str, Any] | None) -> Html:
     """Rows that are predicted better and worse than by the champion that it was compared with."""
     if not changed:
         return Html()
-    rows = [{"": name, **one} for name, some in changed.get("examples", {}).items() for one in some]
+    rows = [{"": name, **row} for name, some in changed.get("examples", {}).items() for row in some]
     sentence = f"Against the champion: {changed['fixed']:,} rows fixed, {changed['broken']:,} broken."
     names = list(dict.fromkeys(name for row in rows for name in row))
     shown = table(names, [[_plain(row.get(name, "")) for name in names] for row in rows]) if rows else Html()

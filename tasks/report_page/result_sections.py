@@ -71,7 +71,7 @@ def words(name: str) -> str:
 def _marks(facts: Mapping[str, Any], name: str) -> list[Mark]:
     interval = facts["intervals"].get(name)
     own = Mark("this model", facts["scores"][name], tuple(interval) if interval else None)
-    baselines = [Mark(one, values[name]) for one, values in facts["baselines"].items() if name in values]
+    baselines = [Mark(baseline, values[name]) for baseline, values in facts["baselines"].items() if name in values]
     return [own, *baselines]
 
 

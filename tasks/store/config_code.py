@@ -87,7 +87,7 @@ def _bound(name: str, text: str) -> Module:
         if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
             bound[node.name] = node
         targets = getattr(node, "targets", [getattr(node, "target", None)]) if isinstance(node, ASSIGNED) else []
-        bound |= {one.id: node for target in targets for one in ast.walk(target) if isinstance(one, ast.Name)}
+        bound |= {part.id: node for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)}
     return bound, dict(_taken(tree, name))
 
 
@@ -104,26 +104,26 @@ def _read(module: str, name: str, text: str) -> tuple[str, tuple[Symbol, ...]]:
     else:
         parts, types = ([], [node]) if _is_type(node, name) else ([node], [])
     read, of_types = _names(parts) - {name}, _names(types) - {name}
-    names = read | {one for one in of_types if one[:1].isupper() and one != one.upper()}
-    reads = [(module, one) for one in sorted(names) if one in bound]
-    reads += [taken[one] for one in sorted(names) if one in taken]
+    names = read | {name for name in of_types if name[:1].isupper() and name != name.upper()}
+    reads = [(module, name) for name in sorted(names) if name in bound]
+    reads += [taken[name] for name in sorted(names) if name in taken]
     shapes = "".join(ast.dump(_plain(part)) for part in parts)
     return digest_text(shapes) if shapes else "", tuple(reads)
 
 
 def _names(parts: list[ast.AST]) -> set[str]:
     """Names in code, and `module.NAME` for attributes of names."""
-    nodes = [one for part in parts for one in ast.walk(part)]
-    attributes = [one for one in nodes if isinstance(one, ast.Attribute)]
-    return {one.id for one in nodes if isinstance(one, ast.Name)} | {
-        f"{one.value.id}.{one.attr}" for one in attributes if isinstance(one.value, ast.Name)
+    nodes = [node for part in parts for node in ast.walk(part)]
+    attributes = [node for node in nodes if isinstance(node, ast.Attribute)]
+    return {node.id for node in nodes if isinstance(node, ast.Name)} | {
+        f"{node.value.id}.{node.attr}" for node in attributes if isinstance(node.value, ast.Name)
     }
 
 
 def _shapes(part: ast.stmt) -> bool:
     """Whether a part of a class shapes results by itself: methods that check nothing, and constants of the class."""
     if isinstance(part, ast.FunctionDef):
-        named = {one.id for mark in part.decorator_list for one in ast.walk(mark) if isinstance(one, ast.Name)}
+        named = {node.id for mark in part.decorator_list for node in ast.walk(mark) if isinstance(node, ast.Name)}
         return not named & set(CHECKS) and not part.name.startswith(("require_", "_require"))
     return isinstance(part, ast.AnnAssign) and "ClassVar" in ast.dump(part.annotation)
 

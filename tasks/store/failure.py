@@ -31,20 +31,20 @@ class DiskFull(StageError):
 def is_full(error: BaseException) -> bool:
     """Whether an error, or one that led to it, is that of a full disk."""
     chain = list(_chain(error))
-    if any((isinstance(one, OSError) and one.errno in FULL) or WORDS.search(str(one)) for one in chain):
+    if any((isinstance(cause, OSError) and cause.errno in FULL) or WORDS.search(str(cause)) for cause in chain):
         return True
-    return any(VAGUE.search(str(one)) for one in chain) and bool(full_disks())
+    return any(VAGUE.search(str(cause)) for cause in chain) and bool(full_disks())
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
     seen: list[BaseException] = []
     waiting: list[BaseException | None] = [error]
     while waiting:
-        one = waiting.pop()
-        if one is not None and not any(one is known for known in seen):
-            seen.append(one)
-            waiting += [one.__cause__, one.__context__]
-            yield one
+        cause = waiting.pop()
+        if cause is not None and not any(cause is known for known in seen):
+            seen.append(cause)
+            waiting += [cause.__cause__, cause.__context__]
+            yield cause
 
 
 def no_space(error: BaseException) -> str | None:
@@ -54,7 +54,9 @@ def no_space(error: BaseException) -> str | None:
     """
     if not is_full(error):
         return None
-    names = [one.filename for one in _chain(error) if isinstance(one, OSError) and isinstance(one.filename, str)]
+    names = [
+        cause.filename for cause in _chain(error) if isinstance(cause, OSError) and isinstance(cause.filename, str)
+    ]
     places = [(Path(name).absolute(), "") for name in names if Path(name).is_absolute()] or _places()
     place, fix = min(places, key=lambda known: _free(known[0]))
     room = "make room there (`temper gc` shows what nothing needs)"
@@ -64,7 +66,7 @@ def no_space(error: BaseException) -> str | None:
 def server_is_gone(error: BaseException) -> bool:
     """Whether a request that no server took led to an error: another would be tried as long, in vain."""
     lost = ("ConnectError", "ConnectTimeout", "ReadError", "RemoteProtocolError")
-    return any(type(one).__module__.startswith("httpx") and type(one).__name__ in lost for one in _chain(error))
+    return any(type(cause).__module__.startswith("httpx") and type(cause).__name__ in lost for cause in _chain(error))
 
 
 def full_disks() -> list[str]:

@@ -58,7 +58,7 @@ class Decision:
 
 def entries(root: Path) -> list[Entry]:
     """Everything below the store that takes space, a stage's results last to first, so that users go before sources."""
-    complete = [one for stage in reversed(STORED) for one in _of_stage(root, stage)]
+    complete = [entry for stage in reversed(STORED) for entry in _of_stage(root, stage)]
     files = sorted(path for path in (root / WEIGHTS).glob("*") if path.is_file() and path.suffix != ".lock")
     return complete + [
         Entry(path, "weights", WEIGHTS, path.name, path.stat().st_size, path.stat().st_mtime) for path in files
@@ -102,9 +102,9 @@ class Catalogue:
         inputs: dict[Key, tuple[tuple[str, str], ...]] = {}
         of_content: dict[tuple[str, str], tuple[Key, ...]] = {}
         for stage in STORED:
-            for one in disk.manifests(root, stage):
-                key, content = (stage, str(one["key"])), (stage, str(one["digest"]))
-                made_from = [*one["inputs"].values(), *one.get("auxiliary", {}).values()]
+            for manifest in disk.manifests(root, stage):
+                key, content = (stage, str(manifest["key"])), (stage, str(manifest["digest"]))
+                made_from = [*manifest["inputs"].values(), *manifest.get("auxiliary", {}).values()]
                 inputs[key] = tuple((up["stage"], up["digest"]) for up in made_from)
                 of_content[content] = (*of_content.get(content, ()), key)
         return cls(inputs, of_content)
@@ -132,7 +132,7 @@ def decide(
     decisions = [_decide(entry, kept, now - keep) for entry in entries_given]
     if budget is None:
         return decisions
-    excess = sum(one.entry.size for one in decisions if not one.delete) - budget
+    excess = sum(decision.entry.size for decision in decisions if not decision.delete) - budget
     for index in sorted(range(len(decisions)), key=lambda index: decisions[index].entry.used):
         if excess > 0 and decisions[index].why == RECENT:
             decisions[index] = Decision(decisions[index].entry, True, OVER_BUDGET)
@@ -154,14 +154,14 @@ def sweep(root: Path, catalogue: Catalogue, decisions: Sequence[Decision]) -> It
     What a process reads by now stays, with all that it was made from. Raises OSError.
     """
     needed: dict[Key, str] = {}
-    for one in decisions:
-        if not one.delete:
+    for decision in decisions:
+        if not decision.delete:
             continue
-        key = (one.entry.stage, one.entry.key)
-        went = key not in needed and _delete(root, one.entry)
-        if not went and one.entry.form == "artifact":
+        key = (decision.entry.stage, decision.entry.key)
+        went = key not in needed and _delete(root, decision.entry)
+        if not went and decision.entry.form == "artifact":
             needed |= catalogue.reached({key: "a process reads it"})
-        yield one, went
+        yield decision, went
 
 
 def _delete(root: Path, entry: Entry) -> bool:
@@ -185,13 +185,13 @@ def described(decisions: Sequence[Decision]) -> list[dict[str, object]]:
     """The decisions as plain data: what, stage, key, bytes, when it was last used, whether it goes, and why."""
     return [
         {
-            "what": one.entry.form,
-            "stage": one.entry.stage,
-            "key": one.entry.key,
-            "bytes": one.entry.size,
-            "used": int(one.entry.used),
-            "delete": one.delete,
-            "why": one.why,
+            "what": decision.entry.form,
+            "stage": decision.entry.stage,
+            "key": decision.entry.key,
+            "bytes": decision.entry.size,
+            "used": int(decision.entry.used),
+            "delete": decision.delete,
+            "why": decision.why,
         }
-        for one in decisions
+        for decision in decisions
     ]

@@ -20,7 +20,9 @@ class SlotsLayer(DynamicLayer):  # type: ignore[misc]
     def __init__(self, slots: int, keys: Tensor, values: Tensor) -> None:
         super().__init__()
         self.lazy_initialization(keys, values)
-        self.buffers = tuple(one.new_zeros(slots, one.shape[0], ROOM, one.shape[2]) for one in (keys, values))
+        self.buffers = tuple(
+            states.new_zeros(slots, states.shape[0], ROOM, states.shape[2]) for states in (keys, values)
+        )
         self._show(0)
 
     def _show(self, columns: int) -> None:
@@ -41,16 +43,18 @@ class SlotsLayer(DynamicLayer):  # type: ignore[misc]
     def resize(self, kept: Sequence[int], first: int, columns: int) -> None:
         """Keep these slots and their columns from `first` on, as the last of so many, with new room behind them."""
         old, used = (self.keys, self.values), self.get_seq_length() - first
-        self.buffers = tuple(one.new_zeros(len(kept), one.shape[1], columns + ROOM, one.shape[3]) for one in old)
-        for buffer, one in zip(self.buffers, old, strict=True):
-            buffer[:, :, columns - used : columns] = one[list(kept), :, first:]
+        self.buffers = tuple(
+            states.new_zeros(len(kept), states.shape[1], columns + ROOM, states.shape[3]) for states in old
+        )
+        for buffer, states in zip(self.buffers, old, strict=True):
+            buffer[:, :, columns - used : columns] = states[list(kept), :, first:]
         self._show(columns)
 
     def place(self, slot: int, keys: Tensor, values: Tensor) -> None:
         """Let a slot hold a row's tokens, in its last columns."""
         end = self.get_seq_length()
-        for buffer, one in zip(self.buffers, (keys, values), strict=True):
-            buffer[slot, :, end - one.shape[1] : end] = one
+        for buffer, states in zip(self.buffers, (keys, values), strict=True):
+            buffer[slot, :, end - states.shape[1] : end] = states
 
 
 class Slots:

@@ -31,7 +31,8 @@ def pair_checks(
     real = batch["attention_mask"] == 1
     return {
         "a text of the pair has no token": np.array([not {0, 1} <= {*encoded.sequence_ids} for encoded in own], bool),
-        "the row is not as long as the tokenizer's own encoding of its pair": lengths != [len(one.ids) for one in own],
+        "the row is not as long as the tokenizer's own encoding of its pair": lengths
+        != [len(row_encoding.ids) for row_encoding in own],
         "the tokens are not the tokenizer's own of the pair": (np.where(real, batch["input_ids"], 0) != ids).any(1),
         "the token types are not the tokenizer's own": (batch["token_type_ids"] != types).any(1),
     }

@@ -57,7 +57,9 @@ def write_part(part: Part, path: Path) -> None:
     if part.values is not None:
         table = table.append_column(VALUE, pa.array(part.values, pa.float64()))
     if part.sets is not None:
-        table = table.append_column(SETS, pa.array([list(one) for one in part.sets], pa.list_(pa.int32())))
+        table = table.append_column(
+            SETS, pa.array([list(row_labels) for row_labels in part.sets], pa.list_(pa.int32()))
+        )
     if part.encoded.types is not None:
         types = pa.ListArray.from_arrays(offsets, pa.array(part.encoded.types, pa.int32()))
         table = table.append_column(TYPES, types)

@@ -28,7 +28,9 @@ def keeps_all(model: Any) -> bool:
     taken = inspect.signature(model.forward).parameters
     layers = DynamicCache(config=model.config).layers
     asked = ("position_ids", "past_key_values", "attention_mask", "logits_to_keep")
-    return bool(layers) and all(type(layer) is DynamicLayer for layer in layers) and all(one in taken for one in asked)
+    return (
+        bool(layers) and all(type(layer) is DynamicLayer for layer in layers) and all(name in taken for name in asked)
+    )
 
 
 def chains(prompts: Sequence[Sequence[int]]) -> list[list[int]]:

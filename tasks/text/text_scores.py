@@ -70,7 +70,7 @@ def bleu_statistics(expected: Sequence[str], written: Sequence[str], tokens: Ble
     """
     scorer_of = scorer("sacrebleu.metrics").BLEU(tokenize=tokens, effective_order=True)  # of the order of one text
     statistics = (scorer_of.sentence_score(b, [a]) for a, b in zip(expected, written, strict=True))
-    rows = [[one.sys_len, one.ref_len, *one.counts, *one.totals] for one in statistics]
+    rows = [[row.sys_len, row.ref_len, *row.counts, *row.totals] for row in statistics]
     return np.array(rows, float).reshape(-1, 2 + 2 * ORDER)
 
 

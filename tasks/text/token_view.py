@@ -43,7 +43,7 @@ def view_row(labels: Sequence[str], tokenizer: TextTokenizer, part: Part, row: i
     if part.values is not None:
         return TokenView(ids, targets, pieces, f"{part.values[row]:g}")
     if part.sets is not None:
-        return TokenView(ids, targets, pieces, ", ".join(labels[one] for one in part.sets[row]) or "no label")
+        return TokenView(ids, targets, pieces, ", ".join(labels[class_id] for class_id in part.sets[row]) or "no label")
     return TokenView(ids, targets, pieces, labels[part.class_ids[row]] if labels else "")
 
 

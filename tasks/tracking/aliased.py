@@ -60,7 +60,9 @@ def _ended(run: Run) -> int:
 
 
 def _deleted(client: MlflowClient) -> Iterator[Run]:
-    experiments = [one.experiment_id for one in client.search_experiments(ViewType.ALL, max_results=10_000)]
+    experiments = [
+        experiment.experiment_id for experiment in client.search_experiments(ViewType.ALL, max_results=10_000)
+    ]
     token = None
     while experiments:
         page = client.search_runs(experiments, run_view_type=ViewType.DELETED_ONLY, page_token=token)

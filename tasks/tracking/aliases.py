@@ -105,25 +105,30 @@ def history(name: str) -> History:
     client = runs.client()
     log = decisions.entries(client, name)
     known = client.search_model_versions(f"name = '{name}'")
-    versions = [client.get_model_version(name, one.version) for one in sorted(known, key=lambda one: int(one.version))]
+    versions = [
+        client.get_model_version(name, version.version)
+        for version in sorted(known, key=lambda known_version: int(known_version.version))
+    ]
     return {
         "model": name,
         "champion": _current(client, name),
         "versions": [
             {
-                "version": str(one.version),
-                "aliases": sorted(one.aliases),
-                "verdict": one.tags.get(VERDICT),
-                "decision": one.tags.get(DECISION),
+                "version": str(version.version),
+                "aliases": sorted(version.aliases),
+                "verdict": version.tags.get(VERDICT),
+                "decision": version.tags.get(DECISION),
                 "scores": present_scores(
-                    (tag.removeprefix(SCORE), float(value)) for tag, value in one.tags.items() if tag.startswith(SCORE)
+                    (tag.removeprefix(SCORE), float(value))
+                    for tag, value in version.tags.items()
+                    if tag.startswith(SCORE)
                 ),
-                "run_id": one.run_id,
-                "created": one.creation_timestamp // 1000,
+                "run_id": version.run_id,
+                "created": version.creation_timestamp // 1000,
             }
-            for one in versions
+            for version in versions
         ],
-        "decisions": [asdict(one) for one in log],
+        "decisions": [asdict(entry) for entry in log],
     }
 
 
@@ -143,7 +148,7 @@ def _version(client: MlflowClient, name: str, version: str) -> ModelVersion:
 
 def _exists(client: MlflowClient, name: str, version: str) -> bool:
     """Whether a version was not deleted since."""
-    return version in {str(one.version) for one in client.search_model_versions(f"name = '{name}'")}
+    return version in {str(version.version) for version in client.search_model_versions(f"name = '{name}'")}
 
 
 def _samples(client: MlflowClient, version: ModelVersion) -> str:

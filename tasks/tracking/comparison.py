@@ -34,11 +34,11 @@ def log_trainings(trainings: Sequence[Training], links: Mapping[str, str]) -> li
     A run is made where this tracking store has none. Scoring is a test-set evaluation and recorded as such.
     """
     client, run_ids = runs.client(), []
-    for one in trainings:
-        run_id = runs.complete_run(client, one.model, {"temper.recipe": one.recipe, **links})
-        facts = json.loads(one.report.file("report.json").read_text(encoding="utf-8"))
+    for training in trainings:
+        run_id = runs.complete_run(client, training.model, {"temper.recipe": training.recipe, **links})
+        facts = json.loads(training.report.file("report.json").read_text(encoding="utf-8"))
         runs.log_values(client, run_id, {f"test.{name}": value for name, value in facts["scores"].items()})
-        data.open_test_split(client, run_id, lineage(one.report))
+        data.open_test_split(client, run_id, lineage(training.report))
         run_ids.append(run_id)
     return run_ids
 
@@ -54,7 +54,7 @@ def log_comparison(
     """
     client = runs.client()
     pairs = [[pair["recipe"], pair["against"]] for pair in report["pairs"]]
-    trained = [[one.model.key, one.report.key] for one in trainings]
+    trained = [[training.model.key, training.report.key] for training in trainings]
     key = digest_text(canonical([name, report["confidence"], pairs, trained]))
     where = runs.experiment(client, trainings[0].recipe)
     known = client.search_runs([where], f"tags.`{KEY}` = '{key}'", ViewType.ACTIVE_ONLY, 1)
@@ -71,8 +71,8 @@ def log_comparison(
     client.log_artifacts(run_id, str(folder))
     client.log_dict(run_id, dict(report), "comparison.json")
     listed = [
-        {"recipe": one.recipe, "key": one.model.key, "run_id": child}
-        for one, child in zip(trainings, children, strict=True)
+        {"recipe": training.recipe, "key": training.model.key, "run_id": child}
+        for training, child in zip(trainings, children, strict=True)
     ]
     client.log_dict(run_id, {"trainings": listed, "tracking_uri": settings().shown_tracking}, "trainings.json")
     for child in children:
@@ -88,19 +88,19 @@ def adopt(client: MlflowClient, parent: str, child: str) -> None:
 
 
 def _params(report: Comparison) -> dict[str, object]:
-    seeds = {one["name"]: [training["seed"] for training in one["trainings"]] for one in report["recipes"]}
+    seeds = {recipe["name"]: [training["seed"] for training in recipe["trainings"]] for recipe in report["recipes"]}
     values: dict[str, object] = {"rows": report["rows"], "groups": report["groups"], "confidence": report["confidence"]}
     return values | {f"seeds.{name}": ", ".join(map(str, each)) for name, each in seeds.items()}
 
 
 def _metrics(report: Comparison) -> dict[str, float]:
     values: dict[str, float] = {}
-    for one in report["recipes"]:
+    for recipe in report["recipes"]:
         values |= {
-            f"test.{part}.{one['name']}": one["accuracy"][at]
+            f"test.{part}.{recipe['name']}": recipe["accuracy"][at]
             for part, at in (("accuracy", "mean"), ("accuracy_low", "low"), ("accuracy_high", "high"))
         }
-        values[f"test.accuracy_spread.{one['name']}"] = one["spread"]
+        values[f"test.accuracy_spread.{recipe['name']}"] = recipe["spread"]
     for pair in report["pairs"]:
         values |= {f"difference.{part}.{_named(pair)}": pair["difference"][part] for part in ("mean", "low", "high")}
         values[f"p_holm.{_named(pair)}"] = pair["p_holm"]

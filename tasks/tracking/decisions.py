@@ -149,9 +149,11 @@ def _take_back(client: MlflowClient, name: str, decision: Entry) -> None:
 
 def _write_down(client: MlflowClient, name: str, decision: Entry, further: Mapping[str, Any] | None) -> None:
     versions = [
-        client.get_model_version(name, one) for one in (decision.version, decision.after, decision.before) if one
+        client.get_model_version(name, number)
+        for number in (decision.version, decision.after, decision.before)
+        if number
     ]
-    about = next((one for one in versions if one.run_id), None)
+    about = next((version for version in versions if version.run_id), None)
     if about is None:  # of versions without runs, which somebody else registered, a tag is all there is
         client.set_registered_model_tag(
             name, DECISION_ENTRY + decision.moment, json.dumps(asdict(decision), ensure_ascii=False)
@@ -177,7 +179,9 @@ def entries(client: MlflowClient, name: str) -> list[Entry]:
             raise StageError(f"there is no registered model {name!r}; `temper run` registers one") from None
         raise
     by_place: dict[str, Entry] = {}
-    for run_id in {str(one.run_id) for one in client.search_model_versions(f"name = '{name}'") if one.run_id}:
+    for run_id in {
+        str(version.run_id) for version in client.search_model_versions(f"name = '{name}'") if version.run_id
+    }:
         for place, text in _kept(client, run_id, name):
             _add(by_place, f"{place} in the run {run_id}", text)
     for key in (key for key in model.tags if key.startswith(DECISION_ENTRY)):
@@ -202,8 +206,8 @@ def _kept(client: MlflowClient, run_id: str, name: str) -> Iterator[tuple[str, s
 def _add(by_place: dict[str, Entry], place: str, text: str) -> None:
     try:
         values = json.loads(text)
-        one = Entry(**{each.name: values[each.name] for each in fields(Entry)})
-        by_place[datetime.fromisoformat(one.at).isoformat()] = one
+        decision_entry = Entry(**{each.name: values[each.name] for each in fields(Entry)})
+        by_place[datetime.fromisoformat(decision_entry.at).isoformat()] = decision_entry
     except (ValueError, TypeError, KeyError) as error:
         raise StageError(f"{place} is no decision ({type(error).__name__}: {error}); delete it in MLflow") from None
 
@@ -215,12 +219,12 @@ def succession(log: Sequence[Entry], current: str | None) -> list[str]:
     than the one on top, somebody moved the alias outside Temper, which counts as a promotion.
     """
     stack: list[str] = []
-    for one in log:
-        _meet(stack, one.before)
-        if one.action == "rollback":
-            while stack and stack[-1] != one.after:
+    for entry in log:
+        _meet(stack, entry.before)
+        if entry.action == "rollback":
+            while stack and stack[-1] != entry.after:
                 stack.pop()
-        _meet(stack, one.after)
+        _meet(stack, entry.after)
     _meet(stack, current)
     return stack
 

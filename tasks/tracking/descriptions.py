@@ -72,9 +72,9 @@ def _others(client: MlflowClient, version: ModelVersion) -> tuple[str, ...]:
     """The other versions that were registered of the same training, a line each: one run lists all of them."""
     same = client.search_model_versions(f"run_id = '{version.run_id}'")
     return tuple(
-        f"Registered as `{one.name}` version {one.version} too: {markdown(one.tags.get(VERDICT, 'not settled'))}."
-        for one in sorted(same, key=lambda one: (one.name, int(one.version)))
-        if (one.name, str(one.version)) != (version.name, str(version.version))
+        f"Registered as `{other.name}` version {other.version} too: {markdown(other.tags.get(VERDICT, 'not settled'))}."
+        for other in sorted(same, key=lambda other: (other.name, int(other.version)))
+        if (other.name, str(other.version)) != (version.name, str(version.version))
     )
 
 

@@ -116,9 +116,9 @@ def gather(
         rows = _test_rows(stages).loc[new["id"]].reset_index()
         groups = _groups(stages, new, rows, kind)
         rule = _rule(section, stages)
-        one, other = (outcomes.outcomes(table, kind, section.metric, facts["labels"]) for table in (new, old))
-        fought = challenge.contest(one, other, rule, groups)
-        slices = challenge.slices(one, other, rule, groups=groups, rows=rows, smallest=section.slices)
+        left, other = (outcomes.outcomes(table, kind, section.metric, facts["labels"]) for table in (new, old))
+        fought = challenge.contest(left, other, rule, groups)
+        slices = challenge.slices(left, other, rule, groups=groups, rows=rows, smallest=section.slices)
     except DataError as error:
         return Evidence(version, source, str(error))
     classes = _labels(client, known) if open_kind(kind).traits.classes else None

@@ -81,10 +81,10 @@ def _there_is(client: Any, name: str) -> str:
     try:
         versions = client.search_model_versions(f"name = '{name}'")
         if versions:
-            numbers = ", ".join(sorted((str(one.version) for one in versions), key=int))
+            numbers = ", ".join(sorted((str(version.version) for version in versions), key=int))
             aliases = ", ".join(sorted(f"@{alias}" for alias in client.get_registered_model(name).aliases))
             return f"; there is {name}/{numbers}{f' and {aliases}' if aliases else ''}"
-        known = ", ".join(one.name for one in client.search_registered_models(max_results=8))
+        known = ", ".join(model.name for model in client.search_registered_models(max_results=8))
     except (MlflowException, OSError):
         return ""
     return f"; there is {known}" if known else "; no model is registered there"
@@ -95,7 +95,7 @@ def answers_of(model: Any) -> dict[str, str]:
     outputs = model.metadata.get_output_schema()
     if outputs is None or not outputs.has_input_names():
         return {}
-    return {str(one.name): str(getattr(one.type, "name", one.type)) for one in outputs.inputs}
+    return {str(column.name): str(getattr(column.type, "name", column.type)) for column in outputs.inputs}
 
 
 @dataclass(frozen=True)

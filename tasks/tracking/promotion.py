@@ -102,7 +102,7 @@ def decide_against(scores: Mapping[str, float], section: Register, evidence: Evi
         )
     if fought.finding == "worse":
         return Verdict("kept", f"worse: {summary}")
-    if regressed := [one for one in evidence.slices if one.regressed]:
+    if regressed := [each for each in evidence.slices if each.regressed]:
         return Verdict("kept", f"worse where {_slices(regressed)}; in all {summary}")
     if fought.finding == "undecided":
         return Verdict("undecided", summary, fought.more)
@@ -149,12 +149,12 @@ def _summary(metric: str, evidence: Evidence) -> str:
 
 def _slices(regressed: "list[Slice]") -> str:
     descriptions = []
-    for one in regressed:
-        assert one.contest is not None
-        value = "missing" if one.value is None else repr(one.value) if one.value == "missing" else one.value
+    for part in regressed:
+        assert part.contest is not None
+        value = "missing" if part.value is None else repr(part.value) if part.value == "missing" else part.value
         descriptions.append(
-            f"{one.column} is {value} ({one.contest.challenger:.4f} against {one.contest.champion:.4f}, "
-            f"{one.rows} rows)"
+            f"{part.column} is {value} ({part.contest.challenger:.4f} against {part.contest.champion:.4f}, "
+            f"{part.rows} rows)"
         )
     return ", ".join(descriptions)
 

@@ -57,8 +57,8 @@ def registration(version: ModelVersion) -> Registration:
 def _registration(client: MlflowClient, version: ModelVersion, verdict: str) -> Registration:
     now = registry.state(client, version, verdict)
     log = [
-        Decision(one.at, one.version, one.decided, one.who, one.why)
-        for one in decisions.entries(client, str(version.name))
+        Decision(entry.at, entry.version, entry.decided, entry.who, entry.why)
+        for entry in decisions.entries(client, str(version.name))
     ]
     return Registration(
         name=str(version.name),

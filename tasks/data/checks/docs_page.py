@@ -55,8 +55,8 @@ def _cut(value: Any) -> Any:
         case str():
             return hypertext(value if len(value) <= LONGEST else value[:LONGEST] + "...")
         case dict():
-            return {key: _cut(one) for key, one in value.items()}
+            return {key: _cut(part) for key, part in value.items()}
         case list() | tuple():
-            return [_cut(one) for one in value]
+            return [_cut(part) for part in value]
         case _:
             return value

@@ -70,14 +70,14 @@ def check_rows(rows: pd.DataFrame, section: Validate) -> tuple[list[Verdict], st
         seen = _with_turns(rows, section)
     further = _further(seen, section)
     asked = dict(enumerate([*_short_rules(seen, section), *further]))
-    first = {number: one for number, one in asked.items() if one.severity == "quarantine"}
+    first = {number: check for number, check in asked.items() if check.severity == "quarantine"}
     typed = typed_rows(seen) if further else seen
     done = _ask(seen, typed, first)
     sets = check_label_sets(seen, section) if LABELS in rows else []
     gone = rows_under([*(verdict for verdict, _ in done.values()), *sets], "quarantine")["id"].unique()
     left = ~seen["id"].isin(gone)
     stay = seen[left]
-    done |= _ask(stay, typed[left], {number: one for number, one in asked.items() if number not in first})
+    done |= _ask(stay, typed[left], {number: check for number, check in asked.items() if number not in first})
     verdicts = [*_types(rows), *(done[number][0] for number in asked)]
     if "label" in rows or LABELS in rows:
         verdicts += check_variants(stay, section)
@@ -108,11 +108,11 @@ def _ask(written: pd.DataFrame, typed: pd.DataFrame, asked: dict[int, Asked]) ->
     """Verdict and GX's result by number; an expectation that compares with texts sees kept columns as written."""
     done: dict[int, tuple[Verdict, Any]] = {}
     for rows, as_words in ((written, True), (typed, False)):
-        these = {number: one for number, one in asked.items() if one.as_words is as_words}
-        results = suites.judge(rows, [one.expectation for one in these.values()])
+        these = {number: check for number, check in asked.items() if check.as_words is as_words}
+        results = suites.judge(rows, [check.expectation for check in these.values()])
         done |= {
-            number: (_verdict(one, result, written), result)
-            for (number, one), result in zip(these.items(), results, strict=True)
+            number: (_verdict(check, result, written), result)
+            for (number, check), result in zip(these.items(), results, strict=True)
         }
     return done
 
@@ -161,14 +161,14 @@ def _short_rules(rows: pd.DataFrame, section: Validate) -> list[Asked]:
             asked.append(("chars", "min_chars and max_chars", lengths))
             asked.append(("nuls", "", gxe.ExpectColumnValuesToNotMatchRegex(column=side, regex=r"\x00")))
     if what == "messages":
-        asked += [("turns", "tools", one) for one in dialogue_expectations()]
+        asked += [("turns", "tools", expectation) for expectation in dialogue_expectations()]
     if rows[what].notna().any():
         unique = 1 - section.max_duplicates
         shares = gxe.ExpectColumnProportionOfUniqueValuesToBeBetween(
             column=BOTH if BOTH in rows else what, min_value=unique
         )
         asked.append(("duplicates", "max_duplicates", shares))
-    return [_short_rule(section, *one) for one in asked]
+    return [_short_rule(section, *check) for check in asked]
 
 
 def _short_rule(section: Validate, rule: Rule | None, key: str, expectation: Any) -> Asked:

@@ -111,9 +111,9 @@ def _conditions(expectation: Any) -> list[Any]:
     """An expectation's row condition with all that it is made of."""
     conditions, left = [], [getattr(expectation, "row_condition", None)]
     while left:
-        one = left.pop()
-        conditions += [] if one is None else [one]
-        left += getattr(one, "conditions", [])
+        condition = left.pop()
+        conditions += [] if condition is None else [condition]
+        left += getattr(condition, "conditions", [])
     return conditions
 
 
@@ -171,7 +171,7 @@ def failure(result: Any) -> str:
     """Why an expectation could not be checked; empty where it could."""
     exceptions = result.exception_info or {}
     each = [exceptions] if "raised_exception" in exceptions else list(exceptions.values())
-    messages = [str(one["exception_message"]) for one in each if one["raised_exception"]]
+    messages = [str(report["exception_message"]) for report in each if report["raised_exception"]]
     return messages[0].strip().split("\n")[0][:300] if messages else ""
 
 

@@ -38,10 +38,15 @@ def merge_turns(messages: list[Message], step: Any) -> list[Message]:
     return merged
 
 
-def _can_join(one: Message, other: Message) -> bool:
-    same = one["role"] == other["role"] in ("user", "assistant")
-    calls = is_call(one) or is_call(other)
-    return same and not calls and "reasoning_content" not in other and all(one.get(k) == other.get(k) for k in ALIKE)
+def _can_join(first_message: Message, other: Message) -> bool:
+    same = first_message["role"] == other["role"] in ("user", "assistant")
+    calls = is_call(first_message) or is_call(other)
+    return (
+        same
+        and not calls
+        and "reasoning_content" not in other
+        and all(first_message.get(k) == other.get(k) for k in ALIKE)
+    )
 
 
 def cut_trailing_turns(messages: list[Message], step: Any) -> list[Message]:

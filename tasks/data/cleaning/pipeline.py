@@ -115,7 +115,7 @@ def _change(rows: pd.DataFrame, step: Any) -> tuple[pd.DataFrame, Done]:
     shown: list[tuple[str, str, str]] = []
     for side, column in new.items():
         first = changes[side].to_numpy().nonzero()[0][: EXAMPLES - len(shown)]
-        shown += zip(*(one.iloc[first].tolist() for one in (rows["id"], rows[side], column)), strict=True)
+        shown += zip(*(cells.iloc[first].tolist() for cells in (rows["id"], rows[side], column)), strict=True)
     return rows.assign(**new), Done(step.kind, changed=int(changed.sum()), changes=tuple(shown))
 
 

@@ -58,7 +58,7 @@ def read_dialogues(
         check_unsupported({name: row[name] for name in odd}, place)
         try:
             value = _dialogue(row, columns, end)
-            extra_keys = {"tools": _one(row, tools), "system": _one(row, system)}
+            extra_keys = {"tools": _only_value(row, tools), "system": _only_value(row, system)}
             dialogues.append(
                 None
                 if value is None
@@ -114,7 +114,7 @@ def _is_whole(reply: Any) -> bool:
     return isinstance(first, dict) and ROLES.get(str(first.get("role") or first.get("from"))) in ("system", "user")
 
 
-def _one(row: dict[str, Any], names: list[str]) -> Any:
+def _only_value(row: dict[str, Any], names: list[str]) -> Any:
     """What the row has in these columns, of which one may have a value. Raises DataError."""
     given = {name: row[name] for name in names if not _is_empty(row[name])}
     if len(given) > 1:

@@ -156,9 +156,11 @@ def _hotel(entry: Any, place: str, number: int) -> Hotel:
     if texts or numbers or not isinstance(entry["hotel_id"], int):
         name = [*texts, *numbers, "hotel_id"][0]
         raise DataError(f"{place}: {name} is {kind_of(entry[name])} ({entry[name]!r}); fix it in the table")
-    if not isinstance(entry["facilities"], list) or not all(isinstance(one, str) for one in entry["facilities"]):
+    if not isinstance(entry["facilities"], list) or not all(
+        isinstance(facility, str) for facility in entry["facilities"]
+    ):
         raise DataError(f"{place}: facilities must be a list of texts")
-    kept = tuple(one.strip() for one in entry["facilities"] if one.strip())
+    kept = tuple(facility.strip() for facility in entry["facilities"] if facility.strip())
     return Hotel(**entry | {"facilities": kept})
 
 

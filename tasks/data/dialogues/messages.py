@@ -152,10 +152,10 @@ def as_plain(value: Any) -> Any:
 def _from_parquet(value: Any) -> Any:
     """Arrays as lists, and objects without their nulls: Parquet gives every object the keys of all the others."""
     if isinstance(value, dict):
-        return {key: _from_parquet(one) for key, one in value.items() if one is not None}
+        return {key: _from_parquet(part) for key, part in value.items() if part is not None}
     if hasattr(value, "tolist"):
         value = value.tolist()
-    return [_from_parquet(one) for one in value] if isinstance(value, list) else value
+    return [_from_parquet(part) for part in value] if isinstance(value, list) else value
 
 
 def _check_letters(messages: list[Message]) -> None:

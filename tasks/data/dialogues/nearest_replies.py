@@ -28,9 +28,9 @@ def nearest_pairs(rows: pd.DataFrame) -> pd.DataFrame:
     dialogues = [load_messages(text) for text in rows["messages"]]
     turns = [
         (row, place)
-        for row, one in enumerate(dialogues)
-        for place in range(1, len(one))
-        if one[place]["role"] == "assistant" and any(turn["role"] == "user" for turn in one[:place])
+        for row, dialogue in enumerate(dialogues)
+        for place in range(1, len(dialogue))
+        if dialogue[place]["role"] == "assistant" and any(turn["role"] == "user" for turn in dialogue[:place])
     ]
     groups = rows["group"] if "group" in rows else pd.Series(map(str, range(len(rows))), dtype="str")
     histories = [transcript(dialogues[row][max(place - LAST, 0) : place]) for row, place in turns]
@@ -40,7 +40,10 @@ def nearest_pairs(rows: pd.DataFrame) -> pd.DataFrame:
     kept = [number for number, other in enumerate(others) if other >= 0]
     pairs = rows.iloc[[turns[number][0] for number in kept]].reset_index(drop=True)
     whole = [dialogues[row][: place + 1] for row, place in (turns[number] for number in kept)]
-    worse = [[*one[:-1], load_messages(replies[others[number]])[0]] for one, number in zip(whole, kept, strict=True)]
+    worse = [
+        [*dialogue[:-1], load_messages(replies[others[number]])[0]]
+        for dialogue, number in zip(whole, kept, strict=True)
+    ]
     return pairs.assign(
         messages=pd.Series(map(dump_messages, whole), dtype="str"),
         rejected=pd.Series(map(write_rejected, whole, worse), dtype="str"),

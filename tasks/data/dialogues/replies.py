@@ -35,7 +35,7 @@ def read_pairs(table: pd.DataFrame, columns: Columns, where: str, notes: list[st
     asked = [read_dialogues(table, columns, where, [], reply=None)] if columns.prompts else []
     worse = [
         None if None in sides else write_rejected(*(load_messages(side) for side in sides))
-        for sides in zip(*(_plain(one) for one in (chosen, rejected, *asked)), strict=True)
+        for sides in zip(*(_plain(side) for side in (chosen, rejected, *asked)), strict=True)
     ]
     _count_broken(worse, where, notes)
     return {"messages": chosen, "rejected": pd.Series(worse, index=table.index, dtype="str")}
@@ -85,7 +85,7 @@ def _is_empty(reply: Message) -> bool:
 
 
 def _count_broken(worse: list[str | None], where: str, notes: list[str]) -> None:
-    reasons = {row: json.loads(one)[BROKEN] for row, one in enumerate(worse) if one and one.startswith("{")}
+    reasons = {row: json.loads(cell)[BROKEN] for row, cell in enumerate(worse) if cell and cell.startswith("{")}
     for reason, count in Counter(reasons.values()).most_common():
         rows = [f"{row + 1:,}" for row, other in reasons.items() if other == reason]
         notes.append(f"{where}: {count:,} rows have {reason} (row {', '.join(rows[:EXAMPLES])}); `encode` drops them")

@@ -46,7 +46,7 @@ class Search:
     def needed(self) -> set[str]:
         """The columns that the table must have."""
         ordered = {name.removeprefix("-") for name in self.order}
-        return {one.column for one in self.columns.values()} | ordered | set(self.returns or ())
+        return {column.column for column in self.columns.values()} | ordered | set(self.returns or ())
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class TableTool:
         """The first records of `matching`, with the columns that are returned. Raises DataError."""
         records = self.matching(arguments)[: limit or self.how.limit]
         shown = self.how.returns
-        return [{name: one.get(name) for name in (one if shown is None else shown)} for one in records]
+        return [{name: record.get(name) for name in (record if shown is None else shown)} for record in records]
 
 
 def _sorted(records: list[Record], column: str) -> list[Record]:
@@ -91,11 +91,11 @@ def _test(argument: str, value: Any, how: Column) -> Callable[[Record], bool]:
     column = how.column
     match how.match:
         case "all_of":
-            if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
                 example = json.dumps(list(map(str, value)) if isinstance(value, list) else [str(value)])
                 raise DataError(f"{argument} {value!r} must be a list of texts; write it as {example}")
-            wanted = [one.strip().lower() for one in value]
-            return lambda record: all(any(one in has.lower() for has in record.get(column) or ()) for one in wanted)
+            wanted = [word.strip().lower() for word in value]
+            return lambda record: all(any(word in has.lower() for has in record.get(column) or ()) for word in wanted)
         case "range":
             low, high = read_range(value, argument, alone=how.at_least)
             return lambda record: low <= (math.nan if record.get(column) is None else record[column]) <= high

@@ -68,8 +68,8 @@ def _with_numbers(rows: Sequence[Record]) -> Sequence[Record]:
     """Numbers in place of their texts, in columns that hold nothing else."""
     for column in rows[0] if rows else ():
         numbers = [_number(row[column]) for row in rows]
-        if all(one is not None or row[column] is None for one, row in zip(numbers, rows, strict=True)):
-            rows = [{**row, column: one} for row, one in zip(rows, numbers, strict=True)]
+        if all(number is not None or row[column] is None for number, row in zip(numbers, rows, strict=True)):
+            rows = [{**row, column: number} for row, number in zip(rows, numbers, strict=True)]
     return rows
 
 
@@ -89,14 +89,14 @@ def _check(tool: str, file: str, how: Search, rows: Sequence[Record], names: lis
         raise DataError(f"tool {tool}: {file} holds no record")
     if lacking := sorted(how.needed() - set(names)):
         raise DataError(f"tool {tool}: {file} has no column {lacking[0]!r}; its columns are {', '.join(names)}")
-    for one in how.columns.values():
+    for filter_by in how.columns.values():
         for number, row in enumerate(rows, 1):
-            value = row.get(one.column)
-            if value is not None and not _fits(value, one.match):
-                wanted = WANTED.get(one.match, "a single value")
+            value = row.get(filter_by.column)
+            if value is not None and not _fits(value, filter_by.match):
+                wanted = WANTED.get(filter_by.match, "a single value")
                 raise DataError(
-                    f"tool {tool}: {file}, row {number}: {one.column} is {kind_of(value)} ({value!r}); "
-                    f"match: {one.match} needs {wanted}"
+                    f"tool {tool}: {file}, row {number}: {filter_by.column} is {kind_of(value)} ({value!r}); "
+                    f"match: {filter_by.match} needs {wanted}"
                 )
     for column in (name.removeprefix("-") for name in how.order):
         kinds = {kind_of(row[column]) for row in rows if row.get(column) is not None}
@@ -108,7 +108,7 @@ def _check(tool: str, file: str, how: Search, rows: Sequence[Record], names: lis
 
 def _fits(value: Any, match: str) -> bool:
     if match == "all_of":
-        return isinstance(value, list) and all(isinstance(one, str) for one in value)
+        return isinstance(value, list) and all(isinstance(word, str) for word in value)
     if match == "range":
         return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     return isinstance(value, str) if match == "contains" else not isinstance(value, list | dict)

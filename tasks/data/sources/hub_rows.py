@@ -127,8 +127,8 @@ def classes_among(features: Mapping[str, Any], source: HubSource) -> dict[str, A
     import datasets
 
     tags = source.columns.tags
-    named = {name: getattr(one, "feature", None) if name == tags else one for name, one in features.items()}
-    return {name: one for name, one in named.items() if isinstance(one, datasets.ClassLabel)}
+    named = {name: getattr(feature, "feature", None) if name == tags else feature for name, feature in features.items()}
+    return {name: feature for name, feature in named.items() if isinstance(feature, datasets.ClassLabel)}
 
 
 def _read_texts(builder: Any, words: dict[str, Any], intake: Intake) -> dict[str, pd.DataFrame] | None:
@@ -210,5 +210,5 @@ def _strings(part: Any) -> Iterator[str]:
     if isinstance(part, str):
         yield part
     elif isinstance(part, dict | list):
-        for one in part.values() if isinstance(part, dict) else part:
-            yield from _strings(one)
+        for value in part.values() if isinstance(part, dict) else part:
+            yield from _strings(value)

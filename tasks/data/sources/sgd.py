@@ -110,7 +110,7 @@ def _rows(
     rows = []
     for place, dialogue in dialogues:
         name = need(dialogue, "dialogue_id", str, place)
-        for service, exchanges in groupby(_exchanges(dialogue, place), key=lambda one: one.service):
+        for service, exchanges in groupby(_exchanges(dialogue, place), key=lambda exchange: exchange.service):
             run = list(exchanges)
             fate = OTHER if service not in services else CARRIED if _carries(run, services[service]) else KEPT
             fates.update({fate: 1, f"{fate} exchanges": len(run)})
@@ -149,17 +149,17 @@ def _carries(run: list[Exchange], service: Service) -> bool:
     """Whether an argument of a call is stated nowhere in the run before it. Raises DataError for what is no call."""
     stated: dict[str, set[Any]] = defaultdict(set)
     carries = False
-    for one in run:
-        for frame in one.user["frames"]:
-            if frame["service"] == one.service:
+    for exchange in run:
+        for frame in exchange.user["frames"]:
+            if frame["service"] == exchange.service:
                 _state(stated, frame["actions"])
-        if "service_call" in one.frame:
-            for slot, value in _arguments(one, service).items():
+        if "service_call" in exchange.frame:
+            for slot, value in _arguments(exchange, service).items():
                 carries = carries or value not in stated[slot]
-            for record in _results(one):
+            for record in _results(exchange):
                 for slot, value in record.items():
                     stated[slot].add(value)
-        _state(stated, one.frame["actions"])
+        _state(stated, exchange.frame["actions"])
     return carries
 
 
@@ -168,43 +168,45 @@ def _state(stated: dict[str, set[Any]], acts: list[Any]) -> None:
         stated[act["slot"]].update(act["values"], act.get("canonical_values", ()))
 
 
-def _arguments(one: Exchange, service: Service) -> dict[str, Any]:
+def _arguments(exchange: Exchange, service: Service) -> dict[str, Any]:
     """The arguments of a system turn's call, checked against the schema."""
-    call = need(one.frame, "service_call", dict, one.place)
-    method = need(call, "method", str, one.place)
-    arguments: dict[str, Any] = need(call, "parameters", dict, one.place)
+    call = need(exchange.frame, "service_call", dict, exchange.place)
+    method = need(call, "method", str, exchange.place)
+    arguments: dict[str, Any] = need(call, "parameters", dict, exchange.place)
     if method not in service.slots:
         raise DataError(
-            f"{one.place}: {method} is no intent of {one.service}, which has {', '.join(service.slots)}; "
+            f"{exchange.place}: {method} is no intent of {exchange.service}, which has {', '.join(service.slots)}; "
             "name the schema file of this part"
         )
     slots = service.slots[method]
     if odd := [slot for slot in arguments if slot not in slots]:
         raise DataError(
-            f"{one.place}: {method} has no slot {odd[0]!r}, only {', '.join(sorted(slots))}; "
+            f"{exchange.place}: {method} has no slot {odd[0]!r}, only {', '.join(sorted(slots))}; "
             "name the schema file of this part"
         )
     return arguments
 
 
-def _results(one: Exchange) -> list[Any]:
-    records: list[Any] = need(one.frame, "service_results", list, one.place)
+def _results(exchange: Exchange) -> list[Any]:
+    records: list[Any] = need(exchange.frame, "service_results", list, exchange.place)
     if odd := [record for record in records if not isinstance(record, dict)]:
-        raise DataError(f"{one.place}: a record of service_results is {type(odd[0]).__name__}; it must be an object")
+        raise DataError(
+            f"{exchange.place}: a record of service_results is {type(odd[0]).__name__}; it must be an object"
+        )
     return records
 
 
 def _converse(run: list[Exchange], records: int, cut: Counter[str]) -> list[Message]:
     """The messages of a run: before the system's words its call and the first records of the result."""
     messages: list[Message] = []
-    for one in run:
-        messages.append({"role": "user", "content": one.user["utterance"]})
-        if "service_call" in one.frame:
-            called, results = one.frame["service_call"], one.frame["service_results"]
+    for exchange in run:
+        messages.append({"role": "user", "content": exchange.user["utterance"]})
+        if "service_call" in exchange.frame:
+            called, results = exchange.frame["service_call"], exchange.frame["service_results"]
             call = {"type": "function", "function": {"name": called["method"], "arguments": called["parameters"]}}
             result = json.dumps(results[:records], ensure_ascii=False)
             messages.append({"role": "assistant", "content": "", "tool_calls": [call]})
             messages.append({"role": "tool", "content": result, "name": called["method"]})
             cut.update(kept=len(results[:records]), dropped=len(results[records:]))
-        messages.append({"role": "assistant", "content": one.system["utterance"]})
+        messages.append({"role": "assistant", "content": exchange.system["utterance"]})
     return messages

@@ -40,11 +40,11 @@ def read_services(paths: list[Path]) -> dict[str, Service]:
         described = parse_json(_text(path), path.name)
         if not isinstance(described, list):
             raise DataError(f"{path.name} is {kind_of(described)}; a schema file holds a list of services")
-        for number, one in enumerate(described, 1):
-            name = need(one, "service_name", str, f"{path.name}, service {number}")
-            if known.setdefault(name, one) != one:
+        for number, service in enumerate(described, 1):
+            name = need(service, "service_name", str, f"{path.name}, service {number}")
+            if known.setdefault(name, service) != service:
                 raise DataError(f"{path.name}: {name} is described otherwise than in a file before; keep one of them")
-    return {name: _service(one, name) for name, one in known.items()}
+    return {name: _service(service, name) for name, service in known.items()}
 
 
 def need(holder: Any, key: str, kind: type, place: str) -> Any:

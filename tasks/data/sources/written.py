@@ -201,7 +201,7 @@ def _series(column: Any) -> pd.Series:
 
 def _listed(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _listed(one) for key, one in value.items()}
+        return {key: _listed(part) for key, part in value.items()}
     return ArrowList(value) if isinstance(value, list) else value
 
 

@@ -151,7 +151,7 @@ def _spans(text: Any, value: Any) -> str | None:
 
 
 def _count_broken(tags: list[str | None], where: str, notes: list[str]) -> None:
-    reasons = {row: json.loads(one)[told.BROKEN] for row, one in enumerate(tags) if one and one.startswith("{")}
+    reasons = {row: json.loads(cell)[told.BROKEN] for row, cell in enumerate(tags) if cell and cell.startswith("{")}
     for reason, count in Counter(reasons.values()).most_common():
         rows = ", ".join(f"{row + 1:,}" for row, other in list(reasons.items()) if other == reason)
         notes.append(f"{where}: {count:,} rows have {reason} (row {rows[:60]}); `encode` drops them")

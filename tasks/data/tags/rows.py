@@ -54,7 +54,7 @@ def read_tags(text: str, written: str) -> Tagged:
             raise BrokenTagsError(DIFFERENT)
         entities, _ = entities_of(tag_list, "iob2")
         return Tagged(words, [Entity(words[first][0], words[stop - 1][1], name) for first, stop, name in entities])
-    return Tagged(words_of(text), [Entity(one["start"], one["end"], one["label"]) for one in tag_list])
+    return Tagged(words_of(text), [Entity(span["start"], span["end"], span["label"]) for span in tag_list])
 
 
 def are_tokens(written: str) -> bool:
@@ -114,8 +114,8 @@ def write_spans(text: str, spans: Sequence[Any]) -> str:
     """Spans of a text as the column `tags` has them, white space at their ends left out, or why they cannot be read."""
     written_spans: list[Entity] = []
     for given in spans:
-        one = dict(zip(KEYS, given, strict=False)) if isinstance(given, list | tuple) else given
-        start, end, label = (one.get(name) if isinstance(one, dict) else None for name in KEYS)
+        span = dict(zip(KEYS, given, strict=False)) if isinstance(given, list | tuple) else given
+        start, end, label = (span.get(name) if isinstance(span, dict) else None for name in KEYS)
         if type(start) is not int or type(end) is not int or not isinstance(label, str) or not label.strip():
             return broken(NO_SPAN)
         if not 0 <= start < end <= len(text):
@@ -126,9 +126,9 @@ def write_spans(text: str, spans: Sequence[Any]) -> str:
         start += len(inside) - len(inside.lstrip())
         written_spans.append(Entity(start, start + len(inside.strip()), label))
     written_spans.sort()
-    if any(one.stop > other.start for one, other in pairwise(written_spans)):
+    if any(entity.stop > other.start for entity, other in pairwise(written_spans)):
         return broken(OVERLAPPING)
-    return json.dumps([dict(zip(KEYS, one, strict=True)) for one in written_spans], ensure_ascii=False)
+    return json.dumps([dict(zip(KEYS, entity, strict=True)) for entity in written_spans], ensure_ascii=False)
 
 
 def broken(reason: str) -> str:

@@ -46,10 +46,10 @@ def contests(
     """
     rule = Rule(how)
     return [
-        {"baseline": name, "column": one.column, "value": one.value, "score": score} | tested
+        {"baseline": name, "column": part.column, "value": part.value, "score": score} | tested
         for name, others in baselines.items()
-        for one in slices
-        for score, tested in _tested(turns, others, one, rule)
+        for part in slices
+        for score, tested in _tested(turns, others, part, rule)
     ]
 
 
@@ -60,7 +60,7 @@ def _tested(
     groups = [turns[at].dialogue for at in here]
     for score in SCORES:
         sides = [_outcomes([side[at] for at in here], score) for side in (turns, others)] if here else []
-        if not sides or not all(math.isfinite(float(one.metric(one.statistics.sum(0)))) for one in sides):
+        if not sides or not all(math.isfinite(float(side.metric(side.statistics.sum(0)))) for side in sides):
             continue
         tested = contest(sides[0], sides[1], rule, groups)
         yield (
@@ -93,12 +93,12 @@ def describe_contests(contests: Sequence[Mapping[str, Any]]) -> list[str]:
         "| paired bootstrap over dialogues | dialogues | score | this model | baseline | difference | |",
         "|---|---:|---|---:|---:|---:|---|",
     ]
-    for one in contests:
-        where = EVERY if one["column"] is None else markdown(f"{one['column']} {one['value']}")
-        low, high = one["interval"]
+    for row in contests:
+        where = EVERY if row["column"] is None else markdown(f"{row['column']} {row['value']}")
+        low, high = row["interval"]
         lines.append(
-            f"| {one['baseline']}, {where} | {one['dialogues']:,} | {one['score'].replace('_', ' ')} | "
-            f"{one['model']:.4f} | {one['other']:.4f} | {one['difference']:+.4f} [{low:+.4f}, {high:+.4f}] | "
-            f"{one['finding']} |"
+            f"| {row['baseline']}, {where} | {row['dialogues']:,} | {row['score'].replace('_', ' ')} | "
+            f"{row['model']:.4f} | {row['other']:.4f} | {row['difference']:+.4f} [{low:+.4f}, {high:+.4f}] | "
+            f"{row['finding']} |"
         )
     return ["", *lines, ""]

@@ -76,8 +76,8 @@ def judge(
     histories = [dialogues[row][:place] for row, place in due]
     replies = predictor.write(histories, section.batch_size, section.max_new_tokens, progress=progress)
     turns = [
-        Turn(row, place, dialogues[row][place], one.message, one.ended)
-        for (row, place), one in zip(due, replies, strict=True)
+        Turn(row, place, dialogues[row][place], reply.message, reply.ended)
+        for (row, place), reply in zip(due, replies, strict=True)
     ]
     unread = unreadable_calls(predictor, dialogues, turns)
     readable = [turn for turn in turns if (turn.dialogue, turn.position) not in unread]
@@ -99,7 +99,7 @@ def judge(
     facts["contests"] = contests(readable, others, slices_of(test, section.slices), how) if measured else []
     counted = ("dialogues", "turns", "calls_due", "calls_written", "ended")
     facts["unmeasured"] = {} if measured else dict.fromkeys(CALL_SCORES, why)
-    facts["counts"] = {name: scores[name] for name in counted} | {"too_long": sum(not one.fits for one in replies)}
+    facts["counts"] = {name: scores[name] for name in counted} | {"too_long": sum(not reply.fits for reply in replies)}
     shown = sample_transcripts(dialogues, turns, LOOKED_AT, section.seed)
     ended = sum(turn.ended for turn in turns)
     facts["counts"] |= {"turns": len(turns), "ended": ended, "unreadable_calls": len(unread)}

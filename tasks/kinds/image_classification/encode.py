@@ -152,12 +152,12 @@ def _fill(
     for names, data in read_groups(images, set(places)):
         rows = [places.pop(name) for name in names]
         decoded = list(threads().map(attempt, data))
-        good = [at for at, one in enumerate(decoded) if not isinstance(one, Unreadable)]
-        for at, one in enumerate(decoded):
-            if isinstance(one, Unreadable):
-                causes[rows[at]] = str(one)
-            elif one.shape[1:] != encoding.stored:
-                raise _other_size(table["id"].iloc[rows[at][0]], one.shape[1:], encoding.stored)
+        good = [at for at, image in enumerate(decoded) if not isinstance(image, Unreadable)]
+        for at, image in enumerate(decoded):
+            if isinstance(image, Unreadable):
+                causes[rows[at]] = str(image)
+            elif image.shape[1:] != encoding.stored:
+                raise _other_size(table["id"].iloc[rows[at][0]], image.shape[1:], encoding.stored)
         if good:
             block = np.stack([decoded[at] for at in good])  # type: ignore[misc]
             writer.put([rows[at] for at in good], [data[at] for at in good], block)

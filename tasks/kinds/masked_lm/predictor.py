@@ -82,7 +82,7 @@ class Predictor:
         """Ids of a text with its masks, and where these are. A mask stands for a word with the space before it."""
         special = self.encoding.special
         ids, places = [special["cls"]], []
-        for number, piece in enumerate(self.tokenizer.ids([*(one.rstrip() for one in pieces[:-1]), pieces[-1]])):
+        for number, piece in enumerate(self.tokenizer.ids([*(piece.rstrip() for piece in pieces[:-1]), pieces[-1]])):
             if number:
                 places.append(len(ids))
                 ids.append(special["mask"])

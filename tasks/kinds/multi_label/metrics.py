@@ -21,7 +21,7 @@ def score_labels(truth: Truth, predicted: Truth, probabilities: Floats, how: Res
     subset_accuracy: share of rows with exactly their labels.
     """
     both = truth & predicted
-    sums = [one.sum(1).astype(float) for one in (both, truth, predicted)]
+    sums = [labels.sum(1).astype(float) for labels in (both, truth, predicted)]
     columns = [*both.T.astype(float), *truth.T.astype(float), *predicted.T.astype(float)]
     exact = (truth == predicted).all(1).astype(float)
     return {
@@ -42,12 +42,12 @@ def score_each(labels: tuple[str, ...], truth: Truth, predicted: Truth, how: Res
     """Of each label its F1 with interval, precision and recall (None where undefined), rows that have and get it."""
     sums = np.stack([truth & predicted, truth, predicted], axis=-1).astype(float)
     table = []
-    for at, (label, one) in enumerate(zip(labels, estimate_each(sums, _f1, how), strict=True)):
+    for at, (label, f1) in enumerate(zip(labels, estimate_each(sums, _f1, how), strict=True)):
         right, due, given = sums[:, at].sum(0)
         table.append(
             {
                 "label": label,
-                **one.facts("f1"),
+                **f1.facts("f1"),
                 "precision": float(right / given) if given else None,
                 "recall": float(right / due) if due else None,
                 "true": int(due),

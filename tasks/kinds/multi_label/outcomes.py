@@ -31,10 +31,12 @@ def statistics(table: pd.DataFrame, score: str, labels: Sequence[str]) -> Column
         return [np.array([a == b for a, b in zip(true, predicted, strict=True)], float), np.ones(len(table))], ratio
     if score == "micro_f1":
         both = [a & b for a, b in zip(true, predicted, strict=True)]
-        return [np.array([len(one) for one in side], float) for side in (both, true, predicted)], micro_f1
+        return [np.array([len(labels) for labels in side], float) for side in (both, true, predicted)], micro_f1
     if score != "macro_f1":
         return None
-    has, gets = (np.array([[label in one for label in labels] for one in side], bool) for side in (true, predicted))
+    has, gets = (
+        np.array([[label in row_labels for label in labels] for row_labels in side], bool) for side in (true, predicted)
+    )
     return [*(has & gets).T, *has.T, *gets.T], macro_f1
 
 

@@ -51,13 +51,13 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
 def _label_table(facts: dict[str, Any]) -> list[str]:
     lines = ["| label | F1 | interval | precision | recall | true | predicted | threshold |"]
     lines.append("|---|---:|---:|---:|---:|---:|---:|---:|")
-    for one in facts["per_label"]:
+    for label in facts["per_label"]:
         f1, precision, recall = (
-            "" if one[name] is None else f"{one[name]:.4f}" for name in ("f1", "precision", "recall")
+            "" if label[name] is None else f"{label[name]:.4f}" for name in ("f1", "precision", "recall")
         )
-        interval = "" if one["f1_interval"] is None else "{:.4f} – {:.4f}".format(*one["f1_interval"])
-        counts = f"{one['true']:,} | {one['predicted']:,} | {facts['thresholds'][one['label']]:.3f}"
-        lines.append(f"| {cell(one['label'])} | {f1} | {interval} | {precision} | {recall} | {counts} |")
+        interval = "" if label["f1_interval"] is None else "{:.4f} – {:.4f}".format(*label["f1_interval"])
+        counts = f"{label['true']:,} | {label['predicted']:,} | {facts['thresholds'][label['label']]:.3f}"
+        lines.append(f"| {cell(label['label'])} | {f1} | {interval} | {precision} | {recall} | {counts} |")
     return lines
 
 

@@ -56,7 +56,7 @@ class PreferredReplies(nn.Module):
         replies; reference: log-probabilities [pairs, 2]; labels: [pairs], 1 for the chosen side. logits: the rewards
         [pairs, 2], so that the likelier class is the reply that the model prefers. loss: the sum over pairs divided by
         `num_items_in_batch`, or where that is not given by how many they are."""
-        flat = (one.flatten(0, 1) for one in (input_ids, attention_mask, targets))
+        flat = (tensor.flatten(0, 1) for tensor in (input_ids, attention_mask, targets))
         policy = reply_log_probabilities(self, *flat).view(-1, 2)
         rewards = self.beta * (policy - reference.to(policy.dtype))
         count = len(labels) if num_items_in_batch is None else num_items_in_batch

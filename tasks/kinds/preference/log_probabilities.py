@@ -41,7 +41,9 @@ def log_probabilities(
         rows, kept = np.concatenate(some), None if scratch is None else scratch / f"{first}.npy"
         known = None if kept is None else _kept(kept, len(rows))
         if known is None:
-            known = np.concatenate([_of_batch(model, encoded, one, pad_id, precision) for one in some])
+            known = np.concatenate(
+                [_of_batch(model, encoded, rows_of_batch, pad_id, precision) for rows_of_batch in some]
+            )
             if kept is not None:
                 _keep(kept, known)
         values[rows] = known

@@ -58,7 +58,7 @@ def encode_pairs(
     rows = [row for row in ids for _ in range(2)]
     sides, reasons = _encode(encoding, tokenizer, dialogues, rows)
     both = {n: (sides[2 * n], sides[2 * n + 1]) for n in range(len(pairs)) if {2 * n, 2 * n + 1} <= sides.keys()}
-    again = {n: max(one.start for one in two) for n, two in both.items() if two[0].start != two[1].start}
+    again = {n: max(entry.start for entry in two) for n, two in both.items() if two[0].start != two[1].start}
     shorter = [_from(side.dialogue, start) for n, start in again.items() for side in both[n]]
     fitted, _ = _encode(encoding, tokenizer, shorter, [rows[2 * n] for n in again for _ in range(2)] if rows else [])
     for place, n in enumerate(again):

@@ -133,7 +133,7 @@ def _worst(ids: Sequence[str], pairs: Sequence[Pair], margin: Floats, worst: int
     for at in order:
         dialogue, rejected = pairs[at]
         texts: list[list[Message]] = [list(dialogue[-2:-1]), list(dialogue[-1:]), [rejected]]
-        shown = " | ".join(cell(transcript(one) or dump_messages(one)) for one in texts)
+        shown = " | ".join(cell(transcript(dialogue) or dump_messages(dialogue)) for dialogue in texts)
         lines.append(f"| {ids[at]} | {shown} | {margin[at]:+.3f} |")
     return lines if order else []
 

@@ -36,13 +36,13 @@ def detect(data: Undescribed) -> Proposal | None:
 
 def number_fix(table: pd.DataFrame, label: str | None) -> str:
     """What else may be done with a table whose columns have no classes: the options that predict its numbers."""
-    fit = [one for one in inspect_columns(table) if one.name in table and are_numbers(table[one.name])]
-    many = [one for one in fit if label is None and one.distinct > MANY and not _counts(table, one)]
-    shown = [one for one in fit if one.name == label] or many[:3]
+    fit = [column for column in inspect_columns(table) if column.name in table and are_numbers(table[column.name])]
+    many = [column for column in fit if label is None and column.distinct > MANY and not _counts(table, column)]
+    shown = [column for column in fit if column.name == label] or many[:3]
     return "".join(
-        f"; {one.name!r} holds {one.distinct:,} different numbers, which "
-        f"`--kind regression --label {one.name}` predicts"
-        for one in shown
+        f"; {column.name!r} holds {column.distinct:,} different numbers, which "
+        f"`--kind regression --label {column.name}` predicts"
+        for column in shown
     )
 
 

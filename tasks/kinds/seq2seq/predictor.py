@@ -104,4 +104,4 @@ class Predictor:
 
     def frame(self, texts: Sequence[str], batch_size: int = 32) -> pd.DataFrame:
         """Column written."""
-        return pd.DataFrame({"written": pd.Series([one.text for one in self.write(texts, batch_size)], dtype="str")})
+        return pd.DataFrame({"written": pd.Series([text.text for text in self.write(texts, batch_size)], dtype="str")})

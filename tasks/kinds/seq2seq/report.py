@@ -34,7 +34,7 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
     rows = test.iloc[np.sort(drawn[: section.written or len(test)])].reset_index(drop=True)
     texts, targets = rows["text"].tolist(), rows["target"].tolist()
     generated = predictor.write(texts, section.batch_size, section.max_new_tokens, progress)
-    written = [one.text for one in generated]
+    written = [text.text for text in generated]
     scores = _scores(targets, written, how)
     scores["loss"] = predictor.loss(test["text"].tolist(), test["target"].tolist(), section.batch_size)
     baselines = {}
@@ -51,9 +51,9 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
         shown=("exact", "bleu", "rouge_l"),
         baselines=baselines,
     )
-    facts["counts"] = {"ended": sum(one.ended for one in generated), "empty": scores["empty"]}
+    facts["counts"] = {"ended": sum(text.ended for text in generated), "empty": scores["empty"]}
     answers = pd.DataFrame(
-        {"id": rows["id"], "true": targets, "written": written, "ended": [one.ended for one in generated]}
+        {"id": rows["id"], "true": targets, "written": written, "ended": [text.ended for text in generated]}
     )
     some = rows.head(SAMPLES)
     samples = sampled(some["id"].tolist(), texts[:SAMPLES], predictor.frame(texts[:SAMPLES]))

@@ -41,7 +41,7 @@ class Seq2Seq(TextTraining):
         names = [name for name, value in model.named_parameters() if value.requires_grad]
         head = next(name for name, module in model.named_modules() if module is output)
         every = [*(name for name, _ in model.named_children() if name != head), head]
-        children = tuple(one for one in every if any(name.startswith(f"{one}.") for name in names))
+        children = tuple(child for child in every if any(name.startswith(f"{child}.") for name in names))
         return Layout(
             {name: name for name in names},
             children,

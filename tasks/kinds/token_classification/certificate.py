@@ -48,7 +48,7 @@ def certify_tags(
     result.violations |= {check: [] for check in (TOKENS, ONCE, OTHERS, INSIDE, ENTITIES)}
     grouped = [
         (row, [number for number, _ in windows])
-        for row, windows in groupby(enumerate(part.ids), key=lambda one: one[1])
+        for row, windows in groupby(enumerate(part.ids), key=lambda pair: pair[1])
     ]
     for (row, windows), text, written in zip(grouped, texts, tags, strict=True):
         for check in _broken(encoding, tokenizer, part, windows, text, read_tags(text, written)):
@@ -117,4 +117,4 @@ def _same(encoding: TagEncoding, row: Tagged, tags: list[str]) -> bool:
     for start, stop, label in row.entities:
         touched = [word for word in row.words if word[0] < stop and word[1] > start]
         due.append((touched[0][0], touched[-1][1], label))
-    return [tuple(one) for one in entities_in(row.words, tags)] == due
+    return [tuple(entity) for entity in entities_in(row.words, tags)] == due

@@ -38,7 +38,7 @@ def make_encoding(
     special, pad = frame_of(section.kind, tokenizer, ("cls", "sep"))
     unknown = tokenizer.backend.token_to_id(tokenizer.unknown) if tokenizer.unknown else None
     tagged_rows = [row for table in tables.values() for row in read_rows_of(table) if row]
-    types = sorted({one.label for row in tagged_rows for one in row.entities})
+    types = sorted({entity.label for row in tagged_rows for entity in row.entities})
     if not types:
         raise DataError("no row has an entity; name the tags in download.columns.tags, or the spans in columns.spans")
     encoding = TagEncoding(
@@ -82,12 +82,14 @@ def encode_part(encoding: TagEncoding, tokenizer: TextTokenizer, rows: pd.DataFr
     """Encode rows (id, text, tags); those whose tags cannot be read are dropped, with the reason. A row that is longer
     than max_length becomes several of the same id."""
     reasons = pd.Series(
-        [_reason(*one) for one in zip(rows["text"], rows["tags"], strict=True)], index=rows.index, dtype="str"
+        [_reason(*text_and_tags) for text_and_tags in zip(rows["text"], rows["tags"], strict=True)],
+        index=rows.index,
+        dtype="str",
     )
     kept = rows[reasons == ""]
-    tagged = [one for one in read_rows_of(kept) if one is not None]
-    words = [one.words for one in tagged]
-    tags = [tags_of(one.words, one.entities) or [] for one in tagged]
+    tagged = [row for row in read_rows_of(kept) if row is not None]
+    words = [row.words for row in tagged]
+    tags = [tags_of(row.words, row.entities) or [] for row in tagged]
     windows = encoding.windows(tokenizer, kept["text"].tolist(), words, tags)
     ids = kept["id"].to_numpy()[windows.rows].tolist()
     gone = [dropped_rows(rows[reasons == reason], str(reason)) for reason in reasons[reasons != ""].unique()]
@@ -116,7 +118,9 @@ def _describe(encoding: TagEncoding, tables: dict[str, pd.DataFrame]) -> str:
     lines = [f"| type | {' | '.join(tables)} |", f"|---|{'---:|' * len(tables)}"]
     rows_by_part = {name: [row for row in read_rows_of(table) if row] for name, table in tables.items()}
     for label in (tag[2:] for tag in encoding.labels[1::2]):
-        counts = [sum(one.label == label for row in rows for one in row.entities) for rows in rows_by_part.values()]
+        counts = [
+            sum(entity.label == label for row in rows for entity in row.entities) for rows in rows_by_part.values()
+        ]
         lines.append(f"| {label} | {' | '.join(f'{count:,}' for count in counts)} |")
     within = sum(_within(row) for rows in rows_by_part.values() for row in rows)
     if within:
@@ -126,4 +130,4 @@ def _describe(encoding: TagEncoding, tables: dict[str, pd.DataFrame]) -> str:
 
 def _within(row: Tagged) -> int:
     starts, stops = {start for start, _ in row.words}, {stop for _, stop in row.words}
-    return sum(one.start not in starts or one.stop not in stops for one in row.entities)
+    return sum(entity.start not in starts or entity.stop not in stops for entity in row.entities)

@@ -113,4 +113,7 @@ def tags_of(words: Sequence[Span], entities: Sequence[Entity]) -> list[str] | No
 
 def entities_in(words: Sequence[Span], tags: Sequence[str]) -> list[Entity]:
     """Entities in characters, from the tags of words."""
-    return [Entity(words[one.start][0], words[one.stop - 1][1], one.label) for one in entities_of(tags, "iob2")[0]]
+    return [
+        Entity(words[entity.start][0], words[entity.stop - 1][1], entity.label)
+        for entity in entities_of(tags, "iob2")[0]
+    ]

@@ -31,7 +31,7 @@ def count_entities(true: Sentences, predicted: Sentences, label: str | None = No
     """Entities found rightly, true ones, and found ones of each sentence, each [sentences]; of one type or of all."""
     counts = []
     for here, there in zip(true, predicted, strict=True):
-        due, given = ({one for one in side if label in (None, one.label)} for side in (here, there))
+        due, given = ({entity for entity in side if label in (None, entity.label)} for side in (here, there))
         counts.append((len(due & given), len(due), len(given)))
     return list(np.array(counts, float).reshape(-1, 3).T)
 
@@ -65,11 +65,11 @@ def score_entities(true: Sentences, predicted: Sentences, how: Resampling) -> Me
 
 def score_types(true: Sentences, predicted: Sentences, how: Resampling) -> dict[str, TypeScores]:
     """Per type that is true or found somewhere its scores, with an interval of F1, and how many are true and found."""
-    types = sorted({one.label for side in (true, predicted) for row in side for one in row})
+    types = sorted({entity.label for side in (true, predicted) for row in side for entity in row})
     scores: dict[str, TypeScores] = {}
     for label in types:
         counts = count_entities(true, predicted, label)
-        right, due, given = (int(one.sum()) for one in counts)
+        right, due, given = (int(count.sum()) for count in counts)
         measured = estimate(counts, f1, how)
         scores[label] = {
             "f1": measured.value,

@@ -61,8 +61,8 @@ class Predictor:
         given = [self._words(text) for text in texts]
         given_texts = [text for text, _ in given]
         tagged = self.predict(given_texts, [words for _, words in given], batch_size)
-        entities = [write_found(text, one) for text, one in zip(given_texts, tagged, strict=True)]
-        columns = {"entities": entities, "probability": [one.probability for one in tagged]}
+        entities = [write_found(text, row) for text, row in zip(given_texts, tagged, strict=True)]
+        columns = {"entities": entities, "probability": [row.probability for row in tagged]}
         return pd.DataFrame(columns).astype({"entities": "str", "probability": "float64"})
 
     def _words(self, text: Any) -> tuple[str, list[Span]]:
@@ -93,7 +93,7 @@ class Predictor:
         for spans, count in zip(words, windows.words.tolist(), strict=True):
             tags = [self.encoding.labels[tag] for tag in chosen[start : start + count]]
             sure = chances[start : start + count]
-            least = [float(sure[one.start : one.stop].min()) for one in entities_of(tags, "iob2")[0]]
+            least = [float(sure[entity.start : entity.stop].min()) for entity in entities_of(tags, "iob2")[0]]
             predictions.append(Found(entities_in(spans, tags), least, float(sure.min(initial=1.0))))
             start += count
         return predictions
@@ -119,24 +119,24 @@ class Predictor:
     def tag(self, texts: Sequence[str], batch_size: int = 32) -> list[str]:
         """The entities of rows as JSON, by the name that tasks/tracking/wire_format.py keeps."""
         rows = self.predict_rows(texts, batch_size)
-        return [write_entities(text, one.entities) for text, one in zip(texts, rows, strict=True)]
+        return [write_entities(text, row.entities) for text, row in zip(texts, rows, strict=True)]
 
 
 def write_entities(text: str, entities: Iterable[Entity]) -> str:
     """Entities of a text as JSON."""
-    return json.dumps([_described(text, one) for one in entities], ensure_ascii=False)
+    return json.dumps([_described(text, entity) for entity in entities], ensure_ascii=False)
 
 
-def write_found(text: str, found: Found) -> str:
+def write_found(text: str, predicted: Found) -> str:
     """A text's predicted entities as JSON, each with its probability."""
-    both = zip(found.entities, found.probabilities, strict=True)
-    return json.dumps([{**_described(text, one), "probability": sure} for one, sure in both], ensure_ascii=False)
+    both = zip(predicted.entities, predicted.probabilities, strict=True)
+    return json.dumps([{**_described(text, entity), "probability": sure} for entity, sure in both], ensure_ascii=False)
 
 
-def _described(text: str, one: Entity) -> dict[str, Any]:
-    return {"start": one.start, "end": one.stop, "label": one.label, "text": text[one.start : one.stop]}
+def _described(text: str, entity: Entity) -> dict[str, Any]:
+    return {"start": entity.start, "end": entity.stop, "label": entity.label, "text": text[entity.start : entity.stop]}
 
 
 def read_entities(written: str) -> list[Entity]:
     """What `write_entities` wrote."""
-    return [Entity(one["start"], one["end"], one["label"]) for one in json.loads(written)]
+    return [Entity(entity["start"], entity["end"], entity["label"]) for entity in json.loads(written)]

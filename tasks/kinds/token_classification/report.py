@@ -73,7 +73,7 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
     traits, how = TokenClassificationEncode.traits, Resampling(section.bootstrap, section.confidence, section.seed)
     texts, rows = test["text"].tolist(), _read(test)
     true: Entities = [row.entities for row in rows]
-    predicted: Entities = [one.entities for one in predictor.predict_rows(texts, section.batch_size, progress)]
+    predicted: Entities = [row.entities for row in predictor.predict_rows(texts, section.batch_size, progress)]
     baselines = {}
     for name in chosen_baselines(KIND, traits, section):
         known = learn(train["text"].tolist(), _read(train))
@@ -86,8 +86,8 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
     answers = pd.DataFrame(
         {
             "id": test["id"].to_numpy(),
-            "true": [write_entities(text, one) for text, one in zip(texts, true, strict=True)],
-            "predicted": [write_entities(text, one) for text, one in zip(texts, predicted, strict=True)],
+            "true": [write_entities(text, entities) for text, entities in zip(texts, true, strict=True)],
+            "predicted": [write_entities(text, entities) for text, entities in zip(texts, predicted, strict=True)],
         }
     )
     samples = sampled(test["id"].tolist()[:SAMPLES], texts[:SAMPLES], predictor.frame(texts[:SAMPLES]))
@@ -95,15 +95,17 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
 
 
 def _read(rows: pd.DataFrame) -> list[Tagged]:
-    return [read_tags(*one) for one in zip(rows["text"], rows["tags"], strict=True)]
+    return [read_tags(*text_and_tags) for text_and_tags in zip(rows["text"], rows["tags"], strict=True)]
 
 
 def _types(types: Mapping[str, TypeScores]) -> list[str]:
     lines = ["| type | F1 | interval | right | true | predicted |", "|---|---:|---:|---:|---:|---:|"]
-    for label, one in types.items():
-        interval = "" if one["f1_interval"] is None else "{:.4f} – {:.4f}".format(*one["f1_interval"])
-        counts = f"{one['right']:,} | {one['true']:,} | {one['predicted']:,}"
-        lines.append(f"| {cell(label)} | {one['f1']:.4f} | {interval} | {counts} |")
+    for label, scores_of_type in types.items():
+        interval = (
+            "" if scores_of_type["f1_interval"] is None else "{:.4f} – {:.4f}".format(*scores_of_type["f1_interval"])
+        )
+        counts = f"{scores_of_type['right']:,} | {scores_of_type['true']:,} | {scores_of_type['predicted']:,}"
+        lines.append(f"| {cell(label)} | {scores_of_type['f1']:.4f} | {interval} | {counts} |")
     return lines
 
 
@@ -118,7 +120,8 @@ def _worst(test: pd.DataFrame, true: Entities, predicted: Entities, worst: int) 
     for at in order:
         text = str(test["text"].iloc[at])
         sides = (
-            ", ".join(f"{text[one.start : one.stop]} ({one.label})" for one in side[at]) for side in (true, predicted)
+            ", ".join(f"{text[entity.start : entity.stop]} ({entity.label})" for entity in side[at])
+            for side in (true, predicted)
         )
         lines.append(f"| {test['id'].iloc[at]} | {cell(text)} | {' | '.join(cell(side) for side in sides)} |")
     return lines

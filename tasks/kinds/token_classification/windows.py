@@ -53,7 +53,9 @@ def lay_out(sizes: Sequence[int], budget: int, overlap: int) -> list[Window]:
             back -= 1
         shown.append((back, _reach(before, back, budget)))
     borders = [0, *((late[0] + early[1] + 1) // 2 for early, late in pairwise(shown)), len(sizes)]
-    return [Window(*one, first, last) for one, first, last in zip(shown, borders, borders[1:], strict=False)]
+    return [
+        Window(*shown_part, first, last) for shown_part, first, last in zip(shown, borders, borders[1:], strict=False)
+    ]
 
 
 def _reach(before: Sequence[int], start: int, budget: int) -> int:

@@ -82,7 +82,7 @@ class Literal:
                 value, end = read_literal(text, opened.end(), self.quote)
             except ValueError:
                 value, end = None, opened.end() + 1
-            read = [self._call(one, tools) for one in (value if isinstance(value, list) else [value])]
+            read = [self._call(call, tools) for call in (value if isinstance(value, list) else [value])]
             if read and all(call is not None for call in read):
                 begin = opened.start() if begin < 0 else begin
                 calls += [call for call in read if call is not None]

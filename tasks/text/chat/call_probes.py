@@ -99,8 +99,8 @@ class Probes:
                 value, end = read_literal(text, place, self.quote)
             except ValueError:
                 continue
-            one = value[0] if isinstance(value, list) and value else value
-            paths = _paths(one)
+            call = value[0] if isinstance(value, list) and value else value
+            paths = _paths(call)
             if paths is not None and end > text.rindex(WORD):
                 opener = self._opener(text[:place], with_content[: _same_place(with_content, text[place:end])])
                 pattern = self._flexible(opener) if opener else rf"(?=[{re.escape(text[place])}])"

@@ -145,11 +145,11 @@ def _broken(
     due, decoded = [expected.text, *expected.runs], [whole, *texts]
     if due != decoded and len(due) == len(decoded) and not _keeps_space(tokenizer, expected.text):
         back = map(_squeezed, tokenizer.decode(tokenizer.marked_ids(due)))
-        decoded = [_squeezed(one) for one in decoded]
+        decoded = [_squeezed(run) for run in decoded]
         plain = map(_squeezed, due)
-        due = [again if one == again else text for one, again, text in zip(decoded, back, plain, strict=True)]
+        due = [again if run == again else text for run, again, text in zip(decoded, back, plain, strict=True)]
     elif len(due) != len(decoded) and not _keeps_space(tokenizer, expected.text):
-        decoded, due = ([_squeezed(one), _squeezed("".join(rest))] for one, *rest in (decoded, due))
+        decoded, due = ([_squeezed(run), _squeezed("".join(rest))] for run, *rest in (decoded, due))
     stops = tuple(ending.token for ending in encoding.endings.values())
 
     def ended(run: str) -> bool:
@@ -179,7 +179,9 @@ def _whole(tokenizer: TextTokenizer, ids: list[int], expected: Expected) -> bool
     not. Texts that spell special tokens have no ids of their own to be compared with."""
     due, given = tokenizer.marked_ids([expected.text, expected.text[: expected.prompt]])
     control = {number for text, number in tokenizer.special_ids.items() if text != tokenizer.unknown}
-    if ids == due or [n for n in due if n in control] != [tokenizer.special_ids[one] for one in expected.specials]:
+    if ids == due or [n for n in due if n in control] != [
+        tokenizer.special_ids[special] for special in expected.specials
+    ]:
         return True
     return len(expected.runs) == 1 and due[: len(given)] != given == ids[: len(given)]
 

@@ -58,8 +58,8 @@ def kind_of(message: Message) -> Literal["assistant", "call"] | None:
 def probe_call(name: str, *given: Any) -> Message:
     """A turn that calls one tool once per argument object (or its JSON text)."""
     calls = [
-        {"id": f"call{n:05d}", "type": "function", "function": {"name": name, "arguments": one}}
-        for n, one in enumerate(given)
+        {"id": f"call{n:05d}", "type": "function", "function": {"name": name, "arguments": arguments}}
+        for n, arguments in enumerate(given)
     ]
     return {"role": "assistant", "content": "", "tool_calls": calls}
 
@@ -70,12 +70,12 @@ def special_pattern(specials: Sequence[str]) -> re.Pattern[str]:
     return re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
 
 
-def shared(one: str, other: str) -> int:
+def shared(text: str, other: str) -> int:
     """How many characters two texts begin with in common."""
-    low, high = 0, min(len(one), len(other))
+    low, high = 0, min(len(text), len(other))
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if one[low:middle] == other[low:middle] else (low, middle - 1)
+        low, high = (middle, high) if text[low:middle] == other[low:middle] else (low, middle - 1)
     return low
 
 

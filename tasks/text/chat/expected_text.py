@@ -44,13 +44,16 @@ def expect(encoding: DialogueEncoding, dialogue: Sequence[Message], start: int, 
     last = turns[places[-1]]
     text = last.given + last.text
     broken, spans = set(looker.broken), []
-    for turn, (place, one) in zip(trained, turns.items(), strict=True):
-        if not text.startswith(one.given) or not text.startswith(one.text, len(one.given)):
+    for turn, (place, rendered) in zip(trained, turns.items(), strict=True):
+        if not text.startswith(rendered.given) or not text.startswith(rendered.text, len(rendered.given)):
             broken.add("what is supervised is written otherwise once other turns follow")
         thoughts, rest = _wanted(encoding, dialogue[turn])
-        begin, end = 0 if thoughts or not one.thoughts else one.thoughts, len(one.text) if rest else one.thoughts
-        spans.append((len(one.given) + begin, len(one.given) + end))
-        broken |= looker.faults(place, one)
+        begin, end = (
+            0 if thoughts or not rendered.thoughts else rendered.thoughts,
+            len(rendered.text) if rest else rendered.thoughts,
+        )
+        spans.append((len(rendered.given) + begin, len(rendered.given) + end))
+        broken |= looker.faults(place, rendered)
     system_text = _system(encoding, dialogue)
     missing = system_text.strip() not in text
     unsystemed = missing and messages[0] == {"role": "system", "content": system_text} and _writes_systems(script)

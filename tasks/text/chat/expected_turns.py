@@ -69,12 +69,12 @@ class RenderedTurns:
         if not count:
             return None
         before = self.messages[:place]
-        one, other = (self.script.render([*before, substituted(message, word, keys)]) for word in (ONE, OTHER))
-        if one.count(ONE) < count:
+        left, other = (self.script.render([*before, substituted(message, word, keys)]) for word in (ONE, OTHER))
+        if left.count(ONE) < count:
             self.broken.add("the template leaves out part of what the model generates")
             return None
-        begin = common(whole, one[: common(one, other)])
-        behind = one[::-1][: common(one[::-1], other[::-1])]
+        begin = common(whole, left[: common(left, other)])
+        behind = left[::-1][: common(left[::-1], other[::-1])]
         end = len(whole) - common(whole[::-1], behind)
         return begin, max(begin, end)
 
@@ -100,10 +100,10 @@ class RenderedTurns:
         anchor_end = longer.rfind(anchor) + len(anchor) if anchor else -1
         stays = behind + common(whole[behind:], longer[anchor_end:]) if anchor_end >= 0 else len(whole)
         matches = list(self.special.finditer(whole, behind))
-        tokens = [one for one in matches if one.end() <= stays]
+        tokens = [token for token in matches if token.end() <= stays]
         if len(tokens) > 1 and stays < len(whole) and whole[tokens[-1].start() :] in whole[: words[0]]:
             tokens = tokens[:-1]  # a generation prompt that is written unasked
-        tokens = [one for one in tokens or matches if one.group() not in whole[behind : one.start()]]
+        tokens = [token for token in tokens or matches if token.group() not in whole[behind : token.start()]]
         if tokens and not self.script.ending(self.messages[place]).follows:
             return tokens[-1].end(), tokens[-1].group()
         opening = (
@@ -132,29 +132,29 @@ class RenderedTurns:
                 continue
         return whole
 
-    def faults(self, place: int, one: Turn) -> set[str]:
+    def faults(self, place: int, rendered: Turn) -> set[str]:
         """What no mask may hold."""
         message, ends = self.messages[place], set(self.encoding.stops)
         ending = self.script.ending(message)
-        written = one.text[: len(one.text) - len(one.end)].removeprefix(self._first(place))
+        written = rendered.text[: len(rendered.text) - len(rendered.end)].removeprefix(self._first(place))
         inner = self.special.findall(written) if self.encoding.stops else []
         spelt = {text for text in self.encoding.specials if text in json.dumps(message, ensure_ascii=False)}
         header = self._header(place)
         checks = {
             "an end-of-turn token stands within what is supervised": [t for t in inner if t in ends and t not in spelt],
-            "what ends the turn is not what generation stops at": one.end != ending.token,
-            "a role header is supervised": header and header in one.text[: max(one.words, 0)],
+            "what ends the turn is not what generation stops at": rendered.end != ending.token,
+            "a role header is supervised": header and header in rendered.text[: max(rendered.words, 0)],
             "a call's arguments are Python's text of an object": any(
-                text in one.text and text not in json.dumps(message, ensure_ascii=False)
+                text in rendered.text and text not in json.dumps(message, ensure_ascii=False)
                 for text in python_texts(message)
             ),
             "a given turn is supervised": any(
                 len(spelt := turn["content"].strip()) > 1
-                and spelt in one.text[: max(one.words, 0)]
+                and spelt in rendered.text[: max(rendered.words, 0)]
                 and spelt not in self.encoding.template  # letters of a marker
                 for turn in self.messages[:place]
             ),
-            "thoughts are missing": (message.get("reasoning_content") or "").strip() not in one.text,
+            "thoughts are missing": (message.get("reasoning_content") or "").strip() not in rendered.text,
             "an empty turn is supervised": not is_call(message) and not message["content"].strip(),
         }
         return {name for name, broken in checks.items() if broken}

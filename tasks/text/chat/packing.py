@@ -72,14 +72,14 @@ def packs(model: Any) -> bool:
     if "position_ids" not in inspect.signature(base.forward).parameters:
         return False
     training, device = model.training, model.device
-    one, other, last = torch.arange(3 * PROBE, device=device).reshape(3, 1, PROBE) % model.config.vocab_size
+    left, other, last = torch.arange(3 * PROBE, device=device).reshape(3, 1, PROBE) % model.config.vocab_size
     positions = torch.arange(PROBE, device=device)[None]
     model.eval()
     with torch.inference_mode():
         alone = base(input_ids=last, position_ids=positions, use_cache=False)[0]
         behind, changed = (
             base(input_ids=torch.cat([first, last], 1), position_ids=positions.repeat(1, 2), use_cache=False)[0]
-            for first in (one, other)
+            for first in (left, other)
         )
     model.train(training)
     loose = torch.finfo(alone.dtype).eps ** 0.5  # shapes differ, so other kernels may run

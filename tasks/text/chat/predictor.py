@@ -147,7 +147,7 @@ class Predictor:
 
     def answers(self, call: Message) -> list[Message]:
         """What a turn's calls give: tool messages; what a call does wrong is reported to the model."""
-        return [self.answering.message(one["function"]) for one in call.get("tool_calls", ())]
+        return [self.answering.message(call["function"]) for call in call.get("tool_calls", ())]
 
     @property
     def entry_points(self) -> dict[str, str]:

@@ -71,6 +71,7 @@ def _answer(tool: Tool, folder: Path) -> dict[str, Any]:
 def _search(tool: Tool, answer: TableAnswer) -> Search:
     columns = {argument: Column(argument) for argument in tool.parameters.get("properties", {})}
     columns |= {
-        argument: Column(one.column or argument, one.match, one.at_least) for argument, one in answer.filters.items()
+        argument: Column(filter_by.column or argument, filter_by.match, filter_by.at_least)
+        for argument, filter_by in answer.filters.items()
     }
     return Search(columns, answer.returns, answer.order, answer.limit, tuple(tool.parameters.get("required", ())))

@@ -44,13 +44,13 @@ class EncodedPart:
 def make_encoding(section: DialogueEncode, train: pd.DataFrame, folder: Path) -> tuple[DialogueEncoding, TextTokenizer]:
     """The tokenizer, learnt from training dialogues where the recipe states it, and the encoding; both are saved in
     `folder`, with what answers the tools. Raises DataError."""
-    dialogues = [load_messages(one) for one in train["messages"]]
+    dialogues = [load_messages(dialogue) for dialogue in train["messages"]]
     brought = any(turns and turns[0].get("tools") for turns in dialogues)
     tools = write_tools(section.tools, folder)
     template = _template(section, tools=bool(tools) or brought).in_form()
     added = CHATML_TOKENS if template.source == CHATML else ()
     learnt = isinstance(section.tokenizer, TrainedTokenizer)
-    texts = [_plain(template, one, tools) for one in dialogues] if learnt else []
+    texts = [_plain(template, dialogue, tools) for dialogue in dialogues] if learnt else []
     tokenizer = make_tokenizer(section.tokenizer, texts, added)
     encoding = make_dialogue_encoding(
         template,

@@ -51,7 +51,9 @@ class Writer:
 
     def tokens(self, rows: Sequence[tuple[Rendered, Spellings]]) -> list[Tokens]:
         """Tokens of rendered texts."""
-        return self.whole.encode([(one.text, one.borders) for one, _ in rows], [hidden for _, hidden in rows])
+        return self.whole.encode(
+            [(sequence.text, sequence.borders) for sequence, _ in rows], [hidden for _, hidden in rows]
+        )
 
     def encode(self, drafts: list[Draft]) -> tuple[Encoded, int]:
         """Ids and labels of drafts, and how many borders were cut in tokens."""
@@ -69,10 +71,12 @@ class Writer:
         """The same drafts; of one in which a token reaches over the beginning of a turn, a draft per turn: the history
         of a turn is tokenised as inference will, and only the turn itself is cut off its prompt."""
         drafts_apart: list[Draft] = []
-        for draft, tokens in zip(drafts, self.tokens([(one.rendered, one.spellings) for one in drafts]), strict=True):
+        for draft, tokens in zip(
+            drafts, self.tokens([(draft.rendered, draft.spellings) for draft in drafts]), strict=True
+        ):
             alone = tokens.cut and len(draft.trained) > 1
             singles = [(turn,) for turn in draft.trained] if alone else []
-            pieces = [self.drafts(draft.dialogue, dialogues[draft.dialogue], draft.start, one) for one in singles]
+            pieces = [self.drafts(draft.dialogue, dialogues[draft.dialogue], draft.start, turn) for turn in singles]
             drafts_apart += [piece for (piece,) in pieces] if alone else [draft]
         return drafts_apart
 

@@ -125,9 +125,9 @@ class Conversation:
         text = self.written(group[-1]).whole
         runs: list[tuple[int, int]] = []
         for turn in group:
-            begin, (thoughts, rest), one = len(self.given(turn)), kinds[turn], self.written(turn)
-            middle, end = begin + one.thoughts, begin + len(one.text)
-            runs.append((begin if thoughts or not one.thoughts else middle, end if rest else middle))
+            begin, (thoughts, rest), written = len(self.given(turn)), kinds[turn], self.written(turn)
+            middle, end = begin + written.thoughts, begin + len(written.text)
+            runs.append((begin if thoughts or not written.thoughts else middle, end if rest else middle))
         return Rendered(text, tuple(runs), tuple(len(self.given(turn)) for turn in group))
 
     def opening(self) -> Rendered:

@@ -19,13 +19,13 @@ def without_specials(turn: Message, special: re.Pattern[str]) -> Message:
     """A turn without the special tokens that it spells, but for the markers of thoughts that it begins with."""
     kept = thought_markers(turn)
     plain: Message = json.loads(special.sub(PLAIN, json.dumps({**turn, "content": ""}, ensure_ascii=False)))
-    return {**plain, "content": special.sub(lambda one: one[0] if one[0] in kept else PLAIN, turn["content"])}
+    return {**plain, "content": special.sub(lambda match: match[0] if match[0] in kept else PLAIN, turn["content"])}
 
 
-def common(one: str, other: str) -> int:
+def common(text: str, other: str) -> int:
     """How many characters two texts begin with in common."""
-    sizes = range(1, min(len(one), len(other)) + 1)
-    return bisect_left(sizes, True, key=lambda size: one[:size] != other[:size])
+    sizes = range(1, min(len(text), len(other)) + 1)
+    return bisect_left(sizes, True, key=lambda size: text[:size] != other[:size])
 
 
 def aligned(given: str, before: str, last: Message) -> int:
@@ -62,4 +62,4 @@ def count_texts(message: Message, keys: Sequence[str]) -> int:
 def python_texts(message: Message) -> list[str]:
     """Texts that Python, not JSON, writes of a turn's arguments."""
     given = [call["function"]["arguments"] for call in message.get("tool_calls") or ()]
-    return [str(one) for one in given if one and str(one) != json.dumps(one, ensure_ascii=False)]
+    return [str(text) for text in given if text and str(text) != json.dumps(text, ensure_ascii=False)]

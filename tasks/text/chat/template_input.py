@@ -70,7 +70,7 @@ def _linked(turns: Sequence[Message], any_id: bool) -> list[Message]:
             waiting = [(call["function"]["name"], call["id"]) for call in copy["tool_calls"]]
         elif turn["role"] == "tool" and waiting:
             number = known.get(str(turn.get("tool_call_id")), waiting[0][1])
-            name = next((name for name, one in waiting if one == number), waiting[0][0])
+            name = next((name for name, call_id in waiting if call_id == number), waiting[0][0])
             waiting = [pair for pair in waiting if pair[1] != number]
             copy = {"name": name, **copy, "tool_call_id": number}
         linked.append(copy)

@@ -52,16 +52,16 @@ def load_answers(folder: Path) -> Answers:
         return Answers()
     saved: dict[str, dict[str, Any]] = json.loads((folder / FILE).read_text(encoding="utf-8"))
     tables = {
-        name: TableTool(name, read_search(one["search"]), _records(folder / table_file(name)))
-        for name, one in saved.items()
-        if one["kind"] == "table"
+        name: TableTool(name, read_search(answer["search"]), _records(folder / table_file(name)))
+        for name, answer in saved.items()
+        if answer["kind"] == "table"
     }
-    return Answers(tables, {name: one["entry"] for name, one in saved.items() if one["kind"] == "python"})
+    return Answers(tables, {name: answer["entry"] for name, answer in saved.items() if answer["kind"] == "python"})
 
 
 def read_search(saved: Mapping[str, Any]) -> Search:
     """A Search from its fields as JSON has them."""
-    columns = {name: Column(**one) for name, one in saved["columns"].items()}
+    columns = {name: Column(**column) for name, column in saved["columns"].items()}
     returns = None if saved["returns"] is None else tuple(saved["returns"])
     return Search(columns, returns, tuple(saved["order"]), saved["limit"], tuple(saved["required"]))
 

@@ -61,7 +61,7 @@ class TurnFaults:
 
     def need_own_words(self, turn: int, lead: str) -> None:
         """Raise DataError where the template writes an earlier turn behind the prompt of this one."""
-        before = [one["content"].strip() for one in self.messages[:turn] if one["role"] == "assistant"]
+        before = [message["content"].strip() for message in self.messages[:turn] if message["role"] == "assistant"]
         if any(len(content) > 1 and content in lead for content in before):
             raise DataError(
                 f"the chat template joins {self.name(turn)} to the assistant's turn before it, but not the "

@@ -35,14 +35,14 @@ def keeps_all(model: Any) -> bool:
 
 def chains(prompts: Sequence[Sequence[int]]) -> list[list[int]]:
     """Numbers of prompts, each of which begins the one before it; the chain with the longest prompt first."""
-    found: list[list[int]] = []
+    every_chain: list[list[int]] = []
     for row in sorted(range(len(prompts)), key=lambda row: list(prompts[row])):
-        last = prompts[found[-1][-1]] if found else []
-        if found and list(prompts[row][: len(last)]) == list(last):
-            found[-1].append(row)
+        last = prompts[every_chain[-1][-1]] if every_chain else []
+        if every_chain and list(prompts[row][: len(last)]) == list(last):
+            every_chain[-1].append(row)
         else:
-            found.append([row])
-    return sorted((chain[::-1] for chain in found), key=lambda chain: -len(prompts[chain[0]]))
+            every_chain.append([row])
+    return sorted((chain[::-1] for chain in every_chain), key=lambda chain: -len(prompts[chain[0]]))
 
 
 @torch.inference_mode()

@@ -142,7 +142,7 @@ def _take_back(client: MlflowClient, name: str, decision: Entry) -> None:
     """Undo a move that came so late that another machine had taken over: what that one decided is the champion."""
     with claims.claimed(client, name):
         now, log = champion(client, name), entries(client, name)
-        others = [one.after for one in log if one.before == decision.before and one.after != decision.before]
+        others = [entry.after for entry in log if entry.before == decision.before and entry.after != decision.before]
         if others and now is not None and str(now.version) == decision.after and decision.after not in others:
             client.set_registered_model_alias(name, CHAMPION, succession(log, None)[-1])
 

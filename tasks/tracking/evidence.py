@@ -88,7 +88,7 @@ def _removed(client: MlflowClient, version: ModelVersion, recorded: str) -> str 
     """Why there is no champion, where a person deleted its alias or the version; None where no other version is
     left."""
     name = str(version.name)
-    others = {str(one.version) for one in client.search_model_versions(f"name = '{name}'")} - {str(version.version)}
+    others = {str(known.version) for known in client.search_model_versions(f"name = '{name}'")} - {str(version.version)}
     if not others:
         return None
     what = "its alias" if recorded in {*others, str(version.version)} else "that version"

@@ -87,10 +87,10 @@ def average_precision(truth: Truth, probabilities: Floats, counts: Ids) -> Float
         every = np.cumsum(np.add.reduceat(drawn[order[: ends[-1] + 1]], np.append(0, ends[:-1] + 1), axis=0), axis=0)
         starts = np.flatnonzero(np.diff(groups, prepend=-1))
         gained = np.add.reduceat(drawn[order[right]], starts, axis=0)
-        found = np.cumsum(gained, axis=0)
-        area = (gained * np.divide(found, every, out=np.zeros_like(found), where=every > 0)).sum(0)
-        total += np.where(found[-1] > 0, area / np.maximum(found[-1], 1), 0)
-        known += found[-1] > 0
+        right_so_far = np.cumsum(gained, axis=0)
+        area = (gained * np.divide(right_so_far, every, out=np.zeros_like(right_so_far), where=every > 0)).sum(0)
+        total += np.where(right_so_far[-1] > 0, area / np.maximum(right_so_far[-1], 1), 0)
+        known += right_so_far[-1] > 0
     return divide(total, known)
 
 

@@ -27,7 +27,7 @@ from tasks.kinds.multi_label.feed import collate_labels, pad_labels
 from tasks.kinds.multi_label.forward import SigmoidLoss
 from tasks.kinds.multi_label.predictor import Predictor
 from tasks.kinds.multi_label.thresholds import best_threshold, choose_thresholds
-from tasks.kinds.multi_label.training import MultiLabel, positive_weights
+from tasks.kinds.multi_label.training import MultiLabel, begin_at_shares, positive_weights
 from tasks.kinds.outcomes import outcomes as paired
 from tasks.learn.resampling import Resampling, estimate, estimate_each
 from tasks.text.parts import Part, read_part, write_part
@@ -171,6 +171,38 @@ def test_positive_weights_are_the_recipes_or_balance_each_label() -> None:
     assert positive_weights(section(class_weights=(1.0, 2.0, 3.0)), targets) == (1.0, 2.0, 3.0)
     with pytest.raises(DataError, match=r"train.class_weights has 2 values, the labels are 3"):
         positive_weights(section(class_weights=(1.0, 2.0)), targets)
+
+
+def net(*, bias: bool = True) -> Any:
+    """A classifier of three labels, as transformers has it, small."""
+    torch.manual_seed(0)
+    model = torch.nn.Module()
+    model.encoder, model.classifier = torch.nn.Linear(4, 4), torch.nn.Linear(4, 3, bias=bias)
+    return model
+
+
+def test_a_new_head_begins_at_the_labels_shares() -> None:
+    targets = np.zeros((99, 3), np.float32)
+    targets[:9, 0], targets[:49, 1] = 1, 1
+    model, plain = net(), net()
+    begin_at_shares(model, targets, ())
+    shares = torch.sigmoid(model.classifier.bias).tolist()
+    assert shares == pytest.approx([9.5 / 100, 49.5 / 100, 0.5 / 100], abs=1e-6)
+    assert torch.equal(model.encoder.bias, plain.encoder.bias)
+    weighted = net()
+    begin_at_shares(weighted, targets, (2.0, 1.0, 1.0))
+    assert (weighted.classifier.bias - model.classifier.bias).tolist() == pytest.approx([np.log(2), 0, 0], abs=1e-6)
+    begin_at_shares(net(bias=False), targets, ())
+
+
+def test_a_head_that_is_loaded_keeps_its_bias() -> None:
+    targets = np.ones((5, 3), np.float32)
+    loaded, fresh = net(), net()
+    for model, names in ((loaded, frozenset()), (fresh, frozenset({"classifier.bias", "classifier.weight"}))):
+        model.loaded, model.fresh = "", names
+        begin_at_shares(model, targets, ())
+    assert torch.equal(loaded.classifier.bias, net().classifier.bias)
+    assert not torch.equal(fresh.classifier.bias, net().classifier.bias)
 
 
 # Thresholds ----------------------------------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import nn
 from transformers import AutoModelForSequenceClassification
 
 from configs.schema import Train
@@ -43,8 +45,11 @@ class MultiLabel(TextTraining):
     form: ClassVar[Form] = Form(AutoModelForSequenceClassification, SupervisedLabels, head=label_head, whole_rows=True)
 
     def set_loss(self, model: Any, section: Train, train: Any) -> None:
-        """Set the recipe's factors on labels that a row has."""
-        model.criterion = SigmoidLoss(positive_weights(section, self.encoding.targets(label_sets(train))))
+        """Set the recipe's factors on labels that a row has, and let a new head begin at the labels' shares."""
+        targets = self.encoding.targets(label_sets(train))
+        factors = positive_weights(section, targets)
+        model.criterion = SigmoidLoss(factors)
+        begin_at_shares(model, targets, factors)
 
     def collate(self, seed: int) -> Callable[[Any], dict[str, Any]]:
         """What makes batches of rows."""
@@ -60,6 +65,18 @@ class MultiLabel(TextTraining):
         )
         text = json.dumps(dict(zip(self.labels, chosen.tolist(), strict=True)), ensure_ascii=False, indent=1)
         (folder / thresholds.FILE).write_text(text, encoding="utf-8")
+
+
+def begin_at_shares(model: Any, targets: npt.NDArray[np.float32], factors: tuple[float, ...]) -> None:
+    """Set the bias of a new head to the log-odds of each label among the training rows (Lin et al. 2017, "Focal loss"),
+    as its factor shifts them. Else all rare labels pull the whole encoder the same way in the first steps."""
+    name, head = [(name, one) for name, one in model.named_modules() if isinstance(one, nn.Linear)][-1]
+    if head.bias is None or (hasattr(model, "loaded") and f"{name}.bias" not in model.fresh):
+        return
+    with_it = targets.sum(0) + 0.5
+    odds = np.array(factors or 1.0) * with_it / (len(targets) + 1 - with_it)
+    with torch.no_grad():
+        head.bias.copy_(torch.from_numpy(np.log(odds)))
 
 
 def positive_weights(section: Train, targets: npt.NDArray[np.float32]) -> tuple[float, ...]:

@@ -1,6 +1,6 @@
 # make demo, make test: each sets everything up first, once.
 .DEFAULT_GOAL := help
-.PHONY: help setup pretrained remote demo test lint faults long pythons bench all lock docs screenshots clean
+.PHONY: help setup pretrained remote search demo test lint faults long pythons bench all lock docs screenshots clean
 SHELL := /bin/bash
 PY := .venv/bin/python
 PYTHON := python3
@@ -54,6 +54,11 @@ remote: setup
 	@.venv/bin/uv pip install --quiet --python $(PY) --no-deps -r requirements-remote.lock 2>/dev/null \
 		|| echo "the packages of requirements-remote.lock cannot be had here: the tests of a store in S3 skip"
 
+# What only `temper search` needs: Optuna.
+search: setup
+	@.venv/bin/uv pip install --quiet --python $(PY) --no-deps -r requirements-search.lock 2>/dev/null \
+		|| echo "the packages of requirements-search.lock cannot be had here: temper search needs them, and its tests skip"
+
 demo: setup
 	@if $(PY) -c 'from configs.packages import locate; locate("package:$(ENCODER)/model")' 2>/dev/null; \
 	then echo "$(ENCODER) is installed: the demo fine-tunes it (configs/reviews_minilm.yaml)"; \
@@ -70,7 +75,7 @@ lint: setup
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo
 
-faults: setup remote
+faults: setup remote search
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile -m "faults and not long"
 
 bench: setup

@@ -12,6 +12,7 @@ from .fields import PLURAL, STRICT, refuse_unread
 from .kinds import Encode, kinds, traits_of
 from .names import RecipeName
 from .schedule import Timetable
+from .search import Search
 from .sources import Source, holds, kept_columns
 from .splitting import HashSplit, Split, require_fit
 from .training import Train
@@ -22,7 +23,7 @@ PAIRS_ALONE = "without download.columns.text_pair"
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Recipe:
-    """One recipe: eight sections in the order of the pipeline, a name, and perhaps a schedule."""
+    """One recipe: eight sections in the order of the pipeline, a name, and perhaps a schedule and a search."""
 
     name: RecipeName
     """Names the flow run and the MLflow experiment."""
@@ -44,6 +45,8 @@ class Recipe:
     """Under which name the model is registered, and when it becomes champion."""
     schedule: Timetable | None = None
     """When it runs by itself, once `temper up` serves it."""
+    search: Search | None = None
+    """Which settings `temper search` tries, and how."""
 
     @field_validator("split", mode="before")
     @classmethod

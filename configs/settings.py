@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     mlflow_ui: str | None = None
     """Address at which a browser reaches MLflow; default the tracking store where that is a server."""
 
+    studies: str | None = None
+    """Optuna's storage of `temper search`, a database's URL; default the SQLite file mlruns/studies.db."""
+
     largest_source: int = Field(default=20 * 2**30, gt=0)
     """Bytes that a download, or what an archive unpacks to, may have."""
 
@@ -90,6 +93,16 @@ class Settings(BaseSettings):
         if given.startswith("sqlite:///") and not given.startswith("sqlite:////"):
             return f"sqlite:///{Path(given.removeprefix('sqlite:///')).absolute()}"
         return given
+
+    @property
+    def study_storage(self) -> str:
+        """URL of the database that keeps the studies of searches."""
+        return self.studies or f"sqlite:///{self.mlruns / 'studies.db'}"
+
+    @property
+    def shown_study_storage(self) -> str:
+        """The same as it may be shown."""
+        return without_password(self.study_storage)
 
     @property
     def shown_tracking(self) -> str:

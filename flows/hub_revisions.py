@@ -1,12 +1,12 @@
 """A recipe that names branches or tags of the Hub comes in; the same text with commits in their place goes out."""
 
-import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from .recipe_text import save
 
 if TYPE_CHECKING:
     import yaml
@@ -55,23 +55,8 @@ def rewrite(path: Path, commits: Mapping[Reference, str]) -> None:
         if (section.get("repo", each.repo), section["revision"]) != (each.repo, each.revision):
             raise RecipeError(f"{path}: was changed meanwhile; pin it again")
         section["revision"] = commit
-    aside = path.with_name(f".{path.name}.new")
-    try:
-        with aside.open("w", encoding="utf-8", newline="") as handle:
-            handle.write(pinned(path.read_bytes().decode(), commits))
-            handle.flush()
-            os.fsync(handle.fileno())
-        try:
-            written = complete(load_recipe(aside))
-        except RecipeError:
-            written = None
-        if written != expected:
-            wanted = ", ".join(f"{'.'.join(each.keys)}.revision: {commit}" for each, commit in commits.items())
-            raise RecipeError(f"{path}: cannot be edited without changing something else; write into it {wanted}")
-        shutil.copymode(path, aside)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    wanted = ", ".join(f"{'.'.join(each.keys)}.revision: {commit}" for each, commit in commits.items())
+    save(path, pinned(path.read_bytes().decode(), commits), expected, wanted)
 
 
 def pinned(text: str, commits: Mapping[Reference, str]) -> str:

@@ -9,7 +9,8 @@ from configs.stages import STAGES
 if TYPE_CHECKING:
     from configs.schema import Recipe
     from tasks.artifact import Artifact
-    from tasks.cached import Outcome, Stage
+    from tasks.cached import Stage
+    from tasks.output import Outcome
 
 
 def wiring() -> list[tuple[str, str, list[str]]]:

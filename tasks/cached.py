@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec
 
 from configs.literal import complete
 from configs.precision import settled
@@ -17,7 +17,7 @@ from .artifact import Artifact, Version
 from .auxiliary import noted, noting
 from .documents import About, Identity
 from .kinds.spec import module_of
-from .output import Output, Report, new_output
+from .output import Outcome, Output, Report, new_output
 from .pins import pin
 from .published import (
     account,
@@ -32,7 +32,7 @@ from .published import (
     speaker,
 )
 from .store import disk
-from .store.events import Event, Status, emit
+from .store.events import Event, Stopped, emit, emitting
 from .store.failure import because_of, full_disk_named
 from .store.identity import identity, key_of, what_changed
 from .store.lock import locked
@@ -43,16 +43,6 @@ from .store.usage import mark_used
 from .store.verification import serve
 
 P = ParamSpec("P")
-R = TypeVar("R")
-
-
-@dataclass(frozen=True)
-class Outcome(Generic[R]):
-    """What a stage came to: its result, whether it was served, and what was new about its key."""
-
-    result: R
-    status: Status
-    changed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,6 +119,9 @@ class Stage(Generic[P]):
             with self._curves(key, settled(section), inputs, output) as page, noting() as asked:
                 publish_link(self.name, page)
                 self.body(output, pinned, **limited)
+        except Stopped:
+            disk.remove(disk.partial_path(root, self.name, key))
+            raise
         except Exception as error:
             with because_of(error, "what the stage wrote could not be cleared away"):
                 self._give_up(root, key, say, error)
@@ -159,10 +152,11 @@ class Stage(Generic[P]):
     ) -> AbstractContextManager[str | None]:
         if not self.curves:
             return nullcontext()
-        from .tracking.runs import live_run, recipe_params
+        from .tracking.params import recipe_params
+        from .tracking.runs import live_run
 
         def connect(report: Report) -> None:
-            output.report = report
+            output.report = emitting(self.name, report)
 
         params = recipe_params({self.name: section}, list(inputs.values()))
         return live_run(key, flow_links(), params, connect)
@@ -225,6 +219,9 @@ def _as_task(name: str, work: Callable[..., Any], section: Any, inputs: dict[str
         emit(Event(name, "started"))
         try:
             outcome: Outcome[Artifact | Version] = work(section, inputs)
+        except Stopped as stopped:
+            emit(Event(name, "finished", seconds=time.monotonic() - began))
+            return Completed(name="Stopped", message=str(stopped), data=stopped)
         except BaseException as error:
             with because_of(error, "the failure could not be shown"):
                 emit(Event(name, "failed", seconds=time.monotonic() - began))
@@ -244,4 +241,7 @@ def _as_task(name: str, work: Callable[..., Any], section: Any, inputs: dict[str
         return Completed(name=named, message=message, data=result)
 
     as_task = task(name=name, task_run_name=name, cache_policy=NO_CACHE, persist_result=False)(run)
-    return as_task(section, inputs, return_state=True).result()
+    result = as_task(section, inputs, return_state=True).result()
+    if isinstance(result, Stopped):
+        raise result
+    return result

@@ -6,13 +6,15 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from .artifact import StageError
+from .store.events import Status
 
 if TYPE_CHECKING:
     import pandas as pd
 
+R = TypeVar("R")
 Report = Callable[[int, Mapping[str, float]], None]
 """Takes a training step and the values measured there."""
 Progress = Callable[[int, int, str], None]
@@ -36,6 +38,15 @@ def checked_secret(name: str, value: str) -> str:
     if not (value.isascii() and value.isprintable()) or " " in value:
         raise StageError(f"the secret {name} holds blanks or characters that no token has; set it again")
     return value
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[R]):
+    """What a stage came to: its result, whether it was served, and what was new about its key."""
+
+    result: R
+    status: Status
+    changed: tuple[str, ...] = ()
 
 
 @dataclass

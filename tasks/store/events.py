@@ -1,9 +1,9 @@
 """What stages report to whoever listens: started, progress, note, finished, failed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NotRequired, TypedDict
 
 Status = Literal["cached", "run", "resumed"]
@@ -23,10 +23,10 @@ class StageLine(TypedDict):
 
 @dataclass(frozen=True)
 class Event:
-    """What a person at a terminal hears of a stage."""
+    """What a person at a terminal hears of a stage. values: what a training measured at the step `done`."""
 
     stage: str
-    kind: Literal["started", "progress", "note", "finished", "failed"]
+    kind: Literal["started", "progress", "note", "measured", "trial", "finished", "failed"]
     text: str = ""
     done: int = 0
     total: int = 0
@@ -34,6 +34,11 @@ class Event:
     seconds: float = 0.0
     key: str = ""
     changed: tuple[str, ...] = ()
+    values: Mapping[str, float] = field(default_factory=dict)
+
+
+class Stopped(Exception):
+    """Raised by a listener: the stage that reports shall end here. That is no failure, and nothing of it is kept."""
 
 
 _LISTENERS: ContextVar[tuple[Callable[[Event], None], ...]] = ContextVar("listeners", default=())
@@ -41,12 +46,22 @@ _LISTENERS: ContextVar[tuple[Callable[[Event], None], ...]] = ContextVar("listen
 
 @contextmanager
 def listeners(*functions: Callable[[Event], None]) -> Iterator[None]:
-    """Call the functions with the events of stages that run inside."""
-    token = _LISTENERS.set(functions)
+    """Call the functions with the events of stages that run inside, after those that are called already."""
+    token = _LISTENERS.set((*_LISTENERS.get(), *functions))
     try:
         yield
     finally:
         _LISTENERS.reset(token)
+
+
+def emitting(stage: str, report: Callable[[int, Mapping[str, float]], None]) -> Callable[..., None]:
+    """A training's report that is an event as well."""
+
+    def both(step: int, values: Mapping[str, float]) -> None:
+        report(step, values)
+        emit(Event(stage, "measured", done=step, values=values))
+
+    return both
 
 
 def emit(event: Event) -> None:

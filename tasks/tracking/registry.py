@@ -16,8 +16,8 @@ from ..artifact import Artifact
 from ..report_page.recipe_text import write_recipe
 from . import decisions, descriptions, inputs, keys, models, pages, runs
 from .lookup import BEFORE, Settled
+from .params import flat
 from .promotion import Evidence, Verdict
-from .runs import flat
 from .turns import turn
 from .wire_format import CHAMPION, DECISION, RECIPE, REPORT, SCORE, STAGE_DIGEST, TEST_EVALUATIONS, VERDICT
 

@@ -12,10 +12,10 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, ViewType
 from mlflow.exceptions import MlflowException
 
-from configs.literal import complete
 from configs.settings import settings
 
-from ..artifact import Artifact, StageError, lineage
+from ..artifact import Artifact, StageError
+from ..store.events import Stopped
 from ..store.failure import because_of
 from ..store.living import alive
 from ..store.lock import locked
@@ -23,6 +23,7 @@ from . import keys
 from .descriptions import NOTE, of_experiment, of_training
 from .load import PREFIX, measured
 from .pages import run_page
+from .params import recipe_params
 from .turns import turn
 from .wire_format import TRAINING
 
@@ -174,9 +175,16 @@ def live_run(
                 yield run_page(mlflow_client, run_id)
         except BaseException as error:
             with because_of(error, "its MLflow run could not be marked as ended"):
-                mlflow_client.set_terminated(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
+                mlflow_client.set_terminated(run_id, ended_by(error))
             raise
         mlflow_client.set_terminated(run_id, "FINISHED")
+
+
+def ended_by(error: BaseException) -> str:
+    """MLflow's status of a run that an exception ends."""
+    if isinstance(error, Stopped):
+        return "FINISHED"
+    return "FAILED" if isinstance(error, Exception) else "KILLED"
 
 
 def last_steps(mlflow_client: MlflowClient, run_id: str) -> dict[str, int]:
@@ -232,19 +240,3 @@ def complete_run(mlflow_client: MlflowClient, model: Artifact, links: Mapping[st
     ):  # made here, or marked while what follows a training was killed
         mlflow_client.set_terminated(run_id, "FINISHED", ended)
     return run_id
-
-
-def recipe_params(sections: Mapping[str, Any], upstream: list[Artifact]) -> dict[str, Any]:
-    """Flat `section.key` parameters of these sections and of every stage that the upstream artifacts came from."""
-    every = {stage: artifact.manifest()["section"] for up in upstream for stage, artifact in lineage(up).items()}
-    every |= {stage: complete(section) for stage, section in sections.items()}
-    return {f"{stage}{name}": value for stage, values in every.items() for name, value in flat(values)}
-
-
-def flat(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested values as dotted names (with a leading dot) and plain values."""
-    if isinstance(value, dict) and value:
-        for name, part in value.items():
-            yield from flat(part, f"{at}.{name}")
-    else:
-        yield at, value

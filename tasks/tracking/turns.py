@@ -14,7 +14,7 @@ from configs.settings import settings
 from ..artifact import digest_text
 from ..store.lock import locked
 
-Kind = Literal["deciding", "registering", "trainings", "store"]
+Kind = Literal["deciding", "registering", "trainings", "store", "searching"]
 
 
 def turn_path(kind: Kind, *names: str) -> Path:

@@ -35,7 +35,7 @@ class Dimension:
     """Read only where keys that stand above have these values (or one of a list of them)."""
 
     @model_validator(mode="after")
-    def _one(self) -> "Dimension":
+    def _stated_once(self) -> "Dimension":
         stated = [bool(self.values), bool(self.options), self.low is not None or self.high is not None]
         if sum(stated) != 1:
             raise ValueError("give one of the three: a list of values, options by name, or low and high")
@@ -123,7 +123,7 @@ class Search:
 
     @model_validator(mode="after")
     def _grid(self) -> "Search":
-        endless = [key for key, one in self.space.items() if not one.choices and not _countable(one)]
+        endless = [key for key, part in self.space.items() if not part.choices and not _countable(part)]
         if self.sampler == "grid" and endless:
             raise ValueError(f"sampler grid: {endless[0]} is a range without step; give values, or a step")
         return self

@@ -92,17 +92,17 @@ def sampler_of(search: Search) -> BaseSampler:
     make: Any = kind
     special = {"group": True} if name == "TPESampler" else {}  # keys that depend on others are drawn with those
 
-    def made(seed: int) -> BaseSampler:
+    def with_seed(seed: int) -> BaseSampler:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # of the group
             sampler: BaseSampler = make(seed=seed, **special)
         return sampler
 
     try:
-        made(0)
+        with_seed(0)
     except (TypeError, ImportError) as error:
         raise RecipeError(f"search.sampler: {name} cannot be used here: {error}") from None
-    return RepeatableSampler(made, search.seed)
+    return RepeatableSampler(with_seed, search.seed)
 
 
 def pruner_of(search: Search, trials: Sequence[FrozenTrial]) -> BasePruner:

@@ -70,7 +70,7 @@ class MultiLabel(TextTraining):
 def begin_at_shares(model: Any, targets: npt.NDArray[np.float32], factors: tuple[float, ...]) -> None:
     """Set the bias of a new head to the log-odds of each label among the training rows (Lin et al. 2017, "Focal loss"),
     as its factor shifts them. Else all rare labels pull the whole encoder the same way in the first steps."""
-    name, head = [(name, one) for name, one in model.named_modules() if isinstance(one, nn.Linear)][-1]
+    name, head = [(name, part) for name, part in model.named_modules() if isinstance(part, nn.Linear)][-1]
     if head.bias is None or (hasattr(model, "loaded") and f"{name}.bias" not in model.fresh):
         return
     with_it = targets.sum(0) + 0.5

@@ -1,9 +1,9 @@
 """What a further training, or none, does to calls of hotel dialogues: the turns of one model against those that another
-was evaluated with, paired. `python tests/bench_hotels.py FOLDER TEST PREDICTIONS OUT [start]`
+was evaluated with, paired. `python tests/bench_hotels.py FOLDER TEST PREDICTIONS OUT RUNS [start]`
 
 FOLDER: data of a trained dialogue or preference model; with `start` the weights that its training started from, a GGUF
 file. TEST: test.parquet of the split; PREDICTIONS: predictions.parquet of the other model's evaluation on these rows;
-OUT: where the turns are written, in the same form.
+OUT: where the turns are written, in the same form; RUNS: how many of the rows, the first, are generated.
 """
 
 import json
@@ -71,9 +71,9 @@ def frame_of(turns: list[Turn]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["id", "turn", "true", "written", "ended"])
 
 
-def main(folder: str, rows: str, predictions: str, out: str, start: str = "") -> None:
+def main(folder: str, rows: str, predictions: str, out: str, count: str, start: str = "") -> None:
     """Generate, keep, and print the scores and the paired tests."""
-    test, how = pd.read_parquet(rows), Resampling(2000, 0.95, 0)
+    test, how = pd.read_parquet(rows).head(int(count)), Resampling(2000, 0.95, 0)
     if not Path(out).exists():
         predictor = start_of(Path(folder)) if start else Predictor.load(Path(folder))
         frame_of(generated(predictor, test)).to_parquet(out)

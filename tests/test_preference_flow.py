@@ -20,6 +20,7 @@ from tasks.store import disk
 from tasks.store.sweep import Catalogue
 from tasks.tracking.models import connect
 from tasks.tracking.rescoring import rescore
+from tasks.tracking.wire_format import VERDICT
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -82,6 +83,22 @@ def test_pairs_of_replies_go_from_init_to_the_registry(home: Path, tmp_path: Pat
     given = predicted[["id", "rejected"]].assign(content=list(test.loc[predicted["id"], "messages"]))
     scored = rescore(came_to["model"]["uri"], "preference", given, {"batch_size": 2})
     assert scored["log_ratio"].tolist() == pytest.approx(predicted["log_ratio"].tolist(), abs=1e-4)
+    _talk(f"{came_to['model']['name']}@champion", tmp_path)
+    again = json.loads(call("run", str(recipe), *small, "train.learning_rate=1e-7", "--json"))
+    assert again["model"]["version"] == "2" and again["model"]["aliases"] == ["candidate"]
+    tags = mlflow.MlflowClient().get_model_version(again["model"]["name"], "2").tags
+    assert "reward_accuracy" in tags[VERDICT] and "of version 1 on " in tags[VERDICT]
+
+
+def _talk(model: str, folder: Path) -> None:
+    """A model that learnt preferences is a dialogue model: it chats, and predicts the next turns of a file."""
+    script, asked, output = folder / "said.txt", folder / "asked.jsonl", folder / "turns.jsonl"
+    script.write_text("where is room 7\nand room 8\n", encoding="utf-8")
+    assert call("chat", model, "--script", str(script), "--max-tokens", "4").count("model  >") == 2
+    write(asked, [{"messages": one["prompt"]} for one in rows(3)[:3]])
+    call("predict", model, str(asked), "--output", str(output))
+    turns = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
+    assert len(turns) == 3 and all(one["reply"] and one["error"] is None for one in turns)
 
 
 def test_trainings_that_start_alike_share_one_reference(home: Path, tmp_path: Path) -> None:

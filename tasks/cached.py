@@ -116,7 +116,7 @@ class Stage(Generic[P]):
         began = time.monotonic()
         limited = {name: artifact.limited(self.opens[name]) for name, artifact in inputs.items()}
         try:
-            with self._curves(key, settled(section), inputs, output) as page, noting() as asked:
+            with self._curves(key, settled(section), inputs, output) as page, noting() as asked, full_disk_named():
                 publish_link(self.name, page)
                 self.body(output, pinned, **limited)
         except Stopped:

@@ -11,21 +11,22 @@ import numpy as np
 import pytest
 from tiny import ROOT
 
-from tasks.data.errors import DataError
 from tasks.data.reserved import reserved_array
+from tasks.store.failure import DiskFull
 
 WRITE = """
 import sys
 from pathlib import Path
 import numpy as np
 from tasks.kinds.image_classification.encode import ArrayWriter
+from tasks.store.failure import DiskFull
 kept = np.ones(1000, bool)
 kept[: int(sys.argv[2])] = False
 try:
     writer = ArrayWriter(Path(sys.argv[1]) / "train.npy", (1000, 3, 32, 32))
     writer.put([list(range(1000))], [], np.zeros((1, 3, 32, 32), np.uint8))
     writer.close(kept)
-except ValueError as error:
+except DiskFull as error:
     print(error)
 """
 
@@ -46,7 +47,7 @@ def test_a_full_disk_is_an_error_and_no_signal(small: Path, full: int, dropped: 
     (small / "other").write_bytes(b"x" * (full * 2**20))
     done = subprocess.run([sys.executable, "-c", WRITE, small, str(dropped)], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, f"ended by {done.returncode}: {done.stderr}"
-    assert "no space left: 2.9 MiB needed for train.npy" in done.stdout and f"{small}: " in done.stdout
+    assert f"no space left on {small}: 2.9 MiB needed for train.npy, " in done.stdout
     assert not (small / "train.npy").exists()
 
 
@@ -54,7 +55,9 @@ def test_what_may_not_be_as_large_is_said_too(tmp_path: Path) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, before[1]))
     try:
-        with pytest.raises(DataError, match=r"no space left: 2.0 MiB needed for big.npy, .* free; free space"):
+        with pytest.raises(
+            DiskFull, match=r"no space left on .*: 2.0 MiB needed for big.npy, .* free in .*; make room"
+        ):
             reserved_array(tmp_path / "big.npy", (2 * 2**20,))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -14,6 +14,8 @@ from transformers import Trainer, TrainerCallback
 from configs.schema import Train
 
 from ..store.disk import remove
+from ..store.failure import because_of, full_disk_named
+from ..store.sizes import in_bytes
 from . import checkpoints, weights
 from .labels import IGNORE_INDEX
 from .length_groups import LengthGroups, Lengths
@@ -25,6 +27,10 @@ Truth = Literal["classes", "tokens", "numbers"]
 """What labels are: a class id per row (or per row's one supervised token), tokens of a vocabulary, or numbers."""
 KEPT_LOGS = ("loss", "grad_norm", "learning_rate", "eval_loss", "eval_accuracy", "eval_macro_f1")
 """What goes into the curves; speeds and clock times do not, so that histories of equal runs are equal."""
+
+
+SMALL_FILES = 32 * 2**10
+"""Bytes of a checkpoint's other files: states of random numbers and of the Trainer, its arguments."""
 
 
 class CertifiedTrainer(Trainer):
@@ -129,16 +135,30 @@ class CertifiedTrainer(Trainer):
         root = Path(self.args.output_dir)
         aside, name = root / checkpoints.ASIDE, f"checkpoint-{self.state.global_step}"
         remove(aside)
-        super()._save_checkpoint(model, trial)
         about = {
             "step": self.state.global_step,
             "best": self.state.best_global_step,
             "stopped": self.control.should_training_stop,
             "threads": torch.get_num_threads(),
         }
-        checkpoints.certify(aside / name, about)
+        try:
+            with full_disk_named(f"about {in_bytes(self._checkpoint_size())} needed for {name}"):
+                super()._save_checkpoint(model, trial)
+                checkpoints.certify(aside / name, about)
+        except Exception as error:
+            with because_of(error, f"{aside} could not be removed"):
+                remove(aside)
+            raise
         checkpoints.publish(aside / name, root / name)
         checkpoints.rotate(root, self.state.best_global_step)
+
+    def _checkpoint_size(self) -> int:
+        """Bytes of a checkpoint: of the weights that it keeps, of the optimiser's state, and a few more."""
+        own = weights.adapters(self.model)
+        kept = [value for name, value in self.model.state_dict().items() if own is None or name in own]
+        states = self.optimizer.state.values() if self.optimizer is not None else ()
+        kept += [value for state in states for value in state.values() if isinstance(value, Tensor)]
+        return SMALL_FILES + sum({value.data_ptr(): value.nbytes for value in kept}.values())  # tied weights once
 
     def evaluate(
         self, eval_dataset: Any = None, ignore_keys: list[str] | None = None, metric_key_prefix: str = "eval"

@@ -12,8 +12,10 @@ from pathlib import Path
 from configs.settings import settings
 
 from ..artifact import StageError
+from .sizes import in_bytes
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""A full file system, a user's quota, the largest file that is allowed."""
 WORDS = re.compile(
     r"no space left on device|disk quota exceeded|database or disk is full|(os error|errno) (28|122)\b", re.IGNORECASE
 )
@@ -47,20 +49,29 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             yield cause
 
 
-def no_space(error: BaseException) -> str | None:
-    """Which disk is full, and how much is free; None where the error is another.
+def no_space(error: BaseException, needed: str = "") -> str | None:
+    """Which disk is full, what is `needed` there (`2.0 MiB needed for x.npy`) and how much is free.
 
-    Libraries rarely name the file, so that of the disks that Temper writes to the fullest is named.
+    None where the error is another. Libraries rarely name the file, so that of the disks that Temper writes to the
+    fullest is named.
     """
     if not is_full(error):
         return None
     names = [
         cause.filename for cause in _chain(error) if isinstance(cause, OSError) and isinstance(cause.filename, str)
     ]
-    places = [(Path(name).absolute(), "") for name in names if Path(name).is_absolute()] or _places()
-    place, fix = min(places, key=lambda known: _free(known[0]))
-    room = "make room there (`temper gc` shows what nothing needs)"
-    return f"no space left on {_mount(place)}: {_free(place):,} bytes free for {place}; {room}" + (fix or "")
+    places = [Path(name).absolute() for name in names if Path(name).is_absolute()] or list(_places())
+    return _lack(min(places, key=_free), needed)
+
+
+def _lack(place: Path, needed: str = "") -> str:
+    moved = next((fix for folder, fix in _places().items() if place.is_relative_to(folder)), "")
+    return f"{_state(place, needed)}; make room there (`temper gc` shows what nothing needs){moved}"
+
+
+def _state(place: Path, needed: str = "") -> str:
+    free = f"{in_bytes(_free(place))} free in {_existing(place)}"
+    return f"no space left on {_mount(place)}: {needed or 'more is needed'}, {free}"
 
 
 def server_is_gone(error: BaseException) -> bool:
@@ -71,19 +82,19 @@ def server_is_gone(error: BaseException) -> bool:
 
 def full_disks() -> list[str]:
     """A line for each disk that Temper writes to and that has next to nothing free, whatever failed."""
-    fullest = {_mount(place): place for place, _ in _places() if _free(place) < LITTLE}
-    return [f"no space left on {mount}: {_free(place):,} bytes free for {place}" for mount, place in fullest.items()]
+    fullest = {_mount(place): place for place in _places() if _free(place) < LITTLE}
+    return [_state(place) for place in fullest.values()]
 
 
 @contextmanager
-def full_disk_named() -> Iterator[None]:
-    """Raise DiskFull for every error inside that a full disk led to."""
+def full_disk_named(needed: str = "") -> Iterator[None]:
+    """Raise DiskFull for every error inside that a full disk led to: at once, before what was written is removed."""
     try:
         yield
     except DiskFull:
         raise
     except Exception as error:
-        if (message := no_space(error)) is not None:
+        if (message := no_space(error, needed)) is not None:
             raise DiskFull(message) from error
         raise
 
@@ -97,16 +108,15 @@ def because_of(first: BaseException, what: str) -> Iterator[None]:
         first.add_note(f"{what}: {type(second).__name__}: {second}")
 
 
-def _places() -> list[tuple[Path, str]]:
+def _places() -> dict[Path, str]:
     """The folders that Temper writes to, with what moves them elsewhere."""
     now = settings()
-    prefect = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()
-    return [
-        (now.store, ", or move the store by TEMPER_ARTIFACTS"),
-        (now.mlruns, ", or move MLflow's folder by TEMPER_HOME"),
-        (prefect, ", or move Prefect's database by PREFECT_HOME"),
-        (Path(tempfile.gettempdir()), ", or take another folder by TMPDIR"),
-    ]
+    return {
+        now.store: ", or move the store by TEMPER_ARTIFACTS",
+        now.mlruns: ", or move MLflow's folder by TEMPER_HOME",
+        Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser(): ", or move Prefect's database by PREFECT_HOME",
+        Path(tempfile.gettempdir()): ", or take another folder by TMPDIR",
+    }
 
 
 def _existing(place: Path) -> Path:

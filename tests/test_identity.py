@@ -593,7 +593,7 @@ def test_an_interpreter_that_stumbles_over_threads_is_asked_again(monkeypatch: p
         parse("a = ")
 
 
-# What is read of configs, and of the package's data ------------------------------------------------------------------
+# What is read of configs ----------------------------------------------------------------------------------------------
 
 READ = {
     "configs/text_steps.py": {"UNSPACED": {"clean"}, "UNSPACED_LETTERS": set()},
@@ -671,55 +671,3 @@ def test_every_constant_of_the_project_changes_all_that_read_it_and_nothing_else
             wrong[path, name] = (sorted(runs - expected), sorted(expected - runs))
     assert not wrong, "\n".join(f"{at}: needless {more}, stale {less}" for at, (more, less) in wrong.items())
     assert len(asked) > 600 and sum(map(bool, found)) > 300 and sum(not runs for runs in found) > 100
-
-
-def demo_section(name: str) -> Any:
-    from configs.load import load_recipe
-
-    return getattr(load_recipe(ROOT / "configs" / "hotel_demo.yaml"), name)
-
-
-@pytest.mark.parametrize(
-    ("file", "pinned"), [("hotels.jsonl", {"encode"}), ("hotel_dialogues.jsonl", {"download"}), ("reviews.csv", set())]
-)
-def test_a_data_file_of_the_package_is_pinned_by_the_stages_that_open_it(
-    file: str, pinned: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from tasks.data import errors, files
-    from tasks.data.dialogues import hotels
-    from tasks.pins import pin
-
-    demo = shutil.copytree(errors.DEMO, tmp_path / "demo")
-    for module in (errors, files, hotels):
-        monkeypatch.setattr(module, "DEMO", demo)
-    sections = {name: demo_section(name) for name in ("download", "validate", "clean", "split", "encode", "train")}
-    before = {name: pin(section, ask=False)[1] for name, section in sections.items()}
-    with (demo / file).open("a", encoding="utf-8") as handle:
-        handle.write("\n")
-    after = {name: pin(section, ask=False)[1] for name, section in sections.items()}
-    assert {name for name in sections if before[name] != after[name]} == pinned
-
-
-@pytest.mark.parametrize("file", ["reviews.csv", "reviews_more.csv"])
-def test_each_file_of_an_embedded_set_is_pinned(file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tasks.data import errors, files
-    from tasks.pins import pin
-
-    demo = shutil.copytree(errors.DEMO, tmp_path / "demo")
-    monkeypatch.setattr(files, "DEMO", demo)
-    both = EmbeddedSource(kind="embedded", name="all_reviews")
-    before = pin(both, ask=False)[1]
-    with (demo / file).open("a", encoding="utf-8") as handle:
-        handle.write("\n")
-    assert pin(both, ask=False)[1] != before
-
-
-def test_every_data_file_of_the_package_is_known_to_these_tests() -> None:
-    """A new one needs a pin, or code that counts; its name stands in the test above."""
-    listed = {"hotels.jsonl", "hotel_dialogues.jsonl", "reviews.csv", "reviews_more.csv"}
-    listed |= {"page.css"}  # of the report page, which no cached stage writes
-    assert {
-        path.name for path in (ROOT / "tasks").rglob("*") if path.suffix not in (".py", ".pyc") and path.is_file()
-    } == listed
-    tables = {path.name for path in (ROOT / "configs").glob("*.json")} - {"recipe.schema.json"}  # for editors alone
-    assert tables == {"defaults.json", "timm_weights.json", "weights.json"}, "their values enter keys with the sections"

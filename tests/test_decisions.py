@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import threading
 from pathlib import Path
 
@@ -122,6 +123,36 @@ def test_rollback_stops_at_a_version_that_cannot_be_read(client: MlflowClient) -
     assert digest(client, "lost") == "digest 2"
     with pytest.raises(StageError, match="no registered model 'nothing'"):
         aliases.rollback("nothing", "")
+
+
+def test_decisions_whose_files_were_deleted_are_named_and_no_alias_is_moved(
+    client: MlflowClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(3):
+        win(client, "erased", add(client, "erased"))
+    assert aliases.history("erased")["lost"] == []
+    for number in ("1", "3"):
+        run_id = client.get_model_version("erased", number).run_id
+        shutil.rmtree(client.get_run(run_id).info.artifact_uri.removeprefix("file://"))
+    assert aliases.history("erased")["lost"] == ["1", "3"]
+    history.command("erased", as_json=False)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "what was decided about versions 1, 3 is lost" in shown and "restore them" in shown
+    with pytest.raises(StageError, match=r"about versions 1, 3 is lost.*no alias was moved.*temper promote erased"):
+        aliases.rollback("erased", "")
+    with pytest.raises(StageError, match=r"report.json in its run.*|has no report\.json in its run"):
+        aliases.promote("erased", "1", "I know better")
+    assert digest(client, "erased") == "digest 3"
+
+
+def test_an_experiment_that_another_program_made_is_shown_as_one_of_trainings(client: MlflowClient) -> None:
+    for name, tags, kind in (
+        ("old", {}, runs.TRAININGS),
+        ("own", {runs.KIND: "genai_development"}, "genai_development"),
+    ):
+        made = client.create_experiment(name, tags=tags)
+        assert runs.experiment(client, name) == made
+        assert client.get_experiment(made).tags[runs.KIND] == kind
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,7 @@ def test_what_the_champions_run_lacks_decides_nothing(client: MlflowClient, lost
     assert not list(place.iterdir())
     verdict, _ = evidence.judge(client, SECTION, version_of(client, lost, stages), stages=stages, facts=facts)
     assert verdict.decided == "undecided" and said in verdict.text, verdict.text
+    assert f"its files were deleted: restore them, or use `temper promote {lost} VERSION" in verdict.text
 
 
 def test_a_champion_is_not_held_against_itself(client: MlflowClient) -> None:

@@ -100,7 +100,7 @@ def test_a_champion_whose_files_were_deleted_is_named_with_the_fix(home: Path) -
     registered = settings().store / "registered"
     assert model_folder("gone", "1").resolve().is_relative_to(registered.resolve())
     shutil.rmtree(settings().mlruns / "artifacts")
-    with pytest.raises(StageError, match="its files were deleted: restore them, or `temper run` its recipe"):
+    with pytest.raises(StageError, match="If its files were deleted, restore them, or `temper run` its recipe"):
         load_model("gone", "text")
 
 

@@ -63,6 +63,10 @@ def show(entries: "History") -> None:
             Text(str(decision["why"])),
         )
     out.print(log)
+    if entries["lost"]:
+        from tasks.tracking.aliases import described_loss
+
+        out.print(Text(f"{described_loss(entries['lost'])}; restore them where a backup has them", "yellow"))
 
 
 def moved(decision: Mapping[str, str | None]) -> str:

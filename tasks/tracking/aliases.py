@@ -3,6 +3,7 @@
 import json
 import math
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypedDict
@@ -14,7 +15,7 @@ from mlflow.exceptions import MlflowException
 from configs.scores import present_scores
 
 from ..artifact import StageError
-from . import decisions, proof, registry, runs
+from . import decisions, models, proof, registry, runs
 from .decisions import ABSENT, Entry, champion
 from .wire_format import DECISION, REPORT, SAMPLES, SCORE, VERDICT
 
@@ -64,6 +65,11 @@ def rollback(name: str, why: str) -> Entry:
         log, before = decisions.entries(client, name), _current(client, name)
         if before is None:
             raise StageError(f"{name} has no champion to take back")
+        if gone := decisions.lost(_versions(client, name), log):
+            raise StageError(
+                f"{name}: {described_loss(gone)}, so nobody knows which version was champion before; no alias was "
+                f"moved. Restore them, or `temper promote {name} VERSION --why …` makes a version champion"
+            )
         for after in reversed(decisions.succession(log, before)[:-1]):
             if after != before and _exists(client, name, after):
                 break
@@ -79,6 +85,15 @@ def _carry_out(client: MlflowClient, name: str, entry: Entry) -> Entry:
     return entry
 
 
+def described_loss(gone: Sequence[str]) -> str:
+    """What is stated about versions (numbers) whose decisions are lost."""
+    plural = "s" * (len(gone) > 1)
+    return (
+        f"what was decided about version{plural} {', '.join(gone)} is lost, since the files of the MLflow run{plural} "
+        "(`decisions/`) were deleted"
+    )
+
+
 class VersionLine(TypedDict):
     """A version of a model; created: in seconds since 1970."""
 
@@ -92,23 +107,21 @@ class VersionLine(TypedDict):
 
 
 class History(TypedDict):
-    """The JSON document of `temper history`; decisions: the fields of decisions.Entry."""
+    """The JSON document of `temper history`; decisions: the fields of decisions.Entry; lost: numbers of the versions
+    whose decisions were deleted."""
 
     model: str
     champion: str | None
     versions: list[VersionLine]
     decisions: list[dict[str, str | None]]
+    lost: list[str]
 
 
 def history(name: str) -> History:
     """Versions and decisions of a model, oldest first. Raises StageError."""
     client = runs.client()
     log = decisions.entries(client, name)
-    known = client.search_model_versions(f"name = '{name}'")
-    versions = [
-        client.get_model_version(name, version.version)
-        for version in sorted(known, key=lambda known_version: int(known_version.version))
-    ]
+    versions = _versions(client, name)
     return {
         "model": name,
         "champion": _current(client, name),
@@ -129,7 +142,15 @@ def history(name: str) -> History:
             for version in versions
         ],
         "decisions": [asdict(entry) for entry in log],
+        "lost": decisions.lost(versions, log),
     }
+
+
+def _versions(client: MlflowClient, name: str) -> list[ModelVersion]:
+    """The versions of a model, with their aliases, in order."""
+    known = client.search_model_versions(f"name = '{name}'")
+    numbers = sorted((version.version for version in known), key=int)
+    return [client.get_model_version(name, number) for number in numbers]
 
 
 def _current(client: MlflowClient, name: str) -> str | None:
@@ -164,5 +185,5 @@ def _read(client: MlflowClient, version: ModelVersion, path: str, scratch: str) 
     except (MlflowException, OSError, ValueError) as error:
         raise StageError(
             f"{version.name} version {version.version}: {path} in its run cannot be read "
-            f"({type(error).__name__}); no alias was moved"
+            f"({type(error).__name__}); no alias was moved. {models.RESTORE}"
         ) from None

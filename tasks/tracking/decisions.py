@@ -3,7 +3,7 @@
 import json
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -188,6 +188,13 @@ def entries(client: MlflowClient, name: str) -> list[Entry]:
         _add(by_place, f"the tag {key} of {name}", model.tags[key])
     born = model.creation_timestamp or 0  # a run outlives a model of this name that was deleted before
     return [by_place[at] for at in sorted(by_place) if datetime.fromisoformat(at).timestamp() * 1000 >= born]
+
+
+def lost(versions: Iterable[ModelVersion], log: Sequence[Entry]) -> list[str]:
+    """Numbers of the versions that something was decided about and of which the log has no entry any more: somebody
+    deleted the files of their runs."""
+    known = {one.version for one in log}
+    return [str(one.version) for one in versions if DECISION in one.tags and str(one.version) not in known]
 
 
 def _kept(client: MlflowClient, run_id: str, name: str) -> Iterator[tuple[str, str]]:

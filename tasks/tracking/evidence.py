@@ -25,6 +25,7 @@ from ..learn import champion_test as challenge
 from ..learn.resampling import Resampling
 from ..store.events import Event, emit
 from .decisions import ABSENT, champion, recorded_champion
+from .models import has_files
 from .promotion import Evidence, Verdict, decide, decide_against, refuse
 from .rescoring import rescore
 from .wire_format import FITTED, PREDICTIONS, REPORT, TEXT
@@ -120,7 +121,8 @@ def gather(
         fought = challenge.contest(left, other, rule, groups)
         slices = challenge.slices(left, other, rule, groups=groups, rows=rows, smallest=section.slices)
     except DataError as error:
-        return Evidence(version, source, str(error))
+        deleted = f"; its files were deleted: restore them, or use `temper promote {known.name} VERSION --why …`"
+        return Evidence(version, source, f"{error}{'' if has_files(client, known) else deleted}")
     classes = _labels(client, known) if open_kind(kind).traits.classes else None
     changed = outcomes.changed(new, old, kind, classes)
     return Evidence(version, source, None, fought, tuple(slices), changed)

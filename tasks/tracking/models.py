@@ -29,6 +29,8 @@ from .wire_format import ARTIFACT, IMAGE, MESSAGES, MODEL_DIGEST, TEXT, TEXT_PAI
 
 HEX = re.compile("[0-9a-f]{16,64}")
 REQUIRED = ("mlflow", "torch", "transformers", "safetensors", "numpy", "pandas")
+RESTORE = "If its files were deleted, restore them, or `temper run` its recipe, which registers it again"
+"""The fix where the files of a version or of its run are gone."""
 OWN = {"keras": ("keras",), "torchvision": ("torchvision",), "timm": ("timm", "torchvision")}
 """By framework or kind of an image model what it needs beyond that; timm takes the torchvision that fits torch."""
 
@@ -54,11 +56,7 @@ def load_model(name: str, *contents: str) -> Any:
     except (MlflowException, OSError) as error:
         reason = str(error).splitlines()[0]
         gone = "No such artifact" in reason or isinstance(error, FileNotFoundError)
-        fix = (
-            "; its files were deleted: restore them, or `temper run` its recipe, which registers it again"
-            if gone
-            else ""
-        )
+        fix = f". {RESTORE}" if gone else ""
         raise StageError(f"{address} cannot be loaded from {settings().shown_tracking}: {reason}{fix}") from None
     if model.metadata.signature is None or model.metadata.signature.inputs is None:
         raise StageError(
@@ -153,12 +151,12 @@ def find_version(client: MlflowClient, name: str, digest: str) -> ModelVersion |
     """The newest version of this model digest whose files are still there."""
     versions = client.search_model_versions(f"name = '{name}'")
     fitting = [
-        version for version in versions if version.tags.get(MODEL_DIGEST) == digest and _has_files(client, version)
+        version for version in versions if version.tags.get(MODEL_DIGEST) == digest and has_files(client, version)
     ]
     return max(fitting, key=lambda version: int(version.version), default=None)
 
 
-def _has_files(client: MlflowClient, version: ModelVersion) -> bool:
+def has_files(client: MlflowClient, version: ModelVersion) -> bool:
     """Whether a locally stored version is where the registry says (a moved repository leaves old paths behind)."""
     local = local_folder(client.get_model_version_download_uri(version.name, version.version))
     return local is None or (local / "MLmodel").is_file()

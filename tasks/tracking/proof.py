@@ -13,7 +13,7 @@ from mlflow.models import Model
 from ..artifact import StageError
 from ..kinds.spec import open_kind
 from .fresh import Fresh
-from .models import local_folder
+from .models import RESTORE, local_folder
 from .wire_format import REPORT
 
 _EARLY: list[Fresh] = []
@@ -45,11 +45,13 @@ def require_described(client: MlflowClient, version: ModelVersion) -> None:
         signature = Model.load(local_folder(files) or files).signature  # Model.load takes no file://
         kept = {item.path for item in client.list_artifacts(str(version.run_id))} if version.run_id else set()
     except (MlflowException, OSError) as error:
-        raise StageError(f"{place} cannot be read: {str(error).splitlines()[0]}; no alias was moved") from None
+        reason = str(error).splitlines()[0]
+        raise StageError(f"{place} cannot be read: {reason}; no alias was moved. {RESTORE}") from None
     if signature is None or signature.inputs is None or signature.outputs is None:
         raise StageError(f"{place} has no signature, so nobody could say what it takes; no alias was moved")
     if REPORT not in kept:
-        raise StageError(f"{place} has no {REPORT} in its run, so nobody could say how good it is; no alias was moved")
+        lack = f"{place} has no {REPORT} in its run, so nobody could say how good it is; no alias was moved"
+        raise StageError(f"{lack}. {RESTORE}")
 
 
 def prover() -> Fresh:

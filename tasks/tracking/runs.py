@@ -27,7 +27,7 @@ from .params import recipe_params
 from .turns import turn
 from .wire_format import TRAINING
 
-KIND = "mlflow.experimentKind"
+KIND, TRAININGS = "mlflow.experimentKind", "custom_model_development"
 """Tag by which MLflow's interface shows an experiment as one of trainings, not of chats and their traces."""
 Report = Callable[[int, Mapping[str, float]], None]
 METRICS = {
@@ -64,10 +64,11 @@ def experiment(mlflow_client: MlflowClient, name: str) -> str:
             if known.lifecycle_stage != "active":
                 fix = restoring("experiment", known.experiment_id)
                 raise StageError(f"the MLflow experiment {name} was deleted: {fix}, or give the recipe another name")
+            if KIND not in known.tags:  # made by an earlier Temper, or by hand
+                mlflow_client.set_experiment_tag(known.experiment_id, KIND, TRAININGS)
             return str(known.experiment_id)
-        local = place.tracking.startswith("sqlite:")
-        location = (place.mlruns / "artifacts").as_uri() if local else None
-        tags = {KIND: "custom_model_development", NOTE: of_experiment(name)}
+        location = (place.mlruns / "artifacts").as_uri() if place.tracking.startswith("sqlite:") else None
+        tags = {KIND: TRAININGS, NOTE: of_experiment(name)}
         try:
             return str(mlflow_client.create_experiment(name, location, tags))
         except MlflowException as error:
@@ -235,8 +236,7 @@ def complete_run(mlflow_client: MlflowClient, model: Artifact, links: Mapping[st
     for row in history:
         values = {name: value for name, value in row.items() if name != "step"}
         log_step(mlflow_client, run_id, int(row["step"]), values, seen)
-    if (
-        mlflow_client.get_run(run_id).info.status != "FINISHED"
-    ):  # made here, or marked while what follows a training was killed
+    status = mlflow_client.get_run(run_id).info.status
+    if status != "FINISHED":  # made here, or marked while what follows a training was killed
         mlflow_client.set_terminated(run_id, "FINISHED", ended)
     return run_id

@@ -73,6 +73,7 @@ def run(recipe: str | Path, *changes: str) -> Result:
     quiet_tools()
     quiet_prefect()
     from configs.load import load_recipe
+    from tasks.data.escape import terminal
     from tasks.store.events import listeners
 
     from .preload import prove_ahead
@@ -86,7 +87,7 @@ def run(recipe: str | Path, *changes: str) -> Result:
     def listen(event: "Event") -> None:
         if event.kind == "finished" and event.status is not None:
             stages[event.stage] = event.status
-            print(f"{event.status:<8} {event.stage:<10} {event.seconds:7.1f} s")
+            print(terminal(f"{event.status:<8} {event.stage:<10} {event.seconds:7.1f} s"))
 
     with prefect_api(), listeners(listen, prove_ahead):
         from .finetune import finetune
@@ -143,6 +144,7 @@ def starter_recipe(
     text, label: columns, else guessed. Raises RecipeError, also where one of the files exists.
     """
     from configs.load import RecipeError
+    from tasks.data.escape import terminal
 
     from .starter_recipe import write_starter
 
@@ -153,7 +155,7 @@ def starter_recipe(
     place.parent.mkdir(parents=True, exist_ok=True)
     frame.to_parquet(data, index=False)
     for name, value in write_starter(str(data), place, kind, text=text, label=label):
-        print(f"{name:<7} {value}")
+        print(terminal(f"{name:<7} {value}"))
     return place
 
 

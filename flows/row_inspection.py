@@ -67,6 +67,7 @@ def choose_row(stages: "dict[str, Artifact]", row: str | None, wrong: bool, seed
     import pandas as pd
 
     from tasks.data.errors import DataError
+    from tasks.data.escape import terminal
     from tasks.data.ledger import read_ledger
     from tasks.data.rows import read_rows
 
@@ -81,7 +82,8 @@ def choose_row(stages: "dict[str, Artifact]", row: str | None, wrong: bool, seed
     if not len(places):
         raise DataError("the model makes no mistake on the test rows" if wrong else "no row is in the test part")
     drawn = secrets.randbelow(SEEDS) if seed is None else seed
-    print(f"one of {len(places):,} {'mistakes' if wrong else 'test rows'}, drawn with --seed {drawn}", file=sys.stderr)
+    line = f"one of {len(places):,} {'mistakes' if wrong else 'test rows'}, drawn with --seed {drawn}"
+    print(terminal(line), file=sys.stderr)
     return int(np.random.default_rng(drawn).choice(places))
 
 

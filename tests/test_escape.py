@@ -91,6 +91,25 @@ def test_the_console_is_the_only_one_and_nobody_prints_json_by_himself() -> None
                 assert "json.dumps" not in ast.unparse(node) or path.name == "console.py", path.name
 
 
+def bare(text: str) -> list[str]:
+    """Calls that print what may hold data as it is."""
+    calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call) and node.args]
+    prints = [call for call in calls if ast.unparse(call.func) in ("print", "typer.echo")]
+    return [
+        ast.unparse(call)
+        for call in prints
+        if not isinstance(call.args[0], ast.Constant)
+        and not ast.unparse(call.args[0]).startswith(("terminal(", "json_text("))
+    ]
+
+
+def test_whatever_is_printed_goes_through_the_terminals_own_function() -> None:
+    assert bare("print(terminal(a)); print('plain'); print()") == []
+    assert bare("print(f'{label}'); typer.echo(path)") == ["print(f'{label}')", "typer.echo(path)"]
+    by_file = {path.name: bare(path.read_text(encoding="utf-8")) for path in (ROOT / "flows").rglob("*.py")}
+    assert {name: calls for name, calls in by_file.items() if calls} == {}
+
+
 def clean(text: str) -> bool:
     return not HIDDEN.search(re.sub("[\n\t]", "", text))
 

@@ -68,4 +68,4 @@ def command(
             data, output, kind, text=text, label=label, hints=Hints(pattern, member, token)
         ):
             typer.echo(terminal(f"  {name:<7} {value}"))
-        typer.echo(f"\nwrote {output}: read its remarks, then\n  temper run {output}")
+        typer.echo(terminal(f"\nwrote {output}: read its remarks, then\n  temper run {output}"))

@@ -1,7 +1,6 @@
 """temper inspect: one row as the model sees it, its true class, and the probabilities as a bar chart."""
 
 import shlex
-import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +11,7 @@ from rich.text import Text
 from ..row_inspection import Looked, choose_row, draw_row, look_at_row, open_viewer, require_cached
 from ..row_trace import encoded_facts
 from .arguments import AsJson, RecipeFile
-from .console import Console, print_json
+from .console import Console, print_json, print_line
 from .failures import failures
 from .token_colours import colour_pieces
 
@@ -73,7 +72,7 @@ def command(
     else:
         _show(looked, stages["encode"], picture)
     if view and (problem := open_viewer(picture)):
-        print(f"{problem}; the picture is {picture}", file=sys.stderr)
+        print_line(f"{problem}; the picture is {picture}")
 
 
 def _sort_out(words: list[str]) -> tuple[str | None, list[str]]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from tasks.data.errors import DataError
+from tasks.data.escape import terminal
 from tasks.data.sources import hub
 
 from ..hub_revisions import references, rewrite
@@ -43,5 +44,5 @@ def command(recipe: RecipeFile) -> None:
         for each in sources:
             commit = asked.get((each.repo, each.revision, each.kind))
             change = f"{each.revision} → {commit}" if commit else f"{each.revision}, as before"
-            typer.echo(f"  {'.'.join(each.keys)}: {each.kind} {each.repo}  {change}")
-        typer.echo(f"{len(loose)} pinned in {recipe}" if loose else f"nothing to pin in {recipe}")
+            typer.echo(terminal(f"  {'.'.join(each.keys)}: {each.kind} {each.repo}  {change}"))
+        typer.echo(terminal(f"{len(loose)} pinned in {recipe}" if loose else f"nothing to pin in {recipe}"))

@@ -90,10 +90,12 @@ def _mark_gone() -> None:
     if living.gone("flow") or living.gone("mlflow"):
         from prefect.client.orchestration import get_client
 
+        from tasks.data.escape import terminal
+
         from .crashed_runs import mark_gone
 
         with get_client(sync_client=True) as api:
-            mark_gone(api, lambda text: print(text, file=sys.stderr, flush=True))
+            mark_gone(api, lambda text: print(terminal(text), file=sys.stderr, flush=True))
 
 
 def start_server() -> tuple[subprocess.Popen[bytes], str]:

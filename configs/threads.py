@@ -35,4 +35,6 @@ def described_difference(stage: str, recorded: int) -> str:
 def kept_threads(recorded: int | None, own: int | None) -> str:
     """What is reported of a resumed training that uses another number than this process would take; else nothing."""
     here = own or expected_threads()
-    return "" if recorded in (None, here) else f", with {recorded} threads as it began, in place of {here}"
+    if recorded in (None, here):
+        return ""
+    return f", with {recorded} thread{'s' * (recorded != 1)} as it began, in place of {here}"

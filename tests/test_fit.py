@@ -420,8 +420,10 @@ def test_without_validation_rows_the_last_weights_are_kept(tmp_path: Path) -> No
 def test_a_resumed_training_keeps_the_thread_count(tmp_path: Path, prepared: Path) -> None:
     root = tmp_path / "root"
     shutil.copytree(prepared, root)
-    fit(section(), tiny(), FEED, root, TrainingCallbacks(lambda *a: None, lambda *a: None, lambda *a: None), 2)
+    said: list[str] = []
+    fit(section(), tiny(), FEED, root, TrainingCallbacks(lambda *a: None, lambda *a: None, said.append), 2)
     assert torch.get_num_threads() == 1
+    assert len(said) == 1 and said[0].endswith(", with 1 thread as it began, in place of 2"), said
 
 
 MATHEMATICS = ("lr_scheduler_type", "warmup_steps", "max_grad_norm", "label_smoothing_factor", "bf16", "fp16")

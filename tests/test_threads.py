@@ -39,6 +39,7 @@ def test_what_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     said = described_difference("train", 1)
     assert said.startswith("train was made with 1 thread, and 4 would be taken here") and "TEMPER_THREADS=1" in said
     assert kept_threads(2, 8) == ", with 2 threads as it began, in place of 8"
+    assert kept_threads(1, 2) == ", with 1 thread as it began, in place of 2"
 
 
 def test_a_plan_names_the_number_where_it_differs_and_the_manifest_records_it(

@@ -158,7 +158,8 @@ class CertifiedTrainer(Trainer):
         kept = [value for name, value in self.model.state_dict().items() if own is None or name in own]
         states = self.optimizer.state.values() if self.optimizer is not None else ()
         kept += [value for state in states for value in state.values() if isinstance(value, Tensor)]
-        return SMALL_FILES + sum({value.data_ptr(): value.nbytes for value in kept}.values())  # tied weights once
+        sizes: dict[int, int] = {value.data_ptr(): value.nbytes for value in kept}  # tied weights are written once
+        return SMALL_FILES + sum(sizes.values())
 
     def evaluate(
         self, eval_dataset: Any = None, ignore_keys: list[str] | None = None, metric_key_prefix: str = "eval"

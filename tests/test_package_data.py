@@ -76,7 +76,7 @@ for path, old, new in edits:
     now = keys()
     Path(path).write_text(text, encoding="utf-8")
     changed = {name: [stage for stage in stages if now[name][stage] != plain[name][stage]] for name in recipes}
-    print(json.dumps({name: every for name, every in changed.items() if every}))
+    print("RESULT", json.dumps({name: every for name, every in changed.items() if every}))
 assert keys() == plain
 """
 OPENED = """
@@ -97,7 +97,7 @@ for stage in stages:
     opened.clear()
     perform_until(loaded, stage)
     if stage == stages[0] or opened:
-        print(json.dumps([stage, sorted(opened)]))
+        print("RESULT", json.dumps([stage, sorted(opened)]))
 """
 
 
@@ -121,7 +121,7 @@ def lines(copy: Path, program: str, given: Any, *arguments: str) -> list[Any]:
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    return [json.loads(line) for line in done.stdout.splitlines() if line[:1] in "[{"]
+    return [json.loads(line.removeprefix("RESULT")) for line in done.stdout.splitlines() if line.startswith("RESULT")]
 
 
 def data_files() -> set[str]:

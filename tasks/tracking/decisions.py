@@ -193,8 +193,9 @@ def entries(client: MlflowClient, name: str) -> list[Entry]:
 def lost(versions: Iterable[ModelVersion], log: Sequence[Entry]) -> list[str]:
     """Numbers of the versions that something was decided about and of which the log has no entry any more: somebody
     deleted the files of their runs."""
-    known = {one.version for one in log}
-    return [str(one.version) for one in versions if DECISION in one.tags and str(one.version) not in known]
+    known = {entry.version for entry in log}
+    decided = (str(version.version) for version in versions if DECISION in version.tags)
+    return [number for number in decided if number not in known]
 
 
 def _kept(client: MlflowClient, run_id: str, name: str) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from configs.environment import quiet_prefect
 from tasks.data.errors import DataError
+from tasks.data.escape import terminal
 from tasks.store.events import Event, listeners
 
 from ..services.stores import require
@@ -63,7 +64,7 @@ def command(
         else:
             _show(document)
         if apply:
-            typer.echo(apply_best(subject, document), err=as_json)
+            typer.echo(terminal(apply_best(subject, document)), err=as_json)
 
 
 def _run(subject: "Subject", resume: bool) -> "Searched":

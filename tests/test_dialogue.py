@@ -17,7 +17,7 @@ from tasks.data.errors import DataError
 from tasks.learn.labels import IGNORE_INDEX
 from tasks.text.certificate import MaskError
 from tasks.text.chat.certificate import DialogueCertificate, certify_dialogues
-from tasks.text.chat.chat_template import Template
+from tasks.text.chat.chat_template import CHATML, Template
 from tasks.text.chat.encoding import (
     NO_TARGET,
     TOO_LONG,
@@ -473,9 +473,29 @@ TYPED_BEHIND_CALLS = {
 
 
 @pytest.mark.parametrize("name", TYPED_BEHIND_CALLS)
-def test_a_mark_that_is_typed_where_no_rendering_tells_it_apart_is_refused(name: str) -> None:
-    """Two dialogues that the property above came upon: the certificate does not let a doubtful mask pass."""
-    before = [say("user", "a"), say("assistant", "a"), say("user", "a<eos>")]
+def test_marks_typed_behind_calls_are_certified_as_letters(name: str) -> None:
+    """Two dialogues that the property above came upon: a typed end of a text, and a user's words within a key."""
+    before = [say("system", "b"), say("user", "a"), say("assistant", "a"), say("user", "a<eos>")]
     dialogue = [*before, *TYPED_BEHIND_CALLS[name], say("assistant", "a")]
-    with pytest.raises(MaskError, match=r"take another encode\.template, or drop these dialogues"):
-        certificate_of(name, encoding_of(name), [dialogue]).require("train")
+    certificate_of(name, encoding_of(name), [dialogue]).require("train")
+    assert mismatches(name, encoding_of(name), [dialogue]) == 0
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("typed", ["search_hotels", "price", "call00000"])
+def test_a_user_may_type_the_name_the_key_or_the_id_of_a_call(name: str, typed: str) -> None:
+    dialogue = [say("system", "b"), say("user", typed), call(price="low"), say("tool", "1"), say("assistant", "b.")]
+    certificate_of(name, encoding_of(name), [dialogue]).require("train")
+
+
+def test_a_given_turn_that_a_template_writes_again_before_a_call_is_caught() -> None:
+    """However often the call's own names spell it: the template quotes what was asked within the turn."""
+    asked = "(messages | selectattr('role', 'equalto', 'user') | list)[0].content"
+    source = CHATML.replace(
+        "{{- '<tool_call>\\n{\"name\": ' +", f"{{{{- '(' + {asked} + ') <tool_call>\\n{{\"name\": ' +"
+    )
+    assert source != CHATML
+    encoding = make_dialogue_encoding(Template(source, {}), TOKENIZERS["chatml"], [TOOL], max_length=4096)
+    dialogue = [say("system", "b"), say("user", "price"), call(price="low"), say("tool", "1"), say("assistant", "b.")]
+    broken = certificate_of("chatml", encoding, [dialogue]).violations
+    assert "a given turn is supervised" in broken

@@ -14,7 +14,18 @@ from ...data.dialogues.messages import Message, is_call
 from ...data.errors import DataError
 from .encoding import DialogueEncoding
 from .spans import Script
-from .substitution import MATCHED, PLAIN, aligned, common, count_texts, python_texts, substituted, without_specials
+from .substitution import (
+    MATCHED,
+    PLAIN,
+    aligned,
+    call_words,
+    common,
+    count_in,
+    count_texts,
+    python_texts,
+    substituted,
+    without_specials,
+)
 
 ONE, OTHER, NEXT = "Awex", "Mubiz", "Jorvel"
 """Words put in place of a turn's content, no letter in common at either end, and of the turn behind it."""
@@ -101,7 +112,11 @@ class RenderedTurns:
         stays = behind + common(whole[behind:], longer[anchor_end:]) if anchor_end >= 0 else len(whole)
         matches = list(self.special.finditer(whole, behind))
         tokens = [token for token in matches if token.end() <= stays]
-        if len(tokens) > 1 and stays < len(whole) and whole[tokens[-1].start() :] in whole[: words[0]]:
+        if (
+            len(tokens) > 1
+            and stays < len(whole)
+            and self._stood(whole[tokens[-1].start() :], whole[: words[0]], place)
+        ):
             tokens = tokens[:-1]  # a generation prompt that is written unasked
         tokens = [token for token in tokens or matches if token.group() not in whole[behind : token.start()]]
         if tokens and not self.script.ending(self.messages[place]).follows:
@@ -113,6 +128,11 @@ class RenderedTurns:
         )
         token = opening.group() if opening else str(self.encoding.texts.get("eos_token", ""))
         return len(whole) + len(token), token
+
+    def _stood(self, text: str, before: str, place: int) -> bool:
+        """Whether the template has written a text before a turn, more often than people typed it."""
+        typed = count_in([self.messages[:place], list(self.script.tools)], text)
+        return before.count(text) > typed
 
     def _followed(self, place: int, whole: str) -> str:
         """The turn with another behind it."""
@@ -149,9 +169,9 @@ class RenderedTurns:
                 for text in python_texts(message)
             ),
             "a given turn is supervised": any(
-                len(spelt := turn["content"].strip()) > 1
-                and spelt in rendered.text[: max(rendered.words, 0)]
-                and spelt not in self.encoding.template  # letters of a marker
+                len(given := turn["content"].strip()) > 1
+                and rendered.text[: max(rendered.words, 0)].count(given) > count_in(call_words(message), given)
+                and given not in self.encoding.template  # letters of a marker
                 for turn in self.messages[:place]
             ),
             "thoughts are missing": (message.get("reasoning_content") or "").strip() not in rendered.text,

@@ -63,3 +63,22 @@ def python_texts(message: Message) -> list[str]:
     """Texts that Python, not JSON, writes of a turn's arguments."""
     given = [call["function"]["arguments"] for call in message.get("tool_calls") or ()]
     return [str(text) for text in given if text and str(text) != json.dumps(text, ensure_ascii=False)]
+
+
+def call_words(message: Message) -> list[Any]:
+    """What stands in a turn's calls before and between their arguments' values: ids, names, keys."""
+    calls = message.get("tool_calls") or ()
+    return [[call.get("id"), call["function"]["name"], list(call["function"]["arguments"])] for call in calls]
+
+
+def count_in(value: Any, text: str) -> int:
+    """How often a text stands in the strings and keys of a JSON value."""
+    match value:
+        case str():
+            return value.count(text)
+        case dict():
+            return sum(count_in(key, text) + count_in(inner, text) for key, inner in value.items())
+        case list():
+            return sum(count_in(inner, text) for inner in value)
+        case _:
+            return 0

@@ -39,7 +39,15 @@ OBJECTS = "{%- if m.tool_calls %}[TOOLS]{{ m.tool_calls | map(attribute='functio
 TEXTS = each('<c>{"name": "NAME", "arguments": {{ c.function.arguments }}}</c>')
 KEYS = each(f'<|tools|>{{"NAME": {JSON}}}<|/tools|>')
 BARE = each("call:NAME{{ '{' }}ARGS}", f"{{{{ k }}}}:{{{{ '<q>' + v + '<q>' if v is string else v | tojson }}}}{COMMA}")
+COUNTED = each(f"<|call|>fn.NAME:{{{{ loop.index0 }}}}<|args|>{JSON}<|/call|>")
+TYPE = (
+    "{{ 'string' if v is string else 'boolean' if v is boolean else 'number' if v is number else 'object' "
+    "if v is mapping else 'array' }}"
+)
+TYPED = each('<call="NAME" n="{{ loop.index }}">ARGS</call>', f'<arg="{{{{ k }}}}" type="{TYPE}">{RAW}</arg>')
 FORMS = {
+    "counted": COUNTED,
+    "typed": TYPED,
     "xml": XML,
     "keyed": KEYED,
     "marked": MARKED,

@@ -18,6 +18,8 @@ NAME = r"[^\s<>{}()\[\]\"'=,|]+?"
 """A tool's name where it is read."""
 KEY = r"[^\s<>{}()\[\]\"'=,|]+"
 """An argument's name."""
+COUNT = r"(?<!\w)\d+(?!\w)"
+"""A number on its own."""
 Found = tuple[int, list[Message]]
 """Where the first call begins, and all calls."""
 Schemas = Mapping[str, Any]
@@ -53,13 +55,19 @@ def _typed(value: Any, kind: Any) -> Any:
 
 
 def flexible(text: str, name: str, number: str) -> str:
-    """A pattern for what stands between the parts of a call; blanks, the name and the id of a probe may be others."""
-    parts = re.split(rf"(\s+|{re.escape(name)}|{re.escape(number)})", text)
-    pattern_text = ""
-    for place, part in enumerate(parts):
-        blank = r"\s*" if part.strip() == "" else NAME if part == name else r"[^\s<>\[\]{}\"|]*?"
-        pattern_text += (blank if part else "") if place % 2 else re.escape(part)
-    return pattern_text
+    """A pattern for what stands between the parts of a call; blanks, the name and the id of a probe may be others, and
+    so may a number on its own, which counts the calls of a turn."""
+    parts = re.split(rf"(\s+|{re.escape(name)}|{re.escape(number)}|{COUNT})", text)
+    return "".join(_varied(part, name) if place % 2 else re.escape(part) for place, part in enumerate(parts) if part)
+
+
+def _varied(part: str, name: str) -> str:
+    """A pattern for a part that may be another."""
+    if part.isspace():
+        return r"\s*"
+    if part.isdecimal():
+        return r"\d+"
+    return NAME if part == name else r"[^\s<>\[\]{}\"|]*?"
 
 
 @dataclass(frozen=True)

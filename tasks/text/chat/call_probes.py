@@ -150,7 +150,7 @@ class Probes:
         return Parts(
             opener=self._flexible(opener) or r"(?:^|(?<=\n))\s*",
             middle=self._flexible(text[start + len(NAME) : key]),
-            assign=tuple(map(_exact, assigns)),
+            assign=(*map(_exact, assigns), *_other_word(assigns)),
             between=_exact(between),
             close=_exact(close),
             empty=self._flexible(_closed(_shared([empty, *_tails(self)]))),
@@ -183,6 +183,18 @@ def _shared(texts: Sequence[str]) -> str:
 def _exact(text: str) -> str:
     """A pattern for what stands around a value, every blank as it is: a value may begin or end with some."""
     return re.escape(text)
+
+
+def _other_word(texts: Sequence[str]) -> list[str]:
+    """A pattern for what differs from two texts in the very word in which they differ, such as the name of a type."""
+    words = [re.split(r"(\w+)", text) for text in texts]
+    if len(words) != 2 or len(words[0]) != len(words[1]):
+        return []
+    odd = [place for place, pair in enumerate(zip(*words, strict=True)) if pair[0] != pair[1]]
+    if len(odd) != 1 or not odd[0] % 2:
+        return []
+    before, behind = words[0][: odd[0]], words[0][odd[0] + 1 :]
+    return [_exact("".join(before)) + r"\w+" + _exact("".join(behind))]
 
 
 def _brackets(text: str, stop: int, start: int = 0, marks: str = "[{") -> Iterator[int]:

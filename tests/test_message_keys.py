@@ -189,6 +189,62 @@ def test_prompts_may_be_lists_of_messages(home: Path) -> None:
         assert rows == [[ASK, REPLY]]
 
 
+def test_prompts_and_replies_may_be_one_message_or_messages_as_json_text(home: Path) -> None:
+    asked, reply = {"from": "human", "value": "hi"}, {"from": "gpt", "value": "hello"}
+    for form in ("jsonl", "parquet"):
+        rows, _ = rows_of(form, {"p": [[asked]], "c": [reply]}, home, prompt="p", completion="c")
+        assert rows == [[ASK, REPLY]]
+    for p, c in (([ASK], [REPLY]), ([asked], [{"content": "hello", "role": "assistant"}]), ("hi", [ASK, REPLY])):
+        rows, _ = rows_of("csv", {"p": [p], "c": [c]}, home, prompt="p", completion="c")
+        assert rows == [[ASK, REPLY]]
+    for spelt in ('Is {"role": 1} JSON?', '{"role": "user", "age": 3}', '[{"role": "cook"}]', "[]"):
+        rows, _ = rows_of("csv", {"p": [spelt], "c": [spelt]}, home, prompt="p", completion="c")
+        assert [turn["content"] for turn in rows[0]] == [spelt, spelt]
+
+
+@pytest.mark.parametrize(("prompt", "reply"), [([ASK], 3), (3, "hello"), ("hi", True), ([ASK], str([REPLY]))])
+def test_a_prompt_or_reply_that_is_no_text_and_no_message_is_refused_by_row(
+    prompt: Any, reply: Any, home: Path
+) -> None:
+    says = r"row 1: the (prompt|reply) is (a number|true or false|written as Python prints it).*; write"
+    with pytest.raises(DataError, match=says):
+        rows_of("jsonl", {"p": [prompt], "c": [reply]}, home, prompt="p", completion="c")
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        ("history", "write its turns before the others"),
+        ("system_message", "call it `system`"),
+        ("chat_template_kwargs", r"set encode\.template_options"),
+        ("assistant_masks", "write a `weight` of 0"),
+        ("images", "drop such rows"),
+    ],
+)
+def test_what_stands_beside_dialogues_is_refused_with_a_fix_of_its_own(name: str, fix: str, home: Path) -> None:
+    table = {"chosen": [[ASK, REPLY]], "rejected": [[ASK, {**REPLY, "content": "no"}]], name: ["a"]}
+    for columns in ({"messages": "chosen"}, {"chosen": "chosen", "rejected": "rejected"}):
+        with pytest.raises(DataError, match=rf"row 1: '{name}' next to the messages .*; {fix}.*ignore: \[{name}\]"):
+            rows_of("jsonl", table, home, **columns)
+
+
+@pytest.mark.parametrize("key", ["train", "loss_mask", "weight", "mask", "thinking", "name", "mood"])
+def test_keys_of_the_replies_of_a_pair_are_read_as_those_of_dialogues(key: str, home: Path) -> None:
+    value = 0 if key in ("train", "loss_mask", "weight") else "odd"
+    for side in ("chosen", "rejected"):
+        pair = {"p": ["hi"], "chosen": [[REPLY]], "rejected": [[{**REPLY, "content": "no"}]]}
+        pair[side] = [[{**pair[side][0][0], key: value}]]
+        kept, refused = None, ""
+        try:
+            kept, _ = rows_of("jsonl", pair, home, prompt="p", chosen="chosen", rejected="rejected")
+        except DataError as error:
+            refused = str(error)
+        assert (key in refused) == (key in ("mask", "mood"))
+        if side == "chosen" and kept:
+            read = {"train": "weight", "loss_mask": "weight", "thinking": "reasoning_content"}.get(key, key)
+            assert kept[0][-1][read] == value
+
+
 @pytest.mark.parametrize(
     ("odd", "what"), [(5, "a number"), (2.5, "a number"), (True, "true or false"), ({"a": 1}, "an object")]
 )

@@ -98,6 +98,12 @@ def test_what_cannot_be_replied_to_is_refused_by_row(tmp_path: Path, talk: Any, 
         opened(write(tmp_path / "talks.jsonl", [{"messages": [ASK]}, {"messages": talk}]))
 
 
+@pytest.mark.parametrize("name", ["history", "images", "system_message"])
+def test_what_would_change_what_is_asked_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match=rf"row 1: '{name}' next to .*, or leave it out of the file$"):
+        opened(write(tmp_path / "talks.jsonl", [{"messages": [ASK], name: ["earlier"]}]))
+
+
 def test_calls_are_json_beside_the_reply() -> None:
     assert reply_columns(REPLY) == {"reply": "never again", "calls": "[]"}
     told = reply_columns(CALL)

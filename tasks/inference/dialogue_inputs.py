@@ -11,7 +11,7 @@ from configs.sources import Columns
 
 from ..data.dialogues.columns import PAIRS, prompt_columns, read_dialogues
 from ..data.dialogues.messages import HOLDERS, SYSTEMS, TOOLS, Message, load_messages
-from ..data.dialogues.turn_keys import UNSUPPORTED
+from ..data.dialogues.turn_keys import TRAINED
 from ..data.errors import DataError
 from .inputs import Texts
 
@@ -48,7 +48,7 @@ def open_dialogues(table: Texts, column: str | None = None) -> Dialogues:
     Raises DataError naming the row for what cannot be read, or where nothing is left to reply to.
     """
     name = column or holder(table.rows) or table.column
-    ignored = tuple(key for key in UNSUPPORTED if key in table.rows)
+    ignored = tuple(key for key in TRAINED if key in table.rows)
     notes: list[str] = []
     given, columns = table.rows, Columns(messages=name, ignore=ignored)
     if is_asked := _is_asked(given[name]):

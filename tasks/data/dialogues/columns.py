@@ -1,5 +1,6 @@
 """A table with dialogues -> each dialogue as canonical JSON, with its tools and the system text next to it."""
 
+import re
 from collections import Counter
 from collections.abc import Collection
 from typing import Any
@@ -9,7 +10,7 @@ import pandas as pd
 from configs.columns import Columns
 
 from ..errors import DataError
-from .calls import kind_of
+from .calls import kind_of, parse_json
 from .messages import SYSTEMS, TOOLS, Message, as_plain, dump_messages, read_messages
 from .turn_keys import UNSUPPORTED, check_unsupported
 from .turns import ROLES
@@ -24,6 +25,8 @@ PAIRS = (
 """Names of columns with what is asked and what is replied."""
 BETWEEN = "\n\n"
 """Between the columns of a prompt."""
+SPELT_MESSAGES = re.compile(rf"""\s*\[\s*\{{.*?["'](?:role|from)["']\s*:\s*["'](?:{"|".join(ROLES)})["']""", re.DOTALL)
+"""A list of messages as text: as JSON, or as Python prints it."""
 
 
 def prompt_columns(prompt: str, names: Collection[str]) -> str | tuple[str, ...]:
@@ -89,27 +92,30 @@ def _dialogue(row: dict[str, Any], columns: Columns, end: str | None) -> Any:
     asked = [row[name] for name in columns.prompts if not _is_empty(row[name])]
     if reply is None or not asked:
         return None
-    if len(asked) == 1 and not isinstance(asked[0], str):
-        return [*_listed(asked[0], "prompt"), *_turns(reply)]
+    if len(asked) == 1:
+        return [*_turns(asked[0], "user", "the prompt"), *_turns(reply, "assistant", "the reply")]
     if odd := next((value for value in asked if not isinstance(value, str)), None):
         raise DataError(f"the prompt holds {type(odd).__name__}; several columns of a prompt are texts")
-    return [{"role": "user", "content": BETWEEN.join(asked)}, *_turns(reply)]
+    return [{"role": "user", "content": BETWEEN.join(asked)}, *_turns(reply, "assistant", "the reply")]
 
 
-def _turns(reply: Any) -> list[Message]:
-    return [{"role": "assistant", "content": reply}] if isinstance(reply, str) else _listed(reply, "reply")
-
-
-def _listed(value: Any, what: str) -> list[Message]:
-    turns = as_plain(value)
-    if not isinstance(turns, list):
-        raise DataError(f"the {what} is {kind_of(turns)}; write a text or a list of messages")
-    return turns
+def _turns(value: Any, role: str, what: str) -> list[Message]:
+    """A text as a turn of this role; messages, or one message, as they are; a list of messages also as JSON text."""
+    value = as_plain(value)
+    if isinstance(value, str) and SPELT_MESSAGES.match(value):
+        value = parse_json(value, what)
+    if isinstance(value, str):
+        return [{"role": role, "content": value}]
+    if isinstance(value, dict) and ("role" in value or "from" in value):
+        return [value]
+    if not isinstance(value, list):
+        raise DataError(f"{what} is {kind_of(value)}; write a text or a list of messages")
+    return value
 
 
 def _is_whole(reply: Any) -> bool:
     """Whether a reply is a list of turns that begins before the assistant's."""
-    turns = as_plain(reply)
+    turns = _turns(reply, "assistant", "the reply") if isinstance(reply, str) else as_plain(reply)
     first = turns[0] if isinstance(turns, list) and turns else None
     return isinstance(first, dict) and ROLES.get(str(first.get("role") or first.get("from"))) in ("system", "user")
 

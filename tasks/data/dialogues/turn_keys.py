@@ -30,20 +30,31 @@ READ = frozenset(
 )
 SILENT = frozenset({"id", "uuid", "message_id", "index", "timestamp", "created", "created_at", "date", "time", "model"})
 """Keys that say where or when a message was written, which no template renders; they are left out and counted."""
+TRAINED = ("weight", "weights", "loss_mask", "mask", "train", "assistant_masks", "completion_mask")
+"""Keys and columns next to a dialogue that say what of it is trained."""
 UNSUPPORTED = (
-    "weight",
-    "weights",
-    "loss_mask",
-    "mask",
-    "train",
+    *TRAINED,
     "images",
     "videos",
     "audios",
     "documents",
     "chat_template_kwargs",
+    "history",
+    "system_message",
+    "system_instruction",
 )
 """Keys and columns next to a dialogue that change what is trained, and that nothing here reads."""
 EMPTY: tuple[Any, ...] = (None, "", [], {}, ())
+WEIGHT = "write a `weight` of 0 into turns that are given"
+INTO_SYSTEM = "call it `system`"
+UNSUPPORTED_FIXES = {
+    "history": "write its turns before the others as messages",
+    "system_message": INTO_SYSTEM,
+    "system_instruction": INTO_SYSTEM,
+    "chat_template_kwargs": "set encode.template_options, which is for all rows",
+    **dict.fromkeys(TRAINED, WEIGHT),
+}
+"""Key next to a dialogue -> what helps; dropping it for others."""
 
 
 def strip_keys(turn: dict[str, Any], ignore: Collection[str], left: Counter[str]) -> dict[str, Any]:
@@ -76,9 +87,8 @@ def check_unsupported(keys: Mapping[str, Any], where: str, *, known: Collection[
     odd = next((key for key in UNSUPPORTED if key in keys and key not in known and not _is_empty(keys[key])), None)
     if odd is not None:
         raise DataError(
-            f"{where}: {odd!r} next to the messages is not read and changes what is trained; write a "
-            f"`weight` of 0 into turns that are given, or leave it out with `download.columns.ignore: "
-            f"[{odd}]`"
+            f"{where}: {odd!r} next to the messages is not read and changes what is trained; "
+            f"{UNSUPPORTED_FIXES.get(odd, 'drop such rows')}, or leave it out with `download.columns.ignore: [{odd}]`"
         )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.data.dialogues.messages import Message
@@ -59,6 +59,8 @@ FORMS = {
     "keys": KEYS,
     "bare": BARE,
 }
+BUSY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""Rendering may wait for the processor."""
 TYPES = {"shop": "string", "day": "integer", "open": "boolean", "tags": "array"}
 TOOL = {
     "type": "function",
@@ -101,6 +103,7 @@ def test_every_form_of_calls_has_a_reader_that_is_proved(name: str) -> None:
     )
     assert reader.gives_back(wanted, [TOOL, OTHER])
     assert reader.gives_back(turn(("hours", {"shop": "7"}), content="A moment."), [TOOL, OTHER])
+    assert reader.gives_back(turn(("close_shop", {}), ("hours", {"day": 1}), ("close_shop", {})), [TOOL, OTHER])
 
 
 WORDS = st.text("abcXYZ 0123456789.,-é'", min_size=1).filter(lambda text: text == text.strip())
@@ -110,12 +113,14 @@ ARGUMENTS = st.fixed_dictionaries({}, optional=FIELDS)
 
 @pytest.mark.parametrize("name", FORMS)
 @given(arguments=ARGUMENTS)
+@BUSY
 def test_what_a_form_writes_it_reads(name: str, arguments: dict[str, Any]) -> None:
     assert READERS[name].gives_back(turn(("hours", arguments)), [TOOL, OTHER])
 
 
 @pytest.mark.parametrize("name", FORMS)
 @given(text=st.text(alphabet='{}[]<>()"=:,|hours\n callfunction', max_size=60))
+@BUSY
 def test_no_text_breaks_a_reader(name: str, text: str) -> None:
     assert READERS[name].read(text, TOOLS)["role"] == "assistant"
 

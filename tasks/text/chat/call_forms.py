@@ -161,7 +161,8 @@ class Parts:
     """A name between `opener` and `middle`, then arguments: key, `assign`, value; `between` them, `close` behind.
 
     assign: patterns, the first for texts; `empty` stands in place of `middle` where there are no arguments; `another`
-    before a further call. literal: values are spelt as such (quoted texts), else they are texts as they stand.
+    between the end of a call's last value, or of its name where it has none, and the next one's name. literal:
+    values are spelt as such (quoted texts), else they are texts as they stand.
     """
 
     opener: str
@@ -178,7 +179,7 @@ class Parts:
         """The calls of a text; None where it has none."""
         names = _names(tools)
         head = re.compile(f"{self.opener}(?P<name>{names})(?={self.middle}|{self.empty})")
-        further = re.compile(f"{self.another}(?P<name>{names})(?={self.middle}|{self.empty})")
+        further = re.compile(f"(?:{self.another})(?P<name>{names})(?={self.middle}|{self.empty})")
         begin, calls = -1, list[Message]()
         opened = head.search(text)
         while opened is not None:

@@ -154,7 +154,7 @@ class Probes:
             between=_exact(between),
             close=_exact(close),
             empty=self._flexible(_closed(_shared([empty, *_tails(self)]))),
-            another=self._flexible(another.replace(OTHER, NAME)),
+            another="|".join(map(self._flexible, (another, *_tails(self)))),
             literal=bool(quoted),
             quote=self.quote,
         )

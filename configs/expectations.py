@@ -9,11 +9,13 @@ from pydantic.dataclasses import dataclass
 from .fields import PLURAL, STRICT, Positive, Share, refuse_unread
 
 Severity = Literal["fail", "quarantine", "warn"]
-Rule = Literal["labels", "label_variants", "chars", "nuls", "missing", "turns", "duplicates", "imbalance", "splits"]
+Rule = Literal[
+    "labels", "label_variants", "chars", "nuls", "missing", "turns", "duplicates", "imbalance", "splits", "secrets"
+]
 
-USUAL: dict[Rule, Severity] = {"imbalance": "warn", "splits": "warn"}
+USUAL: dict[Rule, Severity] = {"imbalance": "warn", "splits": "warn", "secrets": "warn"}
 """Severities of the rules that do not stop a run unless the recipe states it."""
-OF_ROWS: tuple[Rule, ...] = ("labels", "chars", "nuls", "missing", "turns")
+OF_ROWS: tuple[Rule, ...] = ("labels", "chars", "nuls", "missing", "turns", "secrets")
 """Rules that single rows break; the others concern all rows together."""
 
 
@@ -61,7 +63,7 @@ class Validate:
     tools: dict[str, tuple[str, ...]] | None = None
     """Tools that dialogues may call, with the arguments each takes; when absent any will do."""
     severity: dict[Rule, Severity] = Field(default_factory=dict)
-    """What breaking a rule means; when absent `fail`, for imbalance and splits `warn`.
+    """What breaking a rule means; when absent `fail`, for imbalance, splits and secrets `warn`.
 
     `turns` is what a dialogue must be: roles in turn, results behind calls, known arguments, no empty turn, one that
     the model learns from. With `quarantine` (labels, chars, nuls, missing, turns) every row that breaks the rule
@@ -110,6 +112,7 @@ class Validate:
 
 _OF_ROWS_WITH: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[Rule, ...]], ...] = (
     (("text",), ("min_chars", "max_chars"), ("chars", "nuls")),
+    (("text", "messages"), (), ("secrets",)),
     (("messages",), ("tools",), ("turns",)),
     (("label", "labels"), ("labels", "distinct_labels"), ("labels", "label_variants")),
     (("label",), ("max_imbalance", "max_split_shift"), ("imbalance", "splits")),

@@ -11,6 +11,19 @@ Address = Annotated[str, Field(pattern=r"^https?://")]
 Name = Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$")]
 SECRETS = re.compile(r"(hf_|gh[pousr]_|github_pat_|glpat-|sk-|xox[abp]-|eyJ|AKIA)\w{12}")
 """Beginnings of well-known tokens: written into a recipe by mistake, they are refused and not repeated."""
+MARKS = (
+    "hf_",
+    *(f"gh{one}_" for one in "pousr"),
+    "github_pat_",
+    "glpat-",
+    "sk-",
+    "xoxa",
+    "xoxb",
+    "xoxp",
+    "eyJ",
+    "AKIA",
+)
+"""The same as plain texts: a text without one holds no such token."""
 
 NAMES = (
     r"(?:token|secret|passw(?:or)?d|pwd|sig(?:nature)?|credentials?|(?:api|access)[-_]?key(?:id)?|auth(?:orization)?)"

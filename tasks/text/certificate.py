@@ -30,6 +30,7 @@ class MaskError(DataError):
     """Labels or attention are not what the rows ask for; the message names check and row ids."""
 
 
+OTHER_CLASS = "the class id is not the row's label"
 NO_TARGET = "no supervised token"
 """Reason of rows that are dropped since training would learn nothing from them."""
 
@@ -67,6 +68,15 @@ def write_certificates(certificates: Mapping[str, Certificate], folder: Path) ->
     """Write those of all parts as certificate.json."""
     text = json.dumps({part: certificate.as_dict() for part, certificate in certificates.items()}, indent=1)
     (folder / "certificate.json").write_text(text, encoding="utf-8")
+
+
+def other_classes(
+    ids: Sequence[str], class_ids: npt.NDArray[np.int64], labels: Sequence[str], names: Sequence[str]
+) -> list[str]:
+    """Ids of rows whose class id is not their label's; names: the labels in class-id order."""
+    numbers = {name: number for number, name in enumerate(names)}
+    due = np.array([numbers.get(label, -1) for label in labels], np.int64)
+    return [ids[row] for row in np.flatnonzero(due != class_ids).tolist()]
 
 
 Batch = dict[str, Matrix]

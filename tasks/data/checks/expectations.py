@@ -59,6 +59,7 @@ def check_rows(rows: pd.DataFrame, section: Validate) -> tuple[list[Verdict], st
     rows that stay. Raises DataError for an expectation that cannot be made or checked, before any row is checked.
     """
     from .label_set_checks import check_label_sets
+    from .secret_checks import check_secrets
     from .split_checks import check_balance, check_splits, check_variants
 
     seen = rows
@@ -73,17 +74,17 @@ def check_rows(rows: pd.DataFrame, section: Validate) -> tuple[list[Verdict], st
     first = {number: check for number, check in asked.items() if check.severity == "quarantine"}
     typed = typed_rows(seen) if further else seen
     done = _ask(seen, typed, first)
-    sets = check_label_sets(seen, section) if LABELS in rows else []
-    gone = rows_under([*(verdict for verdict, _ in done.values()), *sets], "quarantine")["id"].unique()
+    own = [*(check_label_sets(seen, section) if LABELS in rows else []), *check_secrets(seen, section)]
+    gone = rows_under([*(verdict for verdict, _ in done.values()), *own], "quarantine")["id"].unique()
     left = ~seen["id"].isin(gone)
     stay = seen[left]
     done |= _ask(stay, typed[left], {number: check for number, check in asked.items() if number not in first})
     verdicts = [*_types(rows), *(done[number][0] for number in asked)]
     if "label" in rows or LABELS in rows:
         verdicts += check_variants(stay, section)
-    verdicts += sets
+    verdicts += own
     verdicts += [*check_balance(stay, section), *check_splits(stay, section)]
-    if first or any(verdict.severity == "quarantine" for verdict in sets):
+    if first or any(verdict.severity == "quarantine" for verdict in own):
         verdicts.append(_leaving(len(gone), len(rows), section))
     return verdicts, docs_page([done[number][1] for number in asked])
 

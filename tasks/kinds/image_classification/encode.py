@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow.parquet as pq
 
 from configs.image_encodings import ImageEncode
 from configs.image_encodings import Pixels as Constants
@@ -196,6 +197,17 @@ def _constants(section: ImageEncode, levels: Integers) -> Constants:
     return Constants(mean=tuple(mean.round(6).tolist()), std=tuple(np.maximum(std, 1e-6).round(6).tolist()))
 
 
+def require_labels(path: Path, rows: pd.DataFrame, labels: list[str]) -> None:
+    """Read a part as training reads it, and compare each image's class id with its row's label. Raises DataError."""
+    table = pq.read_table(path, columns=["id", "class_id"]).to_pandas()
+    due = rows.set_index("id")["label"].loc[table["id"]].map({label: number for number, label in enumerate(labels)})
+    odd = table.loc[due.to_numpy() != table["class_id"].to_numpy(), "id"]
+    if len(odd):
+        raise DataError(
+            f"{path.stem}: {len(odd)} images have a class id that is not their label's, such as {odd.iloc[0]}"
+        )
+
+
 def encode_rows(
     out: StageOutput, section: ImageEncode, tables: dict[str, pd.DataFrame], splits: Artifact
 ) -> EncodedRows:
@@ -205,6 +217,8 @@ def encode_rows(
         section, tables, images, labels, out.data, lambda done, of: out.progress(done, of, "decoding")
     )
     encoding.save(out.data)
+    for name, table in tables.items():
+        require_labels(out.data / f"{name}.parquet", table, labels)
     counts = ", ".join(f"{name} {len(rows):,}" for name, rows in ids.items())
     page = (
         f"# encode (image): {counts}\n\n{encoding.width} x {encoding.height} pixels, mode {encoding.mode}; "

@@ -1,4 +1,4 @@
-"""Data files of the package: a changed byte changes the keys of the stages that read it, and of no other."""
+"""Data files of the package: a changed byte changes the keys of the stages that read it, and a stage opens no other."""
 
 import ast
 import json
@@ -6,11 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny import ROOT
+from tiny import ROOT, TINY
 
 RECIPES = {
     "reviews": ("reviews_demo", []),
@@ -79,12 +80,34 @@ for path, old, new in edits:
     print("RESULT", json.dumps({name: every for name, every in changed.items() if every}))
 assert keys() == plain
 """
+OPENED = """
+import json, os, sys
+from pathlib import Path
+places, opened = [str(Path(one).resolve()) + os.sep for one in ("tasks", "configs")], set()
+def heed(event, arguments):
+    if event == "open" and isinstance(arguments[0], (str, bytes, os.PathLike)):
+        path = os.path.abspath(os.fsdecode(arguments[0]))
+        if path.startswith(tuple(places)) and not path.endswith((".py", ".pyc", ".yaml")) and "__pycache__" not in path:
+            opened.add(os.path.relpath(path))
+from configs.load import load_recipe
+from configs.literal import first_defaults
+from flows.stage_graph import perform_until
+first_defaults()  # they count in every key
+file, more, stages = json.loads(sys.argv[1])
+loaded = load_recipe(Path(f"configs/{file}.yaml"), more)
+sys.addaudithook(heed)
+for stage in stages:
+    opened.clear()
+    perform_until(loaded, stage)
+    if stage == stages[0] or opened:
+        print("RESULT", json.dumps([stage, sorted(opened)]))
+"""
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """The project's packages in another place, to be edited there."""
-    for package in ("tasks", "configs"):
+    for package in ("tasks", "configs", "flows"):
         shutil.copytree(ROOT / package, tmp_path / "copy" / package, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path / "copy"
 
@@ -116,6 +139,33 @@ def test_a_byte_of_a_data_file_changes_exactly_the_stages_that_read_it(copy: Pat
     changed = lines(copy, KEYS, [RECIPES, edits, STAGES])
     for (path, old, _, expected), got in zip(READ, changed, strict=True):
         assert {name: set(stages) for name, stages in got.items()} == expected, (path, old)
+
+
+def declared(recipe: str) -> dict[str, set[str]]:
+    """By stage the data files that the keys of a recipe count."""
+    return {stage: {path for path, *_, by in READ if stage in by.get(recipe, set())} for stage in STAGES}
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(("recipe", "more", "stages"), [("reviews", TINY, STAGES), ("hotels", [], STAGES[:5])])
+def test_no_stage_opens_a_data_file_that_its_key_does_not_count(
+    copy: Path, recipe: str, more: list[str], stages: Sequence[str]
+) -> None:
+    file, _ = RECIPES[recipe]
+    opened = dict(lines(copy, OPENED, None, json.dumps([file, more, stages])))
+    for stage, files in opened.items():
+        assert set(files) <= declared(recipe)[stage], stage
+    seen = {path for files in opened.values() for path in files}
+    assert seen == set().union(*declared(recipe).values()) - {"configs/defaults.json"}, "what is opened is seen"
+
+
+@pytest.mark.faults
+def test_a_file_that_is_opened_all_the_same_is_seen(copy: Path) -> None:
+    path = copy / "tasks" / "validate.py"
+    head, call, body = path.read_text(encoding="utf-8").rpartition("    from .data")
+    path.write_text(f"{head}    open('tasks/data/demo/hotels.jsonl').close()\n{call}{body}", encoding="utf-8")
+    opened = dict(lines(copy, OPENED, None, json.dumps(["reviews_demo", TINY, ["download", "validate"]])))
+    assert opened["validate"] == ["tasks/data/demo/hotels.jsonl"]
 
 
 BESIDE = {

@@ -2,8 +2,8 @@
 
 from tasks.data.checks.dialogue_checks import COLUMNS, facts
 from tasks.data.checks.results import LONGEST, Verdict
+from tasks.data.checks.verdict_page import complaint
 from tasks.data.dialogues.turns import Message
-from tasks.validate import _complaint
 
 BROKEN = (
     [("user", "Hello?"), ("user", "Quickly."), ("assistant", "Yes.")],
@@ -20,4 +20,4 @@ def test_the_fix_of_a_dialogue_is_shown_whole() -> None:
     for value in values:
         assert len(value) <= LONGEST
         verdict = Verdict("in_set", "roles", "1 of 4 rows", False, offending=(("r-0", value),))
-        assert value in _complaint(verdict)
+        assert value in complaint(verdict)

@@ -643,11 +643,11 @@ BROKEN = {
 
 @pytest.mark.parametrize("fault", BROKEN)
 def test_a_short_rule_that_stops_a_run_says_in_words_what_it_asks(fault: str) -> None:
-    from tasks.validate import _complaint
+    from tasks.data.checks.verdict_page import complaint
 
     spoil, section, words = BROKEN[fault]
     verdicts, _ = check_rows(spoil(texts()), Validate(**{"min_rows": 1, **section}))
-    said = [_complaint(verdict) for verdict in verdicts if verdict.stops]
+    said = [complaint(verdict) for verdict in verdicts if verdict.stops]
     assert any(words in one for one in said), said
     assert not any(one.strip().startswith("expect_") for one in said)
     assert fault != "one label" or any(

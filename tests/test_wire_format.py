@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from configs.kinds import kinds
 from tasks.kinds.spec import module_of, open_kind
 from tasks.tracking import wire_format
 
@@ -27,6 +28,8 @@ PROTOCOLS: dict[str, type] = {
     "dialogue": wire_format.DialoguePredictor,
 }
 """Kinds whose predictor is called past what is served."""
+NEWER: dict[str, type] = {"token_classification": wire_format.Tagger, "preference": wire_format.Comparer}
+"""The same of kinds that the archive is older than."""
 RESULTS = {
     "seq2seq": [wire_format.WrittenText],
     "masked": [wire_format.HiddenTokens],
@@ -100,6 +103,22 @@ def test_what_temper_calls_is_there_then_and_now(kind: str, registered: Path) ->
         assert lacking(source, PROTOCOLS[kind], "Predictor") == {"Predictor": []}, when
         for protocol in RESULTS[kind]:
             assert [] in lacking(source, protocol).values(), f"{when}: no class is a {protocol.__name__}"
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_every_kind_keeps_what_temper_calls_and_reads_of_it(kind: str, tmp_path: Path) -> None:
+    """Also those that the archive is older than; a method under another name is seen."""
+    known = open_kind(kind)
+    assert {*(known.answers or ())} <= {value for value in vars(wire_format).values() if isinstance(value, str)}
+    protocol = (PROTOCOLS | NEWER).get(kind)
+    assert (protocol is None) == (known.rescored_by == "predict")
+    if kind in NEWER and protocol is not None:
+        source = Path(inspect.getfile(importlib.import_module(module_of(kind, "predictor")).Predictor))
+        assert lacking(source, protocol, "Predictor") == {"Predictor": []}
+        (called, _), *_ = members(protocol)
+        renamed = tmp_path / "renamed.py"
+        renamed.write_text(source.read_text(encoding="utf-8").replace(f"def {called}(", "def other("), "utf-8")
+        assert lacking(renamed, protocol, "Predictor") == {"Predictor": [called]}
 
 
 def test_a_rename_of_a_called_method_is_seen(registered: Path, tmp_path: Path) -> None:

@@ -61,9 +61,9 @@ TEXT_PAIR = "text_pair"
 """The second text of a pair; in the signature of a model that takes pairs both texts are named."""
 LABEL, PROBABILITY, PROBABILITY_OF = "label", "probability", "probability of "
 """Columns of a classifier's predictions; the last is a prefix of one for each class."""
-VALUE, WRITTEN, FILLED, ENTITIES = "value", "written", "filled", "entities"
-"""Columns of the predictions of a regression model, an encoder-decoder, a masked language model and one that finds
-entities."""
+VALUE, WRITTEN, FILLED, ENTITIES, LABELS = "value", "written", "filled", "entities", "labels"
+"""Columns of the predictions of a regression model, an encoder-decoder, a masked language model, one that finds
+entities and one that predicts any number of labels."""
 TOO_LONG = ("TooLongError",)
 """Names of the class, a ValueError, that a dialogue model raises where a turn does not fit its length."""
 

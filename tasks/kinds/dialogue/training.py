@@ -11,15 +11,12 @@ from transformers import AutoModelForCausalLM
 
 from ...data.errors import DataError
 from ...text import feed
-from ...text.chat.encoding import DialogueEncoding, load_dialogue_encoding
+from ...text.chat.encoding import DialogueEncoding
 from ...text.chat.feed import Packs, collate_packs
 from ...text.chat.packing import packs
-from ...text.chat.tool_answers import answer_files
-from ...text.encoding import FILE
+from ...text.chat.training import ChatTraining
 from ...text.models import Form
 from ...text.supervision import SupervisedTokens, require_causal
-from ...text.tokenizer import load_tokenizer
-from ...text.training import TextTraining
 
 
 def require_fit(model: Any, encoding: DialogueEncoding) -> None:
@@ -35,17 +32,10 @@ FORM = Form(AutoModelForCausalLM, SupervisedTokens, check=require_fit)
 
 
 @dataclass(frozen=True)
-class Dialogue(TextTraining):
-    """Dialogues as token ids; answers: files of what answers the tools."""
+class Dialogue(ChatTraining):
+    """One sequence of a dialogue a row, or several."""
 
-    encoding: DialogueEncoding
-    answers: tuple[str, ...] = ()
     form: ClassVar[Form] = FORM
-
-    @property
-    def preprocessing(self) -> tuple[str, ...]:  # type: ignore[override]
-        """With what answers the tools."""
-        return (*TextTraining.preprocessing, *self.answers)
 
     def rows(self, part: Any, *, train: bool) -> Dataset[Any]:
         """One sequence a row, or several where the recipe packs them."""
@@ -58,5 +48,4 @@ class Dialogue(TextTraining):
 
 def open_training(folder: Path) -> Dialogue:
     """From encoding.json and tokenizer.json."""
-    encoding = load_dialogue_encoding(folder / FILE)
-    return Dialogue(encoding, load_tokenizer(folder, encoding.special), answer_files(folder))
+    return Dialogue.open(folder)

@@ -13,12 +13,8 @@ from torch.utils.data import Dataset
 from configs.schema import Train
 
 from ...text import lora
-from ...text.chat.encoding import DialogueEncoding, load_dialogue_encoding
-from ...text.chat.tool_answers import answer_files
-from ...text.encoding import FILE
+from ...text.chat.training import ChatTraining
 from ...text.models import Form
-from ...text.tokenizer import load_tokenizer
-from ...text.training import TextTraining
 from .feed import CHOSEN, Pairs, collate_pairs
 from .reference import FORM, join
 
@@ -29,17 +25,10 @@ PREFERENCE = "preference.json"
 
 
 @dataclass(frozen=True)
-class Preference(TextTraining):
-    """Pairs of sequences; answers: files of what answers the tools."""
+class Preference(ChatTraining):
+    """Pairs of sequences, whose log-probabilities are compared."""
 
-    encoding: DialogueEncoding
-    answers: tuple[str, ...] = ()
     form: ClassVar[Form] = FORM
-
-    @property
-    def preprocessing(self) -> tuple[str, ...]:  # type: ignore[override]
-        """With what answers the tools."""
-        return (*TextTraining.preprocessing, *self.answers)
 
     def set_loss(self, model: Any, section: Train, train: Any) -> None:
         """Set the recipe's loss, and what the model is held to. The Trainer counts labels of a causal model's loss from
@@ -78,5 +67,4 @@ class Preference(TextTraining):
 
 def open_training(folder: Path) -> Preference:
     """From encoding.json and tokenizer.json."""
-    encoding = load_dialogue_encoding(folder / FILE)
-    return Preference(encoding, load_tokenizer(folder, encoding.special), answer_files(folder))
+    return Preference.open(folder)

@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.settings import settings
+from tasks.artifact import StageError
+from tasks.data.errors import DataError
 from tasks.store import living, sweep, usage
+
+from .plan import plan
 
 if TYPE_CHECKING:
     from configs.schema import Recipe
@@ -74,10 +78,6 @@ def _ranked() -> "Iterator[tuple[Run, int]]":
 
 def _of_recipes(say: Callable[[str], None]) -> "Iterator[tuple[Key, str]]":
     from configs.load import RecipeError
-    from tasks.artifact import StageError
-    from tasks.data.errors import DataError
-
-    from .plan import plan
 
     for path, recipe in recipes():
         try:

@@ -3,6 +3,8 @@
 import json
 from typing import TYPE_CHECKING, Any
 
+from tasks.store.events import Event, emit
+
 if TYPE_CHECKING:
     from tasks.data.drift import DriftLine
 
@@ -14,7 +16,6 @@ def tell_drift(flow: Any, flow_run: Any, state: Any) -> None:
     that was registered before, or of equal profiles.
     """
     from tasks.data.drift import drift_table
-    from tasks.store.events import Event, emit
     from tasks.tracking.data import profiles
 
     version = state.result()

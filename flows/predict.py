@@ -8,6 +8,7 @@ from uuid import UUID
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 
+from tasks.data.escape import markdown
 from tasks.inference.batch import Predicted, check_output, predict_into
 from tasks.inference.inputs import Questions
 from tasks.tracking.named import Named
@@ -91,6 +92,4 @@ def page(named: Named, questions: Questions, done: Predicted, output: Path, note
 
 
 def _cell(text: str) -> str:
-    from tasks.data.escape import markdown
-
     return markdown(text)

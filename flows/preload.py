@@ -4,6 +4,7 @@ import gc
 import importlib
 from typing import TYPE_CHECKING
 
+from tasks.data.errors import DataError
 from tasks.store.events import Event
 from tasks.tracking import lookup
 
@@ -33,7 +34,6 @@ def load_ahead(recipe: "Recipe") -> None:
 def due(recipe: "Recipe") -> list[str]:
     """Modules of the stages that `temper plan` does not find cached; none where it cannot say."""
     from tasks.artifact import StageError
-    from tasks.data.errors import DataError
 
     try:
         stages, _, _ = plan(recipe, ask=False)

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from tasks.data.errors import DataError
+
 if TYPE_CHECKING:
     from tasks.autodetect.located import Hints
     from tasks.autodetect.proposal import Proposal, StarterRecipe, Undescribed
@@ -30,7 +32,6 @@ def write_starter(
     from configs.load import RecipeError
     from configs.recipe_schema import modeline
     from configs.secrets import masked
-    from tasks.data.errors import DataError
 
     if output.exists():
         raise RecipeError(f"{output} exists and stays as it is; name another file with --output")
@@ -80,8 +81,6 @@ def prepare(
 def choose(data: "Undescribed") -> tuple["StarterRecipe", list[str]]:
     """The starter recipe of the kind that fits the data best and can be trained on them, and what the other kinds
     say next to it. Raises DataError, with what they say instead."""
-    from tasks.data.errors import DataError
-
     proposals = _proposals(data)
     failed = DataError(f"{data.data}: no kind of task is for these data")
     for proposal in sorted((proposal for proposal in proposals if proposal.sure), key=lambda proposal: -proposal.sure):

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from configs.sources import Source
 
 from .cached import cached_task
+from .data.escape import markdown
+from .data.sources.provenance import Intake, describe_provenance, write_provenance
 from .output import Output
 
 if TYPE_CHECKING:
@@ -18,7 +20,6 @@ def download(out: Output, section: Source) -> None:
     """Fetch and read the source; every raw row gets its id. Raises DataError."""
     from .data.ledger import open_ledger, write_ledger
     from .data.rows import with_ids, write_rows
-    from .data.sources.provenance import Intake, write_provenance
     from .data.sources.read import read_source
 
     intake = Intake(out.scratch, out.data / "images.parquet", out.secret, out.progress)
@@ -35,9 +36,7 @@ def download(out: Output, section: Source) -> None:
 
 
 def _describe(rows: "pd.DataFrame", notes: list[str], about: "Provenance") -> str:
-    from .data.escape import markdown
     from .data.rows import each_label
-    from .data.sources.provenance import describe_provenance
 
     counts = each_label(rows).value_counts(dropna=False)
     lines = [f"# download: {len(rows):,} rows", *describe_provenance(about), *(f"- {markdown(note)}" for note in notes)]

@@ -7,6 +7,7 @@ from configs.kinds import Encode
 from .artifact import Artifact
 from .cached import cached_task
 from .data.errors import DataError
+from .data.sources.pretrained import keep_provenance
 from .kinds.spec import EncodedRows, open_encoder, open_kind
 from .output import Output
 
@@ -42,7 +43,6 @@ def encode(out: Output, section: Encode, splits: Artifact) -> None:
     from .data.flow_picture import describe_flow, draw_flow
     from .data.ledger import PARTS, read_ledger
     from .data.rows import read_rows
-    from .data.sources.pretrained import keep_provenance
 
     tables = {part: read_rows(splits.file(f"{part}.parquet")) for part in PARTS}
     if section.traits.content not in tables["train"]:

@@ -21,8 +21,11 @@ from configs.literal import literal
 from configs.precision import settled
 from configs.settings import settings
 
+from .data.errors import DataError
 from .data.sources.digests import digest_expected, digest_marked, digest_once, digest_tree
+from .data.sources.folders import is_system, list_images, walk_files
 from .data.sources.pretrained import require_digests
+from .data.sources.provenance import Intake
 from .data.sources.revisions import Secret, commit_of
 from .output import environment_secret
 from .store.pin_table import PinTable, pin_table
@@ -144,8 +147,6 @@ def _texts(place: Path, table: PinTable) -> Any:
 
 def _folder(folder: Path, table: PinTable, only: str | None = None) -> dict[str, str]:
     """Name -> sha256 of the files in a folder, or of `only` one of them."""
-    from .data.errors import DataError
-
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; relative paths start at the setting TEMPER_DATA")
     if only is not None:
@@ -169,7 +170,6 @@ def _listed(value: sources.FileSource, paths: list[Path], table: PinTable) -> st
     from tempfile import TemporaryDirectory
 
     from .data.sources.image_tables import image_folders, listed_images
-    from .data.sources.provenance import Intake
     from .data.sources.read import open_tables
 
     with TemporaryDirectory() as scratch:
@@ -200,7 +200,6 @@ def _images(value: image_sources.ImagesSource, plain: dict[str, object], table: 
     if value.url is not None:
         return plain
     place = image_place(value)
-    from .data.sources.folders import list_images
     from .data.sources.pixel_arrays import array_files, is_arrays
 
     if not place.is_dir():
@@ -213,8 +212,6 @@ def _image_set(value: image_sources.TorchvisionSource, plain: dict[str, object],
     """torchvision's own checksums stand for what it downloads; of a folder the files that are read count."""
     if plain.pop("path", None) is None:
         return plain
-    from .data.errors import DataError
-    from .data.sources.folders import is_system, walk_files
     from .data.sources.image_sets import IDX, IDX_FILES, idx_file
 
     folder = settings().source(str(value.path))

@@ -13,6 +13,7 @@ from configs.servers import known
 from configs.settings import settings, without_password
 
 from .artifact import Artifact, StageError, Version
+from .data.escape import markdown, visible
 from .output import checked_secret, environment_secret
 from .store import usage
 from .store.changes import all_in_words
@@ -144,8 +145,6 @@ def publish_version(version: Version) -> None:
 
 def describe_version(version: Version) -> str:
     """The page of a registration, in markdown."""
-    from .data.escape import markdown
-
     aliases = ", ".join(version.aliases) or "none"
     place = settings().shown_tracking
     run, page = (version.links.get(name) for name in ("run", "version"))
@@ -169,8 +168,6 @@ def describe_version(version: Version) -> str:
 
 def _plain(value: Any) -> Any:
     """A value that Prefect's page can show: text in which nothing is hidden, a whole number or a finite one."""
-    from .data.escape import visible
-
     if isinstance(value, float) and value not in (float("inf"), float("-inf")) and value == value:
         return round(value, 6)
     return value if isinstance(value, int) and not isinstance(value, bool) else visible(str(value))

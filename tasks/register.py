@@ -10,6 +10,8 @@ from .artifact import Artifact, Version, lineage
 from .cached import recorded_task
 from .documents import ReportFacts
 from .store.events import Event, emit
+from .tracking import lookup
+from .tracking.turns import turn
 
 if TYPE_CHECKING:
     from .tracking.lookup import Settled
@@ -26,9 +28,6 @@ def register(links: dict[str, str], section: Register, model: Artifact, report: 
     A model that is registered already is found again and its aliases are left alone, but for one that its test rows
     left undecided: on other test rows it is judged again. Raises StageError.
     """
-    from .tracking import lookup
-    from .tracking.turns import turn
-
     facts: ReportFacts = json.loads(report.file("report.json").read_text(encoding="utf-8"))
     scores = facts["scores"]
     with turn("registering", section.model, model.digest, waiting=_tell_waiting):

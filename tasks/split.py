@@ -6,6 +6,7 @@ from configs.splitting import Split
 
 from .artifact import Artifact
 from .cached import cached_task
+from .data.escape import markdown
 from .output import Output
 
 if TYPE_CHECKING:
@@ -76,7 +77,6 @@ def _more(count: int) -> str:
 
 def _describe(counts: "pd.DataFrame", parts: "pd.Series", *, copies: "pd.DataFrame", section: Split) -> str:
     from .data.drops import first_of
-    from .data.escape import markdown
     from .data.ledger import PARTS
 
     counts = counts.reindex(columns=list(PARTS), fill_value=0)

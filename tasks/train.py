@@ -11,6 +11,10 @@ from configs.settings import settings
 
 from .artifact import Artifact, StageError
 from .cached import cached_task
+from .data.escape import markdown
+from .data.sources.pretrained import keep_provenance
+from .kinds.referee import open_reference
+from .kinds.spec import open_kind, open_training
 from .output import Output
 from .reference import reference
 
@@ -42,8 +46,6 @@ def libraries(section: Train) -> tuple[str, ...]:
 )
 def train(out: Output, section: Train, encoded: Artifact) -> None:
     """Train, or resume what a killed run left, and keep the checkpoint with the best validation score."""
-    from .data.sources.pretrained import keep_provenance
-    from .kinds.spec import open_training
     from .learn.curves import draw_curves
     from .learn.fit import TrainingCallbacks, fit
     from .learn.phases import left_random, plan_phases
@@ -83,9 +85,6 @@ def train(out: Output, section: Train, encoded: Artifact) -> None:
 
 def _with_reference(section: Train, encoded: Artifact, training: "Training", parts: dict[str, Any]) -> dict[str, Any]:
     """The parts with what the reference model finds of them, of kinds that are held to one."""
-    from .kinds.referee import open_reference
-    from .kinds.spec import open_kind
-
     if not open_kind(training.kind).reference:
         return parts
     scored = reference.run_or_load(reference_of(section), {"encoded": encoded}).result
@@ -93,7 +92,6 @@ def _with_reference(section: Train, encoded: Artifact, training: "Training", par
 
 
 def _describe(training: "Training", fitted: "Fitted", parameters: int, precision: str, notes: list[str]) -> str:
-    from .data.escape import markdown
     from .learn.overfitting import diagnose
 
     chosen = next((row for row in fitted.history if row["step"] == fitted.step and "eval_loss" in row), None)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
+from tasks.tracking.wire_format import entry_points
+
 from ..services.stores import require
 from .arguments import ModelVersion
 from .console import Console
@@ -54,7 +56,6 @@ def command(
             from tasks.text.chat.chat_tools import open_tools
             from tasks.text.chat.tool_answers import Answers
             from tasks.tracking.models import dialogue_predictor
-            from tasks.tracking.wire_format import entry_points
 
             definitions, answering = ([], Answers()) if tools is None else open_tools(tools)
             predictor = dialogue_predictor(model)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from tasks.store.sizes import in_bytes
+
 from ..services.stores import require
 from .arguments import AsJson
 from .console import Console, print_json, print_line
@@ -96,8 +98,6 @@ def delete(decided: "Sequence[Decision]", catalogue: "Catalogue", runs: list[str
 
 def show(decided: "Sequence[Decision]", runs: list[str], rules: "Rules") -> None:
     """What goes, a line per stage, form and reason, and what stays, a line per reason."""
-    from tasks.store.sizes import in_bytes
-
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("", "stage", "what", "count", "size", "why"):
         table.add_column(name, justify="right" if name in ("count", "size") else "left", overflow="fold")
@@ -124,8 +124,6 @@ def reason(why: str, rules: "Rules") -> str:
 
 def last_line(decided: "Sequence[Decision]", runs: list[str], deleted: "Sequence[Decision]", dry_run: bool) -> str:
     """What it comes to, and what to call next."""
-    from tasks.store.sizes import in_bytes
-
     going = [decision for decision in decided if decision.delete]
     if not dry_run:
         spared = len(going) - len(deleted)

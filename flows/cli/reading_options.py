@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from tasks.data.errors import DataError
+
 KEYS = "format|encoding|header|separator|quoting|escape|pattern|member"
 """Fields of a source that are options too."""
 KEY = re.compile(rf"`({KEYS})(?:: ([^`]{{1,200}}))?`|\bdownload\.({KEYS})\b")
@@ -51,7 +53,6 @@ def _option(key: re.Match[str]) -> str:
 def fixes_as_options() -> Iterator[None]:
     """What is stated about a file names options of the command. Raises what is raised inside."""
     from configs.load import RecipeError
-    from tasks.data.errors import DataError
 
     try:
         yield

@@ -8,6 +8,7 @@ from configs.environment import quiet_prefect
 from tasks.store.events import listeners
 from tasks.tracking import lookup
 
+from ..preload import load_ahead, prove_ahead
 from ..services.stores import require
 from ..services.temporary_server import prefect_api
 from .arguments import AsJson, Overrides, RecipeFile
@@ -38,7 +39,6 @@ def command(
         quiet_prefect()
         from tasks.store.verification import verifying
 
-        from ..preload import load_ahead, prove_ahead
         from ..services.recipe_names import say_shared_name
 
         require("Prefect", "MLflow")

@@ -8,6 +8,7 @@ import typer
 
 from configs.secrets import masked
 from configs.servers import Servers, announce, claimed
+from configs.settings import settings
 
 from ..deployments import POOL, schedule_recipes
 from ..services.servers import configured, databases, mlflow_server, prefect_server
@@ -48,8 +49,6 @@ def command(
     TEMPER_KEEP_DAYS (30) days ago are deleted with their logs and artifacts, and `temper gc --delete` is called once a
     day.
     """
-    from configs.settings import settings
-
     with failures():
         place = settings()
         with ExitStack() as stack, until_stopped():

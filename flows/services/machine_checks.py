@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from configs.secrets import masked
+from configs.servers import known
+from tasks.store.sizes import in_bytes
 
 from .databases import Finding, State, database
 
@@ -67,7 +69,6 @@ def settings_in_force() -> Iterator[Finding]:
 
     from pydantic import ValidationError
 
-    from configs.servers import known
     from configs.settings import Settings
 
     names = {field: f"TEMPER_{field}".upper() for field in Settings.model_fields}
@@ -115,7 +116,6 @@ def databases() -> Iterator[Finding]:
 def disk() -> Iterator[Finding]:
     """Free space where artifacts and downloads go, and what takes the rest."""
     from configs.settings import settings
-    from tasks.store.sizes import in_bytes
     from tasks.store.sweep import entries, extent
 
     place = settings()

@@ -11,6 +11,7 @@ from pathlib import Path
 from configs.secrets import masked
 
 from .child_processes import Guarded, child_environment
+from .postgres import prepare
 from .stores import require, require_database
 from .temporary_server import ServiceError, answers
 
@@ -46,8 +47,6 @@ def databases(address: str | None) -> Stores:
     """
     if address:
         from configs.settings import settings
-
-        from .postgres import prepare
 
         if (given := settings().tracking_uri) and not configured("MLflow"):
             raise ServiceError(

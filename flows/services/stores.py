@@ -11,6 +11,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from configs.secrets import masked
+from configs.servers import known
 from tasks.data.escape import terminal
 
 from .databases import database
@@ -44,7 +45,6 @@ def require(*owners: Owner) -> None:
 def _prefect() -> tuple[str, str]:
     from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, PREFECT_API_URL
 
-    from configs.servers import known
     from configs.settings import settings
 
     if url := PREFECT_API_URL.value():
@@ -55,7 +55,6 @@ def _prefect() -> tuple[str, str]:
 
 
 def _mlflow() -> tuple[str, str]:
-    from configs.servers import known
     from configs.settings import settings
 
     place = settings()
@@ -67,7 +66,6 @@ def _mlflow() -> tuple[str, str]:
 
 def say_other_registry() -> None:
     """Report it where MLFLOW_TRACKING_URI names another registry than the one that `temper up` serves for this home."""
-    from configs.servers import known
     from configs.settings import settings
 
     place = settings()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from .child_processes import Guarded, child_environment
+from .named_runs import name_scheduled
 from .servers import Server, require_free, wait
 from .temporary_server import ServiceError
 from .upkeep import Upkeep
@@ -71,8 +72,6 @@ def stay(running: Sequence[Guarded], prefect: str, upkeep: Upkeep | None) -> Non
 
     Raises ServiceError.
     """
-    from .named_runs import name_scheduled
-
     named = -NAMING
     while True:
         if time.monotonic() - named > NAMING:

@@ -10,6 +10,8 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from configs.servers import known
+
 PATIENCE = 120.0
 """Seconds that a temporary server may take to start."""
 
@@ -59,7 +61,6 @@ def prefect_api(meanwhile: Callable[[], None] = lambda: None) -> Iterator[str]:
         return
     from prefect.settings import temporary_settings
 
-    from configs.servers import known
     from configs.settings import settings
 
     if servers := known(settings().mlruns):

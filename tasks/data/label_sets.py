@@ -12,6 +12,7 @@ import pandas as pd
 from configs.columns import Columns
 
 from .errors import DataError
+from .sources.written import as_written
 
 LABELS = "labels"
 """The column of rows that may have any number of labels."""
@@ -51,8 +52,6 @@ def single_labels(table: pd.DataFrame, columns: Columns, where: str) -> pd.Serie
     Raises DataError naming column, row and fix for a cell that is no 0 or 1, no list or of no known form, and for a
     separator that is missing, not read or in no cell.
     """
-    from .sources.written import as_written
-
     if isinstance(columns.labels, tuple):
         sets = _switched_on(table, columns.labels, where)
     else:
@@ -73,8 +72,6 @@ def join_labels(single: pd.Series, index: pd.Index) -> pd.Series:
 
 
 def _switched_on(table: pd.DataFrame, names: Sequence[str], where: str) -> list[list[str]]:
-    from .sources.written import as_written
-
     sets: list[list[str]] = [[] for _ in range(len(table))]
     for name in names:
         words = as_written(table[name], where, "download.columns.labels").str.strip().str.lower().tolist()

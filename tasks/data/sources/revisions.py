@@ -8,6 +8,7 @@ from typing import Any
 from configs import sources
 
 from ...store.pin_table import PinTable, pin_table
+from . import hub
 
 Secret = Callable[[str], str]
 """Turns the name of a token into the token. What is given one may ask the Hub; None: it must not."""
@@ -19,8 +20,6 @@ class Unpinned(LookupError):
 
 def commit_of(value: Any, table: PinTable, ask: Secret | None) -> str:
     """The commit that a revision stands for; with `ask` the Hub's, and the table keeps it. Raises Unpinned."""
-    from . import hub
-
     if hub.COMMIT.match(value.revision):
         return str(value.revision)
     kind: hub.Kind = "dataset" if isinstance(value, sources.HubSource) else "model"

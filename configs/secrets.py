@@ -13,7 +13,7 @@ SECRETS = re.compile(r"(hf_|gh[pousr]_|github_pat_|glpat-|sk-|xox[abp]-|eyJ|AKIA
 """Beginnings of well-known tokens: written into a recipe by mistake, they are refused and not repeated."""
 MARKS = (
     "hf_",
-    *(f"gh{one}_" for one in "pousr"),
+    *(f"gh{letter}_" for letter in "pousr"),
     "github_pat_",
     "glpat-",
     "sk-",

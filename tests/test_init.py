@@ -367,10 +367,10 @@ def test_a_file_that_cannot_be_used_is_named_with_the_fix(tmp_path: Path, name: 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.xlsx", b"PK\x03\x04\x00\x00", "not a table that Temper reads; save it as CSV"),
+        ("a.xlsx", b"PK\x03\x04\x00\x00", "it holds a document of Excel .*; save its table as CSV"),
         ("prose", b"One line.\nAnother, with a comma.\n", "not a table that Temper reads"),
         ("a.json", b'[{"text": "a"}, 1]', "one object per line"),
-        ("a.parquet", b"text,label\n", "not a Parquet file"),
+        ("a.parquet", b"\0text,label\n", "not a Parquet file"),
         ("a.csv", b"text,label\na,b,c\n", r"a\.csv:2"),
         ("a.csv", b"\xff\xfe\x00,\n", "no encoding fits every byte"),
     ],

@@ -31,10 +31,11 @@ def list_column(table: pd.DataFrame) -> str | None:
     named = sorted(
         (name for name in names if rank(name, LIST_NAMES) < UNNAMED), key=lambda name: rank(name, LIST_NAMES)
     )
-    return next((name for name in named if _are_lists(table[name])), None)
+    return next((name for name in named if are_lists(table[name])), None)
 
 
-def _are_lists(column: pd.Series) -> bool:
+def are_lists(column: pd.Series) -> bool:
+    """Whether a column's cells are lists of few different words."""
     cells: list[Any] = [as_list(cell) for cell in column.head(SAMPLE).tolist()]
     if not all(isinstance(cell, list) for cell in cells):
         return False

@@ -31,11 +31,12 @@ TEXT_NAMES = ("text", "sentence", "review", "content", "body", "message", "comme
               "question", "description", "abstract", "headline", "title", "v2")  # fmt: skip
 LABEL_NAMES = ("label", "class", "category", "target", "sentiment", "topic", "intent", "emotion", "polarity", "rating",
                "stars", "y", "v1")  # fmt: skip
+ALONE = "CSV separates columns by commas, TSV by tabs; texts alone train a model as configs/tweets_masked.yaml does"
+PAIRED = "its name and that of the text are those of a pair"
 MOST_LABELS = 200
 QUANTILES = (50, 99, 100)
 UNNAMED = 1_000  # rank of a column whose name says nothing
-LONGEST = 60
-"""Characters of a list or object that a refusal shows."""
+LONGEST = 60  # characters of a list or object that a refusal shows
 SAMPLE = 20_000  # rows on which columns are compared
 WORDLESS = r"[-+]?\d+([.,]\d+)?([eE][-+]?\d+)?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*|https?://\S+"
 """Numbers, dates and addresses: values that are no text."""
@@ -63,7 +64,7 @@ def look(
     if table.empty:
         raise DataError(f"{where}: the file holds no rows")
     if table.shape[1] < 2:
-        raise DataError(f"{where}: only one column, {table.columns[0]!r}; CSV separates columns by commas, TSV by tabs")
+        raise DataError(f"{where}: only one column, {table.columns[0]!r}; {ALONE}")
     columns, why = _choose(table, where, text, label)
     if pair is not None:
         columns, why["text_pair"] = replace(columns, text_pair=pair), PAIRED
@@ -100,9 +101,6 @@ def look(
         texts=joined(kept).tolist(),
         variants=describe_variants(label_variants(labels)),
     )
-
-
-PAIRED = "its name and that of the text are those of a pair"
 
 
 def pair_of(table: pd.DataFrame, text: str | None = None) -> tuple[str, str] | None:
@@ -179,6 +177,8 @@ def list_columns(table: pd.DataFrame) -> str:
     """The names of a table's columns, with those of which a row holds a list or an object, and what to do."""
     nested = [f"row {row + 1:,} of {name!r} holds {shown}" for name, (row, shown) in nested_columns(table).items()]
     fix = f"; {', '.join(nested)}: write a single value in each row of such a column" if nested else ""
+    if twice := sorted({str(name) for name in table.columns[table.columns.duplicated()]}):
+        fix += f"; two are called {twice[0]!r}: rename one, since neither is read"
     return f"the columns are {list(map(str, table.columns))}{fix}"
 
 

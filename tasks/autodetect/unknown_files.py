@@ -12,6 +12,7 @@ from ..data.errors import DataError
 from ..data.files import check_encoding, check_file, describe_encoding, detect_encoding, text_encoding
 from ..data.sources.columns import other_separator
 from ..data.sources.conll import is_conll
+from ..data.sources.contents import other_content, text_format
 from ..data.sources.dialects import find_options
 from ..data.sources.tables import ENDINGS, format_of, read_table
 from .table import LABEL_NAMES, TEXT_NAMES
@@ -36,8 +37,12 @@ def read_unknown(path: Path) -> tuple[pd.DataFrame, FileSource, list[str]]:
     """
     check_file(path)
     known = ENDINGS.get(path.suffix.lower())
-    kind = known or _sniff(path)
-    notes = [] if known else [f"the name has no known ending; the content looks like {kind}"]
+    other = other_content(path, known, header=True)
+    if other is not None and other.format is None:
+        raise DataError(f"{path}: {f'not {known}, ' if known else ''}it holds {other}")
+    kind = other.format if other and other.format else known or _sniff(path)
+    what = "the name has no known ending" if known is None else f"the name says {known}"
+    notes = [] if kind == known else [f"{what}; the content looks like {kind}"]
     encoding = "utf-8"
     if kind not in ("parquet", "arrow"):
         try:
@@ -57,21 +62,13 @@ def read_unknown(path: Path) -> tuple[pd.DataFrame, FileSource, list[str]]:
 
 
 def _sniff(path: Path) -> str:
+    if form := text_format(path):
+        return form
     with path.open("rb") as handle:
-        head = handle.read(HEAD)
-    if head.startswith(b"PAR1"):
-        return "parquet"
-    if head.startswith((b"ARROW1", b"FEA1", b"\xff\xff\xff\xff")):
-        return "arrow"
-    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b'{"', b"{\n", b"{\r", b"{}", b"[{", b"[\n", b"[\r")):
-        return "jsonl"
-    if b"\0" not in head and is_conll(_head(path, "latin-1")):
+        text = b"\0" not in handle.read(HEAD)
+    if text and is_conll(_head(path, "latin-1")):
         return "conll"
-    lines = head.splitlines()[:LINES]
-    for kind, mark in (("tsv", b"\t"), ("csv", b","), ("csv", b";"), ("csv", b"|")):
-        if b"\0" not in head and all(mark in line for line in lines):
-            return kind
-    if b"\0" not in head and _pattern_of(path, "latin-1") is not None:
+    if text and _pattern_of(path, "latin-1") is not None:
         return "lines"
     raise DataError(f"{path}: not a table that Temper reads; {KNOWN}")
 

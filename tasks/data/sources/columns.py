@@ -102,10 +102,12 @@ def _texts(column: pd.Series, where: str, role: str, notes: list[str]) -> pd.Ser
     return words
 
 
-def other_separator(table: pd.DataFrame) -> str | None:
-    """What seems to separate the fields of a table that was read as one column; None where nothing does."""
+def other_separator(table: pd.DataFrame, wanted: str | None = None) -> str | None:
+    """What seems to separate the fields of a table that was read as one column, one of them called as `wanted`; None
+    where nothing does."""
     name = str(table.columns[0]) if table.shape[1] == 1 else ""
-    return next((mark for mark in ";|\t" if mark in name), None)
+    by_name = (mark for mark in ",;|\t" if mark in name and wanted in [part.strip('" ') for part in name.split(mark)])
+    return next(by_name, None) or next((mark for mark in ";|\t" if mark in name), None)
 
 
 def _content(columns: Columns) -> str:
@@ -130,8 +132,10 @@ def _check_names(table: pd.DataFrame, columns: Columns, where: str) -> None:
         if name is not None and name not in names:
             near = difflib.get_close_matches(name, map(str, names), 1, 0.4)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            mark = other_separator(table)
-            hint = hint if mark is None else f"; fields seem to be separated by {mark!r}: set `separator`"
+            mark = other_separator(table, name)
+            spelt = '"\\t"' if mark == "\t" else f"'{mark}'"
+            fix = f"set `separator: {spelt}` and, unless the name says it, `format: csv`"
+            hint = hint if mark is None else f"; fields seem to be separated by {mark!r}: {fix}"
             raise DataError(
                 f"{where}: no column {name!r} for `columns.{role}`; the columns are {list(map(str, names))}{hint}"
             )

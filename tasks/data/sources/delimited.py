@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,6 +24,10 @@ RETURN, QUOTE, ESCAPE, SEPARATOR, LINE, NULL = map(chr, range(0xD800, 0xD806))
 """Stand for escaped characters while csv parses: halves of surrogate pairs, which no decoder gives."""
 
 
+class NoColumnsError(DataError):
+    """A file whose first line names no columns, however its lines are read."""
+
+
 def read_delimited(path: Path, kind: str, how: Delimiting, notes: list[str]) -> pd.DataFrame:
     """Read CSV or TSV into a table of words; an empty field is missing. What a person should know goes to `notes`.
 
@@ -34,7 +39,7 @@ def read_delimited(path: Path, kind: str, how: Delimiting, notes: list[str]) -> 
     records = _records(path, how.encoding, dialect, seen)
     names = list(how.header or next((row for _, row in records), ()))
     if not names or not any(name.strip() for name in names):
-        raise DataError(f"{path}: no columns found; the first line must name them, or set `header` to their names")
+        raise NoColumnsError(f"{path}: no columns found; the first line must name them, or set `header` to their names")
     if how.header is None:
         names = [name or f"Unnamed: {place}" for place, name in enumerate(names)]
     columns: list[list[pa.Array]] = [[] for _ in names]
@@ -154,8 +159,8 @@ def _records(path: Path, encoding: str, dialect: Dialect, seen: Counter[str]) ->
     }
     with path.open(encoding=text_encoding(encoding), newline=dialect.line_end) as handle:
         lines = _Lines(handle, dialect)
-        for _ in range(dialect.skipped):
-            next(lines)
+        for _ in islice(lines, dialect.skipped):
+            pass
         reader = csv.reader(lines, delimiter=dialect.separator, quoting=quoting, strict=True)
         while True:
             lines.begin()

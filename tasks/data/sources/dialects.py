@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice, product
 from pathlib import Path
 
 from ..errors import DataError
@@ -9,6 +10,8 @@ from .delimited import fitting_columns
 from .dialect import Delimiting, find_dialect
 
 SEPARATORS = (",", ";", "\t", "|")
+MOST_BEFORE = 10
+"""Lines that may stand before that of the names."""
 ESCAPE = "\\"
 SAMPLE = 2**22
 """Bytes in which an escaped quote is searched for."""
@@ -62,9 +65,27 @@ def _candidates(path: Path, kind: str, how: Delimiting) -> Iterator[Options]:
             yield Options(separator, False, how.escape)
 
 
+def _first_line(path: Path, kind: str, how: Delimiting) -> int | None:
+    """The line from which on every record has the same fields, where other lines stand before it."""
+    with path.open("rb") as handle:
+        few = sum(1 for _ in islice(handle, 3 * MOST_BEFORE)) < 2 * MOST_BEFORE
+    if how.header is not None or few:
+        return None
+    dialect = find_dialect(path, kind, how, [])
+    for skipped, separator in product(range(1, MOST_BEFORE + 1), (dialect.separator, *SEPARATORS)):
+        if fitting_columns(path, how, replace(dialect, skipped=skipped, separator=separator)) > 1:
+            return skipped + 1
+    return None
+
+
 def with_fix(error: DataError, path: Path, kind: str, how: Delimiting) -> DataError:
     """The complaint about a file with the options that read it, or else what can be done by hand."""
     options = find_options(path, kind, how)
+    if options is None and kind == "tsv" and (other := find_options(path, "csv", how)):
+        keys = " and ".join(filter(None, ["`format: csv`", other.words(how)]))
+        return DataError(f"{error}; set {keys}, with which every line fits")
+    if options is None and (first := _first_line(path, kind, how)):
+        return DataError(f"{error}; the columns seem to begin in line {first}: delete the lines before it")
     if options is None or not (words := options.words(how)):
         return DataError(
             f"{error}; fix the line: double the quotes inside a field, quote a field that holds "

@@ -41,7 +41,7 @@ from .image_tables import image_folders, refuse_names, store_images
 from .member_names import pick_members
 from .provenance import Intake, recipe_name
 from .sgd import read_sgd
-from .tables import BINARY, ENDINGS, check_read, format_of, join_tables, read_table
+from .tables import BINARY, ENDINGS, check_content, check_read, format_of, join_tables, read_table
 
 
 def read_source(source: Source, intake: Intake) -> pd.DataFrame:
@@ -132,6 +132,8 @@ def open_tables(files: dict[str, Path], source: FileSource | UrlSource, intake: 
                 flat |= {f"{name}/{member}": copy for member, copy in inside.items()}
             else:
                 flat[name] = path
+        for name, path in flat.items():
+            check_content(path, name, source)
         formats = {format_of(name, source) for name in flat}
         check_read(source, formats)
         return {name: _read(path, name, source, intake) for name, path in flat.items()}

@@ -8,7 +8,8 @@ import pandas as pd
 from ..errors import DataError
 from ..files import check_encoding, check_file
 from .conll import read_conll
-from .delimited import read_delimited
+from .contents import refuse_other
+from .delimited import NoColumnsError, read_delimited
 from .dialect import Delimiting
 from .dialects import with_fix
 from .json_rows import read_json
@@ -52,6 +53,7 @@ def read_table(path: Path, how: Reading, name: str | None = None, *, notes: list
     Raises DataError where the file is absent, empty, of unknown format, or not as its format asks.
     """
     check_file(path)
+    check_content(path, name or str(path), how)
     kind = format_of(name or str(path), how)
     if kind in BINARY:
         return _read_arrow(path, kind)
@@ -72,13 +74,24 @@ def _read_text(path: Path, kind: str, how: Reading, notes: list[str]) -> pd.Data
         return frame_of_rows(read_json(path, how.encoding, notes))
     try:
         return read_delimited(path, kind, how, notes)
+    except NoColumnsError:
+        raise
     except DataError as error:
         raise with_fix(error, path, kind, how) from None
 
 
+def check_content(path: Path, name: str, how: Reading) -> None:
+    """Raise DataError where a file holds another format than the recipe or its name says, with what reads it."""
+    refuse_other(path, name, _stated(name, how), header=how.header is None)
+
+
+def _stated(name: str, how: Reading) -> str | None:
+    return how.format or ENDINGS.get(PurePosixPath(name).suffix.lower())
+
+
 def format_of(name: str, how: Reading) -> str:
     """The format as the recipe says, else by the name's ending. Raises DataError where neither gives it."""
-    kind = how.format or ENDINGS.get(PurePosixPath(name).suffix.lower())
+    kind = _stated(name, how)
     if kind is None:
         raise DataError(
             f"{name}: unknown ending; set `format` to one of csv, tsv, jsonl, conll, parquet, arrow, or to "

@@ -151,9 +151,11 @@ def _refusal(value: Any, place: str, role: str) -> str:
     )
     spelling = json.dumps(value, ensure_ascii=False, default=str)
     shown = spelling if len(spelling) <= 60 else f"{spelling[:57]}..."
+    several = isinstance(value, list | tuple | np.ndarray) and role == "download.columns.label"
+    more = "; any number of labels a row are read by `columns.labels` and encode.kind: multi_label" if several else ""
     return (
         f"{place} holds {kind}, {shown}, where one value is read; write a single value in each row, or name another "
-        f"column in `{role}`"
+        f"column in `{role}`{more}"
     )
 
 

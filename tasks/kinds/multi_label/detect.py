@@ -2,10 +2,12 @@
 
 from typing import Final
 
+import pandas as pd
+
 from configs.label_set_starter import LabelSetStarter
 from configs.starter import VOCABULARY
 
-from ...autodetect.label_sets import list_column, look_at_label_sets
+from ...autodetect.label_sets import are_lists, list_column, look_at_label_sets
 from ...autodetect.proposal import CERTAIN, Draft, Proposal, Undescribed
 from ...text.token_lengths import token_lengths
 
@@ -15,13 +17,19 @@ LIKELY = 0.6
 
 
 def detect(data: Undescribed) -> Proposal | None:
-    """Where it is asked for, or nothing is and a column called like labels holds lists of words."""
+    """Where it is asked for, or no kind is and the column of labels, as named or by its name, holds lists of words."""
     table = data.located.table
     if table is None or data.kind not in (None, KIND):
         return None
-    if data.kind is None and (data.label is not None or list_column(table) is None):
+    if data.kind is None and not _has_lists(table, data.label):
         return None
     return Proposal(LIKELY if data.kind is None else CERTAIN, lambda: _draft(data))
+
+
+def _has_lists(table: pd.DataFrame, label: str | None) -> bool:
+    if label is None:
+        return list_column(table) is not None
+    return list(table.columns).count(label) == 1 and are_lists(table[label])
 
 
 def _draft(data: Undescribed) -> Draft:

@@ -1,15 +1,17 @@
-"""A disk that fills in any stage: one line that names needed and free, nothing half-written is left, and the next run
-goes on."""
+"""A disk that fills in any stage or in a server's database: one line that names needed and free, nothing half-written
+is left, and the next run goes on."""
 
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tiny import ROOT, STAGES, recipe
+from tiny import ROOT, STAGES, TINY, recipe
 
 from configs.load import load_recipe
 from configs.schema import Recipe
@@ -17,7 +19,7 @@ from flows.stage_graph import perform_until
 from tasks.store.failure import DiskFull
 
 KIB = 1024
-SAID = re.compile(r"no space left on (?P<disk>\S+): (?P<needed>.*?needed.*?), (?P<free>[\d.,]+ (B|KiB|MiB)) free in /")
+SAID = re.compile(r"no space left on (?P<disk>.+?): (?P<needed>.*?needed.*?), (?P<free>[\d.,]+ (B|KiB|MiB)) free in /")
 PIXELS = ["train.epochs=1", "train.eval_steps=10", "train.model.channels=[4]", "train.model.dense=[8]"]
 
 
@@ -76,3 +78,28 @@ def test_each_stage_names_the_full_disk_and_goes_on_with_room(
     if loaded.encode.kind == "image":
         pixels = re.fullmatch(r"([\d.]+) KiB needed for train.npy", lines["encode"]["needed"])  # type: ignore[index]
         assert pixels and float(pixels[1]) > float(lines["encode"]["free"].split()[0])  # type: ignore[index]
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(("database", "size"), [("mlruns", 400), ("prefect", 400)])
+def test_a_full_disk_under_a_servers_database_ends_the_command_in_a_line(
+    database: str, size: int, home: Path, mounted: Callable[[int], Path]
+) -> None:
+    place = mounted(size)
+    prefect = place if database == "prefect" else home / "prefect"
+    if database == "mlruns":
+        (home / "mlruns").symlink_to(place)
+    done = subprocess.run(
+        [sys.executable, "-m", "flows", "run", "configs/reviews_demo.yaml", *TINY],
+        cwd=ROOT,
+        env={**os.environ, "PREFECT_HOME": str(prefect), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr[-3000:]
+    line = SAID.search(" ".join(done.stderr.split()))
+    assert line and Path(line["disk"]).resolve() == place.resolve(), done.stderr
+    if database == "mlruns":
+        with sqlite3.connect(prefect / "prefect.db") as known:
+            assert known.execute("select state_type from flow_run").fetchall() == [("FAILED",)]

@@ -133,7 +133,10 @@ def _wait(process: subprocess.Popen[bytes], url: str) -> None:
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         if process.poll() is not None:
-            raise ServiceError(f"Prefect's temporary server ended with code {process.returncode}; see `temper doctor`")
+            from tasks.store.failure import full_disks
+
+            why = "; ".join(full_disks()) or "see `temper doctor`"
+            raise ServiceError(f"Prefect's temporary server ended with code {process.returncode}; {why}")
         if answers(f"{url}/health"):
             return
         time.sleep(0.1)

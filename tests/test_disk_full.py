@@ -30,7 +30,8 @@ def digits() -> Recipe:
 @pytest.fixture
 def mounted(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
     """A function that mounts a file system of so many KiB."""
-    mount, places = shutil.which("mount"), []
+    places: list[Path] = []
+    mount = shutil.which("mount")
     if mount is None or os.geteuid() != 0:
         pytest.skip("mounting a small file system needs root")
 

@@ -79,7 +79,7 @@ def _uses_in(path: Path) -> Iterator[Use]:
         if isinstance(node, ast.Attribute) and node.attr in METHODS and not _is_re(node.value):
             known, value = _value(node.value, module)
             if known and isinstance(value, re.Pattern):
-                yield Use(where, value.pattern, value.flags, METHODS[node.attr])
+                yield Use(where, _text_of(value), value.flags, METHODS[node.attr])
         if not isinstance(node, ast.Call):
             continue
         for keyword in node.keywords:
@@ -114,8 +114,15 @@ def _use(where: str, node: ast.expr, flags: int, method: str, module: Any) -> Us
     if not known:
         return Use(where, "", flags, method, ast.unparse(node))
     if isinstance(value, re.Pattern):
-        return Use(where, value.pattern, value.flags, method)
-    return Use(where, str(value), re.compile(str(value), flags).flags, method)
+        return Use(where, _text_of(value), value.flags, method)
+    pattern = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+    return Use(where, pattern, re.compile(pattern, flags).flags, method)
+
+
+def _text_of(compiled: re.Pattern[Any]) -> str:
+    """A pattern as text, one of bytes too, since the texts that are tried are no bytes."""
+    pattern = compiled.pattern
+    return pattern.decode("latin-1") if isinstance(pattern, bytes) else str(pattern)
 
 
 def _value(node: ast.expr, module: Any) -> tuple[bool, Any]:

@@ -136,8 +136,9 @@ def test_planted_patterns_that_go_back_and_forth_are_slow(tmp_path: Path) -> Non
 def test_a_pattern_in_any_form_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs" / "planted_patterns.py").write_text(
-        "import re\nPART = 'a+'\nWHOLE = re.compile(rf'{PART}b', re.I)\n\n\ndef f(x, column, part):\n"
-        "    WHOLE.fullmatch(x)\n    re.sub('c+', '', x)\n    column.str.contains('d+')\n"
+        "import re\nPART = 'a+'\nBYTES = re.compile(rb'f+')\nWHOLE = re.compile(rf'{PART}b', re.I)\n"
+        "\n\ndef f(x, column, part):\n"
+        "    BYTES.match(x)\n    WHOLE.fullmatch(x)\n    re.sub('c+', '', x)\n    column.str.contains('d+')\n"
         "    column.str.replace('e', '', regex=False)\n    re.search(f'{part}g', x)\n"
     )
     monkeypatch.setattr(awkward, "ROOT", tmp_path)
@@ -148,6 +149,8 @@ def test_a_pattern_in_any_form_is_seen(tmp_path: Path, monkeypatch: pytest.Monke
     seen = {(use.pattern, use.method, use.unknown) for use in awkward.uses()}
     assert seen == {
         ("a+b", "fullmatch", ""),
+        ("f+", "match", ""),
+        ("f+", "compile", ""),
         ("c+", "finditer", ""),
         ("d+", "search", ""),
         ("", "search", "f'{part}g'"),

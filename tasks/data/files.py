@@ -15,7 +15,6 @@ from .latin_encodings import likeliest
 
 __all__ = [
     "DEMO",
-    "DataError",
     "check_encoding",
     "check_file",
     "describe_encoding",

@@ -40,6 +40,20 @@ def count_rows(stages: "dict[str, Artifact]") -> "RowCounts":
     }
 
 
+def commonest_problem(stages: "dict[str, Artifact]") -> str:
+    """What most rows were dropped for, up to `encode`; else the first warning of `validate`; else nothing."""
+    from tasks.data import ledger as book
+
+    flow = book.flow_of_rows(book.read_ledger(stages["encode"].file("ledger.parquet")))
+    gone = flow[~flow["outcome"].isin(book.PARTS)]
+    if len(gone):
+        first = gone.sort_values("rows", ascending=False, kind="stable").iloc[0]
+        most = f"{first['rows']:,} of them in {first['stage']}: {first['outcome']}"
+        return f"Dropped: {gone['rows'].sum():,} of {flow['rows'].sum():,} rows, {most}"
+    warnings = _warnings(stages["validate"])
+    return f"Warning: {warnings[0]['expectation']}: {warnings[0]['found']}" if warnings else ""
+
+
 def _rows(stage: str, artifact: "Artifact") -> "StageRows":
     counts = artifact.manifest()["rows"]
     return {

@@ -2,6 +2,7 @@
 
 import inspect
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -124,7 +125,7 @@ class Stage(Generic[P]):
             raise
         except Exception as error:
             with because_of(error, "what the stage wrote could not be cleared away"):
-                self._give_up(root, key, say, error)
+                self._give_up(root, key, error)
             raise
         about: About = {
             "identity": identified,
@@ -141,11 +142,12 @@ class Stage(Generic[P]):
             release_memory()
         return Outcome(artifact, "resumed" if output.resumed else "run", changed)
 
-    def _give_up(self, root: Path, key: str, say: Say, error: Exception) -> None:
+    def _give_up(self, root: Path, key: str, error: Exception) -> None:
         records = disk.give_up(root, self.name, key)
+        log = records / "error.log"
+        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        error.add_note(f"log: {log}")
         publish(self.name, records, error)
-        if any(records.iterdir()):
-            say(f"what it found out lies in {records}")
 
     def _curves(
         self, key: str, section: Any, inputs: Mapping[str, Artifact], output: Output

@@ -178,12 +178,14 @@ def test_a_body_that_raises_leaves_nothing_to_be_served(notes: list[str]) -> Non
     BROKEN.add("hot")
     section = Drawn(word="hot")
     for _ in range(2):
-        with pytest.raises(RuntimeError, match="on fire"):
+        with pytest.raises(RuntimeError, match="on fire") as raised:
             FAIL.run_or_load(section, {})
         assert suffixes("fail") == [".failed", ".partial"]
     failed = next((settings().store / "fail").glob("*.failed"))
     assert (failed / "records" / "summary.md").read_text() == "# half\n" and not (failed / "data").exists()
-    assert len(notes) == 2 and str(failed / "records") in notes[0]
+    log = failed / "records" / "error.log"
+    assert raised.value.__notes__ == [f"log: {log}"] and not notes
+    assert "Traceback" in log.read_text() and "on fire" in log.read_text()
     BROKEN.clear()
     done = FAIL.run_or_load(section, {})
     assert done.status == "run" and visible("fail") == [done.result.key] and RAN == ["fail", "resumed", "resumed"]

@@ -84,8 +84,9 @@ class ProgressDisplay:
         mark = Text(f"  {word:<8}", colour)
         self.console.print(mark + Text(f" {event.stage:<10} {event.seconds:7.1f} s", ""))
 
-    def summary(self, version: "Version") -> None:
-        """The end of a run: scores next to the baselines, the version, where to look, a line to try."""
+    def summary(self, version: "Version", called: str = "RECIPE", problem: str = "") -> None:
+        """The end of a run: scores next to the baselines, the version, where to look; last the commonest problem of the
+        data, if any, and the next command. `called`: the recipe and its changes, as the command line has them."""
         out = Console()
         facts = version.report
         table = Table(box=None, pad_edge=False, header_style="bold")
@@ -118,6 +119,9 @@ class ProgressDisplay:
         out.print()
         for line in where_to_look(version.links):
             out.print(line, soft_wrap=True)
+        out.print(f"Report:  temper report {called}", soft_wrap=True)
+        if problem:
+            out.print(f"{problem}; temper data {called}", soft_wrap=True)
         alias = f"@{version.aliases[0]}" if version.aliases else f"/{version.version}"
         what = to_try(facts["content"], version.example)
         line = (

@@ -1,5 +1,6 @@
 """temper run: a recipe through the whole pipeline, reported stage by stage."""
 
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,8 +30,8 @@ def command(
 ) -> None:
     """Run a recipe: whatever is done already is served from the cache, the rest is done and registered.
 
-    A killed training goes on from its last checkpoint. Ends with the test score, the registered version, and
-    where to look.
+    A killed training goes on from its last checkpoint. Ends with the test score, the registered version, where
+    to look, what most rows were dropped for, and the next command.
     """
     from configs.load import load_recipe
 
@@ -53,7 +54,14 @@ def command(
         if as_json:
             print_json(document(display.stages, version))
         else:
-            display.summary(version)
+            from tasks.artifact import Artifact
+
+            from ..row_counts import commonest_problem
+
+            artifacts = {
+                line["stage"]: Artifact(line["stage"], line["key"], "") for line in display.stages if line["key"]
+            }
+            display.summary(version, shlex.join([str(recipe), *(overrides or [])]), commonest_problem(artifacts))
 
 
 def document(stages: "list[StageLine]", version: "Version") -> "dict[str, object]":

@@ -1,6 +1,6 @@
 # make demo, make test: each sets everything up first, once.
 .DEFAULT_GOAL := help
-.PHONY: help setup pretrained remote search demo test lint faults long pythons bench all lock docs screenshots clean
+.PHONY: help setup pretrained remote search demo test lint faults tutorials long pythons bench all lock docs site screenshots clean
 SHELL := /bin/bash
 PY := .venv/bin/python
 PYTHON := python3
@@ -23,7 +23,9 @@ help:
 	@echo "make long         simulations of many minutes"
 	@echo "make pythons      the tests on Python 3.12 and 3.13 too, each set up anew (14 GB of disk, an hour or more)"
 	@echo "make bench        benchmarks: ratios, both sides in one run"
-	@echo "make all          lint, test, faults, long, pythons, bench"
+	@echo "make tutorials    execute what tutorials and the notebook show"
+	@echo "make site         the documentation as a site, in site/; a dead link is an error"
+	@echo "make all          lint, site, test, tutorials, faults, long, pythons, bench"
 	@echo "make lock         resolve requirements.lock anew from pyproject.toml"
 	@echo "make docs         the reference and the recipes' schema, from the code"
 	@echo "make screenshots  the README's pictures, from a running demo"
@@ -67,7 +69,7 @@ demo: setup
 		exec .venv/bin/temper run configs/reviews_demo.yaml; fi
 
 test: setup
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not faults and not long"
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not faults and not shown and not long"
 
 lint: setup
 	@.venv/bin/ruff check .
@@ -77,6 +79,10 @@ lint: setup
 
 faults: setup remote search
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile -m "faults and not long"
+
+# What tutorials and the notebook show, with the output that stands below it.
+tutorials: setup
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist load -m shown
 
 bench: setup
 	@for file in tests/bench_*.py; do echo "== $$file"; $(PY) $$file || exit 1; done
@@ -91,7 +97,7 @@ pythons:
 		rm -rf --one-file-system $$folder; [ $$code = 0 ] || exit $$code; } \
 	done
 
-all: lint test faults long pythons bench
+all: lint site test tutorials faults long pythons bench
 
 lock:
 	@.venv/bin/uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --extra dev pyproject.toml -o requirements.lock
@@ -99,8 +105,14 @@ lock:
 docs: setup
 	@$(PY) -m configs.recipe_schema && $(PY) docs/build_reference.py
 
+# Zensical is alone in its lock, with what of it requirements.lock has not.
+site: setup
+	@if .venv/bin/uv pip install --quiet --python $(PY) --no-deps -r requirements-docs.lock 2>/dev/null; \
+	then $(PY) docs/build_site.py; \
+	else echo "the packages of requirements-docs.lock cannot be had here: the documentation's site is not built"; fi
+
 screenshots: setup
 	@$(PY) tests/screenshots.py
 
 clean:
-	rm -rf .venv .artifacts
+	rm -rf .venv .artifacts site

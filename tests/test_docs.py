@@ -100,7 +100,7 @@ def test_what_is_not_there_is_seen() -> None:
         "NEWS.md",
         "tasks/nowhere.py",
     ]
-    assert missing_links(ROOT / "README.md", "[a](docs/running.md) [b](docs/nowhere.md#x)") == ["docs/nowhere.md"]
+    assert missing_links(ROOT / "README.md", "[a](docs/results.md) [b](docs/nowhere.md#x)") == ["docs/nowhere.md"]
     text = "`make everything`, `make test`\n```\n.venv/bin/temper conjure x.yaml\ntemper run x.yaml\n```\n"
     assert sorted(unknown_calls(text + "`python -m configs.nothing`")) == [
         "make everything",

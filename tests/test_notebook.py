@@ -79,7 +79,7 @@ def test_the_report_of_a_model_takes_no_changes() -> None:
         report("a-model", "train.epochs=2")
 
 
-@pytest.mark.faults
+@pytest.mark.shown
 @pytest.mark.timeout(900)
 def test_the_tutorial_runs_from_its_first_cell_to_its_last(home: Path, tmp_path: Path) -> None:
     cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]

@@ -1,13 +1,20 @@
-"""Tutorials: every shown command is executed in order, in a folder of its own, and prints what is shown below it."""
+"""Tutorials: every shown command is executed in order, in a folder of its own, and prints what is shown below it.
+
+They share a Prefect server, which saves each command the start of one.
+"""
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tiny import ROOT
+
+from flows.services import temporary_server
 
 TUTORIALS = ROOT / "docs" / "tutorials"
 WAYS = (("your_images.md",), ("dialogue_model.md",))
@@ -55,20 +62,54 @@ def test_every_tutorial_is_executed() -> None:
         assert sum(bool(expected) for _, expected in blocks(path.read_text(encoding="utf-8"))) >= 2, path.name
 
 
-@pytest.mark.faults
+@pytest.fixture(scope="module")
+def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a Prefect server for all commands of this file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))
+        patch.setattr(temporary_server, "PATIENCE", 400)  # it makes its database first
+        process, url = temporary_server.start_server()
+        try:
+            temporary_server._wait(process, url)
+            yield url
+        finally:
+            temporary_server._end(process)
+
+
+@pytest.fixture
+def shell(home: Path, tmp_path: Path, prefect: str) -> tuple[Path, dict[str, str]]:
+    """Temper's folder as a reader has it, and the environment of a reader who has followed `make setup`."""
+    folder = tmp_path / "temper"
+    (folder / ".venv").mkdir(parents=True)
+    (folder / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+    (folder / "tasks").symlink_to(ROOT / "tasks")
+    shutil.copytree(ROOT / "configs", folder / "configs", ignore=shutil.ignore_patterns("__pycache__"))
+    env = {**os.environ, "TEMPER_HOME": str(home), "HOME": str(tmp_path), "PREFECT_API_URL": prefect}
+    env |= {"COLUMNS": "160", "DO_NOT_TRACK": "true", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    return folder, env
+
+
+def printed(commands: str, folder: Path, env: dict[str, str]) -> str:
+    """What bash prints for commands, which must succeed."""
+    done = subprocess.run(["bash", "-e", "-c", commands], cwd=folder, env=env, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False)  # fmt: skip
+    assert done.returncode == 0, f"{commands}{done.stdout}"
+    return done.stdout
+
+
+def follow(names: tuple[str, ...], folder: Path, env: dict[str, str]) -> None:
+    """Execute the commands of tutorials, and compare what they print with what is shown."""
+    for name in names:
+        for commands, expected in blocks((TUTORIALS / name).read_text(encoding="utf-8")):
+            output = printed(commands, folder, env)
+            line = missing(expected, output)
+            assert line is None, f"{name}: {line!r} is not printed by\n{commands}{output}"
+
+
+@pytest.mark.shown
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way[0].removesuffix(".md"))
-def test_the_commands_of_a_tutorial_print_what_is_shown(way: tuple[str, ...], home: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "temper"
-    folder.mkdir()
-    for name in ("tasks", "configs"):
-        (folder / name).symlink_to(ROOT / name)
-    env = {**os.environ, "TEMPER_HOME": str(home), "HOME": str(tmp_path), "COLUMNS": "160", "DO_NOT_TRACK": "true"}
-    env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"
-    for name in way:
-        for commands, expected in blocks((TUTORIALS / name).read_text(encoding="utf-8")):
-            done = subprocess.run(["bash", "-e", "-c", commands], cwd=folder, env=env, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, text=True, check=False)  # fmt: skip
-            assert done.returncode == 0, f"{name}: {commands}{done.stdout}"
-            line = missing(expected, done.stdout)
-            assert line is None, f"{name}: {line!r} is not printed by\n{commands}{done.stdout}"
+def test_the_commands_of_a_tutorial_print_what_is_shown(
+    way: tuple[str, ...], shell: tuple[Path, dict[str, str]]
+) -> None:
+    follow(way, *shell)

@@ -52,7 +52,7 @@ trigger = EventTrigger(expect={"temper.model.promoted"}, posture="Reactive", thr
 payload = "{{ event.payload.model }} {{ event.payload.version }}"
 Automation(name="promoted", trigger=trigger, actions=[CallWebhook(block_document_id=block, payload=payload)]).create()
 """
-"""As docs/running.md shows it, with a webhook for the notification."""
+"""As docs/guides/notifications.md shows it, with a webhook for the notification."""
 PATIENCE = 400.0
 
 

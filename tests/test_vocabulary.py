@@ -67,7 +67,7 @@ def retired(path: Path, name: str) -> list[str]:
 def files() -> list[str]:
     """The files that people read, relative to the root."""
     code = (path for room in ("flows", "tasks", "configs") for path in (ROOT / room).rglob("*.py"))
-    found = [*code, *(ROOT / "configs").glob("*.yaml"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")]
+    found = [*code, *(ROOT / "configs").glob("*.yaml"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")]
     return sorted(path.relative_to(ROOT).as_posix() for path in found)
 
 

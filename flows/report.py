@@ -1,10 +1,11 @@
 """A recipe that was run, or a registered model -> its report as one HTML file; nothing is computed again."""
 
+import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from configs.schema import Recipe
@@ -64,7 +65,8 @@ def report_of_recipe(recipe: "Recipe", again: str) -> Report:
     stages = require_cached(recipe, "evaluate", again)
     registered = find_registration(recipe.register.model, stages["train"].digest)
     text = write_recipe(recipe.name, stages, {"register": complete(recipe.register)})
-    return Report(build_page(recipe.name, stages, text, registered), recipe.name)
+    drill = last_drill(recipe.name)
+    return Report(build_page(recipe.name, stages, text, registered, drill=drill), recipe.name)
 
 
 def report_of_model(model: str) -> Report:
@@ -81,11 +83,30 @@ def report_of_model(model: str) -> Report:
     if stages is None:
         return Report(kept_page(version), name)
     recipe, text = kept_recipe(version)
-    return Report(build_page(recipe, stages, text, registration(version)), name)
+    return Report(build_page(recipe, stages, text, registration(version), drill=last_drill(recipe)), name)
+
+
+def last_drill(recipe: str) -> Mapping[str, Any] | None:
+    """The document of a recipe's last drill; None where there is none that can be read."""
+    try:
+        drill: Mapping[str, Any] = json.loads(drill_place(recipe).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return drill
+
+
+def drill_place(recipe: str) -> Path:
+    """Where a recipe's last drill is kept."""
+    return reports_folder() / f"{recipe}.drill.json"
 
 
 def default_place(report: Report) -> Path:
-    """Where a report is written unless somebody names a file: reports/ below TEMPER_HOME."""
+    """Where a report is written unless somebody names a file."""
+    return reports_folder() / f"{report.name}.html"
+
+
+def reports_folder() -> Path:
+    """reports/ below TEMPER_HOME."""
     from configs.settings import settings
 
-    return settings().home.absolute() / "reports" / f"{report.name}.html"
+    return settings().home.absolute() / "reports"

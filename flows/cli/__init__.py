@@ -50,6 +50,7 @@ COMMANDS = {
     "pin": "Write into a recipe the commits that its branches and tags on the Hub stand for now.",
     "pull": "Bring a registered version's artifacts from the remote store, so that a rerun of its recipe is served.",
     "gc": "Show which cached artifacts nothing needs any more, and with --delete delete them.",
+    "drill": "Plant each known fault in a small copy of a recipe's pipeline, and show which gate catches it.",
     "doctor": "Show what this machine has for Temper, what is broken, and how to fix it.",
 }
 """Every command with its one line of help: the first line of its docstring, so that `--help` loads none of them."""

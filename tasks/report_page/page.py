@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from configs.stages import CACHED
 
 from ..artifact import Artifact
 from .data_sections import show_data, show_splits
 from .decision_sections import show_decision, show_lineage, show_reproduction
+from .drill_section import show_drill
 from .html import Html, element, join
 from .mask_section import show_masks
 from .registration import Registration
@@ -22,15 +24,24 @@ PARTS = {
     "splits": "Splits",
     "masks": "Masks",
     "training": "Training",
+    "drill": "Drill",
     "lineage": "Lineage",
     "reproduce": "Reproduce",
 }
 
 
 def build_page(
-    recipe: str, stages: Mapping[str, Artifact], recipe_text: str, registered: Registration | None = None
+    recipe: str,
+    stages: Mapping[str, Artifact],
+    recipe_text: str,
+    registered: Registration | None = None,
+    *,
+    drill: Mapping[str, Any] | None = None,
 ) -> Html:
-    """The page of a recipe (its name), from the artifacts of its stages up to `evaluate`; nothing is computed again."""
+    """The page of a recipe (its name), from the artifacts of its stages up to `evaluate`; nothing is computed again.
+
+    drill: the document of its last drill.
+    """
     stages = {name: stages[name] for name in CACHED}
     sections = [
         show_results(stages["evaluate"]),
@@ -39,6 +50,7 @@ def build_page(
         show_splits(stages),
         show_masks(stages["encode"]),
         show_training(stages["train"]),
+        show_drill(drill),
         show_lineage(stages),
         show_reproduction(recipe_text, registered),
     ]

@@ -1,0 +1,162 @@
+"""A drill plants each known fault in a small copy of a recipe's pipeline; what no gate catches makes it fail."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import typer
+from tiny import ROOT
+
+from configs.load import load_recipe
+from flows.cli import drill as command
+from flows.drill import challenger_faults, data_faults, mask_faults, store_faults
+from flows.drill.children import in_child
+from flows.drill.fault import Copy, Fault, NotApplicable
+from flows.drill.planting import spoil
+from flows.drill.run import every_fault
+from flows.drill.small import _sample, small_changes
+from flows.report import last_drill
+from tasks.learn.labels import IGNORE_INDEX
+from tasks.text.segments import Encoded
+
+REVIEWS = ROOT / "configs" / "reviews_demo.yaml"
+
+
+def encoded(*rows: tuple[list[int], list[int]]) -> Encoded:
+    """Rows of (ids, labels)."""
+    offsets = np.cumsum([0, *(len(ids) for ids, _ in rows)])
+    flat = [np.array([token for row in rows for token in row[side]], np.int32) for side in (0, 1)]
+    return Encoded(flat[0], flat[1], offsets, np.zeros(len(rows), np.int32))
+
+
+X = IGNORE_INDEX
+TWO = encoded(([1, 2, 3, 4], [X, X, 3, 4]), ([5, 6], [X, 6]))
+
+
+def test_masks_are_spoilt_row_by_row() -> None:
+    assert mask_faults.shift_mask(TWO).labels.tolist() == [X, 2, 3, X, 5, X]
+    assert mask_faults.unmask_end(TWO).labels.tolist() == [X, X, 3, X, X, X]
+    cut = mask_faults.cut_supervised(TWO)
+    assert (cut.ids.tolist(), cut.labels.tolist()) == ([1, 2, 3, 5], [X, X, 3, X])
+    assert cut.offsets.tolist() == [0, 3, 4]
+    tags = encoded(([1, 2, 3], [X, 0, 1]))  # class ids of tokens, as tags are
+    assert mask_faults.shift_mask(tags).labels.tolist() == [0, 1, X]
+    with pytest.raises(NotApplicable):
+        mask_faults.unmask_end(encoded(([1, 2], [X, X])))
+
+
+def test_truths_are_shifted_and_permuted() -> None:
+    truth = pd.Series(["a", None, "b", "c"], dtype="str")
+    assert mask_faults.shift_truth(truth, "train").dropna().tolist() == ["c", "a", "b"]
+    assert mask_faults.permute_in_test(truth.dropna(), "train").tolist() == ["a", "b", "c"]
+    assert mask_faults.permute_in_test(truth.dropna(), "test").tolist() == ["b", "c", "a"]
+
+
+def test_a_child_returns_raises_is_killed_or_takes_too_long(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+
+    def fail() -> None:
+        raise ValueError("so")
+
+    assert in_child(lambda: {"a": [1]}, log=log).result == {"a": [1]}
+    assert in_child(fail, log=log).error == ("ValueError", "so")
+    killed = in_child(lambda: os.kill(os.getpid(), signal.SIGKILL), log=log)
+    assert killed.killed and killed.error is not None
+    late = in_child(lambda: time.sleep(60), log=log, seconds=0.2)
+    assert late.error == ("TimeoutError", "it took longer than 0.2 s")
+
+
+def test_a_sample_has_rows_of_every_class() -> None:
+    rows = pd.DataFrame({"id": range(5000), "label": ["rare" if n % 500 == 0 else "common" for n in range(5000)]})
+    few = _sample(rows, 400)
+    assert few["id"].is_monotonic_increasing and 390 <= len(few) <= 420
+    assert (few["label"] == "rare").sum() == 10
+
+
+@pytest.mark.parametrize("name", ["reviews_demo", "hotel_demo", "digits_demo", "ants_bees_resnet18", "mnist_mlp"])
+def test_recipes_are_made_small(name: str) -> None:
+    path = ROOT / "configs" / f"{name}.yaml"
+    small = load_recipe(path, small_changes(path, []))
+    assert small.train.epochs == 1 and not small.train.phases
+    if name == "reviews_demo":
+        assert small.train.model.config["n_layer"] == 1  # type: ignore[union-attr]
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(1800)
+def test_every_fault_is_caught_in_the_demo(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command.command(REVIEWS)
+    shown = capsys.readouterr().out
+    document = last_drill("reviews_demo")
+    assert document is not None and document["uncaught"] == 0 and document["caught"] >= 18, shown
+    assert [fault["fault"] for fault in document["faults"]] == [fault.name for fault in every_fault()]
+    assert not (home / "mlruns").exists() or not list((home / "mlruns").rglob("MLmodel"))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", ["hotel_demo", "digits_demo"])
+def test_every_fault_is_caught_in_other_kinds(home: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    command.command(ROOT / "configs" / f"{name}.yaml")
+    assert "caught" in capsys.readouterr().out
+    document = last_drill(name)
+    assert document is not None and document["uncaught"] == 0
+
+
+def without_certificate(copy: Copy) -> str:
+    from tasks.text.certificate import Certificate
+
+    Certificate.require = lambda self, part: None  # type: ignore[method-assign]
+    return mask_faults.encode_with(copy, mask_faults.Change(encoded=mask_faults.shift_mask))
+
+
+def without_checksums(copy: Copy) -> str:
+    from tasks.store import disk
+
+    spoil(disk, "_check", lambda original: lambda *_: None)
+    return store_faults.damage_files(copy)
+
+
+def without_sealing(copy: Copy) -> str:
+    """A store that takes what is half written for whole."""
+    from tasks.store import disk
+
+    def begin(original: object) -> object:
+        def visible(root: Path, stage: str, key: str) -> Path:
+            partial: Path = original(root, stage, key)  # type: ignore[operator]
+            (root / stage / key).mkdir()
+            return partial
+
+        return visible
+
+    spoil(disk, "begin", begin)
+    return store_faults.kill("clean")(copy)
+
+
+def without_test(copy: Copy) -> str:
+    from tasks.tracking import promotion
+
+    spoil(promotion, "decide_against", lambda original: lambda *_: promotion.Verdict("promoted", "so"))
+    return challenger_faults.judged(copy, challenger_faults.useless)
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(1800)
+def test_a_drill_whose_gates_are_off_fails(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each gate by itself: the recipe's own switch, or the gate's code made to let everything through."""
+    off = [without_certificate, without_checksums, without_sealing, without_test]
+    planted = [Fault("copies", "split", data_faults.plant_copies), *(Fault(one.__name__, "", one) for one in off)]
+    monkeypatch.setattr("flows.drill.run.every_fault", lambda: planted)
+    with pytest.raises(typer.Exit) as ended:
+        command.command(REVIEWS, ["split.near_copies=keep"])
+    assert ended.value.exit_code == 1
+    document = last_drill("reviews_demo")
+    assert document is not None
+    assert [(one["fault"], one["outcome"]) for one in document["faults"]] == [
+        (fault.name, "uncaught") for fault in planted
+    ]
+    assert all("Error" not in one["statement"] for one in document["faults"])

@@ -37,7 +37,8 @@ class RepeatableSampler(BaseSampler):
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """As the sampler has it."""
-        return self.make(self.seed).infer_relative_search_space(study, trial)
+        space: dict[str, BaseDistribution] = self.make(self.seed).infer_relative_search_space(study, trial)
+        return space
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -45,7 +46,8 @@ class RepeatableSampler(BaseSampler):
         """Values of all keys that are drawn together."""
         sampler = self.make(seeded(self.seed, trial.number))
         sampler.infer_relative_search_space(study, trial)  # some keep what it finds
-        return sampler.sample_relative(study, trial, search_space)
+        values: dict[str, Any] = sampler.sample_relative(study, trial, search_space)
+        return values
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution

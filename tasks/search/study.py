@@ -58,7 +58,7 @@ class Study:
     @property
     def name(self) -> str:
         """The recipe's name with a digest of what the study is of."""
-        return self.optuna.study_name
+        return str(self.optuna.study_name)
 
     @property
     def limit(self) -> int:

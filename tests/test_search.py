@@ -25,6 +25,7 @@ pytestmark = pytest.mark.faults
 import stub_search  # noqa: E402
 
 from tasks.search.samplers import sampler_of  # noqa: E402
+from tasks.search.space import drawn  # noqa: E402
 from tasks.search.study import open_study  # noqa: E402
 
 DIGITS = ROOT / "configs" / "digits_demo.yaml"
@@ -116,6 +117,13 @@ def test_more_trials_go_on_with_the_same_study(tmp_path: Path) -> None:
     stub_search.run(more, tmp_path / "a")
     assert facts(more)[:5] == facts(first)[:5]
     assert len(facts(more)) == 9
+
+
+def test_what_is_drawn_is_what_the_recipe_states() -> None:
+    space = {"train.learning_rate": {"low": 0.001, "high": 0.1, "log": True}, "train.model.dropout": [0.0, 0.5]}
+    numbers = {"train.learning_rate": 0.0123456, "train.model.dropout": "0.5"}
+    values = drawn(Search(space=space), lambda key, _: numbers[key])
+    assert values == {"train.learning_rate": 0.01235, "train.model.dropout": 0.5}
 
 
 def test_samplers_that_are_not_there_are_named() -> None:

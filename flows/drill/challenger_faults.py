@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.kinds.drilling import open_drill
+
 from .fault import Copy, Fault, NotApplicable, Uncaught
 from .planting import planted
 
@@ -19,43 +21,18 @@ if TYPE_CHECKING:
 
 NAME = "drill"
 PREDICTIONS = "predictions.parquet"
-EMPTY = {"dialogue": '{"role": "assistant", "content": ""}', "seq2seq": "", "multi_label": "[]"}
-"""What a model of no use predicts, by kind."""
 Edit = Callable[["pd.DataFrame", str], "pd.DataFrame"]
 """Predictions and the kind of task -> other predictions."""
 
 
 def useless(table: "pd.DataFrame", kind: str) -> "pd.DataFrame":
     """As bad as they can be."""
-    match kind:
-        case "masked_lm" | "masked":
-            return table.assign(right=table["right"] * 0, loss=table["loss"] * 2)
-        case "preference":
-            return table.assign(log_ratio=-table["log_ratio"].abs() - 1)
-        case "regression":
-            return table.assign(value=table["value"] + 10 * (table["true"].std() + 1))
-        case "token_classification":
-            return table.assign(predicted="[]")
-        case "dialogue" | "seq2seq":
-            return table.assign(written=EMPTY[kind])
-        case "multi_label":
-            return table.assign(predicted=EMPTY[kind])
-    labels = sorted({*table["label"], *table["predicted"]})
-    after = dict(zip(labels, [*labels[1:], labels[0]], strict=True))
-    return table.assign(predicted=table["label"].map(after))
+    return open_drill(kind).useless(table)
 
 
 def perfect(table: "pd.DataFrame", kind: str) -> "pd.DataFrame":
     """As good as they can be, as those of a model that has seen the rows."""
-    match kind:
-        case "masked_lm" | "masked":
-            return table.assign(right=table["tokens"], loss=table["loss"] * 0)
-        case "preference":
-            return table.assign(log_ratio=table["log_ratio"].abs() + 100)
-    from tasks.kinds.outcomes import open_outcome
-
-    outcome = open_outcome(kind)
-    return table.assign(**{outcome.ANSWER: table[outcome.TRUTH]})
+    return open_drill(kind).perfect(table)
 
 
 def same(table: "pd.DataFrame", kind: str) -> "pd.DataFrame":

@@ -6,8 +6,10 @@ What a kind's encoder makes is changed before its mask certificate sees it; the 
 import importlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from tasks.kinds.drilling import Change
 
 from .fault import Copy, Fault, NotApplicable, Uncaught
 from .planting import spoil
@@ -16,23 +18,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
+    from tasks.kinds.drilling import Drill
     from tasks.text.segments import Encoded
 
 CHECK = re.compile(r"break the mask check `(.*)`, such as")
 GATE = "encode: mask certificate"
-WRITES = ("dialogue", "preference", "seq2seq")
-"""Kinds whose supervised texts end with an end token."""
-CHAT = ("dialogue", "preference")
-
-
-@dataclass(frozen=True)
-class Change:
-    """What is changed: the encoded rows; the truth of the rows of a part (by its name) before they are encoded; the
-    source of the chat template."""
-
-    encoded: "Callable[[Encoded], Encoded] | None" = None
-    truth: "Callable[[pd.Series, str], pd.Series] | None" = None
-    template: Callable[[str], str] | None = None
 
 
 def shift_mask(encoded: "Encoded") -> "Encoded":
@@ -116,10 +106,9 @@ def encode_with(copy: Copy, change: Change) -> str:
     from tasks.data.errors import DataError
     from tasks.kinds.spec import module_of
 
-    kind = copy.recipe.encode.kind
-    importlib.import_module(module_of(kind, "encode"))  # what it imports by name is replaced there too
-    plant = {"dialogue": _in_dialogues, "preference": _in_preferences, "image": _in_images}.get(kind, _in_texts)
-    plant(copy, change)
+    importlib.import_module(module_of(copy.recipe.encode.kind, "encode"))  # what it imports by name is replaced there
+    place = _drill(copy).encoding(change, copy.recipe.encode.traits.truth)
+    spoil(place.module, place.name, place.make)
     copy.forget("encode")
     try:
         copy.run("encode")
@@ -129,80 +118,15 @@ def encode_with(copy: Copy, change: Change) -> str:
     raise Uncaught("encode certifies it")
 
 
-def _in_texts(copy: Copy, change: Change) -> None:
-    from tasks.text import encoding_stage
+def _drill(copy: Copy) -> "Drill":
+    from tasks.kinds.drilling import open_drill
 
-    truth = copy.recipe.encode.traits.truth
-
-    def make(original: Callable[..., Any]) -> Callable[..., Any]:
-        def encode_parts(encoder: Any, tables: Any, folder: Any) -> Any:
-            def encode_part(encoding: Any, tokenizer: Any, rows: Any) -> Any:
-                if change.truth is not None and truth is not None:
-                    part = next((name for name, table in tables.items() if table is rows), "")
-                    rows = rows.assign(**{truth: change.truth(rows[truth], part)})
-                encoded, dropped = encoder.encode_part(encoding, tokenizer, rows)
-                if change.encoded is not None:
-                    encoded = replace(encoded, encoded=change.encoded(encoded.encoded))
-                return encoded, dropped
-
-            return original(replace(encoder, encode_part=encode_part), tables, folder)
-
-        return encode_parts
-
-    spoil(encoding_stage, "encode_parts", make)
+    return open_drill(copy.recipe.encode.kind)
 
 
-def _in_dialogues(copy: Copy, change: Change) -> None:
-    from tasks.text.chat import encoding
-
-    def make(original: Callable[..., Any]) -> Callable[..., Any]:
-        def encode_dialogues(own: Any, *rest: Any) -> Any:
-            result = original(_templated(own, change), *rest)
-            return replace(result, encoded=change.encoded(result.encoded)) if change.encoded else result
-
-        return encode_dialogues
-
-    spoil(encoding, "encode_dialogues", make)
-
-
-def _in_preferences(copy: Copy, change: Change) -> None:
-    from tasks.kinds.preference import pairs
-
-    def make(original: Callable[..., Any]) -> Callable[..., Any]:
-        def encode_pairs(own: Any, *rest: Any) -> Any:
-            result = original(_templated(own, change), *rest)
-            if change.encoded is None:
-                return result
-            return replace(result, encoded=replace(result.encoded, encoded=change.encoded(result.encoded.encoded)))
-
-        return encode_pairs
-
-    spoil(pairs, "encode_pairs", make)
-
-
-def _templated(own: Any, change: Change) -> Any:
-    return replace(own, template=change.template(own.template)) if change.template else own
-
-
-def _in_images(copy: Copy, change: Change) -> None:
-    """The class ids of a part's images, by which they are trained."""
-    import pandas as pd
-
-    from tasks.vision import parts
-
-    def make(original: Callable[..., Any]) -> Callable[..., Any]:
-        def write_table(ids: Any, class_ids: Any, places: Any, path: Any) -> None:
-            changed = change.truth(pd.Series(class_ids), path.stem).to_numpy() if change.truth else class_ids
-            original(ids, changed, places, path)
-
-        return write_table
-
-    spoil(parts, "write_table", make)
-
-
-def _only(kinds: tuple[str, ...], why: str, change: Change) -> Callable[[Copy], str]:
+def _where(applies: "Callable[[Drill], bool]", why: str, change: Change) -> Callable[[Copy], str]:
     def work(copy: Copy) -> str:
-        if copy.recipe.encode.kind not in kinds:
+        if not applies(_drill(copy)):
             raise NotApplicable(f"encode.kind {copy.recipe.encode.kind} {why}")
         return encode_with(copy, change)
 
@@ -211,7 +135,7 @@ def _only(kinds: tuple[str, ...], why: str, change: Change) -> Callable[[Copy], 
 
 def _tokens(change: Change) -> Callable[[Copy], str]:
     def work(copy: Copy) -> str:
-        if copy.recipe.encode.kind == "image":
+        if copy.recipe.encode.traits.content == "image":
             raise NotApplicable("images have no tokens")
         return encode_with(copy, change)
 
@@ -235,11 +159,19 @@ def faults() -> list[Fault]:
         Fault("labels shifted by one row", GATE, _truths(Change(truth=shift_truth), truths)),
         Fault("label map permuted in the test part", GATE, _truths(Change(truth=permute_in_test), ("label", "labels"))),
         Fault("mask off by one token", GATE, _tokens(Change(encoded=shift_mask))),
-        Fault("end token not supervised", GATE, _only(WRITES, "writes no end token", Change(encoded=unmask_end))),
+        Fault(
+            "end token not supervised",
+            GATE,
+            _where(lambda kind: kind.ENDS, "writes no end token", Change(encoded=unmask_end)),
+        ),
         Fault("truncation that cuts the supervised text", GATE, _tokens(Change(encoded=cut_supervised))),
         Fault(
             "rows rendered by a stale template",
             GATE,
-            _only(CHAT, "has no chat template", Change(template=lambda source: "An older template. " + source)),
+            _where(
+                lambda kind: kind.TEMPLATE,
+                "has no chat template",
+                Change(template=lambda source: "An older template. " + source),
+            ),
         ),
     ]

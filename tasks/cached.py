@@ -145,8 +145,9 @@ class Stage(Generic[P]):
     def _give_up(self, root: Path, key: str, error: Exception) -> None:
         records = disk.give_up(root, self.name, key)
         log = records / "error.log"
-        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
-        error.add_note(f"log: {log}")
+        with because_of(error, "its log could not be written"):  # the disk may be full
+            log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+            error.add_note(f"log: {log}")
         publish(self.name, records, error)
 
     def _curves(

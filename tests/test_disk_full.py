@@ -69,7 +69,8 @@ def test_each_stage_names_the_full_disk_and_goes_on_with_room(
             perform_until(loaded, stage)
         lines[stage] = SAID.match(str(said.value))
         assert lines[stage], said.value
-        assert not getattr(said.value, "__notes__", []), "what it had written could be removed"
+        notes = getattr(said.value, "__notes__", [])
+        assert not [note for note in notes if "cleared away" in note], "what it had written could be removed"
         left = [path for path in (disk / "store").rglob("*") if ".partial" in str(path) and path.is_file()]
         assert not [path for path in left if "scratch" not in path.parts or "aside" in path.parts]
         ballast.unlink()

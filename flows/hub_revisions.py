@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .recipe_text import save
+from .recipe_text import rest_of_line, save
 
 if TYPE_CHECKING:
     import yaml
@@ -83,8 +83,7 @@ def _edit(text: str, section: "yaml.MappingNode", revision: str, commit: str) ->
     entries = {key.value: (key, value) for key, value in section.value}
     key, value = next(entries[name] for name in ("revision", "repo", "weights") if name in entries)
     start, stop = value.start_mark.index, value.end_mark.index
-    line_end = re.compile(r"[^\r\n]*").match(text, stop)
-    assert line_end is not None
+    line_end = rest_of_line(text, stop)
     if "revision" in entries:
         remark = "" if line_end[0].strip() else f"  # {revision}"
         return start, stop, word + remark

@@ -76,20 +76,25 @@ def _nested(keys: Sequence[str], value: str) -> str:
 
 
 def _replaced(text: str, node: "yaml.Node", value: str, remark: str) -> str:
-    start, stop = node.start_mark.index, node.end_mark.index
-    stop -= len(text[start:stop]) - len(_without_end(text[start:stop]))
-    rest = re.compile(r"[^\r\n]*").match(text, stop)
-    assert rest is not None
-    behind = f"  # {remark}" if remark and not rest[0].strip() else ""
-    return text[:start] + value + behind + text[stop:]
+    stop = _stop(text, node)
+    behind = f"  # {remark}" if remark and not rest_of_line(text, stop)[0].strip() else ""
+    return text[: node.start_mark.index] + value + behind + text[stop:]
 
 
-def _without_end(block: str) -> str:
-    """A block's text without the empty lines and remarks that YAML counts to it."""
-    lines = block.splitlines(keepends=True)
+def _stop(text: str, node: "yaml.Node") -> int:
+    """Where a node ends, without the empty lines and remarks that YAML counts to a block."""
+    start = node.start_mark.index
+    lines = text[start : node.end_mark.index].splitlines(keepends=True)
     while len(lines) > 1 and (not lines[-1].strip() or lines[-1].strip().startswith("#")):
         lines.pop()
-    return "".join(lines).rstrip()
+    return start + len("".join(lines).rstrip())
+
+
+def rest_of_line(text: str, at: int) -> re.Match[str]:
+    """What stands in a line from this place on."""
+    rest = re.compile(r"[^\r\n]*").match(text, at)
+    assert rest is not None
+    return rest
 
 
 def _inserted(text: str, node: "yaml.MappingNode", keys: Sequence[str], value: str, remark: str) -> str:
@@ -98,10 +103,7 @@ def _inserted(text: str, node: "yaml.MappingNode", keys: Sequence[str], value: s
     if node.flow_style:
         stop = last.end_mark.index
         return text[:stop] + f", {keys[0]}: {_nested(keys[1:], value)}" + text[stop:]
-    start, stop = last.start_mark.index, last.end_mark.index
-    stop -= len(text[start:stop]) - len(_without_end(text[start:stop]))
-    line_end = re.compile(r"[^\r\n]*").match(text, stop)
-    assert line_end is not None
+    end = rest_of_line(text, _stop(text, last)).end()
     newline = "\r\n" if "\r\n" in text else "\n"
     line = f"{newline}{' ' * key.start_mark.column}{keys[0]}: {_nested(keys[1:], value)}  # {remark}"
-    return text[: line_end.end()] + line + text[line_end.end() :]
+    return text[:end] + line + text[end:]

@@ -113,14 +113,13 @@ def _try_all(study: Study, subject: Subject, own: tuple[Artifact, Artifact]) -> 
         if trial is None:
             return
         values = study.values(trial)
-        title = f"{subject.recipe.name} trial {trial.number}"
         emit(Event("search", "progress", f"trial {trial.number}: {words(values)}", trial.number, study.limit))
         began = time.monotonic()
         value: float | None = None
         facts: dict[str, object] = {}
         try:
             if not study.pruned_before(trial):
-                facts["key"], value = perform(study, trial, subject, own, title)
+                facts["key"], value = perform(study, trial, values, subject, own)
         except HOPELESS as error:
             facts["reason"], facts["failed"] = str(error).splitlines()[0][:LONGEST], True
         study.end(trial, value, {**facts, "seconds": round(time.monotonic() - began, 3)})
@@ -132,7 +131,7 @@ def _try_all(study: Study, subject: Subject, own: tuple[Artifact, Artifact]) -> 
 
 def _confirm(study: Study, subject: Subject, best: TrialLine) -> "tuple[list[str], Compared | None, str]":
     """What the best trial changes, its comparison with the recipe over fresh seeds, and the verdict in a sentence."""
-    from tasks.learn.comparison import p_value
+    from tasks.learn.comparison import interval, p_value
     from tasks.search.space import overrides
 
     changes = overrides(study.search, best["values"])
@@ -150,14 +149,12 @@ def _confirm(study: Study, subject: Subject, best: TrialLine) -> "tuple[list[str
     ]
     compared = compare(f"{study.name} confirmed", variants, subject.search.seeds, False)
     (pair,) = compared["pairs"]
-    difference = pair["difference"]
-    interval = f"{difference['mean']:+.4f} [{difference['low']:+.4f}, {difference['high']:+.4f}]"
     words = {
         "helped": "better than the recipe by",
         "hurt": "worse than the recipe, although it was the best on validation rows, by",
         "undecided": "not better than chance:",
     }
-    return changes, compared, f"{words[pair['verdict']]} {interval} test accuracy, {p_value(pair['p_holm'])}"
+    return changes, compared, f"{words[pair['verdict']]} {interval(pair)} test accuracy, {p_value(pair['p_holm'])}"
 
 
 def _reseeded(recipe: Recipe) -> Recipe:

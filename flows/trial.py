@@ -20,18 +20,18 @@ from .searched_recipe import Subject
 if TYPE_CHECKING:
     from optuna.trial import Trial
 
-SCORES = {"accuracy": "eval_accuracy", "macro_f1": "eval_macro_f1", "loss": "eval_loss"}
+    from tasks.search.space import Drawn
 
 
 def perform(
-    study: Study, trial: "Trial", subject: Subject, own: tuple[Artifact, Artifact], title: str
+    study: Study, trial: "Trial", values: "Drawn", subject: Subject, own: tuple[Artifact, Artifact]
 ) -> tuple[str, float | None]:
     """The training's key, and its score: None where the pruner ended it. Raises RecipeError, StageError, DataError."""
     from tasks.search.space import overrides
 
-    recipe = subject.with_values(overrides(study.search, study.values(trial)))
+    recipe = subject.with_values(overrides(study.search, values))
     with listeners(_pruning(study, trial)):
-        key, model = trial_run(title, recipe, subject.recipe, own)
+        key, model = trial_run(f"{subject.recipe.name} trial {trial.number}", recipe, subject.recipe, own)
     return key, None if model is None else validation_score(model, study.objective)
 
 
@@ -71,7 +71,7 @@ def require_same_validation(own: tuple[Artifact, Artifact], rows: tuple[Artifact
 
 def _pruning(study: Study, trial: "Trial") -> Callable[[Event], None]:
     """A listener that ends a training where the pruner does."""
-    score = SCORES[study.objective]
+    score = f"eval_{study.objective}"
 
     def hear(event: Event) -> None:
         if event.kind == "measured" and score in event.values and study.measure(trial, event.done, event.values[score]):
@@ -85,6 +85,6 @@ def validation_score(model: Artifact, objective: str) -> float:
     history = json.loads((model.records / "history.json").read_text(encoding="utf-8"))
     kept = json.loads(model.file("audit.json").read_text(encoding="utf-8"))[-1]["chosen"]
     for row in history:
-        if row["step"] == kept and SCORES[objective] in row:
-            return float(row[SCORES[objective]])
+        if row["step"] == kept and f"eval_{objective}" in row:
+            return float(row[f"eval_{objective}"])
     raise StageError(f"the training measured no validation {objective.replace('_', '-')}; name another objective")

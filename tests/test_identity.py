@@ -4,8 +4,6 @@ import ast
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, make_dataclass, replace
 from functools import cache
@@ -14,6 +12,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 from config_reads import Reads
+from copied_code import lines_of
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
@@ -108,17 +107,7 @@ def copy(tmp_path: Path) -> Path:
 
 def closures(copy: Path, edits: list[Edit]) -> tuple[Closures, list[set[str]]]:
     """Every run's reachable code as it is, and for each edit (made alone) the runs that it changes."""
-    process = subprocess.run(
-        [sys.executable, "-c", CLOSURES, json.dumps(RUNS)],
-        cwd=copy,
-        env={**os.environ, "PYTHONPATH": str(copy)},
-        input=json.dumps(edits),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert process.returncode == 0, process.stderr
-    plain, *edited = [json.loads(line) for line in process.stdout.splitlines()]
+    plain, *edited = map(json.loads, lines_of(copy, CLOSURES, edits, json.dumps(RUNS)))
     assert len(edited) == len(edits)
     return plain, [set(each) for each in edited]
 

@@ -21,7 +21,7 @@ PARTS = {
     "report": ("evaluate", "predict_row"),
     "outcomes": ("KEYS", "TRUTH", "ANSWER", "quality", "statistics"),
     "detect": ("detect",),
-    "drill": ("ENDS", "TEMPLATE", "useless", "perfect", "encoding"),
+    "drill": ("DRILL",),
     "predictor": ("Predictor",),
 }
 """Modules of every kind, with the names that are asked of them."""

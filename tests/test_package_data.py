@@ -2,15 +2,13 @@
 
 import ast
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from copied_code import lines_of
 from tiny import ROOT, TINY
 
 RECIPES = {
@@ -114,17 +112,8 @@ def copy(tmp_path: Path) -> Path:
 
 def lines(copy: Path, program: str, given: Any, *arguments: str) -> list[Any]:
     """What a program that runs in the copy prints, line by line."""
-    done = subprocess.run(
-        [sys.executable, "-c", program, *arguments],
-        cwd=copy,
-        env={**os.environ, "PYTHONPATH": str(copy)},
-        input=json.dumps(given),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return [json.loads(line.removeprefix("RESULT")) for line in done.stdout.splitlines() if line.startswith("RESULT")]
+    printed = lines_of(copy, program, given, *arguments)
+    return [json.loads(line.removeprefix("RESULT")) for line in printed if line.startswith("RESULT")]
 
 
 def data_files() -> set[str]:

@@ -94,7 +94,7 @@ class TrialLines:
 
 
 def _show(document: "Searched") -> None:
-    from tasks.search.pictures import ranked
+    from tasks.search.pictures import ranked, shown_value
     from tasks.search.space import words
 
     out = Console()
@@ -103,8 +103,7 @@ def _show(document: "Searched") -> None:
     table.add_column(f"validation {document['objective']}", justify="right")
     table.add_column("values", overflow="fold")
     for line in ranked(document["trials"], document["objective"])[:SHOWN]:
-        value = f"{line['value']:.4f}" if line["value"] is not None else line["state"]
-        table.add_row(str(line["number"]), value, Text(words(line["values"])))
+        table.add_row(str(line["number"]), shown_value(line), Text(words(line["values"])))
     out.print()
     out.print(table)
     out.print()

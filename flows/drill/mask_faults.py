@@ -162,14 +162,14 @@ def faults() -> list[Fault]:
         Fault(
             "end token not supervised",
             GATE,
-            _where(lambda kind: kind.ENDS, "writes no end token", Change(encoded=unmask_end)),
+            _where(lambda kind: kind.ends, "writes no end token", Change(encoded=unmask_end)),
         ),
         Fault("truncation that cuts the supervised text", GATE, _tokens(Change(encoded=cut_supervised))),
         Fault(
             "rows rendered by a stale template",
             GATE,
             _where(
-                lambda kind: kind.TEMPLATE,
+                lambda kind: kind.template,
                 "has no chat template",
                 Change(template=lambda source: "An older template. " + source),
             ),

@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from .spec import module_of
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..text.segments import Encoded
+
+
+Edit = Callable[["pd.DataFrame"], "pd.DataFrame"]
 
 
 @dataclass(frozen=True)
@@ -34,35 +37,6 @@ class Place:
     module: ModuleType
     name: str
     make: Callable[[Callable[..., Any]], Callable[..., Any]]
-
-
-class Drill(Protocol):
-    """Module `drill` of a kind. ENDS: whether an end token closes supervised texts; TEMPLATE: whether rows are rendered
-    by a chat template."""
-
-    ENDS: bool
-    TEMPLATE: bool
-
-    def useless(self, table: "pd.DataFrame") -> "pd.DataFrame":
-        """Predictions of test rows that are as bad as they can be."""
-
-    def perfect(self, table: "pd.DataFrame") -> "pd.DataFrame":
-        """Predictions as those of a model that has seen the rows."""
-
-    def encoding(self, change: Change, truth: str | None) -> Place:
-        """Where a change of the encoding is made; truth: the column of what is learnt."""
-
-
-def open_drill(kind: str) -> Drill:
-    """The drill's part of a kind."""
-    return cast(Drill, importlib.import_module(module_of(kind, "drill")))
-
-
-def next_class(table: "pd.DataFrame") -> "pd.DataFrame":
-    """Each row predicted as the class behind its own."""
-    labels = sorted({*table["label"], *table["predicted"]})
-    after: Mapping[str, str] = dict(zip(labels, [*labels[1:], labels[0]], strict=True))
-    return table.assign(predicted=table["label"].map(after))
 
 
 def of_texts(change: Change, truth: str | None) -> Place:
@@ -85,6 +59,42 @@ def of_texts(change: Change, truth: str | None) -> Place:
         return encode_parts
 
     return Place(encoding_stage, "encode_parts", make)
+
+
+@dataclass(frozen=True)
+class Drill:
+    """The drill's part of a kind, `DRILL` in its module `drill`. useless, perfect: predictions of test rows -> the same
+    as bad as they can be, and as those of a model that has seen the rows. encoding: where a change of the encoding is
+    made, and the column of what is learnt. ends: whether an end token closes supervised texts; template: whether rows
+    are rendered by a chat template."""
+
+    useless: Edit
+    perfect: Edit
+    encoding: Callable[[Change, str | None], Place] = of_texts
+    ends: bool = False
+    template: bool = False
+
+
+def open_drill(kind: str) -> Drill:
+    """The drill's part of a kind."""
+    return cast(Drill, importlib.import_module(module_of(kind, "drill")).DRILL)
+
+
+def always(answer: str, value: str) -> Edit:
+    """The same prediction for every row."""
+    return lambda table: table.assign(**{answer: value})
+
+
+def copied(truth: str, answer: str) -> Edit:
+    """What is right as each row's prediction."""
+    return lambda table: table.assign(**{answer: table[truth]})
+
+
+def next_class(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Each row predicted as the class behind its own."""
+    labels = sorted({*table["label"], *table["predicted"]})
+    after: Mapping[str, str] = dict(zip(labels, [*labels[1:], labels[0]], strict=True))
+    return table.assign(predicted=table["label"].map(after))
 
 
 def templated(own: Any, change: Change) -> Any:

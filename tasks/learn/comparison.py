@@ -84,11 +84,15 @@ def weigh(sides: Sequence[Side], groups: Ids, confidence: float, *, first_is_new
 
 def sentence(pair: PairScore) -> str:
     """One pair in one line."""
-    difference = pair["difference"]
     return (
-        f"{pair['recipe']} against {pair['against']}: {pair['verdict']} ({difference['mean']:+.4f} "
-        f"[{difference['low']:+.4f}, {difference['high']:+.4f}], {p_value(pair['p_holm'])})"
+        f"{pair['recipe']} against {pair['against']}: {pair['verdict']} ({interval(pair)}, {p_value(pair['p_holm'])})"
     )
+
+
+def interval(pair: PairScore) -> str:
+    """A pair's difference with its interval."""
+    difference = pair["difference"]
+    return f"{difference['mean']:+.4f} [{difference['low']:+.4f}, {difference['high']:+.4f}]"
 
 
 def p_value(p: float) -> str:

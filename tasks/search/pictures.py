@@ -34,7 +34,7 @@ def page(document: Mapping[str, Any]) -> str:
         "|---:|---:|---|---:|",
     ]
     lines += [
-        f"| {line['number']} | {_value(line)} | {markdown(words(line['values']))} | {line['seconds']:.1f} |"
+        f"| {line['number']} | {shown_value(line)} | {markdown(words(line['values']))} | {line['seconds']:.1f} |"
         for line in ranked(trials, objective)[:SHOWN]
     ]
     return "\n".join(lines)
@@ -50,7 +50,8 @@ def _rank(line: TrialLine, objective: str) -> tuple[bool, float, int]:
     return value is None, (value or 0.0) * (1 if objective == "loss" else -1), line["number"]
 
 
-def _value(line: TrialLine) -> str:
+def shown_value(line: TrialLine) -> str:
+    """The value of a trial, or how it ended without one."""
     return f"{line['value']:.4f}" if line["value"] is not None else line["state"]
 
 

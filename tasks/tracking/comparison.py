@@ -57,12 +57,7 @@ def log_comparison(
     trained = [[training.model.key, training.report.key] for training in trainings]
     key = digest_text(canonical([name, report["confidence"], pairs, trained]))
     where = runs.experiment(client, trainings[0].recipe)
-    known = client.search_runs([where], f"tags.`{KEY}` = '{key}'", ViewType.ACTIVE_ONLY, 1)
-    if known:
-        run_id = str(known[0].info.run_id)
-    else:
-        tags = {KEY: key, "mlflow.source.name": "temper"}
-        run_id = str(client.create_run(where, tags=tags, run_name=name).info.run_id)
+    run_id = parent_run(client, where, {KEY: key}, name=name, source="temper")
     keys.log_params(client, run_id, _params(report))
     runs.log_values(client, run_id, _metrics(report))
     for pair in report["pairs"]:
@@ -79,6 +74,15 @@ def log_comparison(
         adopt(client, run_id, child)
     client.set_terminated(run_id, "FINISHED")
     return {"run_id": run_id, "artifacts": str(client.get_run(run_id).info.artifact_uri)}
+
+
+def parent_run(client: MlflowClient, where: str, key: Mapping[str, str], *, name: str, source: str) -> str:
+    """Id of the run of an experiment that has this tag, made where there is none."""
+    ((tag, value),) = key.items()
+    known = client.search_runs([where], f"tags.`{tag}` = '{value}'", ViewType.ACTIVE_ONLY, 1)
+    if known:
+        return str(known[0].info.run_id)
+    return str(client.create_run(where, tags={**key, "mlflow.source.name": source}, run_name=name).info.run_id)
 
 
 def adopt(client: MlflowClient, parent: str, child: str) -> None:

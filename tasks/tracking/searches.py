@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
 from . import keys, runs
-from .comparison import adopt
+from .comparison import adopt, parent_run
 from .descriptions import LONGEST, NOTE
 from .wire_format import TRAINING
 
@@ -25,12 +25,8 @@ def log_search(recipe: str, document: Mapping[str, Any], folder: Path, links: Ma
     """
     client = runs.client()
     where = runs.experiment(client, recipe)
-    known = client.search_runs([where], f"tags.`{STUDY}` = '{document['study']}'", ViewType.ACTIVE_ONLY, 1)
-    if known:
-        run_id = str(known[0].info.run_id)
-    else:
-        tags = {STUDY: document["study"], "mlflow.source.name": f"temper search {recipe}"}
-        run_id = str(client.create_run(where, tags=tags, run_name=document["study"]).info.run_id)
+    study = document["study"]
+    run_id = parent_run(client, where, {STUDY: study}, name=study, source=f"temper search {recipe}")
     best = document["best"]
     keys.log_params(client, run_id, {"objective": document["objective"]})
     values = {f"validation.{document['objective']}": best["value"], "trials": len(document["trials"])}

@@ -2,28 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..drilling import Change, Place, templated
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-ENDS = True
-TEMPLATE = True
+from ..drilling import Change, Drill, Place, always, copied, templated
+from .outcomes import ANSWER, TRUTH
 
 
-def useless(table: "pd.DataFrame") -> "pd.DataFrame":
-    """Empty messages."""
-    return table.assign(written='{"role": "assistant", "content": ""}')
-
-
-def perfect(table: "pd.DataFrame") -> "pd.DataFrame":
-    """The true messages."""
-    return table.assign(written=table["true"])
-
-
-def encoding(change: Change, truth: str | None) -> Place:
+def _encoding(change: Change, truth: str | None) -> Place:
     """The encoding of dialogues: their template, and their rows."""
     from ...text.chat import encoding
 
@@ -35,3 +20,12 @@ def encoding(change: Change, truth: str | None) -> Place:
         return encode_dialogues
 
     return Place(encoding, "encode_dialogues", make)
+
+
+DRILL = Drill(
+    useless=always(ANSWER, '{"role": "assistant", "content": ""}'),
+    perfect=copied(TRUTH, ANSWER),
+    encoding=_encoding,
+    ends=True,
+    template=True,
+)

@@ -1,28 +1,16 @@
 """What `temper drill` plants in recipes that classify images."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..drilling import Change, Place
-from ..drilling import next_class as useless
+import pandas as pd
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = ["useless"]
-ENDS = False
-TEMPLATE = False
+from ..drilling import Change, Drill, Place, copied, next_class
+from .outcomes import ANSWER, TRUTH
 
 
-def perfect(table: "pd.DataFrame") -> "pd.DataFrame":
-    """The class of each image."""
-    return table.assign(predicted=table["label"])
-
-
-def encoding(change: Change, truth: str | None) -> Place:
+def _encoding(change: Change, truth: str | None) -> Place:
     """The class ids of a part's images, by which they are trained."""
-    import pandas as pd
-
     from ...vision import parts
 
     def make(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -33,3 +21,6 @@ def encoding(change: Change, truth: str | None) -> Place:
         return write_table
 
     return Place(parts, "write_table", make)
+
+
+DRILL = Drill(useless=next_class, perfect=copied(TRUTH, ANSWER), encoding=_encoding)

@@ -2,28 +2,24 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..drilling import Change, Place, templated
+import pandas as pd
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-ENDS = True
-TEMPLATE = True
+from ..drilling import Change, Drill, Place, templated
 
 
-def useless(table: "pd.DataFrame") -> "pd.DataFrame":
+def _rejected(table: pd.DataFrame) -> pd.DataFrame:
     """The rejected reply preferred in each pair."""
     return table.assign(log_ratio=-table["log_ratio"].abs() - 1)
 
 
-def perfect(table: "pd.DataFrame") -> "pd.DataFrame":
+def _chosen(table: pd.DataFrame) -> pd.DataFrame:
     """The chosen reply preferred in each pair, by far."""
     return table.assign(log_ratio=table["log_ratio"].abs() + 100)
 
 
-def encoding(change: Change, truth: str | None) -> Place:
+def _encoding(change: Change, truth: str | None) -> Place:
     """The encoding of pairs: their template, and the rows of both sides."""
     from . import pairs
 
@@ -37,3 +33,6 @@ def encoding(change: Change, truth: str | None) -> Place:
         return encode_pairs
 
     return Place(pairs, "encode_pairs", make)
+
+
+DRILL = Drill(useless=_rejected, perfect=_chosen, encoding=_encoding, ends=True, template=True)

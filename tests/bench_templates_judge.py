@@ -10,6 +10,10 @@ from typing import Any
 Message = dict[str, Any]
 FOLLOWING = {"role": "user", "content": "Qyzzy"}
 FIXED = datetime(2024, 7, 26, 12, 0, 0)
+PROBE = "Vordim"
+"""What a probe says."""
+ROLE = re.compile(r"\b(?:assistant|model|gpt|bot|ai)\b", re.IGNORECASE)
+"""How a header calls the model."""
 
 
 class Impossible(Exception):
@@ -113,6 +117,8 @@ class Judge:
         plain = self._given_systems(dialogue, tools)
         plain, moved = plain
         form = self._formed(plain, tools)
+        if not self.replies:
+            raise Impossible("replies are not written as they are")
         trained = [n for n, turn in enumerate(dialogue) if turn["role"] == "assistant" and turn.get("weight", 1)]
         first = next(n for n, turn in enumerate(form) if turn["role"] == "user") + 1
         if tools and any(
@@ -126,7 +132,7 @@ class Judge:
         if dialogue[0]["role"] != "system":
             return list(dialogue), 0
         try:
-            if "Vordim" in self.render([{"role": "system", "content": "Vordim"}, FOLLOWING], tools, prompted=True):
+            if PROBE in self.render([{"role": "system", "content": PROBE}, FOLLOWING], tools, prompted=True):
                 return list(dialogue), 0
         except Impossible:
             pass
@@ -157,14 +163,36 @@ class Judge:
             return [_as_text(turn) for turn in dialogue]
         raise Impossible(f"calls: {kinds}")
 
+    @cached_property
+    def replies(self) -> bool:
+        """Whether the template writes what the assistant says."""
+        try:
+            return PROBE in self.render([FOLLOWING, {"role": "assistant", "content": PROBE}], None)
+        except Impossible:
+            return True
+
+    @cached_property
+    def stop(self) -> str:
+        """The token that ends a reply, at which generation stops; empty where no reply is written."""
+        try:
+            written = self._written([FOLLOWING, {"role": "assistant", "content": PROBE}], 1, None)[1]
+        except Impossible:
+            return ""
+        return next((text for text in [self.own.eos_token, *self.specials] if written.endswith(text)), "")
+
     def _turn(self, dialogue: list[Message], turn: int, tools: Any) -> tuple[str, str]:
-        message = dialogue[turn]
+        given, written = self._written(dialogue, turn, tools)
+        asked = dialogue[turn - 1]
+        if asked["role"] == "user" and "".join(asked["content"].split()) not in "".join(given.split()):
+            raise Impossible("the user's turn is not written")
+        self._check(dialogue[turn], written, given, dialogue, tools)
+        return given, written
+
+    def _written(self, dialogue: list[Message], turn: int, tools: Any) -> tuple[str, str]:
         given = self.render(dialogue[:turn], tools, prompted=True)
         whole = self.render(dialogue[: turn + 1], tools)
         begin = len(given) if whole.startswith(given) else self._found(given, whole, dialogue, turn, tools)
-        written = self._ended(dialogue, turn, tools, whole, begin)
-        self._check(message, written, given, dialogue, tools)
-        return given, written
+        return given, self._ended(dialogue, turn, tools, whole, begin)
 
     def _found(self, given: str, whole: str, dialogue: list[Message], turn: int, tools: Any) -> int:
         """Where the turn begins in a whole that differs before it."""
@@ -245,8 +273,12 @@ class Judge:
         lead = written[: written.find(said)] if said in written else written
         if opened and opened in lead:
             raise Impossible("a role header would be supervised")
-        if not opened and self.special.match(written.lstrip()) and "assistant" in lead:
+        if not opened and ROLE.search(lead):
             raise Impossible("a role header would be supervised")
+        opens = bool(message.get("tool_calls")) and not message["content"].strip() and written.startswith(self.stop)
+        inner = written[: -len(self.stop)] if self.stop and written.endswith(self.stop) else written
+        if self.stop and inner.count(self.stop) > opens + self._said(message, self.stop):
+            raise Impossible("generation stops within the turn")
         for call in message.get("tool_calls") or ():
             arguments = call["function"]["arguments"]
             values = arguments.values() if isinstance(arguments, dict) else ()
@@ -254,6 +286,7 @@ class Judge:
                 isinstance(value, str)
                 and json.dumps(value, ensure_ascii=False)[1:-1] not in written
                 and value not in written
+                and repr(value)[1:-1] not in written  # as Python's calls escape it
                 for value in values
             ):
                 raise Impossible("an argument is not written")

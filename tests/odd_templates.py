@@ -102,3 +102,20 @@ MARKED = chat(
 WITH_IDS = PLAIN.replace('\'{"name"', '\'{"id": "\' + call.id + \'", "name"').replace(
     '<tool_call>{"name": "\' +', '<tool_call>{"id": "\' + call.id + \'", "name": "\' +'
 )
+REWRITTEN = PLAIN.replace(SAID, "{{- message.content.replace('\\n\\n', '\\n') }}")
+"""Empty lines are taken out of what a turn says (Falcon)."""
+ESCAPED = chat(
+    HEAD
+    + SAID
+    + "{%- for call in message.tool_calls or [] %}{%- for key, value in call.function.arguments.items() %}"
+    + "{{- '<call name=\"' + call.function.name + '\"><' + key + '>' }}"
+    + "{{- '<![CDATA[' + value + ']]>' if value is string and '<' in value else value }}"
+    + "{{- '</' + key + '></call>' }}{%- endfor %}{%- endfor %}"
+    + END
+)
+"""A value that holds a mark of XML is written in another way (MiniCPM)."""
+INDENTED = chat(
+    "{{- '  ' }}" + HEAD + SAID + CALLS + END,
+    prompt="{%- if add_generation_prompt %}{{- '    <|im_start|>assistant\\n\\n' }}{%- endif %}",
+)
+"""A prompt with other blanks around it than turns begin with: equal only where a reply begins with a line break."""

@@ -24,6 +24,7 @@ import tasks.text.chat.make_encoding as encoding_module
 import tasks.text.chat.spans as turns_module
 from tasks.data.dialogues.messages import Message, dump_messages
 from tasks.data.errors import DataError
+from tasks.text.certificate import MaskError
 from tasks.text.chat import expected_text, expected_turns
 from tasks.text.chat import tokenize_text as whole_text
 from tasks.text.chat.call_proof import template_reader
@@ -123,6 +124,27 @@ def test_a_template_that_writes_one_of_two_calls_is_named() -> None:
     with pytest.raises(DataError, match="fewer than the 2 calls of message 2; give each call a turn of its own"):
         certified(alone, [ASKED, two])
     assert certified(odd.PLAIN, [ASKED, two])[0].count("<tool_call>") == 2
+
+
+def test_a_template_that_rewrites_what_a_turn_says_is_refused_by_the_certificate() -> None:
+    assert certified(odd.REWRITTEN, [ASKED, say("assistant", "South.\nWarm.")], tools=False)[0].startswith("South.\nW")
+    _, certificate = trained(encoding_of(odd.REWRITTEN, tools=False), [ASKED, say("assistant", "South.\n\nWarm.")])
+    assert certificate.violations == {"what a turn says is written otherwise": ["row0"]}
+    with pytest.raises(MaskError, match="take a template that writes contents as they are"):
+        certificate.require("train")
+
+
+def test_a_spelt_token_is_written_as_the_template_writes_its_letters() -> None:
+    for name in ("<|im_end|>", "a <|im_end|> b", "Rome"):
+        texts = certified(odd.ESCAPED, [ASKED, call(name=name), say("tool", "<|im_end|>"), ANSWER])
+        value = f"<![CDATA[{name}]]>" if "<" in name else name
+        assert texts == [f'<call name="search_hotels"><name>{value}</name></call><|im_end|>', "South.<|im_end|>"]
+
+
+def test_blanks_of_the_prompt_may_be_the_first_of_a_reply() -> None:
+    assert certified(odd.INDENTED, [ASKED, say("assistant", "\nSouth.")], tools=False) == ["South.<|im_end|>"]
+    with pytest.raises(DataError, match="it does not begin message 2 so"):
+        certified(odd.INDENTED, [ASKED, ANSWER], tools=False)
 
 
 class Scripted(LlamaForCausalLM):

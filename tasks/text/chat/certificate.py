@@ -24,6 +24,7 @@ SPACED = " a word\n and another"
 FIXES = {
     "an empty turn": "drop empty turns by the step drop_empty_turns of clean",
     "leaves out part": "give texts and calls turns of their own, or take another encode.template",
+    "turn says is written otherwise": "take a template that writes contents as they are, or change such texts in clean",
     "leaves out a turn": "take an encode.template that writes such turns, or drop these dialogues in clean",
     "system turn is missing": "take an encode.template that writes system turns, or drop them from the data",
     "tools are missing": "take the model's template for tools (encode.template_name), or chatml",

@@ -22,6 +22,7 @@ from .substitution import (
     common,
     count_in,
     count_texts,
+    own_content,
     python_texts,
     substituted,
     without_specials,
@@ -61,7 +62,7 @@ class RenderedTurns:
         begin = (
             len(given)
             if whole.startswith(given)
-            else aligned(given, whole[:first], self.messages[place - 1] if place else {})
+            else aligned(given, whole[: len(whole) - len(whole[first:].lstrip())], self.messages[place - 1] if place else {})
         )
         if words is None or (begin > first and not whole[first:begin].isspace()):  # blanks that end the prompt
             self.broken.add("the template leaves out part of what the model generates")
@@ -174,6 +175,7 @@ class RenderedTurns:
                 and given not in self.encoding.template  # letters of a marker
                 for turn in self.messages[:place]
             ),
+            "what a turn says is written otherwise": own_content(message) not in rendered.text,
             "thoughts are missing": (message.get("reasoning_content") or "").strip() not in rendered.text,
             "an empty turn is supervised": not is_call(message) and not message["content"].strip(),
         }

@@ -2,6 +2,8 @@
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,7 +15,7 @@ from ...data.errors import DataError
 from ...learn.labels import IGNORE_INDEX
 from ..segments import Encoded
 from ..tokenizer import TextTokenizer
-from .spans import Conversation, Rendered
+from .spans import Conversation, Rendered, Script
 from .special_tokens import Spellings, find_spellings
 from .template_input import Composed
 from .tokenize_text import Tokens, WholeText
@@ -121,5 +123,25 @@ class Writer:
         encoding, turns = self.encoding, composed.messages
         tools = encoding.tools if composed.tools is None else composed.tools
         spellings = find_spellings([turns, tools], encoding.specials, elsewhere=encoding.template)
-        script = encoding.script.with_tools(spellings.hide(tools))
-        return Conversation(script, list(map(spellings.hide_turn, turns)), composed.moved), spellings
+        spellings = _as_written(encoding.script, turns, tools, spellings)
+        script, hidden = _hide(encoding.script, turns, tools, spellings)
+        return Conversation(script, hidden, composed.moved), spellings
+
+
+def _hide(
+    script: Script, turns: Sequence[Message], tools: Sequence[Message], spellings: Spellings
+) -> tuple[Script, list[Message]]:
+    return script.with_tools(spellings.hide(tools)), list(map(spellings.hide_turn, turns))
+
+
+def _as_written(
+    script: Script, turns: Sequence[Message], tools: Sequence[Message], spellings: Spellings
+) -> Spellings:
+    """The form of placeholders with which the template writes the same text as with what they stand for."""
+    forms = (spellings, replace(spellings, edged=True)) if spellings.texts else ()
+    for form in forms:
+        other, hidden = _hide(script, turns, tools, form)
+        with suppress(DataError):  # the encoder names such turns
+            if form.restore(other.render(hidden)) == script.with_tools(tools).render(turns):
+                return form
+    return spellings

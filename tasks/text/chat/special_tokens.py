@@ -20,10 +20,12 @@ DIGITS = 3
 
 @dataclass(frozen=True)
 class Spellings:
-    """Placeholders of one dialogue: `word` + number for each special token's text."""
+    """Placeholders of one dialogue: `word` + number for each special token's text; edged: between its first and its last
+    letter, for templates that look for such (XML's)."""
 
     word: str
     texts: tuple[str, ...]
+    edged: bool = False
 
     def hide_turn(self, turn: Message) -> Message:
         """A turn with every spelling replaced, but for the markers of thoughts with which its own content begins."""
@@ -54,7 +56,7 @@ class Spellings:
 
     def restore(self, text: str) -> str:
         """The text with spellings in place of placeholders."""
-        return self._hidden.sub(lambda match: self.texts[int(match.group(1))], text)
+        return self._hidden.sub(lambda match: self._texts[match.group()], text)
 
     def parts(self, text: str) -> Iterator[tuple[int, str, bool]]:
         """What the template wrote and hidden spellings, in order: place in the text, the part, whether it was spelt."""
@@ -62,13 +64,18 @@ class Spellings:
         for match in self._hidden.finditer(text):
             if match.start() > at:
                 yield at, text[at : match.start()], False
-            yield match.start(), self.texts[int(match.group(1))], True
+            yield match.start(), self._texts[match.group()], True
             at = match.end()
         if at < len(text):
             yield at, text[at:], False
 
     def _placeholder(self, text: str) -> str:
-        return f"{self.word}{self.texts.index(text):0{DIGITS}d}"
+        placeholder = f"{self.word}{self.texts.index(text):0{DIGITS}d}"
+        return text[0] + placeholder + text[-1] if self.edged else placeholder
+
+    @cached_property
+    def _texts(self) -> dict[str, str]:
+        return {self._placeholder(text): text for text in self.texts}
 
     @cached_property
     def _spelt(self) -> re.Pattern[str]:
@@ -77,7 +84,7 @@ class Spellings:
 
     @cached_property
     def _hidden(self) -> re.Pattern[str]:
-        return re.compile(rf"{self.word}(\d{{{DIGITS}}})")
+        return re.compile("|".join(map(re.escape, self._texts)) or "(?!)")
 
 
 def thought_markers(turn: Message) -> tuple[str, ...]:

@@ -51,6 +51,12 @@ def substituted(message: Message, word: str, keys: Sequence[str]) -> Message:
     return {**message, **changed}
 
 
+def own_content(message: Message) -> str:
+    """What a turn says behind the thoughts that it begins with, as a template that trims it writes it."""
+    markers = thought_markers(message)
+    return str(message["content"].partition(markers[1])[2] if markers else message["content"]).strip()
+
+
 def count_texts(message: Message, keys: Sequence[str]) -> int:
     """How many texts of a turn are its own: its content, and each argument of its calls."""
     if "reasoning_content" in keys:

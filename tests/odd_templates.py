@@ -119,3 +119,10 @@ INDENTED = chat(
     prompt="{%- if add_generation_prompt %}{{- '    <|im_start|>assistant\\n\\n' }}{%- endif %}",
 )
 """A prompt with other blanks around it than turns begin with: equal only where a reply begins with a line break."""
+UNASKED_PROMPT = chat(
+    "{{- message.role | capitalize + ': ' + message.content + '\\n\\n' }}"
+    "{%- if loop.last and message.role == 'user' %}{{- 'Assistant:' }}{%- endif %}",
+    before="",
+    prompt="",
+)
+"""A prompt behind the last turn of a user whether it is asked for or not (ChatQA)."""

@@ -155,7 +155,7 @@ def test_a_parquet_file_gives_the_same_messages(tmp_path: Path) -> None:
         (3, "the dialogue is a number"),
         ({"turns": []}, "holds turns; it must be a list, or hold `messages`"),
         (["hi"], "message 1 is a text; it must be an object"),
-        ([{"role": "User", "content": "x"}], "message 1: unknown role 'User'; roles are system"),
+        ([{"role": "Chorus", "content": "x"}], "message 1: unknown role 'Chorus'; roles are system"),
         ([{"from": "bing", "value": "x"}], "message 1: unknown role 'bing'"),
         ([{"content": "x"}], "message 1: unknown role None"),
         ([said("user"), {"role": "assistant"}], r"message 2 \(assistant\): no content; give it a text"),

@@ -2,7 +2,11 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
+from copy import deepcopy
+from functools import reduce
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,7 @@ from hypothesis import strategies as st
 
 from configs.sources import Columns, FileSource
 from tasks.data.dialogues.messages import dump_messages, load_messages, read_messages
+from tasks.data.dialogues.turn_keys import CHECKED, READ, SILENT, SILENT_PARTS, STRUCTURE, UNSUPPORTED
 from tasks.data.errors import DataError
 from tasks.data.sources.provenance import Intake
 from tasks.data.sources.read import read_source
@@ -83,6 +88,150 @@ def test_no_key_is_dropped_in_silence(key: str, value: Any) -> None:
         assert message != REPLY or left[key]
 
 
+CALLED = {
+    "role": "assistant",
+    "content": None,
+    "tool_calls": [{"id": "c9", "function": {"name": "f", "arguments": {}}}],
+}
+RESULT = {"role": "tool", "tool_call_id": "c9", "content": "9"}
+FORMS: dict[str, list[dict[str, Any]]] = {
+    "OpenAI": [{"role": "system", "content": "Short."}, ASK, CALLED, RESULT, REPLY],
+    "one function": [
+        ASK,
+        {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{}"}},
+        {"role": "function", "name": "f", "content": "9"},
+        REPLY,
+    ],
+    "items": [
+        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]},
+        {"type": "function_call", "name": "f", "arguments": "{}", "call_id": "c9"},
+        {"type": "function_call_output", "call_id": "c9", "output": "9"},
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "hello"}]},
+    ],
+    "Anthropic": [
+        {"role": "user", "content": [{"type": "text", "text": "hi"}]},
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "thinking", "thinking": "Hm."},
+                {"type": "text", "text": "I look."},
+                {"type": "tool_use", "id": "c9", "name": "f", "input": {"a": 1}},
+            ],
+        },
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c9", "content": "9"}]},
+        REPLY,
+    ],
+    "Gemini": [
+        {"role": "user", "parts": [{"text": "hi"}]},
+        {"role": "model", "parts": [{"functionCall": {"name": "f", "args": {"a": 1}}}]},
+        {"role": "function", "parts": [{"functionResponse": {"name": "f", "response": {"r": 9}}}]},
+        {"role": "model", "parts": [{"text": "Hm.", "thought": True}, {"text": "hello"}]},
+    ],
+    "ShareGPT": [
+        {"from": "human", "value": "hi"},
+        {"from": "function_call", "value": '{"name": "f", "arguments": {}}'},
+        {"from": "observation", "value": "9"},
+        {"from": "gpt", "value": "hello"},
+    ],
+}
+KEYS = {
+    *CHECKED,
+    *chain(*READ.values()),
+    *STRUCTURE,
+    *SILENT,
+    *SILENT_PARTS,
+    *UNSUPPORTED,
+    "citations",
+    "refusal",
+    "mood",
+}
+DATA = ("arguments", "input", "args", "response")
+"""What a tool is given or gave, in keys of its own."""
+
+
+def objects(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The path to each object of a dialogue: turns, blocks, calls and their functions."""
+    if isinstance(value, dict):
+        yield path
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in pairs:
+        if key not in DATA:
+            yield from objects(inner, (*path, key))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_key_of_a_turn_a_block_or_a_call_is_dropped_in_silence(form: str) -> None:
+    read, tried = read_messages(FORMS[form]), 0
+    for path in objects(FORMS[form]):
+        for key, value in product(sorted(KEYS), ("x", 1, ["x"], {"x": 1})):
+            changed = deepcopy(FORMS[form])
+            place = reduce(lambda held, step: held[step], path, changed)
+            if key in place:
+                continue
+            tried, left = tried + 1, Counter[str]()
+            place[key] = value
+            with suppress(DataError):
+                assert read_messages(changed, left=left) != read or left[key] == 1, (path, key, value)
+    assert tried > 500
+
+
+def test_every_form_reads_as_the_same_dialogue() -> None:
+    roles = {form: [turn["role"] for turn in read_messages(turns)][-4:] for form, turns in FORMS.items()}
+    assert set(map(tuple, roles.values())) == {("user", "assistant", "tool", "assistant")}
+    for turns in FORMS.values():
+        called, result, reply = read_messages(turns)[-3:]
+        assert called["tool_calls"][0]["function"]["name"] == result["name"] == "f" and reply["content"] == "hello"
+    assert read_messages(FORMS["Gemini"])[-1]["reasoning_content"] == "Hm."
+    assert read_messages(FORMS["Gemini"])[-2]["content"] == '{"r": 9}'
+    assert read_messages(FORMS["items"])[1]["tool_calls"][0]["id"] == read_messages(FORMS["items"])[2]["tool_call_id"]
+
+
+@pytest.mark.parametrize(
+    ("turn", "says"),
+    [
+        ({**REPLY, "content": [{"type": "text", "text": "a", "train": False}]}, "'train' is not read of a text block"),
+        ({**CALLED, "function_call": {"name": "g"}}, "calls both in tool_calls and in function_call; keep one"),
+        ({**REPLY, "records": [1]}, "'records' is not read on a turn of role assistant; take it out, or move it"),
+        ({**REPLY, "from": "human"}, "'role' and 'from' say different things"),
+        ({**REPLY, "type": "draft"}, "a turn of type 'draft' is not read"),
+        ({"type": "reasoning", "summary": []}, "an item of type 'reasoning' without a role is not read"),
+        ({**CALLED, "tool_calls": [{"name": "f", "args": 3}]}, "the arguments of f are a number"),
+        (
+            {**CALLED, "tool_calls": [{"type": "custom", "custom": {"name": "f"}}]},
+            "a call of type 'custom' is not read",
+        ),
+        ({**CALLED, "tool_calls": [{"name": "f", "result": "9"}]}, "'result' is not read of f and may change"),
+        ({"role": "tool", "content": [{"type": "image_url", "image_url": {}}]}, "type 'image_url', which is no text"),
+    ],
+)
+def test_parts_of_a_turn_that_cannot_be_obeyed_are_refused(turn: dict[str, Any], says: str) -> None:
+    with pytest.raises(DataError, match=f"message 2: .*{says}"):
+        read_messages([ASK, turn])
+
+
+@pytest.mark.parametrize("call", [{"name": "f", "args": {"a": 1}}, {"name": "f", "parameters": '{"a": 1}'}])
+def test_arguments_are_read_whatever_they_are_called(call: dict[str, Any]) -> None:
+    for calls in ([call], json.dumps([call])):
+        messages = read_messages([ASK, {"role": "assistant", "content": "", "tool_calls": calls}])
+        assert messages[1]["tool_calls"] == [{"type": "function", "function": {"name": "f", "arguments": {"a": 1}}}]
+    for nothing in (None, "", {}, "{}"):
+        older = {"role": "assistant", "content": None, "tool_calls": [], "function_call": {"name": "f"}}
+        older["function_call"] |= {"arguments": nothing}  # type: ignore[operator]
+        assert read_messages([ASK, older])[1]["tool_calls"][0]["function"] == {"name": "f", "arguments": {}}
+
+
+def test_keys_for_servers_are_left_out_of_blocks_and_counted_but_not_of_results() -> None:
+    left: Counter[str] = Counter()
+    turn = {"role": "assistant", "content": [{"type": "text", "text": "hello", "cache_control": {"type": "short"}}]}
+    result = {**RESULT, "content": [{"index": 1, "mood": "good"}]}
+    messages = read_messages([ASK, CALLED, result, turn], ignore=("mood",), left=left)
+    assert messages[3] == REPLY and json.loads(messages[2]["content"]) == [{"index": 1, "mood": "good"}]
+    assert left == {"cache_control": 1}
+    block = {"type": "text", "text": "hello", "mood": "good"}
+    assert read_messages([ASK, {**REPLY, "content": [block]}], ignore=("mood",), left=left)[1] == REPLY
+    assert left["mood"] == 1
+
+
 def test_names_and_the_ids_of_calls_are_kept() -> None:
     call = {"id": "c9", "function": {"name": "hours", "arguments": ""}}
     messages = read_messages(
@@ -123,8 +272,17 @@ def test_tools_stand_in_the_first_message(tools: Any) -> None:
         ({"messages": [ASK, REPLY], "tools": "hours"}, "tools is no JSON"),
         ({"messages": [ASK, REPLY], "tools": [{"description": "x"}]}, "tool 1 has no name"),
         ({"messages": [ASK, REPLY], "tools": 3}, "tools is a number"),
+        ({"messages": [ASK, REPLY], "conversations": [ASK]}, "the dialogue holds messages and conversations; keep one"),
+        (
+            {"messages": [ASK, REPLY], "reasoning": "Hm."},
+            "'reasoning' next to the messages is not read .* the assistant",
+        ),
+        ({"messages": [ASK, REPLY], "available_tools": [TOOL]}, "'available_tools' next .* call it `tools`"),
         ({"messages": [ASK, REPLY], "weight": 0}, "'weight' next to the messages is not read"),
-        ({"messages": [ASK, REPLY], "system": ["A"]}, "the system text next to the messages is a list"),
+        (
+            {"messages": [ASK, REPLY], "system": ["A"]},
+            "the system text next to the messages: its content is a list of plain texts",
+        ),
     ],
 )
 def test_what_beside_the_messages_cannot_be_obeyed_is_refused(value: Any, says: str) -> None:

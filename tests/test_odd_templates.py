@@ -141,6 +141,12 @@ def test_a_spelt_token_is_written_as_the_template_writes_its_letters() -> None:
         assert texts == [f'<call name="search_hotels"><name>{value}</name></call><|im_end|>', "South.<|im_end|>"]
 
 
+def test_a_header_is_known_where_the_prompt_is_written_unasked() -> None:
+    assert certified(odd.UNASKED_PROMPT, [ASKED, ANSWER, ASKED, ANSWER], tools=False) == [" South.\n\n<|im_end|>"] * 2
+    with pytest.raises(DataError, match="trained to write its own header, 'Assistant: '"):
+        certified(odd.UNASKED_PROMPT, [ASKED, ANSWER, say("assistant", "Yes.")], tools=False)
+
+
 def test_blanks_of_the_prompt_may_be_the_first_of_a_reply() -> None:
     assert certified(odd.INDENTED, [ASKED, say("assistant", "\nSouth.")], tools=False) == ["South.<|im_end|>"]
     with pytest.raises(DataError, match="it does not begin message 2 so"):
@@ -517,6 +523,8 @@ def test_an_end_within_a_run_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_supervised_header_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TurnFaults, "need_prompt", lambda *given: None)
     assert "a role header is supervised" in broken(encoding_of(odd.UNPROMPTED), CALLED)
+    turns = [ASKED, ANSWER, say("assistant", "Yes.")]
+    assert "a role header is supervised" in broken(encoding_of(odd.UNASKED_PROMPT, tools=False), turns)
     monkeypatch.setattr(TurnFaults, "need_own_words", lambda *given: None)
     turns = [ASKED, ANSWER, say("assistant", "Yes.")]
     assert "a supervised run is not what the model generates" in broken(encoding_of(odd.JOINED, tools=False), turns)

@@ -4,9 +4,16 @@ import json
 from typing import Any
 
 from ..errors import DataError
+from .turn_keys import check_only, only_one
 
 SEARCH = "search_hotels"
 """The tool that the hotel form's `search` turns call."""
+ARGUMENTS = ("arguments", "parameters", "args", "input")
+"""What the forms call a call's arguments."""
+CALL_TYPES = (None, "function", "tool_call", "tool_use", "function_call")
+"""What the forms call a call of a function."""
+DECLARED = ("function_declarations", "functionDeclarations")
+"""What Gemini's form calls a list of tools."""
 
 
 def kind_of(value: Any) -> str:
@@ -33,12 +40,16 @@ def parse_json(text: str, what: str) -> Any:
 
 def read_calls(turn: dict[str, Any], place: str) -> list[Any]:
     """The calls of an assistant's turn, in OpenAI's form or its older one of a single function."""
-    calls = turn.get("tool_calls")
-    if calls is None:
-        calls = [turn["function_call"]] if turn.get("function_call") is not None else []
-    if not isinstance(calls, list):
+    calls, older = turn.get("tool_calls"), turn.get("function_call")
+    if isinstance(calls, str) and calls.strip():
+        calls = parse_json(calls, f"{place}: tool_calls")
+    if calls and older:
+        raise DataError(f"{place}: calls both in tool_calls and in function_call; keep one of them")
+    if not calls and older:
+        calls = [parse_json(older, f"{place}: function_call") if isinstance(older, str) else older]
+    if calls is not None and calls != "" and not isinstance(calls, list):
         raise DataError(f"{place}: tool_calls is {kind_of(calls)}; it must be a list of calls")
-    return [read_call(call, place) for call in calls]
+    return [read_call(call, place) for call in calls or []]
 
 
 def written_calls(field: Any, place: str) -> list[Any]:
@@ -51,15 +62,28 @@ def written_calls(field: Any, place: str) -> list[Any]:
 
 
 def read_call(call: Any, place: str) -> Any:
-    """One call in OpenAI's form; arguments written as JSON text become an object, an empty text the empty one."""
+    """One call in OpenAI's form; arguments written as JSON text become an object, an empty text and null the empty one.
+
+    Raises DataError for what is no call, and for keys that nothing reads.
+    """
     function = call.get("function", call) if isinstance(call, dict) else call
+    if isinstance(call, dict) and isinstance(function, str):  # {"function": "f", "arguments": {…}}
+        function = {"name": function, **{key: value for key, value in call.items() if key in ARGUMENTS}}
+        call = {key: value for key, value in call.items() if key not in ARGUMENTS}
     if not isinstance(function, dict):
         raise DataError(f"{place}: a call is {kind_of(function)}; it must be an object with `name` and `arguments`")
-    name, arguments = function.get("name"), function.get("arguments")
+    if call.get("type") not in CALL_TYPES:
+        raise DataError(f"{place}: a call of type {call['type']!r} is not read; write it as one of type 'function'")
+    name, arguments = function.get("name"), only_one(function, ARGUMENTS, place)
     if not isinstance(name, str) or not name.strip():
         raise DataError(f"{place}: a call without a name; `function.name` must say which tool it calls")
+    own = {"name", *ARGUMENTS}
+    check_only(call, {"id", "type", "function"} if function is not call else {"id", "type", *own}, place, f" of {name}")
+    if function is not call:
+        check_only(function, own, place, f" of {name}")
     if isinstance(arguments, str):
         arguments = parse_json(arguments, f"{place}: the arguments of {name}") if arguments.strip() else {}
+    arguments = {} if arguments is None else arguments
     if not isinstance(arguments, dict):
         raise DataError(f"{place}: the arguments of {name} are {kind_of(arguments)}; write an object, {{}} for none")
     read: dict[str, Any] = {"type": "function", "function": {"name": name, "arguments": arguments}}
@@ -77,7 +101,14 @@ def read_tools(value: Any) -> list[Any]:
     given = [given] if isinstance(given, dict) else given
     if not isinstance(given, list):
         raise DataError(f"tools is {kind_of(given)}; it must be a list of JSON schemas, or JSON text of one")
-    return [_tool(tool, number) for number, tool in enumerate(given, 1)]
+    tools = [part for tool in given for part in _declared(tool)]
+    return [_tool(tool, number) for number, tool in enumerate(tools, 1)]
+
+
+def _declared(tool: Any) -> list[Any]:
+    """The tools of an object that holds several, as Gemini's do; else the tool itself."""
+    held = next((tool[key] for key in DECLARED if key in tool), None) if isinstance(tool, dict) else None
+    return list(held) if isinstance(held, list) else [tool]
 
 
 def _tool(tool: Any, number: int) -> Any:

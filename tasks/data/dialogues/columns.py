@@ -12,8 +12,7 @@ from configs.columns import Columns
 from ..errors import DataError
 from .calls import kind_of, parse_json
 from .messages import SYSTEMS, TOOLS, Message, as_plain, dump_messages, read_messages
-from .turn_keys import UNSUPPORTED, check_unsupported
-from .turns import ROLES
+from .turn_keys import ROLES, UNSUPPORTED, check_unsupported
 
 PAIRS = (
     ("prompt", "completion"),
@@ -76,7 +75,9 @@ def read_dialogues(
 
 def _names(table: pd.DataFrame, columns: Columns, names: tuple[str, ...]) -> list[str]:
     """Those of the columns that are there, and neither ignored nor named for something else."""
-    return [name for name in names if name in table and name not in {*columns.ignore, *columns.named}]
+    held = {columns.messages, *columns.prompts, columns.completion, columns.chosen, columns.rejected}
+    taken = {*columns.ignore, *columns.named, *held, *({columns.tools, columns.system} - set(names))}
+    return [name for name in names if name in table and name not in taken]
 
 
 def _dialogue(row: dict[str, Any], columns: Columns, end: str | None) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import DataError
 from .calls import read_tools
 from .turn_keys import EMPTY, check_unsupported, strip_keys
-from .turns import Message, kind_of, parse_json, read_turn, settle_results
+from .turns import Message, kind_of, parse_json, read_system, read_turn, settle_results
 
 __all__ = [
     "Message",
@@ -25,8 +25,8 @@ __all__ = [
 KEYS = ("role", "content", "reasoning_content", "tool_calls", "tool_call_id", "name", "weight", "tools")
 """Keys of a message, in the order in which they are written. `tools` stand in a system message, the first one, whose
 content is null where the dialogue has no system text of its own."""
-HOLDERS = ("messages", "conversations", "conversation", "dialogue")
-SYSTEMS = ("system", "system_prompt")
+HOLDERS = ("messages", "conversations", "conversation", "dialogue", "contents")
+SYSTEMS = ("system", "system_prompt", "system_instruction", "systemInstruction")
 """What the forms call a system text next to the turns."""
 TOOLS = ("tools", "functions")
 """What the forms call a dialogue's own tools next to the turns."""
@@ -105,7 +105,11 @@ def _lines(message: Message) -> list[str]:
 def _turns(value: Any) -> list[Any]:
     """The list of turns in whatever holds it."""
     if isinstance(value, dict):
-        key = next((key for key in HOLDERS if key in value), None)
+        held_keys = [key for key in HOLDERS if key in value]
+        key = next(iter(held_keys), None)
+        held_keys = [key for key in held_keys if isinstance(as_plain(value[key]), list)]
+        if len(held_keys) > 1:
+            raise DataError(f"the dialogue holds {' and '.join(held_keys)}; keep one of them")
         if key is None:
             held = ", ".join(map(str, value)) or "nothing"
             raise DataError(f"the dialogue holds {held}; it must be a list, or hold `messages` or `conversations`")
@@ -120,15 +124,19 @@ def _turns(value: Any) -> list[Any]:
 
 def _field(field: Any, holder: dict[str, Any], keys: tuple[str, ...]) -> Any:
     """What stands next to the turns under one of the keys. Raises DataError where it stands there twice."""
-    every = (as_plain(value) for value in (field, *(holder.get(key) for key in keys)))
-    given = [value for value in every if value not in EMPTY]
-    if any(value != given[0] for value in given):
-        raise DataError(f"{' and '.join(keys)} next to the messages say different things; keep one of them")
-    return given[0] if given else None
+    named = {key: as_plain(holder.get(key)) for key in keys}
+    given = {"a column": as_plain(field), **named}
+    given = {key: value for key, value in given.items() if value not in EMPTY}
+    values = list(given.values())
+    if any(value != values[0] for value in values):
+        raise DataError(f"{' and '.join(given)} next to the messages say different things; keep one of them")
+    return values[0] if values else None
 
 
 def _headed(messages: list[Message], system: Any, tools: list[Any]) -> list[Message]:
     """The messages with a system text and tools in their first one. Raises DataError where there is another text."""
+    if isinstance(system, dict | list):
+        system = read_system(system)
     if system is not None and not isinstance(system, str):
         raise DataError(f"the system text next to the messages is {kind_of(system)}; write a text")
     own = messages[0]["content"] if messages[0]["role"] == "system" else None

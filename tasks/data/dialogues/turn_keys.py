@@ -12,36 +12,92 @@ THOUGHTS = ("reasoning_content", "thinking", "reasoning")
 """What the forms call the thoughts before a content."""
 WEIGHTS = ("weight", "train", "loss_mask")
 """Keys that say whether a turn is trained: 1 or true, 0 or false."""
-READ = frozenset(
-    {
-        "role",
-        "from",
+ROLES = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "human": "user",
+    "assistant": "assistant",
+    "gpt": "assistant",
+    "chatgpt": "assistant",
+    "model": "assistant",
+    "ai": "assistant",
+    "bot": "assistant",
+    "function_call": "call",
+    "tool_call": "call",
+    "search": "call",
+    "tool": "tool",
+    "ipython": "tool",
+    "tool_response": "tool",
+    "tool_result": "tool",
+    "function": "tool",
+    "observation": "tool",
+    "return": "tool",
+    "function_call_output": "tool",
+}
+"""What the forms call a role -> system, user, assistant, tool, or call (an assistant's turn that only calls)."""
+CHECKED = frozenset({"role", "from", "type", *THOUGHTS, *WEIGHTS})
+"""Keys that any turn may have, each with checks of its own."""
+GIVEN = frozenset({*CONTENTS, "name", "tool_calls", "function_call", "tool_call_id"})
+READ = {
+    "system": GIVEN,
+    "user": GIVEN,
+    "assistant": frozenset({*CONTENTS, "name", "tool_calls", "function_call"}),
+    "call": frozenset({*CONTENTS, "name"}),
+    "item": frozenset({"name", "arguments", "call_id"}),
+    "search": frozenset({"arguments"}),
+    "results": frozenset(CONTENTS),
+    "tool": frozenset({*CONTENTS, "name", "tool_call_id", "call_id", "records", "output"}),
+}
+"""Kind of turn -> keys that are read of it, or refused in words of their own; item: a call of OpenAI's newer form;
+results: blocks of them in a tool's turn."""
+PARTS = frozenset({*CONTENTS, "tool_calls", "function_call"})
+"""Keys that hold blocks and calls, which have keys of their own."""
+STRUCTURE = frozenset(
+    [
+        "id",
         "type",
-        "tool_calls",
-        "function_call",
         "name",
-        "tool_call_id",
-        "records",
+        "text",
+        "thinking",
+        "input",
+        "function",
         "arguments",
-        *CONTENTS,
-        *THOUGHTS,
-        *WEIGHTS,
-    }
+        "parameters",
+        "args",
+        "content",
+        "tool_use_id",
+        "is_error",
+        "thought",
+        "functionCall",
+        "function_call",
+        "functionResponse",
+        "function_response",
+    ]
 )
+"""Keys of blocks and calls that are read."""
+SILENT_PARTS = frozenset({"index", "cache_control", "signature", "thought_signature", "thoughtSignature"})
+"""Keys of blocks and calls that are for servers alone; they are left out and counted."""
 SILENT = frozenset({"id", "uuid", "message_id", "index", "timestamp", "created", "created_at", "date", "time", "model"})
 """Keys that say where or when a message was written, which no template renders; they are left out and counted."""
 TRAINED = ("weight", "weights", "loss_mask", "mask", "train", "assistant_masks", "completion_mask")
+SCHEMAS = ("available_tools", "tool_definitions", "tool_schemas", "function_definitions")
 """Keys and columns next to a dialogue that say what of it is trained."""
 UNSUPPORTED = (
     *TRAINED,
+    *THOUGHTS,
+    *SCHEMAS,
+    "image",
     "images",
+    "video",
     "videos",
+    "audio",
     "audios",
     "documents",
     "chat_template_kwargs",
     "history",
     "system_message",
-    "system_instruction",
+    "instructions",
 )
 """Keys and columns next to a dialogue that change what is trained, and that nothing here reads."""
 EMPTY: tuple[Any, ...] = (None, "", [], {}, ())
@@ -50,35 +106,71 @@ INTO_SYSTEM = "call it `system`"
 UNSUPPORTED_FIXES = {
     "history": "write its turns before the others as messages",
     "system_message": INTO_SYSTEM,
-    "system_instruction": INTO_SYSTEM,
+    "instructions": INTO_SYSTEM,
     "chat_template_kwargs": "set encode.template_options, which is for all rows",
     **dict.fromkeys(TRAINED, WEIGHT),
+    **dict.fromkeys(THOUGHTS, "write it into the message of the assistant as `reasoning_content`"),
+    **dict.fromkeys(SCHEMAS, "call it `tools`"),
 }
 """Key next to a dialogue -> what helps; dropping it for others."""
 
 
 def strip_keys(turn: dict[str, Any], ignore: Collection[str], left: Counter[str]) -> dict[str, Any]:
-    """The turn without keys that are left out: those that a recipe ignores and SILENT ones, counted in `left`."""
+    """The turn without keys that are left out: those that a recipe ignores and SILENT ones, counted in `left`.
+
+    Of its blocks and calls those that a recipe ignores are left out too, unless they are read, and SILENT_PARTS.
+    """
     gone = [key for key in turn if key in ignore or (key in SILENT and turn[key] not in EMPTY)]
     left.update(gone)
-    return {key: value for key, value in turn.items() if key not in gone}
+    kept = {key: value for key, value in turn.items() if key not in gone}
+    named = turn.get("role") or turn.get("from")
+    if isinstance(named, str) and ROLES.get(named.strip().lower()) == "tool":
+        return kept
+    silent = SILENT_PARTS | (frozenset(ignore) - STRUCTURE)
+    return {key: _strip_part(value, silent, left) if key in PARTS else value for key, value in kept.items()}
 
 
-def check_keys(turn: dict[str, Any], place: str) -> None:
-    """Raise DataError for keys with a value that nothing reads, since a template or a trainer may."""
-    unknown = [str(key) for key, value in turn.items() if key not in READ and not _is_empty(value)]
+def _strip_part(value: Any, silent: Collection[str], left: Counter[str]) -> Any:
+    """Blocks and calls without the keys that say nothing; what a tool is given or gave stays as it is."""
+    if isinstance(value, list | tuple):
+        return [_strip_part(part, silent, left) for part in value]
+    if not isinstance(value, dict):
+        return value
+    gone = [key for key in value if key in silent]
+    left.update(gone)
+    rest = {key: part for key, part in value.items() if key not in gone}
+    inner = rest.get("function")
+    return {**rest, "function": _strip_part(inner, silent, left)} if isinstance(inner, dict) else rest
+
+
+def check_keys(turn: dict[str, Any], kind: str, named: str, place: str) -> None:
+    """Raise DataError for keys with a value that nothing reads of this kind of turn (READ), since a template or a
+    trainer may. named: what the data call its role."""
+    check_only(turn, CHECKED | READ[kind], place, f" on a turn of role {named}", *READ.values())
+
+
+def check_only(part: Mapping[str, Any], read: Collection[str], place: str, where: str, *elsewhere: Any) -> None:
+    """Raise DataError for keys with a value that are not in `read`. where: what has them; elsewhere: keys that are
+    read where others stand."""
+    unknown = [str(key) for key, value in part.items() if key not in read and not _is_empty(value)]
     if "mask" in unknown:
         raise DataError(
             f"{place}: the key 'mask' means trained in some data and not trained in others; write "
             "`loss_mask` or `weight`, 1 for a turn to learn and 0 for one that is given"
         )
-    if unknown:
-        many = len(unknown) > 1
-        them, verb = ("them", "are") if many else ("it", "is")
+    if not unknown:
+        return
+    many = len(unknown) > 1
+    them, verb = ("them", "are") if many else ("it", "is")
+    named = f"{place}: the key{'s' * many} {', '.join(map(repr, unknown))}"
+    if any(key in keys for keys in elsewhere for key in unknown):
         raise DataError(
-            f"{place}: the key{'s' * many} {', '.join(map(repr, unknown))} {verb} not read and may change what is "
-            f"trained; rename {them}, or leave {them} out with `download.columns.ignore: [{', '.join(unknown)}]`"
+            f"{named} {verb} not read{where}; take {them} out, or move {them} to a turn that may have {them}"
         )
+    raise DataError(
+        f"{named} {verb} not read{'' if elsewhere else where} and may change what is trained; rename {them}, or leave "
+        f"{them} out with `download.columns.ignore: [{', '.join(unknown)}]`"
+    )
 
 
 def check_unsupported(keys: Mapping[str, Any], where: str, *, known: Collection[str] = ()) -> None:

@@ -4,29 +4,12 @@ from typing import Any
 
 from ..errors import DataError
 from .calls import SEARCH, kind_of, parse_json, read_call, read_calls, written_calls
-from .content_blocks import Blocks, read_blocks, result_text
-from .turn_keys import CONTENTS, check_keys, only_one, read_thoughts, read_weight
+from .content_blocks import Blocks, holds_results, read_blocks, result_text
+from .turn_keys import CONTENTS, ROLES, check_keys, only_one, read_thoughts, read_weight
 
 __all__ = ["SEARCH", "Message", "kind_of", "parse_json", "read_turn", "settle_results"]
 
 Message = dict[str, Any]
-ROLES = {
-    "system": "system",
-    "developer": "system",
-    "user": "user",
-    "human": "user",
-    "assistant": "assistant",
-    "gpt": "assistant",
-    "model": "assistant",
-    "function_call": "call",
-    "search": "call",
-    "tool": "tool",
-    "function": "tool",
-    "observation": "tool",
-    "return": "tool",
-    "function_call_output": "tool",
-}
-"""What the forms call a role -> system, user, assistant, tool, or call (an assistant's turn that only calls)."""
 
 
 def read_turn(turn: Any, place: str) -> list[Message]:
@@ -36,23 +19,56 @@ def read_turn(turn: Any, place: str) -> list[Message]:
     """
     if not isinstance(turn, dict):
         raise DataError(f"{place} is {kind_of(turn)}; it must be an object with `role` and `content`")
-    named = turn["role"] if turn.get("role") is not None else turn.get("from")
-    role = ROLES.get(named) if isinstance(named, str) else None
-    if role is None or not isinstance(named, str):
-        raise DataError(f"{place}: unknown role {named!r}; roles are {', '.join(ROLES)}")
-    check_keys(turn, place)
+    named, role = _role(turn, place)
     content = only_one(turn, CONTENTS, place)
-    if role == "tool":
-        records = turn.get("records") if content is None else content
-        message = {"role": "tool", "content": result_text(_present(records, f"{place} ({named})"))}
-        messages = [message | _named(turn, ("name", "tool_call_id"))]
+    check_keys(turn, _kind(turn, role, named, content), named, place)
+    if role == "tool" and not holds_results(content):
+        given = only_one(turn, (*CONTENTS, "records", "output"), place)
+        message = {"role": "tool", "content": result_text(_present(given, f"{place} ({named})"), place)}
+        own_id = only_one(turn, ("tool_call_id", "call_id"), place)
+        messages = [message | _named({**turn, "tool_call_id": own_id}, ("name", "tool_call_id"))]
     elif role in ("assistant", "call"):
         messages = [_assistant(turn, content, named, place)]
     else:
-        messages = _given(turn, role, _present(content, f"{place} ({named})"), place)
+        given_role = "user" if role == "tool" else role
+        messages = _given(turn, given_role, _present(content, f"{place} ({named})"), place)
     _check_thoughts(turn, role, place)
     weight = read_weight(turn, "assistant" if role == "call" else role, place)
     return messages if weight is None else [message | {"weight": weight} for message in messages]
+
+
+def _kind(turn: Message, role: str, named: str, content: Any) -> str:
+    """The kind of a turn, which says what keys are read of it."""
+    if role == "call":
+        return "search" if named == "search" else "item" if turn.get("arguments") is not None else role
+    return "results" if role == "tool" and holds_results(content) else role
+
+
+def read_system(value: Any) -> str:
+    """The system text next to a dialogue that is a list of blocks (Anthropic's) or a message (Gemini's). Raises
+    DataError."""
+    place = "the system text next to the messages"
+    turn = value if isinstance(value, dict) else {"content": value}
+    return str(read_turn({**turn, "role": "system"}, place)[0]["content"])
+
+
+def _role(turn: Message, place: str) -> tuple[str, str]:
+    """What a turn calls its role, in small letters, and the role. Raises DataError."""
+    given = {key: turn[key] for key in ("role", "from") if turn.get(key) is not None}
+    kind = turn.get("type")
+    known = kind.lower() if isinstance(kind, str) else None
+    given = given or ({"type": kind} if known in ROLES else {})
+    roles = {key: ROLES.get(value.strip().lower()) if isinstance(value, str) else None for key, value in given.items()}
+    named, role = next(iter(given.values()), None), next(iter(roles.values()), None)
+    if named is None and kind:
+        raise DataError(f"{place}: an item of type {kind!r} without a role is not read; leave such items out")
+    if role is None or not isinstance(named, str):
+        raise DataError(f"{place}: unknown role {named!r}; roles are {', '.join(ROLES)}")
+    if len(set(roles.values())) > 1:
+        raise DataError(f"{place}: 'role' and 'from' say different things; keep one of them")
+    if kind not in (None, "", "message", "text") and (known is None or ROLES.get(known) != role):
+        raise DataError(f"{place}: a turn of type {kind!r} is not read; leave the key `type` out, or such turns")
+    return named.strip().lower(), role
 
 
 def settle_results(messages: list[tuple[int, Message]]) -> list[Message]:
@@ -95,9 +111,11 @@ def _blocks(value: Any, role: str, place: str) -> Blocks:
 def _assistant(turn: Message, content: Any, named: str, place: str) -> Message:
     """A reply, or calls, or both; thoughts before them."""
     if ROLES[named] == "call":
+        if named == "search" and turn.get("arguments") is None:
+            raise DataError(f"{place}: the arguments of {SEARCH} are null; write an object, {{}} for none")
         calls = (
-            [read_call({"name": SEARCH, "arguments": turn.get("arguments")}, place)]
-            if named == "search"
+            [read_call(_stated_call(turn, named), place)]
+            if turn.get("arguments") is not None
             else (written_calls(content, place))
         )
         blocks = Blocks()
@@ -116,7 +134,17 @@ def _assistant(turn: Message, content: Any, named: str, place: str) -> Message:
         raise DataError(f"{place}: thoughts both in a key and in a block of the content; keep one of them")
     message: Message = {"role": "assistant", "content": blocks.text}
     message |= {"reasoning_content": thoughts or blocks.thoughts} if thoughts or blocks.thoughts else {}
-    return message | ({"tool_calls": calls} if calls else {}) | _named(turn, ("name",))
+    named_by_item = ROLES[named] == "call" and turn.get("arguments") is not None
+    return message | ({"tool_calls": calls} if calls else {}) | ({} if named_by_item else _named(turn, ("name",)))
+
+
+def _stated_call(turn: Message, named: str) -> Message:
+    """The call of a turn that is one: a `search` of the hotel form, an item of OpenAI's newer form."""
+    return {
+        "name": SEARCH if named == "search" else turn.get("name"),
+        "arguments": turn["arguments"],
+        "id": turn.get("call_id"),
+    }
 
 
 def _given(turn: Message, role: str, content: Any, place: str) -> list[Message]:
@@ -126,8 +154,11 @@ def _given(turn: Message, role: str, content: Any, place: str) -> list[Message]:
         if turn.get(key):
             raise DataError(f"{place}: {key} on a turn of role {role}; calls are the assistant's, results are a tool's")
     results: list[Message] = [
-        {"role": "tool", "content": result["content"]} | _named(result, ("tool_call_id",)) for result in blocks.results
+        {"role": "tool", "content": result["content"]} | _named(result, ("name", "tool_call_id"))
+        for result in blocks.results
     ]
+    if results and not blocks.text and turn.get("name"):
+        raise DataError(f"{place}: the key 'name' next to results alone is not read; put it into their blocks")
     own = [] if results and not blocks.text else [{"role": role, "content": blocks.text} | _named(turn, ("name",))]
     return results + own
 

@@ -62,7 +62,9 @@ class RenderedTurns:
         begin = (
             len(given)
             if whole.startswith(given)
-            else aligned(given, whole[: len(whole) - len(whole[first:].lstrip())], self.messages[place - 1] if place else {})
+            else aligned(
+                given, whole[: len(whole) - len(whole[first:].lstrip())], self.messages[place - 1] if place else {}
+            )
         )
         if words is None or (begin > first and not whole[first:begin].isspace()):  # blanks that end the prompt
             self.broken.add("the template leaves out part of what the model generates")
@@ -196,7 +198,8 @@ class RenderedTurns:
         return "" if other[common(given, other) :].startswith(first) else first
 
     def _header(self, place: int) -> str:
-        """What a generation prompt adds to the turns before it, up to its first line's end."""
+        """What a generation prompt adds to the turns before it, up to its first line's end; what the prompt ends with
+        behind a user's words where it adds nothing."""
         first = next((n for n in range(place) if self.messages[n]["role"] == "user"), None)
         if first is None:
             return ""
@@ -206,7 +209,10 @@ class RenderedTurns:
         except DataError:
             return ""
         added = prompted[common(prompted, plain) :].strip()
-        return added.splitlines()[0] if added else ""
+        if added:
+            return added.splitlines()[0]
+        line = prompted.rpartition(NEXT)[2].strip().rpartition("\n")[2]
+        return line[max((token.start() for token in self.special.finditer(line)), default=0) :]
 
     def specials(self, place: int, text: str) -> list[str]:
         """The special tokens of the text, less those that content spells."""

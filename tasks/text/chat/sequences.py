@@ -134,9 +134,7 @@ def _hide(
     return script.with_tools(spellings.hide(tools)), list(map(spellings.hide_turn, turns))
 
 
-def _as_written(
-    script: Script, turns: Sequence[Message], tools: Sequence[Message], spellings: Spellings
-) -> Spellings:
+def _as_written(script: Script, turns: Sequence[Message], tools: Sequence[Message], spellings: Spellings) -> Spellings:
     """The form of placeholders with which the template writes the same text as with what they stand for."""
     forms = (spellings, replace(spellings, edged=True)) if spellings.texts else ()
     for form in forms:

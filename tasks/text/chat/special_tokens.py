@@ -20,7 +20,7 @@ DIGITS = 3
 
 @dataclass(frozen=True)
 class Spellings:
-    """Placeholders of one dialogue: `word` + number for each special token's text; edged: between its first and its last
+    """Placeholders of one dialogue: `word` + number for each special token's text; edged: between its first and last
     letter, for templates that look for such (XML's)."""
 
     word: str

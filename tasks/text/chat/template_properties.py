@@ -25,9 +25,9 @@ Form = Literal["object", "text"]
 class Manners:
     """arguments: what the template takes for a call's arguments, an object or JSON text; any_id: it takes calls' ids as
     the data has them. closing: what it writes behind thoughts, whatever comes next; None where it writes none.
-    header: how its generation prompt begins. no_calls: why calls cannot be trained, where they cannot. first: the end
-    token with which a call without text begins; a reply never does, so that generation goes on behind it. parts: it
-    takes content as a list of parts."""
+    header: how its generation prompt begins, or ends where it is written unasked. no_calls: why calls cannot be
+    trained, where they cannot. first: the end token with which a call without text begins; a reply never does, so that
+    generation goes on behind it. parts: it takes content as a list of parts."""
 
     arguments: Form = "object"
     any_id: bool = True
@@ -52,8 +52,9 @@ def learn(
     """How turns end, and the rest. Raises DataError where a template cannot write replies."""
     prober = Prober(template, tools, specials, eos)
     endings = {"assistant": prober.reply()}
-    manners = Manners(header=_header(prober), parts=template.parts)
-    _need_prompt(prober, manners.header)
+    header = _header(prober)
+    _need_prompt(prober, header)
+    manners = Manners(header=header or _standing_header(prober), parts=template.parts)
     for tool_prober in _toolboxes(prober, tools):
         name = str(tool_prober.tools[0]["function"]["name"]) if tool_prober.tools else "probe"
         try:
@@ -101,6 +102,13 @@ def _header(prober: Prober) -> str:
     letters = opened[first.end() :]
     size = next((n for n, letter in enumerate(letters) if not letter.isalpha()), len(letters))
     return opened[: first.end() + size]
+
+
+def _standing_header(prober: Prober) -> str:
+    """How the last line behind a user's words ends, from its last special token on: a prompt that is always there."""
+    given = prober.render([{"role": "user", "content": USER}], generation=True)
+    line = given.rpartition(USER)[2].strip().rpartition("\n")[2]
+    return line[max((token.start() for token in special_pattern(prober.specials).finditer(line)), default=0) :]
 
 
 def _form(prober: Prober, name: str) -> Form:

@@ -88,7 +88,8 @@ class Columns:
     label_names: tuple[str, ...] = ()
     """Names of integer labels 0, 1, …; Hub data sets that carry their own names need none."""
     label_map: dict[str, str] = Field(default_factory=dict)
-    """Spelling of a label in the source to the label that is meant: `{"Bad ": bad, Bad: bad}`; others stay."""
+    """Spelling of a label (of `tags` and `spans` of a type, without B- and I-) to the label that is meant:
+    `{"Bad ": bad, Bad: bad}`; others stay."""
 
     @model_validator(mode="before")
     @classmethod
@@ -100,8 +101,8 @@ class Columns:
 
     @model_validator(mode="after")
     def _coherent(self) -> "Columns":
-        if self.label_map and self.label is None and self.labels is None:
-            raise ValueError("label_map is read only with `label` or `labels`, whose spellings it maps")
+        if self.label_map and self.label is None and self.labels is None and not self.is_tagged:
+            raise ValueError("label_map is read only with label, labels, tags or spans, whose spellings it maps")
         self._check_pair()
         self._check_labels()
         self._check_dialogue()

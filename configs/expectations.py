@@ -114,7 +114,8 @@ _OF_ROWS_WITH: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[Rule, ...]], 
     (("text",), ("min_chars", "max_chars"), ("chars", "nuls")),
     (("text", "messages"), (), ("secrets",)),
     (("messages",), ("tools",), ("turns",)),
-    (("label", "labels"), ("labels", "distinct_labels"), ("labels", "label_variants")),
+    (("label", "labels"), ("labels",), ("labels",)),
+    (("label", "labels", "tags"), ("distinct_labels",), ("label_variants",)),
     (("label",), ("max_imbalance", "max_split_shift"), ("imbalance", "splits")),
 )
 """Contents and aims with the fields and the rules that are read for them alone."""

@@ -24,6 +24,7 @@ from .recipe_comments import (
     rounded,
     row_lines,
     share_lines,
+    spelt,
 )
 from .sources import FileSource, HubSource
 from .splitting import GivenSplit, HashSplit
@@ -87,7 +88,7 @@ class ImageStarter:
         return {
             "images": f"{facts.rows:,}, {'grey' if facts.grey else 'coloured'}",
             "labels": counted(facts.labels),
-            **({"spelt": f"as if one label: {facts.variants}"} if facts.variants else {}),
+            **spelt(facts.variants),
             "clean": f"{facts.duplicates:.1%} stand twice, {facts.unreadable:.1%} cannot be read",
             "split": how,
             "side": f"{sides} on the shorter side",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .recipe_comments import (
+    OUT_OF_LABELS,
     Lines,
     NewModel,
     cleaned,
@@ -19,6 +20,8 @@ from .recipe_comments import (
     register_lines,
     row_lines,
     share_lines,
+    spelt,
+    variant_lines,
 )
 from .sources import Columns
 from .splitting import GivenSplit, HashSplit
@@ -33,6 +36,7 @@ class LabelSetFacts:
 
     why: reason per column. labels: rows per label. without: share of rows without one. longest: characters of a text.
     missing, duplicates: shares. dropped: rows per reason of `clean`. parts, texts: what is left.
+    variants: labels that are spellings of one label.
     """
 
     columns: Columns
@@ -47,6 +51,7 @@ class LabelSetFacts:
     split: HashSplit | GivenSplit
     parts: dict[str, int]
     texts: list[str]
+    variants: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ class LabelSetStarter:
             "rows": f"{facts.rows:,}",
             "text": f"{columns.text!r}: {facts.why['text']}",
             "labels": f"{named}: {facts.why['labels']}; {counted(facts.labels)}; {facts.without:.1%} of the rows none",
+            **spelt(facts.variants),
             "clean": cleaned(facts.dropped, facts.rows),
             "split": divided(how, facts.parts),
         }
@@ -95,6 +101,7 @@ class LabelSetStarter:
     def _validate(self) -> Lines:
         facts = self.facts
         yield "validate:", "a run stops where the rows break one of these"
+        yield from variant_lines(facts.variants, OUT_OF_LABELS)
         yield f"  labels: {flow(list(facts.labels))}", counted(facts.labels)
         yield from row_lines(facts.rows)
         yield from longest_line(facts.longest, f"the longest text has {facts.longest:,}")

@@ -13,6 +13,8 @@ NEW_WEIGHTS = """# Runs offline, on a CPU, with new weights: it shows that all f
 """The warning above a recipe that trains a NewModel."""
 NO_WORDS = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
 FORGIVING = "accuracy would forgive a model that forgets the rarest label"
+OUT_OF_LABELS = "map them in download.columns.label_map and take them out of `labels`"
+"""What to do about spellings of one label where `validate.labels` names each."""
 Lines = Iterator[tuple[str, str]]
 """Lines of YAML, each with the remark behind it."""
 
@@ -39,6 +41,19 @@ def label_lines(labels: Mapping[str, int]) -> Lines:
     else:
         yield "  labels:", "in the order of class ids; rows behind each"
         yield from ((f"  - {flow(label)}", f"{count:,}") for label, count in labels.items())
+
+
+def spelt(variants: str) -> dict[str, str]:
+    """What was seen of labels that are spellings of one label, if there are some."""
+    return {"spelt": f"as if one label: {variants}"} if variants else {}
+
+
+def variant_lines(variants: str, fix: str = "map them in download.columns.label_map") -> Lines:
+    """What to do about labels that are spellings of one label, if there are some."""
+    if variants:
+        yield f"  # {plain(variants)}", ""
+        yield f"  # are spellings of one label, so validate stops: {fix}", ""
+        yield "  # or name them in distinct_labels: [[A, a]].", ""
 
 
 def row_lines(rows: int) -> Lines:

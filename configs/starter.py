@@ -10,6 +10,7 @@ from typing import Literal
 from .recipe_comments import (
     FORGIVING,
     NEW_WEIGHTS,
+    OUT_OF_LABELS,
     Lines,
     choice,
     cleaned,
@@ -29,7 +30,9 @@ from .recipe_comments import (
     schedule_lines,
     share_lines,
     small_gpt2,
+    spelt,
     usual_epochs,
+    variant_lines,
 )
 from .sources import ClassFilesSource, Columns, FileSource, HubSource, UrlSource
 from .splitting import GivenSplit, HashSplit
@@ -124,7 +127,7 @@ class Starter:
             **({"text_pair": f"{columns.text_pair!r}: {facts.why['text_pair']}"} if columns.text_pair else {}),
             "label": f"{columns.label!r}: {facts.why['label']}",
             "labels": counted(facts.labels),
-            **({"spelt": f"as if one label: {facts.variants}"} if facts.variants else {}),
+            **spelt(facts.variants),
             "clean": cleaned(facts.dropped, facts.rows),
             "split": divided(how, facts.parts),
             **({"weights": f"{'' if self.installed else 'new: '}{self.start.reason}"} if self.start else {}),
@@ -169,10 +172,7 @@ class Starter:
     def _validate(self) -> Lines:
         facts = self.facts
         yield "validate:", "a run stops where the rows break one of these"
-        if facts.variants:
-            yield f"  # {plain(facts.variants)}", ""
-            yield "  # are spellings of one label, so validate stops: map them in download.columns.label_map", ""
-            yield "  # and take them out of `labels`, or name them in distinct_labels: [[A, a]].", ""
+        yield from variant_lines(facts.variants, OUT_OF_LABELS)
         yield from label_lines(facts.labels)
         yield from row_lines(facts.rows)
         most = f"half the texts have {facts.chars[50]:,} or fewer, the longest {facts.chars[100]:,}"

@@ -19,6 +19,8 @@ from .recipe_comments import (
     register_lines,
     row_lines,
     share_lines,
+    spelt,
+    variant_lines,
 )
 from .sources import Columns
 from .splitting import GivenSplit, HashSplit
@@ -36,6 +38,7 @@ class TagFacts:
 
     rows: of the table. types: entities per type. notes: of the reading (the scheme, what cannot be read). longest:
     characters of a text. missing, duplicates: shares. dropped: rows per reason of `clean`. parts, texts: what is left.
+    variants: types that are spellings of one type.
     """
 
     columns: Columns
@@ -49,6 +52,7 @@ class TagFacts:
     split: HashSplit | GivenSplit
     parts: dict[str, int]
     texts: list[str]
+    variants: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ class TagStarter:
             "rows": f"{facts.rows:,}",
             "tags": f"{columns.tags or columns.spans!r}: {what}",
             "entities": counted(facts.types),
+            **spelt(facts.variants),
             "clean": cleaned(facts.dropped, facts.rows),
             "split": divided(how, facts.parts),
         }
@@ -98,6 +103,7 @@ class TagStarter:
     def _validate(self) -> Lines:
         facts = self.facts
         yield "validate:", "a run stops where the rows break one of these"
+        yield from variant_lines(facts.variants)
         yield from row_lines(facts.rows)
         yield from longest_line(facts.longest, f"the longest text has {facts.longest:,}")
         yield from share_lines(facts.missing, facts.duplicates)

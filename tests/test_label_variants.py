@@ -17,6 +17,7 @@ from tasks.data.checks.expectations import check_rows, label_set
 from tasks.data.label_variants import describe_variants, label_key, label_variants, map_labels
 from tasks.data.rows import with_ids
 from tasks.data.sources.columns import take_columns
+from tasks.data.tags.columns import types_in
 
 SPELLINGS = [
     ("ill", "Ill", "ILL", " ill", "ill\t", "i\u200bll", "\ufeffill", "ill\u00ad"),
@@ -130,7 +131,7 @@ def test_label_map_reads_what_is_written_and_then_the_names_of_numbers() -> None
 
 
 def test_label_map_without_labels_is_refused() -> None:
-    with pytest.raises(ValueError, match="label_map is read only with `label`"):
+    with pytest.raises(ValueError, match="label_map is read only with label, labels, tags or spans"):
         Columns(target="price", label_map={"a": "b"})
 
 
@@ -147,3 +148,58 @@ def test_init_names_the_spellings_in_the_terminal_and_in_the_recipe(tmp_path: Pa
     rows = with_ids(load_rows(recipe.download, tmp_path))
     stopping = [verdict.name for verdict in check_rows(rows, recipe.validate)[0] if verdict.stops]
     assert stopping == ["labels_are_spelt_one_way"]
+
+
+TOKENS = ["Anna", "left", "Oslo"]
+TYPES = [("person", "town"), ("Person", "town"), ("person", "Town "), ("person", "to\u200bwn")]
+
+
+def tagged_rows(columns: Columns, *, as_spans: bool) -> tuple[pd.DataFrame, list[str]]:
+    """Forty rows with one person and one town each, in four spellings; and the notes of their reading."""
+    cells = []
+    for number in range(40):
+        person, town = TYPES[number % 4]
+        spans = [{"start": 0, "end": 4, "label": person}, {"start": 10, "end": 14, "label": town}]
+        cells.append(spans if as_spans else [f"B-{person}", "O", f"B-{town}"])
+    words = " ".join(TOKENS) if as_spans else TOKENS
+    notes: list[str] = []
+    table = pd.DataFrame({"text": [words] * 40, "truth": cells})
+    return with_ids(take_columns(table, columns, "t", notes=notes)), notes
+
+
+@pytest.mark.parametrize("as_spans", [False, True])
+def test_types_of_entities_are_labels_too(as_spans: bool) -> None:
+    role = {"spans": "truth"} if as_spans else {"tags": "truth", "tokens": "text"}
+    rows, _ = tagged_rows(Columns(**role), as_spans=as_spans)  # type: ignore[arg-type]
+    (verdict,) = [one for one in check_rows(rows, Validate())[0] if one.name == "labels_are_spelt_one_way"]
+    assert verdict.stops and "'person' (30) = 'Person' (10)" in verdict.observed
+    assert "'town' (20) = 'Town ' (10) = 'to\\u200bwn' (10)" in verdict.observed
+    assert "download.columns.label_map" in verdict.place
+    meant = Validate(distinct_labels=(("person", "Person"), ("town", "Town ", "to\u200bwn")))
+    assert not [one for one in check_rows(rows, meant)[0] if one.name == "labels_are_spelt_one_way" and one.stops]
+    mapped = {"Person": "person", "Town ": "town", "to\u200bwn": "town", "TOWN": "town"}
+    rows, notes = tagged_rows(Columns(**role, label_map=mapped), as_spans=as_spans)  # type: ignore[arg-type]
+    assert {name for cell in rows["tags"] for name in types_in(cell)} == {"person", "town"}
+    assert not [one for one in check_rows(rows, Validate())[0] if one.name == "labels_are_spelt_one_way" and one.stops]
+    assert any("'TOWN', which no row has" in note for note in notes)
+
+
+def test_init_names_the_spellings_of_types_and_of_several_labels(tmp_path: Path) -> None:
+    conll = tmp_path / "news.conll"
+    weather = [f"Anna {TYPES[n % 2][0]}\nleft O\nday{n} O\n" for n in range(60)]
+    conll.write_text("\n".join(weather).replace(" p", " B-p").replace(" P", " B-P"))
+    several = tmp_path / "several.jsonl"
+    several.write_text(
+        "".join(
+            f'{{"text": "a day of number {n} and its wind", "labels": ["{("dry", "wet", "Dry")[n % 3]}", "cold"]}}\n'
+            for n in range(60)
+        )
+    )
+    for path, spellings in ((conll, "'Person' (30) = 'person' (30)"), (several, "'Dry' (20) = 'dry' (20)")):
+        starter, _ = prepare(path, tmp_path / "r.yaml", None)
+        assert starter.seen()["spelt"] == f"as if one label: {spellings}"
+        starter.output.write_text(starter.text(), encoding="utf-8")
+        recipe = load_recipe(starter.output)
+        rows = with_ids(load_rows(recipe.download, tmp_path))
+        stopping = [verdict.name for verdict in check_rows(rows, recipe.validate)[0] if verdict.stops]
+        assert stopping == ["labels_are_spelt_one_way"] and "label_map" in starter.text()

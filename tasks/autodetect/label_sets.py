@@ -11,6 +11,7 @@ from configs.label_set_starter import LabelSetFacts
 from ..data.cleaning.pipeline import clean_rows
 from ..data.errors import DataError
 from ..data.label_sets import LABELS, OFF, ON, SEPARATORS, as_list, present_labels, read_sets
+from ..data.label_variants import describe_variants, label_variants
 from ..data.ledger import PARTS
 from ..data.rows import with_ids
 from ..data.sources.columns import take_columns
@@ -60,13 +61,15 @@ def look_at_label_sets(table: pd.DataFrame, where: str, text: str | None, label:
     cleaned = clean_rows(rows, Clean(max_dropped=1.0))
     kept, seen = cleaned.rows, rows["text"].dropna()
     split, parts = likely_split(kept, where, given=columns.split is not None)
+    counts = {label: sum(label in row_labels for row_labels in sets) for label in labels}
     return LabelSetFacts(
         columns=columns, why=why, rows=len(rows),
-        labels={label: sum(label in row_labels for row_labels in sets) for label in labels},
+        labels=counts,
         without=sum(not row_labels for row_labels in sets) / len(sets), longest=int(seen.str.len().max()),
         missing=float(rows["text"].isna().mean()), duplicates=1 - seen.nunique() / len(seen),
         dropped={str(reason): int(count) for reason, count in cleaned.dropped["reason"].value_counts().items()},
         split=split, parts={part: int((parts == part).sum()) for part in PARTS}, texts=kept["text"].tolist(),
+        variants=describe_variants(label_variants(counts)),
     )  # fmt: skip
 
 

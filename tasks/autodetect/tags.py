@@ -13,6 +13,7 @@ from configs.tag_starter import TagFacts
 
 from ..data.cleaning.pipeline import clean_rows
 from ..data.errors import DataError
+from ..data.label_variants import describe_variants, label_variants
 from ..data.ledger import PARTS
 from ..data.rows import with_ids
 from ..data.sources.columns import take_columns
@@ -76,6 +77,7 @@ def look_at_tags(table: pd.DataFrame, columns: Columns, where: str) -> TagFacts:
         split=split,
         parts={part: int((parts == part).sum()) for part in PARTS},
         texts=kept["text"].tolist(),
+        variants=describe_variants(label_variants(types)),
     )
 
 

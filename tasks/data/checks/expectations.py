@@ -80,7 +80,7 @@ def check_rows(rows: pd.DataFrame, section: Validate) -> tuple[list[Verdict], st
     stay = seen[left]
     done |= _ask(stay, typed[left], {number: check for number, check in asked.items() if number not in first})
     verdicts = [*_types(rows), *(done[number][0] for number in asked)]
-    if "label" in rows or LABELS in rows:
+    if not {"label", LABELS, "tags"}.isdisjoint(rows):
         verdicts += check_variants(stay, section)
     verdicts += own
     verdicts += [*check_balance(stay, section), *check_splits(stay, section)]

@@ -13,6 +13,7 @@ from configs.expectations import Validate
 from ..label_variants import describe_variants, label_variants
 from ..pairs import joined
 from ..rows import content, each_label
+from ..tags.columns import types_in
 from .results import SHOWN, Verdict
 
 SAMPLE = 5_000
@@ -45,7 +46,7 @@ def check_balance(rows: pd.DataFrame, section: Validate) -> list[Verdict]:
 
 def check_variants(rows: pd.DataFrame, section: Validate) -> list[Verdict]:
     """Labels that are spellings of one label: each would be a class of its own."""
-    labels = each_label(rows)
+    labels = _each_type(rows["tags"]) if "tags" in rows else each_label(rows)
     counts = labels.value_counts()
     groups = label_variants({str(label): int(count) for label, count in counts.items()}, section.distinct_labels)
     odd = labels[labels.isin([label for group in groups for label in list(group)[1:]])]
@@ -65,6 +66,12 @@ def check_variants(rows: pd.DataFrame, section: Validate) -> list[Verdict]:
             place=f"{place} (spelling to label) or, where they are meant to differ, validate.distinct_labels",
         )
     ]
+
+
+def _each_type(tags: pd.Series) -> pd.Series:
+    """The types of all entities, each under the index of its row."""
+    cells = tags.where(tags.notna(), None).tolist()
+    return pd.Series(list(map(types_in, cells)), index=tags.index, dtype=object).explode().dropna()
 
 
 def check_splits(rows: pd.DataFrame, section: Validate) -> list[Verdict]:

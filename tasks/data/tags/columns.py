@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from itertools import chain
 from typing import Any
 
@@ -12,6 +13,7 @@ from configs.columns import Columns
 
 from ..drops import EXAMPLES
 from ..errors import DataError
+from ..label_variants import map_labels
 from ..sources.written import as_written
 from . import rows as told
 from .schemes import Scheme, detect_scheme, entities_of, iob2, split_tag
@@ -32,8 +34,40 @@ def read_tagged(table: pd.DataFrame, columns: Columns, where: str, notes: list[s
         tags = _tags(tokens, given, columns, where, notes)
         joined = [None if words is None else " ".join(word or "" for word in words) for words in tokens]
         texts = pd.Series(joined, index=table.index, dtype="str")
+    if columns.label_map:
+        tags = _renamed(tags, columns.label_map, notes)
     _count_broken(tags, where, notes)
     return texts, pd.Series(tags, index=table.index, dtype="str")
+
+
+def types_in(written: str | None) -> list[str]:
+    """The type of each entity in a cell of the column `tags`; none of a cell that is missing or cannot be read."""
+    value = json.loads(written) if written else []
+    if isinstance(value, dict):
+        return []
+    letters = [split_tag(tag) if isinstance(tag, str) else ("B", tag["label"]) for tag in value]
+    return [name for letter, name in letters if letter == "B"]
+
+
+def _renamed(tags: list[str | None], label_map: Mapping[str, str], notes: list[str]) -> list[str | None]:
+    """Tags with each type that `label_map` names replaced; types that no row has go to `notes`."""
+    types = pd.Series(list(chain.from_iterable(map(types_in, tags))), dtype="str")
+    map_labels(types, label_map, notes)
+    return [None if cell is None else _mapped(json.loads(cell), label_map) for cell in tags]
+
+
+def _mapped(value: Any, label_map: Mapping[str, str]) -> str:
+    """A cell of the column with other names for its types."""
+    if isinstance(value, list):
+        value = [_mapped_tag(tag, label_map) for tag in value]
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _mapped_tag(tag: Any, label_map: Mapping[str, str]) -> Any:
+    if isinstance(tag, dict):
+        return tag | {"label": label_map.get(tag["label"], tag["label"])}
+    letter, name = split_tag(tag)
+    return f"{letter}-{label_map.get(name, name)}" if name else tag
 
 
 def lists(column: pd.Series, where: str, role: str) -> list[Words | None]:

@@ -100,10 +100,18 @@ class ClassFilesSource:
 
     kind: Literal["class_files"]
     """This kind of source."""
-    files: Annotated[dict[str, str], Field(min_length=1)]
-    """Label to file, or to a folder of .txt files; relative paths start at TEMPER_DATA."""
+    files: Annotated[dict[str, Paths], Field(min_length=1)]
+    """Label to file, or to a folder of .txt files, or a list of such; relative paths start at TEMPER_DATA."""
     encoding: str = "utf-8"
     """Character encoding of the files; `detect` finds it out and states it in the summary."""
+    split_files: bool = False
+    """Whether the folder above each place in `files`, or else its own name, gives the split: `train/good`."""
+
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """Each file or folder with its label in front."""
+        given = {label: (names,) if isinstance(names, str) else names for label, names in self.files.items()}
+        return [(label, name) for label, names in given.items() for name in names]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

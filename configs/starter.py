@@ -116,6 +116,8 @@ class Starter:
         own = (
             "as the data set gives it"
             if isinstance(self.source, HubSource)
+            else "as the names of the folders say"
+            if isinstance(self.source, ClassFilesSource)
             else "as the names of the files say"
             if getattr(self.source, "split_files", False)
             else f"as the column {columns.split!r} says"

@@ -45,7 +45,10 @@ def placed(source: Any, path: str) -> Lines:
         yield f"  sha256: {flow(str(source.sha256))}", "of what was inspected; other bytes are refused"
     elif isinstance(source, ClassFilesSource):
         yield "  files:", "label to file or folder"
-        yield from ((f"    {flow(label)}: {flow(name)}", "") for label, name in source.files.items())
+        for label, names in source.files.items():
+            yield f"    {flow(label)}: {flow(names if isinstance(names, str) else list(names))}", ""
+        if source.split_files:
+            yield "  split_files: true", "their folders give the split"
         if source.encoding != "utf-8":
             yield f"  encoding: {source.encoding}", "not all of them are UTF-8"
     elif isinstance(source.path, tuple):
@@ -63,7 +66,8 @@ def reading(source: FileSource | UrlSource) -> Lines:
     if source.split_files:
         yield "  split_files: true", "their names give the split"
     if source.member:
-        yield f"  member: {flow(source.member)}", "the table in the archive"
+        member = source.member if isinstance(source.member, str) else list(source.member)
+        yield f"  member: {flow(member)}", "the table in the archive" if isinstance(member, str) else "read together"
     if source.format:
         yield f"  format: {source.format}", "its name does not say"
     if source.encoding != "utf-8":

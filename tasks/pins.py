@@ -102,8 +102,8 @@ def _bytes_of(value: Any, plain: Any, table: PinTable) -> object:
             given = {name: find_files(paths) for name, paths in parts.items() if paths is not None}
             return {**plain, **{name: [digest_once(path, table) for path in part] for name, part in given.items()}}
         case sources.ClassFilesSource():
-            files = [[name, _texts(settings().source(path), table)] for name, path in value.files.items()]
-            return {**plain, "files": files}
+            files = [[name, _texts(settings().source(path), table)] for name, path in value.places]
+            return {**plain, "files": files} | _parts(value, (path for _, path in value.places))
         case sources.UrlSource():
             del plain["url"]
             plain.pop("token", None)
@@ -178,7 +178,9 @@ def _listed(value: sources.FileSource, paths: list[Path], table: PinTable) -> st
     return digest_tree(Path(f"{paths[0]}: {value.columns.image}"), files, table)
 
 
-def _parts(value: sources.FileSource | sources.UrlSource, paths: Iterable[str]) -> dict[str, object]:
+def _parts(
+    value: sources.FileSource | sources.UrlSource | sources.ClassFilesSource, paths: Iterable[str]
+) -> dict[str, object]:
     """What of the files' names gives the split, where it does: the last folder and the name."""
     return {"names": ["/".join(path.split("/")[-2:]) for path in paths]} if value.split_files else {}
 

@@ -1,5 +1,9 @@
 """`temper init` of folders of tables and texts; splits that are named in other words; what is to be tried next."""
 
+import gzip
+import itertools
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,9 @@ from flows.cli.progress import to_try
 from flows.starter_recipe import prepare
 from tasks import pins
 from tasks.data.errors import DataError
+from tasks.data.sources.provenance import Intake
+from tasks.data.sources.read import read_source
+from tasks.inference.inputs import read_rows
 
 
 @pytest.fixture
@@ -146,3 +153,90 @@ def test_a_folder_of_arrays_that_are_no_pairs_says_how_arrays_are_read(
         (folder / "odd" / name).write_bytes(b"\x93NUMPY")
     with pytest.raises(DataError, match=rf"its {len(names)} \.npy and \.npz files are read where .*x_train.*as PNG"):
         prepare("odd", tmp_path / "x.yaml", None)
+
+
+def texts_below(folder: Path, levels: tuple[tuple[str, ...], ...], count: int = 20) -> None:
+    """That many text files in each folder, with a name for each level."""
+    for number, names in enumerate(itertools.product(*levels)):
+        place = folder.joinpath(*names)
+        place.mkdir(parents=True)
+        for at in range(count):
+            (place / f"{at}.txt").write_text(f"a text of number {number * count + at} with words\n")
+
+
+@pytest.mark.parametrize("outer_parts", [True, False])
+def test_folders_of_parts_and_classes_of_texts(folder: Path, tmp_path: Path, outer_parts: bool) -> None:
+    parts, labels = ("Training", "test"), ("dull", "fun", "unsup")
+    texts_below(folder / "films", (parts, labels) if outer_parts else (labels, parts))
+    source, said = initialised(tmp_path, "films")
+    assert isinstance(source, ClassFilesSource) and source.split_files and [*source.files] == ["dull", "fun"]
+    assert "as the names of the folders say: train 40, test 40" in said and "unsup" in said
+    loaded = load_rows(source, tmp_path / "s")
+    every = [(part, label) for part in ("test", "train") for label in ("dull", "fun")]
+    assert loaded.groupby(["split", "label"]).size().to_dict() == dict.fromkeys(every, 20)
+    assert loaded["text"].nunique() == 80
+    alike = [replace(source, files={"fun": f"copies/{part}/fun"}) for part in ("train", "test")]
+    for part in ("train", "test"):
+        texts_below(folder / "copies" / part, (("fun",),), 1)
+    first, second = (pins.pin(one, ask=False)[1] for one in alike)
+    assert first != second, "the same bytes under another part's name are other rows"
+
+
+def test_a_place_that_names_no_part_is_refused(folder: Path, tmp_path: Path) -> None:
+    texts_below(folder / "elsewhere", (("fun", "dull"),), 1)
+    files = {"fun": "elsewhere/fun", "dull": "elsewhere/dull"}
+    with pytest.raises(DataError, match="neither 'elsewhere' nor 'fun' names a part"):
+        load_rows(ClassFilesSource(kind="class_files", files=files, split_files=True), tmp_path / "s")
+
+
+def test_files_of_labelled_lines_whose_names_are_parts(folder: Path, tmp_path: Path) -> None:
+    (folder / "d").mkdir()
+    for number, name in enumerate(("train.txt", "dev.txt", "test.txt")):
+        lines = [f"{('LOC', 'NUM')[at % 2]} what is number {number * 40 + at} called" for at in range(40)]
+        (folder / "d" / name).write_text("\n".join(lines) + "\n")
+    source, said = initialised(tmp_path, "d")
+    assert (source.format, source.split_files) == ("lines", True)
+    assert "train 40, validation 40, test 40" in said
+    parts = load_rows(source, tmp_path / "s")["split"].value_counts()
+    assert parts.to_dict() == {"train": 40, "validation": 40, "test": 40}
+
+
+def zipped(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return path
+
+
+def test_tables_of_an_archive_whose_names_give_the_split(folder: Path, tmp_path: Path) -> None:
+    halves = [table("xy", 40, start).encode() for start in (0, 100)]
+    zipped(
+        folder / "d.zip", {"data/train.csv": halves[0], "data/test.csv.gz": gzip.compress(halves[1]), "LICENSE": b""}
+    )
+    source, said = initialised(tmp_path, "d.zip")
+    assert source.split_files and "as the names of the files say: train 40, test 40" in said
+    loaded = load_rows(source, tmp_path / "s")
+    assert loaded["split"].tolist() == ["train"] * 40 + ["test"] * 40
+    unsplit = Intake(tmp_path / "t")
+    rows = read_source(replace(source, split_files=False), unsplit)
+    assert rows["split"].isna().all() and any("`split_files: true` reads it" in note for note in unsplit.notes)
+
+
+def test_a_compressed_table_in_an_archive(folder: Path, tmp_path: Path) -> None:
+    packed = gzip.compress(table("xy", 40).encode())
+    zipped(folder / "d.zip", {"rows.csv.gz": packed})
+    source, _ = initialised(tmp_path, "d.zip")
+    assert len(load_rows(source, tmp_path / "s")) == 40
+    assert len(read_rows(folder / "d.zip")[0]) == 40  # as a prediction reads it
+    zipped(folder / "cut.zip", {"rows.csv.gz": packed[:-30]})
+    with pytest.raises(DataError, match=r"cut\.zip/rows\.csv\.gz: not a zip or tar archive, or damaged"):
+        initialised(tmp_path, "cut.zip")
+    zipped(folder / "two.zip", {"rows.csv.gz": packed, "rows.csv": b"text,label\n"})
+    with pytest.raises(DataError, match=r"rows\.csv and the same compressed"):
+        load_rows(FileSource(kind="file", path="two.zip", member="*"), tmp_path / "s")
+
+
+def test_an_archive_of_texts_is_to_be_unpacked(folder: Path, tmp_path: Path) -> None:
+    zipped(folder / "d.zip", {"good/1.txt": b"one", "bad/2.txt": b"two"})
+    with pytest.raises(DataError, match=r"2 files, no table; unpack it and give the folder of the texts"):
+        initialised(tmp_path, "d.zip")

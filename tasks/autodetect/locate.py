@@ -17,6 +17,8 @@ from configs.sources import Columns, FileSource, HubSource, UrlSource
 from ..data.errors import DataError
 from ..data.label_variants import label_key
 from ..data.sources import archives, hub
+from ..data.sources.archived_tables import parts_by_name, tables_among, unpack_tables
+from ..data.sources.class_files import TEXT
 from ..data.sources.folders import IMAGE_ENDINGS, list_images
 from ..data.sources.hub_rows import load_hub, take_rows
 from ..data.sources.image_files import read_images
@@ -25,14 +27,14 @@ from ..data.sources.image_tables import holds_images, likely_folder, names_image
 from ..data.sources.member_names import pick_members
 from ..data.sources.pixel_arrays import NAMES, is_arrays
 from ..data.sources.provenance import Intake, recipe_path
-from ..data.sources.read import download, read_source, tables_among
+from ..data.sources.read import download, read_source
 from ..data.sources.tables import ENDINGS as TABLES
 from ..data.sources.written import as_written, join_frames
 from ..data.splitting import require_common_labels
 from .image_folders import locate_images
 from .located import Hints, Located
 from .table import choose_image_columns
-from .text_folders import read_text_folder
+from .text_folders import read_text_folder, read_together
 from .unknown_files import read_unknown
 
 
@@ -187,15 +189,29 @@ def _of_archive(source: FileSource | UrlSource, path: Path, called: str, intake:
         place = {"url": source.url, "sha256": source.sha256} if isinstance(source, UrlSource) else {"path": str(path)}
         images = ImagesSource(kind="images", token=hints.token, **place)
         return locate_images(images, path, called, intake, hints)
-    if hints.member is None and len(tables) > 1:
+    if hints.member is None and not tables and any(name.lower().endswith(TEXT) for name in known[1:]):
+        raise DataError(f"{called}: {len(known):,} files, no table; unpack it and give the folder of the texts")
+    parts = parts_by_name(tables)
+    if hints.member is None and len(tables) > 1 and parts is None:
         raise DataError(f"{called}: {len(tables)} tables in it: {', '.join(tables[:10])}; choose one with --member")
-    wanted = pick_members(path, known, hints.member, tables if tables else known)
-    copies = archives.unpack(path, set(wanted[:1]).__contains__, intake.scratch / "unpacked")
-    name = PurePosixPath(wanted[0]).name
-    copy = copies[wanted[0]].rename(intake.scratch / "unpacked" / f"0{PurePosixPath(name).suffix}")
-    table, read, notes = read_unknown(copy)
-    member = wanted[0] if hints.member is not None else None
-    return Located(replace(_read_like(source, read), member=member), called, table=table, notes=notes)
+    wanted = tables if hints.member is None and parts else pick_members(path, known, hints.member, tables or known)
+    copies = unpack_tables(path, wanted, intake.scratch / "unpacked")
+    named = {
+        name: copy.rename(copy.with_name(f"{number}.table{PurePosixPath(name).suffix}"))
+        for number, (name, copy) in enumerate(copies.items())
+    }
+    together = read_together(named)
+    if together is None:
+        raise DataError(
+            f"{called}: {len(named)} tables in it differ in columns or form: {', '.join(list(named)[:10])}; "
+            "choose one with --member"
+        )
+    table, read, notes = together
+    for name, copy in named.items():
+        notes = [note.replace(copy.name, name) for note in notes]
+    member = hints.member if hints.member is not None else tuple(wanted) if len(wanted) > 1 else None
+    source = replace(_read_like(source, read), member=member, split_files=read.split_files)
+    return Located(source, called, table=table, notes=notes)
 
 
 def _read_like(source: Any, read: FileSource) -> Any:

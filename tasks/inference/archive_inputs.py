@@ -12,8 +12,8 @@ import pandas as pd
 from ..artifact import digest_file
 from ..data.errors import check_file
 from ..data.sources import archives
+from ..data.sources.archived_tables import tables_among
 from ..data.sources.folders import IMAGE_ENDINGS, is_left_out
-from ..data.sources.read import tables_among
 from .inputs import Images
 
 

@@ -1,6 +1,6 @@
 """Text files of one label each, a text a line, or folders of them, a text a file -> rows (text, label, split)."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
@@ -10,6 +10,7 @@ from configs.sources import ClassFilesSource
 from ..errors import DataError
 from ..files import check_encoding, check_file, describe_encoding, detect_encoding, text_encoding
 from .folders import is_system
+from .part_names import part_named
 from .provenance import Intake
 
 TEXT = ".txt"
@@ -21,8 +22,8 @@ def read_class_files(source: ClassFilesSource, intake: Intake) -> pd.DataFrame:
     Raises DataError for a file that is absent, empty or in another encoding, and for a folder without text files.
     """
     parts = []
-    intake.where = ", ".join(source.files.values())
-    for label, name in source.files.items():
+    intake.where = ", ".join(name for _, name in source.places)
+    for label, name in source.places:
         place = settings().source(name)
         texts = (
             [_read(path, source, intake) for path in list_texts(place)]
@@ -30,8 +31,28 @@ def read_class_files(source: ClassFilesSource, intake: Intake) -> pd.DataFrame:
             else _lines(_read(place, source, intake))
         )
         column = pd.Series(texts, dtype="str")
-        parts.append(pd.DataFrame({"text": column.where(column != ""), "label": label, "split": None}))
+        parts.append(
+            pd.DataFrame(
+                {
+                    "text": column.where(column != ""),
+                    "label": label,
+                    "split": _part(name) if source.split_files else None,
+                }
+            )
+        )
     return pd.concat(parts, ignore_index=True).astype({"text": "str", "label": "str", "split": "str"})
+
+
+def _part(name: str) -> str:
+    """The part that a place names. Raises DataError where it names none."""
+    path = PurePosixPath(name)
+    part = part_named(path.parent.name) or part_named(path.stem)
+    if part is None:
+        raise DataError(
+            f"{name}: `split_files` is set, but neither {path.parent.name!r} nor {path.stem!r} names a part; call one "
+            "of them train, validation or test"
+        )
+    return part
 
 
 def list_texts(folder: Path) -> list[Path]:

@@ -1,6 +1,5 @@
 """A recipe's source -> rows (text or image, label, split, …), whatever the source's own columns and types."""
 
-import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -31,6 +30,7 @@ from ..dialogues.nearest_replies import nearest_pairs
 from ..errors import DataError
 from ..files import describe_encoding, detect_encoding, embedded_files, find_files
 from . import archives, fetch
+from .archived_tables import parts_by_name, tables_among, unpack_tables
 from .class_files import read_class_files
 from .columns import part_of, take_columns
 from .crosswoz import convert, read_crosswoz
@@ -41,7 +41,7 @@ from .image_tables import image_folders, refuse_names, store_images
 from .member_names import pick_members
 from .provenance import Intake, recipe_name
 from .sgd import read_sgd
-from .tables import BINARY, ENDINGS, check_content, check_read, format_of, join_tables, read_table
+from .tables import BINARY, check_content, check_read, format_of, join_tables, read_table
 
 
 def read_source(source: Source, intake: Intake) -> pd.DataFrame:
@@ -116,6 +116,9 @@ def read_tables(files: dict[str, Path], source: FileSource | UrlSource, intake: 
             part for name, table in tables.items() for part in [part_of(name, source.columns.split_map)] * len(table)
         ]
         rows["split"] = pd.Series(parts, index=rows.index, dtype="str")
+    elif source.columns.split is None and (named := parts_by_name(list(tables))):
+        shown = ", ".join(f"{PurePosixPath(name).name} {part}" for name, part in zip(tables, named, strict=True))
+        intake.note(f"the names of the files give a split that is not read ({shown}); `split_files: true` reads it")
     return rows
 
 
@@ -165,16 +168,10 @@ def _unpacked(path: Path, called: str, source: FileSource | UrlSource, intake: I
         names.append(member.name)
     known, tables = tables_among(names)
     wanted = pick_members(path, known, source.member, tables if tables or not source.format else known)
-    copies = archives.unpack(path, wanted.__contains__, folder, called)
-    for name in wanted:
-        intake.used(copies[name], name)
-    return {name: copies[name] for name in wanted}
-
-
-def tables_among(names: list[str]) -> tuple[list[str], list[str]]:
-    """Of the names in an archive those that are not hidden, or a Mac's, and of these the tables by their ending."""
-    known = [name for name in names if not re.search(r"(^|/)(\.|__MACOSX/)", name)]
-    return known, [name for name in known if PurePosixPath(name).suffix.lower() in ENDINGS]
+    copies = unpack_tables(path, wanted, folder, called)
+    for name, copy in copies.items():
+        intake.used(copy, name)
+    return copies
 
 
 def _decoded(source: FileSource | UrlSource, path: Path, name: str, intake: Intake) -> FileSource | UrlSource:

@@ -87,6 +87,22 @@ class Judge:
                 written.append("")
         return said not in written[0] and said in written[1] and repr(said) not in written[1]
 
+    @cached_property
+    def null(self) -> bool:
+        """Whether the template writes calls only where the content next to them is null."""
+        written = []
+        for content in ("", None):
+            call = {"type": "function", "id": "abcdef00x", "function": {"name": PROBE, "arguments": "{}"}}
+            turn = {"role": "assistant", "content": content, "tool_calls": [call]}
+            try:
+                text = self.own.apply_chat_template(
+                    [FOLLOWING, turn], tokenize=False, chat_template=self.source, **self.options
+                )
+                written.append(str(text))
+            except Exception:
+                written.append("")
+        return PROBE not in written[0] and PROBE in written[1]
+
     def spells(self, dialogue: Any) -> bool:
         """Whether people type special tokens in it, which transformers would take for such."""
         return self.special.search(json.dumps(dialogue, ensure_ascii=False)) is not None
@@ -96,6 +112,11 @@ class Judge:
 
     def render(self, messages: Sequence[Message], tools: Any, *, prompted: bool = False) -> str:
         messages = [{k: v for k, v in turn.items() if k != "weight"} for turn in messages]
+        if self.null:
+            messages = [
+                {**turn, "content": None} if turn.get("tool_calls") and not turn["content"] else turn
+                for turn in messages
+            ]
         if self.parts:
             messages = [{**turn, "content": [{"type": "text", "text": turn["content"]}]} for turn in messages]
         try:

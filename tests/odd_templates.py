@@ -126,3 +126,27 @@ UNASKED_PROMPT = chat(
     prompt="",
 )
 """A prompt behind the last turn of a user whether it is asked for or not (ChatQA)."""
+BARE_CALLS = chat(
+    "{%- if message.role == 'assistant' and message.content is none %}{{- '<|im_start|>assistant\\n' }}"
+    + CALLS
+    + END
+    + "{%- elif message.content is not none %}"
+    + HEAD
+    + SAID
+    + END
+    + "{%- endif %}"
+)
+"""Calls are written only where the content next to them is null (DeepSeek R1)."""
+PICKY = chat(
+    "{%- if message.tool_calls and loop.index0 %}{{- raise_exception('Calls need a functions turn') }}{%- endif %}"
+    + HEAD
+    + SAID
+    + END
+)
+"""Every turn with calls is refused."""
+TYPED_TOOLS = PLAIN.replace(
+    "tools | tojson",
+    "(tools | tojson if tools[0].function.parameters.properties | length == 1 else "
+    "tools[0].function.parameters.properties.gorum.additionalProperties.type + tools | tojson)",
+)
+"""A schema of an object must say what it holds (Command R+)."""

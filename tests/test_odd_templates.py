@@ -147,6 +147,28 @@ def test_a_header_is_known_where_the_prompt_is_written_unasked() -> None:
         certified(odd.UNASKED_PROMPT, [ASKED, ANSWER, say("assistant", "Yes.")], tools=False)
 
 
+def test_calls_are_written_without_a_content_where_the_template_asks_for_that() -> None:
+    encoding = encoding_of(odd.BARE_CALLS)
+    assert encoding.manners.null_content and not encoding_of(odd.PLAIN).manners.null_content
+    texts = certified(odd.BARE_CALLS, CALLED)
+    assert texts[0].startswith("<tool_call>") and texts[1] == "South.<|im_end|>"
+    reader = template_reader(encoding)
+    assert reader.gives_back(call(name="x"), [TOOL])
+    with pytest.raises(DataError, match="does not write the calls of message 2 next to its text"):
+        certified(odd.BARE_CALLS, [ASKED, {**call(name="x"), "content": "I look."}])
+
+
+def test_a_template_that_refuses_calls_is_named_with_its_own_words() -> None:
+    why = template_reader(encoding_of(odd.PICKY, tools=False)).why
+    assert "Calls need a functions turn" in why and "writes no calls" not in why
+    silent = odd.chat(odd.HEAD + odd.SAID + odd.END)
+    assert template_reader(encoding_of(silent, tools=False)).why == "the chat template writes no calls of tools"
+
+
+def test_a_template_may_need_schemas_that_say_what_objects_hold() -> None:
+    assert template_reader(encoding_of(odd.TYPED_TOOLS, tools=False)).why == ""
+
+
 def test_blanks_of_the_prompt_may_be_the_first_of_a_reply() -> None:
     assert certified(odd.INDENTED, [ASKED, say("assistant", "\nSouth.")], tools=False) == ["South.<|im_end|>"]
     with pytest.raises(DataError, match="it does not begin message 2 so"):

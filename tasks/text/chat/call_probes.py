@@ -16,12 +16,14 @@ NAME, OTHER, KEY, FURTHER, WORD, NUMBER, ID = "findQux", "bookZor", "kalpo", "we
 SAID, THOUGHT = "Plinor", "Drumvel"
 """Words of the probes; letters only, and none that a template would write."""
 TYPES: dict[str, str] = {KEY: "string", FURTHER: "integer"}
+HELD = {"array": {"items": {"type": "string"}}, "object": {"additionalProperties": {"type": "string"}}}
+"""What a schema of this type has to say about what it holds, for some templates."""
 Arguments = dict[str, Any]
 
 
 def probe_tools(types: dict[str, str]) -> list[Message]:
     """Two tools whose arguments have these types."""
-    properties = {key: {"type": kind, "description": "a value"} for key, kind in types.items()}
+    properties = {key: {"type": kind, "description": "a value", **HELD.get(kind, {})} for key, kind in types.items()}
     parameters = {"type": "object", "properties": properties, "required": list(types)}
     return [
         {"type": "function", "function": {"name": name, "description": "does it", "parameters": parameters}}

@@ -104,11 +104,16 @@ def _plain(function: Message) -> Any:
 def find_reader(render: Render) -> Reader:
     """The reader whose form gives every probe back. render: messages, tools, whether to end with a prompt -> text."""
     faults: list[str] = []
+    refusals: list[str] = []
     for text in (False, True):
         probes = Probes(render, text, TYPES)
         try:
             written = probes.run(*PROBES[0])
-        except DataError:
+        except DataError as error:
+            refusals.append(str(error))
+            continue
+        if NAME not in written and WORD in written:
+            faults.append(f"{written[:200]!r} does not name the tool")
             continue
         if WORD not in written or (text and '\\"' in written):
             continue
@@ -118,6 +123,7 @@ def find_reader(render: Render) -> Reader:
                 return Reader(render, form, "", text, written[: written.index(NAME)].strip(), *_thoughts(probes))
             faults.append(fault)
     why = f"the chat template's calls cannot be read back: {faults[0]}" if faults else NO_CALLS
+    why = refusals[0] if len(refusals) == 2 else why  # neither form of arguments was written
     return Reader(render, None, why, False, "", *_thoughts(Probes(render, False, TYPES)))
 
 

@@ -63,17 +63,23 @@ def in_parts(message: Message) -> Message:
     return {**message, "content": [{"type": "text", "text": content}]} if isinstance(content, str) else message
 
 
+def without_content(message: Message) -> Message:
+    """A message with calls and no text, with null in place of its content."""
+    return {**message, "content": None} if message.get("tool_calls") and not message.get("content") else message
+
+
 @dataclass(frozen=True)
 class Template:
     """Jinja source, the texts of special tokens that it reads (bos_token, eos_token …), and options such as
     enable_thinking. parts: it takes content as a list of parts, {"type": "text", "text": …}, not as text. name: its
-    file, where it is one of the recipe's."""
+    file, where it is one of the recipe's. null_content: it writes calls only where the content next to them is null."""
 
     source: str
     texts: dict[str, Any]
     options: dict[str, Any] = field(default_factory=dict)
     parts: bool = False
     name: str = "the chat template"
+    null_content: bool = False
 
     def render(
         self, messages: Sequence[Message], tools: Sequence[Message] | None = None, *, generation: bool = False
@@ -101,6 +107,10 @@ class Template:
                     return shaped
         return self
 
+    def _shaped(self, messages: Sequence[Message]) -> list[Message]:
+        shaped = list(map(without_content, messages)) if self.null_content else list(messages)
+        return list(map(in_parts, shaped)) if self.parts else shaped
+
     @cached_property
     def _source(self) -> str:
         return CLOCK + self.source if "strftime_now" in self.source else self.source
@@ -114,7 +124,7 @@ class Template:
         try:
             with limited(self._source):
                 texts, generation_spans = render_jinja_template(
-                    [list(map(in_parts, messages)) if self.parts else list(messages)],
+                    [self._shaped(messages)],
                     tools=list(tools) if tools else None,
                     chat_template=self._source,
                     return_assistant_tokens_mask=spans,

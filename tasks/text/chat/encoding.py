@@ -69,7 +69,13 @@ class DialogueEncoding:
     @cached_property
     def script(self) -> Script:
         """What rendering needs of this."""
-        template = Template(self.template, self.texts, self.template_options, self.manners.parts)
+        template = Template(
+            self.template,
+            self.texts,
+            self.template_options,
+            self.manners.parts,
+            null_content=self.manners.null_content,
+        )
         return Script(template, self.tools, self.endings, self.system_in_user, self.manners, self.stops)
 
     def composed(self, dialogue: Sequence[Message], start: int, stop: int) -> Composed:

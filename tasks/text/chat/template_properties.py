@@ -27,7 +27,8 @@ class Manners:
     the data has them. closing: what it writes behind thoughts, whatever comes next; None where it writes none.
     header: how its generation prompt begins, or ends where it is written unasked. no_calls: why calls cannot be
     trained, where they cannot. first: the end token with which a call without text begins; a reply never does, so that
-    generation goes on behind it. parts: it takes content as a list of parts."""
+    generation goes on behind it. parts: it takes content as a list of parts. null_content: it writes calls
+    only where the content next to them is null."""
 
     arguments: Form = "object"
     any_id: bool = True
@@ -36,6 +37,7 @@ class Manners:
     no_calls: str = NO_CALLS
     first: str = ""
     parts: bool = False
+    null_content: bool = False
 
 
 def as_text(arguments: Any) -> str:
@@ -61,19 +63,28 @@ def learn(
             form = _form(tool_prober, name)
             endings["call"], first = tool_prober.call(name, FORMS[form], endings["assistant"].token)
         except DataError as error:
-            manners = replace(manners, no_calls=str(error))
+            manners = manners if tool_prober.template.null_content else replace(manners, no_calls=str(error))
             continue
         manners = replace(
-            manners, arguments=form, any_id=_takes_ids(tool_prober, name, form), first=first, no_calls=NO_CALLS
+            manners,
+            arguments=form,
+            any_id=_takes_ids(tool_prober, name, form),
+            first=first,
+            no_calls=NO_CALLS,
+            null_content=tool_prober.template.null_content,
         )
+        prober = replace(prober, template=tool_prober.template)
         break
     return endings, _with_thoughts(prober, manners, endings)
 
 
 def _toolboxes(prober: Prober, tools: Sequence[Message]) -> list[Prober]:
-    if tools:
-        return [prober]
-    return [Prober(prober.template, given, prober.specials, prober.eos) for given in ([STAND_IN], [])]
+    """The prober with each set of tools, and with each form of the content next to calls, that a template may need."""
+    return [
+        replace(prober, tools=given, template=replace(prober.template, null_content=null))
+        for given in ([tools] if tools else ([STAND_IN], []))
+        for null in (False, True)
+    ]
 
 
 def _need_prompt(prober: Prober, header: str) -> None:

@@ -88,6 +88,11 @@ class TurnFaults:
         place, names = 0, [call["function"]["name"] for call in self.messages[turn].get("tool_calls", ())]
         for name in names:
             place = text.find(name, place) + len(name)
+            if place < len(name) and self.messages[turn]["content"].strip() and name == names[0]:
+                raise DataError(
+                    f"the chat template does not write the calls of {self.name(turn)} next to its text; give texts and "
+                    "calls turns of their own, or take another template"
+                )
             if place < len(name):
                 raise DataError(
                     f"the chat template writes fewer than the {len(names)} calls of {self.name(turn)}; give each call "

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 from mlflow.entities.model_registry import RegisteredModel
+from mlflow.exceptions import MlflowException
 
 from configs.settings import settings
 
 from ..artifact import StageError
 from . import runs
+from .decisions import ABSENT
 from .wire_format import STAGE_DIGEST
 
 PATIENCE = 600.0
@@ -28,7 +30,12 @@ def aliased_versions() -> Iterator[tuple[str, dict[str, str]]]:
         for alias, version in model.aliases.items():
             by_version.setdefault(str(version), []).append(alias)
         for number, aliases in by_version.items():
-            tags = client.get_model_version(model.name, number).tags
+            try:
+                tags = client.get_model_version(model.name, number).tags
+            except MlflowException as error:
+                if error.error_code in ABSENT:  # an alias that points to a version that was deleted
+                    continue
+                raise
             digests = {
                 name.removeprefix(STAGE_DIGEST): value for name, value in tags.items() if name.startswith(STAGE_DIGEST)
             }

@@ -1,12 +1,12 @@
 """By hand: a person moves the champion, with a reason, or takes the last move back; and what happened so far."""
 
-import json
 import math
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict, TypeVar
 
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
@@ -17,7 +17,10 @@ from configs.scores import present_scores
 from ..artifact import StageError
 from . import decisions, models, proof, registry, runs
 from .decisions import ABSENT, Entry, champion
+from .edited import kind_and_scores, number_tag, sample_rows
 from .wire_format import DECISION, REPORT, SAMPLES, SCORE, VERDICT
+
+T = TypeVar("T")
 
 
 def promote(name: str, version: str, why: str) -> Entry:
@@ -32,13 +35,14 @@ def promote(name: str, version: str, why: str) -> Entry:
     wanted = _version(client, name, version)
     proof.require_described(client, wanted)
     with tempfile.TemporaryDirectory() as scratch:
-        facts = _read(client, wanted, REPORT, scratch)
-        odd = [score for score, value in facts["scores"].items() if not math.isfinite(value)]
+        kind, scores = _read(client, wanted, REPORT, scratch, parse=kind_and_scores)
+        odd = [score for score, value in scores.items() if not math.isfinite(value)]
         if odd:
             raise StageError(f"{name} version {version}: its {odd[0]} is not a number; no alias was moved")
-        samples = _read(client, wanted, _samples(client, wanted), scratch)
+        parse = partial(sample_rows, kind=kind)
+        samples = _read(client, wanted, _samples(client, wanted), scratch, parse=parse)
         with proof.prover() as process:
-            proof.prove(process, f"models:/{name}/{wanted.version}", facts["kind"], samples)
+            proof.prove(process, f"models:/{name}/{wanted.version}", kind, samples)
     with registry.deciding(name):
         before = _current(client, name)
         if before == str(wanted.version):
@@ -132,8 +136,8 @@ def history(name: str) -> History:
                 "verdict": version.tags.get(VERDICT),
                 "decision": version.tags.get(DECISION),
                 "scores": present_scores(
-                    (tag.removeprefix(SCORE), float(value))
-                    for tag, value in version.tags.items()
+                    (tag.removeprefix(SCORE), number_tag(version, tag, float))
+                    for tag in version.tags
                     if tag.startswith(SCORE)
                 ),
                 "run_id": version.run_id,
@@ -178,12 +182,12 @@ def _samples(client: MlflowClient, version: ModelVersion) -> str:
     return f"{folders[0] if folders else 'evaluate'}/{SAMPLES}"
 
 
-def _read(client: MlflowClient, version: ModelVersion, path: str, scratch: str) -> Any:
+def _read(client: MlflowClient, version: ModelVersion, path: str, scratch: str, *, parse: Callable[[Path], T]) -> T:
     try:
-        downloaded = client.download_artifacts(str(version.run_id), path, scratch)
-        return json.loads(Path(downloaded).read_text(encoding="utf-8"))
+        return parse(Path(client.download_artifacts(str(version.run_id), path, scratch)))
     except (MlflowException, OSError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise StageError(
             f"{version.name} version {version.version}: {path} in its run cannot be read "
-            f"({type(error).__name__}); no alias was moved. {models.RESTORE}"
+            f"({reason}); no alias was moved. {models.RESTORE}"
         ) from None

@@ -4,7 +4,7 @@ import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from mlflow import MlflowClient
 from mlflow.entities import DatasetInput, ViewType
@@ -15,6 +15,7 @@ from configs.settings import settings
 from ..artifact import Artifact, Version, read_manifest
 from ..data.sources.pretrained import RECORD
 from . import inputs, runs
+from .edited import json_object
 from .turns import turn
 from .wire_format import STAGE_DIGEST, TEST_SPLIT
 
@@ -111,6 +112,8 @@ def _profile(client: MlflowClient, run_id: str) -> "Profile | None":
     if not any(item.path == PROFILE for item in client.list_artifacts(run_id, PROFILE.partition("/")[0])):
         return None
     with tempfile.TemporaryDirectory() as folder:
-        path = client.download_artifacts(run_id, PROFILE, folder)
-        profile: Profile = json.loads(Path(path).read_text(encoding="utf-8"))
-    return profile
+        try:
+            profile: Any = json_object(Path(client.download_artifacts(run_id, PROFILE, folder)))
+        except ValueError:  # what Temper did not write: no drift is computed
+            return None
+    return cast("Profile", profile)

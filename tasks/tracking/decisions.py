@@ -16,6 +16,7 @@ from mlflow.exceptions import MlflowException
 from ..artifact import StageError
 from ..documents import Changed
 from . import claims, runs
+from .edited import json_object
 from .wire_format import CANDIDATE, CHAMPION, DECISION, DECISION_ENTRY, DECISIONS
 
 LOG = "temper.decisions"
@@ -93,11 +94,11 @@ def changed(client: MlflowClient, about: ModelVersion) -> Changed | None:
         if newest is None:
             return None
         with tempfile.TemporaryDirectory() as scratch:
-            path = client.download_artifacts(str(about.run_id), newest, scratch)
-            record = json.loads(Path(path).read_text(encoding="utf-8"))
+            record = json_object(Path(client.download_artifacts(str(about.run_id), newest, scratch)))
     except (MlflowException, OSError, ValueError):
         return None
-    changes: Changed | None = (record.get("evidence") or {}).get("changed")
+    rests_on = record.get("evidence")
+    changes: Changed | None = rests_on.get("changed") if isinstance(rests_on, dict) else None
     return changes
 
 
@@ -198,23 +199,26 @@ def lost(versions: Iterable[ModelVersion], log: Sequence[Entry]) -> list[str]:
     return [number for number in decided if number not in known]
 
 
-def _kept(client: MlflowClient, run_id: str, name: str) -> Iterator[tuple[str, str]]:
-    """Paths and texts of the decisions about a model that lie in a run; nothing of a run that is gone for good."""
+def _kept(client: MlflowClient, run_id: str, name: str) -> Iterator[tuple[str, bytes]]:
+    """Paths and bytes of the decisions about a model that lie in a run; nothing of a run that is gone for good."""
     own = re.compile(rf"{DECISIONS}/{re.escape(name)}-\d+-\d+\.json")
     try:
         paths = [item.path for item in client.list_artifacts(run_id, DECISIONS) if own.fullmatch(item.path)]
         with tempfile.TemporaryDirectory() as scratch:
             for path in paths:
-                yield path, Path(client.download_artifacts(run_id, path, scratch)).read_text(encoding="utf-8")
+                yield path, Path(client.download_artifacts(run_id, path, scratch)).read_bytes()
     except MlflowException as error:
         if error.error_code not in ABSENT:
             raise
 
 
-def _add(by_place: dict[str, Entry], place: str, text: str) -> None:
+def _add(by_place: dict[str, Entry], place: str, text: str | bytes) -> None:
     try:
         values = json.loads(text)
         decision_entry = Entry(**{each.name: values[each.name] for each in fields(Entry)})
+        for each in fields(Entry):
+            if not isinstance(value := values[each.name], str) and (value is not None or "None" not in str(each.type)):
+                raise TypeError(f"its {each.name} is {value!r}")
         by_place[datetime.fromisoformat(decision_entry.at).isoformat()] = decision_entry
     except (ValueError, TypeError, KeyError) as error:
         raise StageError(f"{place} is no decision ({type(error).__name__}: {error}); delete it in MLflow") from None

@@ -1,6 +1,5 @@
 """A champion and a challenger's report -> both scored on the challenger's test rows, and what a paired test says."""
 
-import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +24,7 @@ from ..learn import champion_test as challenge
 from ..learn.resampling import Resampling
 from ..store.events import Event, emit
 from .decisions import ABSENT, champion, recorded_champion
+from .edited import json_object
 from .models import has_files
 from .promotion import Evidence, Verdict, decide, decide_against, refuse
 from .rescoring import rescore
@@ -133,7 +133,7 @@ def _labels(client: MlflowClient, known: ModelVersion) -> list[str] | None:
     try:
         with tempfile.TemporaryDirectory() as scratch:
             kept = client.download_artifacts(str(known.run_id), REPORT, scratch)
-            labels: list[str] | None = json.loads(Path(kept).read_text(encoding="utf-8")).get("labels")
+            labels: list[str] | None = json_object(Path(kept)).get("labels")
     except (MlflowException, OSError, ValueError):  # it changes a remark, no verdict
         return None
     return labels

@@ -15,6 +15,7 @@ from configs.stages import CACHED
 from ..artifact import Artifact
 from ..report_page.recipe_text import write_recipe
 from . import decisions, descriptions, inputs, keys, models, pages, runs
+from .edited import number_tag
 from .lookup import BEFORE, Settled
 from .params import flat
 from .promotion import Evidence, Verdict
@@ -148,7 +149,7 @@ def state(client: MlflowClient, version: ModelVersion, verdict: str) -> Settled:
         "run_id": str(now.run_id),
         "aliases": aliases,
         "verdict": verdict,
-        "test_evaluations": int(now.tags.get(TEST_EVALUATIONS, 0)),
+        "test_evaluations": number_tag(now, TEST_EVALUATIONS, int) if TEST_EVALUATIONS in now.tags else 0,
         "links": pages.pages(client, str(now.run_id), now.name, str(now.version)) if now.run_id else {},
         "changed": decisions.changed(client, now),
         "undecided_on": (now.tags.get(f"{STAGE_DIGEST}evaluate") if now.tags.get(DECISION) == "undecided" else None),

@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
 from mlflow import MlflowClient
@@ -98,8 +97,12 @@ def kept_page(version: ModelVersion) -> str:
 def kept_recipe(version: ModelVersion) -> tuple[str, str]:
     """The recipe in a version's run: its name and its text. Raises StageError where its run has none."""
     text = _read(version, RECIPE)
-    named: dict[str, Any] = yaml.safe_load(text)
-    return str(named["name"]), text
+    try:
+        return str(yaml.safe_load(text)["name"]), text
+    except (yaml.YAMLError, TypeError, KeyError):
+        raise StageError(
+            f"{version.name} version {version.version}: {RECIPE} in its run is no recipe with a name; restore it"
+        ) from None
 
 
 def _read(version: ModelVersion, path: str) -> str:

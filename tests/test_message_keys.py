@@ -290,6 +290,30 @@ def test_what_beside_the_messages_cannot_be_obeyed_is_refused(value: Any, says: 
         read_messages(value)
 
 
+@pytest.mark.parametrize(
+    ("column", "named"),
+    [("system_message", {"system": "system_message"}), ("available_tools", {"tools": "available_tools"})],
+)
+def test_a_column_that_the_recipe_names_is_read_whatever_it_is_called(
+    column: str, named: dict[str, str], tmp_path: Path
+) -> None:
+    value = [SCHEMA] if "tools" in named else "Short."
+    path = tmp_path / "talks.jsonl"
+    path.write_text(json.dumps({"talk": [ASK, REPLY], column: value, "mood": "good"}) + "\n", encoding="utf-8")
+
+    def read(**columns: Any) -> Any:
+        source = FileSource(kind="file", path=str(path), columns=Columns(messages="talk", **columns))
+        return read_source(source, intake)
+
+    intake = Intake(tmp_path / "scratch")
+    rows = read(**named)
+    assert intake.notes == ["columns next to dialogues that are not read: mood"]
+    first = load_messages(rows["messages"][0])[0]
+    assert first.get("tools") == [SCHEMA] or first["content"] == "Short."
+    with pytest.raises(DataError, match=f"row 1: '{column}' next to the messages .* or name it in download.columns"):
+        read()
+
+
 TABLE = {"talk": [[ASK, REPLY], [ASK, REPLY]], "tools": [[SCHEMA], None], "system": ["Short.", None]}
 WANTED = [[{"role": "system", "content": "Short.", "tools": [SCHEMA]}, ASK, REPLY], [ASK, REPLY]]
 

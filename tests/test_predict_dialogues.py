@@ -88,7 +88,7 @@ def test_forms_tools_and_system_are_read_as_recipes_read_them(tmp_path: Path) ->
     [
         ([REPLY], "row 2: no turn of a user or a tool"),
         ([{"role": "system", "content": "x"}, REPLY], "row 2: no turn"),
-        ([{"role": "bot", "content": "x"}], "row 2: message 1: unknown role 'bot'"),
+        ([{"role": "chorus", "content": "x"}], "row 2: message 1: unknown role 'chorus'"),
         ([{**ASK, "mood": "x"}], r"leave it out of the file$"),
         ("hello", "row 2: "),
     ],

@@ -49,10 +49,11 @@ def read_dialogues(
     tools = _names(table, columns, (columns.tools,) if columns.tools else TOOLS)
     system = _names(table, columns, (columns.system,) if columns.system else SYSTEMS)
     left: Counter[str] = Counter({name: len(table) if name in table else 0 for name in columns.ignore})
-    odd = _names(table, columns, UNSUPPORTED)
+    odd = [name for name in _names(table, columns, UNSUPPORTED) if name not in (columns.tools, columns.system)]
     end = columns.completion if reply == OWN_REPLY else reply
     held = [name for name in (columns.messages, *columns.prompts, end) if name]
     cells = {name: table[name].tolist() for name in dict.fromkeys([*held, *tools, *system, *odd])}
+    notes += [note for note in _unread(table, columns, cells) if note not in notes]
     dialogues: list[str | None] = []
     for number in range(len(table)):
         row = {name: _value(values[number]) for name, values in cells.items()}
@@ -76,8 +77,15 @@ def read_dialogues(
 def _names(table: pd.DataFrame, columns: Columns, names: tuple[str, ...]) -> list[str]:
     """Those of the columns that are there, and neither ignored nor named for something else."""
     held = {columns.messages, *columns.prompts, columns.completion, columns.chosen, columns.rejected}
-    taken = {*columns.ignore, *columns.named, *held, *({columns.tools, columns.system} - set(names))}
-    return [name for name in names if name in table and name not in taken]
+    return [name for name in names if name in table and name not in {*columns.ignore, *columns.named, *held}]
+
+
+def _unread(table: pd.DataFrame, columns: Columns, read: Collection[str]) -> list[str]:
+    """Columns that nothing reads, in words for the notes; none where the recipe names or ignores all."""
+    pairs = (columns.chosen, columns.rejected)
+    known = {*read, *pairs, *columns.keep, *columns.ignore, *columns.named, columns.completion}
+    unread = [str(name) for name in table if name not in known]
+    return [f"columns next to dialogues that are not read: {', '.join(unread)}"] if unread else []
 
 
 def _dialogue(row: dict[str, Any], columns: Columns, end: str | None) -> Any:

@@ -80,12 +80,17 @@ SILENT_PARTS = frozenset({"index", "cache_control", "signature", "thought_signat
 """Keys of blocks and calls that are for servers alone; they are left out and counted."""
 SILENT = frozenset({"id", "uuid", "message_id", "index", "timestamp", "created", "created_at", "date", "time", "model"})
 """Keys that say where or when a message was written, which no template renders; they are left out and counted."""
-TRAINED = ("weight", "weights", "loss_mask", "mask", "train", "assistant_masks", "completion_mask")
+TRAINED = ("weight", "weights", "loss_mask", "mask", "train", "assistant_masks", "completion_mask", "label_mask")
+THOUGHT_OUT = (*THOUGHTS, "thoughts", "chain_of_thought")
+SYSTEM_TEXTS = ("system_message", "instructions", "developer", "sys_prompt")
+OPTIONS = ("chat_template_kwargs", "enable_thinking")
 SCHEMAS = ("available_tools", "tool_definitions", "tool_schemas", "function_definitions")
 """Keys and columns next to a dialogue that say what of it is trained."""
 UNSUPPORTED = (
     *TRAINED,
-    *THOUGHTS,
+    *THOUGHT_OUT,
+    *SYSTEM_TEXTS,
+    *OPTIONS,
     *SCHEMAS,
     "image",
     "images",
@@ -94,23 +99,18 @@ UNSUPPORTED = (
     "audio",
     "audios",
     "documents",
-    "chat_template_kwargs",
     "history",
-    "system_message",
-    "instructions",
 )
 """Keys and columns next to a dialogue that change what is trained, and that nothing here reads."""
 EMPTY: tuple[Any, ...] = (None, "", [], {}, ())
 WEIGHT = "write a `weight` of 0 into turns that are given"
-INTO_SYSTEM = "call it `system`"
 UNSUPPORTED_FIXES = {
     "history": "write its turns before the others as messages",
-    "system_message": INTO_SYSTEM,
-    "instructions": INTO_SYSTEM,
-    "chat_template_kwargs": "set encode.template_options, which is for all rows",
+    **dict.fromkeys(SYSTEM_TEXTS, "call it `system`, or name it in download.columns.system"),
+    **dict.fromkeys(OPTIONS, "set encode.template_options, which is for all rows"),
     **dict.fromkeys(TRAINED, WEIGHT),
-    **dict.fromkeys(THOUGHTS, "write it into the message of the assistant as `reasoning_content`"),
-    **dict.fromkeys(SCHEMAS, "call it `tools`"),
+    **dict.fromkeys(THOUGHT_OUT, "write it into the message of the assistant as `reasoning_content`"),
+    **dict.fromkeys(SCHEMAS, "call it `tools`, or name it in download.columns.tools"),
 }
 """Key next to a dialogue -> what helps; dropping it for others."""
 

@@ -12,6 +12,7 @@ from tasks.data.errors import DataError
 from tasks.store import living, sweep, usage
 
 from .plan import plan
+from .services.recipe_names import noted
 
 if TYPE_CHECKING:
     from configs.schema import Recipe
@@ -94,14 +95,15 @@ def recipes() -> "list[tuple[Path, Recipe]]":
     from configs.load import RecipeError, load_recipe
 
     ran = {run.recipe for run in usage.runs(settings().store)}
-    noted = [Path(note.read_text(encoding="utf-8")) for note in (settings().mlruns / "recipes").glob("*.path")]
+    notes = [noted(note) for note in (settings().mlruns / "recipes").glob("*.path")]
+    by_hand = {path for path in notes if path is not None}
     loaded = []
-    for path in sorted({*noted, *Path(str(configs.__file__)).parent.glob("*.yaml")}):
+    for path in sorted({*by_hand, *Path(str(configs.__file__)).parent.glob("*.yaml")}):
         try:
             recipe = load_recipe(path)
         except (RecipeError, OSError):
             continue
-        if path in noted or recipe.name in ran:
+        if path in by_hand or recipe.name in ran:
             loaded.append((path, recipe))
     return loaded
 

@@ -39,8 +39,11 @@ with runs.live_run(sys.argv[1], {}, {"train.epochs": 1}, lambda report: None):
 """
 
 
+ONE, TWO, OLD = (f"0190c6bc-0000-7000-8000-00000000000{number}" for number in range(3))
+
+
 def test_a_file_is_held_for_as_long_as_its_process_lives(home: Path) -> None:
-    with living.alive("flow", "one"), living.alive("flow", "one"):
+    with living.alive("flow", ONE), living.alive("flow", ONE):
         assert living.gone("flow") == []
         other = subprocess.run(
             [sys.executable, "-c", "from tasks.store import living; print(living.gone('flow'))"],
@@ -50,11 +53,24 @@ def test_a_file_is_held_for_as_long_as_its_process_lives(home: Path) -> None:
             check=True,
         )
         assert other.stdout.strip() == "[]"
-    assert not living.mark_of("flow", "one").exists()
-    living.mark_of("flow", "two").touch()
-    living.mark_of("flow", "old").touch()
-    os.utime(living.mark_of("flow", "old"), (time.time() - 2 * living.KEPT,) * 2)
-    assert living.gone("flow") == ["two"] and not living.mark_of("flow", "old").exists()
+    assert not living.mark_of("flow", ONE).exists()
+    living.mark_of("flow", TWO).touch()
+    living.mark_of("flow", OLD).touch()
+    os.utime(living.mark_of("flow", OLD), (time.time() - 2 * living.KEPT,) * 2)
+    assert living.gone("flow") == [TWO] and not living.mark_of("flow", OLD).exists()
+
+
+def test_what_else_lies_in_the_folder_of_runs_is_no_run_and_opens_without_waiting(home: Path) -> None:
+    folder = living.mark_of("flow", TWO).parent
+    (folder / ONE).mkdir(parents=True)
+    os.mkfifo(folder / OLD)
+    for name in (".DS_Store", "desktop.ini", f"{TWO}.bak", TWO.upper()):
+        (folder / name).touch()
+    assert living.gone("flow") == [] and not living.held(folder / OLD) and not living.held(folder / ONE)
+    living.mark_of("flow", TWO).touch()
+    living.mark_of("mlflow", "0" * 32).parent.mkdir()
+    living.mark_of("mlflow", "0" * 32).touch()
+    assert (living.gone("flow"), living.gone("mlflow")) == ([TWO], ["0" * 32])
 
 
 @pytest.mark.faults

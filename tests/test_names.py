@@ -1,5 +1,6 @@
 """Names that users give never meet the program's own files; those that some system refuses stop a recipe at once."""
 
+import os
 import threading
 from pathlib import Path
 
@@ -128,3 +129,32 @@ def test_two_recipes_of_one_name_are_said_to_share_it_while_both_have_it(
     assert f"{two} has the name" in said(one)
     two.unlink()
     assert said(one) == "" and said(one) == ""
+
+
+@pytest.mark.parametrize("odd", [b"\xff\xfe/a.yaml", b"", b"a.yaml", b"/a\0b", b"/" + b"x" * 5000, None, "pipe"])
+def test_a_note_of_a_recipe_that_is_none_is_written_anew(
+    odd: bytes | str | None, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from flows.collect import recipes
+    from flows.services.recipe_names import say_shared_name
+
+    place = tmp_path / os.fsdecode(b"folder \xe9")  # no UTF-8
+    place.mkdir()
+    text = (ROOT / "configs" / "digits_demo.yaml").read_text(encoding="utf-8")
+    paths = (tmp_path / "plain.yaml", place / "odd.yaml")
+    for path in paths:
+        path.write_text(text, encoding="utf-8")
+    note = settings().mlruns / "recipes" / "digits_demo.path"
+    note.parent.mkdir(parents=True)
+    if odd is None:
+        note.mkdir()
+    elif odd == "pipe":
+        os.mkfifo(note)
+    else:
+        note.write_bytes(bytes(odd))  # type: ignore[arg-type]
+    assert recipes() == []
+    say_shared_name(paths[0], "digits_demo")
+    assert [path for path, _ in recipes()] == [paths[0]]
+    paths[0].unlink()
+    say_shared_name(paths[1], "digits_demo")
+    assert capsys.readouterr().err == ""

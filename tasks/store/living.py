@@ -5,6 +5,7 @@ Prefect and MLflow keep a killed run as running for ever; a lock of the operatin
 
 import fcntl
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ Kind = Literal["flow", "mlflow"]
 """Whose run: Prefect's or MLflow's."""
 KEPT = 30 * 24 * 3600.0
 """Seconds after which the file of a run that no server knows is removed."""
+RUN_ID = re.compile("[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}")
+"""What Prefect and MLflow call runs; another name in the folder is somebody else's file."""
 _HELD: dict[Path, IO[str]] = {}
 
 
@@ -63,22 +66,26 @@ def alive(kind: Kind, run_id: str) -> Iterator[None]:
 
 def held(path: Path) -> bool:
     """Whether a process keeps this file locked."""
-    if not path.exists():
-        return False
     if path in _HELD:
         return True
-    with path.open("a") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe would keep its opener waiting
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
     return False
 
 
 def gone(kind: Kind) -> list[str]:
     """Ids of the runs of this home whose process is gone, and which nobody has marked yet."""
     folder = settings().mlruns / "running" / kind
-    left_behind = [path for path in sorted(folder.glob("*")) if not held(path)]
+    runs = [path for path in sorted(folder.glob("*")) if RUN_ID.fullmatch(path.name) and path.is_file()]
+    left_behind = [path for path in runs if not held(path)]
     old = [path for path in left_behind if time.time() - path.stat().st_mtime > KEPT]
     for path in old:
         path.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.sources import Columns, FileSource
+from tasks.data.checks.dialogue_checks import facts
 from tasks.data.dialogues.messages import dump_messages, load_messages, read_messages
 from tasks.data.dialogues.turn_keys import CHECKED, READ, SILENT, SILENT_PARTS, STRUCTURE, UNSUPPORTED
 from tasks.data.errors import DataError
@@ -504,3 +505,13 @@ def test_blocks_that_cannot_be_trained_on_are_named(role: str, blocks: list[Any]
 def test_messages_as_python_prints_them_are_named_as_such() -> None:
     with pytest.raises(DataError, match=r"as Python prints it, with single quotes.*write it with json\.dumps"):
         read_messages(repr([ASK, REPLY]))
+
+
+def test_messages_are_numbered_as_the_data_has_them() -> None:
+    orphan = {"role": "tool", "content": "9"}
+    for beside in ({}, {"tools": [TOOL]}):
+        read = read_messages({"messages": [ASK, orphan, REPLY, {**REPLY, "content": " "}], **beside})
+        found = facts([read], None).iloc[0]
+        assert found["results_without_call"] == "message 2 is the result of no call before it; leave it out"
+        assert found["empty_turns"].startswith("message 4 (assistant) without a text")
+        assert "messages 3 and 4 are both the assistant's" in found["roles"]

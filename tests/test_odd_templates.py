@@ -118,6 +118,12 @@ def test_a_call_may_begin_with_the_end_of_the_text_that_it_has_not() -> None:
     assert texts[1] == "South.<|im_end|>"
 
 
+def test_a_turn_is_numbered_as_the_data_has_it() -> None:
+    for beside in ([], [{"role": "system", "content": None, "tools": [TOOL]}]):
+        with pytest.raises(DataError, match="dialogue 0: message 2 is empty"):
+            certified(odd.PLAIN, [*beside, ASKED, say("assistant", "")], tools=False)
+
+
 def test_a_template_that_writes_one_of_two_calls_is_named() -> None:
     two = {**call(name="x"), "tool_calls": [*call(name="x")["tool_calls"], *call(name="y")["tool_calls"]]}
     alone = odd.PLAIN.replace("in message.tool_calls or []", "in (message.tool_calls or [])[:1]")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from configs.expectations import Severity
 
-from ..dialogues.messages import Message, is_call
+from ..dialogues.messages import Message, counted_from, is_call
 from .great_expectations import GX_SEVERITY
 
 CALL, RESULT, REPLY = "call", "tool", "reply"
@@ -58,14 +58,15 @@ def dialogue_expectations(severity: Severity = "fail") -> list[Any]:
 
 
 def _facts(messages: list[Message], tools: Mapping[str, Collection[str]] | None) -> list[str]:
-    roles = [_word(message) for message in messages]
+    own = messages[counted_from(messages) :]
+    roles = [_word(message) for message in own]
     return [
         _role_fault(roles),
-        _empty(messages),
-        *_unmatched(messages, roles),
+        _empty(own),
+        *_unmatched(own, roles),
         ", ".join([] if tools is None else _unknown(messages, tools)),
         _last_fault(roles),
-        _untrained(messages, roles),
+        _untrained(own, roles),
     ]
 
 

@@ -3,7 +3,7 @@ text, out."""
 
 import json
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from ..errors import DataError
@@ -14,6 +14,7 @@ from .turns import Message, kind_of, parse_json, read_system, read_turn, settle_
 __all__ = [
     "Message",
     "as_plain",
+    "counted_from",
     "dump_messages",
     "is_call",
     "load_messages",
@@ -66,6 +67,11 @@ def read_messages(
 def tools_of(messages: list[Message]) -> list[Any]:
     """The JSON schemas of a dialogue's own tools."""
     return list(messages[0].get("tools") or ()) if messages else []
+
+
+def counted_from(messages: Sequence[Message]) -> int:
+    """Where the data's own messages begin: 1 where the first one only holds the tools that stand next to them."""
+    return int(bool(messages) and messages[0]["role"] == "system" and messages[0]["content"] is None)
 
 
 def dump_messages(messages: list[Message]) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ...data.dialogues.messages import Message, is_call, tools_of
+from ...data.dialogues.messages import Message, counted_from, is_call, tools_of
 from .call_reader import Reader, find_reader
 from .encoding import DialogueEncoding
 
@@ -46,7 +46,7 @@ def prove_calls(encoding: DialogueEncoding, dialogues: Mapping[str, Sequence[Mes
         return CallProof(0, (), "")
     reader = template_reader(encoding)
     unread = tuple(
-        (row, place)
+        (row, place - counted_from(dialogues[row]))
         for row, place in places
         if not reader.gives_back(dialogues[row][place], [*encoding.tools, *tools_of(list(dialogues[row]))])
     )

@@ -36,7 +36,7 @@ class Expected(NamedTuple):
 
 def expect(encoding: DialogueEncoding, dialogue: Sequence[Message], start: int, trained: Sequence[int]) -> Expected:
     """What the sequence of a dialogue from turn `start` must hold, whose turns `trained` are supervised."""
-    messages, moved, own = encoding.composed(dialogue, start, trained[-1] + 1)
+    messages, moved, own, _ = encoding.composed(dialogue, start, trained[-1] + 1)
     script = encoding.script if own is None else encoding.script.with_tools(own)
     places = [turn + moved for turn in trained]
     looker = RenderedTurns(encoding, script, messages)

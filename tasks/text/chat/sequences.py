@@ -125,7 +125,7 @@ class Writer:
         spellings = find_spellings([turns, tools], encoding.specials, elsewhere=encoding.template)
         spellings = _as_written(encoding.script, turns, tools, spellings)
         script, hidden = _hide(encoding.script, turns, tools, spellings)
-        return Conversation(script, hidden, composed.moved), spellings
+        return Conversation(script, hidden, composed.moved + composed.before), spellings
 
 
 def _hide(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ...data.dialogues.messages import Message
+from ...data.dialogues.messages import Message, counted_from
 from ...data.errors import DataError
 
 BETWEEN = "\n\n"
@@ -16,11 +16,13 @@ NOT_RENDERED = ("weight", "tools")
 
 
 class Composed(NamedTuple):
-    """Turn i of a dialogue is turn i + moved of messages. tools: the dialogue's own; None where it brings none."""
+    """Turn i of a dialogue is turn i + moved of messages. tools: the dialogue's own; None where it brings none. before:
+    turns of the dialogue that the data does not have (see `counted_from`)."""
 
     messages: list[Message]
     moved: int
     tools: tuple[Message, ...] | None
+    before: int = 0
 
 
 def compose(
@@ -37,11 +39,11 @@ def compose(
     tools = tuple(first_turn["tools"]) if own and first_turn.get("tools") else None
     system_text = first_turn["content"] if own and first_turn["content"] is not None else system
     first = max(start, 1) if own else start
-    turns = _linked(dialogue[first:stop], any_id)
+    turns, before = _linked(dialogue[first:stop], any_id), counted_from(dialogue)
     if system_text is None or (system_in_user and not system_text):
-        return Composed(turns, -first, tools)
+        return Composed(turns, -first, tools, before)
     if not system_in_user:
-        return Composed([{"role": "system", "content": system_text}, *turns], 1 - first, tools)
+        return Composed([{"role": "system", "content": system_text}, *turns], 1 - first, tools, before)
     place = next((n for n, turn in enumerate(turns) if turn["role"] == "user"), None)
     if place is None:
         raise DataError(
@@ -49,7 +51,7 @@ def compose(
             "turn, or take another template"
         )
     turns[place] = {**turns[place], "content": system_text + BETWEEN + turns[place]["content"]}
-    return Composed(turns, -first, tools)
+    return Composed(turns, -first, tools, before)
 
 
 def _linked(turns: Sequence[Message], any_id: bool) -> list[Message]:

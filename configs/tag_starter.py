@@ -94,7 +94,7 @@ class TagStarter:
         if columns.tags:
             yield f"    tokens: {flow(columns.tokens)}", "the words"
             yield f"    tags: {flow(columns.tags)}", f"one for each word; {counted(self.facts.types)}"
-            yield "    # scheme: iob2", "in place of the one that the tags are in"
+            yield f"    scheme: {columns.scheme}", "that the tags are in; so named, no further row changes it"
         else:
             yield f"    text: {flow(columns.text)}", ""
             yield f"    spans: {flow(str(columns.spans))}", f"in characters; {counted(self.facts.types)}"

@@ -41,6 +41,7 @@ class TargetFacts:
 
     why: reason per column. targets: what they are, in words. longest: characters of a text. missing, duplicates:
     shares. dropped: rows per reason of `clean`. parts, texts, aims: rows per part, and what is left of both columns.
+    notation: what groups the digits of numbers, and their decimal mark.
     """
 
     columns: Columns
@@ -55,6 +56,7 @@ class TargetFacts:
     parts: dict[str, int]
     texts: list[str]
     aims: list[str]
+    notation: tuple[str | None, str] = (None, ".")
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ class TargetStarter:
         if self.kind == "seq2seq":
             yield f"  max_target: {_room(self.target_tokens, 1)}", "in tokens; rows with longer targets are dropped"
         else:
-            yield '  # thousands: ","', "where targets are written 1,234; `decimal` for 0,5"
+            yield from _notation_lines(*self.facts.notation)
 
     def _train(self) -> Lines:
         rows, (family, config) = self.facts.parts["train"], MODELS[self.kind]
@@ -148,6 +150,16 @@ class TargetStarter:
 
     def _register(self) -> Lines:
         return register_lines(self.name, "rmse" if self.kind == "regression" else "exact")
+
+
+def _notation_lines(thousands: str | None, decimal: str) -> Lines:
+    """How targets are written."""
+    if (thousands, decimal) == (None, "."):
+        yield '  # thousands: ","', "where targets are written 1,234; `decimal` for 0,5"
+    if thousands is not None:
+        yield f"  thousands: {flow(thousands)}", "between the digits of a target, by three; see `target` above"
+    if decimal != ".":
+        yield f"  decimal: {flow(decimal)}", "of a target"
 
 
 def _room(lengths: list[int], share: float) -> int:

@@ -6,12 +6,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from configs.encodings import RegressionEncode
 from configs.load import load_recipe
 from configs.starter import Starter
 from configs.target_starter import TargetStarter
 from flows.stage_graph import perform_until
 from flows.starter_recipe import prepare
 from tasks.data.errors import DataError
+from tasks.data.numbers import read_numbers
 from tasks.store.events import Event
 
 WORDS = ["good", "bad", "room", "cheap", "dear", "warm", "cold", "near", "far", "loud", "calm"]
@@ -127,3 +129,41 @@ def test_the_recipe_fits_its_rows_up_to_encode(kind: str, tmp_path: Path, home: 
     recipe = load_recipe(tmp_path / "a.yaml")
     assert recipe.encode.kind == kind == starter.kind  # type: ignore[union-attr]
     assert perform_until(recipe, "encode")["encode"].result.file("certificate.json").is_file()
+
+
+WRITTEN = [
+    ("1,234.5", "12,000.25", (",", "."), 1234.5),
+    ("1,234", "999", (",", "."), 1234),
+    ("0,5", "-12,75", (None, ","), 0.5),
+    ("1.234,5", "0,25", (".", ","), 1234.5),
+    ("1\u00a0234,5", "12 000,25", (" ", ","), 1234.5),
+    ("1'234.5", "12", ("'", "."), 1234.5),
+    ("1.234", "12", (None, "."), 1.234),
+]
+
+
+@pytest.mark.parametrize(("first", "second", "notation", "value"), WRITTEN)
+def test_targets_are_read_in_the_notation_that_they_are_in(
+    tmp_path: Path, first: str, second: str, notation: tuple[str | None, str], value: float
+) -> None:
+    """Other targets are of one to three digits, so that the two decide; and the recipe reads them as init says."""
+    path = tmp_path / "a.csv"
+    prices = [first, second, *map(str, range(100, 190))]
+    rows = pd.DataFrame({"review": [f"a text of number {at} with words" for at in range(92)], "price": prices})
+    rows.to_csv(path, index=False, sep=";")
+    starter, _ = prepare(path, tmp_path / "a.yaml", "regression")
+    assert isinstance(starter, TargetStarter) and starter.facts.notation == notation
+    plain = notation == (None, ".")
+    assert (f"{first!r} is read as {value:g}" in starter.seen()["target"]) is not plain
+    starter.output.write_text(starter.text(), encoding="utf-8")
+    section = load_recipe(starter.output).encode
+    assert isinstance(section, RegressionEncode) and (section.thousands, section.decimal) == notation
+    assert read_numbers([first], *notation)[0] == value
+
+
+def test_targets_of_several_notations_are_shown_not_guessed(tmp_path: Path) -> None:
+    prices = ["$5", "12%", "a lot", *map(str, range(30))]
+    rows = pd.DataFrame({"review": [f"a text of number {at} with words" for at in range(33)], "price": prices})
+    rows.to_csv(tmp_path / "a.csv", index=False)
+    with pytest.raises(DataError, match=r"'price' does not hold numbers of one notation.*: '\$5', '12%', 'a lot'"):
+        prepare(tmp_path / "a.csv", tmp_path / "a.yaml", "regression", label="price")

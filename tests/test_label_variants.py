@@ -203,3 +203,5 @@ def test_init_names_the_spellings_of_types_and_of_several_labels(tmp_path: Path)
         rows = with_ids(load_rows(recipe.download, tmp_path))
         stopping = [verdict.name for verdict in check_rows(rows, recipe.validate)[0] if verdict.stops]
         assert stopping == ["labels_are_spelt_one_way"] and "label_map" in starter.text()
+        columns = getattr(recipe.download, "columns", Columns())
+        assert columns.scheme == ("iob2" if path == conll else None), "a further row could change what the tags mean"

@@ -9,9 +9,10 @@ import pytest
 
 from configs.encodings import RegressionEncode
 from tasks.data.errors import DataError
+from tasks.data.numbers import read_numbers
 from tasks.encode import _describe_dropped, _require_rest
 from tasks.kinds.regression.encode import certify_part, encode_part, make_encoding
-from tasks.kinds.regression.encoding import other_notations, read_numbers
+from tasks.kinds.regression.encoding import other_notations
 from tasks.kinds.spec import EncodedRows
 
 TOKENIZER: Any = {"kind": "train", "vocab_size": 300}

@@ -1,6 +1,7 @@
 """What the refusal of a table says to do is done at its word, and then the table is read."""
 
 import re
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,3 +110,34 @@ def test_texts_alone_are_led_to_a_recipe_that_takes_them(tmp_path: Path) -> None
     assert named is not None
     recipe = yaml.safe_load((Path(__file__).resolve().parents[1] / named[0]).read_text())
     assert recipe["encode"]["kind"] == "masked"
+
+
+HEADS = [
+    "# written by a tool, v1\n# in 2024, by hand\n",
+    "# remarks, in one line\n",
+    "Survey of 2024,\n",
+    "Survey,of 2024\nsecond title,\n",
+]
+
+
+@pytest.mark.parametrize("above", HEADS)
+def test_lines_above_the_names_that_have_as_many_fields(tmp_path: Path, above: str) -> None:
+    """The table is refused with the line of the names, and the command that it names leaves what is read."""
+    rows = "".join(f"some text of number {at},{('dry', 'wet')[at % 2]}\n" for at in range(40))
+    path = tmp_path / "a.csv"
+    path.write_text(f"{above}comment,state\n{rows}")
+    line = above.count("\n") + 1
+    with pytest.raises(DataError, match=rf"the columns seem to be named in line {line}, .*`tail -n \+{line} a.csv"):
+        read_unknown(path)
+    command = f"tail -n +{line} a.csv > rows.csv"
+    subprocess.run(command, shell=True, cwd=tmp_path, check=True)
+    table, source, notes = read_unknown(tmp_path / "rows.csv")
+    assert list(table.columns) == ["comment", "state"] and len(table) == 40 and source.header is None and not notes
+
+
+@pytest.mark.parametrize("names", ["#id,text", "# of stars,words", "title,body", "a,b"])
+def test_names_that_look_like_a_remark_are_names(tmp_path: Path, names: str) -> None:
+    path = tmp_path / "a.csv"
+    rows = "".join(f"{('title', 'body', 'foot')[at % 3]},some words of number {at}\n" for at in range(40))
+    path.write_text(f"{names}\n{rows}")
+    assert list(read_unknown(path)[0].columns) == names.split(",")

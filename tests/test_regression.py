@@ -16,10 +16,11 @@ from configs.encodings import RegressionEncode
 from configs.load import RecipeError, load_recipe
 from configs.lora import Lora
 from tasks.data.errors import DataError
+from tasks.data.numbers import read_numbers
 from tasks.kinds.regression import encode as regression_rows
 from tasks.kinds.regression import predictor as regressor
 from tasks.kinds.regression.certificate import certify_numbers
-from tasks.kinds.regression.encoding import RegressionEncoding, pad_numbers, read_numbers
+from tasks.kinds.regression.encoding import RegressionEncoding, pad_numbers
 from tasks.kinds.regression.feed import collate_numbers
 from tasks.kinds.regression.training import FORM, Regression, open_training
 from tasks.learn.labels import IGNORE_INDEX

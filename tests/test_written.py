@@ -1,7 +1,10 @@
 """What a row says does not depend on the other rows, in every format; the same values have the same row ids."""
 
 import ast
+import gzip
 import json
+import zipfile
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -70,8 +73,9 @@ def row_of(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries({"text": TEXTS, "time": MOMENTS, **words})
 
 
-def read(path: Path) -> pd.DataFrame:
-    rows = with_ids(load_rows(FileSource(kind="file", path=str(path), columns=COLUMNS), path.parent))
+def read(path: Path, source: FileSource | None = None) -> pd.DataFrame:
+    source = source or FileSource(kind="file", path="", columns=COLUMNS)
+    rows = with_ids(load_rows(replace(source, path=str(path)), path.parent))
     return rows.assign(part=split_rows_or_none(rows))
 
 
@@ -82,15 +86,17 @@ def split_rows_or_none(rows: pd.DataFrame) -> Any:
     return splitting._hashed(rows, HashSplit())
 
 
-def unchanged(folder: Path, write: Any, rows: list[dict[str, Any]], added: dict[str, Any], name: str) -> None:
+def unchanged(
+    folder: Path, write: Any, rows: list[Any], added: Any, name: str, source: FileSource | None = None
+) -> None:
     """Rows read alone and with another behind them, and with another in front, are the same; so are ids and parts."""
     path = folder / name
     write(path, rows)
-    alone = read(path)
+    alone = read(path, source)
     write(path, [*rows, added])
-    pd.testing.assert_frame_equal(read(path).iloc[:-1], alone)
+    pd.testing.assert_frame_equal(read(path, source).iloc[:-1], alone)
     write(path, [added, *rows])
-    behind = read(path).iloc[1:].reset_index(drop=True)
+    behind = read(path, source).iloc[1:].reset_index(drop=True)
     pd.testing.assert_frame_equal(behind.drop(columns="id"), alone.drop(columns="id"))
     hashes = [one["id"].str.partition("-")[0] for one in (behind, alone)]
     pd.testing.assert_series_equal(*hashes)
@@ -140,6 +146,81 @@ def test_a_row_more_changes_no_other_row_of_typed_tables(tmp_path: Path, name: s
         pq.write_table(table, path) if path.suffix == ".parquet" else feather.write_feather(table, path)
 
     unchanged(tmp_path, write, rows, added, name)
+
+
+def write_array(path: Path, rows: list[dict[str, Any]]) -> None:
+    path.write_text(json.dumps(rows, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def write_object(path: Path, rows: list[dict[str, Any]]) -> None:
+    path.write_text(json.dumps({"made": "today", "rows": rows}, ensure_ascii=False), encoding="utf-8")
+
+
+@pytest.mark.parametrize("write", [write_array, write_object])
+@QUICK
+@given(data=st.data())
+def test_a_row_more_changes_no_other_row_of_one_json_value(tmp_path: Path, write: Any, data: Any) -> None:
+    kind = data.draw(st.sampled_from(JSON))
+    rows = data.draw(st.lists(row_of(kind), min_size=1, max_size=5))
+    unchanged(tmp_path, write, rows, data.draw(row_of(st.one_of(st.none(), kind, SCALARS))), "r.json")
+
+
+@pytest.mark.parametrize("member", ["r.csv", "r.jsonl.gz"])
+@settings(QUICK, max_examples=10)
+@given(rows=st.lists(row_of(WORDS), min_size=1, max_size=5), added=row_of(st.one_of(st.none(), WORDS)))
+def test_a_row_more_changes_no_other_row_of_a_table_in_an_archive(
+    tmp_path: Path, member: str, rows: list[dict[str, Any]], added: dict[str, Any]
+) -> None:
+    def write(path: Path, these: list[dict[str, Any]]) -> None:
+        plain = tmp_path / member.removesuffix(".gz")
+        (write_csv if member == "r.csv" else write_lines)(plain, these)
+        data = plain.read_bytes()
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr(member, gzip.compress(data) if member.endswith(".gz") else data)
+
+    unchanged(tmp_path, write, rows, added, "r.zip")
+
+
+LINE_WORDS = st.one_of(
+    st.sampled_from(["007", "1.0", "1e5", "NA", "null", "true", "-0", "1,5"]),
+    st.integers(-(2**70), 2**70).map(str),
+    st.text(st.characters(codec="utf-8", categories=("L", "N", "P")), min_size=1, max_size=6),
+)
+LINE_ROWS = st.fixed_dictionaries(dict.fromkeys(("label", "group", "kept", "text"), LINE_WORDS))
+
+
+@QUICK
+@given(rows=st.lists(LINE_ROWS, min_size=1, max_size=5), added=LINE_ROWS)
+def test_a_line_more_changes_no_other_row_of_labelled_lines(
+    tmp_path: Path, rows: list[dict[str, Any]], added: dict[str, Any]
+) -> None:
+    pattern = " ".join(rf"(?P<{name}>\S+)" for name in ("label", "group", "kept", "text"))
+    source = FileSource(
+        kind="file", path="", format="lines", pattern=pattern, columns=Columns(group="group", keep=("kept",))
+    )
+
+    def write(path: Path, these: list[dict[str, Any]]) -> None:
+        path.write_text("".join(" ".join(row.values()) + "\n" for row in these), encoding="utf-8")
+
+    unchanged(tmp_path, write, rows, added, "r.txt", source)
+
+
+TAGS = st.sampled_from(["O", "B-x", "I-x", "B-y"])
+FIRST_WORDS = LINE_WORDS.filter(lambda word: not word.startswith(("#", "-DOCSTART-")))
+TAGGED_WORDS = st.lists(st.tuples(FIRST_WORDS, TAGS), min_size=1, max_size=4)
+
+
+@QUICK
+@given(rows=st.lists(TAGGED_WORDS, min_size=1, max_size=5), added=TAGGED_WORDS)
+def test_a_sentence_more_changes_no_other_row_of_conll(tmp_path: Path, rows: list[Any], added: Any) -> None:
+    """In the scheme that the recipe names: without it the tags of all rows decide which one they are in."""
+    source = FileSource(kind="file", path="", columns=Columns(tags="tags", scheme="iob2"))
+
+    def write(path: Path, these: list[Any]) -> None:
+        sentences = ("".join(f"{word}\t{tag}\n" for word, tag in words) for words in these)
+        path.write_text("\n".join(sentences), encoding="utf-8")
+
+    unchanged(tmp_path, write, rows, added, "r.conll", source)
 
 
 @QUICK

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -19,7 +20,7 @@ from ..data.rows import with_ids
 from ..data.sources.columns import take_columns
 from ..data.tags.columns import lists
 from ..data.tags.rows import BROKEN, KEYS, read_tags
-from ..data.tags.schemes import OUTSIDE, TAG
+from ..data.tags.schemes import OUTSIDE, TAG, Scheme, detect_scheme
 from .table import TEXT_NAMES, inspect_columns, names_parts, rank
 from .targets import likely_split
 
@@ -52,6 +53,7 @@ def tag_columns(table: pd.DataFrame) -> Columns | None:
 def look_at_tags(table: pd.DataFrame, columns: Columns, where: str) -> TagFacts:
     """Measure the rows. Raises DataError where they cannot be trained on."""
     notes: list[str] = []
+    columns = replace(columns, scheme=_scheme(table, columns))
     rows = with_ids(take_columns(table, columns, where, notes=notes))
     cleaned = clean_rows(rows, Clean(max_dropped=1.0))
     kept = cleaned.rows
@@ -79,6 +81,16 @@ def look_at_tags(table: pd.DataFrame, columns: Columns, where: str) -> TagFacts:
         texts=kept["text"].tolist(),
         variants=describe_variants(label_variants(types)),
     )
+
+
+def _scheme(table: pd.DataFrame, columns: Columns) -> Scheme | None:
+    """The scheme of all tags, which the recipe names; None of spans, and of tags whose row the reader will refuse."""
+    if columns.tags is None:
+        return None
+    try:
+        return detect_scheme([tag for tag in row if tag] for row in _lists(table[columns.tags]) or [])
+    except DataError:
+        return None
 
 
 def _lists(column: pd.Series) -> list[Any] | None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from configs.cleaning import Clean, Duplicates, Missing
@@ -11,13 +12,27 @@ from configs.target_starter import TargetFacts
 from configs.text_steps import Unicode, Whitespace
 
 from ..data.cleaning.pipeline import clean_rows
+from ..data.drops import first_of
 from ..data.errors import DataError
 from ..data.ledger import PARTS
+from ..data.numbers import PLAIN, Notation, find_notation, read_numbers
 from ..data.pairs import joined, sides
 from ..data.rows import with_ids
 from ..data.sources.columns import take_columns
+from ..data.sources.written import as_written
 from ..data.splitting import split_rows
-from .table import PAIRED, TEXT_NAMES, UNNAMED, Column, inspect_columns, list_columns, names_parts, pair_of, rank
+from .table import (
+    PAIRED,
+    SAMPLE,
+    TEXT_NAMES,
+    UNNAMED,
+    Column,
+    inspect_columns,
+    list_columns,
+    names_parts,
+    pair_of,
+    rank,
+)
 
 NUMBER_NAMES = ("target", "score", "rating", "value", "price", "points", "grade", "similarity", "y")
 """Names of columns of numbers that may be predicted."""
@@ -65,12 +80,14 @@ def look_at_targets(
     if kept.empty:
         raise DataError(f"{where}: no row has both {columns.text!r} and {columns.target!r}")
     split, parts = likely_split(kept, where, given=columns.split is not None)
+    notation = notation_of(rows["target"]) if numbers else None
     seen, read = joined(rows).dropna(), list(sides(rows))
     return TargetFacts(
         columns=columns,
         why=why,
         rows=len(rows),
-        targets=_described(rows["target"], numbers=numbers),
+        targets=_described(rows["target"], notation),
+        notation=notation or PLAIN,
         longest=int(max(rows[side].dropna().str.len().max() for side in read)),
         missing=float(rows[[*read, "target"]].isna().any(axis=1).mean()),
         duplicates=1 - seen.nunique() / len(seen),
@@ -103,8 +120,8 @@ def _choose(
         why["target"] = "by its name"
     if target in table and numbers and not are_numbers(table[target]):
         raise DataError(
-            f"{where}: {target!r} does not hold numbers such as 1 or 2.5; name another with --label, or "
-            "write a recipe with `encode.thousands` or `decimal` by hand"
+            f"{where}: {target!r} does not hold numbers of one notation, such as 2.5 or 1,234.5, in {NUMBERS:.0%} of "
+            f"the rows: {first_of(odd_numbers(table[target]))}; correct them, or name another column with --label"
         )
     if text is None:
         words = [column for column in known if column.words and column.name not in (target, split)]
@@ -127,16 +144,35 @@ def _written(known: list[Column], taken: set[str | None]) -> str | None:
 
 
 def are_numbers(values: pd.Series) -> bool:
-    """Whether nearly all values that are there are numbers."""
-    present = values.dropna()
-    return bool(len(present)) and float(pd.to_numeric(present, errors="coerce").notna().mean()) >= NUMBERS
+    """Whether nearly all values that are there are numbers, in one notation."""
+    return notation_of(values) is not None
 
 
-def _described(targets: pd.Series, *, numbers: bool) -> str:
-    if not numbers:
+def notation_of(values: pd.Series) -> Notation | None:
+    """The notation in which nearly all values that are there are numbers; None where there is none."""
+    try:
+        return find_notation(as_written(values.dropna().head(SAMPLE), "", "").tolist(), NUMBERS)
+    except DataError:  # lists and objects
+        return None
+
+
+def odd_numbers(values: pd.Series) -> list[str]:
+    """What is no plain number, each once."""
+    words = as_written(values.dropna(), "", "", nested=True).drop_duplicates()
+    return [repr(word) for word in words if find_notation([word], 1) is None] or [repr(word) for word in words]
+
+
+def _described(targets: pd.Series, notation: Notation | None) -> str:
+    if notation is None:
         return f"{targets.nunique():,} different texts"
-    values = pd.to_numeric(targets, errors="coerce").dropna()
-    return f"{values.nunique():,} different numbers from {values.min():g} to {values.max():g}"
+    words = targets.dropna()
+    values = read_numbers(words.tolist(), *notation)
+    known = values[np.isfinite(values)]
+    described = f"{len(np.unique(known)):,} different numbers from {known.min():g} to {known.max():g}"
+    example = next(iter(words[(values != pd.to_numeric(words, errors="coerce")) & np.isfinite(values)]), None)
+    if notation == PLAIN or example is None:
+        return described
+    return f"{described}; {example!r} is read as {read_numbers([example], *notation)[0]:.10g}"
 
 
 def likely_split(rows: pd.DataFrame, where: str, *, given: bool) -> tuple[HashSplit | GivenSplit, pd.Series]:

@@ -1,6 +1,7 @@
 """A file that nobody has described yet -> its table, the source that reads it so, and what had to be guessed."""
 
 import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from ..data.files import check_encoding, check_file, describe_encoding, detect_e
 from ..data.sources.columns import other_separator
 from ..data.sources.conll import is_conll
 from ..data.sources.contents import other_content, text_format
-from ..data.sources.dialects import find_options
+from ..data.sources.dialects import MOST_BEFORE, find_options
 from ..data.sources.tables import ENDINGS, format_of, read_table
 from .table import LABEL_NAMES, TEXT_NAMES
 
@@ -101,11 +102,36 @@ def _read_delimited(path: Path, source: FileSource, notes: list[str]) -> tuple[p
         notes = [*notes, f"quotes inside fields are escaped by {source.escape}, as MySQL writes them"]
     names = list(map(str, table.columns))
     named = any(name.strip().lower() in TEXT_NAMES + LABEL_NAMES for name in names)
+    if source.header is None and (line := _header_line(table, named=named)) is not None:
+        raise DataError(
+            f"{path}: the columns seem to be named in line {line}, and other lines stand before it; delete those: "
+            f"`tail -n +{line} {shlex.quote(path.name)} > rows{path.suffix}`"
+        )
     if not named and any((table.iloc[:, place] == name).any() for place, name in enumerate(names)):
         source = replace(source, header=tuple(f"column{number}" for number in range(1, len(names) + 1)))
         notes = [*notes, "the first line is already a row, so the columns are called column1, column2, …"]
         table = read_table(path, source)
     return table, source, notes
+
+
+def _header_line(table: pd.DataFrame, *, named: bool) -> int | None:
+    """The line that names the columns, as it seems, behind remarks or titles; None: the first, as where it has usual
+    names (`named`)."""
+    records = [list(map(str, table.columns)), *table.head(MOST_BEFORE).fillna("").to_numpy().tolist()]
+    remarks = next((at for at, record in enumerate(records) if not record[0].startswith("#")), 0)
+    if remarks and (remarks > 1 or records[0][0].startswith("# ")) and _are_names(records[remarks], table):
+        return remarks + 1
+    for at, record in enumerate([] if named else records[1:], 1):
+        usual = {word.strip().lower() for word in record} & {*TEXT_NAMES, *LABEL_NAMES}
+        if usual and _are_names(record, table):
+            return at + 1
+    return None
+
+
+def _are_names(record: list[str], table: pd.DataFrame) -> bool:
+    """Whether a record's fields may name columns: all filled, different, and none again in its column."""
+    again = any((table.iloc[:, place] == word).sum() > 1 for place, word in enumerate(record))
+    return all(record) and len({*record}) == len(record) and not again
 
 
 def _read_dialect(path: Path, source: FileSource, notes: list[str]) -> tuple[pd.DataFrame, FileSource]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...data.numbers import Floats
 from ...data.pairs import Content
 from ...learn.labels import IGNORE_INDEX
 from ...text.certificate import Broken, Certificate, attention_odd, framed_checks, gather
@@ -13,7 +14,7 @@ from ...text.pair_certificate import pair_checks
 from ...text.parts import Part
 from ...text.segments import Encoded
 from ...text.tokenizer import TextTokenizer
-from .encoding import Arrays, Floats, RegressionEncoding, pad_numbers
+from .encoding import Arrays, RegressionEncoding, pad_numbers
 
 TOLERANCE = 1e-5
 """Largest difference of a label, in standard deviations and by its own size, since labels are float32."""

@@ -8,6 +8,7 @@ from configs.encodings import RegressionEncode
 from ...artifact import Artifact
 from ...data.errors import DataError
 from ...data.ledger import dropped_rows
+from ...data.numbers import read_numbers
 from ...data.pairs import TEXT_PAIR, contents, every_text
 from ...text.certificate import Certificate
 from ...text.encoding_stage import TextEncoder, drop_one_sided, encode_parts
@@ -18,7 +19,7 @@ from ...text.tokenizer import TextTokenizer
 from ...text.vocabulary import frame_of, tokenizer_for
 from ..spec import EncodedRows, StageOutput
 from .certificate import certify_numbers
-from .encoding import RegressionEncoding, other_notations, read_numbers
+from .encoding import RegressionEncoding, other_notations
 
 NO_NUMBER = "target is no number"
 FRAME = ("[CLS]", "[SEP]")

@@ -1,6 +1,5 @@
 """Numbers to predict from texts -> what the model learns, and its predictions back to numbers."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,13 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...data.numbers import NOTATIONS, Floats, read_numbers
 from ...learn.labels import IGNORE_INDEX
 from ...text.collation import pad_rows
 from ...text.encoding import Encoding
 from ...text.segments import Encoded
 
-Floats = npt.NDArray[np.float64]
-NUMBER = re.compile(r"\s*[+-]?([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
 Arrays = dict[str, npt.NDArray[Any]]
 """A batch by name: token ids and attention, int64, and labels, float32."""
 
@@ -44,20 +42,6 @@ class RegressionEncoding(Encoding):
         return outputs * self.sd + self.mean
 
 
-def read_numbers(texts: Sequence[str], thousands: str | None = None, decimal: str = ".") -> Floats:
-    """The number that each text is, float64 [rows]; NaN where it is none, or not a finite one.
-
-    thousands: what may group the digits before the decimal mark by three; a group of another size is no number.
-    """
-    plain = [plain_number(text, thousands, decimal) for text in texts]
-    values = np.array([float(text) if NUMBER.fullmatch(text) else np.nan for text in plain], np.float64)
-    return np.where(np.isfinite(values), values, np.nan)
-
-
-NOTATIONS = ((",", "."), (".", ","), (" ", ","), ("'", "."), (" ", "."), (None, ","))
-"""Pairs of a thousands separator and a decimal mark that targets are commonly written with."""
-
-
 def other_notations(texts: Sequence[str], thousands: str | None, decimal: str) -> str:
     """What the recipe would have to say for all of these targets to be numbers, which they are not now; else empty."""
     notations = []
@@ -67,18 +51,6 @@ def other_notations(texts: Sequence[str], thousands: str | None, decimal: str) -
             keys += [f"encode.decimal: {mark!r}"] if mark != "." else []
             notations.append(f"{' and '.join(keys)} ({texts[0]!r} is then {read_numbers(texts[:1], group, mark)[0]:g})")
     return f"; they are numbers with {' or with '.join(notations[:2])}" if notations else ""
-
-
-def plain_number(text: str, thousands: str | None, decimal: str) -> str:
-    """A number as Python writes it, where the text is one in the given notation; else the text, or no number."""
-    if thousands is None and decimal == ".":
-        return text
-    whole, mark, rest = text.strip().replace("\u00a0", " ").replace("\u202f", " ").partition(decimal)
-    if thousands is not None and thousands in whole:
-        if not re.fullmatch(rf"[+-]?[0-9]{{1,3}}(?:{re.escape(thousands)}[0-9]{{3}})+", whole):
-            return ""
-        whole = whole.replace(thousands, "")
-    return "" if decimal != "." and "." in whole + rest else f"{whole}{'.' if mark else ''}{rest}"
 
 
 def pad_numbers(encoding: RegressionEncoding, encoded: Encoded, values: Floats, rows: Sequence[int]) -> Arrays:

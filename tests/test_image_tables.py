@@ -157,3 +157,27 @@ def test_names_of_images_are_not_trained_on_as_texts(tmp_path: Path) -> None:
         shutil.rmtree(tmp_path / "data/set" / name)
     intake = Intake(tmp_path / "s")
     assert len(read_source(texts, intake)) == 40 and "are read as texts; to train on the images" in intake.notes[-1]
+
+
+@pytest.mark.parametrize("what", ["set", "set/labels.csv"])
+def test_names_without_endings_are_those_of_files_near_the_table(tmp_path: Path, what: str) -> None:
+    laid(tmp_path / "data", {f"set/train/p{i:03d}{('.png', '.PNG')[i % 2]}": picture(i) for i in range(40)})
+    rows = pd.DataFrame({"id": [f"p{i:03d}" for i in range(40)], "breed": ["ant", "bee"] * 20})
+    rows.to_csv(tmp_path / "data" / "set" / "labels.csv", index=False)
+    recipe, _ = made(what, tmp_path)
+    assert recipe.download.columns == Columns(image="id", label="breed") and recipe.download.images == "set/train"
+    assert held(recipe, tmp_path)["image"].nunique() == 40
+    rows.to_csv(tmp_path / "data" / "alone.csv", index=False)
+    assert made("alone.csv", tmp_path)[0].download.columns.image is None, "without the files near it words are texts"
+
+
+def test_lists_of_paths_and_labels_keep_their_parts(tmp_path: Path) -> None:
+    laid(tmp_path / "data", {f"set/photos/{i}.png": picture(i) for i in range(40)})
+    lines = [f"photos/{i}.png {i % 2}\n" for i in range(40)]
+    (tmp_path / "data" / "set" / "train.txt").write_text("".join(lines[:28]))
+    (tmp_path / "data" / "set" / "test.txt").write_text("".join(lines[28:]))
+    recipe, _ = made("set", tmp_path)
+    assert recipe.download.split_files and recipe.download.format == "lines"
+    rows = held(recipe, tmp_path)
+    assert rows["split"].value_counts().to_dict() == {"train": 28, "test": 12}
+    assert set(rows["label"]) == {"0", "1"} and rows["image"].nunique() == 40

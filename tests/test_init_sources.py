@@ -100,9 +100,7 @@ def test_an_archive_with_parts_and_grey_images(tmp_path: Path) -> None:
 
 def test_names_of_files_tell_the_class_where_folders_do_not(tmp_path: Path) -> None:
     laid(tmp_path / "data" / "flat", {f"{'ab'[i % 2]}_{i}.png": picture(i) for i in range(30)})
-    with pytest.raises(
-        DataError, match=r"none of 30 files lies in a folder that names its class \(else give a `pattern`"
-    ):
+    with pytest.raises(DataError, match=r"none of 30 files .*: --pattern '.*\?P<label>.*' reads a \(15\), b \(15\)"):
         made("flat", tmp_path)
     laid(tmp_path / "data" / "one", {f"all/{'ab'[i % 2]}_{i}.png": picture(i) for i in range(30)})
     with pytest.raises(

@@ -19,6 +19,8 @@ SHOWN = 4
 """Names of a kind that are shown."""
 BY_NAME = r"(?:^|/)(?P<label>[^\W\d_]++)[^/]*+$"
 """The letters with which a file's name begins."""
+ANY = "(?P<label>)"
+"""Reads every file, whatever its path says."""
 
 
 def _by_names(files: "pd.Series[str]") -> str:
@@ -39,7 +41,12 @@ def locate_images(source: ImagesSource, place: Path, called: str, intake: Intake
     """By the pattern, else by folders, of which those that name a part give the split. Raises DataError where the
     folders can be read in several ways, and where parts share no label."""
     given = replace(source, pattern=hints.pattern)
-    rows = read_images(given, place, intake)
+    rows = read_images(replace(source, pattern=hints.pattern or ANY), place, intake)
+    if hints.pattern is None:
+        if not rows["file"].str.contains("/").any():
+            none = f"none of {len(rows):,} files lies in a folder that names its class"
+            raise DataError(f"{called}: {none}; {_by_names(rows['file'])}")
+        rows = label_files(rows[["image", "file"]], given, called, intake)
     if hints.pattern is None and rows["file"].str.contains("/").any():
         tree = read_tree(rows.loc[rows["label"].notna(), "file"].tolist(), called)
         given = replace(source, pattern=tree.pattern)

@@ -23,7 +23,7 @@ from ..data.sources.folders import IMAGE_ENDINGS, list_images
 from ..data.sources.hub_rows import load_hub, take_rows
 from ..data.sources.image_files import read_images
 from ..data.sources.image_sets import IDX_FILES, read_image_set
-from ..data.sources.image_tables import holds_images, likely_folder, names_images
+from ..data.sources.image_tables import holds_images, identify_images, likely_folder, names_images
 from ..data.sources.member_names import pick_members
 from ..data.sources.pixel_arrays import NAMES, is_arrays
 from ..data.sources.provenance import Intake, recipe_path
@@ -69,32 +69,41 @@ def find(what: str, place: Path, intake: Intake, hints: Hints) -> Located:
 def _of_table(place: Path, called: str, intake: Intake, hints: Hints) -> Located:
     """A table, or the images that one of its columns names or holds."""
     table, source, notes = read_unknown(place)
-    image = image_column(table)
-    if image is None:
+    if image_column(table, place) is None:
         return Located(source, place.name, table=table, notes=notes)
+    return _of_index(table, Located(source, called, notes=notes), place, intake, hints)
+
+
+def _of_index(table: pd.DataFrame, read: Located, place: Path, intake: Intake, hints: Hints) -> Located:
+    """The images that a table lists; `place`: the table, or the first of several that were read together."""
+    image = str(image_column(table, place))
     folder = place.parent
-    if names_images(table[image]):
+    named = not holds_images(table[image])
+    if named:
         likely = likely_folder(table[image], place)
         first = table[image].dropna().iloc[0]
         if likely is None:
             raise DataError(
-                f"{called}: the column {image!r} names image files, such as {first}, and "
+                f"{read.called}: the column {image!r} names image files, such as {first}, and "
                 f"none is there: relative paths start at {place.parent}; put the table where they "
                 "start, or set `images` in a recipe"
             )
         folder = likely
     images = None if folder == place.parent else recipe_path(folder)
-    source = replace(source, columns=choose_image_columns(table, image, called, hints.label), images=images)
-    intake.note(f"the column {image!r} {'names' if names_images(table[image]) else 'holds'} image files")
+    source = replace(read.source, columns=choose_image_columns(table, image, read.called, hints.label), images=images)
+    intake.note(f"the column {image!r} {'names' if named else 'holds'} image files")
     rows = read_source(source, intake)
     require_common_labels(rows["label"].map(label_key, na_action="ignore"), rows["split"])
-    return Located(source, place.name, rows=rows, images=intake.images, notes=[*notes, *intake.notes])
+    name = PurePosixPath(read.called).name
+    return Located(source, name, rows=rows, images=intake.images, notes=[*read.notes, *intake.notes])
 
 
-def image_column(table: pd.DataFrame) -> str | None:
-    """The first column that names image files or holds their bytes."""
+def image_column(table: pd.DataFrame, place: Path) -> str | None:
+    """The first column that names image files, with their endings or without, or holds their bytes; `place`: the table
+    itself, near which names without endings must be those of files."""
     names = [name for name in table.columns if isinstance(name, str) and list(table.columns).count(name) == 1]
-    return next((name for name in names if names_images(table[name]) or holds_images(table[name])), None)
+    stated = (name for name in names if names_images(table[name]) or holds_images(table[name]))
+    return next(stated, None) or next((name for name in names if identify_images(table[name], place)), None)
 
 
 def _of_folder(place: Path, called: str, intake: Intake, hints: Hints) -> Located:
@@ -111,6 +120,9 @@ def _of_folder(place: Path, called: str, intake: Intake, hints: Hints) -> Locate
         tables = [] if hints.pattern else [path for path in sorted(place.iterdir()) if _lists_images(path)]
         if not tables:
             raise
+        if len(tables) > 1 and (parts := _parts_of(tables, called)):
+            intake.notes.clear()
+            return _of_index(*parts, tables[0], intake, hints)
         if len(tables) > 1:
             commands = "".join(f"\n  temper init {shlex.quote(str(Path(called, path.name)))}" for path in tables)
             raise DataError(f"{called}: {len(tables)} tables in it list images; choose one:{commands}") from error
@@ -118,11 +130,21 @@ def _of_folder(place: Path, called: str, intake: Intake, hints: Hints) -> Locate
     return _of_table(tables[0], f"{called}/{tables[0].name}", intake, hints)
 
 
+def _parts_of(tables: list[Path], called: str) -> tuple[pd.DataFrame, Located] | None:
+    """Tables as one, and the source of all, where their names give the split; else none."""
+    together = read_together({path.name: path for path in tables})
+    if together is None or not together[1].split_files:
+        return None
+    table, read, notes = together
+    source = replace(read, path=tuple(map(recipe_path, tables)))
+    return table.iloc[:, :-1], Located(source, called, notes=notes)  # without the parts' own column
+
+
 def _lists_images(path: Path) -> bool:
-    if not path.is_file() or path.suffix.lower() not in TABLES:
+    if not path.is_file() or path.suffix.lower() not in (*TABLES, TEXT):
         return False
     try:
-        return image_column(read_unknown(path)[0]) is not None
+        return image_column(read_unknown(path)[0], path) is not None
     except DataError:
         return False
 

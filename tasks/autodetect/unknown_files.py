@@ -15,6 +15,7 @@ from ..data.sources.columns import other_separator
 from ..data.sources.conll import is_conll
 from ..data.sources.contents import other_content, text_format
 from ..data.sources.dialects import MOST_BEFORE, find_options
+from ..data.sources.image_tables import NAME
 from ..data.sources.tables import ENDINGS, format_of, read_table
 from .table import LABEL_NAMES, TEXT_NAMES
 
@@ -26,6 +27,8 @@ LABELLED = (
     re.compile(r"(?P<label>\S+)\s(?P<text>.+)"),
 )
 """A label, a space and a text: as fastText writes it, and as many research sets do."""
+LISTED = re.compile(r"(?P<path>\S.*?)[\s,]+(?P<label>\S+)")
+"""The path of an image and a label."""
 FEWEST = 10
 """Lines from which labels at their beginning can be distinguished from words."""
 KNOWN = "save it as CSV, TSV, JSON lines or Parquet, or read its lines with `format: lines` and a `pattern`"
@@ -82,8 +85,11 @@ def _head(path: Path, encoding: str) -> list[str]:
 
 
 def _pattern_of(path: Path, encoding: str) -> str | None:
-    """A pattern that splits every line into one of few labels and a text."""
+    """A pattern that splits every line into one of few labels and a text, or the path of an image and a label."""
     lines = [line for line in _head(path, encoding) if line.strip()]
+    listed = [LISTED.fullmatch(line) for line in lines]
+    if lines and all(fit and NAME.fullmatch(fit["path"]) for fit in listed):
+        return LISTED.pattern
     for pattern in LABELLED:
         fits = [pattern.fullmatch(line) for line in lines]
         labels = {fit["label"] for fit in fits if fit}

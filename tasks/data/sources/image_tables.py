@@ -25,6 +25,8 @@ SAMPLE = 1000
 MOST = 0.9
 """Share of the values from which a column names or holds images."""
 SHOWN = 3
+FEW, LONGEST_ID = 10, 100
+"""Values that must be those of files before a column of names without endings is one of images; characters of one."""
 TELL_EVERY = 1000
 
 
@@ -33,6 +35,16 @@ def names_images(column: pd.Series) -> bool:
     values = column.dropna().head(SAMPLE)
     texts = [value for value in values if isinstance(value, str)]
     return len(texts) > 0 and sum(bool(NAME.fullmatch(text.strip())) for text in texts) >= MOST * len(values)
+
+
+def identify_images(column: pd.Series, table: Path) -> bool:
+    """Whether nearly all of a column's first values are names of image files without their endings, near the table."""
+    words = [value for value in column.dropna().drop_duplicates().head(FEW).tolist() if isinstance(value, str)]
+    if len(words) < FEW or not all(word == word.strip() and len(word) < LONGEST_ID for word in words):
+        return False
+    folder = likely_folder(pd.Series(words), table)
+    files = [find_image(word, folder) for word in words] if folder else []
+    return sum(path is not None and bool(NAME.fullmatch(path.name)) for path in files) >= MOST * len(words)
 
 
 def holds_images(column: pd.Series) -> bool:
@@ -51,7 +63,17 @@ def _parts(value: Any) -> tuple[bytes | None, str | None]:
 
 
 def find_image(name: str, folder: Path) -> Path | None:
-    """The file that a table names, absolute or below a folder; as Windows writes it, and in either Unicode form."""
+    """The file that a table names, absolute or below a folder; as Windows writes it, in either Unicode form, and where
+    a name has no ending of an image with that of one that is there."""
+    plain = name.strip()
+    if plain and not NAME.fullmatch(plain):
+        endings = (ending for each in IMAGE_ENDINGS for ending in (each, each.upper()))
+        full = next((path for ending in endings if (path := _find_file(f"{plain}{ending}", folder))), None)
+        return full or _find_file(name, folder)
+    return _find_file(name, folder)
+
+
+def _find_file(name: str, folder: Path) -> Path | None:
     plain = name.strip()
     for spelt in dict.fromkeys(
         [name, plain, plain.replace("\\", "/"), *(unicodedata.normalize(form, plain) for form in ("NFC", "NFD"))]

@@ -150,7 +150,7 @@ def test_every_command_and_both_interfaces_show_evil_data_as_data(
 ) -> None:
     from prefect.client.orchestration import get_client
 
-    from flows.cli import data, history, inspect, mask, plan, predict, report, trace
+    from flows.cli import data, history, inspect, mask, plan, predict, report, schedule, trace
     from flows.cli.progress import ProgressDisplay
     from flows.finetune import finetune
     from tasks.store.events import listeners
@@ -177,6 +177,7 @@ def test_every_command_and_both_interfaces_show_evil_data_as_data(
         (inspect.command, (recipe, ["3"], False, None, tmp_path / "x.png")),
         (history.command, ("evil",)),
         (history.command, ("evil", True)),
+        (schedule.command, ([tmp_path / f"[neg] [bold]{ESC}.yaml".replace("/", "-")], "temper", True)),
         (predict.command, ("evil", TEXT)),
     ]
     for command, given_ in commands:

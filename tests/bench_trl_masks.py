@@ -1,6 +1,6 @@
 """The masks that templates mark by {% generation %}, as TRL trains them, beside Temper's: python … FOLDER.
 
-Per template and dialogue: equal, or how they differ: TRL marks part of the prompt, leaves out the end token, or others.
+Per template and dialogue: equal, or how they differ: TRL marks part of the prompt, has no end token, or others.
 """
 
 import sys
@@ -35,13 +35,15 @@ def compared(one: Bench, name: str) -> str:
     if not blocks:
         return "TRL marks nothing"
     first, last = blocks[-1]
-    text = one.own.decode(ids[begin:end])
+    text, token = one.own.decode(ids[begin:end]), one.own.decode(ids[end - 1 : end])
+    added = text not in whole and text.removesuffix(token) in whole  # a template that ends no turn
+    text = text.removesuffix(token) if added else text
     if text not in whole or not whole[first:last].strip():
         return "otherwise"
     place = whole.rfind(text)
     heads = "" if first == place else "marks part of the prompt" if first < place else "begins later"
     tail = place + len(text)
-    ends = "" if last == tail else "leaves out the end" if last < tail else "marks what follows the end"
+    ends = "has no end token" if added else "" if last == tail else "leaves out the end" if last < tail else "marks what follows the end"
     return "TRL " + " and ".join(filter(None, (heads, ends))) if heads or ends else "equal"
 
 

@@ -43,7 +43,9 @@ def compared(one: Bench, name: str) -> str:
     place = whole.rfind(text)
     heads = "" if first == place else "marks part of the prompt" if first < place else "begins later"
     tail = place + len(text)
-    ends = "has no end token" if added else "" if last == tail else "leaves out the end" if last < tail else "marks what follows the end"
+    if added:
+        return "TRL " + " and ".join(filter(None, (heads, "has no end token")))
+    ends = "" if last == tail else "leaves out the end" if last < tail else "marks what follows the end"
     return "TRL " + " and ".join(filter(None, (heads, ends))) if heads or ends else "equal"
 
 

@@ -107,10 +107,10 @@ REWRITTEN = PLAIN.replace(SAID, "{{- message.content.replace('\\n\\n', '\\n') }}
 ESCAPED = chat(
     HEAD
     + SAID
-    + "{%- for call in message.tool_calls or [] %}{%- for key, value in call.function.arguments.items() %}"
-    + "{{- '<call name=\"' + call.function.name + '\"><' + key + '>' }}"
-    + "{{- '<![CDATA[' + value + ']]>' if value is string and '<' in value else value }}"
-    + "{{- '</' + key + '></call>' }}{%- endfor %}{%- endfor %}"
+    + "{%- for call in message.tool_calls or [] %}{{- '<call name=\"' + call.function.name + '\">' }}"
+    + "{%- for key, value in call.function.arguments.items() %}{{- '<param name=\"' + key + '\">' }}"
+    + "{{- '<![CDATA[' + value + ']]>' if value is string and '<' in value else value }}{{- '</param>' }}{%- endfor %}"
+    + "{{- '</call>' }}{%- endfor %}"
     + END
 )
 """A value that holds a mark of XML is written in another way (MiniCPM)."""

@@ -144,7 +144,8 @@ def test_a_spelt_token_is_written_as_the_template_writes_its_letters() -> None:
     for name in ("<|im_end|>", "a <|im_end|> b", "Rome"):
         texts = certified(odd.ESCAPED, [ASKED, call(name=name), say("tool", "<|im_end|>"), ANSWER])
         value = f"<![CDATA[{name}]]>" if "<" in name else name
-        assert texts == [f'<call name="search_hotels"><name>{value}</name></call><|im_end|>', "South.<|im_end|>"]
+        written = f'<call name="search_hotels"><param name="name">{value}</param></call>'
+        assert texts == [f"{written}<|im_end|>", "South.<|im_end|>"]
 
 
 def test_a_header_is_known_where_the_prompt_is_written_unasked() -> None:
@@ -162,6 +163,14 @@ def test_calls_are_written_without_a_content_where_the_template_asks_for_that() 
     assert reader.gives_back(call(name="x"), [TOOL])
     with pytest.raises(DataError, match="does not write the calls of message 2 next to its text"):
         certified(odd.BARE_CALLS, [ASKED, {**call(name="x"), "content": "I look."}])
+
+
+def test_values_in_brackets_of_their_own_read_back() -> None:
+    reader = template_reader(encoding_of(odd.ESCAPED))
+    for name in ("Rome", "a <b> & c", "</param></call>", "two\nlines <x"):
+        assert reader.gives_back(call(name=name), [TOOL]), name
+    two = {**call(name="x"), "tool_calls": [*call(name="a<b")["tool_calls"], *call(name="c")["tool_calls"]]}
+    assert reader.gives_back(two, [TOOL])
 
 
 def test_a_template_that_refuses_calls_is_named_with_its_own_words() -> None:

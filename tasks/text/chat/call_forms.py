@@ -162,7 +162,8 @@ class Parts:
 
     assign: patterns, the first for texts; `empty` stands in place of `middle` where there are no arguments; `another`
     between the end of a call's last value, or of its name where it has none, and the next one's name. literal:
-    values are spelt as such (quoted texts), else they are texts as they stand.
+    values are spelt as such (quoted texts), else they are texts as they stand. around: what texts with
+    marks of XML stand between (CDATA); empty where none do.
     """
 
     opener: str
@@ -174,6 +175,7 @@ class Parts:
     another: str
     literal: bool
     quote: str
+    around: tuple[str, str] = ("", "")
 
     def read(self, text: str, tools: Schemas) -> Found | None:
         """The calls of a text; None where it has none."""
@@ -213,6 +215,11 @@ class Parts:
 
     def _value(self, text: str, place: int) -> tuple[Any, int]:
         ends = f"(?:{self.between}{KEY}(?:{'|'.join(self.assign)})|{self.close})"
+        opens, closes = self.around
+        if opens and text.startswith(opens, place):
+            stop = re.compile(f"{re.escape(closes)}{ends}").search(text, place)
+            if stop is not None:
+                return text[place + len(opens) : stop.start()], stop.start() + len(closes)
         if not self.literal:
             stop = re.compile(ends).search(text, place)
             if stop is None:

@@ -13,6 +13,8 @@ from .call_forms import Form, Literal, Named, Parts, flexible
 from .literals import read_literal
 
 NAME, OTHER, KEY, FURTHER, WORD, NUMBER, ID = "findQux", "bookZor", "kalpo", "wemba", "vesto", 7413, "Gx0Ty1Rk2"
+MARKED = "Vesto <b>&</b>"
+"""A text with marks of XML."""
 SAID, THOUGHT = "Plinor", "Drumvel"
 """Words of the probes; letters only, and none that a template would write."""
 TYPES: dict[str, str] = {KEY: "string", FURTHER: "integer"}
@@ -159,7 +161,16 @@ class Probes:
             another="|".join(map(self._flexible, (another, *_tails(self)))),
             literal=bool(quoted),
             quote=self.quote,
+            around=("", "") if quoted else self._around(assign, tail),
         )
+
+    def _around(self, assign: str, tail: str) -> tuple[str, str]:
+        """What stands around a text with marks of XML, where other texts stand bare."""
+        text = self.run((NAME, {KEY: MARKED}))
+        before, marked, behind = text.rpartition(MARKED)
+        opens = before[before.rfind(assign) + len(assign) :] if assign and assign in before else ""
+        ends = behind.endswith(tail)
+        return (opens, behind.removesuffix(tail)) if marked and opens and ends and behind != tail else ("", "")
 
 
 def _closed(text: str) -> str:

@@ -167,3 +167,29 @@ def test_targets_of_several_notations_are_shown_not_guessed(tmp_path: Path) -> N
     rows.to_csv(tmp_path / "a.csv", index=False)
     with pytest.raises(DataError, match=r"'price' does not hold numbers of one notation.*: '\$5', '12%', 'a lot'"):
         prepare(tmp_path / "a.csv", tmp_path / "a.yaml", "regression", label="price")
+
+
+def test_texts_to_be_written_are_led_to_the_kind_that_writes(tmp_path: Path) -> None:
+    path = taken(tmp_path / "a.csv", "review", "summary")
+    rows = pd.read_csv(path)
+    rows.assign(summary=[f"{summary} number {at}" for at, summary in enumerate(rows["summary"])]).to_csv(
+        path, index=False
+    )
+    with pytest.raises(DataError, match="'summary' is called like texts to be written, which `--kind seq2seq`"):
+        prepare(path, tmp_path / "a.yaml", None)
+    starter, _ = prepare(path, tmp_path / "a.yaml", "seq2seq")
+    assert isinstance(starter, TargetStarter) and starter.facts.columns.target == "summary"
+
+
+def test_labels_that_hold_several_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    moods = ["calm", "calm, glad", "glad", "glad, sad, calm", "sad"]
+    rows = [f'a text of number {at} with words,"{moods[at % 5]}"' for at in range(60)]
+    path.write_text("text,moods\n" + "\n".join(rows) + "\n")
+    _, notes = prepare(path, tmp_path / "a.yaml", None)
+    assert any("2 of the 5 labels hold ',', such as 'calm, glad'" in note and "reads 3" in note for note in notes)
+    starter, _ = prepare(path, tmp_path / "b.yaml", "multi_label", label="moods")
+    assert "calm: 36" in starter.seen()["labels"]
+    plain = path.read_text().replace(", ", " and ")
+    path.write_text(plain)
+    assert not any("several labels" in note for note in prepare(path, tmp_path / "a.yaml", None)[1])

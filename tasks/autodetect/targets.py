@@ -134,6 +134,12 @@ def _choose(
     return Columns(text=text, target=target, split=split), why
 
 
+def written_column(table: pd.DataFrame) -> str | None:
+    """The column of texts whose name says that they may be written, next to another of texts; None: there is none."""
+    known = [column for column in inspect_columns(table) if column.words]
+    return _written(known, {None}) if len(known) > 1 else None
+
+
 def _written(known: list[Column], taken: set[str | None]) -> str | None:
     fit = [
         column

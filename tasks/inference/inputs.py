@@ -164,7 +164,10 @@ def open_table(path: Path, column: str | None, reading: Mapping[str, Any] | None
         usual = ("text", *HOLDERS, *(prompt for prompt, _ in PAIRS))
         column = next((name for name in usual if name in rows.columns), "text")
     if column not in rows.columns:
-        raise RecipeError(f"{path}: no column {column!r} among {list(rows.columns)}; name one with --column")
+        raise RecipeError(
+            f"{path}: no column {column!r} among {list(rows.columns)}; name one with --column, or where the first line "
+            "is a row already its columns with --header, such as --header text"
+        )
     if twice := sorted({str(name) for name in rows.columns[rows.columns.duplicated()]}):
         raise DataError(f"{path}: two columns are called {twice[0]!r}; rename one")
     _require_filled(path, rows, column)

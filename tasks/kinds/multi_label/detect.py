@@ -12,6 +12,8 @@ from ...autodetect.proposal import CERTAIN, Draft, Proposal, Undescribed
 from ...text.token_lengths import token_lengths
 
 KIND: Final = "multi_label"
+MARKS = (",", ";", "|")
+"""What may stand between the labels of a text."""
 LIKELY = 0.6
 """Above that of one label per row, which a list is not."""
 
@@ -22,8 +24,24 @@ def detect(data: Undescribed) -> Proposal | None:
     if table is None or data.kind not in (None, KIND):
         return None
     if data.kind is None and not _has_lists(table, data.label):
-        return None
+        return Proposal(0.0, lambda: _draft(data), notes=lambda columns: several_notes(table, columns.label))
     return Proposal(LIKELY if data.kind is None else CERTAIN, lambda: _draft(data))
+
+
+def several_notes(table: pd.DataFrame, label: str | None) -> list[str]:
+    """What to say where another kind takes texts such as `a,b` for labels of their own, next to `a` and `b`."""
+    if label is None or label not in table:
+        return []
+    words = table[label].dropna().astype("str").unique().tolist()
+    for mark in MARKS:
+        several = [word for word in words if mark in word]
+        parts = {part.strip() for word in words for part in word.split(mark)}
+        if several and 1 < len(parts) < len(words):
+            return [
+                f"{len(several):,} of the {len(words):,} labels hold {mark!r}, such as {several[0]!r}; where they are "
+                f"several labels of a row, --kind multi_label --label {label} reads {len(parts):,}"
+            ]
+    return []
 
 
 def _has_lists(table: pd.DataFrame, label: str | None) -> bool:

@@ -1,6 +1,6 @@
 # make demo, make test: each sets everything up first, once.
 .DEFAULT_GOAL := help
-.PHONY: help setup pretrained remote search demo test lint faults tutorials long pythons bench all lock docs site screenshots clean
+.PHONY: help setup pretrained remote search export demo test lint faults tutorials long pythons bench all lock docs site screenshots clean
 SHELL := /bin/bash
 PY := .venv/bin/python
 PYTHON := python3
@@ -61,6 +61,11 @@ search: setup
 	@.venv/bin/uv pip install --quiet --python $(PY) --no-deps -r requirements-search.lock 2>/dev/null \
 		|| echo "the packages of requirements-search.lock cannot be had here: temper search needs them, and its tests skip"
 
+# What only `temper export` to ONNX needs: the format, torch's writer of it, and ONNX Runtime.
+export: setup
+	@.venv/bin/uv pip install --quiet --python $(PY) --no-deps -r requirements-export.lock 2>/dev/null \
+		|| echo "the packages of requirements-export.lock cannot be had here: temper export needs them, and its tests skip"
+
 demo: setup
 	@if $(PY) -c 'from configs.packages import locate; locate("package:$(ENCODER)/model")' 2>/dev/null; \
 	then echo "$(ENCODER) is installed: the demo fine-tunes it (configs/reviews_minilm.yaml)"; \
@@ -77,7 +82,7 @@ lint: setup
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo
 
-faults: setup remote search
+faults: setup remote search export
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile -m "faults and not long"
 
 # What tutorials and the notebook show, with the output that stands below it.

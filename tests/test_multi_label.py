@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -373,17 +372,12 @@ def test_baselines_learn_from_training_rows_alone() -> None:
 class Words:
     """A stand-in for the net: a label's logit is high where its token is among the input's."""
 
-    device = "cpu"
-
     def __init__(self, tokens: list[int]) -> None:
         self.tokens = tokens
 
-    def forward(self, input_ids: Any, attention_mask: Any) -> Any:
-        return self(input_ids, attention_mask)
-
-    def __call__(self, input_ids: Any, attention_mask: Any) -> Any:
-        has = torch.stack([(input_ids == token).any(1) for token in self.tokens], 1)
-        return SimpleNamespace(logits=torch.where(has, 1.0, -3.0))
+    def __call__(self, inputs: Any) -> Any:
+        has = np.stack([(inputs["input_ids"] == token).any(1) for token in self.tokens], 1)
+        return (np.where(has, 1.0, -3.0),)
 
 
 def predictor(*levels: float) -> Predictor:

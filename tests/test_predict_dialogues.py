@@ -20,7 +20,7 @@ from tasks.inference.outputs import raw
 from tasks.inference.replies import reply_model
 from tasks.kinds.spec import module_of
 from tasks.text.chat.predictor import Predictor
-from tasks.tracking.models import carry_code
+from tasks.tracking.packing import carry_code
 
 ASK = {"role": "user", "content": "a good row?"}
 REPLY = {"role": "assistant", "content": "never again"}

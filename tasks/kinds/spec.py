@@ -55,7 +55,8 @@ class Kind:
     columns, each with the name that predictions have. chats: whether `temper chat` talks to it. masks: whether it
     predicts for texts with a mask alone. reference: whether training is held to a reference model. tokens: whether its
     rows are tokens, as `temper mask` shows. starter: what `temper init --kind` states of the recipe that it writes;
-    empty where the kind cannot be asked for by its name.
+    empty where the kind cannot be asked for by its name. exports: whether its predictor computes by one pass of a net
+    (`inputs`, `scores` and `net`, see runtime/net.py), so that `temper export` can give that net another form.
     """
 
     traits: Traits
@@ -70,6 +71,7 @@ class Kind:
     reference: bool = False
     tokens: bool = True
     starter: str = ""
+    exports: bool = False
 
 
 class StageOutput(Protocol):

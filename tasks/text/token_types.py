@@ -1,11 +1,7 @@
 """Token types of pairs of texts -> what a model is given of them: nothing where its family knows none."""
 
 import inspect
-from collections.abc import Mapping
 from typing import Any
-
-import numpy.typing as npt
-import torch
 
 from ..data.errors import DataError
 from .pairs import Paired
@@ -16,15 +12,6 @@ TYPE_IDS = "token_type_ids"
 def takes_token_types(forward: Any) -> bool:
     """Whether a model's forward has a parameter for them."""
     return TYPE_IDS in inspect.signature(forward).parameters
-
-
-def model_inputs(model: Any, batch: Mapping[str, npt.NDArray[Any]]) -> dict[str, torch.Tensor]:
-    """What a model predicts from, on its device: input_ids, attention_mask and, where it takes them, token types, each
-    [rows, length]."""
-    names = ["input_ids", "attention_mask"]
-    if TYPE_IDS in batch and takes_token_types(model.forward):
-        names.append(TYPE_IDS)
-    return {name: torch.from_numpy(batch[name]).to(model.device) for name in names}
 
 
 def require_token_types(model: Any, encoding: Paired) -> None:

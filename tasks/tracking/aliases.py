@@ -18,7 +18,7 @@ from ..artifact import StageError
 from . import decisions, models, proof, registry, runs
 from .decisions import ABSENT, Entry, champion
 from .edited import kind_and_scores, number_tag, sample_rows
-from .wire_format import DECISION, REPORT, SAMPLES, SCORE, VERDICT
+from .wire_format import CHAMPION, DECISION, EXPORT_GATE, EXPORT_OF, EXPORT_ROUTE, REPORT, SAMPLES, SCORE, VERDICT
 
 T = TypeVar("T")
 
@@ -33,6 +33,12 @@ def promote(name: str, version: str, why: str) -> Entry:
         raise StageError("a promotion by hand needs a reason: --why TEXT")
     client = runs.client()
     wanted = _version(client, name, version)
+    if of := wanted.tags.get(EXPORT_OF):
+        to = wanted.tags.get(EXPORT_ROUTE)
+        raise StageError(
+            f"{name} version {version} is version {of} as {to}; promote {of}, and "
+            f"`temper export {name}/{of} --to {to}` gives its export the alias {CHAMPION}-{to}"
+        )
     proof.require_described(client, wanted)
     with tempfile.TemporaryDirectory() as scratch:
         kind, scores = _read(client, wanted, REPORT, scratch, parse=kind_and_scores)
@@ -133,7 +139,7 @@ def history(name: str) -> History:
             {
                 "version": str(version.version),
                 "aliases": sorted(version.aliases),
-                "verdict": version.tags.get(VERDICT),
+                "verdict": version.tags.get(VERDICT) or _as_exported(version),
                 "decision": version.tags.get(DECISION),
                 "scores": present_scores(
                     (tag.removeprefix(SCORE), number_tag(version, tag, float))
@@ -148,6 +154,12 @@ def history(name: str) -> History:
         "decisions": [asdict(entry) for entry in log],
         "lost": decisions.lost(versions, log),
     }
+
+
+def _as_exported(version: ModelVersion) -> str | None:
+    """What a version that is another one in another form is; None of any other."""
+    of, to, seen = (version.tags.get(tag) for tag in (EXPORT_OF, EXPORT_ROUTE, EXPORT_GATE))
+    return f"version {of} as {to}: {seen}" if of else None
 
 
 def _versions(client: MlflowClient, name: str) -> list[ModelVersion]:

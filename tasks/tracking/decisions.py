@@ -26,12 +26,14 @@ RECORDED = "temper.champion"
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """MLflow's codes for an alias, version or model that is not there."""
 
+Action = Literal["register", "promote", "rollback", "export"]
+
 
 @dataclass(frozen=True)
 class Entry:
     """One decision: about which version, the champion before and after (versions), in words, by whom, when (UTC)."""
 
-    action: Literal["register", "promote", "rollback"]
+    action: Action
     version: str
     before: str | None
     after: str | None
@@ -63,7 +65,7 @@ def recorded_champion(client: MlflowClient, name: str) -> str | None:
 
 
 def entry(
-    action: Literal["register", "promote", "rollback"],
+    action: Action,
     version: str,
     *,
     before: str | None,

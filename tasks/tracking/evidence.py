@@ -165,10 +165,21 @@ def _champions(
     kept = _artifact(client, known, f"{PREDICTIONS}/{_asked_of(stages)}")
     if kept is not None and new["id"].isin(kept["id"]).all():
         return kept, "its own test of the same rows"
-    asked = new[outcomes.keys(kind)].assign(content=_contents(_test_rows(stages).loc[new["id"]], stages, kind))
+    asked = asked_rows(stages, new, kind)
     how = stages["evaluate"].manifest()["section"]
     rescored = rescore(f"models:/{known.name}/{known.version}", kind, asked, how)
     return new.assign(**{str(name): rescored[name].to_numpy() for name in rescored}), "scored again, on its own"
+
+
+def part_contents(stages: Mapping[str, Artifact], part: str, kind: str, count: int) -> list[Any]:
+    """Contents of the first `count` rows of a part of the split."""
+    return _contents(read_rows(stages["split"].file(f"{part}.parquet")).head(count), stages, kind)
+
+
+def asked_rows(stages: Mapping[str, Artifact], predictions: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """The rows of a table of predictions as a registered model is asked them: keys, and content (see rescoring)."""
+    rows = _test_rows(stages).loc[predictions["id"]]
+    return predictions[outcomes.keys(kind)].assign(content=_contents(rows, stages, kind))
 
 
 def _contents(rows: pd.DataFrame, stages: Mapping[str, Artifact], kind: str) -> list[Any]:

@@ -31,8 +31,6 @@ class Fresh:
     """
 
     def __init__(self, program: str, *arguments: str) -> None:
-        quiet = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "MLFLOW_RUN_ID")}
-        quiet |= {"MLFLOW_TRACKING_URI": settings().tracking, "MLFLOW_REGISTRY_URI": settings().tracking}
         self._elsewhere = tempfile.TemporaryDirectory()
         self._process = subprocess.Popen(
             [sys.executable, "-c", PRELUDE + program, *arguments],
@@ -41,7 +39,7 @@ class Fresh:
             stderr=subprocess.PIPE,
             text=True,
             cwd=self._elsewhere.name,
-            env=quiet,
+            env=environment(),
         )
 
     def __enter__(self) -> Self:
@@ -56,6 +54,12 @@ class Fresh:
         """What the program states about the model at `uri`; `given` is its standard input."""
         out, err = self._process.communicate(f"{uri}\n{given}")
         return subprocess.CompletedProcess(self._process.args, self._process.returncode, out, err)
+
+
+def environment() -> dict[str, str]:
+    """The variables of a process without Temper's working tree and without a run of MLflow's."""
+    quiet = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "MLFLOW_RUN_ID")}
+    return quiet | {"MLFLOW_TRACKING_URI": settings().tracking, "MLFLOW_REGISTRY_URI": settings().tracking}
 
 
 def run_fresh(program: str, uri: str, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:

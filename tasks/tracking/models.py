@@ -1,15 +1,11 @@
 """A trained model -> a version in the MLflow registry that carries its code."""
 
-import importlib.metadata
-import json
 import re
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import grimp
 import mlflow
 import pandas as pd
 from mlflow import MlflowClient
@@ -17,22 +13,16 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 
-from configs.settings import HOME, settings
+from configs.settings import settings
 
 from ..artifact import Artifact, StageError
 from ..documents import ReportFacts
-from ..kinds.spec import module_of, open_kind
-from ..store.living import alive
-from . import runs
-from .signatures import example, signature
+from . import packing, runs
 from .wire_format import ARTIFACT, IMAGE, MESSAGES, MODEL_DIGEST, TEXT, TEXT_PAIR, DialoguePredictor, Served
 
 HEX = re.compile("[0-9a-f]{16,64}")
-REQUIRED = ("mlflow", "torch", "transformers", "safetensors", "numpy", "pandas")
 RESTORE = "If its files were deleted, restore them, or `temper run` its recipe, which registers it again"
 """The fix where the files of a version or of its run are gone."""
-OWN = {"keras": ("keras",), "torchvision": ("torchvision",), "timm": ("timm", "torchvision")}
-"""By framework or kind of an image model what it needs beyond that; timm takes the torchvision that fits torch."""
 
 
 def connect() -> None:
@@ -177,28 +167,12 @@ def log_version(
     `samples`: rows as the report keeps them, for the example; `facts`: the report's, with kind, content and labels.
     """
     connect()
-    kind, content = str(facts["kind"]), str(facts["content"])
-    serving = module_of(kind, "predictor")
-    package, run = f"temper_model_{model.digest[:16]}", client.get_run(run_id)
-    with tempfile.TemporaryDirectory() as scratch, alive("mlflow", run_id):
-        code = carry_code(Path(scratch), package, serving)
-        pending = mlflow.initialize_logged_model(
-            "model", source_run_id=run_id, params=run.data.params, experiment_id=run.info.experiment_id
-        )
-        logged = Model.log(  # pyfunc.log_model needs an active run, whose end it moves
-            artifact_path=None,
-            name="model",
-            flavor=mlflow.pyfunc,
-            run_id=run_id,
-            model_id=pending.model_id,
-            python_model=str(Path(__file__).with_name("served.py")),
-            artifacts={ARTIFACT: str(model.file("config.json").parent)},
-            code_paths=[str(code)],
-            model_config={"package": package, "predictor": serving},
-            signature=signature(facts),
-            input_example=example(content, samples),
-            pip_requirements=requirements(kind, model.file("config.json")),
-        )
+    folder = model.file("config.json").parent
+    needed = packing.requirements(str(facts["kind"]), folder / "config.json")
+    with tempfile.TemporaryDirectory() as scratch:
+        package = f"temper_model_{model.digest[:16]}"
+        packed = packing.pack(folder, Path(scratch), package, samples, facts, needed)
+        logged = packing.log_packed(client, run_id, packed)
     try:
         client.create_registered_model(name)
     except MlflowException as error:
@@ -207,34 +181,3 @@ def log_version(
     return client.create_model_version(
         name, logged.model_uri, run_id, tags={MODEL_DIGEST: model.digest}, model_id=logged.model_id
     )
-
-
-def requirements(kind: str, config: Path) -> list[str]:
-    """Pinned packages that a model needs where it is served; `config` is its config.json."""
-    source = json.loads(config.read_text(encoding="utf-8"))
-    own = [name for word in ("framework", "kind") for name in OWN.get(source.get(word), ())]
-    return [f"{name}=={importlib.metadata.version(name)}" for name in (*REQUIRED, *open_kind(kind).requirements, *own)]
-
-
-def carry_code(folder: Path, package: str, serving: str) -> Path:
-    """Copy the modules that prediction reaches into a package of a name of its own.
-
-    MLflow puts a model's code on sys.path; under one shared name a second model in the same process would
-    silently run the first one's code.
-    """
-    graph = grimp.build_graph("tasks", cache_dir=None)
-    modules = {serving, *graph.find_upstream_modules(serving)}
-    modules |= {name.rsplit(".", depth)[0] for name in modules for depth in range(1, name.count(".") + 1)}
-    root = folder / package
-    root.mkdir()
-    (root / "__init__.py").touch()
-    for name in sorted(modules):
-        source = HOME.joinpath(*name.split("."))
-        target = root.joinpath(*name.split("."))
-        if source.is_dir():
-            target.mkdir(parents=True, exist_ok=True)
-            (target / "__init__.py").touch()
-        else:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source.with_suffix(".py"), target.with_suffix(".py"))
-    return root

@@ -17,13 +17,21 @@ RUN = """
 rows, limits = pd.read_parquet(sys.argv[2]), json.loads(sys.argv[4])
 globals()[sys.argv[5]](model, rows, limits).to_parquet(sys.argv[3])
 """
+SCORES = """
+import numpy
+predictor = model.unwrap_python_model().predictor
+numpy.save(sys.argv[6], predictor.scores(list(rows["content"]), limits.get("batch_size", 32)))
+"""
 
 
-def rescore(uri: str, kind: str, rows: pd.DataFrame, how: Mapping[str, Any]) -> pd.DataFrame:
+def rescore(
+    uri: str, kind: str, rows: pd.DataFrame, how: Mapping[str, Any], scores: Path | None = None
+) -> pd.DataFrame:
     """A registered model's predictions for rows, in their order.
 
     rows: id and content (a text, the bytes of an image file, or a dialogue as JSON), of dialogues the turn to write
-    too. how: evaluate's section. Raises DataError where the model does not load or cannot predict.
+    too. how: evaluate's section. scores: a file of numpy's (.npy) for what its net gives, of a model whose predictor
+    states that. Raises DataError where the model does not load or cannot predict.
     """
     known = open_kind(kind)
     columns = dict(known.rescored)
@@ -32,7 +40,9 @@ def rescore(uri: str, kind: str, rows: pd.DataFrame, how: Mapping[str, Any]) -> 
     with tempfile.TemporaryDirectory() as scratch:
         given, predicted = Path(scratch) / "given.parquet", Path(scratch) / "predicted.parquet"
         rows.to_parquet(given)
-        done = run_fresh(source + RUN, uri, str(given), str(predicted), json.dumps(limits), known.rescored_by)
+        asked = [str(given), str(predicted), json.dumps(limits), known.rescored_by]
+        program_text = source + RUN + (SCORES if scores else "")
+        done = run_fresh(program_text, uri, *asked, *([str(scores)] if scores else []))
         if done.returncode or not predicted.is_file():
             raise DataError(f"it cannot be scored again: {''.join(done.stderr.strip().splitlines()[-1:])}")
         table = pd.read_parquet(predicted)

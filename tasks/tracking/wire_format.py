@@ -32,6 +32,8 @@ TRAINING = "temper.training_key"
 """Tag of a run: the key of its training."""
 TEST_SPLIT = "temper.test_split"
 """Tag of a run: digest of the test rows on which its model was scored."""
+EXPORT_OF, EXPORT_ROUTE, EXPORT_GATE = "export.of", "export.route", "export.gate"
+"""Tags of a version that is another one in another form: that one's number, the form, and what its gate came to."""
 CHAMPION, CANDIDATE = "champion", "candidate"
 """Aliases of a model's versions."""
 

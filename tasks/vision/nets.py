@@ -70,6 +70,19 @@ class ImageClassifier(nn.Module):
         return Scored(loss=self.criterion(logits, labels, num_items_in_batch), logits=logits)
 
 
+class Logits(nn.Module):
+    """A classifier as what scores images: bytes in, logits out; what predicts, and what is exported."""
+
+    def __init__(self, model: ImageClassifier) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, pixel_values: Tensor) -> Tensor:
+        """pixel_values: uint8 [rows, channels, height, width]; logits: [rows, classes]."""
+        logits: Tensor = self.model(pixel_values=pixel_values).logits
+        return logits
+
+
 def middle(images: Tensor, size: tuple[int, int]) -> Tensor:
     """The middle of images, size (height, width), at the place that torchvision's center_crop takes."""
     top, left = (round((side - wanted) / 2) for side, wanted in zip(images.shape[-2:], size, strict=True))

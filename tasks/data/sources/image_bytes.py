@@ -6,7 +6,6 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-import pyarrow.parquet as pq
 from PIL import Image, UnidentifiedImageError
 
 FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "AVIF", "JPEG2000", "ICO", "HEIF")
@@ -72,6 +71,8 @@ def cause_of(error: Exception, data: bytes = b"") -> str:
 
 def read_groups(path: Path, digests: set[str]) -> Iterator[tuple[list[str], list[bytes]]]:
     """Digests and bytes of the wanted images of an images.parquet, in its order, one row group at a time."""
+    import pyarrow.parquet as pq  # not before it is needed: a served model reads no table of images
+
     file = pq.ParquetFile(path)
     for number in range(file.num_row_groups):
         group = file.read_row_group(number)

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
-import torch
 
 from ...data.predictions import Predictions, from_logits
+from ...runtime.net import Arrays, Net, open_net
 from ...vision.encoding import FILE, ImageEncoding, load_encoding
 from ...vision.images import Pixels, Unreadable
-from ...vision.nets import ImageClassifier, load_model
+
+PIXELS = "pixel_values"
 
 
 @dataclass(frozen=True)
@@ -22,15 +24,32 @@ class Predictor:
     """Image files in, class probabilities out."""
 
     encoding: ImageEncoding
-    model: ImageClassifier
+    net: Net
     content = "image"
 
     @classmethod
     def load(cls, folder: Path, device: str | None = None) -> "Predictor":
         """Read encoding.json, config.json and model.safetensors."""
         encoding = load_encoding(folder / FILE)
-        place = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        return cls(encoding, load_model(folder, encoding).to(place).eval())
+        return cls(encoding, open_net(folder, lambda: _load_scorer(folder, encoding), device))
+
+    def inputs(self, images: Sequence[Any]) -> Arrays:
+        """What the net takes of images in one batch."""
+        return {PIXELS: np.stack([self._pixels(image, row) for row, image in enumerate(images)])}
+
+    def scores(
+        self,
+        images: Sequence[Any],
+        batch_size: int = 32,
+        progress: Callable[[int, int], None] = lambda done, of: None,
+    ) -> npt.NDArray[np.float64]:
+        """Logits [images, classes]. Raises ValueError naming the row."""
+        logits = np.empty((len(images), len(self.encoding.labels)))
+        for start in range(0, len(images), batch_size):
+            batch = [self._pixels(image, start + at) for at, image in enumerate(images[start : start + batch_size])]
+            logits[start : start + len(batch)] = self.score(np.stack(batch))
+            progress(start + len(batch), len(images))
+        return logits
 
     def predict(
         self,
@@ -39,12 +58,7 @@ class Predictor:
         progress: Callable[[int, int], None] = lambda done, of: None,
     ) -> Predictions:
         """Score images: bytes of a file, the same in base64, or a path. Raises ValueError naming the row."""
-        logits = np.empty((len(images), len(self.encoding.labels)))
-        for start in range(0, len(images), batch_size):
-            batch = [self._pixels(image, start + at) for at, image in enumerate(images[start : start + batch_size])]
-            logits[start : start + len(batch)] = self.score(np.stack(batch))
-            progress(start + len(batch), len(images))
-        return from_logits(logits)
+        return from_logits(self.scores(images, batch_size, progress))
 
     def _pixels(self, image: Any, row: int) -> Pixels:
         try:
@@ -54,15 +68,20 @@ class Predictor:
         except ValueError as error:
             raise ValueError(f"row {row}: {error}") from None
 
-    @torch.inference_mode()
-    def score(self, pixels: Pixels) -> Any:
+    def score(self, pixels: Pixels) -> npt.NDArray[np.float64]:
         """Logits [rows, classes] of decoded images [rows, channels, height, width]."""
-        batch = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.model.mean.device)
-        return self.model(pixel_values=batch).logits.double().cpu().numpy()
+        return self.net({PIXELS: pixels})[0].astype(np.float64)
 
     def frame(self, images: Sequence[Any], batch_size: int = 32) -> pd.DataFrame:
         """Columns label, probability (of that label), and `probability of X` for each label X."""
         return self.predict(images, batch_size).frame(self.encoding.labels)
+
+
+def _load_scorer(folder: Path, encoding: ImageEncoding) -> Any:
+    """The module of a folder with weights; torch is loaded here alone."""
+    from ...vision.nets import Logits, load_model
+
+    return Logits(load_model(folder, encoding))
 
 
 def _file_bytes(image: Any) -> bytes:

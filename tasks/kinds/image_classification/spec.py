@@ -11,5 +11,6 @@ SPECS = {
         libraries=("pillow",),
         requirements=("pillow", "pyarrow"),
         tokens=False,
+        exports=True,
     )
 }

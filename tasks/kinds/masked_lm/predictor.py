@@ -9,16 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import torch
-from transformers import AutoModelForMaskedLM
 
+from ...data.predictions import from_logits
 from ...learn.labels import IGNORE_INDEX
+from ...runtime.net import Arrays, Net, open_net
 from ...text.collation import Matrix, rows_by_length
 from ...text.encoding import FILE, read_encoding
 from ...text.inputs import require_texts
-from ...text.loading import load_model
 from ...text.segments import Encoded
-from ...text.token_types import model_inputs
 from ...text.tokenizer import TextTokenizer, load_tokenizer
 from .encoding import FIXED, MaskedEncoding, pad_masked
 
@@ -43,7 +41,7 @@ class Predictor:
 
     encoding: MaskedEncoding
     tokenizer: TextTokenizer
-    model: Any
+    net: Net
     content = "text"
 
     @classmethod
@@ -51,7 +49,16 @@ class Predictor:
         """Read tokenizer.json, encoding.json, config.json and model.safetensors."""
         encoding = read_encoding(folder / FILE, MaskedEncoding)
         tokenizer = load_tokenizer(folder, encoding.special)
-        return cls(encoding, tokenizer, load_model(AutoModelForMaskedLM, folder, device))
+        return cls(encoding, tokenizer, open_net(folder, lambda: _load_scorer(folder), device))
+
+    def inputs(self, texts: Sequence[str]) -> Arrays:
+        """What the net takes of texts in one batch, tokens hidden as in validation; a text stands for its id."""
+        encoded = self.encoding.encode(self.tokenizer, texts)
+        return pad_masked(self.encoding, encoded, texts, range(len(texts)), (FIXED, 0))
+
+    def scores(self, texts: Sequence[str], batch_size: int = 32) -> Floats:
+        """Losses of hidden tokens [texts, 1], in nats, summed; a text stands for its id."""
+        return self.predict_masked(self.encoding.encode(self.tokenizer, texts), texts, batch_size).losses[:, None]
 
     def frame(self, texts: Sequence[str]) -> pd.DataFrame:
         """Columns filled, and probability: of the chosen tokens, multiplied where a text has several masks.
@@ -63,16 +70,15 @@ class Predictor:
         columns = {"filled": [text for text, _ in filled], "probability": [p for _, p in filled]}
         return pd.DataFrame(columns).astype({"filled": "str", "probability": "float64"})
 
-    @torch.inference_mode()
     def _fill(self, text: str) -> tuple[str, float]:
         pieces = text.split(MASK)
         if len(pieces) == 1:
             raise ValueError(f"{text[:80]!r} has no {MASK}; put one where a word is to be predicted")
         ids, places = self._row(pieces)
         logits = self._logits(np.array([ids]), np.ones((1, len(ids)), np.int64))[0, places]
-        chances = torch.softmax(logits.double(), 1)
+        chances = from_logits(logits.astype(np.float64)).probabilities
         chances[:, list(self.encoding.special_ids)] = 0  # a mask is a word's place
-        best, chosen = chances.max(1)
+        best, chosen = chances.max(1), chances.argmax(1)
         first_piece = pieces[0]
         for place, token, piece in zip(places, chosen.tolist(), pieces[1:], strict=True):
             first_piece = self._joined(first_piece, ids[place - 1], token) + piece
@@ -120,13 +126,25 @@ class Predictor:
         """`predict_masked` by the name that tasks/tracking/wire_format.py keeps."""
         return self.predict_masked(encoded, ids, batch_size)
 
-    @torch.inference_mode()
     def _score(self, batch: dict[str, Matrix]) -> tuple[Floats, Ids]:
-        labels = torch.from_numpy(batch["labels"]).to(self.model.device)
-        logits = self._logits(batch["input_ids"], batch["attention_mask"])
-        losses = torch.nn.functional.cross_entropy(logits.float().transpose(1, 2), labels, reduction="none")
-        right = (logits.argmax(2) == labels).sum(1)
-        return losses.double().sum(1).cpu().numpy(), right.cpu().numpy()
+        rows, places = np.nonzero(batch["labels"] != IGNORE_INDEX)
+        truth = batch["labels"][rows, places]
+        logits = self._logits(batch["input_ids"], batch["attention_mask"])[rows, places].astype(np.float64)
+        peaks = logits.max(1, initial=-np.inf)
+        losses = peaks + np.log(np.exp(logits - peaks[:, None]).sum(1)) - logits[np.arange(len(truth)), truth]
+        count = len(batch["labels"])
+        right = np.bincount(rows[logits.argmax(1) == truth], minlength=count)
+        return np.bincount(rows, losses, minlength=count).astype(np.float64), right
 
     def _logits(self, ids: Matrix, attention: Matrix) -> Any:
-        return self.model(**model_inputs(self.model, {"input_ids": ids, "attention_mask": attention})).logits
+        return self.net({"input_ids": ids, "attention_mask": attention})[0]
+
+
+def _load_scorer(folder: Path) -> Any:
+    """The module of a folder with weights; torch and transformers are loaded here alone."""
+    from transformers import AutoModelForMaskedLM
+
+    from ...text.loading import read_weights
+    from ...text.scorers import Head
+
+    return Head(read_weights(AutoModelForMaskedLM, folder))

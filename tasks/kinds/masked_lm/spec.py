@@ -12,6 +12,7 @@ SPECS = {
         requirements=("tokenizers",),
         answers={"filled": "string", "probability": "double"},
         masks=True,
+        exports=True,
         rescored_by="predict_hidden",
         rescored=(("tokens", "tokens"), ("right", "right"), ("loss", "loss")),
     )

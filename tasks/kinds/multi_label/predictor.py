@@ -1,28 +1,22 @@
 """A saved model folder -> the labels of texts; the same code here, in evaluate and where it is served."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import torch
-from transformers import AutoModelForSequenceClassification
 
-from ...text.collation import pad_rows, rows_by_length
+from ...runtime.net import Arrays, Net, open_net
 from ...text.encoding import FILE, read_encoding
 from ...text.inputs import require_texts
-from ...text.loading import load_model
+from ...text.scoring import Progress, load_classifier, one_batch, score_rows
 from ...text.segments import Encoded
-from ...text.token_types import model_inputs
 from ...text.tokenizer import TextTokenizer, load_tokenizer
 from . import thresholds as levels
 from .encoding import LabelSetEncoding
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -31,7 +25,7 @@ class Predictor:
 
     encoding: LabelSetEncoding
     tokenizer: TextTokenizer
-    model: Any
+    net: Net
     thresholds: npt.NDArray[np.float64]
     content = "text"
 
@@ -41,8 +35,17 @@ class Predictor:
         encoding = read_encoding(folder / FILE, LabelSetEncoding)
         chosen = json.loads((folder / levels.FILE).read_text(encoding="utf-8"))
         thresholds = np.array([chosen[label] for label in encoding.labels], np.float64)
-        model = load_model(AutoModelForSequenceClassification, folder, device)
-        return cls(encoding, load_tokenizer(folder, encoding.special), model, thresholds)
+        net = open_net(folder, lambda: load_classifier(folder), device)
+        return cls(encoding, load_tokenizer(folder, encoding.special), net, thresholds)
+
+    def inputs(self, texts: Sequence[str]) -> Arrays:
+        """What the net takes of texts in one batch."""
+        return one_batch(self.encoding.encode(self.tokenizer, texts), self.encoding.pad_id)
+
+    def scores(self, texts: Sequence[str], batch_size: int = 32) -> npt.NDArray[np.float64]:
+        """Logits [texts, labels]. Raises ValueError for what is not a text."""
+        require_texts(texts)
+        return self._logits(self.encoding.encode(self.tokenizer, texts), batch_size, lambda done, of: None)
 
     def predict(
         self, texts: Sequence[str], batch_size: int = 32, progress: Progress = lambda done, of: None
@@ -51,18 +54,14 @@ class Predictor:
         require_texts(texts)
         return self.probabilities(self.encoding.encode(self.tokenizer, texts), batch_size, progress)
 
-    @torch.inference_mode()
     def probabilities(
         self, encoded: Encoded, batch_size: int = 32, progress: Progress = lambda done, of: None
     ) -> npt.NDArray[np.float64]:
         """Probabilities [rows, labels] of encoded rows, batched by length."""
-        logits = np.empty((len(encoded), len(self.encoding.labels)))
-        done = 0
-        for rows in rows_by_length(encoded.lengths, batch_size):
-            inputs = model_inputs(self.model, pad_rows(encoded, rows, self.encoding.pad_id))
-            logits[rows] = self.model(**inputs).logits.double().cpu().numpy()
-            progress(done := done + len(rows), len(encoded))
-        return np.asarray(torch.sigmoid(torch.from_numpy(logits)).numpy())
+        return np.exp(-np.logaddexp(0, -self._logits(encoded, batch_size, progress)))
+
+    def _logits(self, encoded: Encoded, batch_size: int, progress: Progress) -> npt.NDArray[np.float64]:
+        return score_rows(self.net, encoded, len(self.encoding.labels), self.encoding.pad_id, batch_size, progress)
 
     def chosen(self, probabilities: npt.NDArray[np.float64]) -> list[str]:
         """Of each row the labels that are predicted, sorted, as a JSON list."""

@@ -11,6 +11,7 @@ SPECS = {
         libraries=("tokenizers", "transformers"),
         requirements=("tokenizers",),
         answers={"labels": "string"},
+        exports=True,
         rescored=(("labels", "predicted"),),
         starter="a small new model predicts any number of labels (the default where a column holds lists of words)",
     )

@@ -16,9 +16,10 @@ from configs.schema import Train
 
 from ...data.errors import DataError
 from ...learn.trainer import Truth
+from ...runtime.net import open_net
 from ...text.encoding import FILE, read_encoding
-from ...text.loading import load_model
 from ...text.models import Form
+from ...text.scoring import load_classifier
 from ...text.tokenizer import load_tokenizer
 from ...text.training import TextTraining
 from . import thresholds
@@ -57,8 +58,8 @@ class MultiLabel(TextTraining):
 
     def finish(self, validation: Any, folder: Path) -> None:
         """Write thresholds.json: per label the probability from which on the model as it is saved predicts it."""
-        model = load_model(AutoModelForSequenceClassification, folder)
-        predictor = Predictor(self.encoding, self.tokenizer, model, np.full(len(self.labels), thresholds.HALF))
+        net = open_net(folder, lambda: load_classifier(folder))
+        predictor = Predictor(self.encoding, self.tokenizer, net, np.full(len(self.labels), thresholds.HALF))
         truth = self.encoding.targets(label_sets(validation)) == 1
         chosen = thresholds.choose_thresholds(
             truth, predictor.probabilities(validation.encoded), self.encoding.thresholds

@@ -3,20 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import torch
-from transformers import AutoModelForSequenceClassification
 
 from ...data.pairs import TEXT, TEXT_PAIR, Content
-from ...text.collation import pad_rows, rows_by_length
+from ...runtime.net import Arrays, Net, open_net
 from ...text.encoding import FILE, read_encoding
 from ...text.inputs import require_contents
-from ...text.loading import load_model
-from ...text.token_types import model_inputs
+from ...text.scoring import load_classifier, one_batch, score_rows
 from ...text.tokenizer import TextTokenizer, load_tokenizer
 from .encoding import RegressionEncoding
 
@@ -27,7 +23,7 @@ class Predictor:
 
     encoding: RegressionEncoding
     tokenizer: TextTokenizer
-    model: Any
+    net: Net
     content = TEXT
 
     @property
@@ -40,9 +36,23 @@ class Predictor:
         """Read tokenizer.json, encoding.json, config.json and model.safetensors."""
         encoding = read_encoding(folder / FILE, RegressionEncoding)
         tokenizer = load_tokenizer(folder, encoding.special)
-        return cls(encoding, tokenizer, load_model(AutoModelForSequenceClassification, folder, device))
+        return cls(encoding, tokenizer, open_net(folder, lambda: load_classifier(folder), device))
 
-    @torch.inference_mode()
+    def inputs(self, texts: Sequence[Content]) -> Arrays:
+        """What the net takes of texts, or pairs of texts, in one batch."""
+        return one_batch(self.encoding.encode(self.tokenizer, texts), self.encoding.pad_id)
+
+    def scores(
+        self,
+        texts: Sequence[Content],
+        batch_size: int = 32,
+        progress: Callable[[int, int], None] = lambda done, of: None,
+    ) -> npt.NDArray[np.float64]:
+        """The net's own outputs [texts, 1], in no unit."""
+        require_contents(texts, pairs=self.encoding.pair is not None)
+        encoded = self.encoding.encode(self.tokenizer, texts)
+        return score_rows(self.net, encoded, 1, self.encoding.pad_id, batch_size, progress)
+
     def predict(
         self,
         texts: Sequence[Content],
@@ -50,15 +60,7 @@ class Predictor:
         progress: Callable[[int, int], None] = lambda done, of: None,
     ) -> npt.NDArray[np.float64]:
         """A number per text or pair of texts [texts], batched by length. Raises ValueError for what is none."""
-        require_contents(texts, pairs=self.encoding.pair is not None)
-        encoded = self.encoding.encode(self.tokenizer, texts)
-        outputs = np.empty(len(texts))
-        done = 0
-        for rows in rows_by_length(encoded.lengths, batch_size):
-            batch = pad_rows(encoded, rows, self.encoding.pad_id)
-            outputs[rows] = self.model(**model_inputs(self.model, batch)).logits[:, 0].double().cpu().numpy()
-            progress(done := done + len(rows), len(texts))
-        return self.encoding.restore(outputs)
+        return self.encoding.restore(self.scores(texts, batch_size, progress)[:, 0])
 
     def frame(self, texts: Sequence[Content], batch_size: int = 32) -> pd.DataFrame:
         """Column value."""

@@ -11,6 +11,7 @@ SPECS = {
         libraries=("tokenizers", "transformers"),
         requirements=("tokenizers",),
         answers={"value": "double"},
+        exports=True,
         rescored=(("value", "value"),),
         starter="a small new model predicts a number (the default where no column is a label and one called like a "
         "score holds many numbers)",

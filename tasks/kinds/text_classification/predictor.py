@@ -8,18 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import torch
-from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
 from ...data.pairs import TEXT, TEXT_PAIR, Content
 from ...data.predictions import Predictions, from_logits
-from ...text.collation import pad_rows, rows_by_length
+from ...runtime.net import Arrays, Net, open_net
 from ...text.encoding import FILE, Encoding
 from ...text.inputs import require_contents
-from ...text.loading import load_model
-from ...text.token_types import model_inputs
+from ...text.scoring import load_classifier, one_batch, score_batches
 from ...text.tokenizer import TextTokenizer, load_tokenizer
-from .encoding import load_encoding
+from .encoding import LABEL_WORD, load_encoding
 
 
 @dataclass(frozen=True)
@@ -28,7 +25,7 @@ class Predictor:
 
     encoding: Encoding
     tokenizer: TextTokenizer
-    model: Any
+    net: Net
     content = TEXT
 
     @property
@@ -41,8 +38,11 @@ class Predictor:
         """Read tokenizer.json, encoding.json, config.json and model.safetensors."""
         encoding = load_encoding(folder / FILE)
         tokenizer = load_tokenizer(folder, encoding.special)
-        auto = AutoModelForCausalLM if encoding.kind == "label_word" else AutoModelForSequenceClassification
-        return cls(encoding, tokenizer, load_model(auto, folder, device))
+        return cls(encoding, tokenizer, open_net(folder, lambda: _load_scorer(folder, encoding), device))
+
+    def inputs(self, texts: Sequence[Content]) -> Arrays:
+        """What the net takes of texts, or pairs of texts, in one batch."""
+        return one_batch(self.encoding.encode(self.tokenizer, texts), self.encoding.pad_id)
 
     def predict(
         self,
@@ -51,28 +51,37 @@ class Predictor:
         progress: Callable[[int, int], None] = lambda done, of: None,
     ) -> Predictions:
         """Score texts, or pairs of texts, batched by length. Raises ValueError for what is none."""
+        return from_logits(*self._score(texts, batch_size, progress))
+
+    def scores(self, texts: Sequence[Content], batch_size: int = 32) -> npt.NDArray[np.float64]:
+        """Logits [texts, labels]."""
+        return self._score(texts, batch_size, lambda done, of: None)[0]
+
+    def _score(
+        self, texts: Sequence[Content], batch_size: int, progress: Callable[[int, int], None]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """Logits [texts, labels], and whether a label word is the likeliest of all tokens [texts]."""
         require_contents(texts, pairs=self.encoding.pair is not None)
         encoded = self.encoding.encode(self.tokenizer, texts)
-        logits = np.empty((len(texts), len(self.encoding.labels)))
-        on_label = np.ones(len(texts), bool)
-        done = 0
-        for rows in rows_by_length(encoded.lengths, batch_size):
-            batch = pad_rows(encoded, rows, self.encoding.pad_id)
-            logits[rows], on_label[rows] = self._score(batch)
-            progress(done := done + len(rows), len(texts))
-        return from_logits(logits, on_label)
-
-    @torch.inference_mode()
-    def _score(self, batch: dict[str, npt.NDArray[np.int64]]) -> tuple[Any, Any]:
-        inputs = model_inputs(self.model, batch)
-        if self.encoding.kind == "classifier":
-            return self.model(**inputs).logits.double().cpu().numpy(), True
-        hidden = self.model.base_model(**inputs, use_cache=False)[0]
-        last = inputs["attention_mask"].sum(1) - 1
-        every = self.model.get_output_embeddings()(hidden[torch.arange(len(last)), last])
-        chosen = torch.tensor(self.encoding.label_ids, device=every.device)
-        return every[:, chosen].double().cpu().numpy(), torch.isin(every.argmax(1), chosen).cpu().numpy()
+        logits, on_label = np.empty((len(texts), len(self.encoding.labels))), np.ones(len(texts), bool)
+        for rows, (scores, *likeliest) in score_batches(self.net, encoded, self.encoding.pad_id, batch_size, progress):
+            logits[rows] = scores
+            if likeliest:
+                on_label[rows] = likeliest[0]
+        return logits, on_label
 
     def frame(self, texts: Sequence[Content], batch_size: int = 32) -> pd.DataFrame:
         """Columns label, probability (of that label), and `probability of X` for each label X."""
         return self.predict(texts, batch_size).frame(self.encoding.labels)
+
+
+def _load_scorer(folder: Path, encoding: Encoding) -> Any:
+    """The module of a folder with weights; torch and transformers are loaded here alone."""
+    if encoding.kind != LABEL_WORD:
+        return load_classifier(folder)
+    from transformers import AutoModelForCausalLM
+
+    from ...text.loading import read_weights
+    from ...text.scorers import LabelWords
+
+    return LabelWords(read_weights(AutoModelForCausalLM, folder), encoding.label_ids)

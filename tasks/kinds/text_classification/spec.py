@@ -11,6 +11,7 @@ HEAD = Kind(
     "a text classifier",
     libraries=("tokenizers", "transformers"),
     requirements=("tokenizers",),
+    exports=True,
     starter="a pretrained model has a head that chooses the label; images get a small new net without it",
 )
 SPECS = {

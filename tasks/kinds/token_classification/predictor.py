@@ -1,7 +1,7 @@
 """A saved model that tags words -> the entities of texts; the same code in evaluate and where it is served."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,20 +9,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import torch
-from transformers import AutoModelForTokenClassification
 
+from ...data.predictions import from_logits
 from ...data.tags.rows import Span, words_of
 from ...data.tags.schemes import Entity, entities_of
-from ...text.collation import pad_rows, rows_by_length
+from ...runtime.net import Arrays, Net, open_net
 from ...text.encoding import FILE, read_encoding
-from ...text.loading import load_model
-from ...text.token_types import model_inputs
+from ...text.scoring import Progress, one_batch, score_batches
 from ...text.tokenizer import TextTokenizer, load_tokenizer
 from .encoding import TagEncoding, entities_in
 from .windows import Windows
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -41,7 +37,7 @@ class Predictor:
 
     encoding: TagEncoding
     tokenizer: TextTokenizer
-    model: Any
+    net: Net
     content = "text"
 
     @classmethod
@@ -49,7 +45,19 @@ class Predictor:
         """Read tokenizer.json, encoding.json, config.json and model.safetensors."""
         encoding = read_encoding(folder / FILE, TagEncoding)
         tokenizer = load_tokenizer(folder, encoding.special)
-        return cls(encoding, tokenizer, load_model(AutoModelForTokenClassification, folder, device))
+        return cls(encoding, tokenizer, open_net(folder, lambda: _load_tagger(folder), device))
+
+    def inputs(self, texts: Sequence[Any]) -> Arrays:
+        """What the net takes of texts, or lists of tokens, in one batch of windows."""
+        return one_batch(self._windows(texts).encoded, self.encoding.pad_id)
+
+    def scores(self, texts: Sequence[Any], batch_size: int = 32) -> npt.NDArray[np.float64]:
+        """Logits of each word's tags, text after text [words, tags]."""
+        return self._logits(self._windows(texts), batch_size, lambda done, of: None)
+
+    def _windows(self, texts: Sequence[Any]) -> Windows:
+        given = [self._words(text) for text in texts]
+        return self.encoding.windows(self.tokenizer, [text for text, _ in given], [words for _, words in given])
 
     def frame(self, texts: Sequence[Any], batch_size: int = 32) -> pd.DataFrame:
         """Columns entities (JSON: start, end, label, text and probability of each), and probability: that of the least
@@ -98,28 +106,38 @@ class Predictor:
             start += count
         return predictions
 
-    @torch.inference_mode()
     def _tags(
         self, windows: Windows, batch_size: int, progress: Progress
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
         """The likeliest tag of each word, and its probability, both [words]."""
-        chosen, chances = np.zeros(len(windows.window), np.int64), np.ones(len(windows.window))
+        chances = from_logits(self._logits(windows, batch_size, progress)).probabilities
+        return chances.argmax(1), chances.max(1, initial=0.0)
+
+    def _logits(self, windows: Windows, batch_size: int, progress: Progress) -> npt.NDArray[np.float64]:
+        """Logits of each word's tags [words, tags], of the piece that carries them in one of the windows."""
+        logits = np.empty((len(windows.window), len(self.encoding.labels)))
         begins = np.searchsorted(windows.window, np.arange(len(windows.rows) + 1))
-        done = 0
-        for rows in rows_by_length(windows.encoded.lengths, batch_size):
-            batch = pad_rows(windows.encoded, rows, self.encoding.pad_id)
-            sure, tags = torch.softmax(self.model(**model_inputs(self.model, batch)).logits.double(), 2).max(2)
+        pad_id = self.encoding.pad_id
+        for rows, (scores, *_) in score_batches(self.net, windows.encoded, pad_id, batch_size, progress):
             for at, row in enumerate(rows.tolist()):
                 here = slice(begins[row], begins[row + 1])
-                place = torch.from_numpy(windows.place[here])
-                chosen[here], chances[here] = tags[at].cpu()[place].numpy(), sure[at].cpu()[place].numpy()
-            progress(done := done + len(rows), len(windows.rows))
-        return chosen, chances
+                logits[here] = scores[at, windows.place[here]]
+        return logits
 
     def tag(self, texts: Sequence[str], batch_size: int = 32) -> list[str]:
         """The entities of rows as JSON, by the name that tasks/tracking/wire_format.py keeps."""
         rows = self.predict_rows(texts, batch_size)
         return [write_entities(text, row.entities) for text, row in zip(texts, rows, strict=True)]
+
+
+def _load_tagger(folder: Path) -> Any:
+    """The module of a folder with weights; torch and transformers are loaded here alone."""
+    from transformers import AutoModelForTokenClassification
+
+    from ...text.loading import read_weights
+    from ...text.scorers import Head
+
+    return Head(read_weights(AutoModelForTokenClassification, folder))
 
 
 def write_entities(text: str, entities: Iterable[Entity]) -> str:

@@ -11,6 +11,7 @@ SPECS = {
         libraries=("tokenizers", "transformers"),
         requirements=("tokenizers",),
         answers={"entities": "string", "probability": "double"},
+        exports=True,
         rescored_by="tag_texts",
         rescored=(("entities", "predicted"),),
         starter="a small new model finds entities (the default where words have tags, or texts spans)",

@@ -1,0 +1,95 @@
+"""temper export: a registered model in another form, registered only if it predicts the same on real test rows."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from configs.environment import quiet_prefect
+from tasks.store.events import listeners
+
+from ..services.stores import require
+from ..services.temporary_server import prefect_api
+from .arguments import AsJson
+from .console import Console, print_json
+from .failures import failures
+from .progress import ProgressDisplay
+
+if TYPE_CHECKING:
+    from ..export import Exported
+
+
+def command(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="NAME (its champion), NAME@alias or NAME/version.")],
+    to: Annotated[
+        Literal["onnx", "int8", "torch-export"],
+        typer.Option("--to", help="ONNX, the same with weights of eight bits, or a program of torch.export."),
+    ] = "onnx",
+    rows: Annotated[
+        int | None, typer.Option("--rows", min=1, help="Ask so many test rows, drawn by the recipe's seed; else all.")
+    ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option("--tolerance", min=0, help="Largest difference of a score, in standard deviations of the scores."),
+    ] = None,
+    why: Annotated[str, typer.Option("--why", help="The reason for a tolerance of your own, which is recorded.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Export a registered model to ONNX, int8 or torch.export, and register it if it predicts the same.
+
+    `temper export reviews-demo --to onnx` registers the champion of reviews-demo as an ONNX graph too, which
+    `temper predict`, `temper serve` and mlflow.pyfunc use as any other version, without torch.
+
+    The exported model and the registered one are asked the test rows in processes of their own. Files, inputs, batch
+    shapes, scores, predictions, the metric (by the paired test), calibration and the predicted classes are checked;
+    where one fails nothing is registered, the report is kept in the MLflow run, and the exit code is 1. The export of a
+    champion gets the alias champion-onnx (champion-int8, champion-torch-export); it follows a new champion when that
+    is exported.
+    """
+    with failures():
+        quiet_prefect()
+        require("Prefect", "MLflow")
+        with ProgressDisplay() as display, listeners(display.show), prefect_api():
+            from ..export import export
+
+            result = export(model, to, tolerance, why, rows)
+    if as_json:
+        print_json(result)
+    else:
+        _show(result)
+    if not result["passed"]:
+        raise typer.Exit(1)
+
+
+def _show(result: "Exported") -> None:
+    """The checks, sizes and times, and what became of it."""
+    from tasks.export.page import measures, power
+
+    out, report = Console(), result["report"]
+    named = f"{result['model']} version {result['origin']}"
+    if result["again"]:
+        out.print(Text(f"{named} was exported to {result['to']} already, as version {result['version']}"))
+        return
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for check in report["checks"]:
+        mark = Text("✓", "green") if check["passed"] else Text("✗", "bold red")
+        table.add_row(mark, Text(check["name"], "bold"), Text(check["seen"]))
+    out.print()
+    out.print(table)
+    out.print()
+    out.print(Text(power(report), "dim"))
+    sizes = Table(box=None, pad_edge=False, header_style="bold")
+    for name, side in (("", "left"), ("registered", "right"), ("exported", "right"), ("", "right")):
+        sizes.add_column(name, justify=side)  # type: ignore[arg-type]
+    for line in measures(report):
+        sizes.add_row(*line)
+    out.print(sizes)
+    out.print()
+    if not result["passed"]:
+        failed = ", ".join(check["name"] for check in report["checks"] if not check["passed"])
+        out.print(Text(f"{named} as {result['to']} is refused: {failed}. Nothing was registered.", "bold red"))
+        return
+    alias = f" and has the alias {result['alias']}" if result["alias"] else ""
+    out.print(Text(f"{named} as {result['to']} is version {result['version']} of {result['model']}{alias}", "green"))
+    out.print(Text(f"Try:     temper predict {result['model']}/{result['version']} …"), soft_wrap=True)

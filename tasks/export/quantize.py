@@ -1,0 +1,57 @@
+"""An ONNX graph -> the same with weights of eight bits, by ONNX Runtime's dynamic quantisation."""
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import onnx
+from onnxruntime.quantization import QuantType, quantize_dynamic
+
+LAYERS = ("MatMul", "Gemm", "Conv")
+"""Operations whose weights become eight bits, per output channel; activations are quantised as they come."""
+SPLIT = "_MatMul"
+"""What the quantiser appends to the name of a Gemm, which it takes apart first."""
+
+
+def layers_of(graph: Path) -> list[str]:
+    """Names of the operations of a graph that can be quantised: those with weights of their own, largest first."""
+    model = onnx.load(graph)
+    sizes = {weight.name: len(weight.raw_data) for weight in model.graph.initializer}
+    weighted = {
+        node.name: max(sizes.get(name, 0) for name in node.input)
+        for node in model.graph.node
+        if node.op_type in LAYERS and any(name in sizes for name in node.input)
+    }
+    return sorted(weighted, key=lambda name: (-weighted[name], name))
+
+
+def quantize(graph: Path, target: Path, *, without: Sequence[str] = ()) -> None:
+    """Write the graph with weights of eight bits in all layers but those named."""
+    logging.getLogger().addFilter(_unasked)
+    try:
+        quantize_dynamic(
+            graph,
+            target,
+            op_types_to_quantize=list(LAYERS),
+            per_channel=True,
+            weight_type=QuantType.QUInt8 if _convolves(graph) else QuantType.QInt8,
+            nodes_to_exclude=[*without, *(f"{name}{SPLIT}" for name in without)],
+        )
+    finally:
+        logging.getLogger().removeFilter(_unasked)
+
+
+def _convolves(graph: Path) -> bool:
+    """Whether the graph has convolutions, whose weights ONNX Runtime's processors take without a sign alone."""
+    return any(node.op_type == "Conv" for node in onnx.load(graph, load_external_data=False).graph.node)
+
+
+def _unasked(record: logging.LogRecord) -> bool:
+    """Keep everything but the advice to preprocess the graph, which the exporter has done."""
+    return "pre-process" not in record.getMessage()
+
+
+def by_effect(layers: Sequence[str], effect: Callable[[str], float]) -> list[str]:
+    """Layers by how much they change the scores when they alone are quantised, the most harmful first."""
+    measured = {layer: effect(layer) for layer in layers}
+    return sorted(layers, key=lambda layer: (-measured[layer], layer))

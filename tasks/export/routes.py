@@ -1,0 +1,47 @@
+"""The forms that a model can be exported to, and what each of them must keep to; loads nothing heavy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Literal
+
+from ..artifact import StageError
+
+Name = Literal["onnx", "int8", "torch-export"]
+NAMES: tuple[Name, ...] = ("onnx", "int8", "torch-export")
+
+
+@dataclass(frozen=True)
+class Route:
+    """One form. file: what it is in the model's folder. alias: ends the alias of an exported champion. needs: packages
+    that the export needs; serves: those that the exported model does, in place of torch and transformers.
+
+    tolerance: largest difference of a score, by the spread of the scores of that model (their standard deviation).
+    agreement: smallest share of rows whose prediction stays.
+    """
+
+    name: Name
+    file: str
+    alias: str
+    needs: tuple[str, ...]
+    serves: tuple[str, ...]
+    tolerance: float
+    agreement: float
+
+
+EXPORT_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+ROUTES: Mapping[str, Route] = {
+    "onnx": Route("onnx", "model.onnx", "onnx", EXPORT_PACKAGES, ("onnxruntime",), 1e-3, 0.999),
+    "int8": Route("int8", "model.onnx", "int8", EXPORT_PACKAGES, ("onnxruntime",), 0.5, 0.98),
+    "torch-export": Route("torch-export", "model.pt2", "torch-export", (), ("torch",), 1e-3, 0.999),
+}
+
+
+def open_route(name: str) -> Route:
+    """The route of this name. Raises StageError for an unknown one, and where a package that it needs is missing."""
+    if name not in ROUTES:
+        raise StageError(f"--to {name}: there is no such form; take one of {', '.join(ROUTES)}")
+    route = ROUTES[name]
+    if lacking := [package for package in route.needs if find_spec(package) is None]:
+        raise StageError(f"--to {name} needs the package {lacking[0]}: pip install 'temper[export]'")
+    return route

@@ -1,0 +1,55 @@
+"""Encoded rows -> the net's outputs for each, batched by length: the one loop of all predictors that score texts."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..runtime.net import Arrays, Net
+from .collation import Matrix, pad_rows, rows_by_length
+from .segments import Encoded
+
+Progress = Callable[[int, int], None]
+Outputs = tuple[npt.NDArray[Any], ...]
+
+
+def score_batches(
+    net: Net, encoded: Encoded, pad_id: int, batch_size: int, progress: Progress
+) -> Iterator[tuple[Matrix, Outputs]]:
+    """Of each batch the rows' numbers and the net's outputs for them; every row once, the shortest first."""
+    done = 0
+    for rows in rows_by_length(encoded.lengths, batch_size):
+        yield rows, net(pad_rows(encoded, rows, pad_id))
+        progress(done := done + len(rows), len(encoded))
+
+
+def score_rows(
+    net: Net,
+    encoded: Encoded,
+    width: int,
+    pad_id: int,
+    batch_size: int = 32,
+    progress: Progress = lambda done, of: None,
+) -> npt.NDArray[np.float64]:
+    """The net's first output for every row [rows, width]."""
+    scores = np.empty((len(encoded), width))
+    for rows, outputs in score_batches(net, encoded, pad_id, batch_size, progress):
+        scores[rows] = outputs[0]
+    return scores
+
+
+def load_classifier(folder: Path) -> Any:
+    """The module of a folder with a sequence classifier's weights; torch and transformers are loaded here alone."""
+    from transformers import AutoModelForSequenceClassification
+
+    from .loading import read_weights
+    from .scorers import Head
+
+    return Head(read_weights(AutoModelForSequenceClassification, folder))
+
+
+def one_batch(encoded: Encoded, pad_id: int) -> Arrays:
+    """All rows as one batch."""
+    return pad_rows(encoded, range(len(encoded)), pad_id)

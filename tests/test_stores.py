@@ -145,6 +145,24 @@ def test_errors_of_libraries_become_lines_and_those_of_our_own_code_do_not() -> 
         assert library_error(ours) is None
 
 
+@pytest.mark.faults
+def test_an_error_of_mlflows_database_is_reported_by_the_command_alone(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from mlflow.exceptions import MlflowException
+
+    from tasks.tracking import runs
+
+    client = runs.client()
+    run_id = client.create_run(runs.experiment(client, "small")).info.run_id
+    with sqlite3.connect(home / "mlruns" / "mlflow.db") as database:
+        database.execute("drop table tags")
+    with pytest.raises(MlflowException) as stopped:
+        client.set_tag(run_id, "a", "b")
+    assert "no such table" in str(library_error(stopped.value))
+    assert "Traceback" not in capfd.readouterr().err
+
+
 class Echo(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
     """Somebody's model, which answers with a list."""
 

@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -44,6 +45,7 @@ METRICS = {
 def client() -> MlflowClient:
     """A client of the tracking store; a fresh SQLite store is initialised by one process at a time."""
     place = settings()
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # prints a traceback of what it raises
     with locked(place.mlruns / "mlflow.lock", readable=True):
         mlflow_client = MlflowClient(place.tracking, place.tracking)
         try:

@@ -173,7 +173,7 @@ def test_names_without_endings_are_those_of_files_near_the_table(tmp_path: Path,
 
 def test_lists_of_paths_and_labels_keep_their_parts(tmp_path: Path) -> None:
     laid(tmp_path / "data", {f"set/photos/{i}.png": picture(i) for i in range(40)})
-    lines = [f"photos/{i}.png {i % 2}\n" for i in range(40)]
+    lines = [f"photos/{i}.png{('  ', ',')[i % 2]}{i % 2}\n" for i in range(40)]
     (tmp_path / "data" / "set" / "train.txt").write_text("".join(lines[:28]))
     (tmp_path / "data" / "set" / "test.txt").write_text("".join(lines[28:]))
     recipe, _ = made("set", tmp_path)

@@ -27,8 +27,8 @@ LABELLED = (
     re.compile(r"(?P<label>\S+)\s(?P<text>.+)"),
 )
 """A label, a space and a text: as fastText writes it, and as many research sets do."""
-LISTED = re.compile(r"(?P<path>\S.*?)[\s,]+(?P<label>\S+)")
-"""The path of an image and a label."""
+LISTED = re.compile(r"(?P<path>\S.*)[\s,](?P<label>[^\s,]+)")
+"""The path of an image and a label; read from the right, in linear time."""
 FEWEST = 10
 """Lines from which labels at their beginning can be distinguished from words."""
 KNOWN = "save it as CSV, TSV, JSON lines or Parquet, or read its lines with `format: lines` and a `pattern`"
@@ -88,7 +88,7 @@ def _pattern_of(path: Path, encoding: str) -> str | None:
     """A pattern that splits every line into one of few labels and a text, or the path of an image and a label."""
     lines = [line for line in _head(path, encoding) if line.strip()]
     listed = [LISTED.fullmatch(line) for line in lines]
-    if lines and all(fit and NAME.fullmatch(fit["path"]) for fit in listed):
+    if lines and all(fit and NAME.fullmatch(fit["path"].strip()) for fit in listed):
         return LISTED.pattern
     for pattern in LABELLED:
         fits = [pattern.fullmatch(line) for line in lines]

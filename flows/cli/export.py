@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from configs.environment import quiet_prefect
+from tasks.export.routes import open_route
 from tasks.store.events import listeners
 
 from ..services.stores import require
@@ -48,6 +49,7 @@ def command(
     is exported.
     """
     with failures():
+        open_route(to)
         quiet_prefect()
         require("Prefect", "MLflow")
         with ProgressDisplay() as display, listeners(display.show), prefect_api():

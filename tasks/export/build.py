@@ -13,9 +13,7 @@ from ..data.errors import DataError
 from ..kinds.spec import kind_in, module_of
 from ..learn.metrics import Floats
 from ..runtime.net import ONNX, Arrays
-from ..runtime.onnx_net import OnnxNet
 from .gate import apart
-from .quantize import by_effect, layers_of, quantize
 from .routes import Route
 from .write import write_graph, write_program
 
@@ -89,6 +87,9 @@ def build(route: Route, origin: Path, folder: Path, *, digest: str, contents: Se
 def _quantized(route: Route, predictor: Any, graph: Path, target: Path, contents: Sequence[Any]) -> list[str]:
     """Write the quantised graph; where its scores are too far from the model's, the layers that change them most stay
     as they are, twice as many at each try, up to half of them."""
+    from ..runtime.onnx_net import OnnxNet  # here, so that torch.export needs no ONNX
+    from .quantize import by_effect, layers_of, quantize
+
     wanted: Floats = predictor.scores(list(contents))
 
     def distance(without: Sequence[str]) -> float:

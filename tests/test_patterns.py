@@ -13,8 +13,7 @@ from test_call_reader import READERS
 from tasks.autodetect import unknown_files
 from tasks.data.cleaning import filters as words
 from tasks.text.chat import parse_reply as replies
-from tasks.text.chat import special_tokens as spellings
-from tasks.text.chat.call_forms import KEY
+from tasks.text.chat.call_forms import COUNT, KEY
 
 MILLION = 10**6
 CHANNEL, MARKED, PYTHONIC = (READERS[name].form for name in ("channel", "marked", "pythonic"))
@@ -31,7 +30,6 @@ KNOWN: dict[str, tuple[str, str] | str] = {
     'f"({part}(?:[\'’]{part})*[^\\\\S\\\\n]*)"': (words._word().pattern, "finditer"),
     "'|'.join(map(re.escape, longest_first)) or '(?!)'": ("<a>|<ab>|<", "finditer"),
     "'|'.join(map(re.escape, longest_first))": ("<a>|<ab>|<", "finditer"),
-    "f'{self.word}(\\\\d{{{DIGITS}}})'": (rf"word(\d{{{spellings.DIGITS}}})", "finditer"),
     "f'(?:^|\\\\n|>|\\\\])[ \\\\t]*({names})[ \\\\t]*(?:\\\\n|\\\\[ARGS\\\\])[ \\\\t]*{FENCE}\\\\Z'": (
         replies._named(["search", "book"]).pattern,
         "search",
@@ -42,7 +40,7 @@ KNOWN: dict[str, tuple[str, str] | str] = {
     ),
     "f'{DECISIONS}/{re.escape(name)}-\\\\d+-\\\\d+\\\\.json'": (r"decisions/name-\d+-\d+\.json", "fullmatch"),
     "f'[+-]?[0-9]{{1,3}}(?:{re.escape(thousands)}[0-9]{{3}})+'": (r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+", "fullmatch"),
-    "f'(\\\\s+|{re.escape(name)}|{re.escape(number)})'": (r"(\s+|findQux|7413)", "finditer"),
+    "f'(\\\\s+|{re.escape(name)}|{re.escape(number)}|{COUNT})'": (rf"(\s+|findQux|7413|{COUNT})", "finditer"),
     "f'\\\\b{name}\\\\b'": (r"\beos_token\b", "search"),
     "'|'.join(map(re.escape, sorted(specials, key=len, reverse=True))) or '(?!)'": ("<a>|<ab>|<", "finditer"),
     "'(' + '|'.join(map(re.escape, shown)) + ')'": ("(<a>|<ab>|<)", "finditer"),
@@ -54,8 +52,8 @@ KNOWN: dict[str, tuple[str, str] | str] = {
         rf"{MARKED.opener}(?P<name>search|book)(?={MARKED.middle}|{MARKED.empty})",
         "finditer",
     ),
-    "f'{self.another}(?P<name>{names})(?={self.middle}|{self.empty})'": (
-        rf"{MARKED.another}(?P<name>search|book)(?={MARKED.middle}|{MARKED.empty})",
+    "f'(?:{self.another})(?P<name>{names})(?={self.middle}|{self.empty})'": (
+        rf"(?:{MARKED.another})(?P<name>search|book)(?={MARKED.middle}|{MARKED.empty})",
         "match",
     ),
     "f\"{lead}(?P<key>{KEY})(?:{'|'.join(self.assign)})\"": (
@@ -64,7 +62,9 @@ KNOWN: dict[str, tuple[str, str] | str] = {
     ),
     "f'{re.escape(self.quote)}{ends}'": (rf"\"(?:{PYTHONIC.between}{KEY}(?:=)|{PYTHONIC.close})", "finditer"),
     "ends": (rf"(?:{PYTHONIC.between}{KEY}(?:=)|{PYTHONIC.close})", "finditer"),
-    "self.close if found else self.empty": (MARKED.empty, "match"),
+    "self.close if arguments else self.empty": (MARKED.empty, "match"),
+    "f'{re.escape(closes)}{ends}'": (rf"\](?:{PYTHONIC.between}{KEY}(?:=)|{PYTHONIC.close})", "finditer"),
+    "'|'.join(map(re.escape, self._texts)) or '(?!)'": ("<a>|<ab>|<", "finditer"),
 }
 """Patterns that are put together at run time: one such with the method that it is used by, or why none is needed."""
 ONLY_WHOLE = [pattern.pattern for pattern in unknown_files.LABELLED]

@@ -38,7 +38,9 @@ def compared(one: Bench, name: str) -> str:
     text, token = one.own.decode(ids[begin:end]), one.own.decode(ids[end - 1 : end])
     added = text not in whole and text.removesuffix(token) in whole  # a template that ends no turn
     text = text.removesuffix(token) if added else text
-    if text not in whole or not whole[first:last].strip():
+    if not whole[first:last].strip():
+        return "TRL marks nothing"
+    if text not in whole:
         return "otherwise"
     place = whole.rfind(text)
     heads = "" if first == place else "marks part of the prompt" if first < place else "begins later"

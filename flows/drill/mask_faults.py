@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tasks.kinds.drilling import Drill
     from tasks.text.segments import Encoded
 
-CHECK = re.compile(r"break the mask check `(.*)`, such as")
+CHECK = re.compile(r"break the mask check `([^`]{1,200})`, such as")
 GATE = "encode: mask certificate"
 
 

@@ -2,7 +2,10 @@
 
 import importlib.metadata
 import json
+import logging
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +48,7 @@ def pack(
 def log_packed(client: MlflowClient, run_id: str, packed: Packed, name: str = "model") -> Any:
     """Log a packed model in a run, whose state and times stay; MLflow is connected."""
     run = client.get_run(run_id)
-    with alive("mlflow", run_id):
+    with alive("mlflow", run_id), _one_config():
         pending = mlflow.initialize_logged_model(
             name, source_run_id=run_id, params=run.data.params, experiment_id=run.info.experiment_id
         )
@@ -57,6 +60,21 @@ def log_packed(client: MlflowClient, run_id: str, packed: Packed, name: str = "m
             model_id=pending.model_id,
             **packed,
         )
+
+
+@contextmanager
+def _one_config() -> Iterator[None]:
+    """Without MLflow's remark that a run's second model has another configuration than the parameters of its first."""
+    logger = logging.getLogger("mlflow.models.model")
+
+    def asked(record: logging.LogRecord) -> bool:
+        return "Failed to log model config as params" not in record.getMessage()
+
+    logger.addFilter(asked)
+    try:
+        yield
+    finally:
+        logger.removeFilter(asked)
 
 
 def requirements(kind: str, config: Path) -> list[str]:

@@ -1,6 +1,7 @@
-"""Tutorials: every shown command is executed in order, in a folder of its own, and prints what is shown below it.
+"""Every command that tutorials and README show is executed in order, and prints what is shown below it.
 
-They share a Prefect server, which saves each command the start of one.
+The tutorials share a Prefect server, which saves each command the start of one, and those that go on from one another
+a folder; the README's commands are executed where the tutorial of a CSV has filled the cache.
 """
 
 import os
@@ -17,7 +18,7 @@ from tiny import ROOT
 from flows.services import temporary_server
 
 TUTORIALS = ROOT / "docs" / "tutorials"
-WAYS = (("your_images.md",), ("dialogue_model.md",))
+WAYS = (("your_csv.md", "retraining.md"), ("your_images.md",), ("dialogue_model.md",))
 """Tutorials that go on from one another are one way."""
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -33,6 +34,12 @@ def blocks(page: str) -> list[tuple[str, str]]:
         else:
             raise ValueError(f"a block of {language} behind no command")
     return shown
+
+
+def front_page() -> list[str]:
+    """The README's commands on a reader's own data, a line each."""
+    shown = re.findall(r"^```\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return next(block for block in shown if "temper init" in block).splitlines()
 
 
 def missing(expected: str, printed: str) -> str | None:
@@ -108,8 +115,22 @@ def follow(names: tuple[str, ...], folder: Path, env: dict[str, str]) -> None:
 
 @pytest.mark.shown
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: way[0].removesuffix(".md"))
+@pytest.mark.parametrize("way", WAYS[1:], ids=lambda way: way[0].removesuffix(".md"))
 def test_the_commands_of_a_tutorial_print_what_is_shown(
     way: tuple[str, ...], shell: tuple[Path, dict[str, str]]
 ) -> None:
     follow(way, *shell)
+
+
+@pytest.mark.shown
+@pytest.mark.timeout(900)
+def test_the_commands_of_the_csv_tutorials_and_of_the_front_page(shell: tuple[Path, dict[str, str]]) -> None:
+    folder, env = shell
+    follow(WAYS[0][:1], folder, env)
+    (folder / "configs" / "reviews.yaml").rename(folder / "kept.yaml")  # the README writes it too
+    *commands, last = front_page()
+    assert len(commands) >= 6 and last.split("#")[0].strip() == ".venv/bin/temper up"  # tests/test_up.py executes it
+    outputs = {line.split()[1]: printed(line, folder, env) for line in commands}
+    assert "done     train" not in outputs["run"] and "reviews version 1 @champion" in outputs["run"]
+    (folder / "kept.yaml").rename(folder / "configs" / "reviews.yaml")
+    follow(WAYS[0][1:], folder, env)

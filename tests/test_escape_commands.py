@@ -19,6 +19,7 @@ from flows.cli import (
     data,
     doctor,
     drill,
+    export,
     gc,
     history,
     inspect,
@@ -93,6 +94,7 @@ OF_MODELS: dict[str, Callable[[str], Any]] = {
     "serve": lambda name: serve.command(name),
     "pull": lambda name: pull.command(name),
     "report": lambda name: report.command(name),
+    "export": lambda name: export.command(name, "torch-export"),
 }
 
 
@@ -124,6 +126,15 @@ def test_tables_of_what_was_drilled_and_collected(capsys: pytest.CaptureFixture[
     from flows.collect import Rules
 
     shown(capsys, lambda: gc.show([gone], [NAME], Rules(1, 1, None)), "[/bold]|`x`", "[red]<img")
+
+
+def test_a_gate_of_an_export(capsys: pytest.CaptureFixture[str]) -> None:
+    check = {"name": LABEL, "passed": False, "seen": TEXT}
+    report: Any = {"checks": [check], "rows": 2, "of": 3, "bytes": {"registered": 1, "exported": 2}}
+    result: Any = {"model": NAME, "origin": NAME, "to": NAME, "passed": False, "again": False, "version": NAME}
+    shown(capsys, lambda: export.show({**result, "alias": None, "report": report}), "[/bold]|`x`", "[red]<img", "[neg]")
+    for more in ({"passed": True, "alias": NAME}, {"again": True}):
+        shown(capsys, lambda more=more: export.show({**result, "alias": None, "report": report, **more}), "[neg]")
 
 
 def test_a_table_of_what_was_searched(capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,6 +52,9 @@ def command(
         open_route(to)
         quiet_prefect()
         require("Prefect", "MLflow")
+        from tasks.tracking.report_pages import find_version
+
+        find_version(model)  # a name that is none is known before a server starts
         with ProgressDisplay() as display, listeners(display.show), prefect_api():
             from ..export import export
 
@@ -59,12 +62,12 @@ def command(
     if as_json:
         print_json(result)
     else:
-        _show(result)
+        show(result)
     if not result["passed"]:
         raise typer.Exit(1)
 
 
-def _show(result: "Exported") -> None:
+def show(result: "Exported") -> None:
     """The checks, sizes and times, and what became of it."""
     from tasks.export.page import measures, power
 

@@ -139,7 +139,7 @@ def _assistant(turn: Message, content: Any, named: str, place: str) -> Message:
 
 
 def _stated_call(turn: Message, named: str) -> Message:
-    """The call of a turn that is one: a `search` of the hotel form, an item of OpenAI's newer form."""
+    """The call of a turn that is one: a `search` as the embedded dialogues have it, an item of OpenAI's newer form."""
     return {
         "name": SEARCH if named == "search" else turn.get("name"),
         "arguments": turn["arguments"],

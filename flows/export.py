@@ -159,7 +159,7 @@ def judge(origin: Origin, route: Route, folder: Path, asked: Asked) -> gate.Gate
         checks.append(gate.free_shapes(predictor.net, net, batches, tolerance))
     if not all(check.passed for check in checks):
         return gate.conclude(report, checks)
-    emit(Event("export", "note", f"asking both models {len(rows):,} test rows, each in a process of its own"))
+    emit(Event("export", "note", f"asking it {len(rows):,} test rows in a process of its own"))
     with tempfile.TemporaryDirectory() as scratch:
         saved = exports.save_model(origin, folder, Path(scratch) / "model", route.serves)
         try:

@@ -43,10 +43,10 @@ def command(
     `temper predict`, `temper serve` and mlflow.pyfunc use as any other version, without torch.
 
     The exported model is asked the test rows in a process of its own, and compared with what the registered one
-    predicted for them. Files, inputs, batch shapes, scores, predictions, the metric (by the paired test), calibration and the predicted classes are checked;
-    where one fails nothing is registered, the report is kept in the MLflow run, and the exit code is 1. The export of a
-    champion gets the alias champion-onnx (champion-int8, champion-torch-export); it follows a new champion when that
-    is exported.
+    predicted for them. Files, inputs, batch shapes, scores, predictions, the metric (by the paired test), calibration
+    and the predicted classes are checked; where one fails nothing is registered, the report is kept in the MLflow run,
+    and the exit code is 1. The export of a champion gets the alias champion-onnx (or champion-int8 …); it follows a new
+    champion when that is exported.
     """
     with failures():
         open_route(to)

@@ -25,6 +25,7 @@ pytest.importorskip("onnxruntime", reason="temper export needs the extra export"
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]
 TEXTS = ["It broke after a week.", "The best thing I own!", ""]
 NAME = "reviews-demo"
+OTHERS = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "TEMPER_ARTIFACTS", "TEMPER_DATA")
 SERVED = """
 import importlib.util, json, sys
 assert not [name for name in ("torch", "transformers", "tasks", "prefect") if importlib.util.find_spec(name)]
@@ -39,7 +40,16 @@ def registered(harness: None, place: Path) -> None:
     """The tiny demo, registered once for the module."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TEMPER_HOME", str(place))
+        for name in OTHERS:
+            patch.delenv(name, raising=False)
         run(recipe(), [])
+
+
+@pytest.fixture(autouse=True)
+def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of this module's home: mlflow.set_tracking_uri of an earlier module stays in the environment."""
+    for name in OTHERS:
+        monkeypatch.delenv(name, raising=False)
 
 
 def export(*given: Any) -> Any:

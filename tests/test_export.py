@@ -177,7 +177,7 @@ def test_an_exported_net_scores_as_the_models_own_whatever_the_batch(name: str, 
     checks = [
         gate.same_files(origin, folder, preprocessing(origin)),
         gate.same_inputs(other.net.inputs, [one for one in own.net.inputs if one in own.inputs(contents[:2])]),
-        gate.free_shapes(own.net, exported_net(folder), batches_of(own, contents), 1e-4),
+        gate.free_shapes(own.net, exported_net(folder), batches_of(own, contents), ROUTES[route].tolerance),
     ]
     assert [check.seen for check in checks if not check.passed] == []
     wanted = own.scores(contents)
@@ -208,8 +208,12 @@ def test_weights_of_eight_bits_are_smaller_and_near(tmp_path: Path) -> None:
 
 
 def test_layers_that_change_the_scores_most_are_left_out(tmp_path: Path) -> None:
-    """With a tolerance that all layers together break, those that break it are named, and the others stay quantised."""
+    """A layer with one column of weights far above the others loses those in eight bits, and stays as it is."""
     contents = model("classifier", origin := tmp_path / "origin")
+    loaded = BertForSequenceClassification.from_pretrained(origin)
+    with torch.no_grad():
+        loaded.bert.encoder.layer[1].output.dense.weight[:, 0] *= 200
+    loaded.save_pretrained(origin)
     build(ROUTES["int8"], origin, tmp_path / "all", digest=DIGEST, contents=contents)
     wanted = open_predictor(origin).scores(contents)
     far = gate.apart(wanted, open_predictor(tmp_path / "all").scores(contents))

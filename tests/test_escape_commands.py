@@ -137,8 +137,9 @@ def test_a_gate_of_an_export(capsys: pytest.CaptureFixture[str]) -> None:
         shown(capsys, lambda more=more: export.show({**result, "alias": None, "report": report, **more}), "[neg]")
 
 
-def test_a_table_of_what_was_searched(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_table_of_what_was_searched(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("optuna", reason="optuna is not installed")
+    monkeypatch.setenv("COLUMNS", "400")  # so that no cell is cut
     line = {"number": 1, "state": LABEL, "value": None, "values": {f"train.{NAME}": TEXT}}
     document: Any = {"objective": LABEL, "trials": [line], "best": line, "verdict": TEXT, "changes": [NAME]}
     shown(capsys, lambda: search._show(document), "[/bold]|`x`", "[red]<img", "[neg]")

@@ -20,10 +20,10 @@ from tasks.export.routes import Route, open_route
 from tasks.export.write import origin_in
 from tasks.kinds.spec import open_kind
 from tasks.learn.champion_test import Rule
-from tasks.learn.resampling import Resampling
 from tasks.runtime.net import Net, open_net
 from tasks.store.events import Event, emit
 from tasks.tracking import decisions, exports, runs
+from tasks.tracking.evidence import resampling
 from tasks.tracking.exports import Origin
 
 from .hooks import watched
@@ -71,7 +71,7 @@ def export(model: str, to: str, tolerance: float | None = None, why: str = "", r
     client = runs.client()
     known = exports.registered(client, origin, to)
     if known is not None and tolerance is None:
-        alias = exports.follow_champion(client, origin, known, route.alias)
+        alias = exports.follow_champion(client, origin, known, route.name)
         emit(Event("export", "note", f"exported already as version {known.version}"))
         return _exported(origin, to, {"passed": True}, str(known.version), alias, again=True)
     with tempfile.TemporaryDirectory() as scratch:
@@ -86,7 +86,7 @@ def export(model: str, to: str, tolerance: float | None = None, why: str = "", r
         version = exports.register(client, origin, folder, route=to, serves=route.serves, gate=summary)
     if tolerance is not None:
         _record(client, origin, str(version.version), asked)
-    alias = exports.follow_champion(client, origin, version, route.alias)
+    alias = exports.follow_champion(client, origin, version, route.name)
     return _exported(origin, to, report, str(version.version), alias)
 
 
@@ -137,7 +137,8 @@ def attempt(origin: Origin, route: Route, folder: Path, asked: Asked) -> gate.Ga
 
 def judge(origin: Origin, route: Route, folder: Path, asked: Asked) -> gate.GateReport:
     """The report of the gate: an exported folder against the registered model on the test rows."""
-    predictions = _sample(origin.predictions(), asked.rows, int(origin.how()["seed"]))
+    every = origin.predictions()
+    predictions = _sample(every, asked.rows, int(origin.how()["seed"]))
     rows = origin.asked(predictions)
     kind, predictor = str(origin.facts["kind"]), open_predictor(origin.folder)
     tolerance = route.tolerance if asked.tolerance is None else asked.tolerance
@@ -147,7 +148,7 @@ def judge(origin: Origin, route: Route, folder: Path, asked: Asked) -> gate.Gate
     ]
     report: gate.GateReport = {
         "rows": len(predictions),
-        "of": len(origin.predictions()),
+        "of": len(every),
         "tolerance": tolerance,
         "why": asked.why,
         "bytes": {"registered": _weights(origin.folder), "exported": (folder / route.file).stat().st_size},
@@ -173,7 +174,9 @@ def judge(origin: Origin, route: Route, folder: Path, asked: Asked) -> gate.Gate
                 "exported": exports.cold_start(str(saved), content),
             }
     sides = gate.Side(predictions, predictor.scores(list(rows["content"]))), gate.Side(table, scores)
-    checks += gate.compare(*sides, kind, origin.metric(), origin.facts["labels"], _rules(origin, route, tolerance))
+    metric = origin.metric()
+    rules = _rules(origin, route, tolerance, metric)
+    checks += gate.compare(*sides, kind, metric, origin.facts["labels"], rules)
     report["changed"] = gate.list_changes(*sides, kind)
     emit(Event("export", "note", "measuring both, in turns"))
     some = list(rows["content"].head(32))
@@ -210,9 +213,7 @@ def _sample(predictions: pd.DataFrame, rows: int | None, seed: int) -> pd.DataFr
     return predictions.iloc[chosen].reset_index(drop=True)
 
 
-def _rules(origin: Origin, route: Route, tolerance: float) -> gate.Rules:
-    metric, how = origin.metric(), origin.how()
+def _rules(origin: Origin, route: Route, tolerance: float, metric: str) -> gate.Rules:
     way = sign(metric)
     margin = MARGIN if way > 0 else MARGIN * abs(float(origin.facts["scores"][metric]))
-    resampling = Resampling(how["bootstrap"], how["confidence"], how["seed"])
-    return gate.Rules(route, tolerance, margin, Rule(resampling, margin, way))
+    return gate.Rules(route, tolerance, Rule(resampling(origin.stages), margin, way))

@@ -248,7 +248,7 @@ def judged(origin: Path, folder: Path) -> dict[str, bool]:
     if not checks[-1].seen.startswith("batch of"):
         other = open_predictor(folder)
         sides = [side(predictor, own.frame(PAIRS)["label"]) for predictor in (own, other)]
-        rules = gate.Rules(ROUTES["onnx"], 1e-3, 0.01, Rule(Resampling(100, 0.95, 0), 0.01, 1))
+        rules = gate.Rules(ROUTES["onnx"], 1e-3, Rule(Resampling(100, 0.95, 0), 0.01, 1))
         checks += gate.compare(sides[0], sides[1], "classifier", "accuracy", LABELS, rules)
     return {check.name: check.passed for check in checks}
 

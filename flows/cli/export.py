@@ -1,13 +1,13 @@
 """temper export: a registered model in another form, registered only if it predicts the same on real test rows."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from configs.environment import quiet_prefect
-from tasks.export.routes import open_route
+from tasks.export.routes import Name, open_route
 from tasks.store.events import listeners
 
 from ..services.stores import require
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def command(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="NAME (its champion), NAME@alias or NAME/version.")],
     to: Annotated[
-        Literal["onnx", "int8", "torch-export"],
+        Name,
         typer.Option("--to", help="ONNX, the same with weights of eight bits, or a program of torch.export."),
     ] = "onnx",
     rows: Annotated[

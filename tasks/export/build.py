@@ -92,8 +92,8 @@ def _quantized(route: Route, predictor: Any, graph: Path, target: Path, contents
 
     wanted: Floats = predictor.scores(list(contents))
 
-    def distance(without: Sequence[str]) -> float:
-        quantize(graph, target, without=without)
+    def distance(left_out: Sequence[str]) -> float:
+        quantize(graph, target, left_out=left_out)
         return apart(wanted, replace(predictor, net=OnnxNet(target)).scores(list(contents)))
 
     if distance([]) <= route.tolerance / 2:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import beta
 
+from ..artifact import digest_file
 from ..data.errors import DataError
 from ..data.predictions import from_logits
 from ..kinds import outcomes
@@ -48,12 +48,11 @@ class Side:
 
 @dataclass(frozen=True)
 class Rules:
-    """route: what is allowed by default. tolerance: of scores, in place of the route's. margin: by how much the metric
-    may be worse. rule: the recipe's bootstrap, confidence and direction."""
+    """route: what is allowed by default. tolerance: of scores, in place of the route's. rule: the recipe's
+    bootstrap, confidence and direction, and by how much the metric may be worse."""
 
     route: Route
     tolerance: float
-    margin: float
     rule: champion_test.Rule
 
 
@@ -91,14 +90,12 @@ class GateReport(TypedDict, total=False):
 
 def same_files(origin: Path, exported: Path, names: Sequence[str]) -> Check:
     """Whether the files that prepare inputs are those of the registered model, to the byte."""
-    odd = [name for name in names if not (exported / name).is_file() or _sha(origin / name) != _sha(exported / name)]
+    pairs = {name: (origin / name, exported / name) for name in names}
+    odd = [
+        name for name, (own, other) in pairs.items() if not other.is_file() or digest_file(own) != digest_file(other)
+    ]
     seen = f"{odd[0]} is not the registered model's" if odd else f"{', '.join(names)} as registered"
     return Check("files", not odd, seen)
-
-
-def _sha(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
 
 
 def same_origin(stated: str | None, digest: str) -> Check:
@@ -193,7 +190,7 @@ def _metric(origin: Side, exported: Side, kind: str, metric: str, labels: Sequen
     low, high = fought.difference.low, fought.difference.high
     seen = (
         f"{metric} {fought.challenger:.4f}, registered {fought.champion:.4f}: {fought.difference.mean:+.4f} "
-        f"[{low:+.4f}, {high:+.4f}], allowed -{rules.margin:.4g}"
+        f"[{low:+.4f}, {high:+.4f}], allowed -{rules.rule.tolerance:.4g}"
     )
     return Check("metric", fought.finding == "not worse", seen)
 

@@ -1,11 +1,12 @@
 """An ONNX graph -> the same with weights of eight bits, by ONNX Runtime's dynamic quantisation."""
 
-import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
+
+from ..runtime.quiet import without
 
 LAYERS = ("MatMul", "Gemm", "Conv")
 """Operations whose weights become eight bits, per output channel; activations are quantised as they come."""
@@ -25,30 +26,22 @@ def layers_of(graph: Path) -> list[str]:
     return sorted(weighted, key=lambda name: (-weighted[name], name))
 
 
-def quantize(graph: Path, target: Path, *, without: Sequence[str] = ()) -> None:
+def quantize(graph: Path, target: Path, *, left_out: Sequence[str] = ()) -> None:
     """Write the graph with weights of eight bits in all layers but those named."""
-    logging.getLogger().addFilter(_unasked)
-    try:
+    with without("pre-process"):  # the advice to preprocess the graph, which the exporter has done
         quantize_dynamic(
             graph,
             target,
             op_types_to_quantize=list(LAYERS),
             per_channel=True,
             weight_type=QuantType.QUInt8 if _convolves(graph) else QuantType.QInt8,
-            nodes_to_exclude=[*without, *(f"{name}{SPLIT}" for name in without)],
+            nodes_to_exclude=[*left_out, *(f"{name}{SPLIT}" for name in left_out)],
         )
-    finally:
-        logging.getLogger().removeFilter(_unasked)
 
 
 def _convolves(graph: Path) -> bool:
     """Whether the graph has convolutions, whose weights ONNX Runtime's processors take without a sign alone."""
     return any(node.op_type == "Conv" for node in onnx.load(graph, load_external_data=False).graph.node)
-
-
-def _unasked(record: logging.LogRecord) -> bool:
-    """Keep everything but the advice to preprocess the graph, which the exporter has done."""
-    return "pre-process" not in record.getMessage()
 
 
 def by_effect(layers: Sequence[str], effect: Callable[[str], float]) -> list[str]:

@@ -6,15 +6,15 @@ from importlib.util import find_spec
 from typing import Literal
 
 from ..artifact import StageError
+from ..runtime.net import ONNX, PROGRAM
 
 Name = Literal["onnx", "int8", "torch-export"]
-NAMES: tuple[Name, ...] = ("onnx", "int8", "torch-export")
 
 
 @dataclass(frozen=True)
 class Route:
-    """One form. file: what it is in the model's folder. alias: ends the alias of an exported champion. needs: packages
-    that the export needs; serves: those that the exported model does, in place of torch and transformers.
+    """One form, whose name ends the alias of an exported champion. file: what it is in the model's folder. needs:
+    packages that the export needs; serves: those that the exported model does, in place of torch and transformers.
 
     tolerance: largest difference of a score, by the spread of the scores of that model (their standard deviation).
     agreement: smallest share of rows whose prediction stays.
@@ -22,7 +22,6 @@ class Route:
 
     name: Name
     file: str
-    alias: str
     needs: tuple[str, ...]
     serves: tuple[str, ...]
     tolerance: float
@@ -31,9 +30,9 @@ class Route:
 
 EXPORT_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 ROUTES: Mapping[str, Route] = {
-    "onnx": Route("onnx", "model.onnx", "onnx", EXPORT_PACKAGES, ("onnxruntime",), 1e-3, 0.999),
-    "int8": Route("int8", "model.onnx", "int8", EXPORT_PACKAGES, ("onnxruntime",), 0.5, 0.98),
-    "torch-export": Route("torch-export", "model.pt2", "torch-export", (), ("torch",), 1e-3, 0.999),
+    "onnx": Route("onnx", ONNX, EXPORT_PACKAGES, ("onnxruntime",), 1e-3, 0.999),
+    "int8": Route("int8", ONNX, EXPORT_PACKAGES, ("onnxruntime",), 0.5, 0.98),
+    "torch-export": Route("torch-export", PROGRAM, (), ("torch",), 1e-3, 0.999),
 }
 
 

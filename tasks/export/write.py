@@ -2,7 +2,6 @@
 
 import contextlib
 import inspect
-import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 
 from ..data.errors import DataError
 from ..runtime.net import Arrays
+from ..runtime.quiet import errors_alone
 
 LARGEST = 2**30
 """Bytes of weights up to which a graph is one file; protocol buffers end at 2 GiB."""
@@ -72,17 +72,9 @@ def _given(module: nn.Module, examples: Sequence[Arrays]) -> tuple[dict[str, Ten
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Without the exporter's remarks on its own decompositions."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir", "torch.export")]
-    before = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), errors_alone("torch.onnx", "onnxscript", "onnx_ir", "torch.export"):
         warnings.simplefilter("ignore")
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, before, strict=True):
-                logger.setLevel(level)
+        yield
 
 
 @contextlib.contextmanager

@@ -1,13 +1,13 @@
 """A model folder -> the model as transformers has it: the one place where weights of text models are read."""
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers.utils import logging as hf_logging
+
+from ..runtime.quiet import errors_alone
 
 SPEAKERS = ("transformers.modeling_utils", "transformers.distributed.tensor_parallel")
 """Loggers of the table, and of a remark that layers are not spread over several devices, which nobody asked for."""
@@ -24,18 +24,9 @@ def read_weights(auto: Any, folder: Path, **options: Any) -> Any:
     )
 
 
-@contextmanager
-def unreported() -> Iterator[None]:
+def unreported() -> AbstractContextManager[None]:
     """Without transformers' table of what did and did not load, where Temper says it in its own page."""
-    speakers = [logging.getLogger(name) for name in SPEAKERS]
-    before = [speaker.level for speaker in speakers]
-    for speaker in speakers:
-        speaker.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for speaker, level in zip(speakers, before, strict=True):
-            speaker.setLevel(level)
+    return errors_alone(*SPEAKERS)
 
 
 def load_model(auto: Any, folder: Path, device: str | None = None) -> Any:

@@ -40,14 +40,15 @@ def score_rows(
     return scores
 
 
-def load_classifier(folder: Path) -> Any:
-    """The module of a folder with a sequence classifier's weights; torch and transformers are loaded here alone."""
-    from transformers import AutoModelForSequenceClassification
+def load_head(folder: Path, auto: str = "AutoModelForSequenceClassification") -> Any:
+    """The module of a folder with the weights of a model with a head, by transformers' class of this name; torch and
+    transformers are loaded here alone."""
+    import transformers
 
     from .loading import read_weights
     from .scorers import Head
 
-    return Head(read_weights(AutoModelForSequenceClassification, folder))
+    return Head(read_weights(getattr(transformers, auto), folder))
 
 
 def one_batch(encoded: Encoded, pad_id: int) -> Arrays:

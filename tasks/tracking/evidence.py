@@ -192,12 +192,16 @@ def _contents(rows: pd.DataFrame, stages: Mapping[str, Artifact], kind: str) -> 
     return [images[name] for name in rows["image"]]
 
 
+def resampling(stages: Mapping[str, Artifact]) -> Resampling:
+    """evaluate's bootstrap."""
+    asked = stages["evaluate"].manifest()["section"]
+    return Resampling(asked["bootstrap"], asked["confidence"], asked["seed"])
+
+
 def _rule(section: Register, stages: Mapping[str, Artifact]) -> challenge.Rule:
     """The recipe's rule, with evaluate's bootstrap."""
-    asked = stages["evaluate"].manifest()["section"]
-    how = Resampling(asked["bootstrap"], asked["confidence"], asked["seed"])
     tolerance = section.tolerance if section.rule == "not_worse" else None
-    return challenge.Rule(how, tolerance, sign(section.metric))
+    return challenge.Rule(resampling(stages), tolerance, sign(section.metric))
 
 
 def _groups(stages: Mapping[str, Artifact], new: pd.DataFrame, rows: pd.DataFrame, kind: str) -> list[str] | None:

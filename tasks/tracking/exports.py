@@ -147,15 +147,8 @@ def cold_start(uri: str, content: Any) -> float:
 
 def registered(client: MlflowClient, origin: Origin, route: str) -> ModelVersion | None:
     """The newest version that is this origin in this form; None where there is none."""
-    known = client.search_model_versions(f"name = '{origin.version.name}'")
-    fitting = [
-        version
-        for version in known
-        if version.tags.get(EXPORT_OF) == str(origin.version.version)
-        and version.tags.get(EXPORT_ROUTE) == route
-        and models.has_files(client, version)
-    ]
-    return max(fitting, key=lambda version: int(version.version), default=None)
+    tags = {EXPORT_OF: str(origin.version.version), EXPORT_ROUTE: route}
+    return models.newest_version(client, str(origin.version.name), tags)
 
 
 def keep_report(client: MlflowClient, origin: Origin, route: str, report: Mapping[str, Any], page: str) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -139,9 +140,15 @@ def answer(model: Any, contents: Any) -> pd.DataFrame:
 
 def find_version(client: MlflowClient, name: str, digest: str) -> ModelVersion | None:
     """The newest version of this model digest whose files are still there."""
-    versions = client.search_model_versions(f"name = '{name}'")
+    return newest_version(client, name, {MODEL_DIGEST: digest})
+
+
+def newest_version(client: MlflowClient, name: str, tags: Mapping[str, str]) -> ModelVersion | None:
+    """The newest version with all these tags whose files are still there."""
     fitting = [
-        version for version in versions if version.tags.get(MODEL_DIGEST) == digest and has_files(client, version)
+        version
+        for version in client.search_model_versions(f"name = '{name}'")
+        if tags.items() <= version.tags.items() and has_files(client, version)
     ]
     return max(fitting, key=lambda version: int(version.version), default=None)
 

@@ -2,10 +2,7 @@
 
 import importlib.metadata
 import json
-import logging
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +15,15 @@ from configs.settings import HOME
 
 from ..documents import ReportFacts
 from ..kinds.spec import module_of, open_kind
+from ..runtime.quiet import without
 from ..store.living import alive
 from .signatures import example, signature
 from .wire_format import ARTIFACT
 
 Packed = dict[str, Any]
 """Arguments of MLflow's that describe a model."""
+CONFIG_REMARK = "Failed to log model config as params"
+"""Of a run's second model, whose configuration is another than the parameters of its first."""
 REQUIRED = ("mlflow", "torch", "transformers", "safetensors", "numpy", "pandas")
 OWN = {"keras": ("keras",), "torchvision": ("torchvision",), "timm": ("timm", "torchvision")}
 """By framework or kind of an image model what it needs beyond that; timm takes the torchvision that fits torch."""
@@ -48,7 +48,7 @@ def pack(
 def log_packed(client: MlflowClient, run_id: str, packed: Packed, name: str = "model") -> Any:
     """Log a packed model in a run, whose state and times stay; MLflow is connected."""
     run = client.get_run(run_id)
-    with alive("mlflow", run_id), _one_config():
+    with alive("mlflow", run_id), without(CONFIG_REMARK, "mlflow.models.model"):
         pending = mlflow.initialize_logged_model(
             name, source_run_id=run_id, params=run.data.params, experiment_id=run.info.experiment_id
         )
@@ -60,21 +60,6 @@ def log_packed(client: MlflowClient, run_id: str, packed: Packed, name: str = "m
             model_id=pending.model_id,
             **packed,
         )
-
-
-@contextmanager
-def _one_config() -> Iterator[None]:
-    """Without MLflow's remark that a run's second model has another configuration than the parameters of its first."""
-    logger = logging.getLogger("mlflow.models.model")
-
-    def asked(record: logging.LogRecord) -> bool:
-        return "Failed to log model config as params" not in record.getMessage()
-
-    logger.addFilter(asked)
-    try:
-        yield
-    finally:
-        logger.removeFilter(asked)
 
 
 def requirements(kind: str, config: Path) -> list[str]:

@@ -10,7 +10,7 @@ from ...data.predictions import Predictions, from_logits
 from ...runtime.net import Net, open_net
 from ...text.encoding import FILE, read_encoding
 from ...text.inputs import require_texts
-from ...text.scoring import load_classifier, score_rows
+from ...text.scoring import load_head, score_rows
 from ...text.tokenizer import TextTokenizer, load_tokenizer
 from .encoding import BackwardEncoding
 
@@ -28,7 +28,7 @@ class Predictor:
     def load(cls, folder: Path, device: str | None = None) -> "Predictor":
         """Read tokenizer.json, encoding.json, config.json and model.safetensors."""
         encoding = read_encoding(folder / FILE, BackwardEncoding)
-        net = open_net(folder, lambda: load_classifier(folder), device)
+        net = open_net(folder, lambda: load_head(folder), device)
         return cls(encoding, load_tokenizer(folder, encoding.special), net)
 
     def predict(

@@ -16,6 +16,7 @@ from ...runtime.net import Arrays, Net, open_net
 from ...text.collation import Matrix, rows_by_length
 from ...text.encoding import FILE, read_encoding
 from ...text.inputs import require_texts
+from ...text.scoring import load_head
 from ...text.segments import Encoded
 from ...text.tokenizer import TextTokenizer, load_tokenizer
 from .encoding import FIXED, MaskedEncoding, pad_masked
@@ -49,7 +50,7 @@ class Predictor:
         """Read tokenizer.json, encoding.json, config.json and model.safetensors."""
         encoding = read_encoding(folder / FILE, MaskedEncoding)
         tokenizer = load_tokenizer(folder, encoding.special)
-        return cls(encoding, tokenizer, open_net(folder, lambda: _load_scorer(folder), device))
+        return cls(encoding, tokenizer, open_net(folder, lambda: load_head(folder, "AutoModelForMaskedLM"), device))
 
     def inputs(self, texts: Sequence[str]) -> Arrays:
         """What the net takes of texts in one batch, tokens hidden as in validation; a text stands for its id."""
@@ -138,13 +139,3 @@ class Predictor:
 
     def _logits(self, ids: Matrix, attention: Matrix) -> Any:
         return self.net({"input_ids": ids, "attention_mask": attention})[0]
-
-
-def _load_scorer(folder: Path) -> Any:
-    """The module of a folder with weights; torch and transformers are loaded here alone."""
-    from transformers import AutoModelForMaskedLM
-
-    from ...text.loading import read_weights
-    from ...text.scorers import Head
-
-    return Head(read_weights(AutoModelForMaskedLM, folder))

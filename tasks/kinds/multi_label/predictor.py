@@ -12,7 +12,7 @@ import pandas as pd
 from ...runtime.net import Arrays, Net, open_net
 from ...text.encoding import FILE, read_encoding
 from ...text.inputs import require_texts
-from ...text.scoring import Progress, load_classifier, one_batch, score_rows
+from ...text.scoring import Progress, load_head, one_batch, score_rows
 from ...text.segments import Encoded
 from ...text.tokenizer import TextTokenizer, load_tokenizer
 from . import thresholds as levels
@@ -35,7 +35,7 @@ class Predictor:
         encoding = read_encoding(folder / FILE, LabelSetEncoding)
         chosen = json.loads((folder / levels.FILE).read_text(encoding="utf-8"))
         thresholds = np.array([chosen[label] for label in encoding.labels], np.float64)
-        net = open_net(folder, lambda: load_classifier(folder), device)
+        net = open_net(folder, lambda: load_head(folder), device)
         return cls(encoding, load_tokenizer(folder, encoding.special), net, thresholds)
 
     def inputs(self, texts: Sequence[str]) -> Arrays:

@@ -19,7 +19,7 @@ from ...learn.trainer import Truth
 from ...runtime.net import open_net
 from ...text.encoding import FILE, read_encoding
 from ...text.models import Form
-from ...text.scoring import load_classifier
+from ...text.scoring import load_head
 from ...text.tokenizer import load_tokenizer
 from ...text.training import TextTraining
 from . import thresholds
@@ -58,7 +58,7 @@ class MultiLabel(TextTraining):
 
     def finish(self, validation: Any, folder: Path) -> None:
         """Write thresholds.json: per label the probability from which on the model as it is saved predicts it."""
-        net = open_net(folder, lambda: load_classifier(folder))
+        net = open_net(folder, lambda: load_head(folder))
         predictor = Predictor(self.encoding, self.tokenizer, net, np.full(len(self.labels), thresholds.HALF))
         truth = self.encoding.targets(label_sets(validation)) == 1
         chosen = thresholds.choose_thresholds(

@@ -12,7 +12,7 @@ from ...data.pairs import TEXT, TEXT_PAIR, Content
 from ...runtime.net import Arrays, Net, open_net
 from ...text.encoding import FILE, read_encoding
 from ...text.inputs import require_contents
-from ...text.scoring import load_classifier, one_batch, score_rows
+from ...text.scoring import load_head, one_batch, score_rows
 from ...text.tokenizer import TextTokenizer, load_tokenizer
 from .encoding import RegressionEncoding
 
@@ -36,7 +36,7 @@ class Predictor:
         """Read tokenizer.json, encoding.json, config.json and model.safetensors."""
         encoding = read_encoding(folder / FILE, RegressionEncoding)
         tokenizer = load_tokenizer(folder, encoding.special)
-        return cls(encoding, tokenizer, open_net(folder, lambda: load_classifier(folder), device))
+        return cls(encoding, tokenizer, open_net(folder, lambda: load_head(folder), device))
 
     def inputs(self, texts: Sequence[Content]) -> Arrays:
         """What the net takes of texts, or pairs of texts, in one batch."""

@@ -14,7 +14,7 @@ from ...data.predictions import Predictions, from_logits
 from ...runtime.net import Arrays, Net, open_net
 from ...text.encoding import FILE, Encoding
 from ...text.inputs import require_contents
-from ...text.scoring import load_classifier, one_batch, score_batches
+from ...text.scoring import load_head, one_batch, score_batches
 from ...text.tokenizer import TextTokenizer, load_tokenizer
 from .encoding import LABEL_WORD, load_encoding
 
@@ -78,7 +78,7 @@ class Predictor:
 def _load_scorer(folder: Path, encoding: Encoding) -> Any:
     """The module of a folder with weights; torch and transformers are loaded here alone."""
     if encoding.kind != LABEL_WORD:
-        return load_classifier(folder)
+        return load_head(folder)
     from transformers import AutoModelForCausalLM
 
     from ...text.loading import read_weights

@@ -15,7 +15,7 @@ from ...data.tags.rows import Span, words_of
 from ...data.tags.schemes import Entity, entities_of
 from ...runtime.net import Arrays, Net, open_net
 from ...text.encoding import FILE, read_encoding
-from ...text.scoring import Progress, one_batch, score_batches
+from ...text.scoring import Progress, load_head, one_batch, score_batches
 from ...text.tokenizer import TextTokenizer, load_tokenizer
 from .encoding import TagEncoding, entities_in
 from .windows import Windows
@@ -45,7 +45,9 @@ class Predictor:
         """Read tokenizer.json, encoding.json, config.json and model.safetensors."""
         encoding = read_encoding(folder / FILE, TagEncoding)
         tokenizer = load_tokenizer(folder, encoding.special)
-        return cls(encoding, tokenizer, open_net(folder, lambda: _load_tagger(folder), device))
+        return cls(
+            encoding, tokenizer, open_net(folder, lambda: load_head(folder, "AutoModelForTokenClassification"), device)
+        )
 
     def inputs(self, texts: Sequence[Any]) -> Arrays:
         """What the net takes of texts, or lists of tokens, in one batch of windows."""
@@ -128,16 +130,6 @@ class Predictor:
         """The entities of rows as JSON, by the name that tasks/tracking/wire_format.py keeps."""
         rows = self.predict_rows(texts, batch_size)
         return [write_entities(text, row.entities) for text, row in zip(texts, rows, strict=True)]
-
-
-def _load_tagger(folder: Path) -> Any:
-    """The module of a folder with weights; torch and transformers are loaded here alone."""
-    from transformers import AutoModelForTokenClassification
-
-    from ...text.loading import read_weights
-    from ...text.scorers import Head
-
-    return Head(read_weights(AutoModelForTokenClassification, folder))
 
 
 def write_entities(text: str, entities: Iterable[Entity]) -> str:

@@ -1,25 +1,27 @@
 """A saved model's net as its predictor calls it: arrays in, arrays out, whatever computes it.
 
 A model's folder holds its weights, which torch computes with, or instead of them one exported file. This module loads
-neither torch nor ONNX Runtime before it is asked for a net, so that an exported model is served without torch.
+neither torch nor ONNX Runtime before it is asked for a net, so that an exported model is served without torch; nor
+NumPy, as the command line reads the names of exported files from here.
 """
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 ONNX, PROGRAM = "model.onnx", "model.pt2"
 """Files of an exported net: a graph for ONNX Runtime, a program of torch.export."""
-Arrays = Mapping[str, npt.NDArray[Any]]
+Arrays: TypeAlias = "Mapping[str, npt.NDArray[Any]]"
 """By name what a net takes, rows first."""
 
 
 class Net(Protocol):
     """What a predictor computes with."""
 
-    def __call__(self, inputs: Arrays, /) -> tuple[npt.NDArray[Any], ...]:
+    def __call__(self, inputs: Arrays, /) -> "tuple[npt.NDArray[Any], ...]":
         """The outputs for one batch, rows first; inputs that the net does not read are passed over."""
 
 

@@ -175,7 +175,7 @@ def judge(origin: Origin, route: Route, folder: Path, asked: Asked) -> gate.Gate
             }
     sides = gate.Side(predictions, predictor.scores(list(rows["content"]))), gate.Side(table, scores)
     metric = origin.metric()
-    rules = _rules(origin, route, tolerance, metric)
+    rules = _rules(origin, route, tolerance=tolerance, metric=metric, asked=predictions)
     checks += gate.compare(*sides, kind, metric, origin.facts["labels"], rules)
     report["changed"] = gate.list_changes(*sides, kind)
     emit(Event("export", "note", "measuring both, in turns"))
@@ -213,7 +213,8 @@ def _sample(predictions: pd.DataFrame, rows: int | None, seed: int) -> pd.DataFr
     return predictions.iloc[chosen].reset_index(drop=True)
 
 
-def _rules(origin: Origin, route: Route, tolerance: float, metric: str) -> gate.Rules:
+def _rules(origin: Origin, route: Route, *, tolerance: float, metric: str, asked: pd.DataFrame) -> gate.Rules:
     way = sign(metric)
     margin = MARGIN if way > 0 else MARGIN * abs(float(origin.facts["scores"][metric]))
-    return gate.Rules(route, tolerance, Rule(resampling(origin.stages), margin, way))
+    rule = Rule(resampling(origin.stages), margin, way)
+    return gate.Rules(route, tolerance, rule, origin.units(asked))

@@ -204,6 +204,12 @@ def test_weights_of_eight_bits_are_smaller_and_near(tmp_path: Path) -> None:
     assert gate.apart(whole.scores(contents), eight.scores(contents)) < ROUTES["int8"].tolerance
     kinds_of_nodes = {node.op_type for node in onnx.load(tmp_path / "int8" / "model.onnx").graph.node}
     assert "MatMulInteger" in kinds_of_nodes or "DynamicQuantizeMatMul" in kinds_of_nodes
+    (embeddings,) = (
+        weight
+        for weight in onnx.load(tmp_path / "int8" / "model.onnx").graph.initializer
+        if "word_embeddings" in weight.name and len(weight.dims) == 2
+    )
+    assert embeddings.data_type in (onnx.TensorProto.INT8, onnx.TensorProto.UINT8)
     assert origin_in(tmp_path / "int8" / "model.onnx") == DIGEST
 
 
@@ -221,6 +227,22 @@ def test_layers_that_change_the_scores_most_are_left_out(tmp_path: Path) -> None
     left_out = build(strict, origin, tmp_path / "int8", digest=DIGEST, contents=contents)
     assert left_out
     assert gate.apart(wanted, open_predictor(tmp_path / "int8").scores(contents)) <= strict.tolerance / 2 < far
+
+
+def test_the_metric_is_judged_by_independent_units() -> None:
+    """Two rows of 200 that turn wrong are within the margin; where the rows are but two dialogues, nobody knows."""
+    scores = np.tile(np.array([[1.0, 0.0], [0.0, 1.0]]), (100, 1))
+    truth = [LABELS[0], LABELS[1]] * 100
+    table = pd.DataFrame({"id": [str(row) for row in range(200)], "label": truth, "predicted": truth})
+    worse = gate.Side(table.assign(predicted=[LABELS[1], LABELS[0], *truth[2:]]), scores)
+
+    def holds(units: list[str] | None) -> bool:
+        rules = gate.Rules(ROUTES["int8"], 1e-3, Rule(Resampling(100, 0.95, 0), 0.04, 1), units)
+        checks = gate.compare(gate.Side(table, scores), worse, "classifier", "accuracy", LABELS, rules)
+        return next(check.passed for check in checks if check.name == "metric")
+
+    assert holds(None)
+    assert not holds(["first"] * 100 + ["second"] * 100)
 
 
 # Planted faults ------------------------------------------------------------------------------------------------------

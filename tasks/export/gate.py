@@ -49,11 +49,13 @@ class Side:
 @dataclass(frozen=True)
 class Rules:
     """route: what is allowed by default. tolerance: of scores, in place of the route's. rule: the recipe's
-    bootstrap, confidence and direction, and by how much the metric may be worse."""
+    bootstrap, confidence and direction, and by how much the metric may be worse. units: [rows], which rows are one
+    independent unit; None where each is."""
 
     route: Route
     tolerance: float
     rule: champion_test.Rule
+    units: Sequence[str] | None = None
 
 
 class CheckLine(TypedDict):
@@ -184,7 +186,7 @@ def _metric(origin: Side, exported: Side, kind: str, metric: str, labels: Sequen
         sides = [outcomes.outcomes(side.table, kind, metric, labels) for side in (exported, origin)]
         if np.array_equal(sides[0].statistics, sides[1].statistics):
             return Check("metric", True, f"{metric} is the same on every row")
-        fought = champion_test.contest(sides[0], sides[1], rules.rule)
+        fought = champion_test.contest(sides[0], sides[1], rules.rule, rules.units)
     except DataError as error:
         return Check("metric", False, f"{metric} cannot be compared: {error}")
     low, high = fought.difference.low, fought.difference.high

@@ -8,8 +8,9 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from ..runtime.quiet import without
 
-LAYERS = ("MatMul", "Gemm", "Conv")
-"""Operations whose weights become eight bits, per output channel; activations are quantised as they come."""
+LAYERS = ("MatMul", "Gemm", "Conv", "Gather")
+"""Operations whose weights become eight bits: per output channel, with activations quantised as they come; embeddings
+(Gather) as a whole, which are most of a small encoder."""
 SPLIT = "_MatMul"
 """What the quantiser appends to the name of a Gemm, which it takes apart first."""
 
@@ -17,7 +18,8 @@ SPLIT = "_MatMul"
 def layers_of(graph: Path) -> list[str]:
     """Names of the operations of a graph that can be quantised: those with weights of their own, largest first."""
     model = onnx.load(graph)
-    sizes = {weight.name: len(weight.raw_data) for weight in model.graph.initializer}
+    numbers = [weight for weight in model.graph.initializer if weight.data_type == onnx.TensorProto.FLOAT]
+    sizes = {weight.name: len(weight.raw_data) for weight in numbers}
     weighted = {
         node.name: max(sizes.get(name, 0) for name in node.input)
         for node in model.graph.node

@@ -115,7 +115,7 @@ def gather(
         predictions, source = _champions(client, known, stages, new, kind)
         old = outcomes.align(new, predictions, kind)
         rows = _test_rows(stages).loc[new["id"]].reset_index()
-        groups = _groups(stages, new, rows, kind)
+        groups = units_of(stages, new)
         rule = _rule(section, stages)
         left, other = (outcomes.outcomes(table, kind, section.metric, facts["labels"]) for table in (new, old))
         fought = challenge.contest(left, other, rule, groups)
@@ -204,9 +204,11 @@ def _rule(section: Register, stages: Mapping[str, Artifact]) -> challenge.Rule:
     return challenge.Rule(resampling(stages), tolerance, sign(section.metric))
 
 
-def _groups(stages: Mapping[str, Artifact], new: pd.DataFrame, rows: pd.DataFrame, kind: str) -> list[str] | None:
-    """The unit of each scored row: its dialogue, or its group where the split keeps groups together."""
+def units_of(stages: Mapping[str, Artifact], new: pd.DataFrame) -> list[str] | None:
+    """The independent unit of each scored row: its dialogue, or its group where the split keeps groups together; None
+    where each row is one."""
     if stages["split"].manifest()["section"].get("by") == "group":
+        rows = _test_rows(stages).loc[new["id"]].reset_index()
         return units(rows["group"], rows["id"])
     return new["id"].tolist() if "turn" in new else None
 

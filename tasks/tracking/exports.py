@@ -73,6 +73,10 @@ class Origin:
         """The rows of these predictions with their contents."""
         return evidence.asked_rows(self.stages, predictions, str(self.facts["kind"]))
 
+    def units(self, predictions: pd.DataFrame) -> list[str] | None:
+        """The independent unit of each row of predictions, as promotion's test takes them."""
+        return evidence.units_of(self.stages, predictions)
+
     def validation(self, count: int) -> list[Any]:
         """Contents of some validation rows, by which choices are made: no test row decides what is tested on it."""
         return evidence.part_contents(self.stages, "validation", str(self.facts["kind"]), count)

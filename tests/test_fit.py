@@ -192,7 +192,7 @@ def test_f9_the_comparison_sees_a_lost_random_state(tmp_path: Path, whole: Run) 
         train(tmp_path, kill=at(10, "loss"))
     older, newer = (tmp_path / f"checkpoint-{step}" for step in (6, 9))
     shutil.copyfile(older / "rng_state.pth", newer / "rng_state.pth")
-    body = check(older)
+    body = check(older, "")
     (newer / "certificate.json").unlink()
     certify(newer, {**{k: v for k, v in body.items() if k != "files"}, "step": 9, "best": 9})
     again = train(tmp_path)
@@ -284,7 +284,7 @@ def test_f10_every_file_in_every_way(how: str, name: str, tmp_path: Path, prepar
         shutil.copytree(prepared, tmp_path / "root")
         damage(tmp_path / "root", how, name)
         with pytest.raises(ValueError, match="other bytes than were written"):
-            check(tmp_path / "root" / "checkpoint-9")
+            check(tmp_path / "root" / "checkpoint-9", "")
         shutil.rmtree(tmp_path / "root")
     damaged_and_resumed(tmp_path / "root", how, name, prepared, whole)
 
@@ -308,7 +308,7 @@ def test_f10_a_stray_aside_folder_is_written_over(tmp_path: Path, prepared: Path
     (root / "aside" / "checkpoint-12" / WEIGHTS).write_bytes(b"half")
     again = train(root)
     assert again.said == ["resumed from the checkpoint at step 9"] and difference(again, whole) == 0.0
-    assert check(root / "checkpoint-12")["step"] == 12
+    assert check(root / "checkpoint-12", "")["step"] == 12
 
 
 # Best weights and early stopping: with a rate of next to nothing every validation scores the same

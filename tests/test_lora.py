@@ -457,7 +457,7 @@ def test_weights_of_other_adapters_are_refused(bases: Any, tmp_path: Path) -> No
     from tasks.learn.weights import load_weights, save_weights
 
     save_weights(build("writer", section(bases["gpt2"], Lora(targets=("c_fc",)))), tmp_path)
-    with pytest.raises(DataError, match="is not of this model's adapters, such as transformer"):
+    with pytest.raises(DataError, match="does not hold what is trained here, such as transformer"):
         load_weights(build("writer", section(bases["gpt2"])), tmp_path)
 
 

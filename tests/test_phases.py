@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import BertConfig, BertForSequenceClassification
 
@@ -79,9 +80,15 @@ Spoil = Callable[[ImageClassifier], None]
 
 
 def train(
-    root: Path, how: Train, kill: Callable[[int, dict[str, float]], bool] | None = None, spoil: Spoil | None = None
+    root: Path,
+    how: Train,
+    kill: Callable[[int, dict[str, float]], bool] | None = None,
+    *,
+    spoil: Spoil | None = None,
+    start: Spoil = lambda model: None,
 ) -> tuple[dict[str, Tensor], Fitted, list[str]]:
     model, said = net(how), []
+    start(model)
 
     def report(step: int, values: Any) -> None:
         if spoil is not None:
@@ -314,6 +321,29 @@ def test_damaged_weights_of_an_ended_phase_are_made_anew(tmp_path: Path, whole: 
     equal(again, whole)
     shutil.rmtree(tmp_path / "phase-1")
     equal(train(tmp_path, section(HEAD, ALL)), whole)
+
+
+@pytest.mark.parametrize("phase", [HEAD, Phase(freeze=("0-2",), epochs=2), ALL], ids=["head", "some", "all"])
+def test_checkpoints_hold_what_a_phase_changes_and_no_frozen_weights(tmp_path: Path, phase: Phase) -> None:
+    how = section(phase)
+    state, _, _ = train(tmp_path, how)
+    trained = plan_phases(how, IMAGES.layout(net(how)))[0].trained
+    frozen = {name for name, _ in net(how).named_parameters()} - trained
+    held = [set(load_file(path)) for path in tmp_path.glob("checkpoint-*/model.safetensors")]
+    assert len(held) >= 2 and held == [state.keys() - frozen] * len(held)
+    assert bool(frozen) == (phase is not ALL)
+
+
+def test_a_checkpoint_beside_other_frozen_weights_is_not_gone_on_from(tmp_path: Path) -> None:
+    how = section(HEAD)
+    with pytest.raises(Killed):
+        train(tmp_path / "killed", how, lambda step, values: step == 10)
+    assert train(tmp_path / "killed", how)[1].resumed_at == 8
+    with pytest.raises(Killed):
+        train(tmp_path / "other", how, lambda step, values: step == 10)
+    _, fitted, said = train(tmp_path / "other", how, start=shift)
+    assert fitted.resumed_at is None and len(said) == 2
+    assert all("is damaged (it goes with other frozen weights)" in line for line in said)
 
 
 def test_each_phase_has_its_own_patience_schedule_and_optimiser(tmp_path: Path) -> None:

@@ -89,5 +89,5 @@ def test_a_file_in_the_place_of_a_checkpoint_is_passed_over_and_removed(tmp_path
     (tmp_path / "checkpoint-9").mkdir()
     os.mkfifo(tmp_path / "checkpoint-9" / "certificate.json")
     said: list[str] = []
-    assert newest_intact(tmp_path, said.append) is None
+    assert newest_intact(tmp_path, "", said.append) is None
     assert len(said) == 3 and not list(tmp_path.glob("checkpoint-*"))

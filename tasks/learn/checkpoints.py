@@ -19,9 +19,11 @@ KEPT = 2
 
 class CheckpointFacts(TypedDict):
     """What certifies a checkpoint: sha256 by file, threads of torch, and where training is; of the end of a phase also
-    its history and number of steps, of another checkpoint the step of the best one and whether training stopped."""
+    its history and number of steps, of another checkpoint the step of the best one and whether training stopped.
+    frozen: sha256 of the weights that training holds still, which are in no checkpoint; empty where there are none."""
 
     files: dict[str, str]
+    frozen: str
     step: int
     threads: NotRequired[int]
     best: NotRequired[int | None]
@@ -42,8 +44,11 @@ def certify(folder: Path, about: Mapping[str, object]) -> None:
     write_synced(folder / CERTIFICATE, canonical({**body, "sha256": digest_text(canonical(body))}))
 
 
-def check(folder: Path) -> CheckpointFacts:
-    """The certificate of an intact checkpoint. Raises ValueError naming what is wrong."""
+def check(folder: Path, frozen: str) -> CheckpointFacts:
+    """The certificate of an intact checkpoint that goes with the frozen weights of this digest.
+
+    Raises ValueError naming what is wrong.
+    """
     try:
         body = json.loads(read_plain(folder / CERTIFICATE))
         digests = body.pop("sha256")
@@ -60,6 +65,8 @@ def check(folder: Path) -> CheckpointFacts:
             raise ValueError(f"{name} has other bytes than were written")
     if extra := sorted(set(present) - set(body["files"])):
         raise ValueError(f"{extra[0]} does not belong there")
+    if facts.get("frozen") != frozen:
+        raise ValueError("it goes with other frozen weights")
     return facts
 
 
@@ -74,16 +81,16 @@ def publish(aside: Path, folder: Path) -> None:
         os.close(handle)
 
 
-def newest_intact(root: Path, say: Callable[[str], None]) -> tuple[Path, CheckpointFacts] | None:
+def newest_intact(root: Path, frozen: str, say: Callable[[str], None]) -> tuple[Path, CheckpointFacts] | None:
     """The newest checkpoint that passes `check`, and its certificate; damaged ones are removed and named.
 
     One whose best checkpoint is damaged is of no use either: training may have to end with those weights.
     """
     for step, folder in sorted(checkpoints(root), reverse=True):
         try:
-            body = check(folder)
+            body = check(folder, frozen)
             if body["best"] not in (None, step):
-                check_best(root, body["best"])
+                check_best(root, body["best"], frozen)
             return folder, body
         except ValueError as damage:
             say(f"checkpoint {step} is damaged ({damage}); falling back to an earlier one")
@@ -91,11 +98,11 @@ def newest_intact(root: Path, say: Callable[[str], None]) -> tuple[Path, Checkpo
     return None
 
 
-def check_best(root: Path, step: int) -> Path:
+def check_best(root: Path, step: int, frozen: str) -> Path:
     """The folder of the best checkpoint, intact. Raises ValueError naming what is wrong."""
     folder = root / f"checkpoint-{step}"
     try:
-        check(folder)
+        check(folder, frozen)
     except ValueError as damage:
         raise ValueError(f"the best checkpoint, of step {step}: {damage}") from None
     return folder

@@ -28,7 +28,7 @@ from .length_groups import Lengths
 from .norms import require_company
 from .phases import Audit, Layout, Plan, changes, fingerprint, float32_output, hold_still, plan_phases
 from .trainer import KEPT_LOGS, CertifiedTrainer, Report, Reporter, Truth
-from .weights import load_weights, save_weights
+from .weights import COUNTS, frozen_digest, load_weights, save_weights
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def fit(
         folder = root / f"phase-{number}" if len(plans) > 1 else root
         before = fingerprint(model)
         held = hold_still(model, plan.trained)
-        ended = _ended(folder, callbacks) if len(plans) > 1 else None
+        ended = _ended(folder, model, callbacks) if len(plans) > 1 else None
         if ended is not None:
             load_weights(model, folder / END)
             threads = ended.get("threads", threads)
@@ -133,18 +133,16 @@ def fit(
     return done
 
 
-COUNTS = (torch.int32, torch.int64, torch.uint32, torch.uint64)
-"""Types of what no weight is: Keras keeps the state of its random numbers as a parameter."""
 END = "end"
 """Folder of the weights with which a phase ended."""
 
 
-def _ended(folder: Path, callbacks: TrainingCallbacks) -> CheckpointFacts | None:
+def _ended(folder: Path, model: nn.Module, callbacks: TrainingCallbacks) -> CheckpointFacts | None:
     """The certificate of a phase that has ended, if its weights are intact."""
     if not (folder / END).exists():
         return None
     try:
-        return check(folder / END)
+        return check(folder / END, frozen_digest(model))
     except ValueError as damage:
         callbacks.log(f"the weights of {folder.name} are damaged ({damage}); going back to its checkpoints")
         return None
@@ -155,10 +153,8 @@ def _end(folder: Path, model: nn.Module, fitted: Fitted) -> None:
     remove(aside)
     aside.mkdir()
     save_weights(model, aside)
-    certify(
-        aside,
-        {"history": fitted.history, "step": fitted.step, "steps": fitted.steps, "threads": torch.get_num_threads()},
-    )
+    about = {"history": fitted.history, "step": fitted.step, "steps": fitted.steps}
+    certify(aside, {**about, "threads": torch.get_num_threads(), "frozen": frozen_digest(model)})
     publish(aside, folder / END)
 
 
@@ -178,7 +174,8 @@ def _fit_phase(
     if not root.is_dir():
         remove(root)
     root.mkdir(parents=True, exist_ok=True)
-    checkpoint = newest_intact(root, callbacks.log)
+    frozen = frozen_digest(model)
+    checkpoint = newest_intact(root, frozen, callbacks.log)
     chosen = checkpoint[1]["threads"] if checkpoint else threads
     if chosen:
         torch.set_num_threads(chosen)
@@ -189,6 +186,7 @@ def _fit_phase(
         class_ids=feed.class_ids,
         truth=feed.truth,
         section=section,
+        frozen=frozen,
         lengths=feed.lengths,
         rates=plan.rates,
         model=model,
@@ -211,7 +209,7 @@ def _fit_phase(
     trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)  # what follows computes in float32 again
     step = trainer.state.best_global_step or trainer.state.global_step
     if stopped or step != trainer.state.global_step:
-        load_weights(model, check_best(root, step))
+        load_weights(model, check_best(root, step, frozen))
     return Fitted(
         _history(trainer.state.log_history),
         step,

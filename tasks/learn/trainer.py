@@ -36,7 +36,8 @@ SMALL_FILES = 32 * 2**10
 class CertifiedTrainer(Trainer):
     """Writes checkpoints aside and certifies them; validates with the scores of the classes alone.
 
-    lengths: of the rows, in tokens; where they are given, batches are of rows of similar length.
+    frozen: digest of the weights that checkpoints do not hold. lengths: of the rows, in tokens; where they are given,
+    batches are of rows of similar length.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class CertifiedTrainer(Trainer):
         rates: Mapping[str, float],
         class_ids: tuple[int, ...],
         truth: Truth,
+        frozen: str = "",
         lengths: Lengths | None = None,
         **options: Any,
     ) -> None:
@@ -53,7 +55,7 @@ class CertifiedTrainer(Trainer):
         # asked twice a step, each time a search of the whole path: 6 % of an epoch of MNIST
         if not hasattr(accelerate.optimizer.is_lomo_available, "cache_info"):
             accelerate.optimizer.is_lomo_available = functools.cache(accelerate.optimizer.is_lomo_available)
-        self.section, self.rates, self.truth = section, rates, truth
+        self.section, self.rates, self.truth, self.frozen = section, rates, truth, frozen
         self.class_ids = torch.tensor(class_ids) if class_ids else None
         self.shifts = getattr(self.model, "shifts_labels", True)
         self.lengths = lengths
@@ -115,7 +117,7 @@ class CertifiedTrainer(Trainer):
         return cast(Tensor, super().training_step(model, inputs, num_items_in_batch))
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
-        if weights.adapters(self.model) is None:
+        if weights.changing(self.model) is None:
             super()._save(output_dir, state_dict)
             return
         folder = Path(output_dir or self.args.output_dir)
@@ -123,7 +125,7 @@ class CertifiedTrainer(Trainer):
         weights.save_weights(self.model, folder)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
-        if weights.adapters(self.model) is None:
+        if weights.changing(self.model) is None:
             super()._load_from_checkpoint(resume_from_checkpoint, model)
         else:
             weights.load_weights(self.model, Path(resume_from_checkpoint))
@@ -139,6 +141,7 @@ class CertifiedTrainer(Trainer):
             "step": self.state.global_step,
             "best": self.state.best_global_step,
             "stopped": self.control.should_training_stop,
+            "frozen": self.frozen,
             "threads": torch.get_num_threads(),
         }
         try:
@@ -154,7 +157,7 @@ class CertifiedTrainer(Trainer):
 
     def _checkpoint_size(self) -> int:
         """Bytes of a checkpoint: of the weights that it keeps, of the optimiser's state, and a few more."""
-        own = weights.adapters(self.model)
+        own = weights.changing(self.model)
         kept = [value for name, value in self.model.state_dict().items() if own is None or name in own]
         states = self.optimizer.state.values() if self.optimizer is not None else ()
         kept += [value for state in states for value in state.values() if isinstance(value, Tensor)]

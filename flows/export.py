@@ -73,7 +73,8 @@ def export(model: str, to: str, tolerance: float | None = None, why: str = "", r
     if known is not None and tolerance is None:
         alias = exports.follow_champion(client, origin, known, route.name)
         emit(Event("export", "note", f"exported already as version {known.version}"))
-        return _exported(origin, to, {"passed": True}, str(known.version), alias, again=True)
+        before = _unregistered(origin, to, {"passed": True})
+        return {**before, "again": True, "version": str(known.version), "alias": alias}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "exported"
         report = attempt(origin, route, folder, asked)
@@ -81,13 +82,13 @@ def export(model: str, to: str, tolerance: float | None = None, why: str = "", r
         create_markdown_artifact(text, key="export", description=f"{origin.named} to {to}")
         exports.keep_report(client, origin, to, report, text)
         if not report["passed"]:
-            return _exported(origin, to, report, None, None)
+            return _unregistered(origin, to, report)
         summary = f"{len(report['checks'])} checks hold on {report['rows']:,} test rows"
-        version = exports.register(client, origin, folder, route=to, serves=route.serves, gate=summary)
+        version = exports.register(client, origin, folder, form=exports.Form(to, route.serves), gate=summary)
     if tolerance is not None:
         _record(client, origin, str(version.version), asked)
     alias = exports.follow_champion(client, origin, version, route.name)
-    return _exported(origin, to, report, str(version.version), alias)
+    return {**_unregistered(origin, to, report), "version": str(version.version), "alias": alias}
 
 
 def _record(client: Any, origin: Origin, version: str, asked: Asked) -> None:
@@ -96,21 +97,20 @@ def _record(client: Any, origin: Origin, version: str, asked: Asked) -> None:
     now = decisions.champion(client, name)
     current = None if now is None else str(now.version)
     decided = f"exported with tolerance {asked.tolerance:g}"
-    entry = decisions.entry("export", version, before=current, after=current, decided=decided, why=asked.why)
+    entry = decisions.Entry("export", version, before=current, after=current, decided=decided, why=asked.why)
     decisions.keep(client, client.get_model_version(name, version), entry)
 
 
-def _exported(
-    origin: Origin, to: str, report: gate.GateReport, version: str | None, alias: str | None, *, again: bool = False
-) -> Exported:
+def _unregistered(origin: Origin, to: str, report: gate.GateReport) -> Exported:
+    """What became of an export that is no version yet."""
     return {
         "model": str(origin.version.name),
         "origin": str(origin.version.version),
         "to": to,
         "passed": bool(report["passed"]),
-        "again": again,
-        "version": version,
-        "alias": alias,
+        "again": False,
+        "version": None,
+        "alias": None,
         "report": report,
     }
 
@@ -174,9 +174,7 @@ def judge(origin: Origin, route: Route, folder: Path, asked: Asked) -> gate.Gate
                 "exported": exports.cold_start(str(saved), content),
             }
     sides = gate.Side(predictions, predictor.scores(list(rows["content"]))), gate.Side(table, scores)
-    metric = origin.metric()
-    rules = _rules(origin, route, tolerance=tolerance, metric=metric, asked=predictions)
-    checks += gate.compare(*sides, kind, metric, origin.facts["labels"], rules)
+    checks += gate.compare(*sides, _rules(origin, route, tolerance=tolerance, asked=predictions))
     report["changed"] = gate.list_changes(*sides, kind)
     emit(Event("export", "note", "measuring both, in turns"))
     some = list(rows["content"].head(32))
@@ -213,8 +211,10 @@ def _sample(predictions: pd.DataFrame, rows: int | None, seed: int) -> pd.DataFr
     return predictions.iloc[chosen].reset_index(drop=True)
 
 
-def _rules(origin: Origin, route: Route, *, tolerance: float, metric: str, asked: pd.DataFrame) -> gate.Rules:
+def _rules(origin: Origin, route: Route, *, tolerance: float, asked: pd.DataFrame) -> gate.Rules:
+    metric, facts = origin.metric(), origin.facts
     way = sign(metric)
-    margin = MARGIN if way > 0 else MARGIN * abs(float(origin.facts["scores"][metric]))
+    margin = MARGIN if way > 0 else MARGIN * abs(float(facts["scores"][metric]))
     rule = Rule(resampling(origin.stages), margin, way)
-    return gate.Rules(route, tolerance, rule, origin.units(asked))
+    of_model = (str(facts["kind"]), metric, facts["labels"])
+    return gate.Rules(route, tolerance, rule, *of_model, origin.units(asked))

@@ -144,6 +144,7 @@ def starter_recipe(
     text, label: columns, else guessed. Raises RecipeError, also where one of the files exists.
     """
     from configs.load import RecipeError
+    from tasks.autodetect.located import Hints
     from tasks.data.escape import terminal
 
     from .starter_recipe import write_starter
@@ -154,7 +155,7 @@ def starter_recipe(
         raise RecipeError(f"{data} exists and stays as it is; give the recipe another name")
     place.parent.mkdir(parents=True, exist_ok=True)
     frame.to_parquet(data, index=False)
-    for name, value in write_starter(str(data), place, kind, text=text, label=label):
+    for name, value in write_starter(str(data), place, kind, Hints(label=label, text=text)):
         print(terminal(f"{name:<7} {value}"))
     return place
 

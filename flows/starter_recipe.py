@@ -2,7 +2,6 @@
 
 import re
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -18,9 +17,6 @@ def write_starter(
     data: str,
     output: Path,
     kind: str | None,
-    *,
-    text: str | None = None,
-    label: str | None = None,
     hints: "Hints | None" = None,
 ) -> list[tuple[str, str]]:
     """Inspect the data and write the recipe; what was seen and noted, a name and words each.
@@ -36,7 +32,7 @@ def write_starter(
     if output.exists():
         raise RecipeError(f"{output} exists and stays as it is; name another file with --output")
     try:
-        starter, notes = prepare(data, output, kind, text=text, label=label, hints=hints)
+        starter, notes = prepare(data, output, kind, hints)
         written = f"{modeline(output)}\n{starter.text()}"
     except ValidationError as error:
         raise RecipeError(f"{masked(data)}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
@@ -52,9 +48,6 @@ def prepare(
     data: str | Path,
     output: Path,
     kind: str | None,
-    *,
-    text: str | None = None,
-    label: str | None = None,
     hints: "Hints | None" = None,
 ) -> tuple["StarterRecipe", list[str]]:
     """Inspect the data; returns what the recipe follows from, and what had to be guessed to read it.
@@ -68,13 +61,16 @@ def prepare(
     from tasks.data.sources.provenance import Intake, recipe_path
     from tasks.output import environment_secret
 
+    hints = hints or Hints()
     place = Path(data) if Path(data).exists() else settings().source(str(data))
     with tempfile.TemporaryDirectory() as folder:
         intake = Intake(Path(folder), Path(folder) / "images.parquet", environment_secret)
-        located = find(str(data), place, intake, replace(hints or Hints(), label=label))
+        located = find(str(data), place, intake, hints)
         local = getattr(located.source, "path", None)
         path = recipe_path(Path(local)) if isinstance(local, str) else located.called
-        starter, notes = choose(Undescribed(str(data), located, slug(output.stem), output, path, kind, text, label))
+        starter, notes = choose(
+            Undescribed(str(data), located, slug(output.stem), output, path, kind, hints.text, hints.label)
+        )
     return starter, [*located.notes, *notes]
 
 

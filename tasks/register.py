@@ -1,6 +1,7 @@
 """register: a model and its report come in; a version in the registry goes out, with an alias if it earned one."""
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from configs.literal import complete
@@ -66,7 +67,7 @@ def _tell_waiting() -> None:
 def _register(
     links: dict[str, str], section: Register, model: Artifact, report: Artifact, facts: ReportFacts
 ) -> "Settled":
-    from .tracking import claims, data, evidence, models, proof, registry, report_pages, runs
+    from .tracking import claims, data, descriptions, evidence, models, packing, proof, registry, report_pages, runs
 
     with proof.prover() as process:  # it loads its libraries while the model is logged
         client, stages = runs.client(), lineage(report)
@@ -74,28 +75,21 @@ def _register(
         run_id = runs.complete_run(client, model, links)
         version = models.find_version(client, section.model, model.digest)
         if version is None:
-            version = models.log_version(client, section.model, run_id, model, samples[:2], facts)
+            evaluated = packing.Evaluated(facts, samples[:2])
+            version = models.log_version(client, section.model, run_id, model, evaluated)
         runs.require_active(client, str(version.run_id), f"{section.model} version {version.version}")
         recipe = links.get("temper.recipe", section.model)
-        registry.log_records(client, version, stages, {"register": complete(section)}, facts, recipe)
+        registration = descriptions.Registration(version, stages, facts, links)
+        registry.log_records(client, registration, {"register": complete(section)}, recipe)
         evidence.log_rows(client, run_id, stages)
         data.log_data(client, run_id, stages)
-        test_evaluations = data.open_test_split(client, run_id, stages)
+        registration = replace(registration, test_evaluations=data.open_test_split(client, run_id, stages))
         proof.require_described(client, version)
         proof.prove(process, f"models:/{section.model}/{version.version}", facts["kind"], samples)
 
     def decide() -> "Verdict":
         verdict, gathered = evidence.judge(client, section, version, stages=stages, facts=facts)
-        registry.settle(
-            client,
-            version,
-            verdict,
-            gathered,
-            facts=facts,
-            stages=stages,
-            test_evaluations=test_evaluations,
-            links=links,
-        )
+        registry.settle(client, registration, verdict, gathered)
         return verdict
 
     with registry.deciding(section.model):

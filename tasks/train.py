@@ -47,7 +47,7 @@ def libraries(section: Train) -> tuple[str, ...]:
 def train(out: Output, section: Train, encoded: Artifact) -> None:
     """Train, or resume what a killed run left, and keep the checkpoint with the best validation score."""
     from .learn.curves import draw_curves
-    from .learn.fit import TrainingCallbacks, fit
+    from .learn.fit import TrainingCallbacks, TrainingRun, fit
     from .learn.phases import left_random, plan_phases
 
     training = open_training(encoded.file("encoding.json").parent)
@@ -63,7 +63,8 @@ def train(out: Output, section: Train, encoded: Artifact) -> None:
         out.log(random)
     callbacks = TrainingCallbacks(out.report, out.progress, out.log)
     feed = training.feed(parts, section.seed)
-    fitted = fit(section, model, feed, out.scratch / "checkpoints", callbacks, settings().threads, layout)
+    run = TrainingRun(out.scratch / "checkpoints", callbacks, settings().threads)
+    fitted = fit(section, model, feed, run, layout)
     out.resumed = fitted.resumed_at is not None
     counted = getattr(model, "num_parameters", None)  # 4-bit weights are two to a byte
     parameters = counted() if counted else sum(value.numel() for value in model.parameters())

@@ -12,7 +12,7 @@ from configs.models import NewModel, TrainedTokenizer
 from configs.schema import Train
 from tasks.artifact import Artifact
 from tasks.data.rows import with_ids
-from tasks.learn.fit import Fitted, TrainingCallbacks, fit
+from tasks.learn.fit import Fitted, TrainingCallbacks, TrainingRun, fit
 from tasks.text.parts import Part
 
 THINGS = ("plane", "train", "bus", "ship", "taxi", "tram")
@@ -62,7 +62,7 @@ def fitted(domain: Any, parts: dict[str, Part], section: Train, root: Path) -> t
     torch.set_num_threads(1)
     model = domain.model(section, parts["train"])
     feed = domain.feed(parts, section.seed)
-    return model, fit(section, model, feed, root / "checkpoints", QUIET, 1, domain.layout(model))
+    return model, fit(section, model, feed, TrainingRun(root / "checkpoints", QUIET, 1), domain.layout(model))
 
 
 def stages(folder: Path, rows: pd.DataFrame, text: str, *changes: str) -> dict[str, Artifact]:

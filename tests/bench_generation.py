@@ -14,6 +14,7 @@ from tasks.kinds.dialogue.report import written_places
 from tasks.text import generation
 from tasks.text.chat.predictor import Predictor
 from tasks.text.shared_prefixes import keeps_all
+from tasks.text.writer import Decoding, Ends
 
 LONGEST, BATCH = 96, 16
 
@@ -31,11 +32,10 @@ def main(folder: str, rows: str, count: str) -> None:
             found[name] = generation.generate(
                 predictor.model,
                 prompts,
-                end_ids=predictor.encoding.end_ids,
-                first=predictor.first,
-                max_new_tokens=LONGEST,
+                Decoding(
+                    Ends(frozenset(predictor.encoding.end_ids), predictor.first), LONGEST, predictor.encoding.pad_id
+                ),
                 batch_size=BATCH,
-                pad_id=predictor.encoding.pad_id,
             ).ids
         seconds[name] = time.process_time() - start
         print(f"{name}: {seconds[name]:.1f} s of processor time, {torch.get_num_threads()} threads", flush=True)

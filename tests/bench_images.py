@@ -35,7 +35,7 @@ from configs.optimizers import Sgd  # noqa: E402
 from configs.schema import Train  # noqa: E402
 from tasks.kinds.image_classification.feed import Rows, collate  # noqa: E402
 from tasks.kinds.image_classification.training import ImageClassification  # noqa: E402
-from tasks.learn.fit import TrainingCallbacks, fit  # noqa: E402
+from tasks.learn.fit import TrainingCallbacks, TrainingRun, fit  # noqa: E402
 from tasks.vision.encoding import ImageEncoding  # noqa: E402
 from tasks.vision.parts import Part  # noqa: E402
 
@@ -181,7 +181,7 @@ def temper(rows: Part, section: Train) -> nn.Module:
     none = Part([], rows.class_ids[:0], rows.pixels[:0])
     with tempfile.TemporaryDirectory() as folder:
         callbacks = TrainingCallbacks(lambda *a: None, lambda *a: None, lambda *a: None)
-        fit(section, model, images.feed({"train": rows, "validation": none}), Path(folder), callbacks, 1)
+        fit(section, model, images.feed({"train": rows, "validation": none}), TrainingRun(Path(folder), callbacks, 1))
     return model
 
 

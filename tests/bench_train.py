@@ -39,7 +39,7 @@ from configs.precision import fast_precision  # noqa: E402
 from configs.schema import Train  # noqa: E402
 from tasks.kinds.text_classification.encoding import LabelWordEncoding  # noqa: E402
 from tasks.kinds.text_classification.feed import collate_rows  # noqa: E402
-from tasks.learn.fit import Feed, TrainingCallbacks, fit  # noqa: E402
+from tasks.learn.fit import Feed, TrainingCallbacks, TrainingRun, fit  # noqa: E402
 from tasks.learn.labels import IGNORE_INDEX  # noqa: E402
 from tasks.learn.length_groups import grouped_order  # noqa: E402
 from tasks.text.feed import Rows  # noqa: E402
@@ -104,7 +104,7 @@ def temper(make: Callable[[], Any], feed: Feed, folder: Path) -> Any:
         eval_steps=10**6,
         logging_steps=20,
     )
-    fit(section, model, feed, folder, TrainingCallbacks(*[lambda *a: None] * 3), None)
+    fit(section, model, feed, TrainingRun(folder, TrainingCallbacks(*[lambda *a: None] * 3)))
     return model
 
 

@@ -23,6 +23,7 @@ from tasks.text.tokenizer import TextTokenizer, plain_tokenizer
 from tasks.text.vocabulary import learn_bpe
 from tasks.tracking import runs
 from tasks.tracking.models import log_version
+from tasks.tracking.packing import Evaluated
 from tasks.vision.encoding import ImageEncoding
 from tasks.vision.models import save_model
 from tasks.vision.nets import ImageClassifier, build_net
@@ -149,8 +150,7 @@ def _register(
         name,
         run_id,
         Artifact("train", key, digest_text(key)),
-        samples,
-        {"kind": kind, "content": content, "labels": list(labels)},
+        Evaluated({"kind": kind, "content": content, "labels": list(labels)}, samples),
     )
     client.set_registered_model_alias(name, "champion", made.version)
     return str(made.version)

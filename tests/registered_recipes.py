@@ -44,13 +44,29 @@ KINDS: dict[str, tuple[str, str, str, str]] = {
     ),
 }
 """Per kind the columns of its rows, its encoding, the model and the metric."""
+PAIR = "text: text, text_pair: other"
+NEWER: dict[str, tuple[str, str, str, str]] = {
+    "token_classification": ("tokens: tokens, tags: tags", f"{LEARNT}, max_length: 32, overlap: 4", BERT, "entity_f1"),
+    "multi_label": ("labels: labels", f"{LEARNT}, max_length: 32", BERT, "micro_f1"),
+    "preference": (
+        "prompt: prompt, chosen: chosen, rejected: rejected",
+        f"{LEARNT}, template: chatml, max_length: 256",
+        GPT2,
+        "reward_accuracy",
+    ),
+    "paired_classifier": (f"{PAIR}, label: label", f"{LEARNT}, max_length: 40", BERT, "accuracy"),
+    "paired_regression": (f"{PAIR}, target: number", f"{LEARNT}, max_length: 40", BERT, "rmse"),
+}
+"""The same of kinds and contents that came after the modules had moved to one folder per kind."""
+PAIRED = {"paired_classifier": "classifier", "paired_regression": "regression"}
+"""Models of pairs of texts, each with its kind; other models are named by their kinds."""
 RECIPE = """
 name: {kind}
 download: {download}
 validate: {{min_rows: 20, max_duplicates: 0.9}}
 clean: {{steps: [missing]}}
 split: {{kind: hash, exact: true, train: 0.6, validation: 0.1, test: 0.3, near_copies: keep}}
-encode: {{kind: {kind}, {encode}}}
+encode: {{kind: {encoding}, {encode}}}
 train:
   model: {model}
   learning_rate: 1e-3
@@ -67,7 +83,7 @@ def write_recipe(kind: str, folder: Path, seed: int) -> Path:
     """Write a recipe into `folder`, and its rows into the folder's `data`, which is to be TEMPER_DATA; the recipe."""
     data = folder / "data"
     data.mkdir(parents=True, exist_ok=True)
-    columns, encode, model, metric = KINDS[kind]
+    columns, encode, model, metric = (KINDS | NEWER)[kind]
     if kind == "image":
         write_images(data / f"images-{seed}", seed)
         download = f"{{kind: images, path: images-{seed}}}"
@@ -77,7 +93,17 @@ def write_recipe(kind: str, folder: Path, seed: int) -> Path:
         rows(kind, seed).to_json(data / name, orient="records", lines=True)
         download = f"{{kind: file, path: {name}, columns: {{{columns}}}}}"
     limit = ", max_new_tokens: 12" if kind in ("dialogue", "seq2seq") else ""
-    text = RECIPE.format(kind=kind, download=download, encode=encode, model=model, metric=metric, limit=limit)
+    text = RECIPE.format(
+        kind=kind,
+        encoding=PAIRED.get(kind, kind),
+        download=download,
+        encode=encode,
+        model=model,
+        metric=metric,
+        limit=limit,
+    )
+    if kind in NEWER:  # else a model of tags finds no entity, and its predictions show little
+        text = text.replace("1e-3\n  epochs: 1", "1e-2\n  epochs: 8")
     if kind == "image":
         text = text.replace("clean: {steps: [missing]}\n", "").replace(", near_copies: keep", "")
     path = folder / f"{kind}-{seed}.yaml"
@@ -94,13 +120,32 @@ def rows(kind: str, seed: int, count: int = 60) -> pd.DataFrame:
         text = f"the {thing} number {number} was {state}"
         truth = {"label": "bad" if state in ("late", "empty") else "good", "number": float(STATES.index(state))}
         table.append({"text": text, "target": f"{state} {thing}", **truth, "messages": _dialogue(text, state)})
+        table[-1] |= _newer(text, thing, state)
     wanted = {
         "dialogue": ["messages"],
         "seq2seq": ["text", "target"],
         "regression": ["text", "number"],
         "masked": ["text"],
+        "token_classification": ["tokens", "tags"],
+        "multi_label": ["text", "labels"],
+        "preference": ["prompt", "chosen", "rejected"],
+        "paired_classifier": ["text", "other", "label"],
+        "paired_regression": ["text", "other", "number"],
     }
     return pd.DataFrame(table)[wanted.get(kind, ["text", "label"])]
+
+
+def _newer(text: str, thing: str, state: str) -> dict[str, Any]:
+    """What the kinds of NEWER read of a row."""
+    return {
+        "tokens": text.split(),
+        "tags": ["O", "B-vehicle", "B-number", "I-number", "O", "B-state"],
+        "labels": [state, *(["rail"] if thing in ("train", "tram") else [])],
+        "other": f"a {thing} was {'delayed' if state == 'late' else 'there'}",
+        "prompt": [{"role": "user", "content": f"{text}; what now?"}],
+        "chosen": [{"role": "assistant", "content": f"I am sorry that the {thing} was {state}."}],
+        "rejected": [{"role": "assistant", "content": f"Ask the {thing}."}],
+    }
 
 
 def _dialogue(text: str, state: str) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from configs.phases import Children, Phase
 from configs.schema import Train
 from tasks.data.errors import DataError
 from tasks.kinds.image_classification.training import ImageClassification
-from tasks.learn.fit import TrainingCallbacks, fit
+from tasks.learn.fit import TrainingCallbacks, TrainingRun, fit
 from tasks.learn.losses import Criterion
 from tasks.learn.phases import plan_phases
 from tasks.pins import pin
@@ -243,7 +243,7 @@ def test_it_is_trained_by_phases_saved_and_loaded_without_its_first_weights(
     assert (rates["net.linear.weight"], rates["net.layer3.0.conv1.weight"]) == (1e-2, pytest.approx(1e-3))
     quiet = TrainingCallbacks(*[lambda *a: None] * 3)
     first, second = fit(
-        how, found, images.feed({"train": part, "validation": part}), tmp_path / "c", quiet, 1, layout
+        how, found, images.feed({"train": part, "validation": part}), TrainingRun(tmp_path / "c", quiet, 1), layout
     ).audits
     assert set(first.moved) == {"net.linear.weight", "net.linear.bias"}
     assert {name.split(".")[1] for name in second.moved} == {"layer2", "layer3", "linear"}
@@ -277,12 +277,12 @@ def test_one_row_is_refused_before_any_step_where_a_batch_norm_would_fail(
     feed = images.feed({"train": part, "validation": Part([], part.class_ids[:0], part.pixels[:0])})
     callbacks = TrainingCallbacks(lambda *_: None, lambda step, *_: steps.append(step), lambda *_: None)
     if said is None:
-        fit(how, found, feed, tmp_path, callbacks, 1)
+        fit(how, found, feed, TrainingRun(tmp_path, callbacks, 1))
         return
     before = {key: value.clone() for key, value in found.state_dict().items()}
     state = torch.get_rng_state()
     with pytest.raises(DataError, match=said):
-        fit(how, found, feed, tmp_path, callbacks, 1)
+        fit(how, found, feed, TrainingRun(tmp_path, callbacks, 1))
     assert not steps and torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(value, found.state_dict()[key]) for key, value in before.items())
 
@@ -294,7 +294,7 @@ def test_a_batch_norm_that_is_held_still_takes_one_row(tmp_path: Path) -> None:
     found = images.model(how, part)
     feed = images.feed({"train": part, "validation": part})
     quiet = TrainingCallbacks(*[lambda *a: None] * 3)
-    audit = fit(how, found, feed, tmp_path, quiet, 1, images.layout(found)).audits[0]
+    audit = fit(how, found, feed, TrainingRun(tmp_path, quiet, 1), images.layout(found)).audits[0]
     assert audit.end == 2 and "net.bn1.running_mean" in audit.still
 
 

@@ -229,16 +229,16 @@ def test_a_slice_that_regresses_is_named_and_small_ones_are_not_judged() -> None
     old[:100], new[300:330] = 0, 0
     table = pd.DataFrame({"area": ["north"] * 300 + ["south"] * 290 + [None] * 10})
     assert contest(side(new), side(old), BETTER).finding == "better"
-    found = slices(side(new), side(old), BETTER, groups=None, rows=table, smallest={"area": 50})
+    found = slices((side(new), side(old)), BETTER, groups=None, rows=table, smallest={"area": 50})
     assert {one.value: (one.rows, one.regressed, one.contest is None) for one in found} == {
         "north": (300, False, False),
         "south": (290, True, False),
         None: (10, False, True),
     }
     with pytest.raises(DataError, match="no column 'size'"):
-        slices(side(new), side(old), BETTER, groups=None, rows=table, smallest={"size": 1})
+        slices((side(new), side(old)), BETTER, groups=None, rows=table, smallest={"size": 1})
     with pytest.raises(DataError, match="no value of 'area' has 1000 test rows"):
-        slices(side(new), side(old), BETTER, groups=None, rows=table, smallest={"area": 1000})
+        slices((side(new), side(old)), BETTER, groups=None, rows=table, smallest={"area": 1000})
 
 
 def test_an_undefined_score_is_no_draw() -> None:

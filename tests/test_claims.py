@@ -60,7 +60,7 @@ def judge(model, version):
             after, decided = before, "kept"
         else:
             after, decided = version, "promoted"
-        made = decisions.entry("register", version, before=before, after=after, decided=decided, why="stub")
+        made = decisions.Entry("register", version, before=before, after=after, decided=decided, why="stub")
         decisions.apply(client, model, made)
         return [version, decided, before]
     return claims.until_unmoved(decide)
@@ -278,7 +278,7 @@ def model(client: MlflowClient, name: str, versions: int) -> None:
 
 
 def promote(client: MlflowClient, name: str, version: str, before: str = "1") -> None:
-    made = decisions.entry("register", version, before=before, after=version, decided="promoted", why="better")
+    made = decisions.Entry("register", version, before=before, after=version, decided="promoted", why="better")
     decisions.apply(client, name, made)
 
 

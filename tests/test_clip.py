@@ -25,7 +25,7 @@ from tasks.data.errors import DataError
 from tasks.kinds.image_classification import encode as rows
 from tasks.kinds.image_classification.predictor import Predictor
 from tasks.kinds.image_classification.training import ImageClassification
-from tasks.learn.fit import TrainingCallbacks, fit
+from tasks.learn.fit import TrainingCallbacks, TrainingRun, fit
 from tasks.learn.losses import Criterion
 from tasks.pins import pin
 from tasks.tracking.fresh import run_fresh
@@ -117,7 +117,7 @@ def train(root: Path, folder: Path, kill: int | None = None, **changes: Any) -> 
             raise Killed
 
     callbacks = TrainingCallbacks(report, lambda *a: None, lambda *a: None)
-    return found, fit(how, found, IMAGES.feed(PARTS), root, callbacks, 1, IMAGES.layout(found))
+    return found, fit(how, found, IMAGES.feed(PARTS), TrainingRun(root, callbacks, 1), IMAGES.layout(found))
 
 
 def test_embeddings_are_transformers_own_at_length_one(tower: Path) -> None:
@@ -148,7 +148,7 @@ def test_a_tower_that_moves_all_the_same_ends_the_run(tower: Path, tmp_path: Pat
     touched = found.net.get_parameter("visual_projection.weight")
     callbacks = TrainingCallbacks(lambda step, values: touched.data.add_(1.0), lambda *a: None, lambda *a: None)
     with pytest.raises(DataError, match=r"1 parts that this phase holds still have moved, such as net\.visual_proj"):
-        fit(how, found, IMAGES.feed(PARTS), tmp_path / "c", callbacks, 1, IMAGES.layout(found))
+        fit(how, found, IMAGES.feed(PARTS), TrainingRun(tmp_path / "c", callbacks, 1), IMAGES.layout(found))
 
 
 @pytest.mark.faults

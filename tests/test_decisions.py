@@ -46,7 +46,7 @@ def win(client: MlflowClient, name: str, version: str) -> None:
     with registry.deciding(name):
         known = decisions.champion(client, name)
         before = None if known is None else str(known.version)
-        made = decisions.entry("register", version, before=before, after=version, decided="promoted", why="better")
+        made = decisions.Entry("register", version, before=before, after=version, decided="promoted", why="better")
         decisions.apply(client, name, made)
 
 
@@ -207,7 +207,7 @@ def test_a_decision_about_another_champion_moves_nothing(client: MlflowClient) -
     """The lock is this machine's; on another one the champion may have moved since it was looked at."""
     for _ in range(3):
         win(client, "stale", add(client, "stale"))
-    stale = decisions.entry("register", "1", before="2", after="1", decided="promoted", why="")
+    stale = decisions.Entry("register", "1", before="2", after="1", decided="promoted", why="")
     with pytest.raises(StageError, match="version 3, and was 2"):
         decisions.apply(client, "stale", stale)
     assert digest(client, "stale") == "digest 3" and len(decisions.entries(client, "stale")) == 3

@@ -237,8 +237,9 @@ def test_the_metric_is_judged_by_independent_units() -> None:
     worse = gate.Side(table.assign(predicted=[LABELS[1], LABELS[0], *truth[2:]]), scores)
 
     def holds(units: list[str] | None) -> bool:
-        rules = gate.Rules(ROUTES["int8"], 1e-3, Rule(Resampling(100, 0.95, 0), 0.04, 1), units)
-        checks = gate.compare(gate.Side(table, scores), worse, "classifier", "accuracy", LABELS, rules)
+        rule = Rule(Resampling(100, 0.95, 0), 0.04, 1)
+        rules = gate.Rules(ROUTES["int8"], 1e-3, rule, "classifier", "accuracy", LABELS, units)
+        checks = gate.compare(gate.Side(table, scores), worse, rules)
         return next(check.passed for check in checks if check.name == "metric")
 
     assert holds(None)
@@ -270,8 +271,10 @@ def judged(origin: Path, folder: Path) -> dict[str, bool]:
     if not checks[-1].seen.startswith("batch of"):
         other = open_predictor(folder)
         sides = [side(predictor, own.frame(PAIRS)["label"]) for predictor in (own, other)]
-        rules = gate.Rules(ROUTES["onnx"], 1e-3, Rule(Resampling(100, 0.95, 0), 0.01, 1))
-        checks += gate.compare(sides[0], sides[1], "classifier", "accuracy", LABELS, rules)
+        rules = gate.Rules(
+            ROUTES["onnx"], 1e-3, Rule(Resampling(100, 0.95, 0), 0.01, 1), "classifier", "accuracy", LABELS
+        )
+        checks += gate.compare(sides[0], sides[1], rules)
     return {check.name: check.passed for check in checks}
 
 

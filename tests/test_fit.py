@@ -21,7 +21,7 @@ from tasks.kinds.text_classification.encoding import LabelWordEncoding
 from tasks.kinds.text_classification.feed import collate_rows
 from tasks.learn.arguments import training_arguments
 from tasks.learn.checkpoints import certify, check, checkpoints
-from tasks.learn.fit import Feed, Fitted, TrainingCallbacks, fit
+from tasks.learn.fit import Feed, Fitted, TrainingCallbacks, TrainingRun, fit
 from tasks.learn.labels import IGNORE_INDEX
 from tasks.learn.optimizers import make_optimizer
 from tasks.text.feed import Rows
@@ -114,7 +114,9 @@ def train(root: Path, how: Train | None = None, *, feed: Feed = FEED, kill: Kill
 
     model.register_forward_pre_hook(count)
     torch.seed()  # what the process drew before is of no account
-    fitted = fit(how or section(), model, feed, root, TrainingCallbacks(report, lambda *a: None, said.append), 1)
+    fitted = fit(
+        how or section(), model, feed, TrainingRun(root, TrainingCallbacks(report, lambda *a: None, said.append), 1)
+    )
     return Run(model.state_dict(), fitted, root, said)
 
 
@@ -366,7 +368,10 @@ def test_the_model_ends_with_the_best_weights(case: str, tmp_path: Path) -> None
             seen[step] = {name: value.clone() for name, value in model.state_dict().items()}
 
     fitted = fit(
-        section(**changes), model, feed, tmp_path, TrainingCallbacks(report, lambda *a: None, lambda *a: None), 1
+        section(**changes),
+        model,
+        feed,
+        TrainingRun(tmp_path, TrainingCallbacks(report, lambda *a: None, lambda *a: None), 1),
     )
     losses = {row["step"]: row["eval_loss"] for row in fitted.history if "eval_loss" in row}
     scores = {row["step"]: row["eval_accuracy"] for row in fitted.history if "eval_accuracy" in row}
@@ -402,7 +407,12 @@ def test_a_loss_that_is_no_number_stops_before_a_checkpoint(cause: str, tmp_path
     if cause == "weights":
         model.transformer.ln_f.weight.data[0] = math.nan
     with pytest.raises(FloatingPointError, match=r"step 3: .*nan.* is not finite; lower train.learning_rate"):
-        fit(how, model, FEED, tmp_path, TrainingCallbacks(lambda *a: None, lambda *a: None, lambda *a: None), 1)
+        fit(
+            how,
+            model,
+            FEED,
+            TrainingRun(tmp_path, TrainingCallbacks(lambda *a: None, lambda *a: None, lambda *a: None), 1),
+        )
     assert not checkpoints(tmp_path)
 
 
@@ -421,7 +431,7 @@ def test_a_resumed_training_keeps_the_thread_count(tmp_path: Path, prepared: Pat
     root = tmp_path / "root"
     shutil.copytree(prepared, root)
     said: list[str] = []
-    fit(section(), tiny(), FEED, root, TrainingCallbacks(lambda *a: None, lambda *a: None, said.append), 2)
+    fit(section(), tiny(), FEED, TrainingRun(root, TrainingCallbacks(lambda *a: None, lambda *a: None, said.append), 2))
     assert torch.get_num_threads() == 1
     assert len(said) == 1 and said[0].endswith(", with 1 thread as it began, in place of 2"), said
 

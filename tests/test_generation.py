@@ -4,7 +4,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ from tasks.text import generation
 from tasks.text.generation import Generated, generate, stream
 from tasks.text.models import take_forward
 from tasks.text.supervision import SupervisedTokens
-from tasks.text.writer import Sampling, Writer
+from tasks.text.writer import Decoding, Ends, Sampling, Writer
 
 VOCABULARY, POSITIONS, PAD = 50, 48, 0
 ENDS = frozenset({1, 2, 3, 4, 5, 6})
@@ -131,9 +131,20 @@ def prompts(count: int = 8, longest: int = 24) -> list[list[int]]:
     return [[draw.randrange(VOCABULARY) for _ in range(draw.randint(1, longest))] for _ in range(count)]
 
 
-def write(model: Any, given: list[list[int]], **options: Any) -> Generated:
-    usual = {"end_ids": ENDS, "max_new_tokens": MOST, "batch_size": 8, "pad_id": PAD}
-    return generate(model, given, **{**usual, **options})
+def decoding(
+    end_ids: Collection[int] = ENDS,
+    max_new_tokens: int = MOST,
+    *,
+    first: int | None = None,
+    pad_id: int = PAD,
+    sampling: Sampling | None = None,
+) -> Decoding:
+    return Decoding(Ends(frozenset(end_ids), first), max_new_tokens, pad_id, sampling)
+
+
+def write(model: Any, given: list[list[int]], batch_size: int = 8, **options: Any) -> Generated:
+    progress = {"progress": options.pop("progress")} if "progress" in options else {}
+    return generate(model, given, decoding(**options), batch_size=batch_size, **progress)
 
 
 @torch.inference_mode()
@@ -168,10 +179,9 @@ def test_a_batch_of_eight_is_one_by_one_and_the_plain_loop(family: str, said: py
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_stream_is_what_generate_writes(family: str) -> None:
     model, given = build(family), prompts()
-    options: dict[str, Any] = {"end_ids": ENDS, "max_new_tokens": MOST, "pad_id": PAD}
-    assert [list(stream(model, prompt, **options)) for prompt in given] == write(model, given).ids
+    assert [list(stream(model, prompt, decoding())) for prompt in given] == write(model, given).ids
     sampling = Sampling(1.5, 0.9, 4)
-    assert list(stream(model, given[0], **options, sampling=sampling)) == write(model, given, sampling=sampling).ids[0]
+    assert list(stream(model, given[0], decoding(sampling=sampling))) == write(model, given, sampling=sampling).ids[0]
 
 
 @pytest.mark.parametrize("family", CAUSAL)
@@ -318,19 +328,19 @@ def test_a_stream_that_is_left_stops_the_model() -> None:
         time.sleep(0.02)
 
     hook = model.register_forward_hook(slow)
-    tokens = stream(model, [9], end_ids={VOCABULARY + 1}, max_new_tokens=40, pad_id=PAD)
+    tokens = stream(model, [9], decoding({VOCABULARY + 1}, 40))
     next(tokens)
     tokens.close()
     assert not [thread for thread in threading.enumerate() if thread.name == "generation"]
     assert len(passes) < 20
     hook.remove()
-    assert len(list(stream(model, [9], end_ids={VOCABULARY + 1}, max_new_tokens=40, pad_id=PAD))) == 40
+    assert len(list(stream(model, [9], decoding({VOCABULARY + 1}, 40)))) == 40
 
 
 def test_what_goes_wrong_in_a_stream_reaches_its_reader() -> None:
     model = build("gpt2")
     with pytest.raises(IndexError):
-        list(stream(model, [VOCABULARY + 5], end_ids=ENDS, max_new_tokens=4, pad_id=PAD))
+        list(stream(model, [VOCABULARY + 5], decoding(max_new_tokens=4)))
 
 
 def test_models_that_cannot_write_are_refused() -> None:
@@ -364,7 +374,7 @@ def test_models_that_cannot_write_are_refused() -> None:
         with pytest.raises(ValueError, match=message):
             write(model, [[7]])
         with pytest.raises(ValueError, match=message):
-            stream(model, [7], end_ids=ENDS, max_new_tokens=1, pad_id=PAD)
+            stream(model, [7], decoding(max_new_tokens=1))
 
 
 @pytest.mark.parametrize(

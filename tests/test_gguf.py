@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -168,7 +169,7 @@ def test_a_damaged_or_other_file_is_refused(folder: Path, how: str) -> None:
     else:
         base, said = "4bit", "4bit is not for a GGUF file"
     with pytest.raises(DataError, match=said):
-        build_model(source(**changes), FORMS["label_word"], writer_of(tokenizer), tokenizer, 0, base)
+        build_model(source(**changes), replace(FORMS["label_word"], base=base), writer_of(tokenizer), tokenizer, 0)
 
 
 @needs_gguf

@@ -1,6 +1,7 @@
-"""Files and functions keep within their limits, so that each can be read at once."""
+"""Files, functions and their parameters keep within their limits, so that each can be read at once."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,6 +46,50 @@ def test_files_and_functions_are_short() -> None:
 def test_what_is_over_a_limit_is_seen(tmp_path: Path, source: str, seen: list[str]) -> None:
     (tmp_path / "long.py").write_text(source, encoding="utf-8")
     assert list(too_long(tmp_path)) == seen
+
+
+PARAMETERS = 5
+"""Of a function, without self and cls; the options of a command line are counted by who types them."""
+SHAPED_ELSEWHERE = {
+    "flows/predict.py:predict": "a flow's parameters are the form in Prefect's interface",
+    "tasks/kinds/preference/forward.py:forward": "the Trainer gives a batch's arrays by these names",
+}
+"""By `file:function` why it takes more."""
+
+
+def too_many(folder: Path) -> Iterator[str]:
+    """Each function below `folder` that takes more than PARAMETERS, as `file:function`."""
+    for path in sorted(folder.rglob("*.py")):
+        name = path.relative_to(folder).as_posix()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and parameters(node) > PARAMETERS:
+                yield f"{name}:{node.name}"
+
+
+def parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    taken = node.args
+    named = [argument.arg for argument in (*taken.posonlyargs, *taken.args, *taken.kwonlyargs)]
+    rest = [argument for argument in (taken.vararg, taken.kwarg) if argument is not None]
+    return len([name for name in named if name not in ("self", "cls")]) + len(rest)
+
+
+def test_functions_take_few_parameters() -> None:
+    over = {f"{room}/{name}" for room in ("flows", "tasks", "configs") for name in too_many(ROOT / room)}
+    assert {name for name in over if not re.fullmatch(r"flows/cli/\w+\.py:command", name)} == set(SHAPED_ELSEWHERE)
+
+
+@pytest.mark.parametrize(
+    ("signature", "seen"),
+    [
+        ("def grow(a, b, *, c, d, e)", False),
+        ("def grow(self, a, b, *, c, d, e)", False),
+        ("def grow(a, b, *, c, d, e, f)", True),
+        ("async def grow(a, /, b, *rest, c, d, **more)", True),
+    ],
+)
+def test_a_parameter_too_many_is_seen(tmp_path: Path, signature: str, seen: bool) -> None:
+    (tmp_path / "wide.py").write_text(f"class A:\n    {signature}:\n        pass\n", encoding="utf-8")
+    assert list(too_many(tmp_path)) == (["wide.py:grow"] if seen else [])
 
 
 MOST = 180

@@ -36,7 +36,7 @@ USED = (
     "from tasks import pins; from configs import models, sources\n"
 )
 USED += "from pathlib import Path\n"
-FETCH = USED + "folder = hub.fetch(repo, commit, kind, tuple(patterns or hub.DATA_FILES))\n"
+FETCH = USED + "folder = hub.fetch(hub.Snapshot(repo, commit, kind), tuple(patterns or hub.DATA_FILES))\n"
 FETCH += "result = {str(p.relative_to(folder)): p.read_bytes().hex() for p in folder.rglob('*') if p.is_file()}"
 ROWS = USED + "source = sources.HubSource(kind='hub', repo=repo, revision=commit)\n"
 ROWS += "rows = load_rows(source, Path(scratch)).astype(object)\n"

@@ -16,6 +16,7 @@ from configs.sources import FileSource
 from configs.splitting import GivenSplit
 from flows.starter_recipe import prepare
 from tasks import pins
+from tasks.autodetect.located import Hints
 from tasks.data.checks.expectations import check_rows
 from tasks.data.errors import DataError
 from tasks.data.rows import with_ids
@@ -136,7 +137,7 @@ def test_init_asks_which_table_and_which_label(tmp_path: Path) -> None:
     listed(tmp_path, table(kind=["a", "b"] * 20, form=["c", "d"] * 20).rename(columns={"kind": "x"}), "set/index.csv")
     with pytest.raises(DataError, match=r"several columns could be the label: x .*--label"):
         made("set/index.csv", tmp_path)
-    written, _ = prepare("set/index.csv", tmp_path / "r.yaml", None, label="form")
+    written, _ = prepare("set/index.csv", tmp_path / "r.yaml", None, hints=Hints(label="form"))
     (tmp_path / "r.yaml").write_text(written.text(), encoding="utf-8")
     assert load_recipe(tmp_path / "r.yaml").download.columns.label == "form"  # type: ignore[union-attr]
     (tmp_path / "data/set/photos").rename(tmp_path / "gone")

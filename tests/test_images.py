@@ -34,13 +34,13 @@ from tasks.data.sources.provenance import Intake
 from tasks.download import download
 from tasks.encode import encode
 from tasks.kinds.image_classification import encode as encoding_rows
-from tasks.kinds.image_classification.encode import encode_parts
+from tasks.kinds.image_classification.encode import SplitImages, encode_parts
 from tasks.kinds.image_classification.predictor import Predictor
 from tasks.kinds.image_classification.report import ImageClassifier
 from tasks.kinds.image_classification.training import ImageClassification
 from tasks.kinds.spec import open_training
 from tasks.learn.checkpoints import checkpoints
-from tasks.learn.fit import Fitted, TrainingCallbacks, fit
+from tasks.learn.fit import Fitted, TrainingCallbacks, TrainingRun, fit
 from tasks.learn.losses import Criterion
 from tasks.split import split
 from tasks.validate import validate
@@ -285,7 +285,10 @@ def trained(root: Path, how: Train, kill: int | None = None) -> tuple[dict[str, 
     model.register_forward_pre_hook(count)
     torch.seed()  # what the process drew before is of no account
     fitted = fit(
-        how, model, ImageClassification(GREY).feed(parts()), root, TrainingCallbacks(*[lambda *a: None] * 3), 1
+        how,
+        model,
+        ImageClassification(GREY).feed(parts()),
+        TrainingRun(root, TrainingCallbacks(*[lambda *a: None] * 3), 1),
     )
     return model.state_dict(), fitted
 
@@ -340,7 +343,7 @@ def kept(tmp_path: Path, files: list[bytes], **how: Any) -> tuple[ImageEncoding,
     table["label"] = ["ab"[n % 2] for n in range(len(files))]
     cuts = {"train": table[:-6], "validation": table[-6:-3], "test": table[-3:]}
     section = ImageEncode(kind="image", **how)
-    encoding, _, gone = encode_parts(section, cuts, images, ["a", "b"], tmp_path, lambda *a: None)
+    encoding, _, gone = encode_parts(section, cuts, SplitImages(images, ["a", "b"]), tmp_path, lambda *a: None)
     encoding.save(tmp_path)
     return encoding, {name: open_training(tmp_path).read(tmp_path / f"{name}.parquet") for name in cuts}, gone  # type: ignore[misc]
 
@@ -380,7 +383,12 @@ def test_training_and_inference_see_the_same(tmp_path: Path, keep: str) -> None:
     encoding, found, _ = kept(tmp_path, PHOTOS, keep=keep, size=16, resize=20, normalise="imagenet")
     domain, how = ImageClassification(encoding), training(augment=ALL[:4], epochs=1)
     model = domain.model(how, found["train"])
-    fit(how, model, domain.feed(found), tmp_path / "checkpoints", TrainingCallbacks(*[lambda *a: None] * 3), 1)
+    fit(
+        how,
+        model,
+        domain.feed(found),
+        TrainingRun(tmp_path / "checkpoints", TrainingCallbacks(*[lambda *a: None] * 3), 1),
+    )
     (tmp_path / "model").mkdir()
     domain.save(model, how, tmp_path / "model")
     encoding.save(tmp_path / "model")

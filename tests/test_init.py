@@ -20,6 +20,7 @@ from configs.recipe_comments import flow
 from configs.schema import Recipe
 from configs.starter import label_words
 from flows.starter_recipe import prepare, slug
+from tasks.autodetect.located import Hints
 from tasks.autodetect.table import look
 from tasks.autodetect.targets import look_at_targets
 from tasks.autodetect.unknown_files import read_unknown
@@ -42,7 +43,8 @@ def rows(count: int = 300, labels: tuple[str, ...] = ("bad", "good")) -> pd.Data
 
 def starter(file: Path, **options: Any) -> tuple[Recipe, str, list[str]]:
     """The recipe that would be written, as loaded, as text, and the notes."""
-    made, notes = prepare(file, file.parent / "starter.yaml", options.pop("kind", "label_word"), **options)
+    kind = options.pop("kind", "label_word")
+    made, notes = prepare(file, file.parent / "starter.yaml", kind, Hints(**options))
     text = made.text()
     made.output.write_text(text, encoding="utf-8")
     return load_recipe(made.output), text, notes

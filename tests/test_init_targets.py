@@ -12,6 +12,7 @@ from configs.starter import Starter
 from configs.target_starter import TargetStarter
 from flows.stage_graph import perform_until
 from flows.starter_recipe import prepare
+from tasks.autodetect.located import Hints
 from tasks.data.errors import DataError
 from tasks.data.numbers import read_numbers
 from tasks.store.events import Event
@@ -58,8 +59,8 @@ def test_where_a_label_stands_beside_numbers_it_asks_for_the_kind(tmp_path: Path
 def test_few_numbers_are_a_label_and_a_target_can_be_named(tmp_path: Path) -> None:
     few = table(tmp_path / "a.csv").assign(score=lambda rows: range(len(rows))).assign(score=lambda r: r["score"] % 5)
     few[["review", "score"]].to_csv(tmp_path / "few.csv", index=False)
-    assert isinstance(prepare(tmp_path / "few.csv", tmp_path / "a.yaml", None, label="score")[0], Starter)
-    starter, _ = prepare(tmp_path / "few.csv", tmp_path / "a.yaml", "regression", label="score")
+    assert isinstance(prepare(tmp_path / "few.csv", tmp_path / "a.yaml", None, hints=Hints(label="score"))[0], Starter)
+    starter, _ = prepare(tmp_path / "few.csv", tmp_path / "a.yaml", "regression", hints=Hints(label="score"))
     assert isinstance(starter, TargetStarter) and starter.seen()["target"].startswith("'score': as you said")
 
 
@@ -75,7 +76,7 @@ def test_many_numbers_are_regression_though_they_repeat(tmp_path: Path) -> None:
     starter, _ = prepare(path, tmp_path / "a.yaml", None)
     assert isinstance(starter, TargetStarter) and starter.facts.columns.target == "price"
     assert "40 different numbers" in starter.seen()["target"] and "--label price takes" in starter.seen()["kind"]
-    asked, notes = prepare(path, tmp_path / "a.yaml", None, label="price")
+    asked, notes = prepare(path, tmp_path / "a.yaml", None, hints=Hints(label="price"))
     assert isinstance(asked, Starter) and any("--kind regression --label price" in note for note in notes)
 
 
@@ -94,8 +95,8 @@ def test_few_numbers_are_classes_and_the_other_kind_is_named(tmp_path: Path) -> 
 def test_numbers_that_never_repeat_are_refused_with_the_options_that_fit(tmp_path: Path, label: str | None) -> None:
     path = priced(tmp_path / "a.csv", "cost", [number * 1.37 for number in range(240)])
     with pytest.raises(DataError, match="240 different numbers, which `--kind regression --label cost` predicts"):
-        prepare(path, tmp_path / "a.yaml", None, label=label)
-    starter, _ = prepare(path, tmp_path / "a.yaml", "regression", label="cost")
+        prepare(path, tmp_path / "a.yaml", None, hints=Hints(label=label))
+    starter, _ = prepare(path, tmp_path / "a.yaml", "regression", hints=Hints(label="cost"))
     assert isinstance(starter, TargetStarter) and starter.facts.columns.target == "cost"
 
 
@@ -118,7 +119,7 @@ def test_what_has_no_target_is_refused_with_the_option(
     tmp_path: Path, columns: tuple[str, ...], kind: str, label: str | None, says: str
 ) -> None:
     with pytest.raises(DataError, match=says):
-        prepare(taken(tmp_path / "a.csv", *columns), tmp_path / "a.yaml", kind, label=label)  # type: ignore[arg-type]
+        prepare(taken(tmp_path / "a.csv", *columns), tmp_path / "a.yaml", kind, hints=Hints(label=label))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", ["regression", "seq2seq"])
@@ -166,7 +167,7 @@ def test_targets_of_several_notations_are_shown_not_guessed(tmp_path: Path) -> N
     rows = pd.DataFrame({"review": [f"a text of number {at} with words" for at in range(33)], "price": prices})
     rows.to_csv(tmp_path / "a.csv", index=False)
     with pytest.raises(DataError, match=r"'price' does not hold numbers of one notation.*: '\$5', '12%', 'a lot'"):
-        prepare(tmp_path / "a.csv", tmp_path / "a.yaml", "regression", label="price")
+        prepare(tmp_path / "a.csv", tmp_path / "a.yaml", "regression", hints=Hints(label="price"))
 
 
 def test_texts_to_be_written_are_led_to_the_kind_that_writes(tmp_path: Path) -> None:
@@ -188,7 +189,7 @@ def test_labels_that_hold_several_are_named(tmp_path: Path) -> None:
     path.write_text("text,moods\n" + "\n".join(rows) + "\n")
     _, notes = prepare(path, tmp_path / "a.yaml", None)
     assert any("2 of the 5 labels hold ',', such as 'calm, glad'" in note and "reads 3" in note for note in notes)
-    starter, _ = prepare(path, tmp_path / "b.yaml", "multi_label", label="moods")
+    starter, _ = prepare(path, tmp_path / "b.yaml", "multi_label", hints=Hints(label="moods"))
     assert "calm: 36" in starter.seen()["labels"]
     plain = path.read_text().replace(", ", " and ")
     path.write_text(plain)

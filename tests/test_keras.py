@@ -15,7 +15,7 @@ from configs.schema import Train
 from tasks.data.errors import DataError
 from tasks.kinds.image_classification.predictor import Predictor
 from tasks.kinds.image_classification.training import ImageClassification
-from tasks.learn.fit import TrainingCallbacks, fit
+from tasks.learn.fit import TrainingCallbacks, TrainingRun, fit
 from tasks.learn.losses import Criterion
 from tasks.tracking.packing import requirements
 from tasks.vision.encoding import ImageEncoding
@@ -74,7 +74,7 @@ def train(root: Path, kill: int | None = None) -> tuple[Any, Any]:
             raise Killed
 
     callbacks = TrainingCallbacks(report, lambda *a: None, lambda *a: None)
-    return model, fit(how, model, IMAGES.feed(PARTS), root, callbacks, 1, IMAGES.layout(model))
+    return model, fit(how, model, IMAGES.feed(PARTS), TrainingRun(root, callbacks, 1), IMAGES.layout(model))
 
 
 @pytest.mark.parametrize("padding", ["valid", "same"])

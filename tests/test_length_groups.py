@@ -17,7 +17,7 @@ from tasks.kinds.masked_lm.training import MaskedLm
 from tasks.kinds.regression.training import Regression
 from tasks.kinds.seq2seq.training import Seq2Seq
 from tasks.kinds.text_classification.training import TextClassification
-from tasks.learn.fit import Feed, TrainingCallbacks, fit
+from tasks.learn.fit import Feed, TrainingCallbacks, TrainingRun, fit
 from tasks.learn.length_groups import STRETCH, grouped_order
 from tasks.text.feed import Rows
 from tasks.text.parts import Part
@@ -80,7 +80,7 @@ def test_a_step_has_the_same_rows_with_accumulation(tmp_path: Path) -> None:
             eval_steps=7,
             eval_batch_size=9,
         )
-        fit(how, tiny(), feed, tmp_path / str(batch_size), TrainingCallbacks(*[lambda *a: None] * 3), 1)
+        fit(how, tiny(), feed, TrainingRun(tmp_path / str(batch_size), TrainingCallbacks(*[lambda *a: None] * 3), 1))
         lengths = part(9, 2).encoded.lengths
         looked = [one for one in batches if len(one) == 9]
         assert looked == [np.argsort(-lengths, kind="stable").tolist()] * 2

@@ -34,7 +34,7 @@ from tasks.data.errors import DataError
 from tasks.kinds.text_classification.encoding import LabelWordEncoding
 from tasks.kinds.text_classification.training import TextClassification
 from tasks.learn.checkpoints import checkpoints
-from tasks.learn.fit import Fitted, TrainingCallbacks, fit
+from tasks.learn.fit import Fitted, TrainingCallbacks, TrainingRun, fit
 from tasks.learn.labels import IGNORE_INDEX
 from tasks.learn.phases import plan_phases
 from tasks.text.encoding import Encoding
@@ -171,7 +171,7 @@ def train(
     start = {name: value.clone() for name, value in model.state_dict().items()}
     torch.seed()
     callbacks = TrainingCallbacks(lambda step, values: report(model, step, values), lambda *a: None, lambda text: None)
-    fitted = fit(how, model, texts.feed(given), root, callbacks, 1, texts.layout(model))
+    fitted = fit(how, model, texts.feed(given), TrainingRun(root, callbacks, 1), texts.layout(model))
     return model, fitted, start
 
 

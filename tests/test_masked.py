@@ -160,12 +160,12 @@ def _none(batch: Any) -> None:
     ],
 )
 def test_the_certificate_catches(change: Any, check: str) -> None:
-    def faulty(*given: Any) -> Any:
-        batch = pad_masked(*given)
+    def faulty(rows: Any) -> Any:
+        batch = pad_masked(ENCODING, PART.encoded, PART.ids, rows, (0, 0))
         change(batch)
         return batch
 
-    result = certify_masked(ENCODING, TOKENIZER, PART, TEXTS, 0, faulty)
+    result = certify_masked(ENCODING, TOKENIZER, PART, TEXTS, faulty)
     assert result.violations[check]
     with pytest.raises(MaskError, match="break the mask check"):
         result.require("train")

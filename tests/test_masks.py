@@ -32,7 +32,7 @@ from tasks.kinds.text_classification.encode import FRAMES, certify_part, encode_
 from tasks.kinds.text_classification.encoding import LabelWordEncoding, load_encoding
 from tasks.kinds.text_classification.report import TextClassifier
 from tasks.learn.labels import IGNORE_INDEX
-from tasks.text.certificate import NO_TARGET, Certificate, MaskError
+from tasks.text.certificate import NO_TARGET, Certificate, MaskError, RawRows
 from tasks.text.collation import pad_rows
 from tasks.text.encoding import Encoding
 from tasks.text.segments import Encoded, Segment, encode_segments
@@ -461,7 +461,7 @@ def test_the_classifiers_certificate_catches(
     broken[2] = planted(fault, *broken[2], encoding)
     result = certify_part(encoding, pieces, replace(part, encoded=repack(broken)), rows)
     refuse(result, check, [rows["id"][2]])
-    unknown = certify(encoding, pieces, part.encoded, part.ids, rows["text"].tolist(), ["neutral"] * 5)
+    unknown = certify(encoding, pieces, part, RawRows(rows["text"].tolist(), ["neutral"] * 5))
     refuse(unknown, "the label is unknown", rows["id"].tolist())
 
 

@@ -35,7 +35,8 @@ from tasks.kinds.text_classification.feed import collate_rows
 from tasks.kinds.text_classification.training import FORMS, TextClassification
 from tasks.learn.arguments import training_arguments
 from tasks.learn.labels import IGNORE_INDEX
-from tasks.learn.trainer import CertifiedTrainer
+from tasks.learn.phases import Plan
+from tasks.learn.trainer import CertifiedTrainer, Targets
 from tasks.text.baselines import WORD, tfidf
 from tasks.text.encoding import Encoding
 from tasks.text.feed import Rows
@@ -144,10 +145,8 @@ def gradients(model: Any, encoding: Encoding, root: Path, **changes: Any) -> lis
     """Of each optimiser step of one epoch over 13 rows, with a learning rate that moves nothing."""
     rows, grab = Rows(part(13)), Grab()
     CertifiedTrainer(
-        section=section(**changes),
-        rates={name: 1e-3 for name, _ in model.named_parameters()},
-        class_ids=encoding.label_ids,
-        truth="classes",
+        plan=Plan(section(**changes), frozenset(), {name: 1e-3 for name, _ in model.named_parameters()}),
+        targets=Targets(encoding.label_ids, "classes"),
         model=model,
         args=training_arguments(section(**changes), root, len(rows), False),
         train_dataset=rows,

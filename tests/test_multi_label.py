@@ -29,6 +29,7 @@ from tasks.kinds.multi_label.thresholds import best_threshold, choose_thresholds
 from tasks.kinds.multi_label.training import MultiLabel, begin_at_shares, positive_weights
 from tasks.kinds.outcomes import outcomes as paired
 from tasks.learn.resampling import Resampling, estimate, estimate_each
+from tasks.text.certificate import RawRows
 from tasks.text.parts import Part, read_part, write_part
 from tasks.text.token_view import view_row
 from tasks.text.tokenizer import TextTokenizer, plain_tokenizer
@@ -134,9 +135,9 @@ def without_a_label(form: LabelSetEncoding, part: Part, rows: Any) -> dict[str, 
 )
 def test_planted_faults_are_caught_by_name(fault: Any, check: str, ids: list[str]) -> None:
     form, part = encoded()
-    texts, written = ROWS["text"].tolist(), ROWS["labels"].tolist()
-    assert not any(certify_labels(form, TOKENIZER, part, texts, written).violations.values())
-    violations = certify_labels(form, TOKENIZER, part, texts, written, fault).violations
+    raw = RawRows(ROWS["text"].tolist(), ROWS["labels"].tolist())
+    assert not any(certify_labels(form, TOKENIZER, part, raw).violations.values())
+    violations = certify_labels(form, TOKENIZER, part, raw, fault).violations
     assert {name: rows for name, rows in violations.items() if rows} == {check: ids}
 
 

@@ -79,7 +79,7 @@ def test_decisions_of_a_model_are_not_read_as_those_of_another(home: Path) -> No
     run_id = client.create_run(runs.experiment(client, "small")).info.run_id
     for name, version, fixed in (("a", "1", 5), ("a-1", "3", 7)):
         about = type("About", (), {"name": name, "version": version, "run_id": run_id})()
-        made = decisions.entry("register", version, before=None, after=version, decided="promoted", why="better")
+        made = decisions.Entry("register", version, before=None, after=version, decided="promoted", why="better")
         decisions.keep(client, about, made, {"evidence": {"changed": {"fixed": fixed}}})
         assert decisions.changed(client, about) == {"fixed": fixed}
     about = type("About", (), {"name": "a", "version": "1", "run_id": run_id})()

@@ -21,7 +21,7 @@ from tasks.data.errors import DataError
 from tasks.kinds.image_classification.training import ImageClassification
 from tasks.kinds.text_classification.training import TextClassification
 from tasks.learn import fit as fit_module
-from tasks.learn.fit import Fitted, TrainingCallbacks, fit
+from tasks.learn.fit import Fitted, TrainingCallbacks, TrainingRun, fit
 from tasks.learn.losses import Criterion, balanced
 from tasks.learn.phases import Layout, hold_still, left_random, plan_phases
 from tasks.text.encoding import Encoding
@@ -98,7 +98,7 @@ def train(
 
     torch.seed()
     callbacks = TrainingCallbacks(report, lambda *a: None, said.append)
-    fitted = fit(how, model, IMAGES.feed(PARTS), root, callbacks, 1, IMAGES.layout(model))
+    fitted = fit(how, model, IMAGES.feed(PARTS), TrainingRun(root, callbacks, 1), IMAGES.layout(model))
     return model.state_dict(), fitted, said
 
 
@@ -455,5 +455,5 @@ def test_the_output_layer_stays_float32_in_reduced_precision(tmp_path: Path) -> 
     model.net[9].register_forward_hook(lambda module, given, made: seen.append(("dense", made.dtype)))  # type: ignore[index]
     model.net[12].register_forward_hook(lambda module, given, made: seen.append(("head", made.dtype)))  # type: ignore[index]
     quiet = TrainingCallbacks(lambda *a: None, lambda *a: None, lambda *a: None)
-    fit(how, model, IMAGES.feed(PARTS), tmp_path, quiet, 1, IMAGES.layout(model))
+    fit(how, model, IMAGES.feed(PARTS), TrainingRun(tmp_path, quiet, 1), IMAGES.layout(model))
     assert set(seen) == {("dense", torch.bfloat16), ("head", torch.float32)}

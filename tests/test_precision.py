@@ -16,7 +16,7 @@ from configs.optimizers import Lbfgs, Rprop
 from configs.phases import Phase
 from configs.precision import fast_precision, precision_note, settled
 from configs.schema import Train
-from tasks.learn.fit import TrainingCallbacks, fit
+from tasks.learn.fit import TrainingCallbacks, TrainingRun, fit
 from tasks.pins import pin
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -148,7 +148,7 @@ def test_behind_the_training_the_model_computes_in_float32(tmp_path: Path) -> No
     """What is compared with it, such as a merged or an exported model, is computed so too."""
     model, same, rows = tiny(), tiny(), part(4, 9)
     quiet = TrainingCallbacks(*[lambda *a: None] * 3)
-    fit(section(precision="bfloat16"), model, FEED, tmp_path, quiet, 1)
+    fit(section(precision="bfloat16"), model, FEED, TrainingRun(tmp_path, quiet, 1))
     same.load_state_dict(model.state_dict())
     batch = FEED.collate([(rows, row) for row in range(4)])
     assert torch.equal(model.eval()(**batch).logits, same.eval()(**batch).logits)

@@ -30,7 +30,7 @@ from tasks.kinds.preference.pairs import ALIKE, EncodedPairs, Pair, encode_pairs
 from tasks.kinds.preference.reference import reference_model
 from tasks.kinds.preference.report import judge
 from tasks.kinds.preference.training import open_training
-from tasks.learn.fit import TrainingCallbacks, fit
+from tasks.learn.fit import TrainingCallbacks, TrainingRun, fit
 from tasks.learn.labels import IGNORE_INDEX
 from tasks.learn.resampling import Resampling
 from tasks.text.chat.encoding import NO_TARGET, TOO_LONG, DialogueEncoding
@@ -207,7 +207,7 @@ class Batch(NamedTuple):
 def batch_of(made: Made, **keys: Any) -> Batch:
     encoded = encode_pairs(made.encoding, made.tokenizer, PAIRS).encoded.encoded
     reference = reference_model(reference_of(train_section(seed=1)), made.folder).cpu()
-    values = scoring.log_probabilities(reference, encoded, made.encoding.pad_id, 4)
+    values = scoring.log_probabilities(reference, scoring.Batches(encoded, made.encoding.pad_id, 4))
     ids = [f"row-{n // 2}" for n in range(len(encoded))]
     part = ComparedPart(ids, np.zeros(len(ids), np.int64), encoded, reference=values)
     model = open_training(made.folder).model(train_section(seed=2, **keys), part).eval()
@@ -265,14 +265,14 @@ def test_a_steps_loss_is_the_mean_over_its_pairs(made: Made, tmp_path: Path, siz
     section = TypeAdapter(Train).validate_python({"model": model, "learning_rate": 1e-9, **options})
     encoded = encode_pairs(made.encoding, made.tokenizer, PAIRS).encoded.encoded
     reference = reference_model(reference_of(section), made.folder).cpu()
-    values = scoring.log_probabilities(reference, encoded, made.encoding.pad_id, 4)
+    values = scoring.log_probabilities(reference, scoring.Batches(encoded, made.encoding.pad_id, 4))
     part = ComparedPart(
         [f"row-{n // 2}" for n in range(len(encoded))], np.zeros(0, np.int64), encoded, reference=values
     )
     training = open_training(made.folder)
     model = training.model(section, part)
     feed, quiet = training.feed({"train": part, "validation": part}), TrainingCallbacks(*[lambda *a: None] * 3)
-    history = fit(section, model, feed, tmp_path, quiet, 1, training.layout(model)).history
+    history = fit(section, model, feed, TrainingRun(tmp_path, quiet, 1), training.layout(model)).history
     assert history[0]["loss"] == pytest.approx(np.log(2), abs=1e-4)
 
 
@@ -285,14 +285,16 @@ def test_the_reference_of_adapters_is_the_base_model(made: Made) -> None:
         if "lora_B" in name:
             torch.nn.init.normal_(value)
     pad = made.encoding.pad_id
-    moved = scoring.log_probabilities(model, part.encoded, pad, 4)
-    held = scoring.log_probabilities(reference_model(reference_of(lora), made.folder).cpu(), part.encoded, pad, 4)
+    moved = scoring.log_probabilities(model, scoring.Batches(part.encoded, pad, 4))
+    held = scoring.log_probabilities(
+        reference_model(reference_of(lora), made.folder).cpu(), scoring.Batches(part.encoded, pad, 4)
+    )
     assert np.abs(moved - part.reference).max() > 1e-2
     np.testing.assert_array_equal(held, part.reference)
     for module in model.modules():
         if hasattr(module, "lora_A"):
             module.enable_adapters(False)
-    np.testing.assert_allclose(scoring.log_probabilities(model, part.encoded, pad, 4), held, atol=1e-5)
+    np.testing.assert_allclose(scoring.log_probabilities(model, scoring.Batches(part.encoded, pad, 4)), held, atol=1e-5)
     assert reference is not model
 
 
@@ -302,21 +304,21 @@ def test_what_a_killed_run_scored_is_not_scored_again(
     monkeypatch.setattr(scoring, "BATCHES", 1)
     _, _, part, reference = batch_of(made)
     pad = made.encoding.pad_id
-    whole = scoring.log_probabilities(reference, part.encoded, pad, 2)
+    whole = scoring.log_probabilities(reference, scoring.Batches(part.encoded, pad, 2))
 
     def stop(done: int, of: int) -> None:
         if done == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        scoring.log_probabilities(reference, part.encoded, pad, 2, scratch=tmp_path, done=stop)
+        scoring.log_probabilities(reference, scoring.Batches(part.encoded, pad, 2), scratch=tmp_path, done=stop)
     kept = sorted(tmp_path.glob("*.npy"))
     assert len(kept) == 3
     kept[0].write_bytes(kept[0].read_bytes()[:-1])  # torn
     scored: list[int] = []
     reference.register_forward_pre_hook(lambda *_: None)
     reference.base_model.register_forward_hook(lambda *_: scored.append(1))
-    again = scoring.log_probabilities(reference, part.encoded, pad, 2, scratch=tmp_path)
+    again = scoring.log_probabilities(reference, scoring.Batches(part.encoded, pad, 2), scratch=tmp_path)
     np.testing.assert_array_equal(again, whole)
     assert len(scored) == 3  # the torn one and the two that were not reached
 

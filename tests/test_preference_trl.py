@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, GPT2Config, PreTrainedTokenizerFa
 
 from tasks.kinds.preference.feed import ComparedPart, Pairs, collate_pairs
 from tasks.kinds.preference.forward import PreferredReplies
-from tasks.kinds.preference.log_probabilities import log_probabilities
+from tasks.kinds.preference.log_probabilities import Batches, log_probabilities
 from tasks.learn.labels import IGNORE_INDEX
 from tasks.text.models import take_forward
 from tasks.text.segments import Encoded
@@ -90,7 +90,7 @@ def test_loss_and_gradients_are_those_of_trl(tmp_path: Path) -> None:
         due = trainer.compute_loss(theirs, dict(batch))
     due_gradients = gradients(theirs, due)
     part = ComparedPart(["a", "a", "b", "b", "c", "c"], np.zeros(6, np.int64), encoded())
-    scored = log_probabilities(reference.eval(), part.encoded, PAD, 4)
+    scored = log_probabilities(reference.eval(), Batches(part.encoded, PAD, 4))
     part = ComparedPart(part.ids, part.class_ids, part.encoded, reference=scored)
     model = take_forward(ours, PreferredReplies).eval()
     model.beta = BETA

@@ -12,6 +12,7 @@ from source_rows import load_rows
 
 from configs.sources import Columns, FileSource
 from flows.starter_recipe import write_starter
+from tasks.autodetect.located import Hints
 from tasks.autodetect.table import look
 from tasks.autodetect.unknown_files import read_unknown
 from tasks.data.errors import DataError
@@ -97,7 +98,7 @@ def test_a_column_of_lists_that_is_named_as_the_label_is_read_as_any_number_of_l
     assert "any number of labels a row are read by `columns.labels` and encode.kind: multi_label" in said
     rows = load_rows(FileSource(kind="file", path=str(path), columns=Columns(labels=name)), tmp_path)
     assert rows["labels"].nunique() == 4
-    write_starter(str(path), tmp_path / "starter.yaml", None, label=name)
+    write_starter(str(path), tmp_path / "starter.yaml", None, hints=Hints(label=name))
     assert yaml.safe_load((tmp_path / "starter.yaml").read_text())["encode"]["kind"] == "multi_label"
 
 

@@ -32,7 +32,7 @@ def test_a_second_registration_moves_no_end_and_keeps_what_was_said_of_the_first
     from registered import register_texts
 
     from tasks.artifact import Artifact
-    from tasks.tracking import descriptions, models, runs
+    from tasks.tracking import descriptions, models, packing, runs
     from tasks.tracking.wire_format import VERDICT
 
     register_texts("first")
@@ -51,10 +51,12 @@ def test_a_second_registration_moves_no_end_and_keeps_what_was_said_of_the_first
         "baselines": {},
         "confidence": 0.95,
     }
-    two = models.log_version(client, "second", run_id, Artifact("train", key, "x" * 64), [{"text": "good"}], facts)
+    two = models.log_version(
+        client, "second", run_id, Artifact("train", key, "x" * 64), packing.Evaluated(facts, [{"text": "good"}])
+    )
     info = client.get_run(run_id).info
     assert (info.status, info.end_time) == ("FINISHED", 4_000)
-    descriptions.describe(client, two, "kept: worse", stages={}, facts=facts, test_evaluations=1, links={})
+    descriptions.describe(client, descriptions.Registration(two, {}, facts), "kept: worse")
     note = client.get_run(run_id).data.tags[descriptions.NOTE]
     assert "`second` version 1: kept: worse." in note
     assert "Registered as `first` version 1 too: promoted: the first champion." in note

@@ -25,7 +25,7 @@ from tasks.kinds.regression.feed import collate_numbers
 from tasks.kinds.regression.training import FORM, Regression, open_training
 from tasks.learn.labels import IGNORE_INDEX
 from tasks.text.baselines import tfidf_ridge
-from tasks.text.certificate import MaskError
+from tasks.text.certificate import MaskError, RawRows
 from tasks.text.feed import Rows
 from tasks.text.models import build_model
 from tasks.text.parts import Part, read_part, write_part
@@ -127,9 +127,9 @@ def test_a_label_that_the_trainer_would_not_count_is_moved(folder: Path) -> None
     def planted(*given: Any) -> Any:
         return pad_numbers(*given) | {"labels": plain[rows]}
 
-    targets = values[rows]
-    assert certify_numbers(encoding, tokenizer, some, ["the bus"] * 11, targets).as_dict()["holds"]
-    found = certify_numbers(encoding, tokenizer, some, ["the bus"] * 11, targets, planted)
+    raw = RawRows(["the bus"] * 11, values[rows])
+    assert certify_numbers(encoding, tokenizer, some, raw).as_dict()["holds"]
+    found = certify_numbers(encoding, tokenizer, some, raw, planted)
     assert found.violations["the label is one that the Trainer does not count"] == some.ids[-1:]
 
 
@@ -178,8 +178,8 @@ def test_the_certificate_catches(made: Made, change: Any, check: str) -> None:
         change(batch, encoding)
         return batch
 
-    texts, targets = ROWS["text"].tolist(), ROWS["target"].tolist()
-    result = certify_numbers(encoding, tokenizer, part, texts, targets, faulty)
+    raw = RawRows(ROWS["text"].tolist(), ROWS["target"].tolist())
+    result = certify_numbers(encoding, tokenizer, part, raw, faulty)
     assert result.violations[check]
     with pytest.raises(MaskError, match="rows break the mask check"):
         result.require("train")

@@ -52,7 +52,7 @@ def test_a_slice_of_any_name_is_not_the_one_of_rows_without_a_value(word: str) -
     rows = pd.DataFrame({"area": [word] * 60 + [None] * 40 + ["north"] * 50}, dtype="str")
     new, old = np.ones(150), np.ones(150)
     new[:60], old[60:] = 0, 0
-    found = slices(side(new), side(old), Rule(HOW), groups=None, rows=rows, smallest={"area": 5})
+    found = slices((side(new), side(old)), Rule(HOW), groups=None, rows=rows, smallest={"area": 5})
     assert {one.value: (one.rows, one.regressed) for one in found} == {
         word: (60, True),
         None: (40, False),
@@ -63,7 +63,7 @@ def test_a_slice_of_any_name_is_not_the_one_of_rows_without_a_value(word: str) -
 def test_a_regressed_slice_says_whether_its_value_is_missing_or_called_so() -> None:
     new, old = np.zeros(50), np.ones(50)
     tables = [pd.DataFrame({"area": [value] * 50}, dtype="str") for value in ("missing", None)]
-    found = [slices(side(new), side(old), Rule(HOW), groups=None, rows=rows, smallest={"area": 5}) for rows in tables]
+    found = [slices((side(new), side(old)), Rule(HOW), groups=None, rows=rows, smallest={"area": 5}) for rows in tables]
     said = [_slices(one).partition(" (")[0] for one in found]
     assert said == ["area is 'missing'", "area is missing"]
 

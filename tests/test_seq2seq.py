@@ -23,7 +23,7 @@ from tasks.kinds.seq2seq.encoding import Seq2SeqEncoding, join_pairs, pad_pairs,
 from tasks.kinds.seq2seq.feed import collate_pairs
 from tasks.kinds.seq2seq.training import FORM, Seq2Seq, open_training
 from tasks.learn.labels import IGNORE_INDEX
-from tasks.text.certificate import MaskError
+from tasks.text.certificate import MaskError, RawRows
 from tasks.text.feed import Rows
 from tasks.text.models import build_model
 from tasks.text.parts import Part, read_part, write_part
@@ -116,8 +116,8 @@ def planted(change: Any) -> list[str]:
         change(batch)
         return batch
 
-    texts, targets = ROWS["text"].tolist(), ROWS["target"].tolist()
-    result = certify_pairs(ENCODING, TOKENIZER, PART.encoded, PART.ids, texts, targets, faulty)
+    raw = RawRows(ROWS["text"].tolist(), ROWS["target"].tolist())
+    result = certify_pairs(ENCODING, TOKENIZER, PART, raw, faulty)
     with pytest.raises(MaskError, match="rows break the mask check"):
         result.require("train")
     return [check for check, ids in result.violations.items() if ids]
@@ -174,8 +174,8 @@ def test_the_certificate_catches(change: Any, check: str) -> None:
 
 def test_a_target_that_is_cut_is_caught() -> None:
     long = replace(ENCODING, max_target=2)
-    texts, targets = ROWS["text"].tolist(), ROWS["target"].tolist()
-    found = certify_pairs(long, TOKENIZER, PART.encoded, PART.ids, texts, targets)
+    raw = RawRows(ROWS["text"].tolist(), ROWS["target"].tolist())
+    found = certify_pairs(long, TOKENIZER, PART, raw)
     assert found.violations["the target is longer than max_target"]
 
 

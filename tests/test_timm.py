@@ -24,7 +24,7 @@ from flows.initializations import overrides
 from tasks.artifact import Artifact
 from tasks.data.errors import DataError
 from tasks.kinds.image_classification.training import ImageClassification
-from tasks.learn.fit import TrainingCallbacks, fit
+from tasks.learn.fit import TrainingCallbacks, TrainingRun, fit
 from tasks.learn.losses import Criterion
 from tasks.learn.phases import plan_phases
 from tasks.pins import pin
@@ -187,7 +187,7 @@ def train(root: Path, kill: int | None = None) -> tuple[Any, Any]:
             raise Killed
 
     callbacks = TrainingCallbacks(report, lambda *a: None, lambda *a: None)
-    return found, fit(how, found, IMAGES.feed(PARTS), root, callbacks, 1, IMAGES.layout(found))
+    return found, fit(how, found, IMAGES.feed(PARTS), TrainingRun(root, callbacks, 1), IMAGES.layout(found))
 
 
 @pytest.mark.faults

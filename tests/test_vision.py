@@ -22,11 +22,11 @@ from tasks.data.sources.image_sets import png
 from tasks.data.sources.image_store import ImageStore
 from tasks.data.sources.provenance import Intake
 from tasks.kinds.image_classification.baselines import centroid
-from tasks.kinds.image_classification.encode import encode_parts
+from tasks.kinds.image_classification.encode import SplitImages, encode_parts
 from tasks.kinds.image_classification.predictor import Predictor
 from tasks.kinds.image_classification.report import ImageClassifier
 from tasks.kinds.image_classification.training import ImageClassification
-from tasks.learn.fit import TrainingCallbacks, fit
+from tasks.learn.fit import TrainingCallbacks, TrainingRun, fit
 from tasks.learn.losses import Criterion
 from tasks.vision.encoding import ImageEncoding, load_encoding
 from tasks.vision.images import Unreadable, decode
@@ -130,7 +130,9 @@ def encoded(tmp_path: Path, **changes: object) -> tuple[ImageEncoding, dict[str,
     tables, images = planted(tmp_path)
     section = ImageEncode(kind="image", mode="L", **changes)  # type: ignore[arg-type]
     (tmp_path / "out").mkdir()
-    encoding, ids, _ = encode_parts(section, tables, images, ["a", "b", "c"], tmp_path / "out", lambda *a: None)
+    encoding, ids, _ = encode_parts(
+        section, tables, SplitImages(images, ["a", "b", "c"]), tmp_path / "out", lambda *a: None
+    )
     parts = {name: read_part(tmp_path / "out" / f"{name}.parquet", encoding) for name in tables}
     assert {name: part.ids for name, part in parts.items()} == ids
     return encoding, parts
@@ -151,7 +153,7 @@ def test_unreadable_rows_leave_with_a_reason_and_an_empty_part_is_a_part(tmp_pat
     tables, images = planted(tmp_path, broken=(3, 50))
     tables["validation"] = tables["validation"][:0]
     section = ImageEncode(kind="image", mode="L", normalise="none")
-    encoding, ids, gone = encode_parts(section, tables, images, ["a", "b", "c"], tmp_path, lambda *a: None)
+    encoding, ids, gone = encode_parts(section, tables, SplitImages(images, ["a", "b", "c"]), tmp_path, lambda *a: None)
     assert gone.to_numpy().tolist() == [["r3", "unreadable: not an image"], ["r50", "unreadable: not an image"]]
     assert len(ids["train"]) == 29 and len(ids["test"]) == 14
     assert read_part(tmp_path / "train.parquet", encoding).pixels.shape == (29, 1, 8, 8)
@@ -166,7 +168,9 @@ def test_images_of_several_sizes_need_one(tmp_path: Path) -> None:
     table = pd.DataFrame({"id": ["x", "y"], "image": names, "label": ["a", "b"]})
     tables = {"train": table, "validation": table[:0], "test": table[:0]}
     with pytest.raises(DataError, match=r"row . is .* pixels, others .*; set encode\.size"):
-        encode_parts(ImageEncode(kind="image", mode="L"), tables, images, ["a", "b"], tmp_path, lambda *a: None)
+        encode_parts(
+            ImageEncode(kind="image", mode="L"), tables, SplitImages(images, ["a", "b"]), tmp_path, lambda *a: None
+        )
 
 
 def training(**changes: object) -> Train:
@@ -219,7 +223,7 @@ def test_it_learns_is_saved_whole_and_answers_alike(tmp_path: Path, model: Mlp |
     how = training(model=model, optimizer=Adam(kind="adam"), learning_rate=1e-2, epochs=8, eval_steps=10)
     net = images.model(how, parts["train"])
     quiet = TrainingCallbacks(lambda *a: None, lambda *a: None, lambda *a: None)
-    fit(how, net, images.feed(parts), tmp_path / "checkpoints", quiet, 1)
+    fit(how, net, images.feed(parts), TrainingRun(tmp_path / "checkpoints", quiet, 1))
     folder = tmp_path / "model"
     folder.mkdir()
     images.save(net, how, folder)

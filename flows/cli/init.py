@@ -64,8 +64,6 @@ def command(
         from tasks.autodetect.located import Hints
 
         output = Path(os.path.expanduser(output)) if output else Path("configs") / f"{slug(stem(data))}.yaml"
-        for name, value in write_starter(
-            data, output, kind, text=text, label=label, hints=Hints(pattern, member, token)
-        ):
+        for name, value in write_starter(data, output, kind, Hints(pattern, member, token, label, text)):
             typer.echo(terminal(f"  {name:<7} {value}"))
         typer.echo(terminal(f"\nwrote {output}: read its remarks, then\n  temper run {output}"))

@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from rich.text import Text
@@ -109,9 +109,15 @@ def command(
         if questions is None:
             _predict_one(model, what, pair)
         elif as_flow:
-            _run_flow(model, questions, output, reading=reading, column=column, pair=pair)
+            _run_flow(_Asked(model, column, pair), questions, output, reading)
         else:
-            _predict_rows(model, questions, output, column=column, pair=pair)
+            _predict_rows(_Asked(model, column, pair), questions, output)
+
+
+class _Asked(NamedTuple):  # column, pair: of texts and of second texts
+    model: str
+    column: str | None
+    pair: str | None
 
 
 def _open(what: str, column: str | None, reading: Reading, *, output: Path | None, as_flow: bool) -> "Questions | None":
@@ -129,7 +135,6 @@ def _refuse_for_one(output: Path | None, as_flow: bool, reading: Reading) -> Non
 
     if reading:
         raise RecipeError(f"--{next(iter(reading))} goes with a file of texts, not with one text or image")
-
     if output or as_flow:
         raise RecipeError(f"{'-o' if output else '--flow'} goes with a file or a folder, not with one text or image")
 
@@ -154,11 +159,11 @@ def _predict_one(model: str, what: str, pair: str | None) -> None:
     _show(predictions)
 
 
-def _stream(model: str, questions: "Questions", *, column: str | None, pair: str | None) -> None:
+def _stream(asked: _Asked, questions: "Questions") -> None:
     from tasks.inference.batch import ERROR, predict_stream
     from tasks.inference.outputs import to_csv
 
-    loaded, questions = _load(model, questions, column=column, pair=pair)
+    loaded, questions = _load(asked, questions)
     failed = 0
     with row_bar() as progress:
         for number, table in enumerate(predict_stream(questions, loaded, progress)):
@@ -168,24 +173,20 @@ def _stream(model: str, questions: "Questions", *, column: str | None, pair: str
     _say_counts(questions, len(questions.rows), failed, "")
 
 
-def _predict_rows(
-    model: str, questions: "Questions", output: Path | None, *, column: str | None, pair: str | None
-) -> None:
+def _predict_rows(asked: _Asked, questions: "Questions", output: Path | None) -> None:
     if output is None:
-        _stream(model, questions, column=column, pair=pair)
+        _stream(asked, questions)
         return
     from tasks.inference.batch import check_output, predict_into
 
     check_output(output, questions)
-    loaded, questions = _load(model, questions, column=column, pair=pair)
+    loaded, questions = _load(asked, questions)
     with row_bar() as progress:
         done = predict_into(output, questions, loaded, _say, progress)
     _say_counts(questions, done.rows, done.failed, f" in {output}")
 
 
-def _run_flow(
-    model: str, questions: "Questions", output: Path | None, *, reading: Reading, column: str | None, pair: str | None
-) -> None:
+def _run_flow(asked: _Asked, questions: "Questions", output: Path | None, reading: Reading) -> None:
     from configs.load import RecipeError
 
     if output is None:
@@ -200,9 +201,8 @@ def _run_flow(
     with prefect_api(), fixes_as_options():
         from ..predict import predict
 
-        done = predict(
-            model, str(Path(questions.where).absolute()), str(output.absolute()), column, dict(reading), pair
-        )
+        place, target = str(Path(questions.where).absolute()), str(output.absolute())
+        done = predict(asked.model, place, target, asked.column, dict(reading), asked.pair)
     kept = f" ({done['kept']:,} rows were predicted before)" if done["kept"] else ""
     _say_counts(questions, done["rows"], done["failed"], f" in {output}{kept}")
 
@@ -216,9 +216,9 @@ def _say_counts(questions: "Questions", rows: int, failed: int, where: str) -> N
     _say("; ".join(parts))
 
 
-def _load(model: str, questions: "Questions", *, column: str | None, pair: str | None) -> "tuple[Model, Questions]":
-    with Console(stderr=True).status(f"loading {model}"), fixes_as_options():
-        _, loaded, rows = open_model_for(model, questions, column, pair)
+def _load(asked: _Asked, questions: "Questions") -> "tuple[Model, Questions]":
+    with Console(stderr=True).status(f"loading {asked.model}"), fixes_as_options():
+        _, loaded, rows = open_model_for(asked.model, questions, asked.column, asked.pair)
     if rows is not questions:
         _say_notes(rows, known=getattr(questions, "notes", ()))
     return loaded, rows

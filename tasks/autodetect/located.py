@@ -9,13 +9,14 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Hints:
-    """How a person helps: the pattern on the paths of images, the table in an archive, the name of a token, the column
-    of the labels."""
+    """How a person helps: the pattern on the paths of images, the table in an archive, the name of a token, the columns
+    of the labels and of the texts."""
 
     pattern: str | None = None
     member: str | None = None
     token: str | None = None
     label: str | None = None
+    text: str | None = None
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def number_column(table: pd.DataFrame) -> str | None:
 
 
 def look_at_targets(
-    table: pd.DataFrame, where: str, *, numbers: bool, text: str | None, target: str | None, asked: bool = True
+    table: pd.DataFrame, where: str, *, numbers: bool, text: str | None, target: str | None
 ) -> TargetFacts:
     """Guess the columns that are not given and measure the rows. numbers: whether targets are; else they are texts.
 
@@ -68,12 +68,6 @@ def look_at_targets(
     columns, why = _choose(table, where, numbers, text=pair[0] if pair else text, target=target)
     if pair:
         columns, why["text_pair"] = replace(columns, text_pair=pair[1]), PAIRED
-    why["kind"] = (
-        "as you said"
-        if asked
-        else f"{columns.target!r} holds many different numbers, and no other column is a label; --label "
-        f"{columns.target} takes them for classes"
-    )
     rows = with_ids(take_columns(table, columns, where))
     cleaned = clean_rows(rows, Clean(steps=STEPS, max_dropped=1.0))
     kept = cleaned.rows

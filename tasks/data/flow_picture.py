@@ -54,16 +54,16 @@ def flow_figure(ledger: pd.DataFrame) -> "Figure":
     end = len(stages) + 1
     figure = Figure(figsize=(2.2 * end + 3.4, 1), layout="constrained")
     axes = figure.subplots()
-    _say(axes, 0, 1.05, "raw", ha="center")
+    _say(axes, (0, 1.05), "raw", ha="center")
     place, bottom = -LINE, -LINE / 2
     left = float((ledger["state"] != DROPPED).mean())
     for x, stage in reversed(list(enumerate(stages))):  # the last branch off highest, so that none crosses a label
-        _say(axes, x + 1, 1.05, stage, ha="center")
+        _say(axes, (x + 1, 1.05), stage, ha="center")
         _band(axes, x, (1, 1 - left), (1, 1 - left), COLOURS["alive"])
         upper = 1 - left
         for reason, count, share in branches[stage]:
             _band(axes, x, (upper, upper - share), (place + share / 2, place - share / 2), COLOURS[DROPPED])
-            _say(axes, x + 1.04, place, f"{reason}: {count:,} ({_percent(share)})", size=8)
+            _say(axes, (x + 1.04, place), f"{reason}: {count:,} ({_percent(share)})", size=8)
             bottom = min(bottom, place - max(LINE, share) / 2 - LINE / 2)
             upper, place = upper - share, place - max(LINE, share + LINE / 2)
         left = 1 - upper
@@ -103,12 +103,12 @@ def _parts(axes: Any, ledger: pd.DataFrame, end: int) -> None:
         share = count / len(ledger)
         _band(axes, end - 1, (top, top - share), (top, top - share), COLOURS[part])
         label = min(label, top - share / 2)
-        _say(axes, end + 0.04, label, f"{part} {count:,} ({_percent(share)})")
+        _say(axes, (end + 0.04, label), f"{part} {count:,} ({_percent(share)})")
         top, label = top - share, label - LINE
 
 
-def _say(axes: Any, x: float, y: float, text: str, *, ha: str = "left", size: int = 9) -> None:
-    axes.text(x, y, text, ha=ha, va="center", fontsize=size, parse_math=False)  # a $ in a reason is a dollar
+def _say(axes: Any, at: tuple[float, float], text: str, *, ha: str = "left", size: int = 9) -> None:
+    axes.text(*at, text, ha=ha, va="center", fontsize=size, parse_math=False)  # a $ in a reason is a dollar
 
 
 def _band(axes: Any, x: int, start: tuple[float, float], stop: tuple[float, float], colour: str) -> None:

@@ -49,12 +49,15 @@ class Side:
 @dataclass(frozen=True)
 class Rules:
     """route: what is allowed by default. tolerance: of scores, in place of the route's. rule: the recipe's
-    bootstrap, confidence and direction, and by how much the metric may be worse. units: [rows], which rows are one
-    independent unit; None where each is."""
+    bootstrap, confidence and direction, and by how much `metric` may be worse. kind, labels: of the model. units:
+    [rows], which rows are one independent unit; None where each is."""
 
     route: Route
     tolerance: float
     rule: champion_test.Rule
+    kind: str
+    metric: str
+    labels: Sequence[str]
     units: Sequence[str] | None = None
 
 
@@ -138,24 +141,22 @@ def apart(origin: Floats, exported: Floats) -> float:
     return float(np.abs(exported.astype(np.float64) - origin).max(initial=0.0)) / spread
 
 
-def compare(
-    origin: Side, exported: Side, kind: str, metric: str, labels: Sequence[str], rules: Rules
-) -> Iterator[Check]:
+def compare(origin: Side, exported: Side, rules: Rules) -> Iterator[Check]:
     """The checks on test rows: scores, predictions, metric and, of classes, calibration and the classes predicted."""
     if origin.scores.shape != exported.scores.shape:
         yield Check("scores", False, f"{exported.scores.shape} of them, not {origin.scores.shape}")
         return
     far = apart(origin.scores, exported.scores)
     yield Check("scores", far <= rules.tolerance, f"at most {far:.2g} standard deviations apart")
-    yield _predictions(origin, exported, kind, rules)
-    yield _metric(origin, exported, kind, metric, labels, rules)
-    if "label" in origin.table and len(labels) == origin.scores.shape[1]:
-        yield _calibration(origin, exported, labels)
+    yield _predictions(origin, exported, rules)
+    yield _metric(origin, exported, rules)
+    if "label" in origin.table and len(rules.labels) == origin.scores.shape[1]:
+        yield _calibration(origin, exported, rules.labels)
         yield _classes(origin, exported)
 
 
-def _predictions(origin: Side, exported: Side, kind: str, rules: Rules) -> Check:
-    same = ~changed_rows(origin.table, exported.table, kind)
+def _predictions(origin: Side, exported: Side, rules: Rules) -> Check:
+    same = ~changed_rows(origin.table, exported.table, rules.kind)
     low, high = share_interval(int(same.sum()), len(same))
     rate = float(same.mean())
     seen = f"{int(same.sum()):,} of {len(same):,} stay ({rate:.2%}, 95 % interval {low:.2%} to {high:.2%})"
@@ -180,10 +181,11 @@ def share_interval(count: int, of: int, confidence: float = 0.95) -> tuple[float
     return low, high
 
 
-def _metric(origin: Side, exported: Side, kind: str, metric: str, labels: Sequence[str], rules: Rules) -> Check:
+def _metric(origin: Side, exported: Side, rules: Rules) -> Check:
     """The metric must not be worse than the margin, by the paired test; rows that are all alike need no test."""
+    metric = rules.metric
     try:
-        sides = [outcomes.outcomes(side.table, kind, metric, labels) for side in (exported, origin)]
+        sides = [outcomes.outcomes(side.table, rules.kind, metric, rules.labels) for side in (exported, origin)]
         if np.array_equal(sides[0].statistics, sides[1].statistics):
             return Check("metric", True, f"{metric} is the same on every row")
         fought = champion_test.contest(sides[0], sides[1], rules.rule, rules.units)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -52,6 +52,14 @@ class Classifier(Protocol):
 
     def remarks(self, facts: Mapping[str, Any]) -> list[str]:
         """What else the page says, a line each."""
+
+
+class UnseenRows(NamedTuple):
+    """Raw test rows, what the model reads of each, and what they were encoded to."""
+
+    rows: pd.DataFrame
+    contents: list[Any]
+    part: Part
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from ..learn.evaluation_report import chosen_baselines, encoded_otherwise
 from ..learn.paired import Right, sign_flip
 from ..learn.pictures import MOST_CLASSES, Answer, draw_answers, draw_calibration, draw_confusion, draw_grid
 from ..learn.resampling import Resampling, sum_by_group
-from .classification import Classifier, Scored, worst_mistakes
+from .classification import Classifier, Scored, UnseenRows, worst_mistakes
 from .classification_page import describe
 from .order_symmetry import class_symmetry, swap
 from .spec import Part, StageOutput
@@ -48,15 +48,10 @@ class PairedTest(TypedDict):
 
 
 def score(
-    classifier: Classifier,
-    folder: Path,
-    rows: pd.DataFrame,
-    contents: list[Any],
-    part: Part,
-    section: Evaluate,
-    progress: Callable[[int, int], None],
+    classifier: Classifier, folder: Path, test: UnseenRows, section: Evaluate, progress: Callable[[int, int], None]
 ) -> Scored:
     """Score raw rows once and measure. Raises DataError where inference builds other input than training did."""
+    rows, contents, part = test
     odd = classifier.odd_inputs(contents, part)
     if len(odd):
         raise encoded_otherwise(rows["id"].iloc[odd[0]])
@@ -225,9 +220,7 @@ class ClassReports:
         scored = score(
             classifier,
             folder,
-            test,
-            contents,
-            parts["test"],
+            UnseenRows(test, contents, parts["test"]),
             section,
             lambda done, of: out.progress(done, of, "scoring"),
         )

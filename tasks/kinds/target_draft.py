@@ -11,8 +11,12 @@ from ..text.token_lengths import token_lengths
 def draft_targets(data: Undescribed, kind: TargetKind, *, numbers: bool, label: str | None) -> Draft:
     """For numbers or written texts; `label` names their column. Raises DataError."""
     assert data.located.table is not None
-    facts = look_at_targets(
-        data.located.table, data.path, numbers=numbers, text=data.text, target=label, asked=data.kind is not None
+    facts = look_at_targets(data.located.table, data.path, numbers=numbers, text=data.text, target=label)
+    facts.why["kind"] = (
+        "as you said"
+        if data.kind is not None
+        else f"{facts.columns.target!r} holds many different numbers, and no other column is a label; --label "
+        f"{facts.columns.target} takes them for classes"
     )
     lengths = (token_lengths(texts, VOCABULARY) for texts in (facts.texts, facts.aims))
     return Draft(

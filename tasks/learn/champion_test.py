@@ -181,8 +181,7 @@ def _more(rows: int, distance: float, error: float, confidence: float) -> int | 
 
 
 def slices(
-    new: Outcomes,
-    old: Outcomes,
+    sides: tuple[Outcomes, Outcomes],
     rule: Rule,
     *,
     groups: Sequence[str] | None,
@@ -191,9 +190,10 @@ def slices(
 ) -> list[Slice]:
     """The contest on every value of some columns of `rows` (one per outcome), where it has enough rows.
 
-    smallest: column to that number. Raises DataError for a column that is not there, or of which no value has enough.
+    sides: the challenger's outcomes and the champion's. smallest: column to that number. Raises DataError for a column
+    that is not there, or of which no value has enough.
     """
-    tested = []
+    tested, (new, old) = [], sides
     for column, least in smallest.items():
         if column not in rows:
             raise DataError(f"the test rows have no column {column!r} to slice by; name it in download.columns.keep")

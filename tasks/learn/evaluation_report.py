@@ -33,10 +33,17 @@ class Judged:
     examples: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Subject:
+    """What a report is about: a kind with its traits, and how many test rows were scored."""
+
+    kind: str
+    traits: Traits
+    rows: int
+
+
 def state(
-    kind: str,
-    traits: Traits,
-    rows: int,
+    subject: Subject,
     measured: Mapping[str, Any],
     section: Evaluate,
     *,
@@ -44,12 +51,12 @@ def state(
     baselines: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
     """The facts of a report: scores with intervals and those of baselines; what is undefined (None) is left out."""
-    scores = {name: measured[name] for name in traits.scores if measured.get(name) is not None}
+    scores = {name: measured[name] for name in subject.traits.scores if measured.get(name) is not None}
     return {
-        "kind": kind,
-        "content": traits.content,
+        "kind": subject.kind,
+        "content": subject.traits.content,
         "labels": [],
-        "rows": rows,
+        "rows": subject.rows,
         "confidence": section.confidence,
         "scores": scores,
         "intervals": {name: measured[f"{name}_interval"] for name in scores if measured.get(f"{name}_interval")},

@@ -27,7 +27,7 @@ from .checkpoints import ASIDE, CheckpointFacts, certify, check, check_best, new
 from .length_groups import Lengths
 from .norms import require_company
 from .phases import Audit, Layout, Plan, changes, fingerprint, float32_output, hold_still, plan_phases
-from .trainer import KEPT_LOGS, CertifiedTrainer, Report, Reporter, Truth
+from .trainer import KEPT_LOGS, CertifiedTrainer, Report, Reporter, Targets, Truth
 from .weights import COUNTS, frozen_digest, load_weights, save_weights
 
 
@@ -64,6 +64,15 @@ class TrainingCallbacks:
 
 
 @dataclass(frozen=True)
+class TrainingRun:
+    """root: folder of the checkpoints, of this run and of a killed one; threads: None leaves torch's number."""
+
+    root: Path
+    callbacks: TrainingCallbacks
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
 class Fitted:
     """history: what was logged, by step; step: where the weights are from; steps: where training ended, both counted
     over all phases; audits: one per phase."""
@@ -85,16 +94,8 @@ class Fitted:
         )
 
 
-def fit(
-    section: Train,
-    model: nn.Module,
-    feed: Feed,
-    root: Path,
-    callbacks: TrainingCallbacks,
-    threads: int | None,
-    layout: Layout | None = None,
-) -> Fitted:
-    """Train phase by phase, resuming from the newest intact checkpoint under `root`; each ends with its best weights.
+def fit(section: Train, model: nn.Module, feed: Feed, run: TrainingRun, layout: Layout | None = None) -> Fitted:
+    """Train phase by phase, resuming from the newest intact checkpoint of the run; each ends with its best weights.
 
     Bit-equality of a resumed run holds on the same machine type and libraries; the thread count of the interrupted run
     is taken over. Each phase draws its random numbers from a seed of its own, so that it does not matter in which
@@ -110,18 +111,19 @@ def fit(
     for plan in plans:
         hold_still(model, plan.trained)
         require_company(model, feed.train, feed.collate, plan.section.batch_size)
-    done, offset = Fitted([], 0, 0, None), 0
+    done, offset, threads = Fitted([], 0, 0, None), 0, run.threads
     for number, plan in enumerate(plans, 1):
-        folder = root / f"phase-{number}" if len(plans) > 1 else root
+        folder = run.root / f"phase-{number}" if len(plans) > 1 else run.root
         before = fingerprint(model)
         held = hold_still(model, plan.trained)
-        ended = _ended(folder, model, callbacks) if len(plans) > 1 else None
+        ended = _ended(folder, model, run.callbacks) if len(plans) > 1 else None
         if ended is not None:
             load_weights(model, folder / END)
             threads = ended.get("threads", threads)
             now = Fitted(ended["history"], ended["step"], ended["steps"], ended["steps"])
         else:
-            now = _fit_phase(plan, model, feed, folder, callbacks.shifted(offset, total), threads, offset)
+            phase = TrainingRun(folder, run.callbacks.shifted(offset, total), threads)
+            now = _fit_phase(plan, model, feed, phase, offset)
             threads = torch.get_num_threads()  # a resumed phase took those that it began with; so do all behind it
         frozen = {name for name, value in model.named_parameters() if value.dtype not in COUNTS} - plan.trained
         moved, still = changes(before, fingerprint(model), held | frozen)
@@ -166,29 +168,25 @@ def plain_layout(model: nn.Module) -> Layout:
     )
 
 
-def _fit_phase(
-    plan: Plan, model: nn.Module, feed: Feed, root: Path, callbacks: TrainingCallbacks, threads: int | None, offset: int
-) -> Fitted:
-    section = plan.section
+def _fit_phase(plan: Plan, model: nn.Module, feed: Feed, run: TrainingRun, offset: int) -> Fitted:
+    section, root, callbacks = plan.section, run.root, run.callbacks
     rows = len(cast(Sized, feed.train))
     if not root.is_dir():
         remove(root)
     root.mkdir(parents=True, exist_ok=True)
     frozen = frozen_digest(model)
     checkpoint = newest_intact(root, frozen, callbacks.log)
-    chosen = checkpoint[1]["threads"] if checkpoint else threads
+    chosen = checkpoint[1]["threads"] if checkpoint else run.threads
     if chosen:
         torch.set_num_threads(chosen)
     set_seed(section.seed)
     arguments = training_arguments(section, root, rows, feed.validation is not None)
     hf_logging.disable_progress_bar()
     trainer = CertifiedTrainer(
-        class_ids=feed.class_ids,
-        truth=feed.truth,
-        section=section,
+        targets=Targets(feed.class_ids, feed.truth),
+        plan=plan,
         frozen=frozen,
         lengths=feed.lengths,
-        rates=plan.rates,
         model=model,
         args=arguments,
         train_dataset=feed.train,
@@ -199,7 +197,7 @@ def _fit_phase(
     trainer.remove_callback(PrinterCallback)
     if checkpoint:
         callbacks.log(
-            f"resumed from the checkpoint at step {checkpoint[1]['step'] + offset}{kept_threads(chosen, threads)}"
+            f"resumed from the checkpoint at step {checkpoint[1]['step'] + offset}{kept_threads(chosen, run.threads)}"
         )
     stopped = checkpoint is not None and checkpoint[1]["stopped"]
     if checkpoint and stopped:  # by patience or at the last step; the Trainer would go on

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import accelerate.optimizer
 import numpy as np
@@ -21,12 +21,20 @@ from .labels import IGNORE_INDEX
 from .length_groups import LengthGroups, Lengths
 from .metrics import Ids, accuracy, confusion, macro_f1
 from .optimizers import Lbfgs, make_optimizer, step_factor
+from .phases import Plan
 
 Report = Callable[[int, Mapping[str, float]], None]
 Truth = Literal["classes", "tokens", "numbers"]
 """What labels are: a class id per row (or per row's one supervised token), tokens of a vocabulary, or numbers."""
 KEPT_LOGS = ("loss", "grad_norm", "learning_rate", "eval_loss", "eval_accuracy", "eval_macro_f1")
 """What goes into the curves; speeds and clock times do not, so that histories of equal runs are equal."""
+
+
+class Targets(NamedTuple):
+    """Ids of classes in a vocabulary, where labels are such; and what labels are."""
+
+    class_ids: tuple[int, ...]
+    truth: Truth
 
 
 SMALL_FILES = 32 * 2**10
@@ -43,10 +51,8 @@ class CertifiedTrainer(Trainer):
     def __init__(
         self,
         *,
-        section: Train,
-        rates: Mapping[str, float],
-        class_ids: tuple[int, ...],
-        truth: Truth,
+        plan: Plan,
+        targets: Targets,
         frozen: str = "",
         lengths: Lengths | None = None,
         **options: Any,
@@ -55,7 +61,8 @@ class CertifiedTrainer(Trainer):
         # asked twice a step, each time a search of the whole path: 6 % of an epoch of MNIST
         if not hasattr(accelerate.optimizer.is_lomo_available, "cache_info"):
             accelerate.optimizer.is_lomo_available = functools.cache(accelerate.optimizer.is_lomo_available)
-        self.section, self.rates, self.truth, self.frozen = section, rates, truth, frozen
+        self.section, self.rates, self.frozen = plan.section, plan.rates, frozen
+        class_ids, self.truth = targets
         self.class_ids = torch.tensor(class_ids) if class_ids else None
         self.shifts = getattr(self.model, "shifts_labels", True)
         self.lengths = lengths

@@ -8,12 +8,13 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ..data.errors import DataError
+from ..data.pairs import Content
 from ..learn.labels import IGNORE_INDEX
 from .collation import Matrix
 from .encoding import Encoding
@@ -33,6 +34,14 @@ class MaskError(DataError):
 OTHER_CLASS = "the class id is not the row's label"
 NO_TARGET = "no supervised token"
 """Reason of rows that are dropped since training would learn nothing from them."""
+
+
+class RawRows(NamedTuple):
+    """What encoded rows are checked against, in their order: texts, or pairs of them, and what is to be predicted of
+    each, as written."""
+
+    contents: Sequence[Content]
+    truth: Sequence[str]
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """A model and token ids of prompts -> the ids that it writes after them, in batches or one at a time for a chat."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Event, Thread
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from .shared_prefixes import keeps_all, write_all
-from .writer import Ends, Ids, Sampling, Writer
+from .writer import Decoding, Ids, Writer
 
 Progress = Callable[[int, int], None]
 
@@ -30,17 +30,12 @@ class Generated:
 def generate(
     model: Any,
     prompts: Sequence[Sequence[int]],
+    decoding: Decoding,
     *,
-    end_ids: Collection[int],
-    first: int | None = None,
-    max_new_tokens: int,
     batch_size: int,
-    pad_id: int,
-    sampling: Sampling | None = None,
     progress: Progress = lambda done, of: None,
 ) -> Generated:
-    """Write after each prompt until an end token, `max_new_tokens` tokens, or the model's last position. An end token
-    that is `first` does not end what begins with it.
+    """Write after each prompt until an end token, `max_new_tokens` tokens, or the model's last position.
 
     model: any generative model of transformers (causal, or an encoder with a decoder), in eval mode and with its own
     forward, so loaded by `AutoModelForCausalLM.from_pretrained` or `AutoModelForSeq2SeqLM.from_pretrained`, not as
@@ -51,9 +46,9 @@ def generate(
     """
     if batch_size < 1:
         raise ValueError(f"batch_size {batch_size} must be at least 1")
-    writer = Writer(model, Ends(frozenset(end_ids), first), pad_id, sampling)
-    room = writer.room(prompts, max_new_tokens)
-    shared = sampling is None and keeps_all(writer.model)
+    writer = Writer(model, decoding)
+    room = writer.room(prompts)
+    shared = decoding.sampling is None and keeps_all(writer.model)
     write = _write_sharing if shared else _write_batches
     cut = [writer.cut(tokens) for tokens in write(writer, prompts, room, batch_size, progress)]
     return Generated([ids for ids, _ in cut], np.array([ended for _, ended in cut], bool))
@@ -62,7 +57,7 @@ def generate(
 def _write_sharing(
     writer: Writer, prompts: Sequence[Sequence[int]], room: Ids, batch_size: int, progress: Progress
 ) -> list[list[int]]:
-    return write_all(writer.model, prompts, room, writer.ends, batch_size=batch_size, progress=progress)
+    return write_all(writer, prompts, room, batch_size=batch_size, progress=progress)
 
 
 def _write_batches(
@@ -79,22 +74,13 @@ def _write_batches(
     return generated
 
 
-def stream(
-    model: Any,
-    prompt: Sequence[int],
-    *,
-    end_ids: Collection[int],
-    first: int | None = None,
-    max_new_tokens: int,
-    pad_id: int,
-    sampling: Sampling | None = None,
-) -> Iterator[int]:
+def stream(model: Any, prompt: Sequence[int], decoding: Decoding) -> Iterator[int]:
     """The ids that `generate` would write after this prompt alone, each as soon as it is there.
 
     The model stops writing when the iterator is closed. Raises ValueError as `generate` does, at the call.
     """
-    writer = Writer(model, Ends(frozenset(end_ids), first), pad_id, sampling)
-    room = int(writer.room([prompt], max_new_tokens)[0])
+    writer = Writer(model, decoding)
+    room = int(writer.room([prompt])[0])
     return _tokens(writer, prompt, room)
 
 

@@ -46,7 +46,7 @@ class Form:
     auto: the class that loads them; forward: the forward that training uses. head: fields of the configuration of a
     head that is new for these rows; ids: further fields of a new configuration. check: raises DataError for a model
     that cannot serve, before it has the forward; prove: the same, with it. whole_rows: it predicts something of a row
-    by a head of its own, and not tokens.
+    by a head of its own, and not tokens. base: precision of the weights that are loaded.
     """
 
     auto: Any
@@ -56,13 +56,14 @@ class Form:
     check: Callable[[Any, Any], None] = lambda model, encoding: None
     prove: Callable[[Any], None] = lambda model: None
     whole_rows: bool = False
+    base: str = "float32"
 
 
 def build_model(
-    source: ModelSource, form: Form, encoding: ModelInput, tokenizer: TextTokenizer, seed: int, base: str = "float32"
+    source: ModelSource, form: Form, encoding: ModelInput, tokenizer: TextTokenizer, seed: int
 ) -> PreTrainedModel:
-    """Build or load the model that training starts from, new weights seeded; `base`: precision of those that are
-    loaded. An embedding that is too small for the encoding's new tokens grows. Raises DataError."""
+    """Build or load the model that training starts from, new weights seeded. An embedding that is too small for the
+    encoding's new tokens grows. Raises DataError."""
     torch.manual_seed(seed)
     labels = form.head(encoding)
     match source:
@@ -73,7 +74,7 @@ def build_model(
             except ValueError as error:
                 raise DataError(f"train.model {source.family}: {str(error).splitlines()[0]}") from None
         case LocalModel() | HubModel():
-            model = _load(form.auto, pretrained_folder(source, hub.MODEL_FILES), labels, base, source.gguf)
+            model = _load(form.auto, pretrained_folder(source, hub.MODEL_FILES), labels, form.base, source.gguf)
     _grow(model, encoding, tokenizer)
     _check_sizes(model, encoding, tokenizer)
     form.check(model, encoding)

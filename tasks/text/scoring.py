@@ -25,17 +25,10 @@ def score_batches(
         progress(done := done + len(rows), len(encoded))
 
 
-def score_rows(
-    net: Net,
-    encoded: Encoded,
-    width: int,
-    pad_id: int,
-    batch_size: int = 32,
-    progress: Progress = lambda done, of: None,
-) -> npt.NDArray[np.float64]:
-    """The net's first output for every row [rows, width]."""
-    scores = np.empty((len(encoded), width))
-    for rows, outputs in score_batches(net, encoded, pad_id, batch_size, progress):
+def score_rows(batches: Iterator[tuple[Matrix, Outputs]], shape: tuple[int, int]) -> npt.NDArray[np.float64]:
+    """The net's first output for every row of `score_batches`; shape: rows and outputs of a row."""
+    scores = np.empty(shape)
+    for rows, outputs in batches:
         scores[rows] = outputs[0]
     return scores
 

@@ -70,7 +70,8 @@ def encode_segments(
     supervised = np.fromiter((segment.supervised for segment in segments), bool, len(segments))
     loose = np.fromiter((s.text is not None and not s.supervised for s in segments), bool, len(segments))
     row_of = np.repeat(np.arange(len(rows)), np.fromiter(map(len, rows), np.int64, len(rows)))
-    kept, cut = _truncate(sizes, loose, row_of, len(rows), budget, keep)
+    excess = np.maximum(np.bincount(row_of, sizes, len(rows)).astype(np.int64) - budget, 0)
+    kept, cut = _truncate(sizes, loose, row_of, excess, keep=keep)
     labels = np.where(np.repeat(supervised, sizes), ids, IGNORE_INDEX).astype(np.int32)
     lengths = np.bincount(row_of, sizes, len(rows)).astype(np.int64) - cut
     return Encoded(ids[kept], labels[kept], np.concatenate([[0], np.cumsum(lengths)]), cut.astype(np.int32))
@@ -80,12 +81,12 @@ def _truncate(
     sizes: npt.NDArray[np.int64],
     loose: npt.NDArray[np.bool_],
     row_of: npt.NDArray[np.int64],
-    rows: int,
-    budget: int,
+    excess: npt.NDArray[np.int64],
+    *,
     keep: Literal["first", "last"],
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
-    """Which tokens stay, and how many each row lost."""
-    excess = np.maximum(np.bincount(row_of, sizes, rows).astype(np.int64) - budget, 0)
+    """Which tokens stay, and how many each row lost; excess: tokens that each row has too many."""
+    rows = len(excess)
     spare = np.where(loose, sizes, 0)
     before = np.cumsum(spare) - spare if keep == "last" else np.cumsum(spare[::-1])[::-1] - spare
     per_row = np.bincount(row_of, spare, rows).astype(np.int64)

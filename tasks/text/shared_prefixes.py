@@ -10,7 +10,7 @@ from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
 from .growing_cache import Prefix, Slots
-from .writer import Ends, Ids
+from .writer import Ids, Writer
 
 
 class Begun(NamedTuple):
@@ -47,16 +47,15 @@ def chains(prompts: Sequence[Sequence[int]]) -> list[list[int]]:
 
 @torch.inference_mode()
 def write_all(
-    model: Any,
+    writer: Writer,
     prompts: Sequence[Sequence[int]],
     room: Ids,
-    ends: Ends,
     *,
     batch_size: int,
     progress: Callable[[int, int], None],
 ) -> list[list[int]]:
     """The likeliest ids after each prompt, up to its room or with the end token that ends them as the last."""
-    batch = _Batch(model, prompts, room, ends, batch_size)
+    batch = _Batch(writer, prompts, room, batch_size)
     known = 0
     while batch.fill():
         batch.step()
@@ -70,9 +69,9 @@ def write_all(
 class _Batch:
     """Rows that are written together, each in a slot, and the prompts that wait for one."""
 
-    def __init__(self, model: Any, prompts: Sequence[Sequence[int]], room: Ids, ends: Ends, size: int) -> None:
-        self.model, self.room, self.ends = model, room, ends
-        self.waiting = _begin(model, prompts)
+    def __init__(self, writer: Writer, prompts: Sequence[Sequence[int]], room: Ids, size: int) -> None:
+        self.model, self.room, self.ends = writer.model, room, writer.ends
+        self.waiting = _begin(writer.model, prompts)
         self.written: list[list[int]] = [[] for _ in prompts]
         self.held: list[int | None] = [None] * min(size, len(prompts))
         self.slots: Slots | None = None

@@ -1,7 +1,7 @@
 """What kinds that read texts share in training: parts, models with LoRA, layout, batches, saving."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -52,8 +52,8 @@ class TextTraining:
         """What training starts from, with LoRA layers where the recipe asks for them. Raises DataError."""
         source = cast(TextModel, section.model)
         adapters = section.lora
-        base = adapters.base if adapters else "float32"
-        model = build_model(source, self.form, self.encoding, self.tokenizer, section.seed, base)
+        form = replace(self.form, base=adapters.base) if adapters else self.form
+        model = build_model(source, form, self.encoding, self.tokenizer, section.seed)
         self.set_loss(model, section, train)
         if adapters is not None:
             heads = lora.new_modules(model) if self.form.whole_rows else ()

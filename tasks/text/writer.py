@@ -84,25 +84,37 @@ class _Stopping(StoppingCriteria):  # type: ignore[misc]
         return done & (last != self.first) if input_ids.shape[1] == self.begin + 1 else done
 
 
+@dataclass(frozen=True)
+class Decoding:
+    """How text is written. ends: what ends it; max_new_tokens: at most; sampling: None takes the likeliest token."""
+
+    ends: Ends
+    max_new_tokens: int
+    pad_id: int
+    sampling: Sampling | None = None
+
+
 class Writer:
     """A shallow copy of a model, so that the given one keeps its settings (weights are shared).
 
     Raises ValueError for a model that cannot write, for no end tokens, and for prompts without room for an answer.
     """
 
-    def __init__(self, model: Any, ends: Ends, pad_id: int, sampling: Sampling | None) -> None:
+    def __init__(self, model: Any, decoding: Decoding) -> None:
         model = model.get_base_model() if hasattr(model, "get_base_model") else model  # peft's layers are inside it
         _check(model)
-        if not ends.ids:
+        if not decoding.ends.ids:
             raise ValueError("end_ids is empty; without an end token no answer could ever end")
-        self.ends, self.pad_id, self.sampling = ends, pad_id, sampling
+        self.ends, self.pad_id, self.sampling = decoding.ends, decoding.pad_id, decoding.sampling
+        self.most = decoding.max_new_tokens
         self.paired = bool(model.config.is_encoder_decoder)
         self.start = _decoder_start(model) if self.paired else None
         self.model = copy.copy(model)
         self.model.generation_config = GenerationConfig()
 
-    def room(self, prompts: Sequence[Sequence[int]], most: int) -> Ids:
+    def room(self, prompts: Sequence[Sequence[int]]) -> Ids:
         """Tokens that may be written after each prompt."""
+        most = self.most
         if most < 1:
             raise ValueError(f"max_new_tokens {most} must be at least 1")
         lengths = np.array([len(prompt) for prompt in prompts], np.int64)

@@ -53,7 +53,7 @@ def promote(name: str, version: str, why: str) -> Entry:
         before = _current(client, name)
         if before == str(wanted.version):
             raise StageError(f"version {version} is the champion of {name} already")
-        entry = decisions.entry(
+        entry = decisions.Entry(
             "promote",
             str(wanted.version),
             before=before,
@@ -86,7 +86,7 @@ def rollback(name: str, why: str) -> Entry:
         else:
             raise StageError(f"version {before} is the first champion of {name}; there is none before to go back to")
         proof.require_described(client, _version(client, name, after))
-        entry = decisions.entry("rollback", before, before=before, after=after, decided="rolled back", why=why)
+        entry = decisions.Entry("rollback", before, before=before, after=after, decided="rolled back", why=why)
         return _carry_out(client, name, entry)
 
 

@@ -4,7 +4,7 @@ import json
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -31,7 +31,10 @@ Action = Literal["register", "promote", "rollback", "export"]
 
 @dataclass(frozen=True)
 class Entry:
-    """One decision: about which version, the champion before and after (versions), in words, by whom, when (UTC)."""
+    """One decision: about which version, the champion before and after (versions), in words, by whom, when (UTC).
+
+    One that is made now is made by the user of this process.
+    """
 
     action: Action
     version: str
@@ -39,8 +42,8 @@ class Entry:
     after: str | None
     decided: str
     why: str
-    who: str
-    at: str
+    who: str = field(default_factory=runs.user)
+    at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="microseconds"))
 
     @property
     def moment(self) -> str:
@@ -62,20 +65,6 @@ def recorded_champion(client: MlflowClient, name: str) -> str | None:
     """The version that the last decision left as champion; None where none was decided."""
     tag = client.get_registered_model(name).tags.get(RECORDED)
     return tag if tag is not None else next(reversed(succession(entries(client, name), None)), None)
-
-
-def entry(
-    action: Action,
-    version: str,
-    *,
-    before: str | None,
-    after: str | None,
-    decided: str,
-    why: str,
-) -> Entry:
-    """A decision made now by the user of this process."""
-    at = datetime.now(UTC).isoformat(timespec="microseconds")
-    return Entry(action, version, before, after, decided, why, runs.user(), at)
 
 
 def keep(client: MlflowClient, about: ModelVersion, decision: Entry, further: Mapping[str, Any] | None = None) -> None:

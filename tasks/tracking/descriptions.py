@@ -43,17 +43,26 @@ class VersionFacts:
     links: Mapping[str, str] = field(default_factory=dict)
 
 
-def describe(
-    client: MlflowClient,
-    version: ModelVersion,
-    verdict: str,
-    *,
-    stages: Mapping[str, Artifact],
-    facts: Mapping[str, Any],
-    test_evaluations: int,
-    links: Mapping[str, str],
-) -> None:
+@dataclass(frozen=True)
+class Registration:
+    """A version and what is known when it is judged: the artifacts that it was made of, its report's facts, the links
+    of the flow run, and how many models were scored on its test rows, itself included."""
+
+    version: ModelVersion
+    stages: Mapping[str, Artifact]
+    facts: Mapping[str, Any]
+    links: Mapping[str, str] = field(default_factory=dict)
+    test_evaluations: int = 1
+
+
+def describe(client: MlflowClient, registration: Registration, verdict: str) -> None:
     """Write the texts of a version, its run and its model; what a person has written there stays."""
+    version, stages, facts, links = (
+        registration.version,
+        registration.stages,
+        registration.facts,
+        registration.links,
+    )
     run_id, name = str(version.run_id), str(version.name)
     run = client.get_run(run_id)
     recipe = links.get("temper.recipe") or run.data.tags.get("temper.recipe", "temper")
@@ -65,7 +74,9 @@ def describe(
     if ours(client.get_registered_model(name).description):
         client.update_registered_model(name, of_model(name, recipe, facts))
     if ours(client.get_model_version(name, version.version).description):
-        client.update_model_version(name, version.version, of_version(stages, facts, about, test_evaluations))
+        client.update_model_version(
+            name, version.version, of_version(stages, facts, about, registration.test_evaluations)
+        )
 
 
 def _others(client: MlflowClient, version: ModelVersion) -> tuple[str, ...]:

@@ -119,7 +119,7 @@ def gather(
         rule = _rule(section, stages)
         left, other = (outcomes.outcomes(table, kind, section.metric, facts["labels"]) for table in (new, old))
         fought = challenge.contest(left, other, rule, groups)
-        slices = challenge.slices(left, other, rule, groups=groups, rows=rows, smallest=section.slices)
+        slices = challenge.slices((left, other), rule, groups=groups, rows=rows, smallest=section.slices)
     except DataError as error:
         deleted = f"; its files were deleted: restore them, or use `temper promote {known.name} VERSION --why …`"
         return Evidence(version, source, f"{error}{'' if has_files(client, known) else deleted}")

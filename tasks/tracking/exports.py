@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import mlflow
 import numpy as np
@@ -38,6 +38,13 @@ import mlflow
 model = mlflow.pyfunc.load_model(sys.argv[1])
 model.predict(json.load(sys.stdin)["given"])
 """
+
+
+class Form(NamedTuple):
+    """The form of an export: the route's name on the command line, and the packages that serve it."""
+
+    route: str
+    serves: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -124,7 +131,7 @@ def _packed(origin: Origin, folder: Path, scratch: Path, serves: tuple[str, ...]
     package = f"temper_export_{origin.digest[:16]}"
     needed = [*BASE, *open_kind(str(origin.facts["kind"])).requirements, *serves]
     pinned = [f"{name}=={importlib.metadata.version(name)}" for name in dict.fromkeys(needed)]
-    return packing.pack(folder, scratch, package, origin.samples[:2], origin.facts, pinned)
+    return packing.pack(folder, scratch, package, packing.Evaluated(origin.facts, origin.samples[:2]), pinned)
 
 
 def ask(origin: Origin, uri: str, rows: pd.DataFrame, predictions: pd.DataFrame) -> tuple[pd.DataFrame, Floats]:
@@ -162,17 +169,18 @@ def keep_report(client: MlflowClient, origin: Origin, route: str, report: Mappin
     client.log_text(str(origin.version.run_id), page, f"{stem}.md")
 
 
-def register(
-    client: MlflowClient, origin: Origin, folder: Path, *, route: str, serves: tuple[str, ...], gate: str
-) -> ModelVersion:
-    """Log an exported model in its origin's run and register it as a version of the same model."""
+def register(client: MlflowClient, origin: Origin, folder: Path, *, form: Form, gate: str) -> ModelVersion:
+    """Log an exported model in its origin's run and register it as a version of the same model; gate: what its gate
+    came to."""
     name, run_id = str(origin.version.name), str(origin.version.run_id)
     models.connect()
     with tempfile.TemporaryDirectory() as scratch:
-        logged = packing.log_packed(client, run_id, _packed(origin, folder, Path(scratch), serves), f"model-{route}")
-    tags = {EXPORT_OF: str(origin.version.version), EXPORT_ROUTE: route, EXPORT_GATE: gate}
+        logged = packing.log_packed(
+            client, run_id, _packed(origin, folder, Path(scratch), form.serves), f"model-{form.route}"
+        )
+    tags = {EXPORT_OF: str(origin.version.version), EXPORT_ROUTE: form.route, EXPORT_GATE: gate}
     version = client.create_model_version(name, logged.model_uri, run_id, tags=tags, model_id=logged.model_id)
-    about = f"Version {origin.version.version} of this model as {route}, made by `temper export`. {gate}."
+    about = f"Version {origin.version.version} of this model as {form.route}, made by `temper export`. {gate}."
     client.update_model_version(name, version.version, about)
     return version
 

@@ -17,7 +17,6 @@ from mlflow.models import Model
 from configs.settings import settings
 
 from ..artifact import Artifact, StageError
-from ..documents import ReportFacts
 from . import packing, runs
 from .wire_format import ARTIFACT, IMAGE, MESSAGES, MODEL_DIGEST, TEXT, TEXT_PAIR, DialoguePredictor, Served
 
@@ -167,18 +166,15 @@ def local_folder(address: str) -> Path | None:
 
 
 def log_version(
-    client: MlflowClient, name: str, run_id: str, model: Artifact, samples: list[dict[str, Any]], facts: ReportFacts
+    client: MlflowClient, name: str, run_id: str, model: Artifact, evaluated: packing.Evaluated
 ) -> ModelVersion:
-    """Log the model with its own code, signature, example and pinned requirements, and register it.
-
-    `samples`: rows as the report keeps them, for the example; `facts`: the report's, with kind, content and labels.
-    """
+    """Log the model with its own code, signature, example and pinned requirements, and register it."""
     connect()
     folder = model.file("config.json").parent
-    needed = packing.requirements(str(facts["kind"]), folder / "config.json")
+    needed = packing.requirements(str(evaluated.facts["kind"]), folder / "config.json")
     with tempfile.TemporaryDirectory() as scratch:
         package = f"temper_model_{model.digest[:16]}"
-        packed = packing.pack(folder, Path(scratch), package, samples, facts, needed)
+        packed = packing.pack(folder, Path(scratch), package, evaluated, needed)
         logged = packing.log_packed(client, run_id, packed)
     try:
         client.create_registered_model(name)

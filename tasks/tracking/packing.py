@@ -4,7 +4,7 @@ import importlib.metadata
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import grimp
 import mlflow
@@ -29,10 +29,17 @@ OWN = {"keras": ("keras",), "torchvision": ("torchvision",), "timm": ("timm", "t
 """By framework or kind of an image model what it needs beyond that; timm takes the torchvision that fits torch."""
 
 
-def pack(
-    folder: Path, scratch: Path, package: str, samples: list[dict[str, Any]], facts: ReportFacts, needed: list[str]
-) -> Packed:
+class Evaluated(NamedTuple):
+    """What an evaluation left of a model: its report's facts (kind, content and labels are read), and sample rows as
+    the report keeps them, for the example."""
+
+    facts: ReportFacts
+    samples: list[dict[str, Any]]
+
+
+def pack(folder: Path, scratch: Path, package: str, evaluated: Evaluated, needed: list[str]) -> Packed:
     """What MLflow is given of a model's files: the code below `scratch` that predicts, signature, example, packages."""
+    facts = evaluated.facts
     serving = module_of(str(facts["kind"]), "predictor")
     return {
         "python_model": str(Path(__file__).with_name("served.py")),
@@ -40,7 +47,7 @@ def pack(
         "code_paths": [str(carry_code(scratch, package, serving))],
         "model_config": {"package": package, "predictor": serving},
         "signature": signature(facts),
-        "input_example": example(str(facts["content"]), samples),
+        "input_example": example(str(facts["content"]), evaluated.samples),
         "pip_requirements": needed,
     }
 

@@ -15,6 +15,7 @@ from configs.stages import CACHED
 from ..artifact import Artifact
 from ..report_page.recipe_text import write_recipe
 from . import decisions, descriptions, inputs, keys, models, pages, runs
+from .descriptions import Registration
 from .edited import number_tag
 from .lookup import BEFORE, Settled
 from .params import flat
@@ -23,19 +24,13 @@ from .turns import turn
 from .wire_format import CHAMPION, DECISION, RECIPE, REPORT, SCORE, STAGE_DIGEST, TEST_EVALUATIONS, VERDICT
 
 
-def log_records(
-    client: MlflowClient,
-    version: ModelVersion,
-    stages: Mapping[str, Artifact],
-    last: Mapping[str, Any],
-    facts: Mapping[str, Any],
-    recipe: str,
-) -> None:
+def log_records(client: MlflowClient, registration: Registration, last: Mapping[str, Any], recipe: str) -> None:
     """Put every stage's summary and pictures, the recipe, the mask certificate and the report into a version's run.
 
     A run belongs to a training, and MLflow's parameters cannot change: where the same training is evaluated or
     registered otherwise later, what differs becomes a tag of the parameter's name.
     """
+    version, stages, facts = registration.version, registration.stages, registration.facts
     run_id = str(version.run_id)
     sections = {stage: stages[stage].manifest()["section"] for stage in CACHED if stage in stages} | dict(last)
     with tempfile.TemporaryDirectory() as scratch:
@@ -86,30 +81,18 @@ def deciding(name: str) -> Iterator[None]:
         yield
 
 
-def settle(
-    client: MlflowClient,
-    version: ModelVersion,
-    verdict: Verdict,
-    evidence: Evidence | None,
-    *,
-    facts: Mapping[str, Any],
-    stages: Mapping[str, Artifact],
-    test_evaluations: int,
-    links: Mapping[str, str],
-) -> None:
+def settle(client: MlflowClient, registration: Registration, verdict: Verdict, evidence: Evidence | None) -> None:
     """Write scores, digests and the decision, move the alias, and the verdict last: a version without one is not
     settled. Raises StageError where the champion is no longer the one that the evidence is about."""
-    scores = facts["scores"]
+    version, scores = registration.version, registration.facts["scores"]
     note_scores(client, version, scores)
-    client.set_model_version_tag(version.name, version.version, TEST_EVALUATIONS, str(test_evaluations))
-    for stage, artifact in stages.items():
+    client.set_model_version_tag(version.name, version.version, TEST_EVALUATIONS, str(registration.test_evaluations))
+    for stage, artifact in registration.stages.items():
         client.set_model_version_tag(version.name, version.version, f"{STAGE_DIGEST}{stage}", artifact.digest)
-    descriptions.describe(
-        client, version, verdict.text, stages=stages, facts=facts, test_evaluations=test_evaluations, links=links
-    )
+    descriptions.describe(client, registration, verdict.text)
     before = evidence.champion if evidence is not None else None
     after = str(version.version) if verdict.decided == "promoted" else before
-    entry = decisions.entry(
+    entry = decisions.Entry(
         "register", str(version.version), before=before, after=after, decided=verdict.decided, why=verdict.reason
     )
     rests_on = evidence.record() if evidence is not None else None

@@ -120,7 +120,7 @@ def _weights_file(source: Torchvision | CifarResnet | Timm) -> Path | None:
         return None
     if isinstance(source, Torchvision):
         return published_weights(source.name, source.weights)
-    return hub.fetch(source.repo, source.revision, "model", (WEIGHTS,)) / WEIGHTS
+    return hub.fetch(hub.Snapshot(source.repo, source.revision, "model"), (WEIGHTS,)) / WEIGHTS
 
 
 def build_augment(section: Train, encoding: ImageEncoding) -> nn.Module | None:

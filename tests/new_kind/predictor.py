@@ -10,7 +10,7 @@ from ...data.predictions import Predictions, from_logits
 from ...runtime.net import Net, open_net
 from ...text.encoding import FILE, read_encoding
 from ...text.inputs import require_texts
-from ...text.scoring import load_head, score_rows
+from ...text.scoring import load_head, score_batches, score_rows
 from ...text.tokenizer import TextTokenizer, load_tokenizer
 from .encoding import BackwardEncoding
 
@@ -37,8 +37,8 @@ class Predictor:
         """Score texts in batches. Raises ValueError for what is not a text."""
         require_texts(texts)
         encoded = self.encoding.encode(self.tokenizer, texts)
-        labels, pad_id = len(self.encoding.labels), self.encoding.pad_id
-        return from_logits(score_rows(self.net, encoded, labels, pad_id, batch_size, progress))
+        batches = score_batches(self.net, encoded, self.encoding.pad_id, batch_size, progress)
+        return from_logits(score_rows(batches, (len(encoded), len(self.encoding.labels))))
 
     def frame(self, texts: Sequence[str], batch_size: int = 32) -> pd.DataFrame:
         """Columns label, probability (of that label), and `probability of X` for each label X."""

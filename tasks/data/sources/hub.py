@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from ..errors import DataError
 
@@ -64,10 +64,16 @@ def resolve(repo: str, revision: str, kind: Kind, token: str | None = None) -> s
     return str(info.sha)
 
 
+class Snapshot(NamedTuple):
+    """A repository of the Hub at a commit."""
+
+    repo: str
+    commit: str
+    kind: Kind
+
+
 def fetch(
-    repo: str,
-    commit: str,
-    kind: Kind,
+    snapshot: Snapshot,
     patterns: tuple[str, ...],
     *,
     token: str | None = None,
@@ -82,8 +88,9 @@ def fetch(
     """
     from huggingface_hub import snapshot_download
 
+    repo, commit, kind = snapshot
     what = f"{kind} {repo}@{commit[:8]}"
-    promised = _patiently(lambda: _promised(repo, commit, kind, token), what)
+    promised = _patiently(lambda: _promised(snapshot, token), what)
     wanted = [name for name in promised if any(fnmatch(name, pattern) for pattern in patterns)]
     if not wanted:
         raise DataError(f"{what}: no file fits {', '.join(patterns)}")
@@ -119,10 +126,11 @@ def _bar(progress: Progress) -> Any:
     return Bar
 
 
-def _promised(repo: str, commit: str, kind: Kind, token: str | None) -> dict[str, str | None]:
+def _promised(snapshot: Snapshot, token: str | None) -> dict[str, str | None]:
     """The digest of each file as the Hub names it; None offline, where the cache names its files by digest."""
     from huggingface_hub import HfApi, get_cached_repo_tree
 
+    repo, commit, kind = snapshot
     if offline():
         return {file.path: None for file in get_cached_repo_tree(repo, revision=commit, repo_type=kind)}
     api = HfApi(token=token)

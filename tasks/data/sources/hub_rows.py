@@ -101,7 +101,9 @@ def load_hub(source: HubSource, intake: Intake) -> tuple[Path, dict[str, tuple[d
 
     token = None if source.token is None else intake.secret(source.token)
     wanted = hub.DATA_FILES + (hub.PICTURES if source.columns.image else ())
-    folder = hub.fetch(source.repo, source.revision, "dataset", wanted, token=token, progress=intake.progress)
+    folder = hub.fetch(
+        hub.Snapshot(source.repo, source.revision, "dataset"), wanted, token=token, progress=intake.progress
+    )
     cache = str(intake.scratch / "datasets")
     try:
         record_hub(source, folder, intake)

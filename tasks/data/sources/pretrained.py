@@ -50,7 +50,7 @@ def pretrained_folder(source: Any, patterns: tuple[str, ...]) -> Path:
         folder, name = settings().source(source.path), source.path
     else:
         wanted = patterns if source.gguf is None else (source.gguf,)
-        folder, name = hub.fetch(source.repo, source.revision, "model", wanted), source.repo
+        folder, name = hub.fetch(hub.Snapshot(source.repo, source.revision, "model"), wanted), source.repo
     check_files(folder, source.digests, name)
     return folder
 

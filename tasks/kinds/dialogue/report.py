@@ -17,7 +17,16 @@ from configs.schema import Evaluate
 from ...artifact import Artifact
 from ...data.dialogues.messages import Message, is_call, load_messages, transcript
 from ...data.rows import read_rows
-from ...learn.evaluation_report import Judged, Progress, chosen_baselines, describe, encoded_otherwise, save, state
+from ...learn.evaluation_report import (
+    Judged,
+    Progress,
+    Subject,
+    chosen_baselines,
+    describe,
+    encoded_otherwise,
+    save,
+    state,
+)
 from ...learn.labels import IGNORE_INDEX
 from ...learn.resampling import Resampling
 from ...text.baselines import nearest
@@ -94,7 +103,9 @@ def judge(
         others["nearest"] = [turn for turn in copied if (turn.dialogue, turn.position) not in unread]
     baselines = {name: score_turns(copied, how) for name, copied in others.items()}
     scores["loss"] = loss
-    facts = state("dialogue", DialogueEncode.traits, len(dialogues), scores, section, shown=SHOWN, baselines=baselines)
+    facts = state(
+        Subject("dialogue", DialogueEncode.traits, len(dialogues)), scores, section, shown=SHOWN, baselines=baselines
+    )
     facts["scores"] |= {f"loss_{kind}": value for kind, value in losses.items()}
     facts["contests"] = contests(readable, others, slices_of(test, section.slices), how) if measured else []
     counted = ("dialogues", "turns", "calls_due", "calls_written", "ended")

@@ -6,28 +6,26 @@ from pathlib import Path
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from torch import nn
 
-from ...vision.nets import middle
+from ...vision.nets import ImageClassifier, middle
 from ...vision.parts import Part
 
 ORIGINALS, VERSIONS = 8, 5
 """Rows of the sheet, and changed versions next to each original."""
 
 
-def draw_augmented(
-    part: Part, augment: nn.Module, size: tuple[int, int], names: Sequence[str], path: Path, *, seed: int
-) -> None:
+def draw_augmented(part: Part, model: ImageClassifier, names: Sequence[str], path: Path, *, seed: int) -> None:
     """Some training images, spread over the classes: each as validation would show it, then as training shows it.
 
     `names`: of the classes, as they can be drawn. Torch's random state is left as it was.
     """
     places = np.linspace(0, len(part) - 1, min(ORIGINALS, len(part))).astype(np.int64)
     chosen = np.argsort(part.class_ids, kind="stable")[places].tolist()
-    images = torch.from_numpy(np.array(part.pixels[chosen]))
+    images, augment = torch.from_numpy(np.array(part.pixels[chosen])), model.augment
+    assert augment is not None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        columns = [middle(images, size), *(middle(augment(images), size) for _ in range(VERSIONS))]
+        columns = [middle(images, model.size), *(middle(augment(images), model.size) for _ in range(VERSIONS))]
     figure = Figure(figsize=(1.2 * len(columns), 1.4 * len(chosen)), layout="constrained")
     cells = figure.subplots(len(chosen), len(columns), squeeze=False)
     for row, place in enumerate(chosen):

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -80,11 +80,31 @@ class FileWriter:
         return [self.start[kept], self.length[kept]]
 
 
+class SplitImages(NamedTuple):
+    """The images of a split, by content hash, and its labels in the order of class ids."""
+
+    path: Path
+    labels: list[str]
+
+
+@dataclass(frozen=True)
+class Written:
+    """Where decoded images go, and what counts the pixels of training images [channels, 256]."""
+
+    writer: ArrayWriter | FileWriter
+    levels: Integers | None
+
+    def put(self, rows: Sequence[Sequence[int]], data: Sequence[bytes], pixels: Pixels) -> None:
+        """Keep images, each for its rows, and count their pixels."""
+        self.writer.put(rows, data, pixels)
+        if self.levels is not None:
+            _count(np.repeat(pixels, [len(each) for each in rows], axis=0), self.levels)
+
+
 def encode_parts(
     section: ImageEncode,
     tables: Mapping[str, pd.DataFrame],
-    images: Path,
-    labels: list[str],
+    images: SplitImages,
     folder: Path,
     progress: Progress,
 ) -> tuple[ImageEncoding, dict[str, list[str]], pd.DataFrame]:
@@ -93,17 +113,18 @@ def encode_parts(
     Returns the encoding, the ids kept per part, and the dropped rows (id, reason). Raises DataError where images
     differ in size and the recipe gives none.
     """
-    encoding = _plain_encoding(section, tables["train"], images, labels)
+    encoding = _plain_encoding(section, tables["train"], images)
     shape = (encoding.channels, *encoding.stored)
     total = sum(map(len, tables.values()))
     as_files = section.keep == "files" or (section.keep == "auto" and total * int(np.prod(shape)) > ARRAY_BYTES)
-    numbers = {label: number for number, label in enumerate(labels)}
+    numbers = {label: number for number, label in enumerate(images.labels)}
     levels, ids, gone, done = np.zeros((shape[0], 256), np.int64), {}, [], 0
     for name, table in tables.items():
         kind, end = (FileWriter, FILES) if as_files else (ArrayWriter, ARRAY)
         writer = kind(folder / f"{name}{end}", (len(table), *shape))
         counted = levels if name == "train" and section.normalise == "train" else None
-        causes = _fill(encoding, table, images, writer, counted, lambda n: progress(done + n, total))  # noqa: B023
+        into = Written(writer, counted)
+        causes = _fill(encoding, table, images.path, into, lambda n: progress(done + n, total))  # noqa: B023
         kept = causes == ""
         places = writer.close(kept)
         ids[name] = table["id"][kept].tolist()
@@ -118,12 +139,14 @@ def encode_parts(
     return replace(encoding, mean=constants.mean, std=constants.std), ids, pd.concat([empty, *gone], ignore_index=True)
 
 
-def _plain_encoding(section: ImageEncode, train: pd.DataFrame, images: Path, labels: list[str]) -> ImageEncoding:
+def _plain_encoding(section: ImageEncode, train: pd.DataFrame, images: SplitImages) -> ImageEncoding:
     """The encoding without its constants; where the recipe gives no size, of the first readable training image's."""
-    make = ImageEncoding("image", tuple(labels), section.mode, 0, 0, section.size is not None, section.fit, (), ())
+    make = ImageEncoding(
+        "image", tuple(images.labels), section.mode, 0, 0, section.size is not None, section.fit, (), ()
+    )
     if section.size is not None:
         return replace(make, height=section.size, width=section.size, resize=section.resize)
-    for _, data in read_bytes(images, set(train["image"])):
+    for _, data in read_bytes(images.path, set(train["image"])):
         try:
             _, height, width = decode(data, section.mode, None, section.fit).shape
         except Unreadable:
@@ -136,11 +159,10 @@ def _fill(
     encoding: ImageEncoding,
     table: pd.DataFrame,
     images: Path,
-    writer: ArrayWriter | FileWriter,
-    levels: Integers | None,
+    into: Written,
     progress: Callable[[int], None],
 ) -> npt.NDArray[np.str_]:
-    """Write one part's images; why each row could not be read, or "". Counts pixels in `levels` [channels, 256]."""
+    """Write one part's images; why each row could not be read, or ""."""
     places, causes, count = place_of(table), np.full(len(table), "", dtype="U40"), 0
     side = encoding.stored[0] if encoding.resized else None
 
@@ -161,9 +183,7 @@ def _fill(
                 raise _other_size(table["id"].iloc[rows[at][0]], image.shape[1:], encoding.stored)
         if good:
             block = np.stack([decoded[at] for at in good])  # type: ignore[misc]
-            writer.put([rows[at] for at in good], [data[at] for at in good], block)
-            if levels is not None:
-                _count(np.repeat(block, [len(rows[at]) for at in good], axis=0), levels)
+            into.put([rows[at] for at in good], [data[at] for at in good], block)
         count += sum(map(len, rows))
         progress(count)
     if places:
@@ -214,7 +234,7 @@ def encode_rows(
     """Decode every part's images. Raises DataError."""
     images, labels = splits.file("images.parquet"), json.loads(splits.file("labels.json").read_text(encoding="utf-8"))
     encoding, ids, dropped = encode_parts(
-        section, tables, images, labels, out.data, lambda done, of: out.progress(done, of, "decoding")
+        section, tables, SplitImages(images, labels), out.data, lambda done, of: out.progress(done, of, "decoding")
     )
     encoding.save(out.data)
     for name, table in tables.items():

@@ -80,7 +80,7 @@ class ImageClassification:
         if model.augment is not None:
             with lettering(self.labels):
                 names, path = [named(label) for label in self.labels], folder / "augmented.png"
-                draw_augmented(train, model.augment, model.size, names, path, seed=section.seed)
+                draw_augmented(train, model, names, path, seed=section.seed)
 
 
 def open_training(folder: Path) -> ImageClassification:

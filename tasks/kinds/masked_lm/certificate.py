@@ -10,29 +10,24 @@ import numpy as np
 from ...learn.labels import IGNORE_INDEX
 from ...text.certificate import Batch, Broken, Certificate, attention_odd, framed_checks, gather
 from ...text.parts import Part
-from ...text.segments import Encoded
 from ...text.tokenizer import TextTokenizer
-from .encoding import MASKED, REPLACED, MaskedEncoding, pad_masked
+from .encoding import MASKED, REPLACED, MaskedEncoding
 
 SIGMAS = 6
 """Standard deviations by which a share may be off: by chance it is once in 500 million draws."""
-Collate = Callable[[MaskedEncoding, Encoded, Sequence[str], Sequence[int], tuple[int, int]], Batch]
+Collate = Callable[[Sequence[int]], Batch]
+"""Rows by number -> the batch that one epoch makes of them."""
 
 
 def certify_masked(
-    encoding: MaskedEncoding,
-    tokenizer: TextTokenizer,
-    part: Part,
-    texts: Sequence[str],
-    epoch: int,
-    collate: Collate = pad_masked,
+    encoding: MaskedEncoding, tokenizer: TextTokenizer, part: Part, texts: Sequence[str], collate: Collate
 ) -> Certificate:
     """Check every row after truncation, collation and masking in one epoch; the true tokens are made from the raw
     texts again."""
     counts: Counter[str] = Counter()
 
     def look(rows: range) -> tuple[Broken, int, int]:
-        batch = collate(encoding, part.encoded, part.ids, rows, (epoch, 0))
+        batch = collate(rows)
         lengths = part.encoded.lengths[rows.start : rows.stop]
         whole = _whole(encoding, tokenizer, [texts[row] for row in rows], batch["input_ids"].shape[1])
         marked = batch["labels"] != IGNORE_INDEX

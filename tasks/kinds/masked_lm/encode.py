@@ -1,6 +1,8 @@
 """Split rows -> encoded parts whose tokens will be hidden: the tokenizer, the encoding, what is dropped, the
 certificate."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -9,13 +11,14 @@ from configs.encodings import MaskedEncode
 from ...artifact import Artifact
 from ...data.ledger import dropped_rows
 from ...text.certificate import NO_TARGET, Certificate
+from ...text.collation import Matrix
 from ...text.encoding_stage import TextEncoder, encode_parts
 from ...text.parts import Part
 from ...text.tokenizer import TextTokenizer
 from ...text.vocabulary import frame_of, tokenizer_for
 from ..spec import EncodedRows, StageOutput
 from .certificate import certify_masked
-from .encoding import FIXED, MaskedEncoding
+from .encoding import FIXED, MaskedEncoding, pad_masked
 from .view import sample
 
 FRAME = ("[CLS]", "[SEP]", "[MASK]")
@@ -55,10 +58,21 @@ def encode_part(encoding: MaskedEncoding, tokenizer: TextTokenizer, rows: pd.Dat
 def certify_part(encoding: MaskedEncoding, tokenizer: TextTokenizer, part: Part, rows: pd.DataFrame) -> Certificate:
     """The certificate of one part, as it is masked in the first epoch and as it is masked for validation."""
     texts = rows.set_index("id").loc[part.ids]["text"].tolist()
-    result = certify_masked(encoding, tokenizer, part, texts, FIXED)
-    for check, row_ids in certify_masked(encoding, tokenizer, part, texts, 0).violations.items():
+    result, first = (certify_epoch(encoding, tokenizer, part, texts, epoch) for epoch in (FIXED, 0))
+    for check, row_ids in first.violations.items():
         result.violations[check] = [*result.violations[check], *row_ids]
     return result
+
+
+def certify_epoch(
+    encoding: MaskedEncoding, tokenizer: TextTokenizer, part: Part, texts: Sequence[str], epoch: int
+) -> Certificate:
+    """The certificate of one part as it is masked in one epoch."""
+
+    def collate(rows: Sequence[int]) -> dict[str, Matrix]:
+        return pad_masked(encoding, part.encoded, part.ids, rows, (epoch, 0))
+
+    return certify_masked(encoding, tokenizer, part, texts, collate)
 
 
 def encode_rows(

@@ -10,7 +10,7 @@ import pandas as pd
 from configs.encodings import MaskedEncode
 from configs.schema import Evaluate
 
-from ...learn.evaluation_report import SAMPLES, Judged, Progress, cell, chosen_baselines, sampled, state
+from ...learn.evaluation_report import SAMPLES, Judged, Progress, Subject, cell, chosen_baselines, sampled, state
 from ...learn.labels import IGNORE_INDEX
 from ...learn.resampling import Measures, Resampling
 from ...text.segments import Encoded
@@ -34,7 +34,11 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
         baselines[name] = _scores(by_frequency(predictor, known, encoded, ids), how)
     scores = _scores(hidden, how)
     facts = state(
-        "masked", MaskedEncode.traits, len(test), scores, section, shown=("perplexity", "accuracy"), baselines=baselines
+        Subject("masked", MaskedEncode.traits, len(test)),
+        scores,
+        section,
+        shown=("perplexity", "accuracy"),
+        baselines=baselines,
     )
     facts["counts"] = {"tokens": scores["tokens"]}
     table = {"id": ids, "tokens": hidden.tokens, "right": hidden.right, "loss": hidden.losses}

@@ -12,7 +12,7 @@ from ...data.escape import markdown
 from ...data.label_sets import LABELS, indicators, read_sets
 from ...data.ledger import dropped_rows
 from ...data.rows import NO_LABEL
-from ...text.certificate import Certificate
+from ...text.certificate import Certificate, RawRows
 from ...text.encoding_stage import TextEncoder, encode_parts
 from ...text.parts import Part
 from ...text.token_view import sample
@@ -53,7 +53,7 @@ def encode_part(encoding: LabelSetEncoding, tokenizer: TextTokenizer, rows: pd.D
 def certify_part(encoding: LabelSetEncoding, tokenizer: TextTokenizer, part: Part, rows: pd.DataFrame) -> Certificate:
     """The certificate of one part, against the rows it came from."""
     known = rows.set_index("id").loc[part.ids]
-    return certify_labels(encoding, tokenizer, part, known["text"].tolist(), known[LABELS].tolist())
+    return certify_labels(encoding, tokenizer, part, RawRows(known["text"].tolist(), known[LABELS].tolist()))
 
 
 def encode_rows(

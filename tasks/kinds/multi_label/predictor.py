@@ -12,7 +12,7 @@ import pandas as pd
 from ...runtime.net import Arrays, Net, open_net
 from ...text.encoding import FILE, read_encoding
 from ...text.inputs import require_texts
-from ...text.scoring import Progress, load_head, one_batch, score_rows
+from ...text.scoring import Progress, load_head, one_batch, score_batches, score_rows
 from ...text.segments import Encoded
 from ...text.tokenizer import TextTokenizer, load_tokenizer
 from . import thresholds as levels
@@ -61,7 +61,8 @@ class Predictor:
         return np.exp(-np.logaddexp(0, -self._logits(encoded, batch_size, progress)))
 
     def _logits(self, encoded: Encoded, batch_size: int, progress: Progress) -> npt.NDArray[np.float64]:
-        return score_rows(self.net, encoded, len(self.encoding.labels), self.encoding.pad_id, batch_size, progress)
+        batches = score_batches(self.net, encoded, self.encoding.pad_id, batch_size, progress)
+        return score_rows(batches, (len(encoded), len(self.encoding.labels)))
 
     def chosen(self, probabilities: npt.NDArray[np.float64]) -> list[str]:
         """Of each row the labels that are predicted, sorted, as a JSON list."""

@@ -11,7 +11,7 @@ from configs.label_encodings import MultiLabelEncode
 from configs.schema import Evaluate
 
 from ...data.label_sets import LABELS, indicators
-from ...learn.evaluation_report import SAMPLES, Judged, Progress, cell, chosen_baselines, sampled, state
+from ...learn.evaluation_report import SAMPLES, Judged, Progress, Subject, cell, chosen_baselines, sampled, state
 from ...learn.resampling import Resampling
 from ...text.evaluation_stage import first_answer
 from ..text_report import TextReports
@@ -37,7 +37,7 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
         others = predict_by(name, train["text"].tolist(), known, texts, predictor.encoding.thresholds)
         baselines[name] = score_labels(truth, *others, how)
     scores = score_labels(truth, predicted, probabilities, how)
-    facts = state(KIND, traits, len(test), scores, section, shown=traits.scores, baselines=baselines)
+    facts = state(Subject(KIND, traits, len(test)), scores, section, shown=traits.scores, baselines=baselines)
     levels = dict(zip(labels, predictor.thresholds.tolist(), strict=True))
     facts |= {"labels": list(labels), "per_label": score_each(labels, truth, predicted, how), "thresholds": levels}
     answers = pd.DataFrame({"id": test["id"].to_numpy(), TRUTH: test[LABELS].to_numpy()})

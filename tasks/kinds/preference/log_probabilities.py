@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,40 +20,44 @@ BATCHES = 64
 """Batches after which what is computed is kept."""
 
 
+class Batches(NamedTuple):
+    """Encoded sequences, the id that fills up short ones, and how many go through the model at a time."""
+
+    encoded: Encoded
+    pad_id: int
+    size: int
+
+
 def log_probabilities(
     model: Any,
-    encoded: Encoded,
-    pad_id: int,
-    batch_size: int,
+    batches: Batches,
     *,
     precision: str = "float32",
     scratch: Path | None = None,
     done: Done = lambda done, of: None,
 ) -> Floats:
-    """The summed log-probability of each sequence's supervised tokens [sequences], batch_size of them at a time.
+    """The summed log-probability of each sequence's supervised tokens [sequences].
 
     scratch: folder of what an earlier call computed of the same sequences, and where this one keeps what it computes.
     """
-    values = np.zeros(len(encoded))
-    batches = list(rows_by_length(encoded.lengths, batch_size))
-    for first in range(0, len(batches), BATCHES):
-        some = batches[first : first + BATCHES]
+    values = np.zeros(len(batches.encoded))
+    every = list(rows_by_length(batches.encoded.lengths, batches.size))
+    for first in range(0, len(every), BATCHES):
+        some = every[first : first + BATCHES]
         rows, kept = np.concatenate(some), None if scratch is None else scratch / f"{first}.npy"
         known = None if kept is None else _kept(kept, len(rows))
         if known is None:
-            known = np.concatenate(
-                [_of_batch(model, encoded, rows_of_batch, pad_id, precision) for rows_of_batch in some]
-            )
+            known = np.concatenate([_of_batch(model, batches, rows_of_batch, precision) for rows_of_batch in some])
             if kept is not None:
                 _keep(kept, known)
         values[rows] = known
-        done(int(min(first + BATCHES, len(batches))), len(batches))
+        done(int(min(first + BATCHES, len(every))), len(every))
     return values
 
 
 @torch.inference_mode()
-def _of_batch(model: Any, encoded: Encoded, rows: Any, pad_id: int, precision: str) -> Floats:
-    padded = pad_rows(encoded, rows, pad_id)
+def _of_batch(model: Any, batches: Batches, rows: Any, precision: str) -> Floats:
+    padded = pad_rows(batches.encoded, rows, batches.pad_id)
     batch = {name: torch.from_numpy(values).to(model.device) for name, values in padded.items()}
     reduced: AbstractContextManager[Any] = nullcontext()
     if precision != "float32":

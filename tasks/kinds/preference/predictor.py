@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ...data.dialogues.messages import Message
 from ...text.chat import predictor as chat
-from .log_probabilities import Floats, log_probabilities
+from .log_probabilities import Batches, Floats, log_probabilities
 from .pairs import encode_pairs
 
 
@@ -20,5 +20,6 @@ class Predictor(chat.Predictor):
         if pairs.dropped:
             number, reason = next(iter(pairs.dropped.items()))
             raise ValueError(f"pair {number + 1} cannot be compared by this model: {reason}")
-        values = log_probabilities(self.model, pairs.encoded.encoded, self.encoding.pad_id, 2 * batch_size)
+        batches = Batches(pairs.encoded.encoded, self.encoding.pad_id, 2 * batch_size)
+        values = log_probabilities(self.model, batches)
         return values[0::2] - values[1::2]

@@ -4,6 +4,7 @@ The reference is what training starts from: the base model without adapters, or 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from ...text.tokenizer import load_tokenizer
 from ..referee import ScratchOutput
 from .feed import ComparedPart
 from .forward import PreferredReplies
-from .log_probabilities import log_probabilities
+from .log_probabilities import Batches, log_probabilities
 
 FORM = Form(AutoModelForCausalLM, PreferredReplies, check=require_causal)
 PARTS = ("train", "validation")
@@ -35,7 +36,7 @@ def reference_model(section: Reference, folder: Path) -> Any:
     Raises DataError."""
     encoding = load_dialogue_encoding(folder / FILE)
     tokenizer = load_tokenizer(folder, encoding.special)
-    model: Any = build_model(section.model, FORM, encoding, tokenizer, section.seed, section.base)
+    model: Any = build_model(section.model, replace(FORM, base=section.base), encoding, tokenizer, section.seed)
     if not getattr(model, "is_quantized", False):
         model = model.to("cuda" if torch.cuda.is_available() else "cpu")
     return model.eval()
@@ -53,9 +54,7 @@ def write_reference(out: ScratchOutput, section: Reference, folder: Path) -> Non
         done = partial(_report, out, f"scoring {name}")
         values = log_probabilities(
             model,
-            part.encoded,
-            encoding.pad_id,
-            2 * section.batch_size,
+            Batches(part.encoded, encoding.pad_id, 2 * section.batch_size),
             precision=section.precision,
             scratch=out.scratch / name,
             done=done,

@@ -18,6 +18,7 @@ from ...data.errors import DataError
 from ...data.rows import read_rows
 from ...learn.evaluation_report import (
     Judged,
+    Subject,
     cell,
     chosen_baselines,
     describe,
@@ -30,7 +31,7 @@ from ...text.chat.samples import sample_turns
 from ...text.parts import Part, read_part
 from ..classification_report import paired_test
 from ..spec import StageOutput
-from .log_probabilities import Floats, log_probabilities
+from .log_probabilities import Batches, Floats, log_probabilities
 from .metrics import Compared, score_pairs
 from .pairs import Pair, encode_pairs
 from .predictor import Predictor
@@ -55,8 +56,8 @@ def evaluate(out: StageOutput, section: Evaluate, folder: Path, encoded: Artifac
     train = held_to(folder)
 
     def scored(model: Any, what: str) -> Floats:
-        size, pad = 2 * section.batch_size, predictor.encoding.pad_id
-        return log_probabilities(model, part.encoded, pad, size, done=lambda done, of: out.progress(done, of, what))
+        batches = Batches(part.encoded, predictor.encoding.pad_id, 2 * section.batch_size)
+        return log_probabilities(model, batches, done=lambda done, of: out.progress(done, of, what))
 
     model = _differences(scored(predictor.model, "scoring"))
     reference = _differences(scored(reference_model(reference_of(train), folder), "scoring the reference"))
@@ -103,7 +104,7 @@ def judge(test: pd.DataFrame, pairs: Sequence[Pair], compared: Compared, part: P
     }
     scores = score_pairs(compared, how)
     shown = ("reward_accuracy", "reward_margin")
-    facts = state(KIND, traits, len(test), scores, section, shown=shown, baselines=baselines)
+    facts = state(Subject(KIND, traits, len(test)), scores, section, shown=shown, baselines=baselines)
     facts["against"] = {name: paired_test(compared.margin > 0, prefers[name], None) for name in chosen}
     facts["beta"] = compared.beta
     answers = pd.DataFrame(

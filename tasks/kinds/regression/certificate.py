@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from ...data.numbers import Floats
-from ...data.pairs import Content
 from ...learn.labels import IGNORE_INDEX
-from ...text.certificate import Broken, Certificate, attention_odd, framed_checks, gather
+from ...text.certificate import Broken, Certificate, RawRows, attention_odd, framed_checks, gather
 from ...text.pair_certificate import pair_checks
 from ...text.parts import Part
 from ...text.segments import Encoded
@@ -25,8 +24,7 @@ def certify_numbers(
     encoding: RegressionEncoding,
     tokenizer: TextTokenizer,
     part: Part,
-    texts: Sequence[Content],
-    targets: Sequence[str],
+    raw: RawRows,
     collate: Collate = pad_numbers,
 ) -> Certificate:
     """Check every row after truncation and collation; its number is read again, in decimal arithmetic."""
@@ -39,14 +37,14 @@ def certify_numbers(
         batch = collate(encoding, part.encoded, values, rows)
         lengths = part.encoded.lengths[rows.start : rows.stop]
         mean, sd = Decimal(encoding.mean), Decimal(encoding.sd)
-        due = np.array([float((_decimal(targets[row], encoding) - mean) / sd) for row in rows])
+        due = np.array([float((_decimal(raw.truth[row], encoding) - mean) / sd) for row in rows])
         masked = batch | {"labels": np.full_like(batch["input_ids"], IGNORE_INDEX)}
         broken = {
             "attention is not the row's length": attention_odd(masked, lengths),
             "the label is not the row's number": ~np.isclose(batch["labels"], due, rtol=TOLERANCE, atol=TOLERANCE),
             "the label is one that the Trainer does not count": batch["labels"] == IGNORE_INDEX,
         }
-        given: list[Any] = [texts[row] for row in rows]
+        given: list[Any] = [raw.contents[row] for row in rows]
         broken |= (
             pair_checks(encoding, tokenizer, batch, given)
             if encoding.pair

@@ -10,7 +10,7 @@ from ...data.errors import DataError
 from ...data.ledger import dropped_rows
 from ...data.numbers import read_numbers
 from ...data.pairs import TEXT_PAIR, contents, every_text
-from ...text.certificate import Certificate
+from ...text.certificate import Certificate, RawRows
 from ...text.encoding_stage import TextEncoder, drop_one_sided, encode_parts
 from ...text.pairs import pair_form
 from ...text.parts import Part
@@ -81,7 +81,7 @@ def encode_part(
 def certify_part(encoding: RegressionEncoding, tokenizer: TextTokenizer, part: Part, rows: pd.DataFrame) -> Certificate:
     """The certificate of one part, against the rows it came from."""
     known = rows.set_index("id").loc[part.ids]
-    return certify_numbers(encoding, tokenizer, part, contents(known), known["target"].tolist())
+    return certify_numbers(encoding, tokenizer, part, RawRows(contents(known), known["target"].tolist()))
 
 
 def encode_rows(

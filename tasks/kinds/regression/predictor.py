@@ -12,7 +12,7 @@ from ...data.pairs import TEXT, TEXT_PAIR, Content
 from ...runtime.net import Arrays, Net, open_net
 from ...text.encoding import FILE, read_encoding
 from ...text.inputs import require_contents
-from ...text.scoring import load_head, one_batch, score_rows
+from ...text.scoring import load_head, one_batch, score_batches, score_rows
 from ...text.tokenizer import TextTokenizer, load_tokenizer
 from .encoding import RegressionEncoding
 
@@ -51,7 +51,8 @@ class Predictor:
         """The net's own outputs [texts, 1], in no unit."""
         require_contents(texts, pairs=self.encoding.pair is not None)
         encoded = self.encoding.encode(self.tokenizer, texts)
-        return score_rows(self.net, encoded, 1, self.encoding.pad_id, batch_size, progress)
+        batches = score_batches(self.net, encoded, self.encoding.pad_id, batch_size, progress)
+        return score_rows(batches, (len(encoded), 1))
 
     def predict(
         self,

@@ -11,7 +11,7 @@ from configs.encodings import RegressionEncode
 from configs.schema import Evaluate
 
 from ...data.pairs import contents, side_by_side
-from ...learn.evaluation_report import SAMPLES, Judged, Progress, cell, chosen_baselines, sampled, state
+from ...learn.evaluation_report import SAMPLES, Judged, Progress, Subject, cell, chosen_baselines, sampled, state
 from ...learn.metrics import Floats
 from ...learn.resampling import Resampling
 from ...text.baselines import tfidf_ridge
@@ -38,7 +38,9 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
         for name in chosen_baselines("regression", RegressionEncode.traits, section)
     }
     scores = score_numbers(truth, predicted, how)
-    facts = state("regression", RegressionEncode.traits, len(test), scores, section, shown=SHOWN, baselines=baselines)
+    facts = state(
+        Subject("regression", RegressionEncode.traits, len(test)), scores, section, shown=SHOWN, baselines=baselines
+    )
     if section.order_symmetry:
         facts["order_symmetry"] = number_symmetry(predicted, predictor.predict(swap(texts), section.batch_size), how)
     answers = pd.DataFrame({"id": test["id"].to_numpy(), "true": truth, "value": predicted})

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ...learn.labels import IGNORE_INDEX
-from ...text.certificate import Batch, Broken, Certificate, begins, differ, gather
+from ...text.certificate import Batch, Broken, Certificate, RawRows, begins, differ, gather
+from ...text.parts import Part
 from ...text.segments import Encoded
 from ...text.tokenizer import TextTokenizer
 from .encoding import Seq2SeqEncoding, pad_pairs
@@ -16,23 +17,21 @@ Collate = Callable[[Seq2SeqEncoding, Encoded, Sequence[int]], Batch]
 def certify_pairs(
     encoding: Seq2SeqEncoding,
     tokenizer: TextTokenizer,
-    encoded: Encoded,
-    ids: Sequence[str],
-    texts: Sequence[str],
-    targets: Sequence[str],
+    part: Part,
+    raw: RawRows,
     collate: Collate = pad_pairs,
 ) -> Certificate:
     """Check every row after truncation and collation; what is expected is made from the raw texts again."""
 
     def look(rows: range) -> tuple[Broken, int, int]:
-        batch = collate(encoding, encoded, rows)
-        read = tokenizer.ids([encoding.prefix + texts[row] for row in rows])
-        due = tokenizer.ids([targets[row] for row in rows])
+        batch = collate(encoding, part.encoded, rows)
+        read = tokenizer.ids([f"{encoding.prefix}{raw.contents[row]}" for row in rows])
+        due = tokenizer.ids([raw.truth[row] for row in rows])
         broken = _source_checks(encoding, tokenizer, batch, read) | _target_checks(encoding, tokenizer, batch, due)
         counted = int((batch["labels"] != IGNORE_INDEX).sum())
         return broken, int(batch["attention_mask"].sum()) + counted, counted
 
-    return gather(Certificate(pad_is_eos=encoding.pad_id == encoding.special["eos"]), encoded, ids, look)
+    return gather(Certificate(pad_is_eos=encoding.pad_id == encoding.special["eos"]), part.encoded, part.ids, look)
 
 
 def _source_checks(encoding: Seq2SeqEncoding, tokenizer: TextTokenizer, batch: Batch, read: list[list[int]]) -> Broken:

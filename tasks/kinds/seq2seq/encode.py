@@ -9,7 +9,7 @@ from configs.encodings import Seq2SeqEncode
 from ...artifact import Artifact
 from ...data.errors import DataError
 from ...data.ledger import dropped_rows
-from ...text.certificate import Certificate
+from ...text.certificate import Certificate, RawRows
 from ...text.encoding_stage import TextEncoder, encode_parts
 from ...text.parts import Part
 from ...text.token_view import sample
@@ -64,8 +64,7 @@ def encode_part(encoding: Seq2SeqEncoding, tokenizer: TextTokenizer, rows: pd.Da
 def certify_part(encoding: Seq2SeqEncoding, tokenizer: TextTokenizer, part: Part, rows: pd.DataFrame) -> Certificate:
     """The certificate of one part, against the rows it came from."""
     known = rows.set_index("id").loc[part.ids]
-    texts, targets = known["text"].tolist(), known["target"].tolist()
-    return certify_pairs(encoding, tokenizer, part.encoded, part.ids, texts, targets)
+    return certify_pairs(encoding, tokenizer, part, RawRows(known["text"].tolist(), known["target"].tolist()))
 
 
 def encode_rows(

@@ -18,6 +18,7 @@ from ...text.generation import Generated, generate
 from ...text.inputs import require_texts
 from ...text.loading import load_model
 from ...text.tokenizer import TextTokenizer, load_tokenizer
+from ...text.writer import Decoding, Ends
 from .encoding import Seq2SeqEncoding, join_pairs, load_seq2seq_encoding, pad_pairs
 
 
@@ -75,10 +76,8 @@ class Predictor:
         return generate(
             self.model,
             [encoded.ids[start:stop].tolist() for start, stop in bounds],
-            end_ids=[self.encoding.special["eos"]],
-            max_new_tokens=longest,
+            Decoding(Ends(frozenset([self.encoding.special["eos"]])), longest, self.encoding.pad_id),
             batch_size=batch_size,
-            pad_id=self.encoding.pad_id,
             progress=progress,
         )
 

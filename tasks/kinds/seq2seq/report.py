@@ -10,7 +10,7 @@ import pandas as pd
 from configs.encodings import Seq2SeqEncode
 from configs.schema import Evaluate
 
-from ...learn.evaluation_report import SAMPLES, Judged, Progress, cell, chosen_baselines, sampled, state
+from ...learn.evaluation_report import SAMPLES, Judged, Progress, Subject, cell, chosen_baselines, sampled, state
 from ...learn.resampling import Resampling
 from ...text.baselines import nearest
 from ...text.evaluation_stage import first_answer
@@ -43,9 +43,7 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
         copied = [known[at] for at in nearest(train["text"].tolist(), texts)]
         baselines[name] = _scores(targets, copied, how)
     facts = state(
-        "seq2seq",
-        Seq2SeqEncode.traits,
-        len(rows),
+        Subject("seq2seq", Seq2SeqEncode.traits, len(rows)),
         scores,
         section,
         shown=("exact", "bleu", "rouge_l"),

@@ -1,53 +1,47 @@
 """A second, independent check of texts and their classes as training reads them, against the raw rows."""
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from ...data.pairs import Content
 from ...learn.labels import IGNORE_INDEX
-from ...text.certificate import BROKEN, Broken, Certificate, attention_odd, differ, framed_checks, gather
+from ...text.certificate import BROKEN, Broken, Certificate, RawRows, attention_odd, differ, framed_checks, gather
 from ...text.collation import Matrix, pad_rows
 from ...text.encoding import Encoding
 from ...text.pair_certificate import pair_checks
-from ...text.segments import Encoded
+from ...text.parts import Part
 from ...text.tokenizer import TextTokenizer
 from .encoding import LABEL_WORD
 
 
-def certify(
-    encoding: Encoding,
-    tokenizer: TextTokenizer,
-    encoded: Encoded,
-    ids: Sequence[str],
-    texts: Sequence[Content],
-    labels: Sequence[str],
-) -> Certificate:
+class Collated(NamedTuple):
+    """Rows of one batch, with their true lengths [rows], texts and labels."""
+
+    batch: dict[str, Matrix]
+    lengths: npt.NDArray[np.int64]
+    texts: list[Any]
+    labels: list[str]
+
+
+def certify(encoding: Encoding, tokenizer: TextTokenizer, part: Part, raw: RawRows) -> Certificate:
     """Check every row after truncation and collation. Rows with label words carry their label as last token."""
     checks = _label_words if encoding.kind == LABEL_WORD else _head
     width = encoding.max_length if encoding.padding == "max_length" else None
 
     def look(rows: range) -> tuple[Broken, int, int]:
-        batch = pad_rows(encoded, rows, encoding.pad_id, width)
-        lengths = encoded.lengths[rows.start : rows.stop]
+        batch = pad_rows(part.encoded, rows, encoding.pad_id, width)
+        lengths = part.encoded.lengths[rows.start : rows.stop]
         broken = {"attention is not the row's length": attention_odd(batch, lengths)}
-        broken |= checks(
-            encoding, tokenizer, batch, lengths, [texts[row] for row in rows], [labels[row] for row in rows]
-        )
+        texts, labels = [raw.contents[row] for row in rows], [raw.truth[row] for row in rows]
+        broken |= checks(encoding, tokenizer, Collated(batch, lengths, texts, labels))
         return broken, int(lengths.sum()), int((batch["labels"][:, 1:] != IGNORE_INDEX).sum())
 
-    return gather(Certificate(pad_is_eos=encoding.pad_id == encoding.special.get("eos")), encoded, ids, look)
+    return gather(Certificate(pad_is_eos=encoding.pad_id == encoding.special.get("eos")), part.encoded, part.ids, look)
 
 
-def _label_words(
-    encoding: Encoding,
-    tokenizer: TextTokenizer,
-    batch: dict[str, Matrix],
-    lengths: Any,
-    texts: list[Any],
-    labels: list[str],
-) -> Broken:
+def _label_words(encoding: Encoding, tokenizer: TextTokenizer, collated: Collated) -> Broken:
+    batch, lengths, texts, labels = collated
     marked = batch["labels"] != IGNORE_INDEX
     inputs, last = batch["input_ids"], np.maximum(lengths - 1, 0)
     rows = np.arange(len(inputs))
@@ -72,14 +66,8 @@ def _label_words(
     }
 
 
-def _head(
-    encoding: Encoding,
-    tokenizer: TextTokenizer,
-    batch: dict[str, Matrix],
-    lengths: Any,
-    texts: list[Any],
-    labels: list[str],
-) -> Broken:
+def _head(encoding: Encoding, tokenizer: TextTokenizer, collated: Collated) -> Broken:
+    batch, lengths, texts, labels = collated
     form = (
         pair_checks(encoding, tokenizer, batch, texts)
         if encoding.pair

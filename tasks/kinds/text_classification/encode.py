@@ -11,7 +11,7 @@ from ...artifact import Artifact
 from ...data.errors import DataError
 from ...data.ledger import dropped_rows
 from ...data.pairs import TEXT_PAIR, contents, every_text
-from ...text.certificate import NO_TARGET, OTHER_CLASS, Certificate, other_classes
+from ...text.certificate import NO_TARGET, OTHER_CLASS, Certificate, RawRows, other_classes
 from ...text.encoding import Encoding
 from ...text.encoding_stage import TextEncoder, drop_one_sided, encode_parts
 from ...text.pairs import pair_form
@@ -93,7 +93,7 @@ def certify_part(encoding: Encoding, tokenizer: TextTokenizer, part: Part, rows:
     """The mask certificate of one part, against the rows it came from."""
     known = rows.set_index("id").loc[part.ids]
     labels = known["label"].tolist()
-    result = certify(encoding, tokenizer, part.encoded, part.ids, contents(known), labels)
+    result = certify(encoding, tokenizer, part, RawRows(contents(known), labels))
     result.violations[OTHER_CLASS] = other_classes(part.ids, part.class_ids, labels, encoding.labels)
     return result
 

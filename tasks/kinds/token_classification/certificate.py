@@ -23,6 +23,8 @@ TOKENS = "the tokens are not the row's words"
 ONCE = "a word is not predicted exactly once"
 OTHERS = "a tag stands next to the first piece of a word"
 INSIDE = "a further piece of a word has another tag than the inside of its entity"
+Window = tuple[list[int], list[int]]
+"""Ids and labels of a window, without its class token and separator."""
 ENTITIES = "the tags are not those of the row's entities"
 
 
@@ -51,21 +53,23 @@ def certify_tags(
         for row, windows in groupby(enumerate(part.ids), key=lambda pair: pair[1])
     ]
     for (row, windows), text, written in zip(grouped, texts, tags, strict=True):
-        for check in _broken(encoding, tokenizer, part, windows, text, read_tags(text, written)):
+        inside = [_inside(part, number) for number in windows]
+        for check in _broken(encoding, tokenizer, inside, text, read_tags(text, written)):
             result.violations[check].append(row)
     return result
 
 
-def _broken(
-    encoding: TagEncoding, tokenizer: TextTokenizer, part: Part, windows: list[int], text: str, row: Tagged
-) -> set[str]:
+def _inside(part: Part, number: int) -> Window:
+    inside = slice(part.encoded.offsets[number] + 1, part.encoded.offsets[number + 1] - 1)
+    return part.encoded.ids[inside].tolist(), part.encoded.labels[inside].tolist()
+
+
+def _broken(encoding: TagEncoding, tokenizer: TextTokenizer, windows: list[Window], text: str, row: Tagged) -> set[str]:
     """The checks that a row breaks."""
     flat, firsts = _pieces(encoding, tokenizer, text, row)
     decoded: list[str] = []
     broken: set[str] = set()
-    for number in windows:
-        inside = slice(part.encoded.offsets[number] + 1, part.encoded.offsets[number + 1] - 1)
-        ids, labels = part.encoded.ids[inside].tolist(), part.encoded.labels[inside].tolist()
+    for ids, labels in windows:
         marked = [place for place, label in enumerate(labels) if label != IGNORE_INDEX]
         if not marked or len(decoded) >= len(row.words):
             return broken | {ONCE}

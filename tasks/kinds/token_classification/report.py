@@ -17,6 +17,7 @@ from ...learn.evaluation_report import (
     SAMPLES,
     Judged,
     Progress,
+    Subject,
     cell,
     chosen_baselines,
     describe,
@@ -80,7 +81,11 @@ def judge(folder: Path, train: pd.DataFrame, test: pd.DataFrame, section: Evalua
         looked_up = [look_up(known, text, row) for text, row in zip(texts, rows, strict=True)]
         baselines[name] = score_entities(true, looked_up, how)
     facts = state(
-        KIND, traits, len(test), score_entities(true, predicted, how), section, shown=traits.scores, baselines=baselines
+        Subject(KIND, traits, len(test)),
+        score_entities(true, predicted, how),
+        section,
+        shown=traits.scores,
+        baselines=baselines,
     )
     facts["types"] = score_types(true, predicted, how)
     answers = pd.DataFrame(

@@ -85,8 +85,7 @@ class DialogueEncoding:
         """
         composed = compose(
             dialogue,
-            start,
-            stop,
+            range(start, stop),
             system=self.system,
             system_in_user=self.system_in_user,
             any_id=self.manners.any_id,

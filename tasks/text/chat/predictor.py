@@ -17,7 +17,7 @@ from ..encoding import FILE
 from ..generation import generate, stream
 from ..loading import load_model
 from ..tokenizer import TextTokenizer, load_tokenizer
-from ..writer import Sampling
+from ..writer import Decoding, Ends, Sampling
 from .call_proof import template_reader
 from .call_reader import Reader, schemas_of
 from .encoding import DialogueEncoding, TooLongError, load_dialogue_encoding, prompt
@@ -92,12 +92,8 @@ class Predictor:
         generated = generate(
             self.model,
             [ids for ids in prompts if ids is not None],
-            end_ids=self.encoding.end_ids,
-            first=self.first,
-            max_new_tokens=longest,
+            self._decoding(longest, sampling),
             batch_size=batch_size,
-            pad_id=self.encoding.pad_id,
-            sampling=sampling,
             progress=progress,
         )
         written = zip(self.tokenizer.decode(generated.ids), generated.ended, strict=True)
@@ -106,6 +102,9 @@ class Predictor:
             silent if ids is None else self._written(messages, *next(written))
             for messages, ids in zip(dialogues, prompts, strict=True)
         ]
+
+    def _decoding(self, longest: int, sampling: Sampling | None = None) -> Decoding:
+        return Decoding(Ends(frozenset(self.encoding.end_ids), self.first), longest, self.encoding.pad_id, sampling)
 
     def _fitting(self, messages: Sequence[Message], longest: int) -> list[int] | None:
         try:
@@ -120,14 +119,7 @@ class Predictor:
         """The next turn's text, piece by piece; a piece ends where a character does."""
         ids: list[int] = []
         sent = ""
-        for token in stream(
-            self.model,
-            self.prompt(messages, longest),
-            end_ids=self.encoding.end_ids,
-            first=self.first,
-            max_new_tokens=longest,
-            pad_id=self.encoding.pad_id,
-        ):
+        for token in stream(self.model, self.prompt(messages, longest), self._decoding(longest)):
             ids.append(token)
             text = self.tokenizer.decode([ids])[0]
             if not text.endswith("\ufffd"):

@@ -72,7 +72,7 @@ def make_encoding(section: DialogueEncode, train: pd.DataFrame, folder: Path) ->
 
 def _plain(template: Template, messages: list[Message], tools: list[Message]) -> str:
     """What the template writes of a dialogue, the tools included, without the special tokens of the built-in one."""
-    composed = compose(messages, 0, len(messages), system=None, system_in_user=False)
+    composed = compose(messages, range(len(messages)), system=None, system_in_user=False)
     known = tools if composed.tools is None else composed.tools
     return re.sub("|".join(map(re.escape, CHATML_TOKENS)), "\n", template.render(composed.messages, known))
 

@@ -26,9 +26,9 @@ class Composed(NamedTuple):
 
 
 def compose(
-    dialogue: Sequence[Message], start: int, stop: int, *, system: str | None, system_in_user: bool, any_id: bool = True
+    dialogue: Sequence[Message], turns: range, *, system: str | None, system_in_user: bool, any_id: bool = True
 ) -> Composed:
-    """The system turn and turns [start, stop) as a template takes them.
+    """The system turn and consecutive turns as a template takes them.
 
     A dialogue's own tools stand in its first message, whose content may be null. Calls without ids get some, and
     results their call's name and id, by their order, since some templates ask for them; without any_id the data's are
@@ -38,20 +38,20 @@ def compose(
     own = first_turn.get("role") == "system"
     tools = tuple(first_turn["tools"]) if own and first_turn.get("tools") else None
     system_text = first_turn["content"] if own and first_turn["content"] is not None else system
-    first = max(start, 1) if own else start
-    turns, before = _linked(dialogue[first:stop], any_id), counted_from(dialogue)
+    first = max(turns.start, 1) if own else turns.start
+    linked, before = _linked(dialogue[first : turns.stop], any_id), counted_from(dialogue)
     if system_text is None or (system_in_user and not system_text):
-        return Composed(turns, -first, tools, before)
+        return Composed(linked, -first, tools, before)
     if not system_in_user:
-        return Composed([{"role": "system", "content": system_text}, *turns], 1 - first, tools, before)
-    place = next((n for n, turn in enumerate(turns) if turn["role"] == "user"), None)
+        return Composed([{"role": "system", "content": system_text}, *linked], 1 - first, tools, before)
+    place = next((n for n, turn in enumerate(linked) if turn["role"] == "user"), None)
     if place is None:
         raise DataError(
             "the chat template has no system turn, and the dialogue no user turn that could carry it; give it a user "
             "turn, or take another template"
         )
-    turns[place] = {**turns[place], "content": system_text + BETWEEN + turns[place]["content"]}
-    return Composed(turns, -first, tools, before)
+    linked[place] = {**linked[place], "content": system_text + BETWEEN + linked[place]["content"]}
+    return Composed(linked, -first, tools, before)
 
 
 def _linked(turns: Sequence[Message], any_id: bool) -> list[Message]:

@@ -20,13 +20,13 @@ from .recipe_comments import (
     row_lines,
     share_lines,
     small_gpt2,
+    trained_tokenizer,
 )
 from .sources import Columns
 from .starter import VOCABULARY
 from .starter_source import source_lines
 
 LONGEST = 1024
-WARNING = NEW_WEIGHTS
 REPO = "Qwen/Qwen3-0.6B"
 FIXES = {"roles": "merge_turns", "empty_turns": "drop_empty_turns", "last_turn": "cut_trailing_turns"}
 """Faults of dialogues with the steps that fix them."""
@@ -85,12 +85,15 @@ class DialogueStarter:
             "split": divided("by a hash", facts.parts),
         }
 
+    def aim(self, file: str) -> str:
+        """What is learnt, as a sentence."""
+        return (
+            f"A small GPT-2 learns, from the {self.facts.rows:,} dialogues of {file}, to write the assistant's turns."
+        )
+
     def text(self) -> str:
         """The recipe."""
-        rows = f"from the {self.facts.rows:,} dialogues of {plain(Path(self.path).name)}"
-        head = opening(
-            f"A small GPT-2 learns, {rows}, to write the assistant's turns.", str(self.output), WARNING, self.name
-        )
+        head = opening(self.aim(plain(Path(self.path).name)), str(self.output), NEW_WEIGHTS, self.name)
         parts = [self._download, self._validate, self._clean, self._split, self._encode, self._train, self._register]
         return recipe_text(head, parts)
 
@@ -133,9 +136,7 @@ class DialogueStarter:
 
     def _encode(self) -> Lines:
         yield "encode:\n  kind: dialogue", ""
-        yield "  tokenizer:", f"or {{kind: hub, repo: {REPO}}}"
-        yield "    kind: train", "learnt from the training rows"
-        yield f"    vocab_size: {VOCABULARY}", ""
+        yield from trained_tokenizer(REPO, VOCABULARY)
         yield "  template: chatml", "or `own`, where the tokenizer has one"
         yield f"  max_length: {self.max_length}", "in tokens; of longer dialogues the oldest turns go"
 

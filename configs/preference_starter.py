@@ -1,10 +1,15 @@
 """Facts about pairs of replies -> the text of a commented starter recipe that trains on them."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from .dialogue_starter import REPO, DialogueStarter
-from .recipe_comments import NEW_WEIGHTS, Lines, flow, opening, pace_lines, plain, recipe_text, register_lines
+from .recipe_comments import (
+    Lines,
+    flow,
+    pace_lines,
+    register_lines,
+    trained_tokenizer,
+)
 from .starter import VOCABULARY
 from .starter_source import source_lines
 
@@ -20,14 +25,9 @@ class PreferenceStarter(DialogueStarter):
         replies = f"{asked}{columns.chosen} (the better) and {columns.rejected} (the worse)"
         return {name: replies if name == "dialogue" else value for name, value in super().seen().items()}
 
-    def text(self) -> str:
-        """The recipe."""
-        rows = f"from the {self.facts.rows:,} pairs of replies of {plain(Path(self.path).name)}"
-        head = opening(
-            f"A small GPT-2 learns, {rows}, which to prefer (DPO).", str(self.output), NEW_WEIGHTS, self.name
-        )
-        parts = [self._download, self._validate, self._clean, self._split, self._encode, self._train, self._register]
-        return recipe_text(head, parts)
+    def aim(self, file: str) -> str:
+        """What is learnt, as a sentence."""
+        return f"A small GPT-2 learns, from the {self.facts.rows:,} pairs of replies of {file}, which to prefer (DPO)."
 
     def _download(self) -> Lines:
         columns = self.facts.columns
@@ -48,9 +48,7 @@ class PreferenceStarter(DialogueStarter):
 
     def _encode(self) -> Lines:
         yield "encode:\n  kind: preference", ""
-        yield "  tokenizer:", f"or {{kind: hub, repo: {REPO}}}"
-        yield "    kind: train", "learnt from the training rows"
-        yield f"    vocab_size: {VOCABULARY}", ""
+        yield from trained_tokenizer(REPO, VOCABULARY)
         yield "  template: chatml", "or `own`, where the tokenizer has one"
         yield f"  max_length: {self.max_length}", "in tokens; of longer prompts the oldest turns go"
 

@@ -56,6 +56,13 @@ def variant_lines(variants: str, fix: str = "map them in download.columns.label_
         yield "  # or name them in distinct_labels: [[A, a]].", ""
 
 
+def trained_tokenizer(repo: str, size: int) -> Lines:
+    """A tokenizer of `size` tokens that is learnt, and the repository of one that is not."""
+    yield "  tokenizer:", f"or {{kind: hub, repo: {repo}}}"
+    yield "    kind: train", "learnt from the training rows"
+    yield f"    vocab_size: {size}", ""
+
+
 def row_lines(rows: int) -> Lines:
     """The fewest rows that `validate` lets pass."""
     yield f"  min_rows: {rounded(0.9 * rows, math.floor)}", f"it has {rows:,}"

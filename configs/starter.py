@@ -31,6 +31,7 @@ from .recipe_comments import (
     share_lines,
     small_gpt2,
     spelt,
+    trained_tokenizer,
     usual_epochs,
     variant_lines,
 )
@@ -195,17 +196,14 @@ class Starter:
         yield from split_lines(self.facts.split, self.seen()["split"], few)
 
     def _encode(self) -> Lines:
-        hub = f"{{kind: hub, repo: {self.repo}}}"
         yield f"encode:\n  kind: {self.kind}", ""
         if self.kind == "label_word":
-            yield "  tokenizer:", f"or {hub}"
-            yield "    kind: train", "learnt from the training rows"
-            yield f"    vocab_size: {VOCABULARY}", ""
+            yield from trained_tokenizer(self.repo, VOCABULARY)
         elif self.installed:
             yield "  tokenizer:", ""
             yield from placed_weights(TOKENIZER_DIGEST)
         else:
-            yield f"  tokenizer: {hub}", ""
+            yield f"  tokenizer: {{kind: hub, repo: {self.repo}}}", ""
         yield f"  max_length: {self.max_length}", f"in tokens; {self.seen()['length']}"
         if self.kind == "label_word" and (words := label_words(list(self.facts.labels))):
             yield f"  label_words: {flow(words)}", "labels that begin alike need words that do not"

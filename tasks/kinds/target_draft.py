@@ -18,7 +18,7 @@ def draft_targets(data: Undescribed, kind: TargetKind, *, numbers: bool, label: 
         else f"{facts.columns.target!r} holds many different numbers, and no other column is a label; --label "
         f"{facts.columns.target} takes them for classes"
     )
-    lengths = (token_lengths(texts, VOCABULARY) for texts in (facts.texts, facts.aims))
-    return Draft(
-        TargetStarter(data.name, data.output, data.path, data.located.source, facts, kind, *lengths), facts.columns
-    )
+    tokens, target_tokens = (token_lengths(texts, VOCABULARY) for texts in (facts.texts, facts.aims))
+    source = data.located.source
+    starter = TargetStarter(data.name, data.output, data.path, source, facts, tokens, kind, target_tokens)
+    return Draft(starter, facts.columns)

@@ -154,7 +154,7 @@ def report(
 ) -> Logged:
     """Put the trainings side by side: the numbers, which go to Prefect and MLflow too, as a page and a chart."""
     from tasks.learn.comparison import describe, draw, weigh
-    from tasks.tracking.comparison import Training, log_comparison, log_trainings
+    from tasks.tracking.comparison_runs import Training, log_comparison, log_trainings
 
     confidence, recipe = trained[0].recipe.evaluate.confidence, trained[0].recipe
     ids, groups = _units(rows, by_group=getattr(recipe.split, "by", "row") == "group")

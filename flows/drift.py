@@ -16,7 +16,7 @@ def tell_drift(flow: Any, flow_run: Any, state: Any) -> None:
     that was registered before, or of equal profiles.
     """
     from tasks.data.drift import drift_table
-    from tasks.tracking.data import profiles
+    from tasks.tracking.run_data import profiles
 
     version = state.result()
     if version.known:

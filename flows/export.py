@@ -14,7 +14,7 @@ from prefect.artifacts import create_markdown_artifact
 from configs.scores import sign
 from tasks.artifact import StageError
 from tasks.data.errors import DataError
-from tasks.export import gate, page, speed
+from tasks.export import gate, gate_page, speed
 from tasks.export.build import batches_of, build, open_predictor, preprocessing
 from tasks.export.routes import Route, open_route
 from tasks.export.write import origin_in
@@ -78,7 +78,7 @@ def export(model: str, to: str, tolerance: float | None = None, why: str = "", r
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "exported"
         report = attempt(origin, route, folder, asked)
-        text = page.describe(origin.named, route, report)
+        text = gate_page.describe(origin.named, route, report)
         create_markdown_artifact(text, key="export", description=f"{origin.named} to {to}")
         exports.keep_report(client, origin, to, report, text)
         if not report["passed"]:

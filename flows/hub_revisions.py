@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .recipe_text import rest_of_line, save
+from .recipe_edits import rest_of_line, save
 
 if TYPE_CHECKING:
     import yaml

@@ -66,7 +66,7 @@ def open_model_for(
         return named, _pyfunc_model(loaded, named), questions
     _refuse_pair(pair, f"{named} takes dialogues")
     from tasks.inference.dialogue_inputs import open_dialogues
-    from tasks.inference.replies import reply_model
+    from tasks.inference.reply_model import reply_model
 
     dialogues = open_dialogues(questions, column)
     return named, reply_model(predictor_of(loaded, name), named.identity()), dialogues

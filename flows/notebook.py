@@ -43,7 +43,7 @@ class Result:
     def _repr_html_(self) -> str:
         """Score with interval, verdict, dropped rows and links, as Jupyter shows them."""
         from tasks.report_page.decision_sections import linked
-        from tasks.report_page.html import Content, element, table
+        from tasks.report_page.html_elements import Content, element, table
         from tasks.report_page.result_sections import headline
 
         version = self.version

@@ -171,7 +171,7 @@ def reasons(stages: list[StageLine]) -> list[str]:
 
 def tell_difference(recipe: Recipe, say: Any) -> None:
     """Download, and say how the rows differ from those of the version before, where the store still has them."""
-    from tasks.tracking.data import rows_before
+    from tasks.tracking.run_data import rows_before
 
     raw = download(recipe.download)
     before = rows_before(recipe.register.model)

@@ -20,7 +20,7 @@ from tasks.published import flow_links
 from tasks.search.study import Study, TrialLine, open_study, study_name
 from tasks.store.events import Event, emit
 from tasks.store.identity import key_of
-from tasks.tracking.turns import turn
+from tasks.tracking.write_locks import turn
 from tasks.train import train
 
 from .compare import compare, prepare
@@ -167,7 +167,7 @@ def log(document: Searched, study: Study, recipe: str, links: dict[str, str]) ->
     """Pictures and numbers of a search to MLflow, as a run whose children are its trials."""
     import tempfile
 
-    from tasks.search.pictures import draw, page
+    from tasks.search.study_page import draw, page
     from tasks.tracking.searches import log_search
 
     with tempfile.TemporaryDirectory() as scratch:
@@ -217,7 +217,7 @@ def _say(text: str) -> None:
 
 def apply_best(subject: Subject, document: Searched) -> str:
     """Write the best trial's values into the recipe's file where the comparison calls them better; what was done."""
-    from .recipe_text import with_values
+    from .recipe_edits import with_values
 
     pairs = document["comparison"]["pairs"] if document["comparison"] else []
     if not document["changes"] or any(pair["verdict"] != "helped" for pair in pairs):

@@ -12,7 +12,7 @@ from .cached import recorded_task
 from .documents import ReportFacts
 from .store.events import Event, emit
 from .tracking import lookup
-from .tracking.turns import turn
+from .tracking.write_locks import turn
 
 if TYPE_CHECKING:
     from .tracking.lookup import Settled
@@ -67,7 +67,18 @@ def _tell_waiting() -> None:
 def _register(
     links: dict[str, str], section: Register, model: Artifact, report: Artifact, facts: ReportFacts
 ) -> "Settled":
-    from .tracking import claims, data, descriptions, evidence, models, packing, proof, registry, report_pages, runs
+    from .tracking import (
+        claims,
+        descriptions,
+        evidence,
+        model_package,
+        models,
+        proof,
+        registry,
+        report_pages,
+        run_data,
+        runs,
+    )
 
     with proof.prover() as process:  # it loads its libraries while the model is logged
         client, stages = runs.client(), lineage(report)
@@ -75,15 +86,15 @@ def _register(
         run_id = runs.complete_run(client, model, links)
         version = models.find_version(client, section.model, model.digest)
         if version is None:
-            evaluated = packing.Evaluated(facts, samples[:2])
+            evaluated = model_package.Evaluated(facts, samples[:2])
             version = models.log_version(client, section.model, run_id, model, evaluated)
         runs.require_active(client, str(version.run_id), f"{section.model} version {version.version}")
         recipe = links.get("temper.recipe", section.model)
         registration = descriptions.Registration(version, stages, facts, links)
         registry.log_records(client, registration, {"register": complete(section)}, recipe)
         evidence.log_rows(client, run_id, stages)
-        data.log_data(client, run_id, stages)
-        registration = replace(registration, test_evaluations=data.open_test_split(client, run_id, stages))
+        run_data.log_data(client, run_id, stages)
+        registration = replace(registration, test_evaluations=run_data.open_test_split(client, run_id, stages))
         proof.require_described(client, version)
         proof.prove(process, f"models:/{section.model}/{version.version}", facts["kind"], samples)
 

@@ -22,8 +22,8 @@ from tasks.text.encoding import Encoding
 from tasks.text.tokenizer import TextTokenizer, plain_tokenizer
 from tasks.text.vocabulary import learn_bpe
 from tasks.tracking import runs
+from tasks.tracking.model_package import Evaluated
 from tasks.tracking.models import log_version
-from tasks.tracking.packing import Evaluated
 from tasks.vision.encoding import ImageEncoding
 from tasks.vision.models import save_model
 from tasks.vision.nets import ImageClassifier, build_net

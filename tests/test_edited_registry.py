@@ -16,7 +16,7 @@ from test_decisions import add, client, win
 from configs.settings import settings
 from flows.cli import gc, history, promote, pull, report, rollback
 from tasks.artifact import StageError
-from tasks.tracking import data, decisions, evidence, registry
+from tasks.tracking import decisions, evidence, registry, run_data
 from tasks.tracking.wire_format import DECISION, STAGE_DIGEST, TEST_EVALUATIONS, VERDICT
 
 __all__ = ["client"]  # a fixture
@@ -73,8 +73,8 @@ EDITS: dict[str, tuple[Edit, dict[str, str]]] = {
     "a decision by nobody": (write(DECIDED, {**ENTRY, "who": None}), {"history": "its who is None"}),
     "a decision without a zone": (write(DECIDED, {**ENTRY, "at": "2099-01-01T00:00:00"}), {}),
     "evidence that is a list": (write(DECIDED, {**ENTRY, "evidence": [1]}), {}),
-    "a profile of bytes": (write(data.PROFILE, b"\xff"), {}),
-    "a profile that is a list": (write(data.PROFILE, []), {}),
+    "a profile of bytes": (write(run_data.PROFILE, b"\xff"), {}),
+    "a profile that is a list": (write(run_data.PROFILE, []), {}),
     "a recipe that is a list": (write("recipe.yaml", b"- a\n"), {}),
     "an alias of a deleted version": (dangling, {"pull": "version=9) not found", "rollback": "no champion"}),
 }
@@ -101,7 +101,7 @@ def test_each_command_ends_in_its_result_or_in_a_line(
         "state": lambda: registry.state(client, one, "so"),
         "changed": lambda: decisions.changed(client, one),
         "labels": lambda: evidence._labels(client, one),
-        "profile": lambda: data._profile(client, str(one.run_id)),
+        "profile": lambda: run_data._profile(client, str(one.run_id)),
     }
     if edit is dangling:
         calls["gc"] = gc.command

@@ -19,11 +19,11 @@ from configs.optimizers import Adadelta, Adagrad, Adam, Adamw, Optimizer, Rmspro
 from configs.schema import Train
 from tasks.kinds.text_classification.encoding import LabelWordEncoding
 from tasks.kinds.text_classification.feed import collate_rows
-from tasks.learn.arguments import training_arguments
 from tasks.learn.checkpoints import certify, check, checkpoints
 from tasks.learn.fit import Feed, Fitted, TrainingCallbacks, TrainingRun, fit
 from tasks.learn.labels import IGNORE_INDEX
 from tasks.learn.optimizers import make_optimizer
+from tasks.learn.trainer_arguments import training_arguments
 from tasks.text.feed import Rows
 from tasks.text.models import take_forward
 from tasks.text.parts import Part

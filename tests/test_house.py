@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -90,6 +90,37 @@ def test_functions_take_few_parameters() -> None:
 def test_a_parameter_too_many_is_seen(tmp_path: Path, signature: str, seen: bool) -> None:
     (tmp_path / "wide.py").write_text(f"class A:\n    {signature}:\n        pass\n", encoding="utf-8")
     assert list(too_many(tmp_path)) == (["wide.py:grow"] if seen else [])
+
+
+SECTIONS = {"backbones", "dialogue_steps", "expectations", "lora", "optimizers", "phases", "pretrained", "reference",
+            "schedule", "schema", "servers", "splitting", "weights"}  # fmt: skip
+"""A section or setting in configs/, and what carries it out."""
+COMMANDS = {"compare", "export", "plan", "predict", "pull", "report", "run", "search"}
+"""A command, and the flow or room that it calls."""
+OF_KINDS = {"baselines", "certificate", "drill", "encode", "encoding", "feed", "metrics", "outcomes", "predictor",
+            "rows", "spec", "training"}  # fmt: skip
+"""A module that each kind has, and what kinds share of it."""
+OF_ROOMS = {"columns", "drift", "images", "label_sets", "models", "pairs", "parts"}
+"""One matter in several rooms, such as the parts of texts and of images."""
+
+
+def recurring(files: Iterable[Path]) -> set[str]:
+    """Base names of several files, each kind's own modules counted as one."""
+    places: dict[str, set[str]] = {}
+    for path in files:
+        own_of_a_kind = path.parts[:2] == ("tasks", "kinds") and len(path.parts) == 4
+        places.setdefault(path.stem, set()).add("a kind" if own_of_a_kind else str(path.parent))
+    return {name for name, found_in in places.items() if len(found_in) > 1} - {"__init__"}
+
+
+def test_a_base_name_recurs_only_where_folders_tell_files_apart() -> None:
+    files = [path.relative_to(ROOT) for room in ("flows", "tasks", "configs") for path in (ROOT / room).rglob("*.py")]
+    assert recurring(files) == SECTIONS | COMMANDS | OF_KINDS | OF_ROOMS
+
+
+def test_a_base_name_that_recurs_is_seen() -> None:
+    files = map(Path, ("tasks/kinds/a/view.py", "tasks/kinds/b/view.py", "tasks/data/turns.py", "tasks/store/turns.py"))
+    assert recurring(files) == {"turns"}
 
 
 MOST = 180

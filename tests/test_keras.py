@@ -17,7 +17,7 @@ from tasks.kinds.image_classification.predictor import Predictor
 from tasks.kinds.image_classification.training import ImageClassification
 from tasks.learn.fit import TrainingCallbacks, TrainingRun, fit
 from tasks.learn.losses import Criterion
-from tasks.tracking.packing import requirements
+from tasks.tracking.model_package import requirements
 from tasks.vision.encoding import ImageEncoding
 from tasks.vision.models import build_model
 from tasks.vision.parts import Part

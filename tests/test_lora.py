@@ -454,7 +454,7 @@ def test_a_killed_training_ends_bit_equal(phases: tuple[Phase, ...], bases: Any,
 
 
 def test_weights_of_other_adapters_are_refused(bases: Any, tmp_path: Path) -> None:
-    from tasks.learn.weights import load_weights, save_weights
+    from tasks.learn.weight_files import load_weights, save_weights
 
     save_weights(build("writer", section(bases["gpt2"], Lora(targets=("c_fc",)))), tmp_path)
     with pytest.raises(DataError, match="does not hold what is trained here, such as transformer"):

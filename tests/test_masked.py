@@ -347,7 +347,7 @@ def test_the_stages_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.parametrize("kind", [kind for kind in kinds() if traits_of(kind).content != "image"])
 def test_what_travels_with_a_model_needs_no_recipe(kind: str, tmp_path: Path) -> None:
     from tasks.kinds.spec import module_of
-    from tasks.tracking.packing import carry_code
+    from tasks.tracking.model_package import carry_code
 
     carried = carry_code(tmp_path, "carried", module_of(kind, "predictor"))
     code = [path.read_text(encoding="utf-8") for path in carried.rglob("*.py")]

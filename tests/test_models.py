@@ -33,10 +33,10 @@ from tasks.data.errors import DataError
 from tasks.kinds.text_classification.encoding import LabelWordEncoding
 from tasks.kinds.text_classification.feed import collate_rows
 from tasks.kinds.text_classification.training import FORMS, TextClassification
-from tasks.learn.arguments import training_arguments
 from tasks.learn.labels import IGNORE_INDEX
 from tasks.learn.phases import Plan
 from tasks.learn.trainer import CertifiedTrainer, Targets
+from tasks.learn.trainer_arguments import training_arguments
 from tasks.text.baselines import WORD, tfidf
 from tasks.text.encoding import Encoding
 from tasks.text.feed import Rows

@@ -15,7 +15,7 @@ from configs.servers import claimed
 from configs.settings import settings
 from flows.starter_recipe import slug
 from tasks.tracking import decisions, registry, runs
-from tasks.tracking.turns import turn_path
+from tasks.tracking.write_locks import turn_path
 
 REFUSED = ["..", ".", ".hidden", "a.", "-x", "con", "NUL", "aux.v1", "com1", "lpt9.x", "x" * 101, "a b", "a/b", "ä"]
 

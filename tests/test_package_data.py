@@ -161,7 +161,7 @@ BESIDE = {
     "tasks/data/errors.py",  # DEMO
     "tasks/report_page/page.py",
     "tasks/text/chat/template_limits.py",  # code, that a process of its own runs
-    "tasks/tracking/packing.py",  # code, that travels with a model
+    "tasks/tracking/model_package.py",  # code, that travels with a model
     "tasks/tracking/rescoring.py",
     "tasks/tracking/server.py",  # a file of MLflow's
     "configs/literal.py",

@@ -38,7 +38,7 @@ from tasks.pins import pin
 from tasks.text.models import build_model
 from tasks.text.vocabulary import make_tokenizer
 from tasks.tracking import runs
-from tasks.tracking.data import log_data
+from tasks.tracking.run_data import log_data
 from tasks.vision import models as image_models
 from tasks.vision.encoding import ImageEncoding
 

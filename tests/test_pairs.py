@@ -38,11 +38,11 @@ from tasks.learn.resampling import Resampling
 from tasks.text.baselines import tfidf, tfidf_features, tfidf_ridge
 from tasks.text.encoding import FILE, Encoding, read_encoding
 from tasks.text.feed import collate_rows
-from tasks.text.inputs import require_contents
 from tasks.text.models import build_model
 from tasks.text.pairs import NO_ROOM, ONE_SIDED, Truncation, pair_form
 from tasks.text.parts import Part, read_part, write_part
 from tasks.text.segments import Encoded
+from tasks.text.served_inputs import require_contents
 from tasks.text.tokenizer import TextTokenizer, plain_tokenizer
 from tasks.text.vocabulary import make_tokenizer
 

@@ -24,7 +24,7 @@ from flows.model_inputs import open_model
 from tasks.artifact import StageError, digest_file
 from tasks.data.errors import DataError
 from tasks.inference.batch import Model, Predicted, predict_into, predict_stream
-from tasks.inference.checkpoints import Finished
+from tasks.inference.finished_batches import Finished
 from tasks.inference.inputs import Images, Texts, open_folder, open_table
 from tasks.inference.outputs import Tally
 

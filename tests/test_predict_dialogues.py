@@ -17,10 +17,10 @@ from tasks.inference.batch import Model, predict_into
 from tasks.inference.dialogue_inputs import Dialogues, open_dialogues, reply_columns
 from tasks.inference.inputs import open_table
 from tasks.inference.outputs import raw
-from tasks.inference.replies import reply_model
+from tasks.inference.reply_model import reply_model
 from tasks.kinds.spec import module_of
 from tasks.text.chat.predictor import Predictor
-from tasks.tracking.packing import carry_code
+from tasks.tracking.model_package import carry_code
 
 ASK = {"role": "user", "content": "a good row?"}
 REPLY = {"role": "assistant", "content": "never again"}

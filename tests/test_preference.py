@@ -26,8 +26,8 @@ from tasks.kinds.preference.encode import encode_part, make_pair_encoding
 from tasks.kinds.preference.feed import ComparedPart, Pairs, collate_pairs
 from tasks.kinds.preference.forward import dpo_losses
 from tasks.kinds.preference.metrics import Compared, score_pairs
-from tasks.kinds.preference.pairs import ALIKE, EncodedPairs, Pair, encode_pairs
 from tasks.kinds.preference.reference import reference_model
+from tasks.kinds.preference.reply_pairs import ALIKE, EncodedPairs, Pair, encode_pairs
 from tasks.kinds.preference.report import judge
 from tasks.kinds.preference.training import open_training
 from tasks.learn.fit import TrainingCallbacks, TrainingRun, fit

@@ -32,7 +32,7 @@ def test_a_second_registration_moves_no_end_and_keeps_what_was_said_of_the_first
     from registered import register_texts
 
     from tasks.artifact import Artifact
-    from tasks.tracking import descriptions, models, packing, runs
+    from tasks.tracking import descriptions, model_package, models, runs
     from tasks.tracking.wire_format import VERDICT
 
     register_texts("first")
@@ -52,7 +52,7 @@ def test_a_second_registration_moves_no_end_and_keeps_what_was_said_of_the_first
         "confidence": 0.95,
     }
     two = models.log_version(
-        client, "second", run_id, Artifact("train", key, "x" * 64), packing.Evaluated(facts, [{"text": "good"}])
+        client, "second", run_id, Artifact("train", key, "x" * 64), model_package.Evaluated(facts, [{"text": "good"}])
     )
     info = client.get_run(run_id).info
     assert (info.status, info.end_time) == ("FINISHED", 4_000)

@@ -26,7 +26,7 @@ from tasks.data.rows import write_rows
 from tasks.report_page.charts import Mark, _ticks, draw_curves, draw_scores
 from tasks.report_page.data_sections import _reasons
 from tasks.report_page.decision_sections import show_decision
-from tasks.report_page.html import Html, element, escaped, table
+from tasks.report_page.html_elements import Html, element, escaped, table
 from tasks.report_page.markdown_html import from_markdown
 from tasks.report_page.mask_section import MOST, window
 from tasks.report_page.page import PARTS

@@ -20,7 +20,7 @@ from configs.schema import Register
 from flows.stage_graph import perform_until
 from tasks.artifact import Artifact, lineage
 from tasks.data.errors import DataError
-from tasks.tracking import evidence, models, packing, runs, wire_format
+from tasks.tracking import evidence, model_package, models, runs, wire_format
 from tasks.tracking.rescoring import rescore
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
@@ -55,7 +55,7 @@ def crowned(client: MlflowClient, name: str, stages: dict[str, Artifact], facts:
     """A registered champion whose run keeps which rows it was fitted on, and no predictions of test rows."""
     run_id = client.create_run(runs.experiment(client, "asked")).info.run_id
     samples = json.loads((stages["evaluate"].records / "samples.json").read_text(encoding="utf-8"))
-    made = models.log_version(client, name, run_id, stages["train"], packing.Evaluated(facts, samples[:2]))
+    made = models.log_version(client, name, run_id, stages["train"], model_package.Evaluated(facts, samples[:2]))
     evidence.log_rows(client, run_id, stages)
     kept = Path(client.get_run(run_id).info.artifact_uri.removeprefix("file://")) / wire_format.PREDICTIONS
     for path in list(kept.iterdir()):

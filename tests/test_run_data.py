@@ -9,8 +9,8 @@ from tiny import planted, recipe
 
 from flows.stage_graph import perform_until
 from tasks.tracking import runs
-from tasks.tracking.data import log_data
-from tasks.tracking.inputs import provenance
+from tasks.tracking.datasets import provenance
+from tasks.tracking.run_data import log_data
 
 OWN = ("download={kind: file, path: planted.zip}", "validate.min_rows=10")
 

@@ -7,7 +7,7 @@ from tiny import ROOT
 
 from configs.load import RecipeError, load_recipe
 from configs.search import Dimension, Search
-from flows.recipe_text import with_values
+from flows.recipe_edits import with_values
 from tasks.search.space import grid, overrides, rounded, words
 
 DIGITS = ROOT / "configs" / "digits_demo.yaml"

@@ -8,8 +8,8 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
-from tasks.tracking.load import PREFIX, UNMEASURED, measured
 from tasks.tracking.runs import client, experiment, last_steps
+from tasks.tracking.system_metrics import PREFIX, UNMEASURED, measured
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ from tasks.learn.losses import Criterion
 from tasks.learn.phases import plan_phases
 from tasks.pins import pin
 from tasks.tracking.fresh import run_fresh
-from tasks.tracking.packing import requirements
+from tasks.tracking.model_package import requirements
 from tasks.train import libraries
 from tasks.vision.encoding import ImageEncoding
 from tasks.vision.models import build_model, save_model

@@ -69,7 +69,7 @@ def command(
 
 def show(result: "Exported") -> None:
     """The checks, sizes and times, and what became of it."""
-    from tasks.export.page import measures, power
+    from tasks.export.gate_page import measures, power
 
     out, report = Console(), result["report"]
     named = f"{result['model']} version {result['origin']}"

@@ -94,8 +94,8 @@ class TrialLines:
 
 
 def _show(document: "Searched") -> None:
-    from tasks.search.pictures import ranked, shown_value
     from tasks.search.space import words
+    from tasks.search.study_page import ranked, shown_value
 
     out = Console()
     table = Table(box=None, pad_edge=False, header_style="bold")

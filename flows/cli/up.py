@@ -12,7 +12,7 @@ from configs.settings import settings
 
 from ..deployments import POOL, schedule_recipes
 from ..services.servers import configured, databases, mlflow_server, prefect_server
-from ..services.supervision import start, start_worker, stay
+from ..services.supervisor import start, start_worker, stay
 from ..services.temporary_server import ServiceError
 from ..services.upkeep import Upkeep
 from .console import print_line

@@ -12,7 +12,7 @@ from configs.load import RecipeError
 
 from ..artifact import StageError
 from ..data.errors import DataError
-from .checkpoints import Finished
+from .finished_batches import Finished
 from .inputs import Questions
 from .outputs import Summary, Tally, Writer, check_ending, free_names, join_predictions, open_writer
 

@@ -22,13 +22,13 @@ from configs.schema import Train
 from configs.threads import kept_threads
 
 from ..store.disk import remove
-from .arguments import optimizer_steps, training_arguments
 from .checkpoints import ASIDE, CheckpointFacts, certify, check, check_best, newest_intact, publish
 from .length_groups import Lengths
 from .norms import require_company
 from .phases import Audit, Layout, Plan, changes, fingerprint, float32_output, hold_still, plan_phases
 from .trainer import KEPT_LOGS, CertifiedTrainer, Report, Reporter, Targets, Truth
-from .weights import COUNTS, frozen_digest, load_weights, save_weights
+from .trainer_arguments import optimizer_steps, training_arguments
+from .weight_files import COUNTS, frozen_digest, load_weights, save_weights
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from configs.schema import Train
 from ..store.disk import remove
 from ..store.failure import because_of, full_disk_named
 from ..store.sizes import in_bytes
-from . import checkpoints, weights
+from . import checkpoints, weight_files
 from .labels import IGNORE_INDEX
 from .length_groups import LengthGroups, Lengths
 from .metrics import Ids, accuracy, confusion, macro_f1
@@ -124,18 +124,18 @@ class CertifiedTrainer(Trainer):
         return cast(Tensor, super().training_step(model, inputs, num_items_in_batch))
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
-        if weights.changing(self.model) is None:
+        if weight_files.changing(self.model) is None:
             super()._save(output_dir, state_dict)
             return
         folder = Path(output_dir or self.args.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
-        weights.save_weights(self.model, folder)
+        weight_files.save_weights(self.model, folder)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
-        if weights.changing(self.model) is None:
+        if weight_files.changing(self.model) is None:
             super()._load_from_checkpoint(resume_from_checkpoint, model)
         else:
-            weights.load_weights(self.model, Path(resume_from_checkpoint))
+            weight_files.load_weights(self.model, Path(resume_from_checkpoint))
 
     def _get_output_dir(self, trial: Any) -> str:
         return str(Path(self.args.output_dir) / checkpoints.ASIDE)
@@ -164,7 +164,7 @@ class CertifiedTrainer(Trainer):
 
     def _checkpoint_size(self) -> int:
         """Bytes of a checkpoint: of the weights that it keeps, of the optimiser's state, and a few more."""
-        own = weights.changing(self.model)
+        own = weight_files.changing(self.model)
         kept = [value for name, value in self.model.state_dict().items() if own is None or name in own]
         states = self.optimizer.state.values() if self.optimizer is not None else ()
         kept += [value for state in states for value in state.values() if isinstance(value, Tensor)]

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from .html import Html, element
+from .html_elements import Html, element
 
 WIDTH, ROW, LEFT, RIGHT = 640, 26, 170, 90
 """Measures of a chart of scores, in its own units."""

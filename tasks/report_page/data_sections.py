@@ -11,7 +11,7 @@ from ..artifact import Artifact
 from ..data import ledger as book
 from ..data.drops import EXAMPLES
 from ..data.rows import classes, content
-from .html import Content, Html, element, join, section, table
+from .html_elements import Content, Html, element, join, section, table
 from .markdown_html import from_markdown
 
 MOST_REASONS, MOST_LABELS = 20, 30

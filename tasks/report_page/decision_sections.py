@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..artifact import Artifact
-from .html import Content, Html, element, section, table
+from .html_elements import Content, Html, element, section, table
 from .registration import Registration
 
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from .html import Html, element, section, table
+from .html_elements import Html, element, section, table
 
 
 def show_drill(drill: Mapping[str, Any] | None) -> Html:

@@ -4,7 +4,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from ..data.escape import terminal
-from .html import Html
+from .html_elements import Html
 
 RULES = ["heading", "list", "table", "fence", "emphasis", "backticks", "escape", "entity"]
 """No raw HTML, no link and no picture: these are shown as the characters that they are."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..artifact import Artifact
 from ..kinds.spec import kind_in, open_kind, open_view
 from ..learn.labels import IGNORE_INDEX
-from .html import Html, element, join, section, table
+from .html_elements import Html, element, join, section, table
 from .markdown_html import from_markdown
 
 if TYPE_CHECKING:

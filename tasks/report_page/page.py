@@ -10,7 +10,7 @@ from ..artifact import Artifact
 from .data_sections import show_data, show_splits
 from .decision_sections import show_decision, show_lineage, show_reproduction
 from .drill_section import show_drill
-from .html import Html, element, join
+from .html_elements import Html, element, join
 from .mask_section import show_masks
 from .registration import Registration
 from .result_sections import headline, read_facts, show_results, show_training

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..artifact import Artifact
 from .charts import Mark, draw_curves, draw_scores
-from .html import Html, element, picture, section
+from .html_elements import Html, element, picture, section
 from .markdown_html import from_markdown
 
 LOSSES = {"loss": "training loss", "eval_loss": "validation loss"}

@@ -12,7 +12,7 @@ from configs.scores import baseline_findings, not_better
 from ..artifact import Artifact
 from ..data.escape import markdown
 from ..kinds.spec import open_kind
-from . import inputs, pages
+from . import datasets, pages
 from .wire_format import VERDICT
 
 NOTE = "mlflow.note.content"
@@ -172,8 +172,8 @@ def _takes(facts: Mapping[str, Any]) -> str:
 def _data(stages: Mapping[str, Artifact]) -> str:
     if "split" not in stages:
         return "Of its data nothing is known here."
-    counts = inputs.rows(stages)
-    about = inputs.provenance(stages["download"]) if "download" in stages else {}
+    counts = datasets.rows(stages)
+    about = datasets.provenance(stages["download"]) if "download" in stages else {}
     licence = (about.get("licence") or {}).get("says")
     source = f"{about.get('kind', 'unknown')}: {markdown(str(about.get('where', 'unknown')))}"
     return (

@@ -22,7 +22,7 @@ from ..artifact import Artifact, StageError
 from ..documents import ReportFacts
 from ..kinds.spec import open_kind
 from ..learn.metrics import Floats
-from . import evidence, models, packing, report_pages
+from . import evidence, model_package, models, report_pages
 from .fresh import environment
 from .rescoring import rescore
 from .wire_format import CHAMPION, EXPORT_GATE, EXPORT_OF, EXPORT_ROUTE, MODEL_DIGEST
@@ -127,11 +127,13 @@ def save_model(origin: Origin, folder: Path, target: Path, serves: tuple[str, ..
     return target
 
 
-def _packed(origin: Origin, folder: Path, scratch: Path, serves: tuple[str, ...]) -> packing.Packed:
+def _packed(origin: Origin, folder: Path, scratch: Path, serves: tuple[str, ...]) -> model_package.Packed:
     package = f"temper_export_{origin.digest[:16]}"
     needed = [*BASE, *open_kind(str(origin.facts["kind"])).requirements, *serves]
     pinned = [f"{name}=={importlib.metadata.version(name)}" for name in dict.fromkeys(needed)]
-    return packing.pack(folder, scratch, package, packing.Evaluated(origin.facts, origin.samples[:2]), pinned)
+    return model_package.pack(
+        folder, scratch, package, model_package.Evaluated(origin.facts, origin.samples[:2]), pinned
+    )
 
 
 def ask(origin: Origin, uri: str, rows: pd.DataFrame, predictions: pd.DataFrame) -> tuple[pd.DataFrame, Floats]:
@@ -175,7 +177,7 @@ def register(client: MlflowClient, origin: Origin, folder: Path, *, form: Form, 
     name, run_id = str(origin.version.name), str(origin.version.run_id)
     models.connect()
     with tempfile.TemporaryDirectory() as scratch:
-        logged = packing.log_packed(
+        logged = model_package.log_packed(
             client, run_id, _packed(origin, folder, Path(scratch), form.serves), f"model-{form.route}"
         )
     tags = {EXPORT_OF: str(origin.version.version), EXPORT_ROUTE: form.route, EXPORT_GATE: gate}

@@ -17,7 +17,7 @@ from mlflow.models import Model
 from configs.settings import settings
 
 from ..artifact import Artifact, StageError
-from . import packing, runs
+from . import model_package, runs
 from .wire_format import ARTIFACT, IMAGE, MESSAGES, MODEL_DIGEST, TEXT, TEXT_PAIR, DialoguePredictor, Served
 
 HEX = re.compile("[0-9a-f]{16,64}")
@@ -166,16 +166,16 @@ def local_folder(address: str) -> Path | None:
 
 
 def log_version(
-    client: MlflowClient, name: str, run_id: str, model: Artifact, evaluated: packing.Evaluated
+    client: MlflowClient, name: str, run_id: str, model: Artifact, evaluated: model_package.Evaluated
 ) -> ModelVersion:
     """Log the model with its own code, signature, example and pinned requirements, and register it."""
     connect()
     folder = model.file("config.json").parent
-    needed = packing.requirements(str(evaluated.facts["kind"]), folder / "config.json")
+    needed = model_package.requirements(str(evaluated.facts["kind"]), folder / "config.json")
     with tempfile.TemporaryDirectory() as scratch:
         package = f"temper_model_{model.digest[:16]}"
-        packed = packing.pack(folder, Path(scratch), package, evaluated, needed)
-        logged = packing.log_packed(client, run_id, packed)
+        packed = model_package.pack(folder, Path(scratch), package, evaluated, needed)
+        logged = model_package.log_packed(client, run_id, packed)
     try:
         client.create_registered_model(name)
     except MlflowException as error:

@@ -14,14 +14,14 @@ from configs.stages import CACHED
 
 from ..artifact import Artifact
 from ..report_page.recipe_text import write_recipe
-from . import decisions, descriptions, inputs, keys, models, pages, runs
+from . import datasets, decisions, descriptions, keys, models, pages, runs
 from .descriptions import Registration
 from .edited import number_tag
 from .lookup import BEFORE, Settled
 from .params import flat
 from .promotion import Evidence, Verdict
-from .turns import turn
 from .wire_format import CHAMPION, DECISION, RECIPE, REPORT, SCORE, STAGE_DIGEST, TEST_EVALUATIONS, VERDICT
+from .write_locks import turn
 
 
 def log_records(client: MlflowClient, registration: Registration, last: Mapping[str, Any], recipe: str) -> None:
@@ -60,7 +60,7 @@ def _log_scores(
     them."""
     measured_on, source = None, str(version.source)  # a version's own model_id stays empty in a database
     if source.startswith("models:/m-") and "split" in stages:
-        test = inputs.dataset("test", stages)
+        test = datasets.dataset("test", stages)
         measured_on = {
             "model_id": source.removeprefix("models:/"),
             "dataset_name": test.name,

@@ -22,11 +22,11 @@ from ..store.living import alive
 from ..store.lock import locked
 from . import keys
 from .descriptions import NOTE, of_experiment, of_training
-from .load import PREFIX, measured
 from .pages import run_page
 from .params import recipe_params
-from .turns import turn
+from .system_metrics import PREFIX, measured
 from .wire_format import TRAINING
+from .write_locks import turn
 
 KIND, TRAININGS = "mlflow.experimentKind", "custom_model_development"
 """Tag by which MLflow's interface shows an experiment as one of trainings, not of chats and their traces."""

@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
 from . import keys, runs
-from .comparison import adopt, parent_run
+from .comparison_runs import adopt, parent_run
 from .descriptions import LONGEST, NOTE
 from .wire_format import TRAINING
 

@@ -9,8 +9,8 @@ import pandas as pd
 from ...data.predictions import Predictions, from_logits
 from ...runtime.net import Net, open_net
 from ...text.encoding import FILE, read_encoding
-from ...text.inputs import require_texts
 from ...text.scoring import load_head, score_batches, score_rows
+from ...text.served_inputs import require_texts
 from ...text.tokenizer import TextTokenizer, load_tokenizer
 from .encoding import BackwardEncoding
 

@@ -15,9 +15,9 @@ from ...learn.labels import IGNORE_INDEX
 from ...runtime.net import Arrays, Net, open_net
 from ...text.collation import Matrix, rows_by_length
 from ...text.encoding import FILE, read_encoding
-from ...text.inputs import require_texts
 from ...text.scoring import load_head
 from ...text.segments import Encoded
+from ...text.served_inputs import require_texts
 from ...text.tokenizer import TextTokenizer, load_tokenizer
 from .encoding import FIXED, MaskedEncoding, pad_masked
 

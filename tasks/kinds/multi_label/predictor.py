@@ -11,9 +11,9 @@ import pandas as pd
 
 from ...runtime.net import Arrays, Net, open_net
 from ...text.encoding import FILE, read_encoding
-from ...text.inputs import require_texts
 from ...text.scoring import Progress, load_head, one_batch, score_batches, score_rows
 from ...text.segments import Encoded
+from ...text.served_inputs import require_texts
 from ...text.tokenizer import TextTokenizer, load_tokenizer
 from . import thresholds as levels
 from .encoding import LabelSetEncoding

@@ -7,7 +7,7 @@ from ...text.chat.certificate import DialogueCertificate, certify_dialogues
 from ...text.chat.encoding import DialogueEncoding, prompt
 from ...text.collation import pad_rows
 from ...text.tokenizer import TextTokenizer
-from .pairs import EncodedPairs
+from .reply_pairs import EncodedPairs
 
 SHARED = "the sides do not share the prompt's tokens"
 GIVEN = "the prompt's tokens are not those that inference gives"

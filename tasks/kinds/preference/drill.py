@@ -21,7 +21,7 @@ def _chosen(table: pd.DataFrame) -> pd.DataFrame:
 
 def _encoding(change: Change, truth: str | None) -> Place:
     """The encoding of pairs: their template, and the rows of both sides."""
-    from . import pairs
+    from . import reply_pairs
 
     def make(original: Callable[..., Any]) -> Callable[..., Any]:
         def encode_pairs(own: Any, *rest: Any) -> Any:
@@ -32,7 +32,7 @@ def _encoding(change: Change, truth: str | None) -> Place:
 
         return encode_pairs
 
-    return Place(pairs, "encode_pairs", make)
+    return Place(reply_pairs, "encode_pairs", make)
 
 
 DRILL = Drill(useless=_rejected, perfect=_chosen, encoding=_encoding, ends=True, template=True)

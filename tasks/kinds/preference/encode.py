@@ -23,7 +23,7 @@ from ...text.parts import Part, write_part
 from ...text.tokenizer import TextTokenizer
 from ..spec import EncodedRows, StageOutput
 from .certificate import certify_pairs
-from .pairs import encode_pairs
+from .reply_pairs import encode_pairs
 from .rows import read_rows_of
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from ...data.dialogues.messages import Message
 from ...text.chat import predictor as chat
 from .log_probabilities import Batches, Floats, log_probabilities
-from .pairs import encode_pairs
+from .reply_pairs import encode_pairs
 
 
 class Predictor(chat.Predictor):

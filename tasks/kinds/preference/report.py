@@ -33,9 +33,9 @@ from ..classification_report import paired_test
 from ..spec import StageOutput
 from .log_probabilities import Batches, Floats, log_probabilities
 from .metrics import Compared, score_pairs
-from .pairs import Pair, encode_pairs
 from .predictor import Predictor
 from .reference import reference_model
+from .reply_pairs import Pair, encode_pairs
 from .rows import read_rows_of
 
 KIND = "preference"

@@ -4,7 +4,7 @@ import pandas as pd
 
 from ...data.dialogues.messages import load_messages
 from ...data.dialogues.replies import BrokenPairError, read_rejected
-from .pairs import Pair
+from .reply_pairs import Pair
 
 
 def read_rows_of(rows: pd.DataFrame) -> tuple[list[Pair], pd.Series]:

@@ -11,8 +11,8 @@ import pandas as pd
 from ...data.pairs import TEXT, TEXT_PAIR, Content
 from ...runtime.net import Arrays, Net, open_net
 from ...text.encoding import FILE, read_encoding
-from ...text.inputs import require_contents
 from ...text.scoring import load_head, one_batch, score_batches, score_rows
+from ...text.served_inputs import require_contents
 from ...text.tokenizer import TextTokenizer, load_tokenizer
 from .encoding import RegressionEncoding
 

@@ -15,8 +15,8 @@ from ...learn.labels import IGNORE_INDEX
 from ...text.collation import rows_by_length
 from ...text.encoding import FILE
 from ...text.generation import Generated, generate
-from ...text.inputs import require_texts
 from ...text.loading import load_model
+from ...text.served_inputs import require_texts
 from ...text.tokenizer import TextTokenizer, load_tokenizer
 from ...text.writer import Decoding, Ends
 from .encoding import Seq2SeqEncoding, join_pairs, load_seq2seq_encoding, pad_pairs

@@ -13,8 +13,8 @@ from ...data.pairs import TEXT, TEXT_PAIR, Content
 from ...data.predictions import Predictions, from_logits
 from ...runtime.net import Arrays, Net, open_net
 from ...text.encoding import FILE, Encoding
-from ...text.inputs import require_contents
 from ...text.scoring import load_head, one_batch, score_batches
+from ...text.served_inputs import require_contents
 from ...text.tokenizer import TextTokenizer, load_tokenizer
 from .encoding import LABEL_WORD, load_encoding
 

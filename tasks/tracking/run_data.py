@@ -14,10 +14,10 @@ from configs.settings import settings
 
 from ..artifact import Artifact, Version, read_manifest
 from ..data.sources.pretrained import RECORD
-from . import inputs, runs
+from . import datasets, runs
 from .edited import json_object
-from .turns import turn
 from .wire_format import STAGE_DIGEST, TEST_SPLIT
+from .write_locks import turn
 
 if TYPE_CHECKING:
     from ..data.drift import Profile
@@ -35,14 +35,14 @@ def log_data(client: MlflowClient, run_id: str, stages: Mapping[str, Artifact]) 
                 client.set_tag(run_id, f"temper.{what}.{name}", value[:5000])
     if "split" not in stages:
         return
-    source = inputs.provenance(stages["download"]) if "download" in stages else {}
+    source = datasets.provenance(stages["download"]) if "download" in stages else {}
     licence = source.get("licence")
     sums = "; ".join(f"{file['name']}: {file['sha256']}" for file in source.get("files", ()))
     source_facts = {**source, "licence": f"{licence['says']} ({licence['file']})" if licence else None, "sha256": sums}
     for name in ("kind", "where", "when", "sha256", "licence"):
         if source_facts.get(name):
             client.set_tag(run_id, f"temper.source.{name}", str(source_facts[name])[:5000])
-    _log_inputs(client, run_id, inputs.inputs(stages))
+    _log_inputs(client, run_id, datasets.inputs(stages))
 
 
 def _log_inputs(client: MlflowClient, run_id: str, datasets: list[DatasetInput]) -> None:

@@ -12,7 +12,7 @@ from configs.settings import settings
 
 from ..artifact import Artifact, canonical, digest_text, lineage
 from ..learn.comparison_document import Comparison, PairScore
-from . import data, keys, runs
+from . import keys, run_data, runs
 from .descriptions import LONGEST, NOTE
 
 KEY = "temper.comparison_key"
@@ -38,7 +38,7 @@ def log_trainings(trainings: Sequence[Training], links: Mapping[str, str]) -> li
         run_id = runs.complete_run(client, training.model, {"temper.recipe": training.recipe, **links})
         facts = json.loads(training.report.file("report.json").read_text(encoding="utf-8"))
         runs.log_values(client, run_id, {f"test.{name}": value for name, value in facts["scores"].items()})
-        data.open_test_split(client, run_id, lineage(training.report))
+        run_data.open_test_split(client, run_id, lineage(training.report))
         run_ids.append(run_id)
     return run_ids
 

@@ -90,7 +90,8 @@ class Hub(ThreadingHTTPServer):
     def add(self, kind: str, name: str, files: dict[str, bytes], branch: str = "main") -> str:
         """A new commit with these files; the branch (or tag) moves there."""
         repo = self.repos.setdefault((kind, name), Repo())
-        what = repr((kind, name, sorted(files.items()), len(repo.commits)))
+        digests = sorted((file, sha256(data)) for file, data in files.items())
+        what = repr((kind, name, digests, len(repo.commits)))
         commit = hashlib.sha1(what.encode()).hexdigest()
         repo.commits[commit] = files
         repo.refs[branch] = commit

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 from uuid import UUID
 
 from prefect import flow
@@ -22,6 +22,18 @@ LINES = 50
 """Labels that the page lists."""
 
 
+class PredictedFile(TypedDict):
+    """Rows of a file: how many, those without a prediction, those predicted by an earlier run; and by which model."""
+
+    rows: int
+    failed: int
+    kept: int
+    summary: Any
+    model: str
+    version: str
+    output: str
+
+
 @flow(name="predict", flow_run_name="{model}", persist_result=False, **watched())
 def predict(
     model: str,
@@ -30,7 +42,7 @@ def predict(
     column: str | None = None,
     reading: dict[str, Any] | None = None,
     pair: str | None = None,
-) -> dict[str, Any]:
+) -> PredictedFile:
     """Write the model's predictions for every row of `file`, or every image of a folder, to `output` (.csv, .jsonl or
     .parquet).
 
@@ -46,7 +58,15 @@ def predict(
     done = predict_into(Path(output), questions, loaded, notes.append, _Progress(f"predictions of {named}"))
     text = page(named, questions, done, Path(output), notes)
     create_markdown_artifact(text, key="predictions", description=f"{named}: {done.rows:,} rows")
-    return {**asdict(done), "model": named.name, "version": named.version, "output": output}
+    return {
+        "rows": done.rows,
+        "failed": done.failed,
+        "kept": done.kept,
+        "summary": asdict(done)["summary"],
+        "model": named.name,
+        "version": named.version,
+        "output": output,
+    }
 
 
 class _Progress:

@@ -48,6 +48,17 @@ class Changed(TypedDict):
     unknown: NotRequired[Sequence[str]]
 
 
+class SampleRow(TypedDict, total=False):
+    """A test row as a report keeps it: what the model is given, under the name of its content (a text or a pair of
+    texts, an image in base64, messages or a whole request), and its prediction."""
+
+    id: str
+    text: str | Mapping[str, str]
+    image: str
+    messages: Any
+    answer: Any
+
+
 class ReportFacts(TypedDict):
     """What report.json states of every model; kinds add what else they measure. scores: by name, of the test rows, with
     intervals; shown: the names that the terminal shows; baselines: their scores."""

@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from configs.load import load_recipe
 from configs.stages import CACHED
@@ -57,7 +57,14 @@ def _load_ahead() -> None:
         importlib.import_module(name)
 
 
-def _pipeline(path: Path, changes: list[str], home: Path) -> dict[str, Any]:
+class Pipeline(TypedDict):
+    """The small pipeline, as JSON has it: the recipe's changes, and stage, key and digest of each artifact."""
+
+    changes: list[str]
+    artifacts: dict[str, list[str]]
+
+
+def _pipeline(path: Path, changes: list[str], home: Path) -> Pipeline:
     """What the small pipeline is and makes below `home`, as JSON: the recipe's changes, and stage, key and digest of
     each artifact. Its data come through the user's own store."""
     from configs.settings import settings
@@ -86,7 +93,7 @@ def _move_to(home: Path) -> None:
     os.environ |= {"TEMPER_HOME": str(home), "CUDA_VISIBLE_DEVICES": ""}
 
 
-def _findings(path: Path, pipeline: Mapping[str, Any], place: Path) -> Iterator[Finding]:
+def _findings(path: Path, pipeline: Pipeline, place: Path) -> Iterator[Finding]:
     for number, fault in enumerate(every_fault()):
         began, home = time.monotonic(), place / f"fault {number}"
         shutil.copytree(place / "pipeline", home)
@@ -95,7 +102,8 @@ def _findings(path: Path, pipeline: Mapping[str, Any], place: Path) -> Iterator[
             from tasks.artifact import Artifact
 
             _move_to(home)
-            artifacts = {name: Artifact(*parts) for name, parts in pipeline["artifacts"].items()}
+            parts = pipeline["artifacts"].items()
+            artifacts = {name: Artifact(stage_name, key, digest) for name, (stage_name, key, digest) in parts}
             return fault.work(Copy(load_recipe(path, pipeline["changes"]), artifacts))
 
         ended = in_child(work, log=place / "drill.log", seconds=PATIENCE)

@@ -16,6 +16,7 @@ from configs.scores import not_better
 
 from ..data.errors import DataError
 from ..data.escape import markdown
+from ..documents import SampleRow
 
 SAMPLES = 16
 """Rows whose predictions the registered model must repeat."""
@@ -29,7 +30,7 @@ class Judged:
 
     facts: dict[str, Any]
     answers: pd.DataFrame
-    samples: list[dict[str, Any]]
+    samples: list[SampleRow]
     examples: list[str] = field(default_factory=list)
 
 
@@ -77,7 +78,7 @@ def chosen_baselines(kind: str, traits: Traits, section: Evaluate) -> tuple[str,
     return tuple(given)
 
 
-def sampled(ids: Sequence[str], texts: Sequence[str], answers: pd.DataFrame) -> list[dict[str, Any]]:
+def sampled(ids: Sequence[str], texts: Sequence[str], answers: pd.DataFrame) -> list[SampleRow]:
     """Rows as a report keeps them for the proof: what the model is asked, and each column of its prediction."""
     predicted = answers.to_numpy().tolist()
     return [

@@ -1,10 +1,10 @@
 """A recipe's model source -> a transformers model that takes a batch with labels and returns .loss and .logits."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypedDict, cast
 
 import torch
 from safetensors import SafetensorError
@@ -16,7 +16,7 @@ from configs.models import HubModel, LocalModel, ModelSource, NewModel
 from ..data.errors import DataError
 from ..data.sources import hub
 from ..data.sources.pretrained import pretrained_folder
-from .encoding import FILE
+from .encoding import FILE, Encoding
 from .gguf_files import dequantised, describe_types, gguf_options, without_bar
 from .loading import read_weights, unreported
 from .quantized import loading_options, unquantized
@@ -39,6 +39,21 @@ class ModelInput(Protocol):
         """Ids that the tokenizer did not bring along."""
 
 
+class Head(TypedDict, total=False):
+    """Fields of a configuration of transformers that shape a new head."""
+
+    num_labels: int
+    id2label: dict[int, str]
+    label2id: dict[str, int]
+    problem_type: str
+
+
+def named_head(encoding: Encoding) -> Head:
+    """The configuration of a head with the encoding's labels."""
+    names = dict(enumerate(encoding.labels))
+    return {"num_labels": len(names), "id2label": names, "label2id": {name: number for number, name in names.items()}}
+
+
 @dataclass(frozen=True)
 class Form:
     """How a kind of task uses models of transformers.
@@ -51,8 +66,8 @@ class Form:
 
     auto: Any
     forward: type[nn.Module]
-    head: Callable[[Any], dict[str, Any]] = lambda encoding: {}
-    ids: Callable[[Any], dict[str, Any]] = lambda encoding: {}
+    head: Callable[[Any], Head] = lambda encoding: {}
+    ids: Callable[[Any], Mapping[str, Any]] = lambda encoding: {}
     check: Callable[[Any, Any], None] = lambda model, encoding: None
     prove: Callable[[Any], None] = lambda model: None
     whole_rows: bool = False
@@ -92,7 +107,7 @@ def take_forward(model: PreTrainedModel, mixin: type[nn.Module]) -> PreTrainedMo
 
 
 def _new_config(
-    source: NewModel, further: dict[str, Any], pad_id: int, tokenizer: TextTokenizer, labels: dict[str, Any]
+    source: NewModel, further: Mapping[str, Any], pad_id: int, tokenizer: TextTokenizer, labels: Head
 ) -> Any:
     try:
         plain = AutoConfig.for_model(source.family)
@@ -106,7 +121,7 @@ def _new_config(
     return AutoConfig.for_model(source.family, **{"vocab_size": tokenizer.size, **ids, **labels, **source.config})
 
 
-def _load(auto: Any, folder: Path, labels: dict[str, Any], base: str, gguf: str | None) -> PreTrainedModel:
+def _load(auto: Any, folder: Path, labels: Head, base: str, gguf: str | None) -> PreTrainedModel:
     """Load safetensors, or a GGUF file; a classifier's head that is absent or of another size is a new one."""
     if gguf is None and not any(folder.glob("*.safetensors")):
         raise DataError(f"{folder}: no safetensors weights; Temper loads no other format, but for `gguf: FILE`")
@@ -114,7 +129,7 @@ def _load(auto: Any, folder: Path, labels: dict[str, Any], base: str, gguf: str 
         raise DataError(f"train.lora.base {base} is not for a GGUF file, which is dequantised; take float32")
     origin = gguf or _origin(folder)
     types = {} if gguf is None else dequantised(folder / gguf)
-    options = labels | loading_options(base) | gguf_options(gguf)
+    options = {**labels, **loading_options(base), **gguf_options(gguf)}
     try:
         with unreported(), without_bar():
             model, report = read_weights(

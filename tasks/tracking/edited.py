@@ -10,6 +10,7 @@ from mlflow.entities.model_registry import ModelVersion
 from configs.kinds import kinds, present_kind
 
 from ..artifact import StageError
+from ..documents import SampleRow
 from ..kinds.spec import open_kind
 
 T = TypeVar("T")
@@ -46,7 +47,7 @@ def kind_and_scores(path: Path) -> tuple[str, dict[str, float]]:
     return kind, scores
 
 
-def sample_rows(path: Path, kind: str) -> list[dict[str, Any]]:
+def sample_rows(path: Path, kind: str) -> list[SampleRow]:
     """The report's sample rows: what a model of this kind is given, and its prediction. Raises OSError, and ValueError
     for other rows."""
     rows = json.loads(path.read_text(encoding="utf-8"))

@@ -19,7 +19,7 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 
 from ..artifact import Artifact, StageError
-from ..documents import ReportFacts
+from ..documents import ReportFacts, SampleRow
 from ..kinds.spec import open_kind
 from ..learn.metrics import Floats
 from . import evidence, model_package, models, report_pages
@@ -54,7 +54,7 @@ class Origin:
     version: ModelVersion
     folder: Path
     facts: ReportFacts
-    samples: list[dict[str, Any]]
+    samples: list[SampleRow]
     stages: Mapping[str, Artifact]
 
     @property

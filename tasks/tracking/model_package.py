@@ -13,7 +13,7 @@ from mlflow.models import Model
 
 from configs.settings import HOME
 
-from ..documents import ReportFacts
+from ..documents import ReportFacts, SampleRow
 from ..kinds.spec import module_of, open_kind
 from ..runtime.quiet import without
 from ..store.living import alive
@@ -34,7 +34,7 @@ class Evaluated(NamedTuple):
     the report keeps them, for the example."""
 
     facts: ReportFacts
-    samples: list[dict[str, Any]]
+    samples: list[SampleRow]
 
 
 def pack(folder: Path, scratch: Path, package: str, evaluated: Evaluated, needed: list[str]) -> Packed:

@@ -11,6 +11,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 
 from ..artifact import StageError
+from ..documents import SampleRow
 from ..kinds.spec import open_kind
 from .fresh import Fresh
 from .models import RESTORE, local_folder
@@ -66,13 +67,13 @@ def prove_soon() -> None:
         _EARLY.append(Fresh(FRESH))
 
 
-def prove(process: Fresh, uri: str, kind: str, samples: list[dict[str, Any]]) -> float:
+def prove(process: Fresh, uri: str, kind: str, samples: list[SampleRow]) -> float:
     """Load the logged model in the fresh process; the largest difference from the report.
 
     Raises StageError where it does not load or predicts otherwise.
     """
     content = open_kind(kind).traits.content
-    done = process.ask(uri, json.dumps([content, [sample[content] for sample in samples]]))
+    done = process.ask(uri, json.dumps([content, [dict(sample)[content] for sample in samples]]))
     line = next((line for line in done.stdout.splitlines() if line.startswith("PREDICTIONS")), None)
     if done.returncode or line is None:
         tail = done.stderr.strip().splitlines()[-1:]

@@ -9,20 +9,19 @@ from mlflow.types import ColSpec, Schema
 from mlflow.types.llm import CHAT_MODEL_INPUT_SCHEMA, CHAT_MODEL_OUTPUT_SCHEMA
 from mlflow.types.schema import AnyType
 
-from ..documents import ReportFacts
+from ..documents import ReportFacts, SampleRow
 from ..kinds.spec import open_kind
 from .wire_format import IMAGE, LABEL, MESSAGES, PROBABILITY, PROBABILITY_OF, TEXT, TEXT_PAIR
 
 
-def example(content: str, samples: list[dict[str, Any]]) -> Any:
+def example(content: str, samples: list[SampleRow]) -> Any:
     """Sample rows as a caller would give them: texts, pairs of texts, the bytes of image files, or one dialogue."""
+    contents: list[Any] = [dict(sample)[content] for sample in samples]
     if content == MESSAGES:
-        given = samples[0][MESSAGES]
-        return given if isinstance(given, dict) else {MESSAGES: given}
+        return contents[0] if isinstance(contents[0], dict) else {MESSAGES: contents[0]}
     if content == IMAGE:
-        return pd.DataFrame({IMAGE: [base64.b64decode(sample[IMAGE]) for sample in samples]})
-    given = [sample[TEXT] for sample in samples]
-    return pd.DataFrame(given if isinstance(given[0], dict) else {TEXT: given})
+        return pd.DataFrame({IMAGE: [base64.b64decode(image) for image in contents]})
+    return pd.DataFrame(contents if isinstance(contents[0], dict) else {TEXT: contents})
 
 
 def signature(facts: ReportFacts) -> ModelSignature:

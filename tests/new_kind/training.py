@@ -13,17 +13,11 @@ from configs.schema import Train
 from ...learn.class_loss import criterion
 from ...text.encoding import FILE, read_encoding
 from ...text.feed import Row, collate_rows
-from ...text.models import Form
+from ...text.models import Form, named_head
 from ...text.supervision import SupervisedRows
 from ...text.tokenizer import load_tokenizer
 from ...text.training import TextTraining
 from .encoding import BackwardEncoding
-
-
-def class_head(encoding: BackwardEncoding) -> dict[str, Any]:
-    """The configuration of a head with the encoding's classes."""
-    names = dict(enumerate(encoding.labels))
-    return {"num_labels": len(names), "id2label": names, "label2id": {name: number for number, name in names.items()}}
 
 
 @dataclass(frozen=True)
@@ -31,7 +25,7 @@ class Backward(TextTraining):
     """Texts with a class each."""
 
     encoding: BackwardEncoding
-    form: ClassVar[Form] = Form(AutoModelForSequenceClassification, SupervisedRows, head=class_head, whole_rows=True)
+    form: ClassVar[Form] = Form(AutoModelForSequenceClassification, SupervisedRows, head=named_head, whole_rows=True)
 
     def set_loss(self, model: Any, section: Train, train: Any) -> None:
         """Set the recipe's loss, with class weights."""

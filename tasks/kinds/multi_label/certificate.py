@@ -2,20 +2,19 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
 from ...learn.labels import IGNORE_INDEX
-from ...text.certificate import Certificate, RawRows, attention_odd, framed_checks, gather
+from ...text.certificate import Broken, Certificate, RawRows, attention_odd, framed_checks, gather
 from ...text.parts import Part
 from ...text.tokenizer import TextTokenizer
 from .encoding import LabelSetEncoding
-from .feed import pad_labels
+from .feed import Arrays, pad_labels
 
 LABELS = "the labels are not the row's"
 VALUES = "a label is neither 0 nor 1"
-Collate = Callable[[LabelSetEncoding, Part, Sequence[int]], dict[str, Any]]
+Collate = Callable[[LabelSetEncoding, Part, Sequence[int]], Arrays]
 
 
 def certify_labels(
@@ -23,7 +22,7 @@ def certify_labels(
 ) -> Certificate:
     """Check every row after truncation and collation; its labels are read again, by name, from the row as written."""
 
-    def look(rows: range) -> tuple[dict[str, Any], int, int]:
+    def look(rows: range) -> tuple[Broken, int, int]:
         batch = collate(encoding, part, rows)
         lengths = part.encoded.lengths[rows.start : rows.stop]
         given = [{encoding.labels[place] for place in np.flatnonzero(row)} for row in batch["labels"] == 1]

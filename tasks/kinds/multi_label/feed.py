@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy.typing as npt
 import torch
 
 from ...text.collation import pad_rows
 from ...text.feed import Collate, Row
 from ...text.parts import Part
 from .encoding import LabelSetEncoding
+
+Arrays = dict[str, npt.NDArray[Any]]
 
 
 def label_sets(part: Part) -> tuple[tuple[int, ...], ...]:
@@ -18,12 +21,12 @@ def label_sets(part: Part) -> tuple[tuple[int, ...], ...]:
     return part.sets
 
 
-def pad_labels(encoding: LabelSetEncoding, part: Part, rows: Sequence[int]) -> dict[str, Any]:
+def pad_labels(encoding: LabelSetEncoding, part: Part, rows: Sequence[int]) -> Arrays:
     """input_ids and attention_mask, int64 [len(rows), length], and labels, float32 [len(rows), labels], 0 or 1."""
     width = encoding.max_length if encoding.padding == "max_length" else None
-    batch: dict[str, Any] = {**pad_rows(part.encoded, rows, encoding.pad_id, width)}
+    batch = pad_rows(part.encoded, rows, encoding.pad_id, width)
     sets = label_sets(part)
-    return batch | {"labels": encoding.targets([sets[row] for row in rows])}
+    return {**batch, "labels": encoding.targets([sets[row] for row in rows])}
 
 
 def collate_labels(encoding: LabelSetEncoding) -> Collate:

@@ -18,7 +18,7 @@ from ...data.errors import DataError
 from ...learn.trainer import Truth
 from ...runtime.net import open_net
 from ...text.encoding import FILE, read_encoding
-from ...text.models import Form
+from ...text.models import Form, Head, named_head
 from ...text.scoring import load_head
 from ...text.tokenizer import load_tokenizer
 from ...text.training import TextTraining
@@ -29,12 +29,9 @@ from .forward import SigmoidLoss, SupervisedLabels
 from .predictor import Predictor
 
 
-def label_head(encoding: LabelSetEncoding) -> dict[str, Any]:
-    """The configuration of a head with the encoding's labels."""
-    names = dict(enumerate(encoding.labels))
-    ids = {name: number for number, name in names.items()}
-    kind = "multi_label_classification"
-    return {"num_labels": len(names), "id2label": names, "label2id": ids, "problem_type": kind}
+def label_head(encoding: LabelSetEncoding) -> Head:
+    """The configuration of a head with the encoding's labels, any number of which a text may have."""
+    return {**named_head(encoding), "problem_type": "multi_label_classification"}
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,7 @@ class MultiLabel(TextTraining):
         model.criterion = SigmoidLoss(factors)
         begin_at_shares(model, targets, factors)
 
-    def collate(self, seed: int) -> Callable[[Any], dict[str, Any]]:
+    def collate(self, seed: int) -> Callable[[Any], dict[str, torch.Tensor]]:
         """What makes batches of rows."""
         return collate_labels(self.encoding)
 

@@ -37,7 +37,7 @@ class Preference(ChatTraining):
         model.beta, model.smoothing = section.beta, section.label_smoothing
         model.held_to = hashlib.sha256(train.reference.tobytes()).hexdigest()
 
-    def _probe(self, model: Any) -> dict[str, Any]:
+    def _probe(self, model: Any) -> dict[str, torch.Tensor]:
         """Two pairs of random tokens."""
         length, tokens = min(16, self.encoding.max_length), self.encoding.new_tokens
         batch = lora.probe_batch(model, length, writer=True, tokens=tokens)
@@ -54,7 +54,7 @@ class Preference(ChatTraining):
         """One pair a row."""
         return Pairs(part)
 
-    def collate(self, seed: int) -> Callable[[Any], dict[str, Any]]:
+    def collate(self, seed: int) -> Callable[[Any], dict[str, torch.Tensor]]:
         """What makes batches of such rows."""
         return collate_pairs(self.encoding)
 

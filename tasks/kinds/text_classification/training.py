@@ -14,7 +14,7 @@ from ...learn.class_loss import criterion
 from ...learn.fit import Feed
 from ...learn.trainer import Truth
 from ...text.encoding import FILE, Encoding
-from ...text.models import Form
+from ...text.models import Form, named_head
 from ...text.supervision import SupervisedRows, SupervisedTokens, require_causal
 from ...text.token_types import require_token_types
 from ...text.tokenizer import load_tokenizer
@@ -22,16 +22,9 @@ from ...text.training import TextTraining
 from .encoding import load_encoding
 from .feed import collate_rows
 
-
-def class_head(encoding: Encoding) -> dict[str, Any]:
-    """The configuration of a head with the encoding's classes."""
-    names = dict(enumerate(encoding.labels))
-    return {"num_labels": len(names), "id2label": names, "label2id": {name: i for i, name in names.items()}}
-
-
 FORMS = {
     "classifier": Form(
-        AutoModelForSequenceClassification, SupervisedRows, head=class_head, check=require_token_types, whole_rows=True
+        AutoModelForSequenceClassification, SupervisedRows, head=named_head, check=require_token_types, whole_rows=True
     ),
     "label_word": Form(AutoModelForCausalLM, SupervisedTokens, check=require_causal),
 }

@@ -8,17 +8,11 @@ import torch
 from transformers import AutoModelForTokenClassification
 
 from ...text.encoding import FILE, read_encoding
-from ...text.models import Form
+from ...text.models import Form, named_head
 from ...text.tokenizer import load_tokenizer
 from ...text.training import TextTraining
 from .encoding import TagEncoding
 from .forward import SupervisedTags
-
-
-def tag_head(encoding: TagEncoding) -> dict[str, Any]:
-    """The configuration of a head with the encoding's tags."""
-    names = dict(enumerate(encoding.labels))
-    return {"num_labels": len(names), "id2label": names, "label2id": {name: number for number, name in names.items()}}
 
 
 @dataclass(frozen=True)
@@ -26,7 +20,7 @@ class TokenClassification(TextTraining):
     """Texts whose words have a tag each."""
 
     encoding: TagEncoding
-    form: ClassVar[Form] = Form(AutoModelForTokenClassification, SupervisedTags, head=tag_head, whole_rows=True)
+    form: ClassVar[Form] = Form(AutoModelForTokenClassification, SupervisedTags, head=named_head, whole_rows=True)
 
     def _probe(self, model: Any) -> dict[str, torch.Tensor]:
         batch = super()._probe(model)

@@ -2,21 +2,21 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from ...data.dialogues.messages import Message, tools_of
 from ...data.errors import DataError
+from ...documents import SampleRow
 from .encoding import TooLongError
 from .predictor import Predictor, spoken
 
 
 def sample_turns(
     predictor: Predictor, histories: Iterable[tuple[str, Sequence[Message]]], count: int
-) -> list[dict[str, Any]]:
+) -> list[SampleRow]:
     """Histories by row id as OpenAI's interface has them (a whole request where a dialogue has tools of its own), and
     what a request with each gives; of the first `count` that leave room for a turn. Raises DataError where none does.
     """
-    samples: list[dict[str, Any]] = []
+    samples: list[SampleRow] = []
     refused: DataError | None = None
     for row, before in histories:
         if len(samples) == count:

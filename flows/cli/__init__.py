@@ -13,9 +13,10 @@ from inspect import cleandoc
 from typing import Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
 from configs.environment import quiet_tools
+
+from .help_colours import Command, Group
 
 HELP = """Temper turns one YAML recipe into a registered model.
 
@@ -57,7 +58,7 @@ COMMANDS = {
 """Every command with its one line of help: the first line of its docstring, so that `--help` loads none of them."""
 
 
-class Commands(TyperGroup):
+class Commands(Group):
     """Commands by name, each loaded from the module of its name when it is called, and no other with it."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
@@ -69,7 +70,7 @@ class Commands(TyperGroup):
 def load_command(name: str) -> Any:
     """The command of this name, from its module."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
-    app.command(name)(importlib.import_module(f"{__name__}.{name}").command)
+    app.command(name, cls=Command)(importlib.import_module(f"{__name__}.{name}").command)
     return typer.main.get_command(app)
 
 
@@ -78,7 +79,7 @@ def main() -> None:
     codes: list[int] = []
     atexit.register(_leave, codes)  # before all others, so that it is done after them
     quiet_tools()
-    listed = [TyperCommand(name, help=line, rich_markup_mode="markdown") for name, line in COMMANDS.items()]
+    listed = [Command(name, help=line, rich_markup_mode="markdown") for name, line in COMMANDS.items()]
     group = Commands(
         name="temper", commands=listed, help=cleandoc(HELP), no_args_is_help=True, rich_markup_mode="markdown"
     )

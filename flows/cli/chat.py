@@ -74,7 +74,7 @@ def allowed_functions(entries: Mapping[str, str], allow: list[str], console: Con
             raise StageError(f"--allow-tool {name}: no Python function answers {name} in this chat; {known}")
     for name, entry in entries.items():
         state = "allowed" if name in allow else f"not allowed; --allow-tool {name} lets it run"
-        console.print(Text(f"tool   > {name} is answered by {entry}: {state}", "dim"), soft_wrap=True)
+        console.print(Text(f"tool   > {name} is answered by {entry}: {state}", "quiet"), soft_wrap=True)
     return {name: entry for name, entry in entries.items() if name in allow}
 
 
@@ -125,7 +125,7 @@ class Conversation:
                 return
             if text == "/new":
                 self.messages = self._opening()
-                self.console.print("a new conversation", style="dim")
+                self.console.print("a new conversation", style="quiet")
             elif text:
                 if echo:
                     self.console.print(Text(f"you    > {text}", "bold"))
@@ -148,9 +148,9 @@ class Conversation:
                 return
             for call in message["tool_calls"]:
                 result = self._result(message, call, lines)
-                self.console.print(Text(_shown(call["function"], result["content"]), "dim"), soft_wrap=True)
+                self.console.print(Text(_shown(call["function"], result["content"]), "quiet"), soft_wrap=True)
                 self.messages.append(result)
-        self.console.print(f"{CALLS} turns of calls in a row without a reply; ask otherwise", style="yellow")
+        self.console.print(f"{CALLS} turns of calls in a row without a reply; ask otherwise", style="warning")
 
     def _result(self, message: "Message", call: "Message", lines: Iterator[str]) -> "Message":
         name = call["function"]["name"]
@@ -163,7 +163,7 @@ class Conversation:
         if name in self.answering.tables or name in self.answering.entries:
             return self.answering.message(call["function"])
         asked = f"{_call(call['function'])} is answered by nothing; its result (JSON or text, in a line)"
-        self.console.print(Text(f"tool   > {asked}", "yellow"), soft_wrap=True)
+        self.console.print(Text(f"tool   > {asked}", "warning"), soft_wrap=True)
         typed = next(lines, QUIT).strip()
         if typed == QUIT:
             raise Quit
@@ -176,13 +176,13 @@ class Conversation:
             text += piece
             if not self.predictor.may_be_call(text):
                 if not shown:
-                    console.print("model  > ", end="", style="bold cyan")
+                    console.print("model  > ", end="", style="name")
                 console.print(text[shown:], end="", soft_wrap=True)
                 shown = len(text)
         message = self.predictor.read(text, self.messages) if self.tools else self.predictor.read(text)
         if not message.get("tool_calls"):
             if not shown:
-                console.print("model  > ", end="", style="bold cyan")
+                console.print("model  > ", end="", style="name")
             console.print(text[shown:], soft_wrap=True)
         elif shown:
             console.print()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..variants import Variant
 
 
-VERDICTS = {"helped": "green", "hurt": "red", "undecided": "yellow"}
+VERDICTS = {"helped": "good", "hurt": "bad", "undecided": "warning"}
 
 
 Starts = Annotated[
@@ -114,7 +114,7 @@ def _show(report: "Compared") -> None:
     out.print(table)
     out.print()
     for pair in report["pairs"]:
-        out.print(Text(sentence(pair), VERDICTS[pair["verdict"]]), soft_wrap=True)
+        out.prose(Text(sentence(pair), VERDICTS[pair["verdict"]]))
     units = "" if report["groups"] == report["rows"] else f" in {report['groups']:,} groups"
     out.print(f"\n{report['rows']:,} test rows{units}; {report['cached']} trainings cached, {report['trained']} done")
     place = urlsplit(report["artifacts"])

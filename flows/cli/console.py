@@ -11,8 +11,35 @@ from rich.console import ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.status import Status
 from rich.text import Text
+from rich.theme import Theme
 
 from tasks.data.escape import HIDDEN, terminal
+
+COLOURS = {
+    "good": "color(28)",
+    "bad": "bold color(161)",
+    "warning": "color(130)",
+    "cached": "color(30)",
+    "plain": "",
+    "name": "bold color(30)",
+    "quiet": "color(243)",
+    "supervised": "color(16) on color(114)",
+}
+"""Styles by what they mean. Of the 256 colours that terminals do not redefine, with the lightness at which text can be
+read on white and on black: the first sixteen, such as yellow, cannot be read on white in many terminals."""
+PROGRESS = {
+    "bar.back": "color(243)",
+    "bar.complete": "color(30)",
+    "bar.finished": "color(28)",
+    "bar.pulse": "color(30)",
+    "progress.spinner": "color(28)",
+    "progress.download": "color(28)",
+    "progress.elapsed": "color(130)",
+    "progress.remaining": "color(30)",
+    "status.spinner": "color(28)",
+}
+"""The same for rich's bars and spinners."""
+THEME = Theme(COLOURS | PROGRESS)
 
 
 class Console(RichConsole):
@@ -22,11 +49,15 @@ class Console(RichConsole):
     """
 
     def __init__(self, *, stderr: bool = False) -> None:
-        super().__init__(file=sys.stderr if stderr else None, markup=False, highlight=False, emoji=False)
+        super().__init__(file=sys.stderr if stderr else None, markup=False, highlight=False, emoji=False, theme=THEME)
 
     def status(self, status: RenderableType, **more: Any) -> Status:
         """A line with a spinner, for as long as the context lasts."""
         return super().status(Text(status) if isinstance(status, str) else status, **more)
+
+    def prose(self, text: str | Text, style: str | None = None) -> None:
+        """Sentences: on a terminal broken between words, else in one line, so that they can be searched for."""
+        self.print(text, style=style, soft_wrap=not self.is_terminal)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Segments as rich makes them, the text of each fit for a terminal."""

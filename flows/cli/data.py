@@ -66,7 +66,7 @@ def _show(facts: "RowCounts") -> None:
     if reasons:
         _print(console, ("dropped because", "in", "rows", "of all"), reasons[:MOST])
     if len(reasons) > MOST:
-        console.print(f"and {len(reasons) - MOST} rarer reasons: --json has them all\n", style="dim")
+        console.print(f"and {len(reasons) - MOST} rarer reasons: --json has them all\n", style="quiet")
     _print(
         console,
         ("label", "train", "validation", "test", "dropped"),

@@ -12,7 +12,7 @@ from ..services.temporary_server import ServiceError, initialise
 from .console import Console
 from .failures import failures
 
-MARKS = {"ok": "green", "note": "yellow", "broken": "bold red"}
+MARKS = {"ok": "good", "note": "warning", "broken": "bad"}
 
 
 Init = Annotated[bool, typer.Option("--init", help="Make the databases of Prefect and MLflow ready first.")]

@@ -14,7 +14,7 @@ from .failures import failures
 if TYPE_CHECKING:
     from ..drill.fault import Finding
 
-COLOURS = {"caught": "green", "uncaught": "red", "not applicable": "dim"}
+COLOURS = {"caught": "good", "uncaught": "bad", "not applicable": "quiet"}
 
 
 def command(recipe: RecipeFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
@@ -57,4 +57,4 @@ def show(findings: "list[Finding]") -> None:
     out.print(table)
     uncaught = [finding.fault for finding in findings if finding.outcome == "uncaught"]
     applied = sum(finding.outcome != "not applicable" for finding in findings)
-    out.print(f"\n{applied - len(uncaught)} of {applied} faults caught", style="red" if uncaught else "green")
+    out.print(f"\n{applied - len(uncaught)} of {applied} faults caught", style="bad" if uncaught else "good")

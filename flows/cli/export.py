@@ -78,12 +78,12 @@ def show(result: "Exported") -> None:
         return
     table = Table(box=None, pad_edge=False, show_header=False)
     for check in report["checks"]:
-        mark = Text("✓", "green") if check["passed"] else Text("✗", "bold red")
+        mark = Text("✓", "good") if check["passed"] else Text("✗", "bad")
         table.add_row(mark, Text(check["name"], "bold"), Text(check["seen"]))
     out.print()
     out.print(table)
     out.print()
-    out.print(Text(power(report), "dim"))
+    out.print(Text(power(report), "quiet"))
     sizes = Table(box=None, pad_edge=False, header_style="bold")
     for name, side in (("", "left"), ("registered", "right"), ("exported", "right"), ("", "right")):
         sizes.add_column(name, justify=side)  # type: ignore[arg-type]
@@ -93,8 +93,8 @@ def show(result: "Exported") -> None:
     out.print()
     if not result["passed"]:
         failed = ", ".join(check["name"] for check in report["checks"] if not check["passed"])
-        out.print(Text(f"{named} as {result['to']} is refused: {failed}. Nothing was registered.", "bold red"))
+        out.print(Text(f"{named} as {result['to']} is refused: {failed}. Nothing was registered.", "bad"))
         return
     alias = f" and has the alias {result['alias']}" if result["alias"] else ""
-    out.print(Text(f"{named} as {result['to']} is version {result['version']} of {result['model']}{alias}", "green"))
+    out.print(Text(f"{named} as {result['to']} is version {result['version']} of {result['model']}{alias}", "good"))
     out.print(Text(f"Try:     temper predict {result['model']}/{result['version']} …"), soft_wrap=True)

@@ -97,4 +97,4 @@ def _say(text: str) -> None:
 
     from .console import Console
 
-    Console(stderr=True).print(Text("error: ", "bold red") + Text(text), soft_wrap=True)
+    Console(stderr=True).print(Text("error: ", "bad") + Text(text), soft_wrap=True)

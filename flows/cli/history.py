@@ -66,7 +66,7 @@ def show(entries: "History") -> None:
     if entries["lost"]:
         from tasks.tracking.aliases import described_loss
 
-        out.print(Text(f"{described_loss(entries['lost'])}; restore them where a backup has them", "yellow"))
+        out.print(Text(f"{described_loss(entries['lost'])}; restore them where a backup has them", "warning"))
 
 
 def moved(decision: Mapping[str, str | None]) -> str:

@@ -93,12 +93,12 @@ def _show(looked: Looked, encoded: "Artifact", picture: Path) -> None:
         console.print(colour_pieces(facts["tokens"], facts["labels"]))
     right = answer.predicted == answer.truth
     console.print(Text("true       ") + Text(labels[answer.truth], "bold"))
-    console.print(Text("predicted  ") + Text(labels[answer.predicted], "bold green" if right else "bold red"))
+    console.print(Text("predicted  ") + Text(labels[answer.predicted], "good" if right else "bad"))
     wide = max(Text(labels[label_id]).cell_len for label_id in answer.bars())
     for label_id in answer.bars():
         p, colour = (
             answer.probabilities[label_id],
-            "green" if label_id == answer.truth else "red" if label_id == answer.predicted else "",
+            "good" if label_id == answer.truth else "bad" if label_id == answer.predicted else "",
         )
         name = Text(labels[label_id])
         name.pad_right(wide - name.cell_len)

@@ -56,7 +56,7 @@ def _show(encoded: "Artifact", rows: int) -> None:
         if shown.truth:
             line.append(f"  → {shown.truth}", "bold")
         cut = int(part.encoded.cut[row])
-        console.print(f"{part.ids[row]}  {len(shown.ids)} tokens{f', {cut} cut' if cut else ''}", style="dim")
+        console.print(f"{part.ids[row]}  {len(shown.ids)} tokens{f', {cut} cut' if cut else ''}", style="quiet")
         console.print(line, soft_wrap=False)
         console.print()
     certificate = json.loads(encoded.file("certificate.json").read_text(encoding="utf-8"))["train"]

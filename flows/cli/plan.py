@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from configs.schema import Recipe
     from tasks.store.events import StageLine
 
-COLOURS = {"cached": "cyan", "run": "green", "resumed": "yellow", "unknown": "dim"}
+COLOURS = {"cached": "cached", "run": "good", "resumed": "warning", "unknown": "quiet"}
 
 
 def command(
@@ -53,7 +53,7 @@ def command(
     console = Console()
     console.print(table)
     for note in notes:
-        console.print(note, style="dim")
+        console.print(note, style="quiet")
 
 
 def document(recipe: "Recipe", stages: "list[StageLine]") -> "dict[str, object]":

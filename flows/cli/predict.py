@@ -247,4 +247,4 @@ def _show(predictions: Any) -> None:
     for name, value in first.items():
         if str(name).startswith("probability of "):
             label = str(name).removeprefix("probability of ")
-            console.print(Text(f"  {label:<16} {value:7.4f} ") + Text("█" * round(value * 30), "green"))
+            console.print(Text(f"  {label:<16} {value:7.4f} ") + Text("█" * round(value * 30), "good"))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tasks.artifact import Version
     from tasks.store.events import Event, StageLine
 
-MARKS = {"cached": ("cached", "cyan"), "run": ("done", "green"), "resumed": ("resumed", "yellow")}
+MARKS = {"cached": ("cached", "cached"), "run": ("done", "good"), "resumed": ("resumed", "warning")}
 
 
 class ProgressDisplay:
@@ -67,7 +67,7 @@ class ProgressDisplay:
         elif event.kind == "note":
             self.console.print(f"  {event.stage}: {event.text}")
         elif event.kind == "failed":
-            self._line("failed", "red", event)
+            self._line("failed", "bad", event)
         elif event.status is not None:
             self._line(*MARKS[event.status], event)
             self.stages.append(
@@ -93,7 +93,7 @@ class ProgressDisplay:
         first, *others = facts["shown"]
         table.add_column("")
         for name in (f"test {first.replace('_', ' ')}", "interval", *(name.replace("_", " ") for name in others)):
-            table.add_column(name, justify="right")
+            table.add_column(name, justify="right", min_width=15 if name == "interval" else None)
         low, high = facts["intervals"].get(first, (math.nan, math.nan))
         cells = [f"{facts['scores'].get(name, math.nan):.4f}" for name in facts["shown"]]
         table.add_row(Text("this model", "bold"), cells[0], f"{low:.4f} – {high:.4f}", *cells[1:])
@@ -103,15 +103,15 @@ class ProgressDisplay:
         out.print()
         out.print(table)
         for line in baseline_findings(facts):
-            out.print(f"The model is {line}.", soft_wrap=True)
+            out.prose(f"The model is {line}.")
         if beaten := not_better(facts):
-            out.print(f"The model is not better than the baseline {' and '.join(beaten)}.", style="yellow")
+            out.prose(f"The model is not better than the baseline {' and '.join(beaten)}.", "warning")
         if version.test_evaluations > 1:
-            out.print(
+            out.prose(
                 f"{version.test_evaluations} models were scored on these test rows: the best of many flatters itself."
             )
         aliases = "".join(f" @{alias}" for alias in version.aliases)
-        out.print(
+        out.prose(
             Text.assemble(
                 "\n", (version.name, "bold"), f" version {version.version}", (aliases, "bold"), f": {version.verdict}"
             )

@@ -26,7 +26,7 @@ def command(model: ModelVersion) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     for stage in stages:
         size = f"{stage.size / 2**20:,.1f} MiB" if stage.state == "brought" else stage.reason
-        table.add_row(stage.stage, Text(stage.state, "red" if stage.state == "missing" else "green"), Text(size))
+        table.add_row(stage.stage, Text(stage.state, "bad" if stage.state == "missing" else "good"), Text(size))
     console = Console()
     console.print(Text(version, "bold"))
     console.print(table)

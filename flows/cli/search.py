@@ -107,7 +107,7 @@ def _show(document: "Searched") -> None:
     out.print()
     out.print(table)
     out.print()
-    out.print(Text(f"Trial {document['best']['number']}: {document['verdict']}", "bold"), soft_wrap=True)
+    out.prose(Text(f"Trial {document['best']['number']}: {document['verdict']}", "bold"))
     for change in document["changes"]:
         out.print(Text(f"  {change}"), soft_wrap=True)
     for place in where_to_look({}):

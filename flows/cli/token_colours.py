@@ -25,6 +25,6 @@ def colour_pieces(pieces: list[str], labels: list[int], *, by_turn: bool = False
             line.append("\n")
         before = label >= 0
         shown = "".join(map(_visible, piece)) or "∅"
-        line.append(shown, "black on green" if label >= 0 else "dim")
-        line.append("│", "grey30")
+        line.append(shown, "supervised" if label >= 0 else "quiet")
+        line.append("│", "quiet")
     return line

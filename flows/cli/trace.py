@@ -55,7 +55,7 @@ def _show(way: "Way") -> None:
 
     def say(stage: str, *lines: "str | Text") -> None:
         for number, line in enumerate(lines):
-            named = Text(f"{'' if number else stage:<9} ", "bold cyan")
+            named = Text(f"{'' if number else stage:<9} ", "name")
             console.print(named + (line if isinstance(line, Text) else Text(line)))
 
     console.print(Text(f"row {way['number']:,}  {way['id']}", "bold"))

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from tiny import recipe, run
 
+from flows.report import report_of_model
 from tasks.artifact import StageError
 from tasks.store.events import Event
 from tasks.tracking import exports, runs
@@ -78,6 +79,8 @@ def test_an_export_that_passes_is_a_version_beside_its_origin(heard: list[Event]
     client = runs.client()
     version = client.get_model_version(NAME, "2")
     assert version.tags[EXPORT_OF] == "1" and MODEL_DIGEST not in version.tags
+    page = report_of_model(f"{NAME}/2").html
+    assert f"{NAME} version 2" in page and "version 1 as onnx" in page and "Checks of the export" in page
     assert str(client.get_model_version_by_alias(NAME, "champion").version) == "1"
     kept = {item.path for item in client.list_artifacts(str(version.run_id), exports.FOLDER)}
     assert {f"exports/{NAME}-1-onnx.json", f"exports/{NAME}-1-onnx.md"} <= kept

@@ -32,6 +32,7 @@ from tasks.report_page.mask_section import MOST, window
 from tasks.report_page.page import PARTS
 from tasks.report_page.registration import Decision, Registration
 from tasks.tracking.runs import client
+from tasks.tracking.wire_format import EXPORT_GATE, EXPORT_OF, EXPORT_ROUTE
 
 WIDTHS = (944, 512)
 """80 % of the usual window's width, and of a narrow one's."""
@@ -181,6 +182,25 @@ def test_a_browser_shows_it_alone_in_light_dark_and_on_paper(
         assert page.evaluate("getComputedStyle(document.querySelector('nav')).display") == "none"
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         assert page.pdf().startswith(b"%PDF") and not said
+
+
+def test_the_page_of_an_export_has_the_checks_that_it_passed() -> None:
+    page = "# m version 1 as onnx: passes\n\n| check | | seen |\n|---|---|---|\n| shapes | holds | <b>3</b> |\n"
+    reader = read(show_decision(Registration("m", "2", ("champion-onnx",), "version 1 as onnx", "run", 0, export=page)))
+    assert "Checks of the export" in reader.shown and "shapes" in reader.shown and "<b>3</b>" in reader.shown
+
+
+@pytest.mark.faults
+def test_an_export_without_its_origins_artifacts_names_the_page_that_there_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    origin = client().get_model_version("exported", register_texts("exported"))
+    tags = {EXPORT_OF: str(origin.version), EXPORT_ROUTE: "onnx", EXPORT_GATE: "all checks hold"}
+    client().create_model_version("exported", origin.source, origin.run_id, tags=tags)
+    with pytest.raises(typer.Exit):
+        report.command("exported/2")
+    said = capsys.readouterr().err
+    assert "exported version 2 is an export of version 1" in said and "`temper report exported/1`" in said
 
 
 @pytest.mark.faults

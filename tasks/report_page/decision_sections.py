@@ -7,6 +7,7 @@ from typing import Any
 
 from ..artifact import Artifact
 from .html_elements import Content, Html, element, section, table
+from .markdown_html import from_markdown
 from .registration import Registration
 
 
@@ -18,7 +19,7 @@ def show_decision(registered: Registration | None) -> Html:
     facts: list[list[Content]] = [
         ["verdict", registered.verdict],
         ["aliases", aliases],
-        ["models scored on these test rows, this one included", registered.test_evaluations],
+        ["models scored on these test rows, this one included", f"{registered.test_evaluations:,}"],
         ["MLflow run", linked(registered.run_id, registered.links.get("run"))],
         ["address", element("code", registered.uri)],
     ]
@@ -32,9 +33,15 @@ def show_decision(registered: Registration | None) -> Html:
         "Promotion decision",
         table(["", ""], facts),
         _changed(registered.changed),
+        _export(registered.export),
         element("h3", f"Decisions about {registered.name}"),
         decisions,
     )
+
+
+def _export(page: str) -> Html:
+    """What an export was held against before it was registered."""
+    return Html(element("h3", "Checks of the export") + from_markdown(page)) if page else Html()
 
 
 def linked(text: str, address: str | None) -> Html:

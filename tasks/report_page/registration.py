@@ -19,7 +19,8 @@ class Decision:
 @dataclass(frozen=True)
 class Registration:
     """A version as it stands now: its aliases, verdict and run, links to MLflow's pages, the rows that it changed
-    against the champion (see kinds/outcomes.py), and the decisions about its model, oldest first."""
+    against the champion (see kinds/outcomes.py), the decisions about its model, oldest first, and of an export the
+    page of its gate as Markdown."""
 
     name: str
     version: str
@@ -30,6 +31,7 @@ class Registration:
     links: Mapping[str, str] = field(default_factory=dict)
     changed: Mapping[str, Any] | None = None
     decisions: tuple[Decision, ...] = ()
+    export: str = ""
 
     @property
     def uri(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..artifact import Artifact
 from .charts import Mark, draw_curves, draw_scores
+from .examples_section import show_examples
 from .html_elements import Html, element, picture, section
 from .markdown_html import from_markdown
 
@@ -34,7 +35,7 @@ def _curves(history: Sequence[Mapping[str, float]], names: Mapping[str, str]) ->
 
 def show_results(report: Artifact) -> Html:
     """Scores with intervals next to the baselines, and the kind's own page: all scores, paired tests, the most
-    confident errors, pictures."""
+    confident errors, examples, pictures."""
     facts = read_facts(report)
     units = f"{facts['rows']:,} test rows, {facts['confidence']:.0%} intervals"
     charts = [draw_scores(f"{words(name)} on {units}", _marks(facts, name)) for name in facts["shown"]]
@@ -43,6 +44,7 @@ def show_results(report: Artifact) -> Html:
         "Test results and most confident errors",
         *charts,
         _page(report),
+        show_examples(report.records),
         element("div", *_pictures(report.records), class_="pictures"),
     )
 

@@ -27,8 +27,6 @@ from .fresh import environment
 from .rescoring import rescore
 from .wire_format import CHAMPION, EXPORT_GATE, EXPORT_OF, EXPORT_ROUTE, MODEL_DIGEST
 
-FOLDER = "exports"
-"""Folder of a run with the reports of exports, of those that were refused too."""
 BASE = ("mlflow-skinny", "numpy", "pandas")
 """What serves any exported model, next to what its form and its kind need."""
 COLD = """
@@ -166,7 +164,7 @@ def registered(client: MlflowClient, origin: Origin, route: str) -> ModelVersion
 
 def keep_report(client: MlflowClient, origin: Origin, route: str, report: Mapping[str, Any], page: str) -> None:
     """Put a gate's report into the origin's run, whatever it came to."""
-    stem = f"{FOLDER}/{origin.version.name}-{origin.version.version}-{route}"
+    stem = f"{report_pages.EXPORTS}/{origin.version.name}-{origin.version.version}-{route}"
     client.log_dict(str(origin.version.run_id), dict(report), f"{stem}.json")
     client.log_text(str(origin.version.run_id), page, f"{stem}.md")
 

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -17,7 +18,19 @@ from ..report_page.registration import Decision, Registration
 from ..store.disk import find, manifests
 from . import decisions, models, registry, runs
 from .named import find_named
-from .wire_format import MODEL_DIGEST, RECIPE, REPORT_PAGES, STAGE_DIGEST, VERDICT
+from .wire_format import (
+    EXPORT_GATE,
+    EXPORT_OF,
+    EXPORT_ROUTE,
+    MODEL_DIGEST,
+    RECIPE,
+    REPORT_PAGES,
+    STAGE_DIGEST,
+    VERDICT,
+)
+
+EXPORTS = "exports"
+"""Folder of a run with the reports of exports, of those that were refused too."""
 
 
 def log_page(client: MlflowClient, version: ModelVersion, stages: Mapping[str, Artifact], verdict: str) -> None:
@@ -50,7 +63,13 @@ def find_registration(name: str, digest: str) -> Registration | None:
 
 def registration(version: ModelVersion) -> Registration:
     """What the registry states about a version."""
-    return _registration(runs.client(), version, version.tags.get(VERDICT, "not settled"))
+    origin = version.tags.get(EXPORT_OF)
+    if origin is None:
+        return _registration(runs.client(), version, version.tags.get(VERDICT, "not settled"))
+    route = version.tags.get(EXPORT_ROUTE, "")
+    verdict = f"version {origin} as {route}: {version.tags.get(EXPORT_GATE, 'not settled')}"
+    page = _read(version, f"{EXPORTS}/{version.name}-{origin}-{route}.md")
+    return replace(_registration(runs.client(), version, verdict), export=page)
 
 
 def _registration(client: MlflowClient, version: ModelVersion, verdict: str) -> Registration:
@@ -73,7 +92,9 @@ def _registration(client: MlflowClient, version: ModelVersion, verdict: str) -> 
 
 
 def kept_artifacts(version: ModelVersion) -> dict[str, Artifact] | None:
-    """The artifacts that a version was made of, by stage; None where they are not whole on this machine."""
+    """The artifacts that a version was made of, by stage, of an export those of its origin; None where they are not
+    whole on this machine. Raises StageError where the origin of an export is gone."""
+    version = _made_of(version)
     digest = version.tags.get(f"{STAGE_DIGEST}evaluate")
     root = settings().store
     for manifest in reversed(manifests(root, "evaluate")):
@@ -89,8 +110,27 @@ def kept_artifacts(version: ModelVersion) -> dict[str, Artifact] | None:
     return None
 
 
+def _made_of(version: ModelVersion) -> ModelVersion:
+    origin = version.tags.get(EXPORT_OF)
+    if origin is None:
+        return version
+    try:
+        return runs.client().get_model_version(version.name, origin)
+    except MlflowException as error:
+        raise StageError(
+            f"{version.name} version {version.version} is an export of version {origin}, which is gone: "
+            f"{str(error).splitlines()[0]}"
+        ) from None
+
+
 def kept_page(version: ModelVersion) -> str:
-    """The page as it was when the version was registered. Raises StageError where its run has none."""
+    """The page as it was when the version was registered. Raises StageError where its run has none, and for an export,
+    which has a page of its own only where its origin's artifacts are."""
+    if origin := version.tags.get(EXPORT_OF):
+        raise StageError(
+            f"{version.name} version {version.version} is an export of version {origin}, whose artifacts are not on "
+            f"this machine; `temper report {version.name}/{origin}` writes the page of its registration"
+        )
     return _read(version, _place(version))
 
 

@@ -27,6 +27,7 @@ from ...learn.evaluation_report import (
     save,
     state,
 )
+from ...learn.examples import save_examples
 from ...learn.labels import IGNORE_INDEX
 from ...learn.resampling import Resampling
 from ...text.baselines import nearest
@@ -42,7 +43,7 @@ from ...text.tokenizer import load_tokenizer
 from ..spec import StageOutput
 from .contests import contests, describe_contests, slices_of
 from .metrics import Turn, score_turns
-from .transcripts import Transcript, markdown, page, sample_transcripts
+from .transcripts import Transcript, examples, markdown, page, sample_transcripts
 
 SAMPLES = 4
 """Dialogues whose first written turn the registered model must repeat."""
@@ -201,8 +202,10 @@ def _counted(counts: Mapping[str, int], why: str) -> str:
 
 
 def save_transcripts(shown: Sequence[Transcript], records: Path) -> None:
-    """Write some test dialogues with what the model generated next to the truth, as a page and as Markdown."""
+    """Write some test dialogues with what the model generated next to the truth, as a page and as Markdown, and for the
+    report."""
     (records / "transcripts.html").write_text(page(shown), encoding="utf-8")
+    save_examples(examples(shown), records)
     (records / "transcripts.md").write_text(markdown(shown), encoding="utf-8")
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Literal
 
 import numpy as np
 
 from ...data import escape
 from ...data.dialogues.messages import Message
 from ...data.escape import hypertext
+from ...learn.examples import Example, Examples, Line, Mark, Piece
 from .metrics import Turn, arguments
 
 LONGEST = 600
@@ -26,8 +26,10 @@ th:first-child, td:first-child { width: 6em; color: #555 }
 """
 """The colours of pictures.RIGHT and WRONG, darkened so that text in them can be read on white."""
 
-Kind = Literal["text", "tool", "same", "other", "fault"]
-"""Of a piece of a turn; `same` and `other` are arguments that the turn next to it has too, or has not."""
+REMARK = (
+    "Dialogues of the test, drawn at random; each generated turn stands next to the true one, after the true history. "
+    "Of a call's arguments those that the turn next to it has too are marked ✓, others ✗."
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,25 @@ def sample_transcripts(
     names = [name for name in dialogues if name in written]
     chosen = np.random.default_rng(seed).permutation(len(names))[:count]
     return [Transcript(names[i], dialogues[names[i]], written[names[i]]) for i in sorted(chosen.tolist())]
+
+
+def examples(transcripts: Sequence[Transcript]) -> Examples:
+    """Transcripts for the report's page."""
+    return Examples("Transcripts", REMARK, [_example(transcript) for transcript in transcripts])
+
+
+def _example(transcript: Transcript) -> Example:
+    lines = [_line(message, transcript.turns.get(at)) for at, message in enumerate(transcript.messages)]
+    return Example(transcript.dialogue, lines)
+
+
+def _line(message: Message, turn: Turn | None) -> Line:
+    true, predicted = _sides(message, turn)
+    return Line(message["role"], _as_pieces(true), None if predicted is None else _as_pieces(predicted))
+
+
+def _as_pieces(pieces: Sequence[tuple[Mark, str]]) -> list[Piece]:
+    return [Piece(text, mark) for mark, text in pieces]
 
 
 def markdown(transcripts: Sequence[Transcript]) -> str:
@@ -83,44 +104,49 @@ def _html_of(transcript: Transcript) -> list[str]:
 
 
 def _columns(
-    message: Message, turn: Turn | None, draw: Callable[[Kind, str], str], between: str
+    message: Message, turn: Turn | None, draw: Callable[[Mark, str], str], between: str
 ) -> tuple[str, str | None]:
-    """Both sides of one row; the second is None where the turn is given."""
+    """Both sides of one row, drawn; the second is None where the turn is given."""
+    true, written = _sides(message, turn)
+    drawn = between.join(draw(mark, text) for mark, text in true)
+    return drawn, None if written is None else between.join(draw(mark, text) for mark, text in written)
+
+
+def _sides(message: Message, turn: Turn | None) -> tuple[list[tuple[Mark, str]], list[tuple[Mark, str]] | None]:
+    """The pieces of both sides; the second is None where the turn is given."""
     if turn is None:
-        return between.join(draw(kind, text) for kind, text in _given(message)), None
-    faults: list[tuple[Kind, str]] = [] if turn.ended else [("fault", UNENDED)]
-    sides = _pieces(turn.expected, turn.written), _pieces(turn.written, turn.expected) + faults
-    true, written = (between.join(draw(kind, text) for kind, text in side) for side in sides)
-    return true, written
+        return _given(message), None
+    faults: list[tuple[Mark, str]] = [] if turn.ended else [("fault", UNENDED)]
+    return _pieces(turn.expected, turn.written), _pieces(turn.written, turn.expected) + faults
 
 
-def _given(message: Message) -> list[tuple[Kind, str]]:
+def _given(message: Message) -> list[tuple[Mark, str]]:
     pieces = _pieces(message, None)
     return [
         (kind, f"{text[:LONGEST]} … ({len(text):,} letters)" if len(text) > LONGEST else text) for kind, text in pieces
     ]
 
 
-def _pieces(message: Message, other: Message | None) -> list[tuple[Kind, str]]:
+def _pieces(message: Message, other: Message | None) -> list[tuple[Mark, str]]:
     """What a turn says: text, tools that it calls, then their arguments, marked where the other turn is shown too."""
-    pieces: list[tuple[Kind, str]] = [("text", message["content"])] if message["content"] else []
+    pieces: list[tuple[Mark, str]] = [("text", message["content"])] if message["content"] else []
     calls = [call["function"]["name"] for call in message.get("tool_calls") or ()]
     pieces += [("tool", name) for name in calls]
     others = arguments(other) if other else frozenset()
     many = len(set(calls)) > 1
     for argument in sorted(arguments(message)):
         tool, name, value = argument
-        kind: Kind = "text" if other is None else "same" if argument in others else "other"
+        kind: Mark = "text" if other is None else "same" if argument in others else "other"
         pieces.append((kind, f"{f'{tool}: ' if many else ''}{name} = {value}"))
     return pieces or [("fault", EMPTY)]
 
 
-def _html_piece(kind: Kind, text: str) -> str:
+def _html_piece(kind: Mark, text: str) -> str:
     shown = hypertext({"same": "✓ ", "other": "✗ "}.get(kind, "") + text)
     return f"<div><code>{shown}</code></div>" if kind == "tool" else f'<div class="{kind}">{shown}</div>'
 
 
-def _markdown_piece(kind: Kind, text: str) -> str:
+def _markdown_piece(kind: Mark, text: str) -> str:
     shown = _escape(text)
     match kind:
         case "text":

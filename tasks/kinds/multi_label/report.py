@@ -1,5 +1,6 @@
 """A model that predicts any number of labels, and its test rows -> scores, a table of labels, baselines."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ def _mistakes(answers: pd.DataFrame, texts: list[str], count: int) -> list[str]:
     lines = ["", "Rows whose labels are predicted worst:", "", "| row | text | labels | predicted |"]
     lines.append("|---|---|---|---|")
     for at in worst:
-        both = " | ".join(cell(answers[name][at]) for name in (TRUTH, ANSWER))
+        both = " | ".join(cell(", ".join(json.loads(answers[name][at])) or "none") for name in (TRUTH, ANSWER))
         lines.append(f"| {answers['id'][at]} | {cell(texts[at])} | {both} |")
     return lines
 

@@ -26,11 +26,13 @@ from ...learn.evaluation_report import (
     save,
     state,
 )
+from ...learn.examples import save_examples
 from ...learn.resampling import Resampling
 from ...text.evaluation_stage import rows_encoded_otherwise
 from ...text.parts import Part, read_part
 from ..spec import StageOutput
 from .dictionary import learn, look_up
+from .marked import sample_marked
 from .metrics import TypeScores, count_entities, score_entities, score_types
 from .predictor import Predictor, write_entities, write_found
 from .training import open_training
@@ -49,6 +51,7 @@ def evaluate(out: StageOutput, section: Evaluate, folder: Path, encoded: Artifac
     _require_alike(folder, test, parts["test"])
     judged = judge(folder, train, test, section, lambda done, of: out.progress(done, of, "scoring"))
     save(judged, out.data, out.records)
+    save_examples(sample_marked(test["text"].tolist(), judged.answers, section.seed), out.records)
     return len(test), describe(judged, f"{KIND}, {len(test):,} test rows")
 
 

@@ -21,7 +21,6 @@ from .kinds.spec import module_of
 from .output import Outcome, Output, Report, new_output
 from .pins import pin
 from .published import (
-    account,
     flow_links,
     progress,
     publish,
@@ -32,6 +31,7 @@ from .published import (
     secret,
     speaker,
 )
+from .run_page import account, tag_run
 from .store import disk
 from .store.events import Event, Stopped, emit, emitting
 from .store.failure import because_of, full_disk_named
@@ -237,6 +237,7 @@ def _as_task(name: str, work: Callable[..., Any], section: Any, inputs: dict[str
             key = result.key
         else:
             publish_version(result)
+        tag_run(result)
         seconds = time.monotonic() - began
         emit(Event(name, "finished", status=status, seconds=seconds, key=key, changed=outcome.changed))
         named = "Cached" if status == "cached" else "Completed"

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,7 @@ from .artifact import Artifact, StageError, Version
 from .data.escape import markdown, visible
 from .output import checked_secret, environment_secret
 from .store import usage
-from .store.changes import all_in_words
-from .store.events import Event, Status, emit
+from .store.events import Event, emit
 from .store.failure import server_is_gone
 
 OFTEN = 2.0
@@ -229,16 +228,3 @@ def _interface() -> str | None:
     if not PREFECT_API_URL.value() or PREFECT_API_URL.value() not in lasting or not PREFECT_UI_URL.value():
         return None
     return without_password(str(PREFECT_UI_URL.value())).rstrip("/")
-
-
-def account(result: Artifact | Version, status: Status, changed: Sequence[str], seconds: float) -> str:
-    """In a line, how a stage came to its result."""
-    if not isinstance(result, Artifact):
-        return str(result.verdict)
-    if status == "cached":
-        made_by = result.manifest()["made"]
-        when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(made_by["at"]))
-        return f"served from the store, where {result.key[:8]} was made in {made_by['seconds']} s at {when} UTC"
-    reasons = all_in_words(list(changed), result.stage)[:5]
-    why = f"; why: {'; '.join(reasons)}" if reasons else ""
-    return f"{'resumed and ' if status == 'resumed' else ''}made in {seconds:.1f} s{why}"

@@ -70,7 +70,8 @@ class Place:
 
 @contextmanager
 def servers(home: Path) -> Iterator[Place]:
-    """A Prefect and an MLflow server on loopback, with databases below `home`; both end with this."""
+    """Prefect's server and MLflow's as `temper up` starts it, on loopback, with databases below `home`; both end with
+    this."""
     prefect, mlflow = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
     (home / "mlruns").mkdir()
     inherited = {name: value for name, value in os.environ.items() if name != "PREFECT_LOGGING_LEVEL"}
@@ -86,28 +87,21 @@ def servers(home: Path) -> Iterator[Place]:
         "DO_NOT_TRACK": "true",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{home}/mlruns/mlflow.db",
+        "MLFLOW_DEFAULT_ARTIFACT_ROOT": (home / "mlruns" / "artifacts").as_uri(),
     }
-    commands = [
-        ["prefect", "server", "start"],
-        [
-            "mlflow",
-            "server",
-            "--workers",
-            "1",
-            "--backend-store-uri",
-            f"sqlite:///{home}/mlruns/mlflow.db",
-            "--artifacts-destination",
-            str(home / "mlruns" / "artifacts"),
-        ],
-    ]
+    prefect_port, mlflow_port = (address.rpartition(":")[2] for address in (prefect, mlflow))
+    commands = {
+        "prefect": [BIN / "prefect", "server", "start", "--host", "127.0.0.1", "--port", prefect_port],
+        "mlflow": [sys.executable, "-m", "flows.services.mlflow_server", mlflow_port],
+    }
     started = []
     try:
-        for address, (name, *rest) in zip((prefect, mlflow), commands, strict=True):
-            host, port = address.removeprefix("http://").split(":")
+        for name, command in commands.items():
             with (home / f"{name}.log").open("w") as log:
-                command = [BIN / name, *rest, "--host", host, "--port", port]
-                started.append(subprocess.Popen(command, env=env, stdout=log, stderr=log, start_new_session=True))
+                started.append(
+                    subprocess.Popen(command, env=env, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
+                )
         wait(f"{prefect}/api/health")
         wait(f"{mlflow}/health")
         yield Place(prefect, mlflow, env)
@@ -207,6 +201,17 @@ class MLflow:
         self.page.goto(f"{self.address}/#/experiments/{experiment}/runs")
         self.page.locator(f'a[href*="/runs/{run}"]').first.click()
         self.page.get_by_text("About this run").wait_for()
+
+    def description(self) -> "Locator":
+        """The description of a run's page; fails where it is cut or a picture in it is not shown."""
+        text = self.page.locator(".note-editor-preview-content").first
+        text.locator("img").last.wait_for()
+        around = "e => [...Array(8)].map(() => { e = e.parentElement; return e.clientHeight })"
+        assert min(text.evaluate(around)) >= text.evaluate("e => e.clientHeight"), "the description is cut"
+        shown = "e => [...e.querySelectorAll('img')].every(one => one.complete && one.naturalWidth > 100)"
+        self.page.wait_for_timeout(1000)
+        assert text.evaluate(shown), "a picture of the description is not shown"
+        return text
 
     def open_tab(self, name: str) -> None:
         """A tab of a run's page."""

@@ -1,5 +1,6 @@
 """As a person would: both interfaces in Chromium after a demo run, a second one, and one that its data stopped."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +111,16 @@ def test_mlflows_run_has_curve_load_and_datasets(shown: Shown) -> None:
     page = shown.mlflow.page
     shown.mlflow.open_run(shown.run)
     page.get_by_text("reviews-train").first.wait_for()
-    assert shown.mlflow.curve("train.loss") >= 10
+    description = shown.mlflow.description()
+    assert "promoted: the first champion" in description.inner_text().partition("\n")[0]
+    last = description.locator("img").last.bounding_box()
+    assert last is not None and last["y"] + last["height"] < 820, "curves and confusion matrix are in the first screen"
+    shown.mlflow.open_tab("Model metrics")
+    sections = page.get_by_text(re.compile(r"^(train|validation|Model metrics) \(\d+\)$"))
+    sections.nth(2).wait_for()
+    names = [name.partition(" (")[0] for name in sections.all_inner_texts()]
+    assert names == ["train", "validation", "Model metrics"], "curves stand above the bars of single numbers"
+    assert shown.mlflow.curve("train/loss") >= 10
     shown.mlflow.open_tab("System metrics")
     page.get_by_text("cpu_utilization_percentage").first.wait_for()
 

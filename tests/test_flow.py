@@ -1,10 +1,12 @@
 """The whole flow under Prefect's test harness: recipe in, registered model out, and what a change re-runs."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote
 
 import pandas as pd
 import pytest
@@ -40,9 +42,9 @@ def test_the_mlflow_run_is_complete(harness: None, heard: list[Event]) -> None:
     data = found.get_run(version.run_id).data
     assert data.params["train.learning_rate"] == "0.001"
     assert data.params["download.kind"] == "embedded"
-    assert {"train.loss", "validation.accuracy", "test.accuracy", "baseline.tfidf.accuracy"} <= set(data.metrics)
+    assert {"train/loss", "validation/accuracy", "test.accuracy", "baseline.tfidf.accuracy"} <= set(data.metrics)
     assert data.metrics["test.accuracy"] == version.metrics["accuracy"]
-    assert len(found.get_metric_history(version.run_id, "validation.loss")) >= 3
+    assert len(found.get_metric_history(version.run_id, "validation/loss")) >= 3
     names = {item.path for item in found.list_artifacts(version.run_id)}
     assert {"1-download", "2-validate", "7-evaluate", "recipe.yaml", "certificate.json", "report.json"} <= names
     kept = {
@@ -78,7 +80,11 @@ def test_mlflows_pages_tell_a_stranger_what_is_there(harness: None, heard: list[
     for text in (held.data.tags[NOTE], found.get_model_version(version.name, version.version).description):
         assert "Trained on 539 rows" in text and "66 test rows" in text and "comes with Temper (reviews)" in text
         assert f"accuracy **{version.metrics['accuracy']:.4f}** [" in text and "Baselines, accuracy: majority" in text
-    assert version.verdict.partition("then ")[2] in held.data.tags[NOTE]
+    note = held.data.tags[NOTE]
+    assert version.verdict.partition("then ")[2] in note.partition("\n\n")[0]
+    pictures = [unquote(path) for path in re.findall(r'<img src="get-artifact\?path=([^&]+)&run_uuid=', note)]
+    assert pictures == ["6-train/curves.png", "7-evaluate/confusion.png"]
+    assert all(Path(found.download_artifacts(version.run_id, path, str(tmp_path))).is_file() for path in pictures)
     assert "`champion` is the version to use" in found.get_registered_model(version.name).description
     assert "every training of the recipe `reviews_demo`" in found.get_experiment(held.info.experiment_id).tags[NOTE]
     whole = load_recipe(Path(found.download_artifacts(version.run_id, "recipe.yaml", str(tmp_path))))
@@ -131,7 +137,12 @@ def test_prefect_shows_stages_states_and_artifacts(harness: None, heard: list[Ev
         keys = {a.key for a in api.read_artifacts(limit=200) if a.flow_run_id == newest.id}
     assert {f"{stage}-summary" for stage in STAGES} <= keys
     assert {"validate-table", "clean-rows", "split-rows"} <= keys
-    assert all(t.state.message.startswith("served from the store") for t in tasks if t.name != "register")
+    messages = {t.name: t.state.message for t in tasks}
+    assert all("; served from the store" in messages[name] for name in STAGES if name != "register")
+    assert messages["download"].startswith("670 rows out; served")
+    assert messages["register"].startswith("reviews-demo version 1 @champion: ")
+    assert {"539 train, 65 validation, 66 test rows", "reviews-demo 1 @champion"} <= set(newest.tags)
+    assert any(tag.startswith("accuracy 0.") for tag in newest.tags) and any("promoted" in t for t in newest.tags)
 
 
 def test_what_fails_for_good_is_tried_once(harness: None, heard: list[Event]) -> None:

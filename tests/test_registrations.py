@@ -58,7 +58,7 @@ def test_a_second_registration_moves_no_end_and_keeps_what_was_said_of_the_first
     assert (info.status, info.end_time) == ("FINISHED", 4_000)
     descriptions.describe(client, descriptions.Registration(two, {}, facts), "kept: worse")
     note = client.get_run(run_id).data.tags[descriptions.NOTE]
-    assert "`second` version 1: kept: worse." in note
+    assert "registered as `second` version 1: **kept: worse**." in note
     assert "Registered as `first` version 1 too: promoted: the first champion." in note
 
 

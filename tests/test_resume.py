@@ -58,6 +58,6 @@ def test_a_killed_training_resumes_in_its_mlflow_run_with_equal_weights(tmp_path
         experiment = found.get_experiment_by_name("reviews_demo").experiment_id
         runs.append([run.info.run_id for run in found.search_runs([experiment])])
         assert runs[-1] == [document["mlflow_run_id"]]
-        steps = [point.step for point in found.get_metric_history(document["mlflow_run_id"], "validation.loss")]
+        steps = [point.step for point in found.get_metric_history(document["mlflow_run_id"], "validation/loss")]
         assert steps == sorted(set(steps)), "a step stands twice in the curve"
     assert weights[0] == weights[1]

@@ -21,6 +21,10 @@ LONGEST = 5000
 """Letters of a tag's value."""
 OURS = "Made by Temper"
 """How each of these texts begins; one that begins otherwise is a person's, and is left alone."""
+SHOWN = {"train": "curves.png", "evaluate": "confusion.png"}
+"""Pictures of stages on the page of a run, or else the first that a stage has."""
+HEIGHT = 200
+"""Of these pictures, in pixels."""
 TAKES = {
     "image": "images, in a column `image`",
     "text": "texts, or a table with a `text` column",
@@ -31,13 +35,14 @@ TAKES = {
 
 @dataclass(frozen=True)
 class VersionFacts:
-    """What a page states about a version apart from its report: name, number, recipe, verdict, its run, other
-    registrations of that, the flow run's links."""
+    """What a page states about a version apart from its report: name, number, recipe, verdict, its run and the run's
+    page, other registrations of that, the flow run's links."""
 
     name: str
     version: str
     recipe: str
     verdict: str
+    run_id: str
     page: str | None = None
     others: tuple[str, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
@@ -67,7 +72,14 @@ def describe(client: MlflowClient, registration: Registration, verdict: str) -> 
     run = client.get_run(run_id)
     recipe = links.get("temper.recipe") or run.data.tags.get("temper.recipe", "temper")
     about = VersionFacts(
-        name, str(version.version), recipe, verdict, pages.run_page(client, run_id), _others(client, version), links
+        name,
+        str(version.version),
+        recipe,
+        verdict,
+        run_id,
+        page=pages.run_page(client, run_id),
+        others=_others(client, version),
+        links=links,
     )
     if ours(run.data.tags.get(NOTE)):
         client.set_tag(run_id, NOTE, of_run(stages, facts, about)[:LONGEST])
@@ -99,7 +111,7 @@ def of_experiment(recipe: str) -> str:
     return (
         f"{OURS}: every training of the recipe `{recipe}`, one run each (`temper run configs/{recipe}.yaml`).\n\n"
         "`test.*` are scores on rows that no training saw, `baseline.*` those of plain methods on the same rows, "
-        "`train.*` and `validation.*` curves, `system/*` the machine's load. A parameter's name is its place in the "
+        "`train/*` and `validation/*` curves, `system/*` the machine's load. A parameter's name is its place in the "
         "recipe (`train.learning_rate`). Tags: `temper.training_key` names code, values, data and library versions of "
         "a training, `temper.test_split` the test rows, `prefect.flow_run_url` the last flow run that made or used it."
     )
@@ -116,18 +128,35 @@ def of_run(stages: Mapping[str, Artifact], facts: Mapping[str, Any], about: Vers
     named = f"`{about.name}` version {about.version}"
     return "\n\n".join(
         [
-            f"{OURS} from the recipe `{about.recipe}`: {open_kind(facts['kind']).noun}.",
+            f"{OURS} from the recipe `{about.recipe}`: {open_kind(facts['kind']).noun}, registered as "
+            f"{f'[{named}]({page})' if page else named}: **{markdown(about.verdict)}**.",
+            *about.others,
             _data(stages),
             _scores(stages, facts),
-            "\n".join(
-                [f"Registered as {f'[{named}]({page})' if page else named}: {markdown(about.verdict)}.", *about.others]
-            ),
+            *_pictures(stages, about.run_id),
             "To repeat it, save the artifact `recipe.yaml` and call `temper run recipe.yaml`. Each stage's page, with "
             "pictures, lies in its folder among the artifacts; `report.json` has all scores, `certificate.json` (of "
             "texts) proves which tokens were trained, `decisions/` holds what the verdict rests on."
             f"{_flow_run(about.links)}",
         ]
     )
+
+
+def _pictures(stages: Mapping[str, Artifact], run_id: str) -> list[str]:
+    """The curves of the training and the first picture of the test, such as the confusion matrix, side by side."""
+    folders = pages.stage_folders(stages)
+    drawn = [
+        (f"{folders[stage]}/{name}", name.removesuffix(".png"))
+        for stage, usual in SHOWN.items()
+        if stage in stages and (name := _first_picture(stages[stage], usual))
+    ]
+    images = [f'<img src="{pages.picture(run_id, path)}" alt="{name}" height="{HEIGHT}">' for path, name in drawn]
+    return [" ".join(images)] if images else []
+
+
+def _first_picture(artifact: Artifact, usual: str) -> str | None:
+    names = sorted(path.name for path in artifact.records.glob("*.png"))
+    return usual if usual in names else next(iter(names), None)
 
 
 def of_model(name: str, recipe: str, facts: Mapping[str, Any]) -> str:

@@ -34,8 +34,8 @@ def log_records(client: MlflowClient, registration: Registration, last: Mapping[
     run_id = str(version.run_id)
     sections = {stage: stages[stage].manifest()["section"] for stage in CACHED if stage in stages} | dict(last)
     with tempfile.TemporaryDirectory() as scratch:
-        for number, stage in enumerate([stage for stage in CACHED if stage in stages], 1):
-            client.log_artifacts(run_id, str(stages[stage].records), f"{number}-{stage}")
+        for stage, folder in pages.stage_folders(stages).items():
+            client.log_artifacts(run_id, str(stages[stage].records), folder)
         whole = Path(scratch) / RECIPE
         whole.write_text(write_recipe(recipe, stages, last), encoding="utf-8")
         client.log_artifact(run_id, str(whole))

@@ -32,14 +32,15 @@ KIND, TRAININGS = "mlflow.experimentKind", "custom_model_development"
 """Tag by which MLflow's interface shows an experiment as one of trainings, not of chats and their traces."""
 Report = Callable[[int, Mapping[str, float]], None]
 METRICS = {
-    "loss": "train.loss",
-    "grad_norm": "train.grad_norm",
-    "learning_rate": "train.learning_rate",
-    "eval_loss": "validation.loss",
-    "eval_accuracy": "validation.accuracy",
-    "eval_macro_f1": "validation.macro_f1",
+    "loss": "train/loss",
+    "grad_norm": "train/grad_norm",
+    "learning_rate": "train/learning_rate",
+    "eval_loss": "validation/loss",
+    "eval_accuracy": "validation/accuracy",
+    "eval_macro_f1": "validation/macro_f1",
 }
-"""Names of curves in MLflow."""
+"""Names of curves in MLflow. What stands before the slash is a section of its charts; these sections come before all
+names without one, such as `test.accuracy`, whose charts are a single bar each."""
 
 
 def client() -> MlflowClient:

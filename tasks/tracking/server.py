@@ -10,6 +10,10 @@ BEGINNING = """try {
   localStorage.getItem(kept) || localStorage.setItem(kept, JSON.stringify("machine_learning"));
 } catch (denied) {}"""
 """What a browser does before it shows MLflow: where it has kept no side, it keeps that of models."""
+WHOLE = """div:has(> .note-view-outer-container) { max-height: none !important; mask: none !important }
+div:has(> .note-view-outer-container)::after { display: none !important }
+.note-editor-preview-content img { max-width: 100%; height: auto }"""
+"""A style by which descriptions are shown whole, with their pictures; MLflow shows the first hundred pixels."""
 
 
 def prepare() -> None:
@@ -47,7 +51,7 @@ def create_app() -> Any:
 
 
 def front_page() -> str:
-    """MLflow's only page, on which a new browser begins with models and trainings.
+    """MLflow's only page, on which a new browser begins with models and trainings, and descriptions are whole.
 
     Which side is shown is decided in the browser alone (`?workflowType=` of the address, else what it keeps, else
     GenAI), without regard to the experiment's own tag. The switch above the menu works as before.
@@ -55,4 +59,6 @@ def front_page() -> str:
     from mlflow import server
 
     page = Path(str(server.__file__)).parent / str(server.REL_STATIC_DIR) / "index.html"
-    return page.read_text(encoding="utf-8").replace("<head>", f"<head><script>{BEGINNING}</script>", 1)
+    return page.read_text(encoding="utf-8").replace(
+        "<head>", f"<head><script>{BEGINNING}</script><style>{WHOLE}</style>", 1
+    )

@@ -241,8 +241,7 @@ def _as_task(name: str, work: Callable[..., Any], section: Any, inputs: dict[str
         seconds = time.monotonic() - began
         emit(Event(name, "finished", status=status, seconds=seconds, key=key, changed=outcome.changed))
         named = "Cached" if status == "cached" else "Completed"
-        message = account(result, status, outcome.changed, seconds)
-        return Completed(name=named, message=message, data=result)
+        return Completed(name=named, message=account(result, status, outcome.changed, seconds), data=result)
 
     as_task = task(name=name, task_run_name=name, cache_policy=NO_CACHE, persist_result=False)(run)
     result = as_task(section, inputs, return_state=True).result()

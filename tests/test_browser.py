@@ -114,7 +114,7 @@ def test_mlflows_run_has_curve_load_and_datasets(shown: Shown) -> None:
     description = shown.mlflow.description()
     assert "promoted: the first champion" in description.inner_text().partition("\n")[0]
     last = description.locator("img").last.bounding_box()
-    assert last is not None and last["y"] + last["height"] < 820, "curves and confusion matrix are in the first screen"
+    assert last is not None and last["y"] + last["height"] < 900, "curves and confusion matrix are in the first screen"
     shown.mlflow.open_tab("Model metrics")
     sections = page.get_by_text(re.compile(r"^(train|validation|Model metrics) \(\d+\)$"))
     sections.nth(2).wait_for()

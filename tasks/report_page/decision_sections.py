@@ -40,7 +40,7 @@ def show_decision(registered: Registration | None) -> Html:
 
 
 def _export(page: str) -> Html:
-    """What an export was held against before it was registered."""
+    """The checks that an export passed before it was registered."""
     return Html(element("h3", "Checks of the export") + from_markdown(page)) if page else Html()
 
 

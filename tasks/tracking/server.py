@@ -10,8 +10,8 @@ BEGINNING = """try {
   localStorage.getItem(kept) || localStorage.setItem(kept, JSON.stringify("machine_learning"));
 } catch (denied) {}"""
 """What a browser does before it shows MLflow: where it has kept no side, it keeps that of models."""
-WHOLE = """div:has(> .note-view-outer-container) { max-height: none !important; mask: none !important }
-div:has(> .note-view-outer-container)::after { display: none !important }
+WHOLE = """div:has(> .note-view-outer-container) { max-height: none !important }
+.note-view-outer-container + div { display: none !important }
 .note-editor-preview-content img { max-width: 100%; height: auto }"""
 """A style by which descriptions are shown whole, with their pictures; MLflow shows the first hundred pixels."""
 

@@ -14,6 +14,7 @@ from .models import Backbone, ImageModel, ModelSource, NewModel
 from .optimizers import Adamw, Lbfgs, Optimizer, Rprop
 from .phases import Phase, Schedule
 from .splitting import Split
+from .teacher import Teacher
 
 Loss = Literal["cross_entropy", "nll", "bce", "softmax_bce", "mse", "euclidean", "cosine"]
 HF_PRESET: dict[str, Any] = {
@@ -63,6 +64,8 @@ class Train:
     class_weights: Literal["balanced"] | tuple[Annotated[float, Field(ge=0)], ...] | None = None
     """Factor on each row's loss by its class, in label order; `balanced` is rows / (classes x rows of the class).
     With multi_label the factor on each label where a row has it; `balanced` is rows without it per row with it."""
+    teacher: Teacher | None = None
+    """Registered models whose scores of the training rows are learnt next to the labels (classifier and image)."""
     augment: tuple[Augmentation, ...] = ()
     """Random changes of training images, in this order."""
     epochs: Positive = 1
@@ -147,6 +150,8 @@ class Train:
         if odd and chooses:
             answers = "classes" if kind not in ("regression", "multi_label") else "correct predictions"
             raise ValueError(f"train.metric {self.metric} needs {answers}, which encode.kind {kind} has not; use loss")
+        if kind not in ("classifier", "image"):
+            refuse_unread(self, ("teacher",), f"with encode.kind: {kind}", "train.")
         if kind != "image":
             refuse_unread(self, ("augment",), f"with encode.kind: {kind}", "train.")
         if getattr(encode, "mode", None) == "L" and any(

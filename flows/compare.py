@@ -29,6 +29,7 @@ from tasks.train import train
 from tasks.validate import validate
 
 from .hooks import watched
+from .teachers import require_unseen
 from .variants import Variant
 
 
@@ -56,7 +57,7 @@ def compare(name: str, variants: list[Variant], seeds: int, first_is_new: bool) 
         for number in range(seeds)
         for variant, results in zip(variants, rows, strict=True)
     ]
-    cached = sum(is_trained(recipe, encoded) for _, recipe, _, encoded in todo)
+    cached = sum(is_trained(recipe, encoded, splits) for _, recipe, splits, encoded in todo)
     emit(
         Event(
             "compare",
@@ -81,13 +82,14 @@ def prepare(recipe: Recipe) -> tuple[Artifact, Artifact]:
     checked = validate(recipe.validate, raw)
     rows = clean(recipe.clean, checked)
     splits = split(recipe.split, rows)
+    require_unseen(recipe, splits)
     return splits, encode(recipe.encode, splits)
 
 
 @flow(name="assess", flow_run_name="{variant} seed {recipe.train.seed}", persist_result=False, **watched())
 def assess(variant: str, recipe: Recipe, encoded: Artifact, splits: Artifact) -> tuple[Artifact, Artifact]:
     """One training of a variant and its test; a flow of its own, so that the MLflow run joins its recipe's."""
-    model = train(recipe.train, encoded)
+    model = train(recipe.train, encoded, splits)
     return model, evaluate(recipe.evaluate, model, encoded, splits)
 
 
@@ -96,9 +98,9 @@ def reseeded(recipe: Recipe, number: int) -> Recipe:
     return replace(recipe, train=replace(recipe.train, seed=recipe.train.seed + number))
 
 
-def is_trained(recipe: Recipe, encoded: Artifact) -> bool:
+def is_trained(recipe: Recipe, encoded: Artifact, splits: Artifact) -> bool:
     """Whether the training is in the store, intact."""
-    _, identified = train.identify(recipe.train, {"encoded": encoded}, ask=True)
+    _, identified = train.identify(recipe.train, {"encoded": encoded, "splits": splits}, ask=True)
     try:
         return disk.find(settings().store, train.name, key_of(identified)) is not None
     except ValueError:

@@ -15,9 +15,10 @@ from configs.scores import sign
 from tasks.artifact import StageError
 from tasks.data.errors import DataError
 from tasks.export import gate, gate_page, speed
-from tasks.export.build import batches_of, build, open_predictor, preprocessing
+from tasks.export.build import batches_of, build, preprocessing
 from tasks.export.routes import Route, open_route
 from tasks.export.write import origin_in
+from tasks.kinds.predicting import open_predictor
 from tasks.kinds.spec import open_kind
 from tasks.learn.champion_test import Rule
 from tasks.runtime.net import Net, open_net
@@ -140,7 +141,7 @@ def judge(origin: Origin, route: Route, folder: Path, asked: Asked) -> gate.Gate
     every = origin.predictions()
     predictions = _sample(every, asked.rows, int(origin.how()["seed"]))
     rows = origin.asked(predictions)
-    kind, predictor = str(origin.facts["kind"]), open_predictor(origin.folder)
+    kind, predictor = str(origin.facts["kind"]), open_predictor(origin.folder, "cpu")
     tolerance = route.tolerance if asked.tolerance is None else asked.tolerance
     checks = [
         gate.same_files(origin.folder, folder, preprocessing(origin.folder)),

@@ -15,6 +15,7 @@ from tasks.validate import validate
 
 from .drift import tell_drift
 from .hooks import watched
+from .teachers import require_unseen
 
 
 @flow(name="finetune", flow_run_name="{recipe.name}", persist_result=False, **watched(tell_drift))
@@ -24,7 +25,8 @@ def finetune(recipe: Recipe) -> Version:
     checked = validate(recipe.validate, raw)
     rows = clean(recipe.clean, checked)
     splits = split(recipe.split, rows)
+    require_unseen(recipe, splits)
     encoded = encode(recipe.encode, splits)
-    model = train(recipe.train, encoded)
+    model = train(recipe.train, encoded, splits)
     report = evaluate(recipe.evaluate, model, encoded, splits)
     return register(recipe.register, model, report)

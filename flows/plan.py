@@ -42,16 +42,21 @@ def plan(recipe: "Recipe", *, ask: bool) -> "tuple[list[StageLine], list[str], d
 
 
 def _auxiliary(recipe: "Recipe", inputs: "dict[str, Artifact]", ask: bool) -> "list[StageLine]":
-    """A line for what a training that is not cached asks for, of kinds that are held to a reference model."""
+    """A line for each artifact that a training that is not cached asks for: the reference model's, of kinds that are
+    held to one, and each teacher's."""
     from configs.reference import reference_of
+    from configs.teacher import scores_of
     from tasks.kinds.spec import open_kind
     from tasks.reference import reference
+    from tasks.teacher import teacher
 
-    if not open_kind(recipe.encode.kind).reference:
-        return []
-    line, _, _ = _foresee(reference, reference_of(recipe.train), inputs, ask)
-    line["within"] = "train"
-    return [line]
+    encoded = {"encoded": inputs["encoded"]}
+    held = [reference_of(recipe.train)] if open_kind(recipe.encode.kind).reference else []
+    lines = [_foresee(reference, section, encoded, ask)[0] for section in held]
+    lines += [_foresee(teacher, section, inputs, ask)[0] for section in scores_of(recipe.train.teacher)]
+    for line in lines:
+        line["within"] = "train"
+    return lines
 
 
 def _foresee(

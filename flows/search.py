@@ -92,7 +92,7 @@ def search(subject: Subject, begun: bool) -> Searched:
 
 def _basis(recipe: Recipe, own: tuple[Artifact, Artifact]) -> list[object]:
     """All that trials share: the split rows, and the recipe's own training with its code, libraries and settings."""
-    _, identified = train.identify(recipe.train, {"encoded": own[1]}, ask=True)
+    _, identified = train.identify(recipe.train, {"encoded": own[1], "splits": own[0]}, ask=True)
     return [own[0].digest, key_of(identified), complete(recipe.encode)]
 
 

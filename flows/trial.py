@@ -44,9 +44,9 @@ def trial_run(
     rows = prepare(recipe)
     require_same_test(["the recipe", "the trial"], [against, recipe], [own, rows])
     require_same_validation(own, rows)
-    _, identified = train.identify(recipe.train, {"encoded": rows[1]}, ask=True)
+    _, identified = train.identify(recipe.train, {"encoded": rows[1], "splits": rows[0]}, ask=True)
     try:
-        return key_of(identified), train(recipe.train, rows[1])
+        return key_of(identified), train(recipe.train, rows[1], rows[0])
     except Stopped:
         return key_of(identified), None
 

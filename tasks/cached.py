@@ -15,8 +15,8 @@ from configs.precision import settled
 from configs.settings import settings
 
 from .artifact import Artifact, Version
-from .auxiliary import noted, noting
-from .documents import About, Identity
+from .auxiliary import by_name, noted, noting
+from .documents import About, Identity, Opens
 from .kinds.spec import module_of
 from .output import Outcome, Output, Report, new_output
 from .pins import pin
@@ -52,7 +52,7 @@ class Stage(Generic[P]):
 
     body: Callable[..., None]
     makes: str
-    opens: Mapping[str, tuple[str, ...]]
+    opens: "Opens | Callable[[Any], Opens]"
     libraries: tuple[str, ...] | Callable[[Any], tuple[str, ...]]
     curves: bool
     kind: tuple[str, ...] = ()
@@ -70,9 +70,14 @@ class Stage(Generic[P]):
     def identify(self, section: Any, inputs: Mapping[str, Artifact], *, ask: bool) -> tuple[Any, Identity]:
         """The pinned section and the identity behind the key. Raises Unpinned, DataError."""
         pinned, values = pin(section, ask=ask, secret=secret)
-        limited = {name: artifact.limited(self.opens[name]) for name, artifact in inputs.items()}
+        limited = self._limited(pinned, inputs)
         libraries = self.libraries(pinned) if callable(self.libraries) else self.libraries
         return pinned, identity([self.body.__module__, *self._opened(section, inputs)], values, limited, libraries)
+
+    def _limited(self, section: Any, inputs: Mapping[str, Artifact]) -> dict[str, Artifact]:
+        """The inputs that the stage opens, each with those files alone."""
+        opens = self.opens(section) if callable(self.opens) else self.opens
+        return {name: artifact.limited(opens[name]) for name, artifact in inputs.items() if opens[name]}
 
     def _opened(self, section: Any, inputs: Mapping[str, Artifact]) -> list[str]:
         """The modules of the recipe's kind that the stage opens by name."""
@@ -115,7 +120,7 @@ class Stage(Generic[P]):
         output = new_output(disk.begin(root, self.name, key))
         output.log, output.progress, output.secret = say, progress(self.name), secret
         began = time.monotonic()
-        limited = {name: artifact.limited(self.opens[name]) for name, artifact in inputs.items()}
+        limited = self._limited(pinned, inputs)
         try:
             with self._curves(key, settled(section), inputs, output) as page, noting() as asked, full_disk_named():
                 publish_link(self.name, page)
@@ -129,8 +134,8 @@ class Stage(Generic[P]):
             raise
         about: About = {
             "identity": identified,
-            "inputs": {name: artifact.reference for name, artifact in inputs.items()},
-            "auxiliary": {request.stage: request.reference for request in asked},
+            "inputs": {name: inputs[name].reference for name in limited},
+            "auxiliary": by_name(asked),
             "section": complete(pinned),
             "rows": output.counts,
             "made": making(time.monotonic() - began),
@@ -168,7 +173,7 @@ class Stage(Generic[P]):
 def cached_task(
     *,
     makes: str = "",
-    opens: Mapping[str, tuple[str, ...]] | None = None,
+    opens: Opens | Callable[[Any], Opens] | None = None,
     libraries: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = (),
     curves: bool = False,
     kind: tuple[str, ...] = (),
@@ -176,21 +181,15 @@ def cached_task(
     """Make a stage of a function `stage(out, section, *upstream)`.
 
     `makes` is the noun of its artifact, under which later stages take it. `opens` names, per upstream artifact, the
-    files that the stage reads: they alone enter its key, and opening another raises PermissionError. `libraries` adds
-    to those that the code imports, or says which a section adds. With `curves` the stage trains: what it reports goes
-    to MLflow as it happens, and a killed run's files are kept to be resumed. `kind` names the modules of the recipe's
-    kind that the stage opens, which count in its key.
+    files that the stage reads, or a section decides it: they alone enter its key, opening another is a PermissionError.
+    `libraries` adds to those that the code imports, or says which a section adds. With `curves` the stage trains: what
+    it reports goes to MLflow as it happens, and a killed run's files are kept to be resumed. `kind` names the modules
+    of the recipe's kind that the stage opens, which count in its key.
     """
-
-    def decorate(body: Callable[Concatenate[Output, P], None]) -> Stage[P]:
-        return Stage(body, makes, opens or {}, libraries, curves, kind)
-
-    return decorate
+    return lambda body: Stage(body, makes, opens or {}, libraries, curves, kind)
 
 
-def recorded_task(
-    body: Callable[Concatenate[dict[str, str], P], Version],
-) -> Callable[P, Version]:
+def recorded_task(body: Callable[Concatenate[dict[str, str], P], Version]) -> Callable[P, Version]:
     """Make a task of `register(links, section, *upstream)`: never served from the cache, `Cached` where it found."""
 
     @wraps(body)

@@ -19,6 +19,10 @@ class FileEntry(Marks):
     sha256: str
 
 
+Opens = Mapping[str, tuple[str, ...]]
+"""Per upstream artifact the files that a stage reads."""
+
+
 class Reference(TypedDict):
     """An upstream artifact, as the manifest has it."""
 

@@ -13,6 +13,7 @@ from configs import (
     models,
     preference_encodings,
     sources,
+    teacher,
     timm_weights,
     tools,
     weights,
@@ -61,6 +62,12 @@ def _pin(value: Any, table: PinTable, ask: Secret | None) -> tuple[Any, Any]:
             folder = model_folder(value.name, value.version)
             kind = models.LocalModel if isinstance(value, models.RegisteredModel) else models.LocalTokenizer
             return kind(kind="files", path=str(folder)), {"kind": "registered", "files": _folder(folder, table)}
+        case teacher.Teacher():
+            from .tracking.models import version_number
+
+            numbered = [replace(model, version=version_number(model.name, model.version)) for model in value.models]
+            held = [_pin(model, table, ask)[1] for model in numbered]
+            return replace(value, models=tuple(numbered)), {**plain, "models": held}
         case tools.HotelTable() | tools.TableAnswer() | tools.ToolFile():
             from .data.dialogues.hotels import demo_table
 

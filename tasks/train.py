@@ -2,12 +2,15 @@
 
 import json
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from configs.reference import reference_of
 from configs.schema import Train
 from configs.settings import settings
+from configs.teacher import scores_of
 
 from .artifact import Artifact, StageError
 from .cached import cached_task
@@ -17,6 +20,7 @@ from .kinds.referee import open_reference
 from .kinds.spec import open_kind, open_training
 from .output import Output
 from .reference import reference
+from .teacher import SCORES, teacher
 
 if TYPE_CHECKING:
     from .kinds.spec import Training
@@ -37,14 +41,21 @@ def libraries(section: Train) -> tuple[str, ...]:
     return (*LIBRARIES, *(name for name, needed in added.items() if needed))
 
 
+def opened(section: Train) -> dict[str, tuple[str, ...]]:
+    """What of its inputs a training reads; the rows as they were split only where teachers score them."""
+    encoded = ("train.*", "validation.*", "tokenizer.json", "encoding.json", "tools.json", "*.jsonl")
+    taught = ("train.parquet", "images.parquet") if section.teacher else ()
+    return {"encoded": encoded, "splits": taught}
+
+
 @cached_task(
     makes="model",
-    opens={"encoded": ("train.*", "validation.*", "tokenizer.json", "encoding.json", "tools.json", "*.jsonl")},
+    opens=opened,
     libraries=libraries,
     curves=True,
     kind=("training",),
 )
-def train(out: Output, section: Train, encoded: Artifact) -> None:
+def train(out: Output, section: Train, encoded: Artifact, splits: Artifact | None = None) -> None:
     """Train, or resume what a killed run left, and keep the checkpoint with the best validation score."""
     from .learn.curves import draw_curves
     from .learn.fit import TrainingCallbacks, TrainingRun, fit
@@ -53,6 +64,7 @@ def train(out: Output, section: Train, encoded: Artifact) -> None:
     training = open_training(encoded.file("encoding.json").parent)
     parts = {name: training.read(encoded.file(f"{name}.parquet")) for name in ("train", "validation")}
     parts = _with_reference(section, encoded, training, parts)
+    parts["train"] = _with_teachers(section, encoded, splits, parts["train"])
     patient = section.patience is not None or any(phase.patience is not None for phase in section.phases)
     if patient and not len(parts["validation"]):
         raise StageError("train.patience needs validation rows, and the split has none")
@@ -80,7 +92,8 @@ def train(out: Output, section: Train, encoded: Artifact) -> None:
     later = [audit.start for audit in fitted.audits[1:]]
     draw_curves(fitted.history, fitted.step, out.records / "curves.png", later)
     start = keep_provenance(section.model, out.records)
-    notes = [note for note in (start, getattr(model, "loaded", ""), getattr(model, "adapted", ""), random) if note]
+    stated = (start, _describe_teachers(section), getattr(model, "loaded", ""), getattr(model, "adapted", ""), random)
+    notes = [note for note in stated if note]
     out.summary(_describe(training, fitted, parameters, section.precision, notes))
 
 
@@ -90,6 +103,26 @@ def _with_reference(section: Train, encoded: Artifact, training: "Training", par
         return parts
     scored = reference.run_or_load(reference_of(section), {"encoded": encoded}).result
     return dict(open_reference(training.kind).join(parts, scored.file("train.parquet").parent))
+
+
+def _with_teachers(section: Train, encoded: Artifact, splits: Artifact | None, rows: Any) -> Any:
+    """The training rows with the scores of a student's teachers."""
+    if splits is None:  # without a teacher nothing of them is opened
+        return rows
+    inputs = {"encoded": encoded, "splits": splits}
+    scored = [teacher.run_or_load(scores, inputs).result for scores in scores_of(section.teacher)]
+    scores = np.stack([np.load(artifact.file(SCORES)) for artifact in scored], 1).astype(np.float32)
+    return replace(rows, teachers=scores)
+
+
+def _describe_teachers(section: Train) -> str:
+    """In a sentence whom a student learns from, and how; empty where it has no teacher."""
+    if section.teacher is None:
+        return ""
+    names = ", ".join(f"{model.name} version {model.version}" for model in section.teacher.models)
+    weights = [*section.teacher.losses.items(), ("labels", section.teacher.labels)]
+    weighed = ", ".join(f"{name} {weight:g}" for name, weight in weights)
+    return f"learns from {names}: {weighed}, temperature {section.teacher.temperature:g}"
 
 
 def _describe(training: "Training", fitted: "Fitted", parameters: int, precision: str, notes: list[str]) -> str:

@@ -30,11 +30,12 @@ from configs.models import Cnn
 from tasks.artifact import StageError
 from tasks.data.errors import DataError
 from tasks.export import gate
-from tasks.export.build import batches_of, build, open_predictor, preprocessing
+from tasks.export.build import batches_of, build, preprocessing
 from tasks.export.routes import ROUTES, open_route
 from tasks.export.write import ORIGIN, origin_in
 from tasks.kinds.masked_lm.encoding import MaskedEncoding
 from tasks.kinds.multi_label.encoding import LabelSetEncoding
+from tasks.kinds.predicting import open_predictor
 from tasks.kinds.regression.encoding import RegressionEncoding
 from tasks.kinds.spec import open_kind
 from tasks.kinds.text_classification.encoding import LabelWordEncoding

@@ -53,6 +53,7 @@ PARAMETERS = 5
 SHAPED_ELSEWHERE = {
     "flows/predict.py:predict": "a flow's parameters are the form in Prefect's interface",
     "tasks/kinds/preference/forward.py:forward": "the Trainer gives a batch's arrays by these names",
+    "tasks/text/supervision.py:forward": "the Trainer gives a batch's arrays by these names",
 }
 """By `file:function` why it takes more."""
 
@@ -93,7 +94,7 @@ def test_a_parameter_too_many_is_seen(tmp_path: Path, signature: str, seen: bool
 
 
 SECTIONS = {"backbones", "dialogue_steps", "expectations", "lora", "optimizers", "phases", "pretrained", "reference",
-            "schedule", "schema", "servers", "splitting", "weights"}  # fmt: skip
+            "schedule", "schema", "servers", "splitting", "teacher", "weights"}  # fmt: skip
 """A section or setting in configs/, and what carries it out."""
 COMMANDS = {"compare", "export", "plan", "predict", "pull", "report", "run", "search"}
 """A command, and the flow or room that it calls."""

@@ -1,6 +1,5 @@
 """A registered model's folder -> a folder of the same model with an exported net in place of its weights."""
 
-import importlib
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..data.errors import DataError
-from ..kinds.spec import kind_in, module_of
+from ..kinds.predicting import open_predictor
 from ..learn.metrics import Floats
 from ..runtime.net import ONNX, Arrays
 from .gate import apart
@@ -19,11 +18,6 @@ from .write import write_graph, write_program
 
 WEIGHTS = (".safetensors", ".bin", ".pt", ".onnx", ".pt2")
 """Endings of files that an exported net stands for."""
-
-
-def open_predictor(folder: Path) -> Any:
-    """The predictor of a model's files, with the code of today, on the CPU."""
-    return importlib.import_module(module_of(kind_in(folder), "predictor")).Predictor.load(folder, "cpu")
 
 
 def preprocessing(folder: Path) -> list[str]:
@@ -68,7 +62,7 @@ def build(route: Route, origin: Path, folder: Path, *, digest: str, contents: Se
     for name in (*preprocessing(origin), "config.json"):
         if (origin / name).is_file():
             shutil.copyfile(origin / name, folder / name)
-    predictor = open_predictor(origin)
+    predictor = open_predictor(origin, "cpu")
     module, examples = predictor.net.module, examples_of(predictor, contents)
     if route.name == "torch-export":
         write_program(module, examples, folder / route.file, digest)

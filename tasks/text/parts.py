@@ -38,6 +38,8 @@ class Part:
     values: npt.NDArray[np.float64] | None = None
     sets: tuple[tuple[int, ...], ...] | None = None
     """Of each row the ids of its labels, ascending, where it may have any number of them."""
+    teachers: npt.NDArray[np.float32] | None = None
+    """Logits of a student's teachers [rows, teachers, classes], of training rows."""
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -71,12 +71,15 @@ class SupervisedRows(nn.Module):
         labels: Tensor,
         num_items_in_batch: Tensor | int | None = None,
         token_type_ids: Tensor | None = None,
+        teachers: Tensor | None = None,
     ) -> Scored:
-        """input_ids, attention_mask, token_type_ids: [batch, length]; labels: [batch]; logits: [batch, classes]."""
+        """input_ids, attention_mask, token_type_ids: [batch, length]; labels: [batch]; teachers: their logits [batch,
+        teachers, classes]; logits: [batch, classes]."""
         known = token_type_ids is not None and takes_token_types(super().forward)
         types = {"token_type_ids": token_type_ids} if known else {}
         logits = super().forward(input_ids=input_ids, attention_mask=attention_mask, **types).logits
-        return Scored(loss=self.criterion(logits, labels, num_items_in_batch), logits=logits)
+        scored = () if teachers is None else (teachers,)
+        return Scored(loss=self.criterion(logits, labels, num_items_in_batch, *scored), logits=logits)
 
 
 @torch.inference_mode()

@@ -16,19 +16,19 @@ from configs.scores import sign
 
 from ..artifact import Artifact
 from ..data.errors import DataError
-from ..data.pairs import contents
 from ..data.rows import read_rows, units
 from ..kinds import outcomes
+from ..kinds.predicting import image_contents, text_contents
 from ..kinds.spec import open_kind
 from ..learn import champion_test as challenge
 from ..learn.resampling import Resampling
 from ..store.events import Event, emit
 from .decisions import ABSENT, champion, recorded_champion
 from .edited import json_object
-from .models import has_files
+from .models import has_files, named_version
 from .promotion import Evidence, Verdict, decide, decide_against, refuse
 from .rescoring import rescore
-from .wire_format import FITTED, PREDICTIONS, REPORT, TEXT
+from .wire_format import FITTED, PREDICTIONS, REPORT
 
 FITTED_PARTS = ("train", "validation")
 """Parts of the split that a model is trained or chosen on."""
@@ -139,6 +139,15 @@ def _labels(client: MlflowClient, known: ModelVersion) -> list[str] | None:
     return labels
 
 
+def fitted_ids(client: MlflowClient, name: str, version: str) -> dict[str, frozenset[str]] | None:
+    """By part of its split, ids of the rows that a registered version was trained or chosen on; None where its run does
+    not state them. Raises DataError, MlflowException."""
+    table = _artifact(client, named_version(client, name, version), FITTED)
+    if table is None or "part" not in table:
+        return None
+    return {part: frozenset(table.loc[table["part"] == part, "id"]) for part in FITTED_PARTS}
+
+
 def _require_unseen(client: MlflowClient, known: ModelVersion, new: pd.DataFrame) -> None:
     """Raise DataError where the champion has seen rows that it is to be tested on, or nobody knows."""
     fitted = _artifact(client, known, FITTED)
@@ -184,12 +193,8 @@ def asked_rows(stages: Mapping[str, Artifact], predictions: pd.DataFrame, kind: 
 
 def _contents(rows: pd.DataFrame, stages: Mapping[str, Artifact], kind: str) -> list[Any]:
     if "image" not in rows:
-        read = open_kind(kind).traits.content
-        return contents(rows) if read == TEXT else list(rows[read])
-    from ..vision.images import read_bytes
-
-    images = dict(read_bytes(stages["split"].file("images.parquet"), set(rows["image"])))
-    return [images[name] for name in rows["image"]]
+        return text_contents(rows, open_kind(kind).traits.content)
+    return image_contents(rows, stages["split"].file("images.parquet"))
 
 
 def resampling(stages: Mapping[str, Artifact]) -> Resampling:

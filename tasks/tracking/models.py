@@ -99,11 +99,7 @@ def model_folder(name: str, version: str) -> Path:
     """
     client, folder = runs.client(), settings().store / "registered"
     try:
-        known = (
-            client.get_model_version(name, version)
-            if version.isdigit()
-            else client.get_model_version_by_alias(name, version)
-        )
+        known = named_version(client, name, version)
         connect()
         tagged = known.tags.get(MODEL_DIGEST, "")
         digest = tagged if HEX.fullmatch(tagged) else f"{name}-{known.version}"  # others write tags too: never a path
@@ -111,13 +107,33 @@ def model_folder(name: str, version: str) -> Path:
             mlflow.artifacts.download_artifacts(f"models:/{name}/{known.version}", dst_path=str(folder / digest))
         )
     except (MlflowException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        place = settings().shown_tracking
-        raise StageError(
-            f"the registered model {name} {version} cannot be had from {place}: {reason}; run the recipe that makes it"
-        ) from None
+        raise _not_had(name, version, error) from None
     model = Model.load(str(root))
     return root / str(model.flavors["python_function"]["artifacts"][ARTIFACT]["path"])
+
+
+def named_version(client: MlflowClient, name: str, version: str) -> ModelVersion:
+    """A version by its number, or by an alias. Raises MlflowException."""
+    return (
+        client.get_model_version(name, version)
+        if version.isdigit()
+        else client.get_model_version_by_alias(name, version)
+    )
+
+
+def version_number(name: str, version: str) -> str:
+    """The number of a registered version, itself or by an alias. Raises StageError where there is no such version."""
+    try:
+        return str(named_version(runs.client(), name, version).version)
+    except MlflowException as error:
+        raise _not_had(name, version, error) from None
+
+
+def _not_had(name: str, version: str, error: Exception) -> StageError:
+    reason, place = str(error).splitlines()[0], settings().shown_tracking
+    return StageError(
+        f"the registered model {name} {version} cannot be had from {place}: {reason}; run the recipe that makes it"
+    )
 
 
 def answer(model: Any, contents: Any) -> pd.DataFrame:

@@ -18,13 +18,12 @@ from configs.settings import settings
 from ..data.errors import DataError
 from ..data.sources import hub
 from ..data.sources.pretrained import check_files
-from ..learn.losses import Criterion
 from .augment import Augment
 from .clip import clip_structure, clip_tensors
 from .encoding import ImageEncoding
 from .known_classes import require_classes
 from .matching import describe_pairs, match_in_order, rename_tensors
-from .nets import CONFIG, WEIGHTS, ImageClassifier, build_net
+from .nets import CONFIG, WEIGHTS, ImageClassifier, Loss, build_net
 from .parts import Part
 from .weights import load_weights, published_weights, read_weights
 
@@ -34,9 +33,7 @@ NO_HEAD = " "
 """Begins no tensor's name: every layer is loaded."""
 
 
-def build_model(
-    section: Train, encoding: ImageEncoding, criterion: Criterion, train: Part | None = None
-) -> ImageClassifier:
+def build_model(section: Train, encoding: ImageEncoding, criterion: Loss, train: Part | None = None) -> ImageClassifier:
     """The model of a recipe, new weights seeded; `train`: rows that the weights are tried on where the recipe expects
     classes. Raises DataError."""
     torch.manual_seed(section.seed)

@@ -20,6 +20,8 @@ from . import backbones, keras_nets, probes, timm_nets
 from .encoding import ImageEncoding
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
+Loss = Callable[..., Tensor]
+"""Logits [rows, classes], labels [rows], the rows that count, and of a student its teachers' logits, to a scalar."""
 Settings = Mapping[str, Any]
 """The fields of `train.model`, such as kind, hidden, channels (of clip those of its tower, as `vision`)."""
 
@@ -46,7 +48,7 @@ class ImageClassifier(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, net: nn.Module, encoding: ImageEncoding, criterion: Criterion) -> None:
+    def __init__(self, net: nn.Module, encoding: ImageEncoding, criterion: Loss) -> None:
         super().__init__()
         self.net, self.criterion, self.encoding = net, criterion, encoding
         self.size, self.augment = (encoding.height, encoding.width), None
@@ -59,15 +61,21 @@ class ImageClassifier(nn.Module):
         return str(self.net.classifier_path)
 
     def forward(
-        self, pixel_values: Tensor, labels: Tensor | None = None, num_items_in_batch: Tensor | int | None = None
+        self,
+        pixel_values: Tensor,
+        labels: Tensor | None = None,
+        num_items_in_batch: Tensor | int | None = None,
+        teachers: Tensor | None = None,
     ) -> Scored:
-        """pixel_values: uint8 [rows, channels, height, width]; labels: [rows]; logits are float32 at any precision."""
+        """pixel_values: uint8 [rows, channels, height, width]; labels: [rows]; teachers: their logits [rows, teachers,
+        classes]; logits are float32 at any precision."""
         if self.training and self.augment is not None:
             pixel_values = self.augment(pixel_values)
         logits = self.net((middle(pixel_values, self.size).float() - self.mean) / self.std).float()
         if labels is None:
             return Scored(logits=logits)
-        return Scored(loss=self.criterion(logits, labels, num_items_in_batch), logits=logits)
+        scored = () if teachers is None else (teachers,)
+        return Scored(loss=self.criterion(logits, labels, num_items_in_batch, *scored), logits=logits)
 
 
 class Logits(nn.Module):

@@ -58,11 +58,13 @@ class FilePixels:
 
 @dataclass(frozen=True)
 class Part:
-    """ids, class_ids [rows], pixels uint8 [rows, channels, height, width]."""
+    """ids, class_ids [rows], pixels uint8 [rows, channels, height, width]; of a student's training rows its teachers'
+    logits [rows, teachers, classes]."""
 
     ids: list[str]
     class_ids: Integers
     pixels: Pixels | FilePixels
+    teachers: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -33,8 +33,12 @@ class Rows(Dataset[Chosen]):
 
 
 def collate(chosen: Chosen) -> dict[str, torch.Tensor]:
-    """A batch: pixel_values uint8 [rows, channels, height, width], labels [rows]."""
+    """A batch: pixel_values uint8 [rows, channels, height, width], labels [rows], and the logits of teachers, where
+    there are, [rows, teachers, classes]."""
+    part, rows = chosen.part, chosen.rows
+    taught = {} if part.teachers is None else {"teachers": torch.from_numpy(part.teachers[rows])}
     return {
-        "pixel_values": torch.from_numpy(chosen.part.pixels[chosen.rows]),
-        "labels": torch.from_numpy(chosen.part.class_ids[chosen.rows]),
+        "pixel_values": torch.from_numpy(part.pixels[rows]),
+        "labels": torch.from_numpy(part.class_ids[rows]),
+        **taught,
     }

@@ -1,6 +1,5 @@
 """A causal model and encoded sequences -> the log-probability of what is supervised in each, in steps that are kept."""
 
-import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ...store.kept_arrays import keep, read_kept
 from ...text.collation import pad_rows, rows_by_length
 from ...text.segments import Encoded
 from .forward import reply_log_probabilities
@@ -45,11 +45,11 @@ def log_probabilities(
     for first in range(0, len(every), BATCHES):
         some = every[first : first + BATCHES]
         rows, kept = np.concatenate(some), None if scratch is None else scratch / f"{first}.npy"
-        known = None if kept is None else _kept(kept, len(rows))
+        known = None if kept is None else read_kept(kept, (len(rows),))
         if known is None:
             known = np.concatenate([_of_batch(model, batches, rows_of_batch, precision) for rows_of_batch in some])
             if kept is not None:
-                _keep(kept, known)
+                keep(kept, known)
         values[rows] = known
         done(int(min(first + BATCHES, len(every))), len(every))
     return values
@@ -65,22 +65,3 @@ def _of_batch(model: Any, batches: Batches, rows: Any, precision: str) -> Floats
     with reduced:
         values = reply_log_probabilities(model, **batch)
     return np.asarray(values.double().cpu().numpy())
-
-
-def _kept(path: Path, rows: int) -> Floats | None:
-    """What was kept, where it is whole."""
-    try:
-        values: Floats = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):  # not there, or torn by a kill: computed again
-        return None
-    return values if values.shape == (rows,) else None
-
-
-def _keep(path: Path, values: Floats) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".new")
-    with aside.open("wb") as handle:
-        np.save(handle, values)
-        handle.flush()
-        os.fsync(handle.fileno())
-    aside.rename(path)

@@ -5,8 +5,6 @@ import shutil
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from configs.reference import reference_of
 from configs.schema import Train
 from configs.settings import settings
@@ -109,6 +107,8 @@ def _with_teachers(section: Train, encoded: Artifact, splits: Artifact | None, r
     """The training rows with the scores of a student's teachers."""
     if splits is None:  # without a teacher nothing of them is opened
         return rows
+    import numpy as np
+
     inputs = {"encoded": encoded, "splits": splits}
     scored = [teacher.run_or_load(scores, inputs).result for scores in scores_of(section.teacher)]
     scores = np.stack([np.load(artifact.file(SCORES)) for artifact in scored], 1).astype(np.float32)

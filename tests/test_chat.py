@@ -18,6 +18,7 @@ from rich.console import Console
 
 from configs.load import RecipeError, load_recipe
 from configs.schema import Recipe
+from flows.cli.console import THEME
 from tasks.artifact import Artifact
 from tasks.data.dialogues.messages import Message, dump_messages, load_messages
 from tasks.data.rows import read_rows
@@ -161,7 +162,9 @@ def test_a_chat_searches_answers_and_begins_anew(predictor: Predictor, capsys: p
 
     search = '<tool_call>\n{"name": "search_hotels", "arguments": {"type": "budget"}}\n</tool_call>'
     model = Scripted([search, "The Copper Kettle is cheap.", "Hello!"], predictor)
-    Conversation(model, Console(width=200), 50).talk(["A cheap room?", "", "/new", "hi", "/quit", "never"], echo=True)
+    Conversation(model, Console(width=200, theme=THEME), 50).talk(
+        ["A cheap room?", "", "/new", "hi", "/quit", "never"], echo=True
+    )
     said = capsys.readouterr().out
     assert "tool   > search_hotels(type: budget) -> 3 found: Little Heron House, The Copper Kettle" in said
     assert "model  > The Copper Kettle is cheap." in said and "never" not in said
@@ -173,7 +176,7 @@ def test_a_model_that_only_searches_is_stopped(predictor: Predictor, capsys: pyt
     from flows.cli.chat import CALLS, Conversation
 
     search = '<tool_call>\n{"name": "search_hotels", "arguments": {}}\n</tool_call>'
-    Conversation(Scripted([search] * CALLS, predictor), Console(width=200), 50).talk(["hi"], echo=False)
+    Conversation(Scripted([search] * CALLS, predictor), Console(width=200, theme=THEME), 50).talk(["hi"], echo=False)
     assert f"{CALLS} turns of calls in a row" in capsys.readouterr().out
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from configs.load import RecipeError
 from configs.tool_file import load_tools
 from flows.cli.chat import Conversation
+from flows.cli.console import THEME
 from tasks.data.dialogues.messages import Message, tools_of
 from tasks.data.errors import DataError
 from tasks.text.chat.chat_tools import open_tools
@@ -60,7 +61,7 @@ def _call(name: str, arguments: str) -> dict[str, Any]:
 
 
 def _talk(model: Scripted, path: Path, *turns: str) -> Conversation:
-    chat = Conversation(model, Console(width=200), 9, {}, *open_tools(path))  # type: ignore[arg-type]
+    chat = Conversation(model, Console(width=200, theme=THEME), 9, {}, *open_tools(path))  # type: ignore[arg-type]
     chat.talk(turns, echo=False)
     return chat
 

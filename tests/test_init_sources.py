@@ -165,9 +165,9 @@ def test_a_classifier_of_images_starts_from_imagenets_weights(tmp_path: Path) ->
     assert len(recipe.train.phases) == 2 and "Downloads ImageNet's weights" in text
     with pytest.raises(DataError, match="images have no columns and no kind dialogue"):
         prepare("pets", tmp_path / "starter.yaml", "dialogue")
-    for options in ({"kind": "label_word"}, {"label": "stars"}, {"text": "body"}):
+    for kind, hints in (("label_word", None), (None, Hints(label="stars")), (None, Hints(text="body"))):
         with pytest.raises(DataError, match="images have no columns and no kind label_word"):
-            prepare("pets", tmp_path / "starter.yaml", **{"kind": None, **options})  # type: ignore[arg-type]
+            prepare("pets", tmp_path / "starter.yaml", kind, hints=hints)
 
 
 def test_an_archive_with_one_table_or_several(tmp_path: Path) -> None:

@@ -18,10 +18,10 @@ from configs.teacher import Teacher, TeacherScores, scores_of
 from flows import teachers
 from tasks.artifact import StageError
 from tasks.data.errors import DataError
+from tasks.kinds.teaching import label_order, require_same_content
 from tasks.learn.distillation import Distillation
 from tasks.learn.losses import Criterion
 from tasks.store.kept_arrays import keep, read_kept
-from tasks.teacher import label_order, require_same_content
 
 
 def numbers(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -90,7 +90,7 @@ def test_a_teacher_that_was_trained_on_held_out_rows_is_refused(teacher: None, h
 def test_scores_that_a_killed_run_kept_are_not_computed_again(
     teacher: None, heard: list[Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tasks import teacher as scoring
+    from tasks.kinds import teaching as scoring
 
     monkeypatch.setattr(scoring, "SHARD", 400)
     asked: list[int] = []

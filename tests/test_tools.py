@@ -15,6 +15,7 @@ from configs.encodings import DialogueEncode
 from configs.load import RecipeError, load_recipe
 from configs.models import TrainedTokenizer
 from configs.tools import Filter, PythonAnswer, TableAnswer, Tool, ToolFile
+from flows.cli.console import THEME
 from tasks.artifact import StageError
 from tasks.data.dialogues.messages import Message, dump_messages
 from tasks.data.errors import DataError
@@ -304,10 +305,10 @@ def test_a_chat_calls_only_what_is_allowed_and_goes_on_after_a_fault(
     from flows.cli.chat import Conversation
 
     model = Scripted('{"amount": 4}', "no idea")
-    Conversation(model, Console(width=200), 9).talk(["how much?"], echo=False)
+    Conversation(model, Console(width=200, theme=THEME), 9).talk(["how much?"], echo=False)
     assert "error: convert is not allowed here" in capsys.readouterr().out and not purse.exists()
     model = Scripted('{"amount": 4}', '{"amount": -4}', "eight")
-    Conversation(model, Console(width=200), 9, model.entry_points).talk(["how much?"], echo=False)
+    Conversation(model, Console(width=200, theme=THEME), 9, model.entry_points).talk(["how much?"], echo=False)
     said = capsys.readouterr().out
     assert 'tool   > convert(amount: 4) -> {"euro": 8}' in said and purse.exists()
     assert "error: purse_of_the_test:convert failed (ValueError: a negative amount)" in said
@@ -318,7 +319,7 @@ def test_a_chat_shows_the_functions_first(capsys: pytest.CaptureFixture[str]) ->
     from flows.cli.chat import allowed_functions
     from tasks.tracking.wire_format import entry_points
 
-    model, console = Scripted(), Console(width=200)
+    model, console = Scripted(), Console(width=200, theme=THEME)
     shown = "tool   > convert is answered by purse_of_the_test:convert: "
     assert allowed_functions(model.entry_points, [], console) == {}
     assert capsys.readouterr().out == f"{shown}not allowed; --allow-tool convert lets it run\n"

@@ -15,10 +15,13 @@ from configs.environment import quiet_tools  # noqa: E402
 quiet_tools()
 
 import pytest  # noqa: E402
+from hypothesis import settings as property_settings  # noqa: E402
 
 from tasks.store import reading  # noqa: E402
 from tasks.store.events import Event, listeners  # noqa: E402
 
+property_settings.register_profile("any machine", deadline=None)  # a busy one is no fault of the code
+property_settings.load_profile("any machine")
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -132,8 +132,13 @@ register: {model: evil}
 """
 
 
+OWN_PICTURE = re.compile(r'<img src="get-artifact\?path=[\w.%-]+&run_uuid=[0-9a-f]{32}" alt="[a-z_]+" height="200">')
+
+
 def inert(markdown_text: str) -> bool:
-    """Whether a page of Markdown holds nothing of the data that acts: outside code no tag and no link of theirs."""
+    """Whether a page of Markdown holds nothing of the data that acts: outside code no tag and no link of theirs. The
+    pictures of Temper's own stages, by their addresses in the run, are not of the data."""
+    markdown_text = OWN_PICTURE.sub("", markdown_text)
     outside = re.sub(r"(?<!\\)(`+)(?!`).*?(?<!`)\1(?!`)", "", re.sub(r"\\[\\`]", "", markdown_text))
     return clean(markdown_text) and not re.search(r"<(script|img)|(?<!\\)\]\(http://e\.example", outside)
 

@@ -15,7 +15,7 @@ from tiny import recipe, run
 from flows.report import report_of_model
 from tasks.artifact import StageError
 from tasks.store.events import Event
-from tasks.tracking import exports, runs
+from tasks.tracking import report_pages, runs
 from tasks.tracking.aliases import history, promote
 from tasks.tracking.models import connect
 from tasks.tracking.wire_format import EXPORT_OF, MODEL_DIGEST
@@ -82,7 +82,7 @@ def test_an_export_that_passes_is_a_version_beside_its_origin(heard: list[Event]
     page = report_of_model(f"{NAME}/2").html
     assert f"{NAME} version 2" in page and "version 1 as onnx" in page and "Checks of the export" in page
     assert str(client.get_model_version_by_alias(NAME, "champion").version) == "1"
-    kept = {item.path for item in client.list_artifacts(str(version.run_id), exports.FOLDER)}
+    kept = {item.path for item in client.list_artifacts(str(version.run_id), report_pages.EXPORTS)}
     assert {f"exports/{NAME}-1-onnx.json", f"exports/{NAME}-1-onnx.md"} <= kept
     assert "version 1 as onnx: 9 checks hold on" in str(history(NAME)["versions"][1]["verdict"])
 
@@ -111,7 +111,7 @@ def test_a_refused_export_leaves_a_report_and_no_version(heard: list[Event], mon
         graph = onnx.load(folder / route.file)
         for weight in graph.graph.initializer:
             values = onnx.numpy_helper.to_array(weight)
-            if values.dtype == "float32" and values.ndim == 2:
+            if values.dtype in ("float32", "int8", "uint8") and values.ndim == 2:
                 weight.CopyFrom(onnx.numpy_helper.from_array(values[::-1].copy(), weight.name))
         onnx.save(graph, folder / route.file)
         return left

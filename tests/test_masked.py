@@ -28,6 +28,7 @@ from tasks.kinds.masked_lm.report import by_frequency, with_mask
 from tasks.kinds.masked_lm.training import FORM, MaskedLm, open_training
 from tasks.kinds.text_classification.encode import make_encoding as make_classifier
 from tasks.kinds.text_classification.training import FORMS, TextClassification
+from tasks.learn.fit import TrainingRun
 from tasks.learn.labels import IGNORE_INDEX
 from tasks.text.certificate import NO_TARGET, MaskError
 from tasks.text.models import build_model
@@ -274,9 +275,12 @@ def test_a_resumed_training_hides_the_same_tokens(tmp_path: Path) -> None:
     begun = domain.model(section, PART)
     callbacks = aims.TrainingCallbacks(stop, lambda *a: None, lambda *a: None)
     with pytest.raises(Stop):
-        aims.fit(section, begun, domain.feed(parts, section.seed), root, callbacks, 1, domain.layout(begun))
+        aims.fit(
+            section, begun, domain.feed(parts, section.seed), TrainingRun(root, callbacks, 1), domain.layout(begun)
+        )
     again = domain.model(section, PART)
-    done = aims.fit(section, again, domain.feed(parts, section.seed), root, aims.QUIET, 1, domain.layout(again))
+    quiet = TrainingRun(root, aims.QUIET, 1)
+    done = aims.fit(section, again, domain.feed(parts, section.seed), quiet, domain.layout(again))
     assert done.resumed_at is not None and 2 < done.resumed_at / 19 < 3, "in the third epoch of 19 steps"
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), again.parameters(), strict=True))
 

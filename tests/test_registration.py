@@ -22,7 +22,7 @@ from dataclasses import replace
 import mlflow, torch, transformers
 from tasks.artifact import Artifact
 from tasks.register import register
-from tasks.tracking import data, evidence, models, proof, registry, runs
+from tasks.tracking import evidence, models, proof, registry, run_data, runs
 from configs.schema import Register
 from pydantic import TypeAdapter
 section, model, report = json.loads(sys.argv[1])

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .recipe_comments import OUT_OF_LABELS, Lines, NewModel, counted, flow, register_lines, spelt, variant_lines
+from .recipe_comments import OUT_OF_LABELS, Lines, StarterModel, counted, flow, register_lines, spelt, variant_lines
 from .starter_source import source_lines, split_column
 from .text_starter import BERT, BERT_REPO, TextFacts, TextStarter, room
 
@@ -86,7 +86,7 @@ class LabelSetStarter(TextStarter):
         yield "  thresholds: one", "or per_label; chosen on the validation rows"
 
     def _train(self) -> Lines:
-        yield from NewModel(*BERT, BERT_REPO).train_lines(16, self.facts.parts["train"])
+        yield from StarterModel(*BERT, BERT_REPO).train_lines(16, self.facts.parts["train"])
         yield "  metric: loss", ""
 
     def _register(self) -> Lines:

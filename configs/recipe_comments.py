@@ -10,7 +10,7 @@ import yaml
 
 NEW_WEIGHTS = """# Runs offline, on a CPU, with new weights: it shows that all fits, not what a good model can do.
 # For a pretrained one put in what the remarks behind `tokenizer`, `model` and `learning_rate` name."""
-"""The warning above a recipe that trains a NewModel."""
+"""The warning above a recipe that trains a StarterModel."""
 NO_WORDS = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
 FORGIVING = "accuracy would forgive a model that forgets the rarest label"
 OUT_OF_LABELS = "map them in download.columns.label_map and take them out of `labels`"
@@ -90,7 +90,7 @@ def divided(how: str, parts: Mapping[str, int]) -> str:
 
 
 @dataclass(frozen=True)
-class NewModel:
+class StarterModel:
     """A model with new weights that a recipe trains: its family and configuration, and the pretrained one of the Hub
     that could take its place, with its learning rate."""
 
@@ -110,9 +110,9 @@ class NewModel:
         yield from pace_lines(batch, rows)
 
 
-def small_gpt2(positions: int, repo: str) -> NewModel:
+def small_gpt2(positions: int, repo: str) -> StarterModel:
     """A GPT-2 that learns in minutes on a CPU."""
-    return NewModel("gpt2", f"{{n_layer: 2, n_head: 4, n_embd: 128, n_positions: {positions}}}", repo)
+    return StarterModel("gpt2", f"{{n_layer: 2, n_head: 4, n_embd: 128, n_positions: {positions}}}", repo)
 
 
 def schedule_lines(epochs: int) -> Lines:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ from .packages import PREFIX, locate
 from .servers import known
 
 HOME = Path(__file__).resolve().parent.parent
+READ = ("TEMPER_", "MLFLOW_TRACKING_URI")
+"""How the variables begin that are read, in any case."""
 
 
 class Settings(BaseSettings):
     """Every setting is an environment variable with the prefix TEMPER_; paths are made absolute."""
 
-    model_config = SettingsConfigDict(env_prefix="TEMPER_", frozen=True, use_attribute_docstrings=True)
+    model_config = SettingsConfigDict(env_prefix="TEMPER_", frozen=True)
 
     home: Path = HOME
     """Where .artifacts/ and mlruns/ lie unless set apart."""
@@ -129,5 +132,11 @@ def without_password(address: str) -> str:
 
 
 def settings() -> Settings:
-    """The settings of this process, read afresh so that a changed environment counts."""
+    """The settings of this process; a changed environment counts."""
+    return _of(tuple(sorted((name, value) for name, value in os.environ.items() if name.upper().startswith(READ))))
+
+
+@lru_cache(maxsize=8)
+def _of(environment: tuple[tuple[str, str], ...]) -> Settings:
+    """The settings of this environment, which is that of the process."""
     return Settings()

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .recipe_comments import Lines, NewModel, counted, flow, register_lines, spelt, variant_lines
+from .recipe_comments import Lines, StarterModel, counted, flow, register_lines, spelt, variant_lines
 from .starter_source import source_lines, split_column
 from .text_starter import BERT, BERT_REPO, TextFacts, TextStarter
 
@@ -85,7 +85,7 @@ class TagStarter(TextStarter):
 
     def _train(self) -> Lines:
         rows = self.facts.parts["train"]
-        model = NewModel(*BERT, BERT_REPO, pretrained_rate="5e-5")
+        model = StarterModel(*BERT, BERT_REPO, pretrained_rate="5e-5")
         return model.train_lines(16, rows, 5 if rows < 5000 else 3)
 
     def _register(self) -> Lines:

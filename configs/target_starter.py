@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from .recipe_comments import Lines, NewModel, flow, plain, register_lines
+from .recipe_comments import Lines, StarterModel, flow, plain, register_lines
 from .starter_source import source_lines, split_column
 from .text_starter import BERT, BERT_REPO, TextFacts, TextStarter, room
 
@@ -89,7 +89,7 @@ class TargetStarter(TextStarter):
 
     def _train(self) -> Lines:
         rows = self.facts.parts["train"]
-        model = NewModel(*MODELS[self.kind], REPOS[self.kind], rate="3e-4" if self.kind == "regression" else "1e-3")
+        model = StarterModel(*MODELS[self.kind], REPOS[self.kind], rate="3e-4" if self.kind == "regression" else "1e-3")
         yield from model.train_lines(16, rows)
         yield "  metric: loss", ""
 

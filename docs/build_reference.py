@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from configs.recipe_schema import documented, recipe_schema
+from configs.recipe_schema import docstrings, documented, recipe_schema
 from configs.settings import Settings
 from flows.cli import COMMANDS, HELP, load_command
 from tasks.tracking import wire_format
@@ -135,12 +135,13 @@ def _parameter(one: Any) -> str:
 def settings_page() -> str:
     """Settings of the process, and the tags that Temper writes to MLflow."""
     lines = ["| variable | default | meaning |", "|---|---|---|"]
+    texts = docstrings(ast.parse(inspect.getsource(Settings)).body[0])
     for name, field in Settings.model_fields.items():
         variable = str(field.validation_alias or f"TEMPER_{name.upper()}")
         default = (
             "the project's folder" if name == "home" else f"`{field.default}`" if field.default is not None else ""
         )
-        lines.append(f"| `{variable}` | {default} | {_cell(_line(field.description or ''))} |")
+        lines.append(f"| `{variable}` | {default} | {_cell(texts.get(name, ''))} |")
     tags = ["| tag | meaning |", "|---|---|"]
     tags += [f"| `{value}{'…' if value.endswith('.') else ''}` | {_cell(text)} |" for value, text in _tags()]
     return "\n\n".join([

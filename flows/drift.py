@@ -15,12 +15,12 @@ def tell_drift(flow: Any, flow_run: Any, state: Any) -> None:
     A hook on the flow's completion, so that it is in no stage and in no key. Says nothing of a first version, of one
     that was registered before, or of equal profiles.
     """
-    from tasks.data.drift import drift_table
-    from tasks.tracking.run_data import profiles
-
     version = state.result()
     if version.known:
         return
+    from tasks.data.drift import drift_table
+    from tasks.tracking.run_data import profiles
+
     compared = profiles(version)
     if compared is None or compared[1] == compared[2]:
         return

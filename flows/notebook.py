@@ -77,11 +77,9 @@ def run(recipe: str | Path, *changes: str) -> Result:
     from tasks.store.events import listeners
 
     from .preload import prove_ahead
-    from .services.stores import require
     from .services.temporary_server import prefect_api
 
     loaded = load_recipe(_place(recipe), changes)
-    require("Prefect", "MLflow")
     stages: dict[str, str] = {}
 
     def listen(event: "Event") -> None:
@@ -89,7 +87,7 @@ def run(recipe: str | Path, *changes: str) -> Result:
             stages[event.stage] = event.status
             print(terminal(f"{event.status:<8} {event.stage:<10} {event.seconds:7.1f} s"))
 
-    with prefect_api(), listeners(listen, prove_ahead):
+    with prefect_api("Prefect", "MLflow"), listeners(listen, prove_ahead):
         from .finetune import finetune
 
         version = finetune(loaded)

@@ -13,19 +13,22 @@ from .plan import plan
 if TYPE_CHECKING:
     from configs.schema import Recipe
 
+ENGINE = ("flows.finetune", "prefect.flow_engine", "prefect.task_engine", "prefect.artifacts",
+          "prefect.telemetry.run_telemetry", "fastapi.encoders", "tasks.data.ledger")  # fmt: skip
+"""What every run needs, and Prefect loads at its first flow, task and artifact."""
 LOADS = {"validate": ("great_expectations",), "train": ("tasks.learn.fit", "tasks.tracking.runs")}
 """What takes seconds to import, by the stage that is the first to need it."""
 
 
 def load_ahead(recipe: "Recipe") -> None:
-    """While the Prefect server starts, import what the stages that are not cached will need; where all are, a second
-    process gets ready to ask the registry."""
+    """While the Prefect server starts, import what the run will need, and the stages that are not cached; where all
+    are, a second process gets ready to ask the registry."""
     names = due(recipe)
     if not names:
         lookup.warm()
     gc.disable()  # what a library defines stays: looking for garbage among it is a seventh of the time
     try:
-        for name in names:
+        for name in (*ENGINE, *names):
             importlib.import_module(name)
     finally:
         gc.enable()

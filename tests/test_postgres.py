@@ -19,7 +19,7 @@ from test_up import BIN, PATIENCE, ROOT, Up, ask, free_ports
 from flows.services.databases import revisions
 from flows.services.postgres import prepare
 from flows.services.servers import answers
-from flows.services.temporary_server import ServiceError
+from flows.services.service_error import ServiceError
 
 
 @pytest.mark.long

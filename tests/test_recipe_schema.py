@@ -10,7 +10,7 @@ from conftest import ROOT
 from language_server import Server, at, install, opened, running
 
 from configs.load import parse
-from configs.recipe_schema import FILE, modeline, recipe_schema, schema_text
+from configs.recipe_schema import FILE, _classes, modeline, recipe_schema, schema_text
 
 RECIPES = sorted((ROOT / "configs").glob("*.yaml"))
 
@@ -101,3 +101,9 @@ def labels(found: Any) -> set[str]:
     """The keys that a completion offers."""
     items = found["items"] if isinstance(found, dict) else found
     return {item["label"] for item in items}
+
+
+def test_no_two_classes_of_configs_have_one_name() -> None:
+    """The docstrings of fields are found by the name of their class."""
+    names = [name for name, _ in _classes()]
+    assert len(names) > 100 and len(set(names)) == len(names)

@@ -26,7 +26,7 @@ from test_guarded import ended
 from flows.cli import serve
 from flows.cli.serve import curl
 from flows.services.model_server import Env, choose, require_free
-from flows.services.temporary_server import ServiceError
+from flows.services.service_error import ServiceError
 from tasks.tracking.named import Named, Packed, mismatches
 
 NAMED = Named("small", "3", "d", "models:/small/3")

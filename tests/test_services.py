@@ -21,36 +21,76 @@ from tasks.tracking import lookup, proof
 
 PARENT = """
 import sys, time
-from flows.services.temporary_server import start_server, _wait
+from flows.services.temporary_server import open_server, start_server, _wait
 process, url = start_server()
-_wait(process, url)
-print(url, flush=True)
+if sys.argv[1] == "opened":
+    open_server(process)
+    _wait(process, url)
+print(process.pid, url, flush=True)
 time.sleep(600)
 """
 
 
 @pytest.mark.faults
 @pytest.mark.servers
-def test_a_killed_run_leaves_no_server_behind(tmp_path: Path) -> None:
+@pytest.mark.parametrize("state", ["opened", "loading"])
+def test_a_killed_run_leaves_no_server_behind(tmp_path: Path, state: str) -> None:
     env = {**os.environ, "PREFECT_HOME": str(tmp_path)}
-    parent = subprocess.Popen([sys.executable, "-c", PARENT], env=env, stdout=subprocess.PIPE, text=True)
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, state], env=env, stdout=subprocess.PIPE, text=True)
     try:
         assert parent.stdout is not None
-        url = parent.stdout.readline().strip()
-        port = int(url.split(":")[2].split("/")[0])
-        with socket.create_connection(("127.0.0.1", port), timeout=5):
-            pass
+        pid, url = parent.stdout.readline().split()
+        if state == "opened":
+            with socket.create_connection(("127.0.0.1", int(url.split(":")[2].split("/")[0])), timeout=5):
+                pass
     finally:
         parent.send_signal(signal.SIGKILL)
         parent.wait()
         parent.stdout.close()
-    for _ in range(100):
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
+    for _ in range(600):
+        if _gone(int(pid)):
+            assert (tmp_path / "prefect.db").exists() == (state == "opened")
             return
         time.sleep(0.1)
-    raise AssertionError("the server is still there ten seconds after its run was killed")
+    raise AssertionError("the server is still there a minute after its run was killed")
+
+
+def _gone(pid: int) -> bool:
+    """Whether this process is no more, or only waits for its new parent to take note of its end."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+@pytest.mark.faults
+@pytest.mark.servers
+def test_a_server_that_is_not_asked_opens_no_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where MLflow cannot be used, or a profile of Prefect's names a server: it was started for nothing, and ends."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from flows.services import temporary_server
+    from flows.services.service_error import ServiceError
+
+    started: list[subprocess.Popen[bytes]] = []
+    inner = temporary_server.start_server
+
+    def start() -> tuple[subprocess.Popen[bytes], str]:
+        process, url = inner()
+        started.append(process)
+        return process, url
+
+    monkeypatch.setattr(temporary_server, "start_server", start)
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    with monkeypatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+        with pytest.raises(ServiceError, match="MLflow's server"), temporary_server.prefect_api("MLflow"):
+            raise AssertionError("nothing may begin")
+    profile = temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"})
+    with profile, temporary_server.prefect_api() as url:
+        assert url == "http://127.0.0.1:9/api" and started[1].poll() is not None
+    assert all(process.poll() is not None for process in started) and not (tmp_path / "prefect.db").exists()
 
 
 def test_ctrl_c_passes_servers_by_from_the_first() -> None:
@@ -69,7 +109,8 @@ def test_ctrl_c_passes_servers_by_from_the_first() -> None:
 
 @pytest.mark.faults
 def test_a_server_that_cannot_start_is_said() -> None:
-    from flows.services.temporary_server import ServiceError, _wait
+    from flows.services.service_error import ServiceError
+    from flows.services.temporary_server import _wait
 
     process = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
     with pytest.raises(ServiceError, match="ended with code 3"):

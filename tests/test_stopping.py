@@ -77,11 +77,12 @@ def test_a_signal_to_the_group_ends_it_within_seconds(tmp_path: Path, words: lis
 @pytest.mark.faults
 @pytest.mark.servers
 def test_the_server_outlives_signals_and_ends_with_its_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows.services.temporary_server import _end, _wait
+    from flows.services.temporary_server import _end, _wait, open_server
 
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
     process, url = start_server()
     try:
+        open_server(process)
         _wait(process, url)
         for number in (signal.SIGTERM, signal.SIGINT):
             process.send_signal(number)

@@ -20,8 +20,8 @@ from tiny import ROOT
 
 from flows.cli import chat, compare, history, plan, predict, promote, rollback, run, schedule, serve, up
 from flows.cli.library_errors import library_error
+from flows.services.service_error import ServiceError
 from flows.services.stores import require
-from flows.services.temporary_server import ServiceError
 from tasks.artifact import StageError
 
 DEAD = "http://127.0.0.1:9"

@@ -76,6 +76,7 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         patch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))
         patch.setattr(temporary_server, "PATIENCE", 400)  # it makes its database first
         process, url = temporary_server.start_server()
+        temporary_server.open_server(process)
         try:
             temporary_server._wait(process, url)
             yield url

@@ -10,7 +10,6 @@ from rich.text import Text
 from configs.environment import quiet_prefect
 from tasks.store.events import listeners
 
-from ..services.stores import require
 from ..services.temporary_server import prefect_api
 from .arguments import AsJson
 from .console import Console, print_json
@@ -89,8 +88,7 @@ def _run(
     """The report, and what became of each stage of each training."""
     quiet_prefect()
 
-    require("Prefect", "MLflow")
-    with ProgressDisplay() as display, listeners(display.show), prefect_api():
+    with ProgressDisplay() as display, listeners(display.show), prefect_api("Prefect", "MLflow"):
         from ..compare import compare
 
         return compare(named, variants, seeds, first_is_new=first_is_new), display.stages

@@ -8,7 +8,8 @@ from rich.text import Text
 
 from ..services.databases import Finding
 from ..services.machine_checks import examine
-from ..services.temporary_server import ServiceError, initialise
+from ..services.service_error import ServiceError
+from ..services.temporary_server import initialise
 from .console import Console
 from .failures import failures
 

@@ -30,7 +30,7 @@ def failures() -> Iterator[None]:
     from tasks.data.errors import DataError
     from tasks.store.failure import full_disk_named
 
-    from ..services.temporary_server import ServiceError
+    from ..services.service_error import ServiceError
     from .library_errors import library_error
 
     try:

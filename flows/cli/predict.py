@@ -12,7 +12,6 @@ from configs.environment import quiet_prefect
 from tasks.data.escape import terminal
 
 from ..model_inputs import is_image, one_content, open_model, open_model_for, open_rows
-from ..services.stores import require
 from ..services.temporary_server import prefect_api
 from .arguments import ModelVersion
 from .console import Console
@@ -196,9 +195,8 @@ def _run_flow(asked: _Asked, questions: "Questions", output: Path | None, readin
     check_output(output, questions)
     quiet_prefect()  # what fails is reported once, by `failures`
 
-    require("Prefect")
     _say("recorded as a flow run; its progress is an artifact in Prefect")
-    with prefect_api(), fixes_as_options():
+    with prefect_api("Prefect"), fixes_as_options():
         from ..predict import predict
 
         place, target = str(Path(questions.where).absolute()), str(output.absolute())

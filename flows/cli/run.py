@@ -10,7 +10,6 @@ from tasks.store.events import listeners
 from tasks.tracking import lookup
 
 from ..preload import load_ahead, prove_ahead
-from ..services.stores import require
 from ..services.temporary_server import prefect_api
 from .arguments import AsJson, Overrides, RecipeFile
 from .console import print_json
@@ -42,10 +41,9 @@ def command(
 
         from ..services.recipe_names import say_shared_name
 
-        require("Prefect", "MLflow")
         say_shared_name(recipe, loaded.name)
 
-        ahead = prefect_api(meanwhile=lambda: load_ahead(loaded))
+        ahead = prefect_api("Prefect", "MLflow", meanwhile=lambda: load_ahead(loaded))
         with ProgressDisplay() as display, listeners(display.show, prove_ahead), verifying(verify), ahead:
             from ..finetune import finetune
 

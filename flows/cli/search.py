@@ -12,7 +12,6 @@ from tasks.data.errors import DataError
 from tasks.data.escape import terminal
 from tasks.store.events import Event, listeners
 
-from ..services.stores import require
 from ..services.temporary_server import prefect_api
 from .arguments import AsJson, Overrides, RecipeFile
 from .console import Console, print_json
@@ -69,8 +68,7 @@ def command(
 
 def _run(subject: "Subject", resume: bool) -> "Searched":
     quiet_prefect()
-    require("Prefect", "MLflow")
-    with ProgressDisplay() as display, listeners(TrialLines(display)), prefect_api():
+    with ProgressDisplay() as display, listeners(TrialLines(display)), prefect_api("Prefect", "MLflow"):
         from ..search import search
 
         return search(subject, resume)

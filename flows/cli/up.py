@@ -12,8 +12,8 @@ from configs.settings import settings
 
 from ..deployments import POOL, schedule_recipes
 from ..services.servers import configured, databases, mlflow_server, prefect_server
+from ..services.service_error import ServiceError
 from ..services.supervisor import start, start_worker, stay
-from ..services.temporary_server import ServiceError
 from ..services.upkeep import Upkeep
 from .console import print_line
 from .failures import failures, until_stopped

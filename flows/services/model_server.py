@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from .child_processes import Guarded, child_environment
 from .relay import front
-from .temporary_server import ServiceError
+from .service_error import ServiceError
 
 if TYPE_CHECKING:
     from tasks.tracking.named import Named, Packed

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from configs.secrets import masked
 
 from .databases import revisions
-from .temporary_server import ServiceError
+from .service_error import ServiceError
 
 SCHEMAS = {"Prefect": "prefect", "MLflow": "mlflow"}
 SCHEMES = ("postgresql", "postgres")

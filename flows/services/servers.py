@@ -12,8 +12,9 @@ from configs.secrets import masked
 
 from .child_processes import Guarded, child_environment
 from .postgres import prepare
+from .service_error import ServiceError
 from .stores import require, require_database
-from .temporary_server import ServiceError, answers
+from .temporary_server import answers
 
 PATIENCE = 180.0
 """Seconds that a server may take until it answers; a database that is migrated takes its time."""

@@ -15,7 +15,7 @@ from configs.servers import known
 from tasks.data.escape import terminal
 
 from .databases import database
-from .temporary_server import ServiceError
+from .service_error import ServiceError
 
 PATIENCE = 3.0
 """Seconds that a server or a locked database has."""

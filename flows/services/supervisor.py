@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from .child_processes import Guarded, child_environment
 from .named_runs import name_scheduled
 from .servers import Server, require_free, wait
-from .temporary_server import ServiceError
+from .service_error import ServiceError
 from .upkeep import Upkeep
 
 GRACE = 25.0

@@ -8,9 +8,12 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from configs.servers import known
+
+from .service_error import ServiceError
+from .stores import Owner, require
 
 PATIENCE = 120.0
 """Seconds that a temporary server may take to start."""
@@ -19,10 +22,14 @@ GRACE = 5.0
 """Seconds within which a server that is asked to end does so by itself."""
 
 SERVER = """
-import contextlib, os, signal, sys, threading, time
+import contextlib, gc, os, signal, sys, threading, time
 for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, signal.SIG_IGN)
-import uvicorn
+gc.disable()
+import uvicorn, prefect.server.api.server
+gc.enable()
+if not sys.stdin.buffer.read(1):
+    os._exit(0)
 server = uvicorn.Server(uvicorn.Config("flows.services.prefect_server:app", factory=True, host="127.0.0.1",
                                        port=int(sys.argv[1]), log_level="error", lifespan="on"))
 server.capture_signals = contextlib.nullcontext
@@ -37,51 +44,48 @@ os._exit(0)
 """
 """Ends when its standard input does, so that a killed run leaves no server behind, and at no signal but SIGKILL: Ctrl-C
 and many supervisors signal the whole group, and a run whose server has gone first asks it again for minutes. It starts
-in a session of its own, since Ctrl-C may come before it can ignore it."""
-
-
-class ServiceError(RuntimeError):
-    """A server or database does not come up; the message says which and what to do."""
+in a session of its own, since Ctrl-C may come before it can ignore it. It loads Prefect at once, without looking for
+garbage among what stays, and opens its database when it is given a byte."""
 
 
 @contextmanager
-def prefect_api(meanwhile: Callable[[], None] = lambda: None) -> Iterator[str]:
+def prefect_api(*owners: Owner, meanwhile: Callable[[], None] = lambda: None) -> Iterator[str]:
     """Address of Prefect's API: the one that is configured, that of `temper up`, else a server for as long as this
     lasts; `meanwhile` is done while that starts, or first.
 
-    Prefect would start such a server itself, but only after loading it into this process too. Same command, same
-    database, loopback only. Raises ServiceError.
+    owners: what keeps their records must be usable, see `stores.require`; until that is known the server loads its
+    libraries, but opens no database. Prefect would start such a server itself, but only after loading it into this
+    process too. Same command, same database, loopback only. Raises ServiceError.
     """
-    from prefect.settings import PREFECT_API_URL
-
-    if configured := PREFECT_API_URL.value():
-        meanwhile()
-        _mark_gone()
-        yield str(configured)
-        return
-    from prefect.settings import temporary_settings
-
     from configs.settings import settings
 
-    if servers := known(settings().mlruns):
-        meanwhile()
-        with temporary_settings({PREFECT_API_URL: servers.prefect}):
-            _mark_gone()
-            try:
-                yield servers.prefect
-            finally:
-                _drain()
-        return
-    process, url = start_server()
+    servers = known(settings().mlruns)
+    own = None if servers or os.environ.get("PREFECT_API_URL") else start_server()
     try:
+        from prefect.settings import PREFECT_API_URL, temporary_settings
+
+        require(*owners)
+        configured = PREFECT_API_URL.value()  # in a profile of Prefect's, too
+        if own and configured:
+            own[0].kill()  # it has opened nothing
+            _end(own[0])
+            own = None
+        if own:
+            open_server(own[0])
         meanwhile()
-        _wait(process, url)
+        if own:
+            _wait(*own)
+        url = str(configured or (servers.prefect if servers else own and own[1]))
         with temporary_settings({PREFECT_API_URL: url}):
             _mark_gone()
-            yield url
+            try:
+                yield url
+            finally:
+                if not configured:
+                    _drain()
     finally:
-        _drain()
-        _end(process)
+        if own:
+            _end(own[0])
 
 
 def _mark_gone() -> None:
@@ -100,7 +104,8 @@ def _mark_gone() -> None:
 
 
 def start_server() -> tuple[subprocess.Popen[bytes], str]:
-    """Start a Prefect server without interface or schedules on a free loopback port."""
+    """Start a Prefect server without interface or schedules on a free loopback port: it loads, and waits until it is
+    opened."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -108,6 +113,14 @@ def start_server() -> tuple[subprocess.Popen[bytes], str]:
     quiet = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
     process = subprocess.Popen(command, stdin=subprocess.PIPE, env={**os.environ, **quiet}, start_new_session=True)
     return process, f"http://127.0.0.1:{port}/api"
+
+
+def open_server(process: subprocess.Popen[bytes]) -> None:
+    """Let it open its database, bring that up to date, and answer."""
+    assert process.stdin is not None
+    with suppress(BrokenPipeError):  # it has ended: whoever waits for it learns why
+        process.stdin.write(b"\n")
+        process.stdin.flush()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

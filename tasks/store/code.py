@@ -7,12 +7,14 @@ import sys
 import threading
 from collections.abc import Mapping
 from functools import cache, lru_cache
-
-import grimp
+from typing import TYPE_CHECKING
 
 from ..artifact import digest_text
 from .config_code import Symbol, config_digests, imported
 from .syntax import parse, source
+
+if TYPE_CHECKING:
+    import grimp
 
 OUTSIDE = (
     "configs",
@@ -32,14 +34,22 @@ DISTRIBUTIONS = {"sklearn": "scikit-learn", "great_expectations": "great-expecta
 
 
 @cache
-def _graph() -> grimp.ImportGraph:
+def _graph() -> "grimp.ImportGraph":
+    import grimp
+
     return grimp.build_graph(
         "tasks", "configs", include_external_packages=True, exclude_type_checking_imports=True, cache_dir=None
     )
 
 
 def closure(*modules: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Code digests by module and library versions by name, of all that `modules` can reach by imports.
+    """Code digests by module and library versions by name, of all that `modules` can reach by imports."""
+    code, libraries = reached(modules)
+    return code, versions(libraries)
+
+
+def reached(modules: tuple[str, ...]) -> tuple[dict[str, str], set[str]]:
+    """Code digests by module and names of libraries, of all that `modules` can reach by imports.
 
     Imports inside functions count; imports for type checkers alone, which never run, do not. One thread at a time, see
     `syntax.parse`.
@@ -52,11 +62,11 @@ _TURN = threading.Lock()
 
 
 @cache
-def _closure(modules: tuple[str, ...]) -> tuple[dict[str, str], dict[str, str]]:
+def _closure(modules: tuple[str, ...]) -> tuple[dict[str, str], set[str]]:
     names, libraries = _reached(modules)
     code = {name: _module_code(name, source(name)) for name in names}
     read = {symbol for _, symbols in code.values() for symbol in symbols}
-    return {name: digest for name, (digest, _) in code.items()} | config_digests(read), versions(libraries)
+    return {name: digest for name, (digest, _) in code.items()} | config_digests(read), libraries
 
 
 @cache

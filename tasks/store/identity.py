@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ..artifact import FORMAT, Artifact, canonical, digest_text
 from ..documents import Identity
-from .code import closure, differences, versions
+from .code import differences, versions
+from .code_table import reached_code
 from .disk import manifests
 
 MOVED = 5
@@ -23,7 +24,7 @@ def identity(
 
     modules: the stage's own, and those of its recipe's kind that it opens by name, which no import shows.
     """
-    code, libraries_used = closure(*modules)
+    code, libraries_used = reached_code(*modules)
     return {
         "format": FORMAT,
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",

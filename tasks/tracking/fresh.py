@@ -1,15 +1,17 @@
 """A short program -> its output from a process of its own, in which Temper's working tree cannot be imported."""
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from typing import Self
 
 from configs.settings import settings
 
 PRELUDE = """
-import gc, json, sys
+import contextlib, gc, importlib, json, sys
 gc.disable()
 class Absent:
     def find_spec(self, name, path=None, target=None):
@@ -17,6 +19,9 @@ class Absent:
             raise ImportError(f"{name}: the model must not need Temper's working tree")
 sys.meta_path.insert(0, Absent())
 import mlflow, torch
+for name in json.loads(sys.argv.pop(1)):
+    with contextlib.suppress(ImportError):
+        importlib.import_module(name)
 gc.enable()
 sys.argv.insert(1, sys.stdin.readline().rstrip("\\n"))
 model = mlflow.pyfunc.load_model(sys.argv[1])
@@ -26,14 +31,15 @@ model = mlflow.pyfunc.load_model(sys.argv[1])
 class Fresh:
     """A process that loads mlflow and torch, so that it is ready when it is asked, once; ended when this is left.
 
-    It runs a program behind the PRELUDE, which loads the model; the program's arguments start at sys.argv[2]. The
-    store's address goes through the environment: a command line, with a password in it, is everybody's to read.
+    ahead: modules that the model will import anyway; loaded by then they cost no time. The process runs a program
+    behind the PRELUDE, which loads the model; the program's arguments start at sys.argv[2]. The store's address goes
+    through the environment: a command line, with a password in it, is everybody's to read.
     """
 
-    def __init__(self, program: str, *arguments: str) -> None:
+    def __init__(self, program: str, *arguments: str, ahead: Sequence[str] = ()) -> None:
         self._elsewhere = tempfile.TemporaryDirectory()
         self._process = subprocess.Popen(
-            [sys.executable, "-c", PRELUDE + program, *arguments],
+            [sys.executable, "-c", PRELUDE + program, json.dumps(list(ahead)), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

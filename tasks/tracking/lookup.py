@@ -75,7 +75,9 @@ def still_valid(settled_facts: Settled | None, report: str) -> Settled | None:
 
 def _serve() -> None:
     from .registry import settled
+    from .runs import client
 
+    client()  # its first query takes a second
     out, sys.stdout = sys.stdout, sys.stderr
     for line in sys.stdin:
         print(json.dumps(settled(*json.loads(line))), file=out, flush=True)

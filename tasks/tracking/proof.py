@@ -3,12 +3,15 @@
 import contextlib
 import json
 import math
+import sys
 from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
+
+from configs.settings import settings
 
 from ..artifact import StageError
 from ..documents import SampleRow
@@ -57,14 +60,21 @@ def require_described(client: MlflowClient, version: ModelVersion) -> None:
 
 def prover() -> Fresh:
     """A fresh process without this repository that will prove a model: one that was started early, else a new one."""
-    return _EARLY.pop() if _EARLY else Fresh(FRESH)
+    return _EARLY.pop() if _EARLY else _start()
 
 
 def prove_soon() -> None:
     """Start that process before it is needed, so that its libraries are loaded by then; it ends with this one, since
     its input ends."""
     if not _EARLY:
-        _EARLY.append(Fresh(FRESH))
+        _EARLY.append(_start())
+
+
+def _start() -> Fresh:
+    """It loads the store, and what this process, which trained or scored the model, has loaded of transformers."""
+    store = ("mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store")
+    models = sorted(name for name in sys.modules if name.startswith("transformers.models.") and name.count(".") == 3)
+    return Fresh(FRESH, ahead=("pandas", *(store if settings().tracking.startswith("sqlite") else ()), *models))
 
 
 def prove(process: Fresh, uri: str, kind: str, samples: list[SampleRow]) -> float:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from configs.environment import loading
+
 from .services.stores import require
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ def open_questions(path: Path, column: str | None, reading: Mapping[str, object]
     return open_folder(path) if path.is_dir() else open_table(path, column, reading)
 
 
+@loading()
 def open_model(name: str, content: str) -> "tuple[Named, Model]":
     """The version that a name means now, loaded to predict for texts or images."""
     named = _find(name)
@@ -40,6 +43,7 @@ def open_model(name: str, content: str) -> "tuple[Named, Model]":
     return named, _pyfunc_model(load_model(named.uri, content), named)
 
 
+@loading()
 def open_model_for(
     name: str, questions: "Questions", column: str | None, pair: str | None = None
 ) -> "tuple[Named, Model, Questions]":

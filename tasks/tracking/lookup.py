@@ -5,6 +5,8 @@ import subprocess
 import sys
 from typing import TypedDict
 
+from configs.environment import loading
+
 from ..documents import Changed
 
 BEFORE = "registered before; then "
@@ -74,10 +76,11 @@ def still_valid(settled_facts: Settled | None, report: str) -> Settled | None:
 
 
 def _serve() -> None:
-    from .registry import settled
-    from .runs import client
+    with loading():
+        from .registry import settled
+        from .runs import client
 
-    client()  # its first query takes a second
+        client()  # its first query takes a second
     out, sys.stdout = sys.stdout, sys.stderr
     for line in sys.stdin:
         print(json.dumps(settled(*json.loads(line))), file=out, flush=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from configs.settings import settings
 from tasks.artifact import StageError
 from tasks.data.errors import DataError
-from tasks.store import living, sweep, usage
+from tasks.store import living, studies, sweep, usage
 
 from .plan import plan
 from .services.recipe_names import noted
@@ -48,7 +48,14 @@ def decisions(rules: Rules, catalogue: "Catalogue", say: Callable[[str], None]) 
 
 def roots(keep_runs: int, catalogue: "Catalogue", say: Callable[[str], None]) -> "dict[Key, str]":
     """What has to stay, with the reason: where several hold, that of a registered version, else of a run."""
-    return {**dict(_of_recipes(say)), **dict(_of_runs(keep_runs)), **dict(_of_versions(catalogue, say))}
+    needed = [_of_recipes(say), _of_searches(), _of_runs(keep_runs), _of_versions(catalogue, say)]
+    return {key: why for root in needed for key, why in root}
+
+
+def _of_searches() -> "Iterator[tuple[Key, str]]":
+    for search in studies.begun(settings().store):
+        if not search.abandoned:
+            yield from ((key, f"the search {search.study} is not over") for key in search.artifacts)
 
 
 def _of_versions(catalogue: "Catalogue", say: Callable[[str], None]) -> "Iterator[tuple[Key, str]]":
@@ -109,10 +116,13 @@ def recipes() -> "list[tuple[Path, Recipe]]":
 
 
 def forget_old_runs(rules: Rules) -> None:
-    """Delete the notes of runs that keep nothing any more."""
+    """Delete the notes of runs and searches that keep nothing any more."""
     for run, rank in _ranked():
         if rank > rules.keep_runs and run.used < time.time() - rules.seconds:
             run.path.unlink(missing_ok=True)
+    for search in studies.begun(settings().store):
+        if search.abandoned:
+            search.path.unlink(missing_ok=True)
 
 
 def deletable_mlflow_runs(rules: Rules, say: Callable[[str], None]) -> list[str]:

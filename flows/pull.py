@@ -7,6 +7,7 @@ from typing import Literal
 from configs.settings import settings
 from configs.stages import CACHED
 from tasks.artifact import StageError
+from tasks.documents import Reference
 from tasks.store.disk import manifests
 from tasks.store.lock import locked
 from tasks.store.remote import Remote, open_remote, why
@@ -24,21 +25,34 @@ class Pulled:
 
 
 def pull_version(digests: dict[str, str]) -> Iterator[Pulled]:
-    """Bring the artifacts with these digests, by stage, in the order of the stages. Raises StageError without a remote,
-    and where it does not answer."""
+    """Bring the artifacts with these digests, by stage, in the order of the stages, each followed by the auxiliary ones
+    that it asked for. Raises StageError without a remote, and where it does not answer."""
     url = settings().remote
     if not url:
         raise StageError("no remote store is set, so there is nothing to pull from; set TEMPER_REMOTE")
     remote = open_remote(url)
     for stage in (name for name in CACHED if name in digests):
-        try:
-            yield _pull(remote, stage, digests[stage])
-        except (StageError, KeyboardInterrupt):
-            raise
-        except Damaged as damage:
-            yield Pulled(stage, "missing", reason=f"damaged there: {damage}")
-        except Exception as error:  # fsspec's libraries have no error in common
-            raise StageError(f"the remote store fails: {why(error)}") from None
+        yield _tried(remote, stage, digests[stage])
+        for asked in _auxiliary(stage, digests[stage]):
+            yield _tried(remote, asked["stage"], asked["digest"])
+
+
+def _auxiliary(stage: str, digest: str) -> list[Reference]:
+    """What the stage that made this artifact asked of the store, which a changed training asks for again."""
+    equal = [manifest for manifest in manifests(settings().store, stage) if manifest["digest"] == digest]
+    asked = equal[-1].get("auxiliary", {}).values() if equal else ()
+    return list({reference["digest"]: reference for reference in asked}.values())
+
+
+def _tried(remote: Remote, stage: str, digest: str) -> Pulled:
+    try:
+        return _pull(remote, stage, digest)
+    except (StageError, KeyboardInterrupt):
+        raise
+    except Damaged as damage:
+        return Pulled(stage, "missing", reason=f"damaged there: {damage}")
+    except Exception as error:  # fsspec's libraries have no error in common
+        raise StageError(f"the remote store fails: {why(error)}") from None
 
 
 def _pull(remote: Remote, stage: str, digest: str) -> Pulled:
@@ -52,4 +66,5 @@ def _pull(remote: Remote, stage: str, digest: str) -> Pulled:
         pulled = remote.pull(root, stage, key)
     if pulled is None:
         return Pulled(stage, "missing", reason="its manifest is not in the remote store")
+    remote.renew(stage, key)
     return Pulled(stage, "brought", pulled[1].size)

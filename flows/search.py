@@ -18,6 +18,7 @@ from tasks.artifact import Artifact, StageError
 from tasks.data.errors import DataError
 from tasks.published import flow_links
 from tasks.search.study import Study, TrialLine, open_study, study_name
+from tasks.store import studies
 from tasks.store.events import Event, emit
 from tasks.store.identity import key_of
 from tasks.tracking.write_locks import turn
@@ -69,6 +70,7 @@ def search(subject: Subject, begun: bool) -> Searched:
     storage = settings().study_storage
     with turn("searching", name, waiting=lambda: _say("another process is at this search; waiting")):
         study = open_study(name, subject.search, subject.objective, storage, begun=begun)
+        studies.begin(name, subject.path, own)
         _announce(study)
         _try_all(study, subject, own)
         best = study.best()
@@ -87,7 +89,9 @@ def search(subject: Subject, begun: bool) -> Searched:
         "comparison": comparison,
         "verdict": verdict,
     }
-    return log(document, study, recipe.name, flow_links())
+    logged = log(document, study, recipe.name, flow_links())
+    studies.end(name)
+    return logged
 
 
 def _basis(recipe: Recipe, own: tuple[Artifact, Artifact]) -> list[object]:

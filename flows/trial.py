@@ -11,6 +11,7 @@ from tasks.artifact import Artifact, StageError
 from tasks.search.study import Study
 from tasks.store.events import Event, Stopped, listeners
 from tasks.store.identity import key_of
+from tasks.store.studies import record
 from tasks.train import train
 
 from .compare import prepare, require_same_test
@@ -31,13 +32,14 @@ def perform(
 
     recipe = subject.with_values(overrides(study.search, values))
     with listeners(_pruning(study, trial)):
-        key, model = trial_run(f"{subject.recipe.name} trial {trial.number}", recipe, subject.recipe, own)
+        title = f"{subject.recipe.name} trial {trial.number}"
+        key, model = trial_run(title, recipe, subject.recipe, own, study.name)
     return key, None if model is None else validation_score(model, study.objective)
 
 
 @flow(name="trial", flow_run_name="{title}", persist_result=False, **watched())
 def trial_run(
-    title: str, recipe: Recipe, against: Recipe, own: tuple[Artifact, Artifact]
+    title: str, recipe: Recipe, against: Recipe, own: tuple[Artifact, Artifact], study: str
 ) -> tuple[str, Artifact | None]:
     """One trial: the stages up to the training, of which most are cached; the training's key, and the model unless a
     listener ended it. Raises StageError for other rows than the recipe's own."""
@@ -45,6 +47,8 @@ def trial_run(
     require_same_test(["the recipe", "the trial"], [against, recipe], [own, rows])
     require_same_validation(own, rows)
     _, identified = train.identify(recipe.train, {"encoded": rows[1], "splits": rows[0]}, ask=True)
+    for stage, needed in ((rows[1].stage, rows[1].key), (train.name, key_of(identified))):
+        record(study, stage, needed)
     try:
         return key_of(identified), train(recipe.train, rows[1], rows[0])
     except Stopped:

@@ -18,7 +18,7 @@ from flows.cli import gc
 from flows.services import upkeep
 from flows.services.servers import Stores, prefect_server
 from tasks.artifact import Artifact
-from tasks.store import disk, living, reading, sweep, usage
+from tasks.store import disk, living, reading, studies, sweep, usage
 
 DAY = 24 * 3600.0
 SEED = 20261128
@@ -197,6 +197,31 @@ def test_the_last_runs_of_each_recipe_keep_what_they_used_and_one_that_goes_on_d
 
 
 @pytest.mark.faults
+def test_a_search_keeps_what_it_needs_until_it_is_over_or_its_recipe_is_gone(home: Path) -> None:
+    from flows.collect import Rules, forget_old_runs, roots
+
+    recipe, shared, empty = home / "my recipe.yaml", make("split", "rows"), sweep.Catalogue({}, {})
+    recipe.touch()
+    for _ in range(2):  # begun, and gone on with
+        studies.begin("demo-1", recipe, [shared])
+    studies.record("demo-1", "train", "first")
+    with (settings().store / "searches" / "demo-1").open("a") as handle:
+        handle.write("\ntrain cu")
+    studies.record("demo-1", "train", "second")
+    assert roots(1, empty, print) == dict.fromkeys(
+        [("split", "rows"), ("train", "first"), ("train", "cu"), ("train", "second")], "the search demo-1 is not over"
+    )
+    recipe.unlink()
+    assert roots(1, empty, print) == {}
+    forget_old_runs(Rules(30, 1, None))
+    assert list(studies.begun(settings().store)) == []
+    recipe.touch()
+    studies.begin("demo-1", recipe, [shared])
+    studies.end("demo-1")
+    assert roots(1, empty, print) == {}
+
+
+@pytest.mark.faults
 def test_versions_with_an_alias_keep_what_they_were_made_of_and_others_do_not(home: Path) -> None:
     from flows.collect import roots
     from tasks.tracking import runs
@@ -270,11 +295,12 @@ while True:
 
 
 @pytest.mark.faults
-def test_a_kill_at_any_moment_harms_nothing() -> None:
-    """20 kills while artifacts are deleted: whatever is found afterwards is whole, and what is needed is there."""
+@pytest.mark.parametrize("kills", [20, pytest.param(100, marks=[pytest.mark.long, pytest.mark.timeout(3600)])])
+def test_a_kill_at_any_moment_harms_nothing(kills: int) -> None:
+    """Killed while artifacts are deleted: whatever is found afterwards is whole, and what is needed is there."""
     random, root = Random(SEED), settings().store
     needed = chain("a", days=40)
-    for _ in range(20):
+    for _ in range(kills):
         for number in range(30):
             if not (root / "train" / f"spare{number}").exists():
                 make("train", f"spare{number}", data="x" * 200_000)
@@ -298,9 +324,12 @@ def test_a_kill_at_any_moment_harms_nothing() -> None:
 
 @pytest.mark.faults
 def test_the_servers_delete_once_a_day_and_say_what_came_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a process reads by then stays, with what it was made from."""
     old, said = chain("a", days=40), list[str]()
+    read = chain("b", days=40)
     monkeypatch.setattr(upkeep, "FIRST", 0.0)
     with ExitStack() as stack:
+        stack.enter_context(reader(read[1]))
         daily = upkeep.Upkeep(stack, None, said.append)
         deadline = time.monotonic() + 120
         while not said and time.monotonic() < deadline:
@@ -308,8 +337,9 @@ def test_the_servers_delete_once_a_day_and_say_what_came_of_it(monkeypatch: pyte
             time.sleep(0.1)
         daily.look()
     assert len(said) == 1
-    assert said[0].startswith("temper gc: deleted: ")
+    assert said[0].startswith("temper gc: deleted: ") and "2 stayed, since they are in use by now" in said[0]
     assert not any(one.path.exists() for one in old)
+    assert [one.path.exists() for one in read] == [True, True, False]
 
 
 def test_prefects_server_deletes_flow_runs_after_as_many_days(monkeypatch: pytest.MonkeyPatch) -> None:

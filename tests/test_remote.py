@@ -17,7 +17,7 @@ from test_cached import DRAW, RAN, Drawn
 
 from configs.settings import settings
 from tasks.artifact import Artifact, StageError, content_digest, seal
-from tasks.store import lease, reading, remote, shared
+from tasks.store import disk, lease, reading, remote, shared
 from tasks.store.deadline import each, within
 from tasks.store.events import listeners
 
@@ -300,6 +300,32 @@ def test_two_processes_with_homes_of_their_own_make_an_artifact_once(tmp_path: P
     counts, digests = zip(*(process.communicate(timeout=120)[0].split() for process in running), strict=True)
     assert sorted(counts) == ["0", "0", "1"] and len(set(digests)) == 1
     assert settings().remote is not None and all((home / ".artifacts").is_dir() for home in homes)
+
+
+def test_pull_brings_what_a_training_asked_for_too(elsewhere: Any) -> None:
+    """Of a distilled model its teacher's scores: a changed training asks for them again."""
+    from flows.pull import pull_version
+    from tasks.documents import Reference
+
+    def make(stage: str, **asked: Reference) -> Artifact:
+        (disk.begin(settings().store, stage, f"of {stage}") / "data" / "x").write_text(stage)
+        about: Any = {"inputs": {}, "auxiliary": asked, "made": {"seconds": 0.1, "at": 1}}
+        return disk.commit(settings().store, stage, f"of {stage}", about)
+
+    store = remote.open_remote(str(settings().remote))
+    scores = make("teacher")
+    model = make("train", teacher=scores.reference)
+    for artifact in (model, scores):
+        store.push(artifact)
+    for states in (["brought", "brought"], ["here", "here"]):
+        if "brought" in states:
+            elsewhere()
+        pulled = list(pull_version({"train": model.digest}))
+        assert [one.stage for one in pulled] == ["train", "teacher"] and [one.state for one in pulled] == states
+    assert disk.find(settings().store, "teacher", scores.key, verify=True) == scores
+    store.delete(f"artifacts/teacher/{scores.key}.json")
+    elsewhere()
+    assert [one.state for one in pull_version({"train": model.digest})] == ["brought", "missing"]
 
 
 def test_what_pull_says_of_a_remote_that_fails_has_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:

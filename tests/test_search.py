@@ -17,6 +17,7 @@ from tiny import ROOT, TINY
 from configs.load import RecipeError
 from configs.search import Search
 from tasks.artifact import StageError
+from tasks.store import studies
 from tasks.store.events import Event, Stopped, listeners
 
 pytest.importorskip("optuna", reason="the extra `search` is not installed (make search)")
@@ -193,6 +194,7 @@ def run(path: Path, changes: list[str], begun: bool = False) -> dict[str, Any]:
 
 def test_a_search_from_recipe_to_verdict(harness: None, heard: list[Event], monkeypatch: pytest.MonkeyPatch) -> None:
     """Four trials, then four trainings that are compared; one parent run in MLflow; a second call trains nothing."""
+    from configs.settings import settings
     from tasks.tracking.runs import client
 
     found = run(REVIEWS, quick())
@@ -209,6 +211,7 @@ def test_a_search_from_recipe_to_verdict(harness: None, heard: list[Event], monk
     children = api.search_runs([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
     assert len(children) == 4
     assert api.search_registered_models() == []
+    assert list(studies.begun(settings().store)) == [], "it is over: gc keeps what its last runs used"
     heard.clear()
     again = run(REVIEWS, quick(), begun=True)
     assert again["trials"] == found["trials"] and again["mlflow_run_id"] == found["mlflow_run_id"]
@@ -241,6 +244,31 @@ def test_no_trial_reads_a_test_row(harness: None, heard: list[Event], monkeypatc
         run(REVIEWS, quick("train.clip=1.5"))
     trials = [event for event in heard if event.kind == "trial"]
     assert len(trials) == 4 and all("accuracy" in event.text for event in trials)
+
+
+def test_a_search_that_is_not_over_keeps_what_its_trials_made(harness: None, heard: list[Event]) -> None:
+    """It is killed in its second training: with no place left gc keeps the model and the unfinished one."""
+    from configs.settings import settings
+    from flows.collect import Rules, decisions
+    from tasks.store.sweep import Catalogue
+
+    root, trained = settings().store, list[Event]()
+
+    def kill(event: Event) -> None:
+        trained.extend([event] if event.stage == "train" and event.kind in ("finished", "measured") else [])
+        if event.kind == "measured" and sum(each.kind == "finished" for each in trained) == 1:
+            raise Killed
+
+    with listeners(kill), pytest.raises(Killed):
+        run(REVIEWS, quick("train.clip=1.7"))
+    (search,) = studies.begun(root)
+    keys = {key for stage, key in search.artifacts if stage == "train"}
+    assert {each.key for each in trained if each.kind == "finished"} < keys and len(keys) == 2
+    decided = decisions(Rules(1, 1, 0.0), Catalogue.read(root), print)
+    ours = {each.entry.form: each for each in decided if each.entry.key in keys}
+    assert {*ours} == {"artifact", "unfinished"}
+    assert not [each for each in decided if each.entry.key in keys and each.delete]
+    assert ours["unfinished"].why == f"the search {search.study} is not over"
 
 
 def test_what_a_trial_cannot_do_ends_the_trial_alone(harness: None, heard: list[Event]) -> None:
@@ -277,7 +305,8 @@ def test_a_stopped_training_leaves_nothing_and_is_no_failure(harness: None, hear
     @flow(name="both", persist_result=False)
     def both() -> Any:
         with listeners(stop):
-            return trial_run("stopped early", recipe, recipe, prepare(recipe))
+            studies.begin("stopped", REVIEWS, [])
+            return trial_run("stopped early", recipe, recipe, prepare(recipe), "stopped")
 
     key, model = both()
     assert (steps, model) == ([5], None), "it ends at the first validation"

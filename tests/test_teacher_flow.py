@@ -13,6 +13,7 @@ from configs.load import load_recipe
 from configs.schema import Recipe
 from configs.settings import settings
 from flows.plan import plan
+from flows.pull import pull_version
 from flows.stage_graph import perform_until
 from tasks.artifact import StageError
 from tasks.data.rows import read_rows
@@ -49,7 +50,10 @@ def teacher(heard: list[Event]) -> None:
     run(digits("train.epochs=3", "evaluate.bootstrap=100", "register.thresholds={}"), heard)
 
 
-def test_a_student_of_images_learns_what_its_teacher_scores(teacher: None, heard: list[Event]) -> None:
+def test_a_student_of_images_learns_what_its_teacher_scores(
+    teacher: None, heard: list[Event], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEMPER_REMOTE", f"file://{tmp_path}/shared")
     lines, _, _ = plan(student(), ask=False)
     assert [line["stage"] for line in lines if line.get("within") == "train"] == ["teacher"]
     done = perform_until(student(), "evaluate")
@@ -78,6 +82,9 @@ def test_a_student_of_images_learns_what_its_teacher_scores(teacher: None, heard
     assert [*doubled.manifest()["auxiliary"]] == ["teacher", "teacher 2"]
     trainings = [("train", name) for name in made("train")]
     assert ("teacher", key) in Catalogue.read(settings().store).reached(dict.fromkeys(trainings, "kept"))
+    monkeypatch.setenv("TEMPER_ARTIFACTS", str(tmp_path / "another home's"))
+    pulled = [(one.stage, one.state) for one in pull_version({"train": doubled.digest})]
+    assert pulled == [("train", "brought"), ("teacher", "brought")]
 
 
 def test_a_teacher_that_was_trained_on_held_out_rows_is_refused(teacher: None, heard: list[Event]) -> None:

@@ -14,10 +14,12 @@ from .console import Console, print_json, print_line
 from .failures import failures
 
 if TYPE_CHECKING:
-    from tasks.store.sweep import Catalogue, Decision
+    from tasks.store.sweep import Decision
 
     from ..collect import Rules
 
+Collected = tuple["Sequence[Decision]", list[str], "Sequence[Decision]"]
+"""What was decided, the MLflow runs that go, and what went."""
 DryRun = Annotated[bool, typer.Option("--dry-run/--delete", help="Show what would be deleted, or delete it.")]
 KeepDays = Annotated[
     float | None,
@@ -31,10 +33,14 @@ Budget = Annotated[
     float | None,
     typer.Option("--budget-gib", min=0, help="GiB that the store may have; beyond it, what nothing needs goes sooner."),
 ]
+OfRemote = Annotated[
+    bool, typer.Option("--remote", help="Of the remote store (TEMPER_REMOTE) in place of this machine's.")
+]
 
 
 def command(
     dry_run: DryRun = True,
+    remote: OfRemote = False,
     keep_days: KeepDays = None,
     keep_runs: KeepRuns = None,
     budget_gib: Budget = None,
@@ -45,27 +51,20 @@ def command(
     Kept are the artifacts that registered versions with an alias were made of, that recipes in configs/ and recipes
     that were run on this home would be served, that the last runs of each recipe used, that runs and processes use
     now, and everything that was used within --keep-days. MLflow runs that a person deleted are removed for good after
-    as many days, where no version rests on them.
+    as many days, where no version rests on them. With --delete this home also pins what it needs in the remote store:
+    what any home pins stays there.
     """
     from configs.settings import settings
 
     with failures():
-        from tasks.store.sweep import Catalogue
-
-        from ..collect import Rules, decisions, deletable_mlflow_runs
+        from ..collect import Rules
 
         require("MLflow")
-        given = settings()
-        rules = Rules(
-            keep_days or given.keep_days,
-            keep_runs or given.keep_runs,
-            given.budget_gib if budget_gib is None else budget_gib,
-        )
-        notes: list[str] = []
-        catalogue = Catalogue.read(given.store)
-        decided = decisions(rules, catalogue, notes.append)
-        runs = deletable_mlflow_runs(rules, notes.append)
-        deleted = [] if dry_run else delete(decided, catalogue, runs, rules)
+        given, notes = settings(), list[str]()
+        budget = given.budget_gib if budget_gib is None and not remote else budget_gib
+        rules = Rules(keep_days or given.keep_days, keep_runs or given.keep_runs, budget)
+        collected = collect_there if remote else collect_here
+        decided, runs, deleted = collected(rules, notes, dry_run)
 
     if as_json:
         from tasks.store.sweep import described
@@ -77,23 +76,40 @@ def command(
     show(decided, runs, rules)
     for note in notes:
         print_line(f"note: {note}")
-    print_line(last_line(decided, runs, deleted, dry_run))
+    print_line(last_line(decided, runs, None if dry_run else deleted, "--remote " if remote else ""))
 
 
-def delete(decided: "Sequence[Decision]", catalogue: "Catalogue", runs: list[str], rules: "Rules") -> "list[Decision]":
-    """Delete what is to go; what went."""
+def collect_here(rules: "Rules", notes: list[str], dry_run: bool) -> Collected:
+    """What becomes of this machine's store and of MLflow's deleted runs, and what went."""
     from configs.settings import settings
-    from tasks.store.sweep import sweep
+    from tasks.store.sweep import Catalogue, sweep
 
-    from ..collect import forget_old_runs
+    from ..collect import decisions, deletable_mlflow_runs, forget_old_runs
 
+    catalogue = Catalogue.read(settings().store)
+    decided = decisions(rules, catalogue, notes.append)
+    runs = deletable_mlflow_runs(rules, notes.append)
+    if dry_run:
+        return decided, runs, []
     went = [decision for decision, gone in sweep(settings().store, catalogue, decided) if gone]
     forget_old_runs(rules)
     if runs:
         from tasks.tracking.aliased import remove_deleted
 
         remove_deleted(runs)
-    return went
+    if settings().remote is not None:
+        from ..collect_remote import pin_if_there
+
+        pin_if_there(rules, notes.append)
+    return decided, runs, went
+
+
+def collect_there(rules: "Rules", notes: list[str], dry_run: bool) -> Collected:
+    """The same of the remote store, which has no runs."""
+    from ..collect_remote import collect_remote
+
+    decided, went = collect_remote(rules, notes.append, dry_run=dry_run)
+    return decided, [], went
 
 
 def show(decided: "Sequence[Decision]", runs: list[str], rules: "Rules") -> None:
@@ -122,13 +138,15 @@ def reason(why: str, rules: "Rules") -> str:
     return {UNUSED: f"{UNUSED}, and it was not used for {days}", RECENT: f"used within {days}"}.get(why, why)
 
 
-def last_line(decided: "Sequence[Decision]", runs: list[str], deleted: "Sequence[Decision]", dry_run: bool) -> str:
-    """What it comes to, and what to call next."""
+def last_line(decided: "Sequence[Decision]", runs: list[str], went: "Sequence[Decision] | None", where: str) -> str:
+    """What it comes to, and what to call next; went: None in a dry run."""
     going = [decision for decision in decided if decision.delete]
-    if not dry_run:
-        spared = len(going) - len(deleted)
-        read = f"; {spared:,} stayed, since a process uses them" if spared else ""
-        return f"deleted: {in_bytes(sum(decision.entry.size for decision in deleted))}{read}"
+    if went is not None:
+        spared = len(going) - len(went)
+        read = f"; {spared:,} stayed, since they are in use by now" if spared else ""
+        return f"deleted: {in_bytes(sum(decision.entry.size for decision in went))}{read}"
     if not going and not runs:
         return "nothing to delete"
-    return f"would free {in_bytes(sum(decision.entry.size for decision in going))}; `temper gc --delete` deletes it"
+    return (
+        f"would free {in_bytes(sum(decision.entry.size for decision in going))}; `temper gc {where}--delete` deletes it"
+    )

@@ -9,6 +9,7 @@ import hashlib
 import os
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -94,6 +95,12 @@ class Remote:
         self.write(_manifest_name(artifact.stage, artifact.key), seal(manifest).encode())
         self.write(f"digests/{artifact.stage}/{artifact.digest}", artifact.key.encode())
         return Transfer(len(paths), len(lacking), sum(sizes[digest] for digest in lacking))
+
+    def renew(self, stage: str, key: str) -> None:
+        """Note that an artifact was used, by the time of its manifest; a remote that may only be read keeps no note."""
+        if (text := self.read(_manifest_name(stage, key))) is not None:
+            with suppress(PermissionError):
+                self.write(_manifest_name(stage, key), text)
 
     def forget(self, stage: str, key: str) -> None:
         """Delete an artifact's manifest and those of its files that have other bytes than their names say."""

@@ -72,6 +72,8 @@ class Shared:
         if pulled is None:
             return None
         self.say(f"brought from {self.address}: {_words(pulled[1], began)}")
+        with self._guarded():
+            self.remote.renew(stage, key)
         return pulled[0]
 
     @contextmanager

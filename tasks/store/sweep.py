@@ -15,6 +15,7 @@ from typing import Literal
 
 from configs.stages import STORED
 
+from ..documents import Manifest
 from . import disk
 from .lock import unlocked
 from .reading import unread
@@ -99,14 +100,19 @@ class Catalogue:
     @classmethod
     def read(cls, root: Path) -> "Catalogue":
         """From the manifests; a damaged one is left out: its artifact is made again from what its recipe names."""
+        return cls.of([manifest for stage in STORED for manifest in disk.manifests(root, stage)])
+
+    @classmethod
+    def of(cls, manifests: Sequence[Manifest]) -> "Catalogue":
+        """Of these artifacts."""
         inputs: dict[Key, tuple[tuple[str, str], ...]] = {}
         of_content: dict[tuple[str, str], tuple[Key, ...]] = {}
-        for stage in STORED:
-            for manifest in disk.manifests(root, stage):
-                key, content = (stage, str(manifest["key"])), (stage, str(manifest["digest"]))
-                made_from = [*manifest["inputs"].values(), *manifest.get("auxiliary", {}).values()]
-                inputs[key] = tuple((up["stage"], up["digest"]) for up in made_from)
-                of_content[content] = (*of_content.get(content, ()), key)
+        for manifest in manifests:
+            stage = str(manifest["stage"])
+            key, content = (stage, str(manifest["key"])), (stage, str(manifest["digest"]))
+            made_from = [*manifest["inputs"].values(), *manifest.get("auxiliary", {}).values()]
+            inputs[key] = tuple((up["stage"], up["digest"]) for up in made_from)
+            of_content[content] = (*of_content.get(content, ()), key)
         return cls(inputs, of_content)
 
     def reached(self, roots: Mapping[Key, str]) -> dict[Key, str]:

@@ -181,10 +181,10 @@ def machines(address: str, folder: Path, mode: str) -> Iterator[list[Machine]]:
 
 def prepare(client: MlflowClient, name: str, versions: int) -> None:
     """A model whose first version is the champion, and challengers."""
-    run_id = client.create_run("0").info.run_id
+    run = client.create_run("0").info
     client.create_registered_model(name)
     for _ in range(versions):
-        client.create_model_version(name, "nowhere", run_id)
+        client.create_model_version(name, f"{run.artifact_uri}/model", run.run_id)  # a server takes no other place
     client.set_registered_model_alias(name, "champion", "1")
 
 

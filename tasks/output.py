@@ -42,11 +42,13 @@ def checked_secret(name: str, value: str) -> str:
 
 @dataclass(frozen=True)
 class Outcome(Generic[R]):
-    """What a stage came to: its result, whether it was served, and what was new about its key."""
+    """What a stage came to: its result, whether it was served, what was new about its key, and the bytes that it wrote,
+    its scratch files included."""
 
     result: R
     status: Status
     changed: tuple[str, ...] = ()
+    disk: int = 0
 
 
 @dataclass

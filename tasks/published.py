@@ -83,6 +83,16 @@ def publish(name: str, records: Path, failed: Exception | None = None) -> None:
         create_table_artifact(lines, key=f"{name}-table")
 
 
+def publish_result(result: Artifact | Version) -> None:
+    """Show what was registered; or what a stage left and its rows, noting which run of which recipe used them."""
+    if isinstance(result, Version):
+        publish_version(result)
+        return
+    publish(result.stage, result.records)
+    publish_rows(result)
+    record_use(result)
+
+
 def publish_rows(artifact: Artifact) -> None:
     """Show a stage's rows as a table: how many came in, how many left for which reason, how many went on and where."""
     lines = _rows(artifact) if in_task() else []
@@ -204,6 +214,11 @@ def record_use(artifact: Artifact) -> None:
     run, recipe = _running()
     if run is not None and recipe is not None:
         usage.record(recipe, str(run.id), artifact.stage, artifact.key)
+
+
+def recipe_name() -> str:
+    """The name of the recipe that the flow which is running was given; empty where there is none."""
+    return _running()[1] or ""
 
 
 def _running() -> tuple[Any, str | None]:

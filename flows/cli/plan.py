@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from configs.schema import Recipe
     from tasks.store.events import StageLine
 
+    from ..estimates.forecast import Forecast
+
 COLOURS = {"cached": "cached", "run": "good", "resumed": "warning", "unknown": "quiet"}
 
 
@@ -25,6 +27,9 @@ def command(
     overrides: Overrides = None,
     as_json: AsJson = False,
     refresh: Annotated[bool, typer.Option("--refresh", help="Ask the Hub what branches stand for now.")] = False,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Show what the run will take: time, peak memory and disk per stage.")
+    ] = False,
 ) -> None:
     """Show per stage whether it is cached, and which part of its key changed since the nearest earlier run.
 
@@ -35,10 +40,15 @@ def command(
 
     with failures():
         loaded = load_recipe(recipe, overrides or [])
-        stages, notes, _ = plan(loaded, ask=refresh)
+        stages, notes, cached = plan(loaded, ask=refresh)
+        if estimate:
+            from ..estimates.forecast import forecast
+            from ..estimates.steps import Source
+
+            foreseen = forecast(loaded, stages, cached, source=Source(recipe, overrides or []))
 
     if as_json:
-        print_json(document(loaded, stages))
+        print_json(document(loaded, stages) | (estimates_document(foreseen) if estimate else {}))
         return
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -54,6 +64,19 @@ def command(
     console.print(table)
     for note in notes:
         console.print(note, style="quiet")
+    if estimate:
+        from .estimate_table import forecast_lines
+
+        console.print("")
+        for shown in forecast_lines(foreseen):
+            console.print(shown)
+
+
+def estimates_document(foreseen: "Forecast") -> "dict[str, object]":
+    """What --estimate adds to the JSON document."""
+    from ..estimates.document import forecast_document
+
+    return {"estimates": forecast_document(foreseen), "notes": list(foreseen.notes)}
 
 
 def document(recipe: "Recipe", stages: "list[StageLine]") -> "dict[str, object]":

@@ -2,7 +2,7 @@
 
 import math
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -24,6 +24,8 @@ from configs.scores import baseline_findings, not_better
 from .console import Console
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from tasks.artifact import Version
     from tasks.store.events import Event, StageLine
 
@@ -79,6 +81,11 @@ class ProgressDisplay:
                     "seconds": round(event.seconds, 3),
                 }
             )
+
+    def print(self, lines: "Iterable[RenderableType]") -> None:
+        """Print tables and texts above the bar."""
+        for line in lines:
+            self.console.print(line)
 
     def _line(self, word: str, colour: str, event: "Event") -> None:
         mark = Text(f"  {word:<8}", colour)

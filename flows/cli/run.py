@@ -40,17 +40,25 @@ def command(
         from tasks.store.verification import verifying
 
         from ..services.recipe_names import say_shared_name
+        from .estimate_table import RunEstimate
 
         say_shared_name(recipe, loaded.name)
 
-        ahead = prefect_api("Prefect", "MLflow", meanwhile=lambda: load_ahead(loaded))
-        with ProgressDisplay() as display, listeners(display.show, prove_ahead), verifying(verify), ahead:
+        display, estimate = ProgressDisplay(), RunEstimate(loaded)
+
+        def prepare() -> None:
+            display.print(estimate.lines())
+            load_ahead(loaded)
+
+        ahead = prefect_api("Prefect", "MLflow", meanwhile=prepare)
+        with display, listeners(display.show, prove_ahead), verifying(verify), ahead:
             from ..finetune import finetune
 
             version = finetune(loaded)
         lookup.cool()
+        outcome = estimate.outcome(version)
         if as_json:
-            print_json(document(display.stages, version))
+            print_json(document(display.stages, version) | {"estimates": outcome})
         else:
             from tasks.artifact import Artifact
 
@@ -59,6 +67,7 @@ def command(
             artifacts = {
                 line["stage"]: Artifact(line["stage"], line["key"], "") for line in display.stages if line["key"]
             }
+            display.print(estimate.outcome_lines())
             display.summary(version, shlex.join([str(recipe), *(overrides or [])]), commonest_problem(artifacts))
 
 

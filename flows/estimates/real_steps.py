@@ -1,0 +1,204 @@
+"""A few real steps of a recipe's training, in a process of its own: what a pass costs, and the memory by batch size.
+
+python -m flows.estimates.real_steps reads a Request from stdin and writes what it measured to stdout, as JSON. It
+trains a model that it throws away, in a temporary folder: no artifact, key or checkpoint of the recipe is touched.
+"""
+
+import importlib
+import json
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, TypedDict
+
+LOADED = ("great_expectations", "prefect", "tasks.tracking.runs")
+"""What the process of a run has loaded when it trains: it takes memory as well."""
+STEPS = 10
+"""Steps that are measured; the first ones, in which memory is allocated, do not count."""
+WARM = 2
+SECONDS = 30.0
+"""After so long no further step begins."""
+VALIDATED = 4
+"""Batches of validation rows that are measured."""
+
+
+class Request(TypedDict):
+    """recipe: its file and changes; encoded: key of its encoded rows; memory: a limit in bytes, 0 to measure time."""
+
+    recipe: str
+    overrides: list[str]
+    encoded: str
+    memory: int
+
+
+@dataclass(frozen=True)
+class Steps:
+    """begin: seconds to load the model; each: seconds per pass of a row; validate: seconds per validation row; keep:
+    seconds to write a checkpoint; memory: bytes at most; weights and checkpoint: bytes of these."""
+
+    begin: float
+    each: float
+    validate: float
+    keep: float
+    memory: int
+    weights: int
+    checkpoint: int
+
+
+class Enough(Exception):
+    """Ends the measured training."""
+
+
+class Watch:
+    """Times of what a training reports."""
+
+    def __init__(self, seconds: float) -> None:
+        self.until, self.steps, self.validated, self.stopped = time.monotonic() + seconds, [time.monotonic()], 0.0, 0.0
+
+    def progress(self, *_: object) -> None:
+        """A step has ended."""
+        self.steps.append(time.monotonic())
+        if self.steps[-1] > self.until and len(self.steps) > WARM + 2:
+            raise Enough
+
+    def report(self, step: int, values: Any) -> None:
+        """A validation has ended."""
+        if "eval_loss" in values:
+            self.validated = time.monotonic()
+
+
+class Bench:
+    """A recipe's training, ready to be tried with rows and batches of one's choice."""
+
+    def __init__(self, request: Request) -> None:
+        from configs.load import load_recipe
+        from configs.settings import settings
+        from tasks.kinds.spec import open_training
+        from tasks.pins import pin
+        from tasks.store import disk
+
+        recipe = load_recipe(Path(request["recipe"]), request["overrides"])
+        encoded = disk.find(settings().store, "encode", request["encoded"])
+        assert encoded is not None, "the caller found it"
+        pinned, _ = pin(recipe.train, ask=False)
+        phases = tuple(replace(phase, epochs=1, patience=None) for phase in pinned.phases[-1:])
+        self.section = replace(pinned, epochs=1, phases=phases, patience=None)
+        self.training = open_training(encoded.file("encoding.json").parent)
+        self.parts = {name: self.training.read(encoded.file(f"{name}.parquet")) for name in ("train", "validation")}
+        began = time.monotonic()
+        self.model = self.training.model(self.section, self.parts["train"])
+        self.begin = time.monotonic() - began
+        self.feed = self.training.feed(self.parts, self.section.seed)
+
+    def fit(self, watch: Watch, batch: int, rows: list[int], validated: list[int]) -> int:
+        """Train on these rows for an epoch, validate and keep a checkpoint at its end; bytes of the checkpoint."""
+        from torch.utils.data import Subset
+
+        from tasks.learn.fit import TrainingCallbacks, TrainingRun, fit
+        from tasks.learn.trainer_arguments import optimizer_steps
+        from tasks.store.measurements import written
+
+        lengths = None if self.feed.lengths is None else self.feed.lengths[rows]
+        given: Any = Subset(self.feed.validation, validated) if self.feed.validation and validated else None
+        feed = replace(self.feed, train=Subset(self.feed.train, rows), validation=given, lengths=lengths)
+        section = replace(self.section, batch_size=batch, eval_batch_size=min(self.section.eval_batch_size, batch * 8))
+        last = optimizer_steps(section, len(rows))
+        section = replace(section, eval_steps=last, logging_steps=last)
+        with tempfile.TemporaryDirectory() as scratch:
+            callbacks = TrainingCallbacks(watch.report, watch.progress, lambda line: None)
+            try:
+                fit(section, self.model, feed, TrainingRun(Path(scratch), callbacks), self.training.layout(self.model))
+            except Enough:
+                return 0
+            finally:
+                watch.stopped = time.monotonic()
+            return max((written(folder) for folder in Path(scratch).rglob("checkpoint-*")), default=0)
+
+    def spread(self, part: str, count: int) -> list[int]:
+        """Numbers of so many rows of a part, at equal distances."""
+        of = len(self.parts[part])
+        count = min(count, of)
+        return [number * of // count for number in range(count)]
+
+    def longest(self, part: str, count: int) -> list[int]:
+        """Numbers of the longest rows of a part; of the first ones where rows have no length."""
+        rows: Any = self.feed.train if part == "train" else self.feed.validation
+        lengths = getattr(rows, "lengths", None)
+        of = range(len(self.parts[part]))
+        return (list(of) if lengths is None else sorted(of, key=lambda row: -int(lengths[row])))[:count]
+
+
+def measure(bench: Bench) -> Steps:
+    """What passes, validations and checkpoints cost."""
+    from tasks.store.peak import peak_memory
+
+    section = bench.section
+    batch, step = section.batch_size, section.batch_size * section.accumulation
+    rows = bench.spread("train", STEPS * step)
+    validated = bench.spread("validation", VALIDATED * section.eval_batch_size)
+    with peak_memory() as meter:
+        watch = Watch(SECONDS)
+        checkpoint = bench.fit(watch, batch, rows, validated)
+        bench.fit(Watch(SECONDS), batch, bench.longest("train", batch), bench.longest("validation", batch))
+    gaps = [later - sooner for sooner, later in zip(watch.steps[1:], watch.steps[2:], strict=False)]
+    usual = sorted(gaps[WARM - 1 :] or gaps or [watch.steps[-1] - watch.steps[0]])
+    each = usual[len(usual) // 2] / min(step, len(rows))
+    ended = watch.steps[-1]
+    validate = (watch.validated - ended) / len(validated) if watch.validated and validated else each / 3
+    keep = max(watch.stopped - (watch.validated or ended), 0.0) if checkpoint else 0.0
+    weights = sum(value.numel() * value.element_size() for value in bench.model.parameters())
+    return Steps(bench.begin, each, max(validate, 0.0), keep, meter.bytes, weights, checkpoint or 3 * weights)
+
+
+def by_batch(bench: Bench, limit: int) -> list[tuple[int, int]]:
+    """Batch size and peak memory, from 1 on through the divisors of the recipe's, on the longest rows; ends before the
+    first that would exceed the limit, as the two before it foresee."""
+    from tasks.store.peak import peak_memory
+
+    wanted, peaks = bench.section.batch_size, list[tuple[int, int]]()
+    with peak_memory() as meter:
+        for size in (size for size in range(1, wanted + 1) if wanted % size == 0):
+            if len(peaks) > 1 and _foreseen(peaks, size) > limit:
+                break
+            bench.fit(Watch(SECONDS), size, bench.longest("train", 2 * size), bench.longest("validation", size))
+            with peak_memory():  # settles the outer one
+                pass
+            peaks.append((size, meter.bytes))
+            if meter.bytes > limit:
+                break
+    return peaks
+
+
+def _foreseen(peaks: list[tuple[int, int]], size: int) -> float:
+    (first, low), (last, high) = peaks[0], peaks[-1]
+    return high + (high - low) / (last - first) * (size - last)
+
+
+def batch_norms(bench: Bench) -> bool:
+    """Whether what the model computes of a row depends on the batch."""
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    return any(isinstance(part, _BatchNorm) for part in bench.model.modules())
+
+
+def main() -> None:
+    """Measure what stdin asks for."""
+    from configs.environment import quiet_tools
+
+    quiet_tools()
+    out, sys.stdout = sys.stdout, sys.stderr
+    request: Request = json.load(sys.stdin)
+    for name in LOADED:
+        importlib.import_module(name)
+    bench = Bench(request)
+    if request["memory"]:
+        norms = batch_norms(bench)
+        json.dump({"peaks": by_batch(bench, request["memory"]), "batch_norms": norms}, out)
+    else:
+        json.dump(asdict(measure(bench)), out)
+
+
+if __name__ == "__main__":
+    main()

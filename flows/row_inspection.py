@@ -50,11 +50,12 @@ class Looked:
 def require_cached(recipe: "Recipe", needed: str, again: str) -> "dict[str, Artifact]":
     """The artifacts that are there, by stage. Raises StageError, naming the command, where the needed one is not."""
     from tasks.artifact import StageError
+    from tasks.store.changes import in_words
 
     lines, _, cached = plan(recipe, ask=False)
     if needed not in cached:
         first = next(line for line in lines if line["stage"] not in cached)
-        why = f" ({first['changed'][0]})" if first["changed"] else ""
+        why = f" ({in_words(first['changed'][0], first['stage'])})" if first["changed"] else ""
         raise StageError(f"{first['stage']} is not cached for this recipe{why}; `{again}` comes first")
     return cached
 

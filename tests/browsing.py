@@ -203,11 +203,15 @@ class MLflow:
         self.page.get_by_text("About this run").wait_for()
 
     def description(self) -> "Locator":
-        """The description of a run's page; fails where it is cut or a picture in it is not shown."""
+        """The description of a run's page; fails where it is cut or faded, or a picture in it is not shown."""
         text = self.page.locator(".note-editor-preview-content").first
         text.locator("img").last.wait_for()
         around = "e => [...Array(8)].map(() => { e = e.parentElement; return e.clientHeight })"
         assert min(text.evaluate(around)) >= text.evaluate("e => e.clientHeight"), "the description is cut"
+        faded = "e => getComputedStyle(e).display != 'none' && getComputedStyle(e).backgroundImage.includes('gradient')"
+        below = self.page.locator(".note-view-outer-container + div")
+        assert not any(one.evaluate(faded) for one in below.all()), "a fade lies over the description"
+        assert not self.page.get_by_text("Show more", exact=True).is_visible(), "nothing more is there to be shown"
         shown = "e => [...e.querySelectorAll('img')].every(one => one.complete && one.naturalWidth > 100)"
         self.page.wait_for_timeout(1000)
         assert text.evaluate(shown), "a picture of the description is not shown"

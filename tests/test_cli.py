@@ -85,7 +85,7 @@ def test_mask_shows_the_supervised_token(tmp_path: Path, home: Path, capsys: pyt
     mask.command(Path(RECIPE), [], 2)
     shown = capsys.readouterr().out
     assert shown.count("→") == 2
-    assert "539 supervised" in shown
+    assert "539 of 14,974 tokens are supervised" in shown
     plan.command(Path(RECIPE), [], True)
     stages = json.loads(capsys.readouterr().out)["stages"]
     assert [line["status"] for line in stages] == ["cached"] * 5 + ["run", "unknown", "unknown"]

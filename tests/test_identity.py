@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, make_dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, cast, get_args, get_type_hints
 
 import pytest
 from config_reads import Reads
@@ -23,7 +23,7 @@ from configs.optimizers import Adamw
 from configs.settings import settings
 from configs.sources import Columns as FileColumns
 from configs.sources import EmbeddedSource, FileSource
-from tasks.artifact import Artifact
+from tasks.artifact import Artifact, Manifest, seal
 from tasks.cached import Stage
 from tasks.clean import clean
 from tasks.download import download
@@ -33,7 +33,7 @@ from tasks.kinds.spec import module_of
 from tasks.split import split
 from tasks.store import disk
 from tasks.store.code import differences
-from tasks.store.identity import key_of
+from tasks.store.identity import key_of, what_changed
 from tasks.store.syntax import parse
 from tasks.train import train
 from tasks.validate import validate
@@ -516,6 +516,22 @@ def test_the_key_tells_what_changed() -> None:
     told = differences(before, after)
     assert told[0] == "inputs.encoded.train.parquet" and told[1] == "section.epochs: 3 → 5" and len(told) == 2
     assert differences(before, before) == []
+
+
+def test_a_source_of_another_kind_is_no_earlier_form_of_a_source(tmp_path: Path) -> None:
+    """A first recipe of one's own is not compared with the demo that ran before."""
+    (tmp_path / "data" / "rows.csv").write_text("text,label\na,b\n")
+    store, section = tmp_path / "store", FileSource(kind="file", path="rows.csv")
+    _, now = download.identify(section, {}, ask=False)
+
+    def remember(name: str, known: object) -> None:
+        (store / "download" / name).mkdir(parents=True)
+        (store / "download" / name / "manifest.json").write_text(seal(cast(Manifest, {"identity": known})))
+
+    remember("demo", {**now, "section": {"kind": "embedded", "name": "reviews"}})
+    assert what_changed(store, "download", now) == ["never computed here"]
+    remember("mine", {**now, "section": {**dict(cast(Any, now["section"])), "format": ".tsv"}})
+    assert what_changed(store, "download", now) == ["section.format: .tsv → .csv"]
 
 
 def test_every_value_of_a_section_counts() -> None:

@@ -135,7 +135,7 @@ def test_nothing_is_run(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.usefixtures("digits")
 def test_another_model_is_not_shown_instead(capsys: pytest.CaptureFixture[str]) -> None:
     message = refused(capsys, "3", *SMALL, "train.seed=7", code=1)
-    assert "train is not cached for this recipe (section.seed: None → 7)" in message
+    assert "train is not cached for this recipe (recipe: train.seed: None → 7)" in message
     message = refused(capsys, *SMALL, "evaluate.batch_size=7", wrong=True, code=1)
     assert "evaluate is not cached for this recipe" in message
 

@@ -36,6 +36,10 @@ from tasks.tracking.wire_format import EXPORT_GATE, EXPORT_OF, EXPORT_ROUTE
 
 WIDTHS = (944, 512)
 """80 % of the usual window's width, and of a narrow one's."""
+WIDER = (
+    "[...document.querySelectorAll('table')].filter(one => one.getBoundingClientRect().right > innerWidth + 1).length"
+)
+"""Tables that reach beyond the right edge."""
 
 
 @given(TEXTS)
@@ -181,6 +185,10 @@ def test_a_browser_shows_it_alone_in_light_dark_and_on_paper(
         page.emulate_media(media="print", color_scheme="dark")
         assert page.evaluate("getComputedStyle(document.querySelector('nav')).display") == "none"
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        page.set_viewport_size({"width": 670, "height": 970})  # A4 within its margins
+        assert page.evaluate(WIDER) == 0, "the edge of the paper cuts a table"
+        folded = page.locator("details > :not(summary)").first
+        assert folded.is_visible(), "what is folded on the screen stands open on paper"
         assert page.pdf().startswith(b"%PDF") and not said
 
 

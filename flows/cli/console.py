@@ -1,7 +1,10 @@
 """The terminal: what is printed is text, never markup, and nothing in it acts on the terminal."""
 
 import json
+import os
 import re
+import shlex
+import shutil
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -59,10 +62,28 @@ class Console(RichConsole):
         """Sentences: on a terminal broken between words, else in one line, so that they can be searched for."""
         self.print(text, style=style, soft_wrap=not self.is_terminal)
 
+    def fact(self, name: Text, value: str | Text) -> None:
+        """A name and its value, whose further lines on a terminal stand below its first."""
+        text = Text(value) if isinstance(value, str) else value
+        room = self.width - name.cell_len
+        for line in text.wrap(self, room) if self.is_terminal and room > 0 else [text]:
+            line.rstrip()
+            self.print(name + line, soft_wrap=True)
+            name = Text(" " * name.cell_len)
+
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Segments as rich makes them, the text of each fit for a terminal."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=terminal(segment.text))
+
+
+def program() -> str:
+    """What a person types to call this program from here: `temper` where the shell finds it by that name, else its
+    path as it was typed, since without an activated environment a copied `temper …` is not found."""
+    called, known = sys.argv[0], shutil.which("temper")
+    if os.path.basename(called) != "temper" or (known and os.path.realpath(known) == os.path.realpath(called)):
+        return "temper"
+    return shlex.quote(called)
 
 
 def print_line(text: str) -> None:

@@ -13,7 +13,7 @@ from tasks.store.events import listeners
 from ..services.stores import require
 from ..services.temporary_server import prefect_api
 from .arguments import AsJson
-from .console import Console, print_json
+from .console import Console, print_json, program
 from .failures import failures
 from .progress import ProgressDisplay
 
@@ -97,4 +97,4 @@ def show(result: "Exported") -> None:
         return
     alias = f" and has the alias {result['alias']}" if result["alias"] else ""
     out.print(Text(f"{named} as {result['to']} is version {result['version']} of {result['model']}{alias}", "good"))
-    out.print(Text(f"Try:     temper predict {result['model']}/{result['version']} …"), soft_wrap=True)
+    out.print(Text(f"Try:     {program()} predict {result['model']}/{result['version']} …"), soft_wrap=True)

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from configs.kinds import kinds, present_kind
-from tasks.data.escape import terminal
 from tasks.kinds.spec import open_kind
 
 from ..starter_recipe import slug, stem, write_starter
+from .console import Console, program
 from .failures import failures
 
 DATA = (
@@ -64,6 +65,9 @@ def command(
         from tasks.autodetect.located import Hints
 
         output = Path(os.path.expanduser(output)) if output else Path("configs") / f"{slug(stem(data))}.yaml"
-        for name, value in write_starter(data, output, kind, Hints(pattern, member, token, label, text)):
-            typer.echo(terminal(f"  {name:<7} {value}"))
-        typer.echo(terminal(f"\nwrote {output}: read its remarks, then\n  temper run {output}"))
+        console = Console()
+        seen = write_starter(data, output, kind, Hints(pattern, member, token, label, text))
+        width = max(len(name) for name, _ in seen)
+        for name, value in seen:
+            console.fact(Text(f"  {name:<{width}} "), value)
+        console.print(f"\nwrote {output}: read its remarks, then\n  {program()} run {output}", soft_wrap=True)

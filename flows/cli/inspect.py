@@ -90,7 +90,7 @@ def _show(looked: Looked, encoded: "Artifact", picture: Path) -> None:
     console.print(Text(f"row {looked.number:,}  {'  '.join(about)}", "bold"))
     if isinstance(answer.seen, str):
         facts = encoded_facts(encoded, looked.row)
-        console.print(colour_pieces(facts["tokens"], facts["labels"]))
+        console.print(colour_pieces(facts["tokens"], facts["labels"], width=console.width))
     right = answer.predicted == answer.truth
     console.print(Text("true       ") + Text(labels[answer.truth], "bold"))
     console.print(Text("predicted  ") + Text(labels[answer.predicted], "good" if right else "bad"))

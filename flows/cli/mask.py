@@ -52,17 +52,20 @@ def _show(encoded: "Artifact", rows: int) -> None:
     part = read_part(encoded.file("train.parquet"))
     for row in range(min(rows, len(part))):
         shown = view(part, row)
-        line = colour_pieces(shown.pieces, shown.labels, by_turn=by_turn)
+        line = colour_pieces(shown.pieces, shown.labels, width=console.width, by_turn=by_turn)
         if shown.truth:
-            line.append(f"  → {shown.truth}", "bold")
+            line.append(f"\n→ {shown.truth}", "bold")
         cut = int(part.encoded.cut[row])
         console.print(f"{part.ids[row]}  {len(shown.ids)} tokens{f', {cut} cut' if cut else ''}", style="quiet")
-        console.print(line, soft_wrap=False)
+        console.print(line, soft_wrap=True)
         console.print()
     certificate = json.loads(encoded.file("certificate.json").read_text(encoding="utf-8"))["train"]
     checks = f" ({len(certificate['violations'])} checks)" if certificate["violations"] else ""
-    console.print(
-        f"{certificate['rows']:,} training {'sequences' if by_turn else 'rows'}, {certificate['supervised']:,} "
-        f"supervised of {certificate['tokens']:,} tokens, {certificate['cut_rows']:,} of them cut; the mask "
-        f"certificate {'holds' if certificate['holds'] else 'is BROKEN'}{checks}"
+    if certificate["supervised"]:
+        loss = f"{certificate['supervised']:,} of {certificate['tokens']:,} tokens are supervised"
+    else:
+        loss = f"{certificate['tokens']:,} tokens, none of which carries loss: a head predicts what stands behind →"
+    console.prose(
+        f"{certificate['rows']:,} training {'sequences' if by_turn else 'rows'}, {certificate['cut_rows']:,} of them "
+        f"cut; {loss}; the mask certificate {'holds' if certificate['holds'] else 'is BROKEN'}{checks}"
     )

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from configs.scores import baseline_findings, not_better
 
-from .console import Console
+from .console import Console, program
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -126,15 +126,15 @@ class ProgressDisplay:
         out.print()
         for line in where_to_look(version.links):
             out.print(line, soft_wrap=True)
-        out.print(f"Report:  temper report {called}", soft_wrap=True)
+        out.print(f"Report:  {program()} report {called}", soft_wrap=True)
         if problem:
-            out.print(f"{problem}; temper data {called}", soft_wrap=True)
+            out.print(f"{problem}; {program()} data {called}", soft_wrap=True)
         alias = f"@{version.aliases[0]}" if version.aliases else f"/{version.version}"
         what = to_try(facts["content"], version.example)
         line = (
             f"chat {version.name}{alias}" if facts["content"] == "messages" else f"predict {version.name}{alias} {what}"
         )
-        out.print(f"Try:     temper {line}", soft_wrap=True)
+        out.print(f"Try:     {program()} {line}", soft_wrap=True)
 
 
 def to_try(content: str, example: str | None) -> str:
@@ -150,9 +150,9 @@ def where_to_look(links: Mapping[str, str]) -> list[str]:
 
     place = settings()
     if not links and place.tracking == place.database:
-        return ["Look:    temper up"]
+        return [f"Look:    {program()} up"]
     mlflow = links.get("run") or f"mlflow server --backend-store-uri {place.shown_tracking}"
-    return [f"MLflow:  {mlflow}", f"Prefect: {links.get('flow_run') or 'temper up'}"]
+    return [f"MLflow:  {mlflow}", f"Prefect: {links.get('flow_run') or f'{program()} up'}"]
 
 
 @contextmanager

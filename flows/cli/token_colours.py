@@ -1,5 +1,6 @@
 """Decoded tokens with their labels -> a line in colours: what is supervised, and what is given."""
 
+from rich.cells import cell_len
 from rich.text import Text
 
 SIGNS = {" ": "·", "\n": "⏎"}
@@ -15,16 +16,21 @@ def _visible(letter: str) -> str:
     return chr(0x2400 + ord(letter)) if letter < " " else f"\\u{ord(letter):04x}"
 
 
-def colour_pieces(pieces: list[str], labels: list[int], *, by_turn: bool = False) -> Text:
-    """Decoded tokens, supervised ones on green, the others dim; by turn: a new line wherever supervision begins or
-    ends."""
+def colour_pieces(pieces: list[str], labels: list[int], *, width: int, by_turn: bool = False) -> Text:
+    """Decoded tokens, supervised ones on green, the others dim.
+
+    A line has at most `width` cells and ends between tokens, since a token that is broken reads as two. by_turn: a
+    new line begins too wherever supervision begins or ends.
+    """
     line = Text()
-    before = None
+    before, filled = None, 0
     for piece, label in zip(pieces, labels, strict=True):
-        if by_turn and before is not None and (label >= 0) != before:
-            line.append("\n")
-        before = label >= 0
         shown = "".join(map(_visible, piece)) or "∅"
+        cells = cell_len(shown) + 1
+        if filled and (filled + cells > width or (by_turn and (label >= 0) != before)):
+            line.append("\n")
+            filled = 0
+        before, filled = label >= 0, filled + cells
         line.append(shown, "supervised" if label >= 0 else "quiet")
         line.append("│", "quiet")
     return line

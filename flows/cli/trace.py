@@ -55,8 +55,7 @@ def _show(way: "Way") -> None:
 
     def say(stage: str, *lines: "str | Text") -> None:
         for number, line in enumerate(lines):
-            named = Text(f"{'' if number else stage:<9} ", "name")
-            console.print(named + (line if isinstance(line, Text) else Text(line)))
+            console.fact(Text(f"{'' if number else stage:<10} ", "name"), line)
 
     console.print(Text(f"row {way['number']:,}  {way['id']}", "bold"))
     say("raw", *([way["source"]] if way["source"] else []), *(f"{k}: {shortened(v)}" for k, v in way["raw"].items()))
@@ -73,7 +72,7 @@ def _show(way: "Way") -> None:
         ]
         say("split", f"{way['split']['part']}: {way['split']['because of']}", *copies)
     if "encode" in way:
-        say("encode", *_encode_lines(way["encode"]))
+        say("encode", *_encode_lines(way["encode"], console.width - 11))
         answer = way["answer"]
         say("prediction", *_answer_lines(answer))
     end = way["end"]
@@ -98,9 +97,11 @@ def _clean_lines(facts: "Cleaned", end: "End") -> list[str]:
     return lines + ([f"listed by {', '.join(facts['listed by'])}"] if facts["listed by"] else [])
 
 
-def _encode_lines(facts: "Encoded") -> "list[str | Text]":
+def _encode_lines(facts: "Encoded", width: int) -> "list[str | Text]":
     if "pixels" in facts:
         return [f"{facts['pixels']}  → {facts['class']}"]
     count = f"{len(facts['ids'])} tokens, {facts['cut']} cut" if facts["cut"] else f"{len(facts['ids'])} tokens"
-    pieces = colour_pieces(facts["tokens"], facts["labels"], by_turn=facts["by_turn"])
-    return [pieces + Text(f"  → {facts['class']}" if facts["class"] else "", "bold"), count]
+    lines = colour_pieces(facts["tokens"], facts["labels"], width=width, by_turn=facts["by_turn"]).split("\n")
+    if facts["class"]:
+        lines.append(Text(f"→ {facts['class']}", "bold"))
+    return [*lines, count]

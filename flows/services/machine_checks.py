@@ -188,7 +188,7 @@ def device() -> Iterator[Finding]:
     import torch
     import torchvision  # noqa: F401
 
-    device_name = "mps" if torch.backends.mps.is_available() else f"cpu, {torch.get_num_threads()} threads"
+    device_name = "mps" if torch.backends.mps.is_available() else f"cpu, threads: {torch.get_num_threads()}"
     if torch.cuda.is_available():
         device_name = f"cuda, {torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}"
     yield Finding("device", "ok", device_name)

@@ -38,7 +38,13 @@ def describe(scored: Scored, worst: int) -> str:
     lines += _worst_classes(scored, worst)
     mistakes = _mistakes(scored, worst)
     if mistakes:
-        lines += ["", "Most confident mistakes:", "", "| row | true | predicted | p | row |", "|---|---|---|---:|---|"]
+        lines += [
+            "",
+            "Most confident errors:",
+            "",
+            "| row | true | predicted | p | content |",
+            "|---|---|---|---:|---|",
+        ]
     return "\n".join(lines + mistakes)
 
 

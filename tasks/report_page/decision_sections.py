@@ -24,7 +24,7 @@ def show_decision(registered: Registration | None) -> Html:
         ["address", element("code", registered.uri)],
     ]
     log = [
-        [entry.at[:16].replace("T", " "), entry.version, entry.decided, entry.who, entry.why]
+        [element("time", entry.at[:16].replace("T", " ")), entry.version, entry.decided, entry.who, entry.why]
         for entry in registered.decisions
     ]
     decisions = table(["when (UTC)", "version", "decided", "by", "why"], log) if log else Html()
@@ -78,7 +78,7 @@ def show_lineage(stages: Mapping[str, Artifact]) -> Html:
                 name,
                 element("code", artifact.key),
                 element("code", artifact.digest),
-                when,
+                element("time", when),
                 f"{times['seconds']:.1f}",
                 str(times.get("threads", "")),
             ]

@@ -50,11 +50,22 @@ def key_of(identity: Identity) -> str:
 
 
 def what_changed(root: Path, stage: str, identity: Identity) -> list[str]:
-    """How an identity differs from the nearest one that was computed here, the latest among equals."""
+    """How an identity differs from the nearest one that was computed here, the latest among equals.
+
+    A stage without inputs reads a source; one of another kind is another recipe's, not an earlier form of it.
+    """
     known = [manifest["identity"] for manifest in manifests(root, stage)[-COMPARED:]]
+    if not identity["inputs"]:
+        known = [before for before in known if _kind(before) == _kind(identity)]
     if not known:
         return ["never computed here"]
     return min((_differences(before, identity) for before in reversed(known)), key=len)
+
+
+def _kind(identity: Identity) -> object:
+    """The kind that a section names, if it names one."""
+    section = identity["section"]
+    return section.get("kind") if isinstance(section, Mapping) else None
 
 
 def _differences(before: Identity, now: Identity) -> list[str]:

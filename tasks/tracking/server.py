@@ -11,9 +11,10 @@ BEGINNING = """try {
 } catch (denied) {}"""
 """What a browser does before it shows MLflow: where it has kept no side, it keeps that of models."""
 WHOLE = """div:has(> .note-view-outer-container) { max-height: none !important }
-.note-view-outer-container + div { display: none !important }
+.note-view-outer-container + div, div:has(> .note-view-outer-container) + button { display: none !important }
 .note-editor-preview-content img { max-width: 100%; max-height: 200px; width: auto; height: auto }"""
-"""A style by which descriptions are shown whole, with their pictures; MLflow shows the first hundred pixels."""
+"""A style by which descriptions are shown whole, with their pictures, without fade and button for more; MLflow shows the
+first hundred pixels."""
 
 
 def prepare() -> None:

@@ -8,6 +8,7 @@ from tasks.data.escape import HIDDEN
 KNOWN = {"html", "head", "body", "header", "main", "nav", "section", "meta", "title", "style", "p", "ul", "ol", "li",
          "table", "caption", "thead", "tbody", "tr", "th", "td", "div", "span", "a", "b", "strong", "em", "code", "pre",
          "small", "figure", "figcaption", "img", "svg", "line", "circle", "polyline", "text", "details", "summary",
+         "time",
          *(f"h{level}" for level in range(1, 7))}  # fmt: skip
 
 

@@ -13,8 +13,8 @@ BEGINNING = """try {
 WHOLE = """div:has(> .note-view-outer-container) { max-height: none !important }
 .note-view-outer-container + div, div:has(> .note-view-outer-container) + button { display: none !important }
 .note-editor-preview-content img { max-width: 100%; max-height: 200px; width: auto; height: auto }"""
-"""A style by which descriptions are shown whole, with their pictures, without fade and button for more; MLflow shows the
-first hundred pixels."""
+"""A style by which descriptions are shown whole, with their pictures, without fade and button for more; MLflow shows
+the first hundred pixels."""
 
 
 def prepare() -> None:

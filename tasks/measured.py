@@ -91,7 +91,7 @@ class Computed:
         return "" if self.stage == "register" else "image" if images else "rows"
 
     def _sections(self) -> Mapping[str, object]:
-        upstream = {artifact.stage: artifact.manifest()["section"] for artifact in self.inputs.values()}
+        upstream = {artifact.stage: artifact.manifest().get("section", {}) for artifact in self.inputs.values()}
         return {**upstream, self.stage: complete(settled(self.section))}
 
     def _work(self, rows: Mapping[str, int], artifact: Artifact | None) -> float:

@@ -27,6 +27,7 @@ HEAVY = (
 SHARED = {
     "arguments",
     "console",
+    "estimate_table",
     "failures",
     "help_colours",
     "library_errors",

@@ -125,7 +125,7 @@ def test_a_row_that_clean_dropped_shows_the_text_that_was_dropped(
     assert unlabelled["clean"]["text"] == "The &" and unlabelled["end"]["reason"] == "missing label"
     trace.command(recipe, "68", [], False)
     shown = capsys.readouterr().out
-    assert "clean     missing label" in shown and "text: 'The &'" in shown
+    assert "clean      missing label" in shown and "text: 'The &'" in shown
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -28,7 +27,7 @@ class RunEstimate:
         self.foreseen: Forecast | None = None
         self.stages: list[Compared] = []
 
-    def lines(self) -> list[RenderableType]:
+    def lines(self) -> list[Text | Table]:
         """The first lines of a run."""
         self.foreseen = foresee(self.recipe)
         return [] if self.foreseen is None else forecast_lines(self.foreseen)
@@ -43,12 +42,12 @@ class RunEstimate:
             log_estimates(version.run_id, document, metrics(self.stages), tags(self.stages))
         return document
 
-    def outcome_lines(self) -> list[RenderableType]:
+    def outcome_lines(self) -> list[Text | Table]:
         """The same for the terminal."""
         return outcome_lines(self.stages)
 
 
-def forecast_lines(foreseen: Forecast) -> list[RenderableType]:
+def forecast_lines(foreseen: Forecast) -> list[Text | Table]:
     """A table with a line per stage that may be computed, what it rests on, and remarks."""
     due = [stage for stage in foreseen.stages if stage.status != "cached"]
     if not due:
@@ -72,7 +71,7 @@ def _cells(cost: Cost) -> tuple[str, str, str]:
     return durations(cost.seconds), sizes(cost.memory), sizes(cost.disk)
 
 
-def outcome_lines(stages: Sequence[Compared]) -> list[RenderableType]:
+def outcome_lines(stages: Sequence[Compared]) -> list[Text | Table]:
     """What was forecast and what it took, all stages together; then the stages that lay outside of their ranges."""
     if not stages:
         return []

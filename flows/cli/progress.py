@@ -24,8 +24,6 @@ from configs.scores import baseline_findings, not_better
 from .console import Console, program
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from tasks.artifact import Version
     from tasks.store.events import Event, StageLine
 
@@ -82,7 +80,7 @@ class ProgressDisplay:
                 }
             )
 
-    def print(self, lines: "Iterable[RenderableType]") -> None:
+    def print(self, lines: "Iterable[str | Text | Table]") -> None:
         """Print tables and texts above the bar."""
         for line in lines:
             self.console.print(line)

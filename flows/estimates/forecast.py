@@ -86,8 +86,8 @@ def _unlike(
     """The training, where it is due and neither one with its settings nor real steps were measured here."""
     for line in lines:
         if line["stage"] == "train" and line["status"] != "cached":
-            found = nearest(_task(recipe, line, rows), past)
-            return line if found is None or found[0].words == "of this kind" else None
+            near = nearest(_task(recipe, line, rows), past)
+            return line if near is None or near[0].words == "of this kind" else None
     return None
 
 

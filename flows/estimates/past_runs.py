@@ -82,10 +82,10 @@ def nearest(task: Task, past: Sequence[Measurement]) -> tuple[Tier, list[Measure
 
 def cost_of(task: Task, past: Sequence[Measurement]) -> tuple[Cost, str]:
     """What a stage takes, and what that rests on."""
-    found = nearest(task, past)
-    if found is None:
+    near = nearest(task, past)
+    if near is None:
         return Cost(*default_cost(task.stage, task.kind, task.work)), UNMEASURED
-    tier, samples = found
+    tier, samples = near
     ranges = [
         predicted(
             [(line.work, _quantity(line, name)) for line in samples],

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from tasks.artifact import Artifact
     from tasks.store.measurements import Measurement
 
-EMBEDDED = {"reviews": 670, "all_reviews": 1819, "digits": 1797, "hotel_dialogues": 60, "hotel_pairs": 240}
-"""Rows of the sets that come with Temper; of dialogues about so many."""
+EMBEDDED = {"reviews": 670, "all_reviews": 1819, "digits": 1797}
+"""Rows of the sets that come with Temper."""
+DIALOGUES = 100
+"""About so many rows do the embedded sets of dialogues have, and of pairs that are cut out of them."""
 UNKNOWN = Range(500, 10_000, 200_000)
 """Rows of a source of which nothing is known before it is downloaded."""
 BYTES = (1500.0, 200.0, 40.0)
@@ -85,7 +87,7 @@ def _source(recipe: "Recipe", last: Mapping[str, float]) -> tuple[Range, bool]:
         return exactly(last["download"]).times(*SAME), False
     match source:
         case EmbeddedSource():
-            return exactly(EMBEDDED[source.name]), False
+            return exactly(EMBEDDED.get(source.name, DIALOGUES)), False
         case FileSource() if source.columns.image is None:
             size = sum(_bytes(path) for path in ([source.path] if isinstance(source.path, str) else source.path))
         case ClassFilesSource():

@@ -46,8 +46,8 @@ def _time_unit(seconds: float) -> tuple[float, str]:
     return next((length, unit) for length, unit in TIMES if seconds >= SHORTEST * length or unit == "s")
 
 
-def _range(item: Range, one: float, unit: str) -> str:
-    low, expected, high = (_number(value / one) for value in (item.low, item.expected, item.high))
+def _range(item: Range, length: float, unit: str) -> str:
+    low, expected, high = (_number(value / length) for value in (item.low, item.expected, item.high))
     return f"{expected} ({low}–{high}) {unit}"
 
 

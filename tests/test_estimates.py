@@ -121,6 +121,7 @@ def test_the_work_of_a_training_is_its_epochs_and_a_third_of_its_validations() -
     assert workload.passes(section, 81, 30) == pytest.approx(162 + 4 * 30 / 3)
 
 
+@pytest.mark.faults
 def test_stages_are_recorded_once_and_foresee_the_next_run(home: Path) -> None:
     empty = foresee(recipe())
     assert empty is not None and {stage.basis for stage in empty.stages} == {UNMEASURED}

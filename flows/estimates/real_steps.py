@@ -1,4 +1,4 @@
-"""A few real steps of a recipe's training, in a process of its own: what a pass costs, and the memory by batch size.
+"""A few real steps of a recipe's training, in a process of its own: what a pass costs.
 
 python -m flows.estimates.real_steps reads a Request from stdin and writes what it measured to stdout, as JSON. It
 trains a model that it throws away, in a temporary folder: no artifact, key or checkpoint of the recipe is touched.
@@ -25,12 +25,11 @@ VALIDATED = 4
 
 
 class Request(TypedDict):
-    """recipe: its file and changes; encoded: key of its encoded rows; memory: a limit in bytes, 0 to measure time."""
+    """recipe: its file and changes; encoded: key of its encoded rows."""
 
     recipe: str
     overrides: list[str]
     encoded: str
-    memory: int
 
 
 @dataclass(frozen=True)
@@ -152,37 +151,6 @@ def measure(bench: Bench) -> Steps:
     return Steps(bench.begin, each, max(validate, 0.0), keep, meter.bytes, weights, checkpoint or 3 * weights)
 
 
-def by_batch(bench: Bench, limit: int) -> list[tuple[int, int]]:
-    """Batch size and peak memory, from 1 on through the divisors of the recipe's, on the longest rows; ends before the
-    first that would exceed the limit, as the two before it foresee."""
-    from tasks.store.peak import peak_memory
-
-    wanted, peaks = bench.section.batch_size, list[tuple[int, int]]()
-    with peak_memory() as meter:
-        for size in (size for size in range(1, wanted + 1) if wanted % size == 0):
-            if len(peaks) > 1 and _foreseen(peaks, size) > limit:
-                break
-            bench.fit(Watch(SECONDS), size, bench.longest("train", 2 * size), bench.longest("validation", size))
-            with peak_memory():  # settles the outer one
-                pass
-            peaks.append((size, meter.bytes))
-            if meter.bytes > limit:
-                break
-    return peaks
-
-
-def _foreseen(peaks: list[tuple[int, int]], size: int) -> float:
-    (first, low), (last, high) = peaks[0], peaks[-1]
-    return high + (high - low) / (last - first) * (size - last)
-
-
-def batch_norms(bench: Bench) -> bool:
-    """Whether what the model computes of a row depends on the batch."""
-    from torch.nn.modules.batchnorm import _BatchNorm
-
-    return any(isinstance(part, _BatchNorm) for part in bench.model.modules())
-
-
 def main() -> None:
     """Measure what stdin asks for."""
     from configs.environment import quiet_tools
@@ -193,11 +161,7 @@ def main() -> None:
     for name in LOADED:
         importlib.import_module(name)
     bench = Bench(request)
-    if request["memory"]:
-        norms = batch_norms(bench)
-        json.dump({"peaks": by_batch(bench, request["memory"]), "batch_norms": norms}, out)
-    else:
-        json.dump(asdict(measure(bench)), out)
+    json.dump(asdict(measure(bench)), out)
 
 
 if __name__ == "__main__":

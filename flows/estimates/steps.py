@@ -37,14 +37,9 @@ class Source:
     overrides: Sequence[str]
 
 
-def ask(source: Source, encoded: "Artifact", memory: int = 0) -> Any:
-    """What the child measured: of time and bytes, or with a limit of memory by batch size. Raises StageError."""
-    request = {
-        "recipe": str(source.path),
-        "overrides": list(source.overrides),
-        "encoded": encoded.key,
-        "memory": memory,
-    }
+def ask(source: Source, encoded: "Artifact") -> Any:
+    """What the child measured of time and bytes. Raises StageError."""
+    request = {"recipe": str(source.path), "overrides": list(source.overrides), "encoded": encoded.key}
     command = [sys.executable, "-m", "flows.estimates.real_steps"]
     try:
         done = subprocess.run(command, input=json.dumps(request), capture_output=True, text=True, timeout=PATIENCE)

@@ -24,6 +24,7 @@ from flows.stage_graph import perform_until
 from tasks.artifact import Artifact, lineage
 from tasks.tracking import evidence, runs
 from tasks.tracking.models import dialogue_predictor
+from tasks.tracking.proof import difference
 from tasks.tracking.wire_format import CHAMPION
 
 EVERY = [*KINDS, *NEWER]
@@ -94,7 +95,7 @@ def test_each_predicts_without_temper_what_it_predicted(registered: Path, tmp_pa
 
 
 def same(now: list[Any], then: list[Any], kind: str) -> None:
-    """Texts and classes are equal; numbers as far as another processor's last digits go."""
+    """Texts and classes are equal; numbers, in JSON too, as far as another processor's last digits go."""
     assert len(now) == len(then), kind
     for one, other in zip(now, then, strict=True):
         if kind in ("dialogue", "preference"):
@@ -102,10 +103,7 @@ def same(now: list[Any], then: list[Any], kind: str) -> None:
             continue
         assert list(one) == list(other)
         for column, value in other.items():
-            assert one[column] == (pytest.approx(value, rel=1e-5) if isinstance(value, float) else value), (
-                kind,
-                column,
-            )
+            assert difference(one[column], value) <= 1e-5, (kind, column)
 
 
 def test_a_prediction_that_differs_is_seen(registered: Path) -> None:

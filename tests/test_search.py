@@ -253,6 +253,7 @@ def test_a_search_that_is_not_over_keeps_what_its_trials_made(harness: None, hea
     from tasks.store.sweep import Catalogue
 
     root, trained = settings().store, list[Event]()
+    before = {search.study for search in studies.begun(root)}
 
     def kill(event: Event) -> None:
         trained.extend([event] if event.stage == "train" and event.kind in ("finished", "measured") else [])
@@ -261,7 +262,7 @@ def test_a_search_that_is_not_over_keeps_what_its_trials_made(harness: None, hea
 
     with listeners(kill), pytest.raises(Killed):
         run(REVIEWS, quick("train.clip=1.7"))
-    (search,) = studies.begun(root)
+    (search,) = (search for search in studies.begun(root) if search.study not in before)
     keys = {key for stage, key in search.artifacts if stage == "train"}
     assert {each.key for each in trained if each.kind == "finished"} < keys and len(keys) == 2
     decided = decisions(Rules(1, 1, 0.0), Catalogue.read(root), print)
@@ -296,6 +297,7 @@ def test_a_stopped_training_leaves_nothing_and_is_no_failure(harness: None, hear
 
     recipe = load_recipe(REVIEWS, [*TINY, "train.eval_steps=5"])
     steps: list[int] = []
+    unfinished = {*(settings().store / "train").glob("*.partial")}
 
     def stop(event: Event) -> None:
         if event.kind == "measured" and "eval_loss" in event.values:
@@ -310,7 +312,7 @@ def test_a_stopped_training_leaves_nothing_and_is_no_failure(harness: None, hear
 
     key, model = both()
     assert (steps, model) == ([5], None), "it ends at the first validation"
-    assert not [*(settings().store / "train").glob("*.partial")]
+    assert {*(settings().store / "train").glob("*.partial")} == unfinished
     with get_client(sync_client=True) as api:
         assert "Stopped" in {run.state_name for run in api.read_task_runs() if run.name == "train"}
         assert {run.state_name for run in api.read_flow_runs() if run.name == "stopped early"} == {"Completed"}

@@ -8,8 +8,10 @@ if TYPE_CHECKING:
     from tasks.cached import Stage
     from tasks.store.events import StageLine
 
+    Planned = tuple[list[StageLine], list[str], dict[str, Artifact]]
 
-def plan(recipe: "Recipe", *, ask: bool) -> "tuple[list[StageLine], list[str], dict[str, Artifact]]":
+
+def plan(recipe: "Recipe", *, ask: bool) -> "Planned":
     """A line per stage (stage, key, status, changed, seconds), remarks on when sources were last asked and on the
     precision here, and the artifacts that are cached, by stage."""
     from configs.precision import precision_note
@@ -39,6 +41,17 @@ def plan(recipe: "Recipe", *, ask: bool) -> "tuple[list[StageLine], list[str], d
             cached[name] = artifact
     note = precision_note(recipe.train)
     return lines, [*notes, *([note] if note else [])], cached
+
+
+def planned(recipe: "Recipe") -> "Planned | None":
+    """The plan, for which nothing is asked; None where it cannot be made: the stage itself will state why."""
+    from tasks.artifact import StageError
+    from tasks.data.errors import DataError
+
+    try:
+        return plan(recipe, ask=False)
+    except (DataError, StageError, OSError):
+        return None
 
 
 def _auxiliary(recipe: "Recipe", inputs: "dict[str, Artifact]", ask: bool) -> "list[StageLine]":

@@ -4,14 +4,11 @@ import importlib
 from typing import TYPE_CHECKING
 
 from configs.environment import loading
-from tasks.data.errors import DataError
 from tasks.store.events import Event
 from tasks.tracking import lookup
 
-from .plan import plan
-
 if TYPE_CHECKING:
-    from configs.schema import Recipe
+    from .plan import Planned
 
 ENGINE = ("flows.finetune", "prefect.flow_engine", "prefect.task_engine", "prefect.artifacts",
           "prefect.telemetry.run_telemetry", "fastapi.encoders", "tasks.data.ledger")  # fmt: skip
@@ -20,10 +17,10 @@ LOADS = {"validate": ("great_expectations",), "train": ("tasks.learn.fit", "task
 """What takes seconds to import, by the stage that is the first to need it."""
 
 
-def load_ahead(recipe: "Recipe") -> None:
+def load_ahead(plan: "Planned | None") -> None:
     """While the Prefect server starts, import what the run will need, and the stages that are not cached; where all
     are, a second process gets ready to ask the registry."""
-    names = due(recipe)
+    names = due(plan)
     if not names:
         lookup.warm()
     with loading():
@@ -31,14 +28,9 @@ def load_ahead(recipe: "Recipe") -> None:
             importlib.import_module(name)
 
 
-def due(recipe: "Recipe") -> list[str]:
+def due(plan: "Planned | None") -> list[str]:
     """Modules of the stages that `temper plan` does not find cached; none where it cannot say."""
-    from tasks.artifact import StageError
-
-    try:
-        stages, _, _ = plan(recipe, ask=False)
-    except (DataError, StageError, OSError):  # the stage itself will say it, where Prefect takes note of it
-        return []
+    stages = [] if plan is None else plan[0]
     return [name for line in stages if line["status"] != "cached" for name in LOADS.get(line["stage"], ())]
 
 

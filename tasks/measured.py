@@ -58,10 +58,7 @@ class Computed:
             return
         try:
             record(settings().store, self._measurement(outcome, taken))
-        except (
-            OSError,
-            ValueError,
-        ) as error:  # read-only or full; a damaged manifest upstream
+        except (OSError, ValueError) as error:  # read-only or full; a damaged manifest upstream
             self.say(f"what it took is not recorded for estimates: {error}")
 
     def _measurement(self, outcome: Outcome[Any], taken: Taken) -> Measurement:

@@ -21,6 +21,7 @@ from flows.estimates.outcome import Compared, compared, totals
 from flows.estimates.past_runs import UNMEASURED
 from flows.estimates.three_numbers import Range, exactly, predicted
 from flows.estimates.words import duration, durations, size, sizes
+from flows.plan import planned
 from tasks.store import measurements as store
 from tasks.store import workload
 from tasks.store.events import Event, listeners
@@ -123,7 +124,7 @@ def test_the_work_of_a_training_is_its_epochs_and_a_third_of_its_validations() -
 
 @pytest.mark.faults
 def test_stages_are_recorded_once_and_foresee_the_next_run(home: Path) -> None:
-    empty = foresee(recipe())
+    empty = foresee(recipe(), planned(recipe()))
     assert empty is not None and {stage.basis for stage in empty.stages} == {UNMEASURED}
     first = perform(recipe(), [])
     assert set(first.values()) == {"run"}
@@ -133,7 +134,7 @@ def test_stages_are_recorded_once_and_foresee_the_next_run(home: Path) -> None:
     assert set(perform(recipe(), []).values()) == {"cached"}
     assert measurements(home / ".artifacts") == lines
 
-    again = foresee(recipe("train.epochs=3"))
+    again = foresee(recipe("train.epochs=3"), planned(recipe("train.epochs=3")))
     assert again is not None
     by_stage = {stage.stage: stage for stage in again.stages}
     assert [by_stage[name].status for name in STAGES[:6]] == ["cached"] * 5 + ["run"]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tiny import perform, recipe
 
+from flows.plan import planned
 from flows.preload import due, load_ahead, prove_ahead
 from flows.services.child_processes import Guarded
 from flows.services.temporary_server import start_server
@@ -120,19 +121,19 @@ def test_a_server_that_cannot_start_is_said() -> None:
 @pytest.mark.faults
 def test_what_is_cached_is_not_loaded_ahead(tmp_path: Path, heard: list[Event]) -> None:
     loaded = recipe()
-    assert due(loaded) == ["great_expectations", "tasks.learn.fit", "tasks.tracking.runs"]
+    assert due(planned(loaded)) == ["great_expectations", "tasks.learn.fit", "tasks.tracking.runs"]
     perform_until(loaded, "validate")
-    assert due(loaded) == ["tasks.learn.fit", "tasks.tracking.runs"]
+    assert due(planned(loaded)) == ["tasks.learn.fit", "tasks.tracking.runs"]
     perform(loaded, heard)
-    assert due(loaded) == [] and not lookup._CHILD
-    load_ahead(loaded)
+    assert due(planned(loaded)) == [] and not lookup._CHILD
+    load_ahead(planned(loaded))
     assert lookup._CHILD and gc.isenabled()
     lookup.cool()
     rows = tmp_path / "rows.csv"
     missing = recipe("download={kind: file, path: " + str(rows) + "}")
-    assert due(missing) == []  # and the run itself says that there is no such file
+    assert due(planned(missing)) == []  # and the run itself says that there is no such file
     rows.write_text("text,label\nGood.,pos\n", encoding="utf-8")
-    assert "great_expectations" in due(missing)
+    assert "great_expectations" in due(planned(missing))
 
 
 @pytest.mark.faults

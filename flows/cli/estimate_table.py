@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from configs.schema import Recipe
     from tasks.artifact import Version
 
+    from ..plan import Planned
+
 
 class RunEstimate:
     """What a run is foreseen to take, and then took. Nothing is foreseen where the plan cannot be made."""
@@ -27,9 +29,9 @@ class RunEstimate:
         self.foreseen: Forecast | None = None
         self.stages: list[Compared] = []
 
-    def lines(self) -> list[Text | Table]:
+    def lines(self, plan: "Planned | None") -> list[Text | Table]:
         """The first lines of a run."""
-        self.foreseen = foresee(self.recipe)
+        self.foreseen = foresee(self.recipe, plan)
         return [] if self.foreseen is None else forecast_lines(self.foreseen)
 
     def outcome(self, version: "Version") -> list[TookLine]:

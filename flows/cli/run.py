@@ -9,6 +9,7 @@ from configs.environment import quiet_prefect
 from tasks.store.events import listeners
 from tasks.tracking import lookup
 
+from ..plan import planned
 from ..preload import load_ahead, prove_ahead
 from ..services.temporary_server import prefect_api
 from .arguments import AsJson, Overrides, RecipeFile
@@ -47,8 +48,9 @@ def command(
         display, estimate = ProgressDisplay(), RunEstimate(loaded)
 
         def prepare() -> None:
-            display.print(estimate.lines())
-            load_ahead(loaded)
+            plan = planned(loaded)
+            display.print(estimate.lines(plan))
+            load_ahead(plan)
 
         ahead = prefect_api("Prefect", "MLflow", meanwhile=prepare)
         with display, listeners(display.show, prove_ahead), verifying(verify), ahead:

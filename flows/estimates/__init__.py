@@ -1,1 +1,1 @@
-"""What a run will take: time, peak memory and disk per stage as low, expected and high, and the limits set to them."""
+"""What a run will take: time, peak memory and disk per stage as low, expected and high."""

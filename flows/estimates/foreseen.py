@@ -2,20 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from tasks.artifact import StageError
-from tasks.data.errors import DataError
-
-from ..plan import plan
 from .forecast import Forecast, forecast
 
 if TYPE_CHECKING:
     from configs.schema import Recipe
 
+    from ..plan import Planned
 
-def foresee(recipe: "Recipe") -> Forecast | None:
-    """What a run will take; None where its plan cannot be made: the stage itself will state why."""
-    try:
-        lines, _, cached = plan(recipe, ask=False)
-    except (DataError, StageError, OSError):
-        return None
-    return forecast(recipe, lines, cached)
+
+def foresee(recipe: "Recipe", plan: "Planned | None") -> Forecast | None:
+    """What a run will take; None where its plan cannot be made."""
+    return None if plan is None else forecast(recipe, plan[0], plan[2])

@@ -91,7 +91,7 @@ class Bench:
         self.begin = time.monotonic() - began
         self.feed = self.training.feed(self.parts, self.section.seed)
 
-    def fit(self, watch: Watch, batch: int, rows: list[int], validated: list[int]) -> int:
+    def fit(self, watch: Watch, rows: list[int], validated: list[int]) -> int:
         """Train on these rows for an epoch, validate and keep a checkpoint at its end; bytes of the checkpoint."""
         from torch.utils.data import Subset
 
@@ -102,7 +102,7 @@ class Bench:
         lengths = None if self.feed.lengths is None else self.feed.lengths[rows]
         given: Any = Subset(self.feed.validation, validated) if self.feed.validation and validated else None
         feed = replace(self.feed, train=Subset(self.feed.train, rows), validation=given, lengths=lengths)
-        section = replace(self.section, batch_size=batch, eval_batch_size=min(self.section.eval_batch_size, batch * 8))
+        section = replace(self.section, eval_batch_size=min(self.section.eval_batch_size, self.section.batch_size * 8))
         last = optimizer_steps(section, len(rows))
         section = replace(section, eval_steps=last, logging_steps=last)
         with tempfile.TemporaryDirectory() as scratch:
@@ -139,8 +139,8 @@ def measure(bench: Bench) -> Steps:
     validated = bench.spread("validation", VALIDATED * section.eval_batch_size)
     with peak_memory() as meter:
         watch = Watch(SECONDS)
-        checkpoint = bench.fit(watch, batch, rows, validated)
-        bench.fit(Watch(SECONDS), batch, bench.longest("train", batch), bench.longest("validation", batch))
+        checkpoint = bench.fit(watch, rows, validated)
+        bench.fit(Watch(SECONDS), bench.longest("train", batch), bench.longest("validation", batch))
     gaps = [later - sooner for sooner, later in zip(watch.steps[1:], watch.steps[2:], strict=False)]
     usual = sorted(gaps[WARM - 1 :] or gaps or [watch.steps[-1] - watch.steps[0]])
     each = usual[len(usual) // 2] / min(step, len(rows))

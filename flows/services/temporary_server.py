@@ -22,12 +22,12 @@ GRACE = 5.0
 """Seconds within which a server that is asked to end does so by itself."""
 
 SERVER = """
-import contextlib, gc, os, signal, sys, threading, time
+import contextlib, os, signal, sys, threading, time
 for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, signal.SIG_IGN)
-gc.disable()
-import uvicorn, prefect.server.api.server
-gc.enable()
+from configs.environment import loading
+with loading():
+    import uvicorn, prefect.server.api.server
 if not sys.stdin.buffer.read(1):
     os._exit(0)
 server = uvicorn.Server(uvicorn.Config("flows.services.prefect_server:app", factory=True, host="127.0.0.1",

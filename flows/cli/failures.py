@@ -44,7 +44,8 @@ def failures() -> Iterator[None]:
         raise typer.Exit(1) from None
     except ValidationError as error:  # settings are the one place where pydantic speaks for itself
         for item in error.errors():
-            _say(f"setting TEMPER_{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}, got {item['input']!r}")
+            name, message = ".".join(map(str, item["loc"])).upper(), item["msg"].removeprefix("Value error, ")
+            _say(f"setting TEMPER_{name}: {message}, got {item['input']!r}")
         raise typer.Exit(2) from None
     except OSError as error:
         if explained := library_error(error):  # of requests these are too

@@ -62,6 +62,8 @@ def _coloured(call: Any, *arguments: Any, **more: Any) -> Any:
         return call(*arguments, **more)
     except (typer.Exit, typer.Abort):
         raise
-    except Exception:
+    except Exception as error:
+        if isinstance(error, typer.BadParameter):
+            error.message = error.message.removeprefix("Value error, ")  # pydantic's word, of whom typer asks it
         colour_help()
         raise

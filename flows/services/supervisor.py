@@ -1,6 +1,5 @@
 """The servers and the worker of `temper up`: started together, watched, and ended together."""
 
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +17,15 @@ NAMING = 20.0
 """Seconds between two looks for scheduled runs that Prefect gave a name of its own."""
 POLLING = "5"
 """Seconds between two looks of the worker for runs that are due."""
+LINES = {
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_CLASS": "flows.services.run_lines.RunLines",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO",
+    "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_FORMATTERS_STANDARD_FLOW_RUN_FMT": "%(asctime)s %(flow_run_name)s: %(message)s",
+    "PREFECT_LOGGING_FORMATTERS_STANDARD_TASK_RUN_FMT": "%(asctime)s %(flow_run_name)s: %(message)s",
+    "PREFECT_LOGGING_COLORS": "false",
+}
+"""Prefect's switches for the lines of the worker and of its runs."""
 
 
 def start(stack: ExitStack, servers: Sequence[Server], say: Callable[[str], None]) -> list[Guarded]:
@@ -42,25 +50,10 @@ def start_worker(stack: ExitStack, prefect: str, mlflow: str, *, pool: str, limi
         PREFECT_API_URL=prefect,
         MLFLOW_TRACKING_URI=mlflow,
         PREFECT_WORKER_QUERY_SECONDS=POLLING,
-        PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL="INFO",
-        PREFECT_LOGGING_COLORS="false",
         TEMPER_DATABASE=None,
+        **LINES,
     )
-    command = [
-        sys.executable,
-        "-m",
-        "prefect",
-        "worker",
-        "start",
-        "--pool",
-        pool,
-        "--type",
-        "process",
-        "--limit",
-        str(limit),
-        "--name",
-        f"temper on {os.uname().nodename}",
-    ]
+    command = [sys.executable, "-m", "flows.services.scheduled_worker", pool, str(limit)]
     worker = Guarded.start("the worker", command, env=env, grace=GRACE)
     stack.callback(worker.end)
     return worker

@@ -85,13 +85,14 @@ def varied(dialogues: list[list[Message]], count: int) -> list[list[Message]]:
     return made
 
 
-def test_training_and_serving_give_the_same_prompt_ids_on_1000_dialogues(
-    stages: dict[str, Artifact], predictor: Predictor, tmp_path: Path
+@pytest.mark.parametrize("count", [200, pytest.param(1000, marks=pytest.mark.long)])
+def test_training_and_serving_give_the_same_prompt_ids(
+    count: int, stages: dict[str, Artifact], predictor: Predictor, tmp_path: Path
 ) -> None:
     train = read_rows(stages["split"].file("train.parquet"))
     encoding, tokenizer = make_encoding(recipe().encode, train, tmp_path)
     raw = read_rows(stages["download"].file("rows.parquet"))["messages"]
-    dialogues = varied([load_messages(text) for text in raw], 1000)
+    dialogues = varied([load_messages(text) for text in raw], count)
     made = encode_dialogues(encoding, tokenizer, dialogues)
     turns = mismatches = 0
     for number, (origin, trained) in enumerate(zip(made.origin, made.trained, strict=True)):
@@ -102,8 +103,8 @@ def test_training_and_serving_give_the_same_prompt_ids_on_1000_dialogues(
         for turn, start in zip(trained, starts, strict=True):
             turns += 1
             mismatches += predictor.prompt(dialogues[origin][begun:turn], 1) != ids[:start]
-    assert len(set(made.origin.tolist())) + len(made.dropped) == 1000
-    assert turns > 2000 and mismatches == 0
+    assert len(set(made.origin.tolist())) + len(made.dropped) == count
+    assert turns > 2 * count and mismatches == 0
 
 
 def test_a_stream_writes_what_a_request_gets(predictor: Predictor) -> None:

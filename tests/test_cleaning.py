@@ -310,7 +310,10 @@ def test_flipped_labels_are_listed_and_only_dropped_on_request() -> None:
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize(("name", "recall", "precision"), [("sms", 0.75, 0.9), ("polarity", 0.6, 0.15)])
+@pytest.mark.parametrize(
+    ("name", "recall", "precision"),
+    [("sms", 0.75, 0.9), pytest.param("polarity", 0.6, 0.15, marks=pytest.mark.long)],
+)
 def test_flipped_labels_in_real_texts(
     name: str, recall: float, precision: float, datasets: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -166,8 +166,14 @@ def test_every_kind_whose_net_scores_rows_is_tried_here() -> None:
     assert {name for name in kinds() if open_kind(name).exports} == {*MODELS} - {"pairs"}
 
 
-@pytest.mark.parametrize("route", ["onnx", "torch-export"])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    ("name", "route"),
+    [
+        *((name, "onnx") for name in MODELS),
+        ("classifier", "torch-export"),
+        *(pytest.param(name, "torch-export", marks=pytest.mark.long) for name in MODELS if name != "classifier"),
+    ],
+)
 def test_an_exported_net_scores_as_the_models_own_whatever_the_batch(name: str, route: str, tmp_path: Path) -> None:
     contents = model(name, origin := tmp_path / "origin")
     folder = tmp_path / route

@@ -28,6 +28,8 @@ from tasks.tracking.proof import difference
 from tasks.tracking.wire_format import CHAMPION
 
 EVERY = [*KINDS, *NEWER]
+QUICK = ("classifier", "dialogue", "image")
+"""Kinds whose comparison every change is tried with; those of all kinds take minutes (make long)."""
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 OWN_TOKENIZER = "{kind: registered, name: masked}"
 """The champion's tokenizer: hidden tokens are comparable only where both models split texts alike."""
@@ -112,7 +114,9 @@ def test_a_prediction_that_differs_is_seen(registered: Path) -> None:
         same([{"value": row["value"] + 0.001} for row in then], then, "regression")
 
 
-@pytest.mark.parametrize("kind", EVERY)
+@pytest.mark.parametrize(
+    "kind", [kind if kind in QUICK else pytest.param(kind, marks=pytest.mark.long) for kind in EVERY]
+)
 def test_it_is_a_champion_that_a_new_model_is_compared_with(kind: str, registered: Path, shared: Path) -> None:
     client = runs.client()
     known = crowned(client, registered / kind)

@@ -87,13 +87,14 @@ def test_a_killed_study_ends_equal_to_an_undisturbed_one(
     assert facts(study) == facts(undisturbed)
 
 
-def test_twenty_sigkills_lose_no_trial_double_none_and_train_none_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize("most", [5, pytest.param(20, marks=pytest.mark.long)])
+def test_sigkills_lose_no_trial_double_none_and_train_none_again(most: int, tmp_path: Path) -> None:
     undisturbed = stub_search.study_of(storage(tmp_path / "a"), trials=stub_search.MANY)
     stub_search.run(undisturbed, tmp_path / "a")
     place, draw, kills, command = storage(tmp_path / "b"), random.Random(5), 0, [sys.executable, stub_search.__file__]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     trace = tmp_path / "b" / "trace"
-    while kills < 20:
+    while kills < most:
         before = trace.stat().st_size if trace.exists() else 0
         process = subprocess.Popen([*command, place, str(tmp_path / "b")], env=environment)
         while process.poll() is None and (not trace.exists() or trace.stat().st_size == before):
@@ -103,7 +104,7 @@ def test_twenty_sigkills_lose_no_trial_double_none_and_train_none_anew(tmp_path:
         if process.wait() == 0:
             break
         kills += process.returncode == -signal.SIGKILL
-    assert kills == 20, "the search was over before"
+    assert kills == most, "the search was over before"
     study = stub_search.study_of(place, trials=stub_search.MANY)
     stub_search.run(study, tmp_path / "b")
     assert facts(study) == facts(undisturbed)

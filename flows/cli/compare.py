@@ -101,20 +101,20 @@ def _show(report: "Compared") -> None:
     out = Console()
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("recipe", overflow="fold")
-    for name in ("test accuracy", f"{report['confidence']:.0%} interval", "SD over seeds", "trainings"):
-        table.add_column(name, justify="right")
+    for name in ("test accuracy", f"{report['confidence']:.0%} interval", "SD over seeds"):
+        table.add_column(name, justify="right", no_wrap=True)
     for recipe in report["recipes"]:
         mean, low, high = (f"{recipe['accuracy'][name]:.4f}" for name in ("mean", "low", "high"))
-        table.add_row(
-            Text(recipe["name"]), mean, f"{low} – {high}", f"{recipe['spread']:.4f}", str(len(recipe["trainings"]))
-        )
+        table.add_row(Text(recipe["name"]), mean, f"{low} – {high}", f"{recipe['spread']:.4f}")
     out.print()
     out.print(table)
     out.print()
     for pair in report["pairs"]:
         out.prose(Text(sentence(pair), VERDICTS[pair["verdict"]]))
     units = "" if report["groups"] == report["rows"] else f" in {report['groups']:,} groups"
-    out.print(f"\n{report['rows']:,} test rows{units}; {report['cached']} trainings cached, {report['trained']} done")
+    seeds = f"{len(report['recipes'][0]['trainings'])} seeds each"
+    done = f"{report['cached']} trainings cached, {report['trained']} done"
+    out.print(f"\n{report['rows']:,} test rows{units}; {seeds}; {done}")
     place = urlsplit(report["artifacts"])
     if place.scheme == "file":
         out.print(f"Chart:   {unquote(place.path)}/comparison.png", soft_wrap=True)

@@ -23,9 +23,14 @@ OFTEN = 2.0
 """Seconds between two states of a progress artifact."""
 
 
+def _prefect_is_loaded() -> bool:
+    """Without Prefect in this process no flow runs in it: to ask would load Prefect, which takes seconds."""
+    return sys.modules.get("prefect") is not None
+
+
 def in_task() -> bool:
     """Whether a Prefect task is running here."""
-    if "prefect" not in sys.modules:
+    if not _prefect_is_loaded():
         return False
     from prefect.context import TaskRunContext
 
@@ -226,6 +231,8 @@ def _running() -> tuple[Any, str | None]:
 
     The flow retrain is given a recipe's file, which has no name.
     """
+    if not _prefect_is_loaded():
+        return None, None
     from prefect.context import FlowRunContext
 
     context = FlowRunContext.get()

@@ -211,6 +211,7 @@ def test_a_dialogue_is_shown_turn_by_turn(
     assert all(turn.endswith("<|im_start|>│assistant│⏎│") for turn in given[: len(said)])
 
 
+@pytest.mark.long
 def test_the_registered_model_answers_over_http(
     stages: dict[str, Artifact], harness: None, heard: list[Event], tmp_path: Path
 ) -> None:

@@ -221,6 +221,22 @@ def test_plan_estimates_without_heavy_libraries(tmp_path: Path) -> None:
     assert document["notes"] == ["once its rows are encoded, a few real steps of the training are measured"]
 
 
+def test_a_stage_that_no_flow_runs_loads_no_prefect(tmp_path: Path) -> None:
+    script = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from configs.load import load_recipe\n"
+        "from flows.stage_graph import perform_until\n"
+        "from tasks.store.measurements import measurements\n"
+        "from configs.settings import settings\n"
+        f"perform_until(load_recipe(Path({str(ROOT / 'configs' / 'reviews_demo.yaml')!r})), 'download')\n"
+        "assert [line.stage for line in measurements(settings().store)] == ['download'], 'it was not measured'\n"
+        "print(*(name for name in ('prefect', 'mlflow') if name in sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stdout + done.stderr
+
+
 @pytest.mark.faults
 def test_real_steps_are_measured_once_and_change_no_training(home: Path, tmp_path: Path) -> None:
     from tiny import TINY

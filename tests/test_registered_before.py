@@ -129,6 +129,7 @@ def test_it_is_a_champion_that_a_new_model_is_compared_with(kind: str, registere
     assert verdict.decided in ("promoted", "kept", "undecided") and "not comparable" not in verdict.text
 
 
+@pytest.mark.long
 def test_hidden_tokens_of_another_tokenizer_are_not_compared(registered: Path, shared: Path) -> None:
     client = runs.client()
     known = crowned(client, registered / "masked", "words")

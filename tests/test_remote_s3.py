@@ -149,7 +149,7 @@ def test_a_server_or_bucket_that_is_not_there_costs_seconds(wrong: str, monkeypa
     assert os.environ["AWS_SECRET_ACCESS_KEY"] == "planted-secret"
 
 
-@pytest.mark.parametrize("count", [50, pytest.param(1000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [15, pytest.param(1000, marks=pytest.mark.long)])
 def test_many_artifacts_are_stored_and_served(count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sections = [Drawn(count=n + 100, word="many") for n in range(count)]
     made = [draw(section) for section in sections]

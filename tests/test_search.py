@@ -47,7 +47,14 @@ def facts(study: Any) -> list[tuple[Any, ...]]:
     return [(t.number, t.state, t.params, t.value, t.intermediate_values) for t in trials]
 
 
-@pytest.mark.parametrize(("sampler", "pruner"), [("tpe", "median"), ("random", "hyperband"), ("grid", "none")])
+@pytest.mark.parametrize(
+    ("sampler", "pruner"),
+    [
+        ("tpe", "median"),
+        pytest.param("random", "hyperband", marks=pytest.mark.long),
+        pytest.param("grid", "none", marks=pytest.mark.long),
+    ],
+)
 def test_a_killed_study_ends_equal_to_an_undisturbed_one(
     tmp_path: Path, sampler: str, pruner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -323,6 +330,7 @@ def test_a_stopped_training_leaves_nothing_and_is_no_failure(harness: None, hear
     assert not [event for event in heard if event.kind == "failed"]
 
 
+@pytest.mark.long
 def test_a_pruned_trial_costs_what_it_ran(harness: None, heard: list[Event], monkeypatch: pytest.MonkeyPatch) -> None:
     """With a pruner that ends the second trial at its first validation: two validations fewer, and it stays so."""
     from optuna.pruners import BasePruner

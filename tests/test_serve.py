@@ -326,7 +326,7 @@ DEAF = ("bash", "-c", 'trap "" INT; exec "$@"', "bash")
     [
         ("answers at", (), True),
         ("serving small", (), True),
-        ("answers at", DEAF, False),
+        pytest.param("answers at", DEAF, False, marks=pytest.mark.long),
     ],
     ids=["terminal", "before it answers", "in the background"],
 )

@@ -241,7 +241,7 @@ def test_prefect_shows_the_trainings_and_the_report(harness: None, heard: list[E
     assert "data:image/png;base64" in pages[-1]
 
 
-@pytest.mark.faults
+@pytest.mark.long
 def test_a_training_has_one_parent(harness: None, heard: list[Event]) -> None:
     """The second comparison lists the trainings that belong to the first, and leaves them there."""
     from tasks.tracking.runs import client
@@ -254,7 +254,7 @@ def test_a_training_has_one_parent(harness: None, heard: list[Event]) -> None:
     assert second["mlflow_run_id"] != first["mlflow_run_id"]
 
 
-@pytest.mark.faults
+@pytest.mark.long
 def test_starts_of_a_pretrained_text_model(harness: None, heard: list[Event], tmp_path: Path) -> None:
     local_model(tmp_path / "data" / "start", "gpt2", GPT2)
     found = run(variants(RECIPE, "train.model={kind: files, path: start}", starts="pretrained,scratch"), 2, True)

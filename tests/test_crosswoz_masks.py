@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from chat_families import FAMILIES
+from sampled import sampled
 from test_dialogue import certificate_of, encoding_of, mismatches
 
 from configs.sources import CrosswozSource
@@ -38,7 +39,7 @@ def certify(name: str, dialogues: list[list[Message]]) -> None:
 
 @pytest.mark.faults
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("name", [*NAMES[:2], *(pytest.param(name, marks=pytest.mark.long) for name in NAMES[2:])])
+@pytest.mark.parametrize("name", sampled(NAMES, *NAMES[:2]))
 def test_a_ninth_of_the_dialogues_in_each_family(name: str, every: list[list[Message]]) -> None:
     """Each dialogue in one family."""
     certify(name, every[NAMES.index(name) :: len(NAMES)])

@@ -83,7 +83,7 @@ def test_each_stage_names_the_full_disk_and_goes_on_with_room(
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize(("database", "size"), [("mlruns", 400), ("prefect", 400)])
+@pytest.mark.parametrize(("database", "size"), [("prefect", 400), pytest.param("mlruns", 400, marks=pytest.mark.long)])
 def test_a_full_disk_under_a_servers_database_ends_the_command_in_a_line(
     database: str, size: int, home: Path, mounted: Callable[[int], Path]
 ) -> None:

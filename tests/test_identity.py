@@ -657,7 +657,7 @@ def test_fields_and_checks_of_sections_change_no_code_and_methods_do(copy: Path)
     ]
 
 
-@pytest.mark.faults
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_every_constant_of_the_project_changes_all_that_read_it_and_nothing_else(copy: Path) -> None:
     """Of tasks: the stages that can import the module. Of configs: those whose code names it, directly or through

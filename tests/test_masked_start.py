@@ -84,6 +84,7 @@ def test_the_tokenizer_is_the_registered_one(words: Path) -> None:
     assert load_tokenizer(place, special).ids(texts) == load_tokenizer(words, special).ids(texts)
 
 
+@pytest.mark.long
 def test_all_of_it_trains_and_is_registered(words: Path, heard: list[Event]) -> None:
     version, status = run(recipe(*CLASSIFIER, "train.learning_rate=1e-2"), heard)
     model, _ = pin(RegisteredModel(kind="registered", name="stars", version=version.version), ask=True)

@@ -17,6 +17,7 @@ from build_registered import extract
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from registered_recipes import HOTEL, KINDS, NEWER, write_recipe
+from sampled import sampled
 
 from configs.load import load_recipe
 from configs.schema import Recipe
@@ -114,9 +115,7 @@ def test_a_prediction_that_differs_is_seen(registered: Path) -> None:
         same([{"value": row["value"] + 0.001} for row in then], then, "regression")
 
 
-@pytest.mark.parametrize(
-    "kind", [kind if kind in QUICK else pytest.param(kind, marks=pytest.mark.long) for kind in EVERY]
-)
+@pytest.mark.parametrize("kind", sampled(EVERY, *QUICK))
 def test_it_is_a_champion_that_a_new_model_is_compared_with(kind: str, registered: Path, shared: Path) -> None:
     client = runs.client()
     known = crowned(client, registered / kind)

@@ -14,6 +14,7 @@ from html_reader import read
 from hypothesis import example, given
 from registered import register_texts
 from registered_recipes import KINDS, write_recipe
+from sampled import sampled
 from test_escape import LABEL, TEXT, TEXTS
 
 from configs.load import load_recipe
@@ -133,7 +134,7 @@ def test_a_recipe_that_was_not_run_is_an_error_with_the_command(
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", sampled(KINDS, "classifier", "dialogue", "image"))
 def test_every_kind_has_its_page(
     kind: str, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -207,9 +207,7 @@ def clean_digest(forker: Forker, value: int) -> str:
 
 @pytest.mark.faults
 @pytest.mark.parametrize("rounds", [15, pytest.param(40, marks=pytest.mark.long)])
-def test_a_stage_killed_at_any_time_leaves_nothing_torn_and_the_next_run_completes(
-    rounds: int, forker: Forker
-) -> None:
+def test_a_stage_killed_at_any_time_leaves_nothing_torn_and_the_next_run_completes(rounds: int, forker: Forker) -> None:
     random = Random(SEED)
     clean_digest(forker, 0)
     began = time.monotonic()
@@ -228,7 +226,9 @@ def test_a_stage_killed_at_any_time_leaves_nothing_torn_and_the_next_run_complet
         assert status == ("cached" if "" in left else "run")
         assert forker.torn() == []
         shutil.rmtree(forker.root / "blend")
-    assert killed >= rounds / 8 and partials >= rounds / 15, f"of {rounds} only {killed} were killed, {partials} in mid-write"
+    assert killed >= rounds / 8 and partials >= rounds / 15, (
+        f"of {rounds} only {killed} were killed, {partials} in mid-write"
+    )
 
 
 @pytest.mark.faults

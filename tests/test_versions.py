@@ -61,6 +61,7 @@ def test_an_undecided_model_is_judged_again_on_other_test_rows(
     assert evidence["contest"]["rows"] == later.report["rows"]
 
 
+@pytest.mark.long
 def test_an_image_model_answers_again_as_in_its_test(harness: None, heard: list[Event]) -> None:
     from flows.stage_graph import perform_until
     from tasks.data.rows import read_rows
@@ -78,6 +79,7 @@ def test_an_image_model_answers_again_as_in_its_test(harness: None, heard: list[
     assert rescore(version.uri, "image", asked, {})["predicted"].tolist() == kept["predicted"].tolist()
 
 
+@pytest.mark.long
 def test_one_training_is_registered_under_two_names(harness: None, heard: list[Event]) -> None:
     """Its one run keeps its parameters; what differs the second time is a tag.
 
@@ -98,6 +100,7 @@ def test_one_training_is_registered_under_two_names(harness: None, heard: list[E
     assert third.run_id == first.run_id
 
 
+@pytest.mark.long
 def test_drift_since_the_version_before_is_told(harness: None, heard: list[Event], tmp_path: Path) -> None:
     """Nothing is said where the rows are the same; a planted shift of labels is named, in Prefect too."""
     from prefect.client.orchestration import get_client

@@ -14,6 +14,7 @@ from configs.environment import quiet_tools  # noqa: E402
 
 quiet_tools()
 
+import fresh_databases  # noqa: E402
 import pytest  # noqa: E402
 from hypothesis import settings as property_settings  # noqa: E402
 
@@ -35,6 +36,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("TEMPER_DATA", str(tmp_path / "data"))
     (tmp_path / "a home").mkdir()
     (tmp_path / "data").mkdir()
+    if "mlflow" in sys.modules:
+        fresh_databases.copy_mlflow()
     yield tmp_path / "a home"
     reading.release()
 
@@ -50,10 +53,14 @@ def datasets() -> Path:
 
 @pytest.fixture(scope="module")
 def harness() -> Iterator[None]:
-    from prefect.testing.utilities import prefect_test_harness
+    from prefect.testing import utilities
 
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
+    folder = fresh_databases.prefect_folder()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utilities, "mkdtemp", lambda: folder)
+        with utilities.prefect_test_harness(server_startup_timeout=240):
+            fresh_databases.keep_prefect(folder)
+            yield
 
 
 @pytest.fixture(scope="module")

@@ -92,7 +92,7 @@ tutorials: setup
 bench: setup
 	@for file in tests/bench_*.py; do echo "== $$file"; $(PY) $$file || exit 1; done
 
-long: setup search export
+long: setup remote search export
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m long
 
 # Each in a folder of its own, which goes; a Python that this machine cannot have is skipped with the reason.

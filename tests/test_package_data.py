@@ -136,7 +136,10 @@ def declared(recipe: str) -> dict[str, set[str]]:
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize(("recipe", "more", "stages"), [("reviews", TINY, STAGES), ("hotels", [], STAGES[:5])])
+@pytest.mark.parametrize(
+    ("recipe", "more", "stages"),
+    [("reviews", TINY, STAGES), pytest.param("hotels", [], STAGES[:5], marks=pytest.mark.long)],
+)
 def test_no_stage_opens_a_data_file_that_its_key_does_not_count(
     copy: Path, recipe: str, more: list[str], stages: Sequence[str]
 ) -> None:

@@ -61,6 +61,7 @@ def table(folder: Path) -> pd.DataFrame:
     return found
 
 
+@pytest.mark.long
 def test_a_pair_goes_through_every_stage_and_command(
     harness: None, heard: list[Event], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

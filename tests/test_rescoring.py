@@ -69,7 +69,8 @@ def contender(client: MlflowClient, name: str) -> ModelVersion:
     return client.create_model_version(name, "nowhere", client.create_run("0").info.run_id)
 
 
-@pytest.mark.parametrize("kind", ["seq2seq", *(pytest.param(kind, marks=pytest.mark.long) for kind in list(KINDS)[1:])])
+@pytest.mark.long
+@pytest.mark.parametrize("kind", list(KINDS))
 def test_the_champion_answers_again_as_in_its_test_and_the_better_of_two_wins(
     kind: str, client: MlflowClient, tmp_path: Path
 ) -> None:

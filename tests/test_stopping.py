@@ -53,10 +53,11 @@ def stop_during_training(process: subprocess.Popen[str], place: Path, number: in
     [
         (["run", RECIPE, *LONG], signal.SIGTERM, 143),
         (["run", RECIPE, *LONG], signal.SIGINT, 1),
-        (
+        pytest.param(
             ["compare", RECIPE, RECIPE, "train.seed=7", "--seeds", "2", *(f"--set={one}" for one in LONG)],
             signal.SIGTERM,
             143,
+            marks=pytest.mark.long,
         ),
     ],
 )

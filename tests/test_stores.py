@@ -391,7 +391,7 @@ def test_a_server_that_dies_in_a_stage_is_asked_for_the_failure_once(home: Path)
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=290,
         env={**os.environ, "TEMPER_HOME": str(home), "PREFECT_HOME": str(home / "prefect")},
     )
     assert done.returncode == 0 and "start the server again and repeat the command" in done.stderr, done.stderr

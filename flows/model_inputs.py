@@ -49,23 +49,21 @@ def open_model_for(
 ) -> "tuple[Named, Model, Questions]":
     """The version that a name means now, and the rows as it takes them: a table's rows as texts, pairs of texts or
     dialogues. pair: the column of second texts, None for `text_pair`."""
-    from tasks.inference.inputs import Texts, with_second
+    from tasks.inference.inputs import Texts, with_second, with_texts
 
     if not isinstance(questions, Texts):
         _refuse_pair(pair, f"it takes {questions.content}s")
         return *open_model(name, questions.content), questions
     named = _find(name)
-    from configs.load import RecipeError
     from tasks.tracking.models import content_of, load_model, predictor_of, takes_pairs
+    from tasks.tracking.named import trained_columns
 
     loaded = load_model(named.uri, questions.content, "messages")
     if content_of(loaded) != "messages":
         if column is None and questions.column != "text":
-            raise RecipeError(
-                f"{questions.path}: no column 'text' among {list(questions.rows.columns)}; name one with --column"
-            )
+            questions = with_texts(questions, trained_columns(named))
         if takes_pairs(loaded):
-            return named, _pyfunc_model(loaded, named), with_second(questions, pair)
+            return named, _pyfunc_model(loaded, named), with_second(questions, pair, lambda: trained_columns(named))
         _refuse_pair(pair, f"{named} takes one text")
         return named, _pyfunc_model(loaded, named), questions
     _refuse_pair(pair, f"{named} takes dialogues")

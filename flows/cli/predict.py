@@ -46,11 +46,11 @@ What = Annotated[
 
 Column = Annotated[
     str | None,
-    typer.Option("--column", help="Column of the texts or dialogues; else `text`, of dialogues `messages`."),
+    typer.Option("--column", help="Column of texts or dialogues; else `text`, the training data's own, `messages`."),
 ]
 Pair = Annotated[
     str | None,
-    typer.Option("--pair", help="Of a model of pairs the second text, or of a file its column; else `text_pair`."),
+    typer.Option("--pair", help="Of pairs the second text, or its column; else `text_pair`, the training data's."),
 ]
 OutputFile = Annotated[
     Path | None,

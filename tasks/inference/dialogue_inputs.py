@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from configs.load import RecipeError
 from configs.sources import Columns
 
 from ..data.dialogues.columns import PAIRS, prompt_columns, read_dialogues
@@ -45,9 +46,15 @@ def open_dialogues(table: Texts, column: str | None = None) -> Dialogues:
     """The dialogues of a table, read as a recipe's `download.columns` reads `messages`, or `prompt` where the column
     holds plain texts, each without its trailing assistant turns. `column`: None for `messages` or another usual name.
 
-    Raises DataError naming the row for what cannot be read, or where nothing is left to reply to.
+    Raises RecipeError where no column is called so, DataError naming the row for what cannot be read, or where nothing
+    is left to reply to.
     """
     name = column or holder(table.rows) or table.column
+    if not name:
+        raise RecipeError(
+            f"{table.where}: no column 'messages' among {list(table.rows.columns)}; name that of the dialogues with "
+            "--column"
+        )
     ignored = tuple(key for key in TRAINED if key in table.rows)
     notes: list[str] = []
     given, columns = table.rows, Columns(messages=name, ignore=ignored)

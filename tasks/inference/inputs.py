@@ -1,6 +1,6 @@
 """What a registered model is asked: the rows of a table file or the images below a folder, a batch at a time."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -102,10 +102,24 @@ class Texts:
         return pd.DataFrame({"text": pd.Series(given, dtype=object)}) if lists else given
 
 
-def with_second(texts: Texts, column: str | None) -> Texts:
-    """The same rows as pairs of texts; `column` of the second texts, None for `text_pair`. Raises RecipeError where it
-    is absent, DataError where a row has none."""
+def with_texts(texts: Texts, trained: Mapping[str, str]) -> Texts:
+    """The same rows, whose texts are in the column of the model's training data; `trained`: that data's columns by
+    their keys in `download.columns`. Raises RecipeError where it is not among the file's, DataError where a row has no
+    text."""
+    name = trained.get(TEXT, "")
+    if name not in texts.rows.columns:
+        raise RecipeError(_no_column(texts.path, texts.rows, TEXT))
+    _require_filled(texts.path, texts.rows, name)
+    note = f"{texts.path}: texts are read from {name!r}, as in the model's training data"
+    return replace(texts, column=name, notes=(*texts.notes, note))
+
+
+def with_second(texts: Texts, column: str | None, trained: Callable[[], Mapping[str, str]] = dict) -> Texts:
+    """The same rows as pairs of texts; `column` of the second texts, None for `text_pair` or that of the model's
+    training data. Raises RecipeError where it is absent, DataError where a row has none."""
     name = TEXT_PAIR if column is None else column
+    if column is None and name not in texts.rows.columns:
+        name = trained().get(TEXT_PAIR, name)
     if name not in texts.rows.columns:
         raise RecipeError(
             f"{texts.path}: the model takes pairs of texts, and there is no column {name!r} among "
@@ -113,6 +127,13 @@ def with_second(texts: Texts, column: str | None) -> Texts:
         )
     _require_filled(texts.path, texts.rows, name)
     return replace(texts, second=name)
+
+
+def _no_column(path: Path, rows: pd.DataFrame, column: str) -> str:
+    return (
+        f"{path}: no column {column!r} among {list(rows.columns)}; name one with --column, or where the first line "
+        "is a row already its columns with --header, such as --header text"
+    )
 
 
 @dataclass(frozen=True)
@@ -157,20 +178,18 @@ def _bytes(path: Path) -> bytes | OSError:
 
 def open_table(path: Path, column: str | None, reading: Mapping[str, Any] | None = None) -> Texts:
     """The texts of a file, read as `read_rows` does; `column`: None for `text`, or of a file without it for a usual
-    name of dialogues or of what is asked. Raises DataError where it cannot be read or a row has no text,
-    RecipeError where it lacks the column."""
+    name of dialogues or of what is asked; without any the column is "", until the model is known (`with_texts`).
+    Raises DataError where it cannot be read or a row has no text, RecipeError where it lacks the column."""
     rows, notes = read_rows(path, reading)
     if column is None:
-        usual = ("text", *HOLDERS, *(prompt for prompt, _ in PAIRS))
-        column = next((name for name in usual if name in rows.columns), "text")
-    if column not in rows.columns:
-        raise RecipeError(
-            f"{path}: no column {column!r} among {list(rows.columns)}; name one with --column, or where the first line "
-            "is a row already its columns with --header, such as --header text"
-        )
+        usual = (TEXT, *HOLDERS, *(prompt for prompt, _ in PAIRS))
+        column = next((name for name in usual if name in rows.columns), "")
+    elif column not in rows.columns:
+        raise RecipeError(_no_column(path, rows, column))
     if twice := sorted({str(name) for name in rows.columns[rows.columns.duplicated()]}):
         raise DataError(f"{path}: two columns are called {twice[0]!r}; rename one")
-    _require_filled(path, rows, column)
+    if column:
+        _require_filled(path, rows, column)
     if not len(rows):
         raise DataError(f"{path}: no rows")
     return Texts(path, rows, column, reading=dict(reading or {}), notes=tuple(notes))

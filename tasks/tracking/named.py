@@ -67,6 +67,19 @@ def find_named(asked: str) -> Named:
     )
 
 
+def trained_columns(named: Named) -> dict[str, str]:
+    """Columns of the source that a version was trained on, by their keys in `download.columns`; empty where its run
+    does not say."""
+    if not named.version:
+        return {}
+    client, before = mlflow.MlflowClient(), "download.columns."
+    try:
+        params = client.get_run(str(client.get_model_version(named.name, named.version).run_id)).data.params
+    except MlflowException:  # the run was deleted
+        return {}
+    return {key.removeprefix(before): value for key, value in params.items() if key.startswith(before)}
+
+
 def _parts(name_asked: str) -> tuple[str, str, str]:
     """Name, alias and number; of the last two one is empty at least."""
     if "@" in name_asked:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.update({"HF_HUB_OFFLINE": "1", "PREFECT_LOGGING_LEVEL": "ERROR", "CUDA_VISIBLE_DEVICES": ""})
+os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # its five processes judge traces, of which there are none
 os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX512_CORE_VNNI"  # `train.precision: auto` is float32 on whichever machine this is
 for leaked in ("MLFLOW_RUN_ID", "MLFLOW_TRACKING_URI", "PREFECT_API_KEY", "PREFECT_API_URL"):
     os.environ.pop(leaked, None)

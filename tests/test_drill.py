@@ -190,7 +190,7 @@ def drill_with_gates_off() -> None:
         sys.exit(ended.exit_code)
 
 
-@pytest.mark.faults
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_a_drill_whose_gates_are_off_fails(home: Path) -> None:
     code = "import test_drill; test_drill.drill_with_gates_off()"

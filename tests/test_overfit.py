@@ -75,6 +75,7 @@ def repeated(turns: pd.DataFrame) -> pd.Series:
     return (turns["true"] == turns["written"]) & turns["ended"]
 
 
+@pytest.mark.long
 def test_every_search_of_20_dialogues_is_repeated_exactly(tmp_path: Path) -> None:
     turns = written(tmp_path)
     searches = turns[turns["true"].map(is_call)]

@@ -62,6 +62,7 @@ def write(data: Path, made: list[dict[str, Any]]) -> None:
     data.write_text("\n".join(map(json.dumps, made)), encoding="utf-8")
 
 
+@pytest.mark.long
 def test_pairs_of_replies_go_from_init_to_the_registry(home: Path, tmp_path: Path) -> None:
     data, recipe, made = tmp_path / "data" / "polite.jsonl", tmp_path / "polite.yaml", rows(120)
     write(data, made)

@@ -31,6 +31,7 @@ SHARED = {
     "failures",
     "help_colours",
     "library_errors",
+    "limit_options",
     "progress",
     "reading_options",
     "token_colours",

@@ -25,7 +25,8 @@ Recipes lie in configs/. Any key of a recipe can be changed for one call: `tempe
 Settings are environment variables: TEMPER_DATA (where relative source paths start, default ./data),
 TEMPER_ARTIFACTS (the cache, default .artifacts), TEMPER_THREADS, MLFLOW_TRACKING_URI, PREFECT_API_URL.
 
-Exit codes: 0 done, 1 a stage failed or Ctrl-C, 2 the recipe or the usage is wrong, 143 stopped by SIGTERM;
+Exit codes: 0 done, 1 a stage failed, a limit refused the run, or Ctrl-C, 2 the recipe or the usage is wrong,
+143 stopped by SIGTERM;
 of `up` and `serve`, which end in no other way, Ctrl-C and SIGTERM give 0.
 """
 COMMANDS = {

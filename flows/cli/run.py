@@ -15,6 +15,7 @@ from ..services.temporary_server import prefect_api
 from .arguments import AsJson, Overrides, RecipeFile
 from .console import print_json
 from .failures import failures
+from .limit_options import Budget, Memory, limited
 from .progress import ProgressDisplay
 
 if TYPE_CHECKING:
@@ -27,16 +28,19 @@ def command(
     overrides: Overrides = None,
     as_json: AsJson = False,
     verify: Annotated[bool, typer.Option("--verify", help="Hash every cached file again, whatever its size.")] = False,
+    budget: Budget = None,
+    memory: Memory = None,
 ) -> None:
     """Run a recipe: whatever is done already is served from the cache, the rest is done and registered.
 
     A killed training goes on from its last checkpoint. Ends with the test score, the registered version, where
-    to look, what most rows were dropped for, and the next command.
+    to look, what most rows were dropped for, and the next command. What is cached is within every limit.
     """
     from configs.load import load_recipe
 
     with failures():
-        loaded = load_recipe(recipe, overrides or [])
+        changes = list(overrides or [])
+        loaded = load_recipe(recipe, changes)
         quiet_prefect()
         from tasks.store.verification import verifying
 
@@ -44,11 +48,13 @@ def command(
         from .estimate_table import RunEstimate
 
         say_shared_name(recipe, loaded.name)
-
+        within = limited(recipe, changes, budget, memory)
+        if within is not None:
+            loaded, changes = within.recipe, list(within.source.overrides)
         display, estimate = ProgressDisplay(), RunEstimate(loaded)
 
         def prepare() -> None:
-            plan = planned(loaded)
+            plan = planned(loaded) if within is None else within.plan
             display.print(estimate.lines(plan))
             load_ahead(plan)
 
@@ -60,17 +66,21 @@ def command(
         lookup.cool()
         outcome = estimate.outcome(version)
         if as_json:
-            print_json(document(display.stages, version) | {"estimates": outcome})
-        else:
-            from tasks.artifact import Artifact
+            print_json(document(display.stages, version) | {"estimates": outcome, "changes": changes})
+            return
+        display.print(estimate.outcome_lines())
+        display.summary(version, shlex.join([str(recipe), *changes]), _problem(display.stages))
 
-            from ..row_counts import commonest_problem
 
-            artifacts = {
-                line["stage"]: Artifact(line["stage"], line["key"], "") for line in display.stages if line["key"]
-            }
-            display.print(estimate.outcome_lines())
-            display.summary(version, shlex.join([str(recipe), *(overrides or [])]), commonest_problem(artifacts))
+def _problem(stages: "list[StageLine]") -> str:
+    """The commonest problem of the data, if any."""
+    from tasks.artifact import Artifact
+
+    from ..row_counts import commonest_problem
+
+    return commonest_problem(
+        {line["stage"]: Artifact(line["stage"], line["key"], "") for line in stages if line["key"]}
+    )
 
 
 def document(stages: "list[StageLine]", version: "Version") -> "dict[str, object]":

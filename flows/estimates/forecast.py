@@ -12,9 +12,9 @@ from configs.stages import AUXILIARY
 from tasks.store import disk, workload
 from tasks.store.measurements import Measurement, measurements
 
-from .past_runs import Cost, Task, cost_of, nearest
+from .past_runs import KIND, Cost, Task, cost_of, nearest
 from .row_forecast import Rows, forecast_rows
-from .steps import Source, remember_steps, why_unmeasured
+from .steps import Source, ask, remember_steps, why_unmeasured
 from .three_numbers import NOTHING, Range, exactly, largest
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ def forecast(
         elif reason := why_unmeasured(recipe):
             notes.append(f"no real steps are measured: {reason}")
         else:
-            past = [*past, remember_steps(source, cached["encode"], _task(recipe, line, rows), rows, recipe)]
+            taken = ask(source, cached["encode"])
+            past = [*past, remember_steps(taken, task_of(recipe, line, rows), rows, recipe)]
     return Forecast(tuple(_stage(recipe, line, rows, past, cached) for line in lines), tuple(notes))
 
 
@@ -86,8 +87,8 @@ def _unlike(
     """The training, where it is due and neither one with its settings nor real steps were measured here."""
     for line in lines:
         if line["stage"] == "train" and line["status"] != "cached":
-            near = nearest(_task(recipe, line, rows), past)
-            return line if near is None or near[0].words == "of this kind" else None
+            near = nearest(task_of(recipe, line, rows), past)
+            return line if near is None or near[0].words == KIND else None
     return None
 
 
@@ -100,14 +101,15 @@ def _stage(
 ) -> StageForecast:
     if line["status"] == "cached":
         return StageForecast(line["stage"], "cached", FREE, "")
-    task = _task(recipe, line, rows)
+    task = task_of(recipe, line, rows)
     cost, basis = cost_of(task, past)
     if line["stage"] == "register" and "evaluate" in cached:  # most likely it is registered already
         cost = Cost(*(Range(0.0, part.expected, part.high) for part in (cost.seconds, cost.memory, cost.disk)))
     return StageForecast(line["stage"], line["status"], cost, basis, task.work)
 
 
-def _task(recipe: "Recipe", line: "StageLine", rows: Rows) -> Task:
+def task_of(recipe: "Recipe", line: "StageLine", rows: Rows) -> Task:
+    """A stage of the plan as measurements name it."""
     stage = line["stage"]
     sections = {name: complete(settled(getattr(recipe, name))) for name in ("download", "validate", "clean", "split")}
     sections |= {name: complete(settled(getattr(recipe, name))) for name in ("encode", "train", "evaluate")}

@@ -11,6 +11,8 @@ from .three_numbers import Range, predicted
 
 UNMEASURED = "no run here yet"
 """What the estimate of a stage rests on that was never computed here: defaults."""
+KIND = "of this kind"
+"""The farthest tier: stages with other settings."""
 LATEST = 8
 """So many of the latest measurements that are alike count."""
 FIXED = {
@@ -63,8 +65,13 @@ def tiers(task: Task) -> list[Tier]:
         Tier(task.stage, "of this recipe", 1.5, lambda line: line.recipe == task.recipe and _same(line) == same),
         Tier(task.stage, "with these settings", 1.7, lambda line: _same(line) == same),
         *([Tier(STEPS, "a few real steps", 1.6, lambda line: _same(line) == same)] if task.stage == "train" else []),
-        Tier(task.stage, "of this kind", 3.0, lambda line: line.kind == task.kind),
+        Tier(task.stage, KIND, 3.0, lambda line: line.kind == task.kind),
     ]
+
+
+def is_measured(basis: str) -> bool:
+    """Whether an estimate rests on a stage with these settings, or on real steps: neither on others nor on defaults."""
+    return basis != UNMEASURED and not basis.endswith(KIND)
 
 
 def _same(line: Measurement) -> tuple[str, str]:

@@ -6,12 +6,16 @@ trains a model that it throws away, in a temporary folder: no artifact, key or c
 
 import importlib
 import json
+import os
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TextIO, TypedDict
+
+from tasks.store.peak import peak_memory, process_peak
 
 LOADED = ("great_expectations", "prefect", "tasks.tracking.runs")
 """What the process of a run has loaded when it trains: it takes memory as well."""
@@ -22,20 +26,25 @@ SECONDS = 30.0
 """After so long no further step begins."""
 VALIDATED = 4
 """Batches of validation rows that are measured."""
+INTERVAL = 0.02
+"""Seconds between two readings of the memory that this process holds, where that has a limit."""
 
 
 class Request(TypedDict):
-    """recipe: its file and changes; encoded: key of its encoded rows."""
+    """recipe: its file and changes; encoded: key of its encoded rows; limit: bytes of memory at which
+    measuring ends, if any."""
 
     recipe: str
     overrides: list[str]
     encoded: str
+    limit: int | None
 
 
 @dataclass(frozen=True)
 class Steps:
     """begin: seconds to load the model; each: seconds per pass of a row; validate: seconds per validation row; keep:
-    seconds to write a checkpoint; memory: bytes at most; weights and checkpoint: bytes of these."""
+    seconds to write a checkpoint; memory: bytes at most; weights and checkpoint: bytes of these; batch_norms: such
+    layers that are trained, whose result depends on the rows of one forward pass."""
 
     begin: float
     each: float
@@ -44,6 +53,32 @@ class Steps:
     memory: int
     weights: int
     checkpoint: int
+    batch_norms: int
+
+
+class Ceiling(threading.Thread):
+    """Ends this process once it holds more memory than a limit, so that measuring takes no more than the run may.
+
+    `ready` is called before the first row.
+    """
+
+    def __init__(self, limit: int, out: TextIO) -> None:
+        super().__init__(daemon=True)
+        self.limit, self.out, self.turn = limit, out, threading.Lock()
+        self.held = {"before": 0, "batch_norms": 0}
+
+    def ready(self, batch_norms: int) -> None:
+        """The model is there: what is held from here on is that of rows."""
+        self.held = {"before": process_peak(), "batch_norms": batch_norms}
+
+    def run(self) -> None:
+        """Watch; a step can take minutes and gigabytes, so that what is asked between steps comes too late."""
+        while process_peak() <= self.limit:
+            time.sleep(INTERVAL)
+        self.turn.acquire()  # never released: whoever is second writes nothing
+        json.dump({"exceeded": self.held}, self.out)
+        self.out.flush()
+        os._exit(0)
 
 
 class Enough(Exception):
@@ -90,6 +125,7 @@ class Bench:
         self.model = self.training.model(self.section, self.parts["train"])
         self.begin = time.monotonic() - began
         self.feed = self.training.feed(self.parts, self.section.seed)
+        self.batch_norms = trained_batch_norms(self.model, pinned, self.training.layout(self.model))
 
     def fit(self, watch: Watch, rows: list[int], validated: list[int]) -> int:
         """Train on these rows for an epoch, validate and keep a checkpoint at its end; bytes of the checkpoint."""
@@ -102,9 +138,8 @@ class Bench:
         lengths = None if self.feed.lengths is None else self.feed.lengths[rows]
         given: Any = Subset(self.feed.validation, validated) if self.feed.validation and validated else None
         feed = replace(self.feed, train=Subset(self.feed.train, rows), validation=given, lengths=lengths)
-        section = replace(self.section, eval_batch_size=min(self.section.eval_batch_size, self.section.batch_size * 8))
-        last = optimizer_steps(section, len(rows))
-        section = replace(section, eval_steps=last, logging_steps=last)
+        last = optimizer_steps(self.section, len(rows))
+        section = replace(self.section, eval_steps=last, logging_steps=last)
         with tempfile.TemporaryDirectory() as scratch:
             callbacks = TrainingCallbacks(watch.report, watch.progress, lambda line: None)
             try:
@@ -131,8 +166,6 @@ class Bench:
 
 def measure(bench: Bench) -> Steps:
     """What passes, validations and checkpoints cost."""
-    from tasks.store.peak import peak_memory
-
     section = bench.section
     batch, step = section.batch_size, section.batch_size * section.accumulation
     rows = bench.spread("train", STEPS * step)
@@ -140,7 +173,8 @@ def measure(bench: Bench) -> Steps:
     with peak_memory() as meter:
         watch = Watch(SECONDS)
         checkpoint = bench.fit(watch, rows, validated)
-        bench.fit(Watch(SECONDS), bench.longest("train", batch), bench.longest("validation", batch))
+        longest = bench.longest("validation", section.eval_batch_size)
+        bench.fit(Watch(SECONDS), bench.longest("train", batch), longest)
     gaps = [later - sooner for sooner, later in zip(watch.steps[1:], watch.steps[2:], strict=False)]
     usual = sorted(gaps[WARM - 1 :] or gaps or [watch.steps[-1] - watch.steps[0]])
     each = usual[len(usual) // 2] / min(step, len(rows))
@@ -148,7 +182,22 @@ def measure(bench: Bench) -> Steps:
     validate = (watch.validated - ended) / len(validated) if watch.validated and validated else each / 3
     keep = max(watch.stopped - (watch.validated or ended), 0.0) if checkpoint else 0.0
     weights = sum(value.numel() * value.element_size() for value in bench.model.parameters())
-    return Steps(bench.begin, each, max(validate, 0.0), keep, meter.bytes, weights, checkpoint or 3 * weights)
+    written, norms = checkpoint or 3 * weights, bench.batch_norms
+    return Steps(bench.begin, each, max(validate, 0.0), keep, meter.bytes, weights, written, norms)
+
+
+def trained_batch_norms(model: Any, section: Any, layout: Any) -> int:
+    """Batch norms that some phase trains; `hold_still` keeps the others as they are."""
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    from tasks.learn.phases import plan_phases
+
+    trained = frozenset[str]().union(*(plan.trained for plan in plan_phases(section, layout)))
+    return sum(
+        any(f"{name}.{own}" in trained for own, _ in module.named_parameters())
+        for name, module in model.named_modules()
+        if isinstance(module, _BatchNorm)
+    )
 
 
 def main() -> None:
@@ -158,10 +207,18 @@ def main() -> None:
     quiet_tools()
     out, sys.stdout = sys.stdout, sys.stderr
     request: Request = json.load(sys.stdin)
+    ceiling = Ceiling(request["limit"], out) if request["limit"] else None
+    if ceiling:
+        ceiling.start()
     for name in LOADED:
         importlib.import_module(name)
     bench = Bench(request)
-    json.dump(asdict(measure(bench)), out)
+    if ceiling:
+        ceiling.ready(bench.batch_norms)
+    taken = asdict(measure(bench))
+    if ceiling:
+        ceiling.turn.acquire()
+    json.dump(taken, out)
 
 
 if __name__ == "__main__":

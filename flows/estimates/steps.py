@@ -1,8 +1,10 @@
 """Real steps asked of a child process, and what a whole training follows from them."""
 
 import json
+import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,18 +39,37 @@ class Source:
     overrides: Sequence[str]
 
 
-def ask(source: Source, encoded: "Artifact") -> Any:
-    """What the child measured of time and bytes. Raises StageError."""
-    request = {"recipe": str(source.path), "overrides": list(source.overrides), "encoded": encoded.key}
+class Exceeded(Exception):
+    """The steps took more memory than the limit. before: bytes held before the first row, 0 where loading the model
+    took more already; batch_norms: of the model, such layers that are trained."""
+
+    def __init__(self, before: int, batch_norms: int) -> None:
+        super().__init__(before, batch_norms)
+        self.before, self.batch_norms = before, batch_norms
+
+
+def ask(source: Source, encoded: "Artifact", limit: int | None = None) -> Any:
+    """What the child measured of time and bytes. limit: bytes of memory at which it ends, if any.
+
+    Raises StageError, and Exceeded at the limit.
+    """
+    request = {"recipe": str(source.path), "overrides": list(source.overrides), "encoded": encoded.key, "limit": limit}
     command = [sys.executable, "-m", "flows.estimates.real_steps"]
-    try:
-        done = subprocess.run(command, input=json.dumps(request), capture_output=True, text=True, timeout=PATIENCE)
-    except subprocess.TimeoutExpired:
-        raise StageError(f"a few steps of the training took more than {PATIENCE:.0f} s") from None
+    with tempfile.TemporaryDirectory() as scratch:  # a child that is ended leaves its checkpoints
+        own = {**os.environ, "TMPDIR": scratch}
+        try:
+            done = subprocess.run(
+                command, input=json.dumps(request), capture_output=True, text=True, timeout=PATIENCE, env=own
+            )
+        except subprocess.TimeoutExpired:
+            raise StageError(f"a few steps of the training took more than {PATIENCE:.0f} s") from None
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or [f"the process ended with {done.returncode}"])[-1]
         raise StageError(f"a few steps of the training could not be measured: {reason}")
-    return json.loads(done.stdout)
+    taken = json.loads(done.stdout)
+    if "exceeded" in taken:
+        raise Exceeded(**taken["exceeded"])
+    return taken
 
 
 def why_unmeasured(recipe: "Recipe") -> str:
@@ -60,9 +81,8 @@ def why_unmeasured(recipe: "Recipe") -> str:
     return ""
 
 
-def remember_steps(source: Source, encoded: "Artifact", task: "Task", rows: "Rows", recipe: "Recipe") -> Measurement:
-    """Measure, and record the whole training that follows. Raises StageError."""
-    taken = ask(source, encoded)
+def remember_steps(taken: Any, task: "Task", rows: "Rows", recipe: "Recipe") -> Measurement:
+    """Record the whole training that follows from what was measured."""
     train, validation = rows.parts["train"].expected, rows.parts["validation"].expected
     checks = workload.validations(recipe.train, train)
     work = workload.passes(recipe.train, train, validation)

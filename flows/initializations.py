@@ -36,7 +36,7 @@ def starting(recipe: Recipe, start: str) -> list[str]:
             f"--starts: the recipe {recipe.name} is of a layer on CLIP's embeddings; there is "
             "no other start to compare it with"
         )
-    if not _pretrained(train["model"]):
+    if not pretrained(train["model"]):
         raise RecipeError(
             f"--starts: the recipe {recipe.name} starts from new weights (train.model.kind "
             f"{train['model']['kind']}), so there is no pretrained start to compare"
@@ -73,7 +73,8 @@ def _phase(like: Mapping[str, Any], trainable: str, epochs: int) -> str:
     return f"train.phases={json.dumps([{'trainable': trainable, 'epochs': epochs, **kept}])}"
 
 
-def _pretrained(model: Mapping[str, Any]) -> bool:
+def pretrained(model: Mapping[str, Any]) -> bool:
+    """Whether a model's plain values name weights that are loaded."""
     weights = model.get("weights") not in (None, "none") or model.get("file") is not None
     return model["kind"] in WHOLE or weights
 

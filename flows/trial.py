@@ -8,7 +8,6 @@ from prefect import flow
 
 from configs.schema import Recipe
 from tasks.artifact import Artifact, StageError
-from tasks.search.study import Study
 from tasks.store.events import Event, Stopped, listeners
 from tasks.store.identity import key_of
 from tasks.store.studies import record
@@ -22,10 +21,11 @@ if TYPE_CHECKING:
     from optuna.trial import Trial
 
     from tasks.search.space import Drawn
+    from tasks.search.study import Study
 
 
 def perform(
-    study: Study, trial: "Trial", values: "Drawn", subject: Subject, own: tuple[Artifact, Artifact]
+    study: "Study", trial: "Trial", values: "Drawn", subject: Subject, own: tuple[Artifact, Artifact]
 ) -> tuple[str, float | None]:
     """The training's key, and its score: None where the pruner ended it. Raises RecipeError, StageError, DataError."""
     from tasks.search.space import overrides
@@ -73,7 +73,7 @@ def require_same_validation(own: tuple[Artifact, Artifact], rows: tuple[Artifact
         )
 
 
-def _pruning(study: Study, trial: "Trial") -> Callable[[Event], None]:
+def _pruning(study: "Study", trial: "Trial") -> Callable[[Event], None]:
     """A listener that ends a training where the pruner does."""
     score = f"eval_{study.objective}"
 

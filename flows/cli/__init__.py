@@ -33,6 +33,7 @@ COMMANDS = {
     "run": "Run a recipe: whatever is done already is served from the cache, the rest is done and registered.",
     "compare": "Train recipes over several seeds on the same split and report, by a paired test, which is better.",
     "search": "Try the settings that a recipe's `search` names, and report whether the best is better than luck.",
+    "advise": "Measure what a pretrained model knows of your rows, race four ways to train it, and recommend one.",
     "plan": "Show per stage whether it is cached, and which part of its key changed since the nearest earlier run.",
     "data": "Show what each stage kept and dropped, the commonest reasons, and how labels fall into the parts.",
     "trace": "Show one row's way: raw, expectations it breaks, cleaned, split, tokens and labels, prediction.",

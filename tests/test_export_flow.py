@@ -128,6 +128,7 @@ def test_a_refused_export_leaves_a_report_and_no_version(heard: list[Event], mon
     assert not json.loads(kept.read_text(encoding="utf-8"))["passed"]
 
 
+@pytest.mark.long
 def test_a_tolerance_of_ones_own_is_a_decision(heard: list[Event]) -> None:
     with pytest.raises(StageError, match="needs a reason: --why"):
         export(NAME, "torch-export", 0.01)

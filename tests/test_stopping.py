@@ -52,7 +52,7 @@ def stop_during_training(process: subprocess.Popen[str], place: Path, number: in
     ("words", "number", "code"),
     [
         (["run", RECIPE, *LONG], signal.SIGTERM, 143),
-        (["run", RECIPE, *LONG], signal.SIGINT, 1),
+        pytest.param(["run", RECIPE, *LONG], signal.SIGINT, 1, marks=pytest.mark.long),
         pytest.param(
             ["compare", RECIPE, RECIPE, "train.seed=7", "--seeds", "2", *(f"--set={one}" for one in LONG)],
             signal.SIGTERM,

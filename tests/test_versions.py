@@ -37,6 +37,7 @@ def test_by_hand_back_and_untouched_by_later_runs(harness: None, heard: list[Eve
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.long
 def test_an_undecided_model_is_judged_again_on_other_test_rows(
     harness: None, heard: list[Event], tmp_path: Path
 ) -> None:

@@ -225,3 +225,5 @@ def schedule_recipes(prefect: str, pool: str, *, say: Callable[[str], None], sha
                 report_missing_entrypoints(api, say)
             mark_crashed(api, say, shared=shared)
             skip_missed(api, say)
+            if api.read_work_pool(pool).is_paused:
+                say(f"the work pool {pool} is paused: no run begins until it is resumed in Prefect's page")

@@ -23,14 +23,9 @@ OFTEN = 2.0
 """Seconds between two states of a progress artifact."""
 
 
-def _prefect_is_loaded() -> bool:
-    """Without Prefect in this process no flow runs in it: to ask would load Prefect, which takes seconds."""
-    return sys.modules.get("prefect") is not None
-
-
 def in_task() -> bool:
     """Whether a Prefect task is running here."""
-    if not _prefect_is_loaded():
+    if "prefect" not in sys.modules:
         return False
     from prefect.context import TaskRunContext
 
@@ -231,7 +226,7 @@ def _running() -> tuple[Any, str | None]:
 
     The flow retrain is given a recipe's file, which has no name.
     """
-    if not _prefect_is_loaded():
+    if "prefect" not in sys.modules:  # no flow is running, and to load Prefect takes seconds
         return None, None
     from prefect.context import FlowRunContext
 

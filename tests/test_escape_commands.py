@@ -14,6 +14,7 @@ from test_escape import ESC, LABEL, TEXT, clean
 
 from flows.cli import (
     COMMANDS,
+    advise,
     chat,
     compare,
     data,
@@ -68,6 +69,7 @@ OF_RECIPES: dict[str, Callable[[Path], Any]] = {
     "mask": lambda path: mask.command(path),
     "compare": lambda path: compare.command([str(path), str(path), "train.epochs=1"], None, 2),
     "search": lambda path: search.command(path),
+    "advise": lambda path: advise.command(path),
     "pin": lambda path: pin.command(path),
     "drill": lambda path: drill.command(path),
 }

@@ -136,6 +136,7 @@ def test_names_pauses_and_bad_recipes_on_a_server(
     harness: None, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import WorkPoolUpdate
     from prefect.settings import PREFECT_API_URL
 
     import configs
@@ -190,6 +191,10 @@ def test_names_pauses_and_bad_recipes_on_a_server(
         api.resume_deployment(one_of_them.id)
         schedule_recipes(str(PREFECT_API_URL.value()), "temper", say=print_line, shared=False)
         assert states(api, one_of_them.id, other.id) == [(False, [True]), (False, [False])]
+        assert "the work pool" not in capsys.readouterr().err
+        api.update_work_pool("temper", WorkPoolUpdate(is_paused=True))
+        schedule_recipes(str(PREFECT_API_URL.value()), "temper", say=print_line, shared=False)
+        assert "the work pool temper is paused: no run begins until it is resumed" in capsys.readouterr().err
 
 
 def states(api: Any, *ids: Any) -> list[tuple[bool, list[bool]]]:

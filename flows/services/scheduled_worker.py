@@ -9,7 +9,6 @@ import signal
 import sys
 from contextlib import suppress
 
-from prefect.client.orchestration import get_client
 from prefect.workers.process import ProcessWorker
 
 
@@ -19,9 +18,6 @@ async def work(pool: str, limit: int) -> None:
     assert task is not None
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    async with get_client() as api:
-        if (await api.read_work_pool(pool)).is_paused:
-            print(f"the work pool {pool} is paused: no run begins until it is resumed in Prefect's page", flush=True)
     worker = ProcessWorker(work_pool_name=pool, name=f"temper on {os.uname().nodename}", limit=limit)
     await worker.start(printer=lambda *_: None)
 

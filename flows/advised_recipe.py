@@ -37,8 +37,8 @@ def write_recommended(subject: Subject, advice: "Advice", path: Path) -> None:
         text = path.read_bytes().decode()
         lines = text.splitlines(keepends=True)
         end = "\r\n" if "\r\n" in text else "\n"
-        at = next(number for number, line in enumerate(lines) if line.strip() and not line.startswith("#"))
-        above = ["#", *(f"# {_plain(line)}" for line in remarks(advice))]
+        at = next(number for number, line in enumerate(lines) if not line.startswith("#"))
+        above = [*(["#"] if at else []), *(f"# {_plain(line)}" for line in remarks(advice))]
         written = "".join([*lines[:at], *(f"{line}{end}" for line in above), *lines[at:]])
         save(path, written, complete(subject.with_values(advice["changes"])), "the evidence as remarks")
     except BaseException:

@@ -19,6 +19,7 @@ from tasks.advice.leep import leep, leep_of_shares
 from tasks.advice.linear_probe import linear_probe
 from tasks.advice.logme import decompose, evidence, logme
 from tasks.advice.validation import Validation
+from tasks.advice.verdict import gain_over, would_change
 from tasks.learn.resampling import Resampling
 from tasks.store import studies
 from tasks.store.events import Event
@@ -228,6 +229,104 @@ def test_candidates_are_the_recipe_with_other_phases() -> None:
 def test_what_has_nothing_to_choose_is_refused_first(name: str, changes: list[str], words: str) -> None:
     with pytest.raises(RecipeError, match=words):
         read_advised(ROOT / "configs" / f"{name}.yaml", changes)
+
+
+def result(candidate: str, value: float | None, accuracy: float | None = None, reason: str = "") -> Any:
+    return {
+        "candidate": candidate,
+        "value": value,
+        "accuracy": accuracy,
+        "seconds": 1.0,
+        "key": candidate,
+        "reason": reason,
+    }
+
+
+ROUNDS: Any = [
+    {
+        "epochs": 2,
+        "results": [
+            result("head", 0.31, 0.9),
+            result("partial", 0.42, 0.8),
+            result("full", 0.3, 0.93),
+            result("scratch", None, reason="train.model: no room"),
+        ],
+    },
+    {"epochs": 4, "results": [result("head", 0.21, 0.93), result("full", 0.24, 0.93)]},
+]
+MEASURES: Any = {
+    "rows": 238,
+    "width": 1280,
+    "logme": -0.3121,
+    "logme_chance": -0.74,
+    "h_score": 1.0,
+    "h_score_shrunk": 0.71,
+    "h_score_chance": 0.02,
+    "h_score_most": 1,
+    "source_classes": 1000,
+    "leep": -0.21,
+    "leep_of_shares": -0.6921,
+    "probe": {"value": 0.9677, "low": 0.9032, "high": 1.0},
+    "probe_strength": 0.01,
+    "majority": 0.5161,
+}
+
+
+def predicted(wrong: int) -> Any:
+    """Probabilities of 31 rows of class 0, so many of which are wrong."""
+    return np.eye(2)[[1] * wrong + [0] * (31 - wrong)] * 0.8 + 0.1
+
+
+def test_what_would_change_the_advice_is_measured() -> None:
+    validation = Validation(np.zeros(31, int), None, "loss", HOW)
+    gain = gain_over(["head", "full"], 4, {("head", 4): predicted(2), ("full", 4): predicted(3)}, validation)
+    assert gain is not None and not gain["decided"] and gain["mean"] == pytest.approx(np.log(9) / 31)
+    assert gain["rows_needed"] is not None and gain["rows_needed"] > 31
+    sentences = "\n".join(would_change(ROUNDS, MEASURES, gain, validation))
+    assert f"about {gain['rows_needed']:,} in place of 31" in sentences
+    assert "after 2 full was first, after 4 head" in sentences
+    assert "the linear probe reaches 0.9677" in sentences and "the head in the race 0.9300" in sentences
+    alike = gain_over(["head", "full"], 4, {("head", 4): predicted(2), ("full", 4): predicted(2)}, validation)
+    assert alike is not None and alike["rows_needed"] is None and not alike["decided"]
+    assert "head and full score alike" in would_change(ROUNDS, MEASURES, alike, validation)[0]
+    better = gain_over(["head", "full"], 4, {("head", 4): predicted(0), ("full", 4): predicted(20)}, validation)
+    assert better is not None and better["decided"] and better["rows_needed"] is None
+    assert "validation rows" not in "\n".join(would_change(ROUNDS, MEASURES, better, validation))
+    assert gain_over(["head"], 4, {}, validation) is None
+
+
+def test_the_table_fits_80_columns(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows.cli.advise import _show
+    from tasks.advice.advice_page import page
+
+    monkeypatch.setenv("COLUMNS", "80")
+    advice: Any = {
+        "recipe": "ants",
+        "objective": "loss",
+        "confidence": 0.95,
+        "seed": 42,
+        "training_rows": 238,
+        "validation_rows": 31,
+        "per_class": {"ants": 124, "bees": 114},
+        "measures": MEASURES,
+        "rounds": ROUNDS,
+        "best": "head",
+        "gain": {"over": "full", "mean": 0.03, "low": -0.1, "high": 0.2, "decided": False, "rows_needed": 900},
+        "changes": ["train.phases=[]"],
+        "would_change": ["more validation rows"],
+        "full": None,
+        "full_best": None,
+    }
+    _show(advice)
+    shown = capsys.readouterr().out
+    tables = shown.partition("\nhead: ")[0]  # sentences stay in one line where no terminal breaks them
+    assert "race by" in tables and max(map(len, tables.splitlines())) <= 80
+    for words in ("ants 124, bees 114", "-0.3121", "0.2100 (0.9300)", "failed", "not better than chance"):
+        assert words in shown
+    assert "scratch failed: train.model: no room" in shown and "scratch failed" in page(advice)
+    advice.update(full=ROUNDS[1], full_best="full")
+    _show(advice)
+    assert "best of all candidates after 4 epochs: not the same: full" in capsys.readouterr().out
 
 
 @pytest.fixture

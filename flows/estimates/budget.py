@@ -35,7 +35,8 @@ def check_budget(run: PlannedRun, budget: float, *, measure: bool) -> str:
         return f"The run is expected within {allowed}, but may take {duration(total.high)}."
     lines = [f"the run is expected to take {durations(total)}, more than {allowed}; nothing was begun", *_named(stages)]
     candidates = _candidates(run, foreseen, budget)
-    ways = [way for one in candidates if (way := next((each for each in one if _fits(run, each, budget)), ""))]
+    fitting = [next((change for change in changes if _fits(run, change, budget)), "") for changes in candidates]
+    ways = [change for change in fitting if change]
     more = f"--budget {typed_duration(total.expected)}"
     lines.append(f"it fits with {' or '.join(ways)}; as it is it needs {more}" if ways else f"it needs {more}")
     raise StageError("\n".join(lines))

@@ -18,8 +18,8 @@ class Limits:
 def keep_within(run: PlannedRun, limits: Limits) -> tuple[PlannedRun, list[str]]:
     """The run as it keeps within its limits, and remarks. Raises StageError where it cannot.
 
-    Real steps tell a training's time where nothing else is known of it; with a limit of memory they are taken within
-    that one.
+    Real steps measure a training's time where nothing else is known of it; with a limit of memory they keep within
+    it.
     """
     remarks, fitted = [], run
     if limits.budget is not None:

@@ -19,23 +19,20 @@ Lines = list[tuple[str, str, str]]
 
 def measured(advice: Advice) -> Lines:
     """The measures of the frozen features, each with how to read it."""
-    found = advice["measures"]
-    probe, leep = found["probe"], found["leep"]
+    scores = advice["measures"]
+    probe, leep = scores["probe"], scores["leep"]
     lines = [
         ("rows per class", f"{advice['training_rows'] / len(advice['per_class']):,.0f}", _labels(advice["per_class"])),
-        ("LogME", f"{found['logme']:.4f}", f"{found['logme_chance']:.4f} with shuffled labels; greater is better"),
+        ("LogME", f"{scores['logme']:.4f}", f"{scores['logme_chance']:.4f} with shuffled labels; greater is better"),
         (
             "H-score",
-            f"{found['h_score_shrunk']:.4f}",
-            f"{found['h_score_chance']:.4f} with shuffled labels, at most {found['h_score_most']}",
+            f"{scores['h_score_shrunk']:.4f}",
+            f"{scores['h_score_chance']:.4f} with shuffled labels, at most {scores['h_score_most']}",
         ),
     ]
     if leep is not None:
-        reading = (
-            f"{found['leep_of_shares']:.4f} if the {found['source_classes']:,} source classes knew nothing; at best 0"
-        )
-        lines.append(("LEEP", f"{leep:.4f}", reading))
-    reading = f"{_interval(probe)} accuracy; the commonest class {found['majority']:.4f}"
+        lines.append(("LEEP", f"{leep:.4f}", f"{scores['leep_of_shares']:.4f} if its classes knew nothing; at best 0"))
+    reading = f"{_interval(probe)} accuracy; commonest class {scores['majority']:.4f}"
     return [*lines, ("linear probe", f"{probe['value']:.4f}", reading)]
 
 

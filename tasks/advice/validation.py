@@ -56,8 +56,9 @@ class Validation:
         if objective == "accuracy":
             return [(predicted == self.truth).astype(float), np.ones(rows)], ratio
         classes = np.arange(probabilities.shape[1])
-        true, found = (ids[:, None] == classes for ids in (self.truth, predicted))
-        return [*(each.astype(float) for table in (true & found, true, found) for each in table.T)], macro_f1
+        true, predictions = (ids[:, None] == classes for ids in (self.truth, predicted))
+        counted = np.concatenate([true & predictions, true, predictions], axis=1)
+        return [*counted.astype(float).T], macro_f1
 
 
 @dataclass(frozen=True)

@@ -405,13 +405,13 @@ def test_advice_from_recipe_to_phases(
     assert not [result["reason"] for each in advice["rounds"] for result in each["results"] if result["reason"]]
     assert advice["full_best"] is not None and advice["gain"] is not None
     trained = [event for event in heard if event.stage == "train" and event.status == "run"]
-    assert len(trained) == 8 - 2, "two of the full race are those of the last round"
+    assert len(trained) == 10 - 2, "two of the full race are those of the last round"
     assert list(studies.begun(settings().store)) == []
     api = client()
     parent = api.get_run(advice["mlflow_run_id"])
     assert parent.data.tags["temper.recommended"] == advice["best"]
     named = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
-    assert len(api.search_runs([parent.info.experiment_id], named)) == 6 and api.search_registered_models() == []
+    assert len(api.search_runs([parent.info.experiment_id], named)) == 8 and api.search_registered_models() == []
 
     heard.clear()
     again = flow.advise(subject, flow.RaceOptions(epochs=1, full=True))

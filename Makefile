@@ -20,7 +20,7 @@ help:
 	@echo "make test         set up, then run the tests"
 	@echo "make lint         ruff, ruff format, mypy --strict, import-linter"
 	@echo "make faults       faults that Temper survives, at length"
-	@echo "make long         simulations of many minutes"
+	@echo "make long         simulations of many minutes, and all members of the families of tests that .ci/run samples"
 	@echo "make pythons      the tests on Python 3.12 and 3.13 too, each set up anew (14 GB of disk, an hour or more)"
 	@echo "make bench        benchmarks: ratios, both sides in one run"
 	@echo "make tutorials    execute what tutorials and the notebook show"

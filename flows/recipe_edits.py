@@ -78,7 +78,10 @@ def _nested(keys: Sequence[str], value: str) -> str:
 def _replaced(text: str, node: "yaml.Node", value: str, remark: str) -> str:
     stop = _stop(text, node)
     behind = f"  # {remark}" if remark and not rest_of_line(text, stop)[0].strip() else ""
-    return text[: node.start_mark.index] + value + behind + text[stop:]
+    before = text[: node.start_mark.index]
+    if not before.rpartition("\n")[2].strip() and before.rstrip().endswith(":"):
+        before = before.rstrip() + " "  # a list may stand no deeper than its key, a value of one line may not
+    return before + value + behind + text[stop:]
 
 
 def _stop(text: str, node: "yaml.Node") -> int:

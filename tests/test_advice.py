@@ -10,6 +10,7 @@ from registered_recipes import write_recipe
 from scipy.optimize import minimize
 
 from configs.load import RecipeError, load_recipe
+from flows.advised_recipe import write_recommended
 from flows.candidates import Candidates, read_advised
 from flows.searched_recipe import Subject
 from tasks.advice.blocks import earlier_half
@@ -272,6 +273,25 @@ MEASURES: Any = {
 }
 
 
+ADVICE: Any = {
+    "recipe": "ants",
+    "objective": "loss",
+    "confidence": 0.95,
+    "seed": 42,
+    "training_rows": 238,
+    "validation_rows": 31,
+    "per_class": {"ants": 124, "bees": 114},
+    "measures": MEASURES,
+    "rounds": ROUNDS,
+    "best": "head",
+    "gain": {"over": "full", "mean": 0.03, "low": -0.1, "high": 0.2, "decided": False, "rows_needed": 900},
+    "changes": ["train.phases=[]"],
+    "would_change": ["more validation rows"],
+    "full": None,
+    "full_best": None,
+}
+
+
 def predicted(wrong: int) -> Any:
     """Probabilities of 31 rows of class 0, so many of which are wrong."""
     return np.eye(2)[[1] * wrong + [0] * (31 - wrong)] * 0.8 + 0.1
@@ -300,23 +320,7 @@ def test_the_table_fits_80_columns(capsys: pytest.CaptureFixture[str], monkeypat
     from tasks.advice.advice_page import page
 
     monkeypatch.setenv("COLUMNS", "80")
-    advice: Any = {
-        "recipe": "ants",
-        "objective": "loss",
-        "confidence": 0.95,
-        "seed": 42,
-        "training_rows": 238,
-        "validation_rows": 31,
-        "per_class": {"ants": 124, "bees": 114},
-        "measures": MEASURES,
-        "rounds": ROUNDS,
-        "best": "head",
-        "gain": {"over": "full", "mean": 0.03, "low": -0.1, "high": 0.2, "decided": False, "rows_needed": 900},
-        "changes": ["train.phases=[]"],
-        "would_change": ["more validation rows"],
-        "full": None,
-        "full_best": None,
-    }
+    advice: Any = dict(ADVICE)
     _show(advice)
     shown = capsys.readouterr().out
     tables = shown.partition("\nhead: ")[0]  # sentences stay in one line where no terminal breaks them
@@ -327,6 +331,22 @@ def test_the_table_fits_80_columns(capsys: pytest.CaptureFixture[str], monkeypat
     advice.update(full=ROUNDS[1], full_best="full")
     _show(advice)
     assert "best of all candidates after 4 epochs: not the same: full" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["polarity_minilm", "ants_bees_efficientnet", "ants_bees_cifar_resnet"])
+def test_a_recipe_is_written_with_the_recommendation_and_its_evidence(name: str, tmp_path: Path) -> None:
+    """Lists no deeper than their key included (ants_bees_efficientnet); labels cannot leave their remark."""
+    subject = read_advised(ROOT / "configs" / f"{name}.yaml", ["split.train_rows=100"])
+    candidates = Candidates(subject, ("embeddings", "encoder.layer.0-1"), ())
+    for best in candidates.names:
+        changes = candidates.changes(best, 10)
+        advice: Any = {**ADVICE, "best": best, "changes": changes, "per_class": {"ants": 124, "be\nes": 114}}
+        output = tmp_path / f"{best}.yaml"
+        write_recommended(subject, advice, output)
+        assert load_recipe(output) == subject.with_values(changes)
+        assert f"# Advised by `temper advise`: {best}: " in output.read_text(encoding="utf-8")
+        with pytest.raises(RecipeError, match="not written over"):
+            write_recommended(subject, advice, output)
 
 
 @pytest.fixture
@@ -379,7 +399,6 @@ def test_advice_from_recipe_to_phases(
     """No test row is read; a second call trains nothing; what is written is the recommendation and loads."""
     from configs.settings import settings
     from flows import advise as flow
-    from flows.advised_recipe import write_recommended
     from tasks.advice.advice_page import page
     from tasks.artifact import Artifact
     from tasks.tracking.runs import client

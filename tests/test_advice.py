@@ -393,6 +393,7 @@ def test_features_are_what_reaches_the_first_new_layer(pretrained: Path, home: P
 
 
 @pytest.mark.faults
+@pytest.mark.timeout(900)
 def test_advice_from_recipe_to_phases(
     harness: None, heard: list[Event], pretrained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

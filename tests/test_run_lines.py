@@ -9,6 +9,7 @@ import pytest
 from flows.services.run_lines import RunLines
 
 PREFECT = str(Path(prefect.__file__).parent / "flow_engine.py")
+QUEUES = str(Path(prefect.__file__).parent / "_internal" / "concurrency" / "services.py")
 TEMPER = str(Path(__file__).resolve().parent.parent / "tasks" / "published.py")
 
 
@@ -22,6 +23,8 @@ TEMPER = str(Path(__file__).resolve().parent.parent / "tasks" / "published.py")
         ("prefect.flow_runs", PREFECT, logging.ERROR, True),
         ("great_expectations", TEMPER, logging.INFO, False),
         ("great_expectations", TEMPER, logging.WARNING, True),
+        ("EventsWorker", QUEUES, logging.WARNING, False),  # "Still processing items: …"
+        ("EventsWorker", QUEUES, logging.ERROR, True),
     ],
 )
 def test_tempers_lines_and_warnings_are_shown(name: str, place: str, level: int, shown: bool) -> None:

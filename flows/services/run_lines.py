@@ -8,6 +8,8 @@ import prefect
 from prefect.logging.handlers import PrefectConsoleHandler
 
 ENGINE = str(Path(prefect.__file__).parent)
+QUEUES = str(Path(prefect.__file__).parent / "_internal" / "concurrency")
+"""They warn at the end of a process that lines and events are still sent, which is waited for."""
 
 
 class RunLines(PrefectConsoleHandler):
@@ -20,5 +22,6 @@ class RunLines(PrefectConsoleHandler):
 
 def own_or_warning(record: logging.LogRecord) -> bool:
     """Whether a line is a warning, or goes through Prefect's loggers without being its own: hooks, states, links."""
-    through_prefect = record.name.partition(".")[0] == "prefect"
-    return record.levelno >= logging.WARNING or (through_prefect and not record.pathname.startswith(ENGINE))
+    if record.levelno >= logging.WARNING:
+        return record.levelno >= logging.ERROR or not record.pathname.startswith(QUEUES)
+    return record.name.partition(".")[0] == "prefect" and not record.pathname.startswith(ENGINE)

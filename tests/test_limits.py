@@ -244,7 +244,7 @@ def test_where_no_steps_are_measured_it_is_refused(notes: list[str], monkeypatch
     assert asked == []
 
 
-@pytest.mark.faults
+@pytest.mark.long
 def test_the_child_keeps_within_the_limit_that_it_measures(notes: list[str]) -> None:
     """Batches of 251 of a net with 128 units hold more than a single row: 251 is divided by itself alone."""
     net = "train.model.config={n_layer: 2, n_head: 4, n_embd: 128, n_positions: 64}"

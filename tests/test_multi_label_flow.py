@@ -54,6 +54,7 @@ def table(folder: Path) -> pd.DataFrame:
     return written
 
 
+@pytest.mark.long
 def test_rows_of_several_labels_go_through_every_stage_and_command(
     harness: None, heard: list[Event], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

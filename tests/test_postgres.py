@@ -91,7 +91,7 @@ def test_the_services_of_compose_work_together(tmp_path: Path) -> None:
         for name, page in (("prefect", "api/health"), ("mlflow", "health")):
             until(lambda: answers(f"http://127.0.0.1:{ports[name]}/{page}"), tmp_path / f"{name}.log")  # noqa: B023
         worker = start("worker")
-        until(lambda: "Worker 'temper on" in (tmp_path / "worker.log").read_text(), tmp_path / "worker.log")
+        until(lambda: "ready; Ctrl-C" in (tmp_path / "worker.log").read_text(), tmp_path / "worker.log")
         pools = f"http://127.0.0.1:{ports['prefect']}/api/work_pools/filter"
         with pytest.raises(urllib.error.HTTPError, match="401"):
             ask(pools, {})

@@ -17,10 +17,11 @@ from tasks.published import flow_links, publish
 from tasks.store import studies
 from tasks.store.events import Event, emit
 from tasks.store.identity import key_of
+from tasks.store.workload import epochs
 from tasks.tracking.write_locks import turn
 from tasks.train import train
 
-from .candidates import candidates_of, total_epochs
+from .candidates import candidates_of
 from .compare import prepare
 from .hooks import watched
 from .race import Race
@@ -62,7 +63,7 @@ def advise(subject: Subject, options: RaceOptions) -> "Advice":
         rows, validation = _validation(recipe, own)
         measures = measure(body, validation.of(body.validation.positions), recipe.train.seed)
         race = Race(candidates_of(subject, body.earlier), own, rows, validation, study)
-        rounds = race.halve(options.epochs or first_budget(total_epochs(recipe.train)))
+        rounds = race.halve(options.epochs or first_budget(epochs(recipe.train)))
         full = race.round(race.candidates.names, _last_budget(recipe, rounds)) if options.full else None
         document = _document(race, _per_class(own[1], body), measures, rounds, full)
         logged = log(document, study, flow_links())
@@ -90,7 +91,7 @@ def _per_class(encoded: Artifact, body: "FrozenBody") -> dict[str, int]:
 
 def _last_budget(recipe: Recipe, rounds: "list[Round]") -> int:
     """Epochs of the full race, and of the recommendation: the recipe's, unless the race went further."""
-    return max(total_epochs(recipe.train), rounds[-1]["epochs"])
+    return max(epochs(recipe.train), rounds[-1]["epochs"])
 
 
 def _document(

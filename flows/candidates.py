@@ -73,11 +73,6 @@ def _like(train: Train, name: str) -> Phase | None:
     return next(iter(alone), None) if name == "head" else next(reversed(more), None)
 
 
-def total_epochs(train: Train) -> int:
-    """Epochs of a training, over all phases."""
-    return sum(phase.epochs for phase in train.phases) or train.epochs
-
-
 def read_advised(path: Path, changes: Sequence[str]) -> Subject:
     """The recipe to advise on. Raises RecipeError, before anything is computed, where there is nothing to choose."""
     recipe = load_recipe(path, changes)

@@ -5,12 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import ViewType
-
 from . import keys, runs
-from .comparison_runs import adopt, parent_run
-from .descriptions import LONGEST, NOTE
-from .wire_format import TRAINING
+from .comparison_runs import adopt, finish, log_page, parent_run, runs_of_training
 
 ADVICE = "temper.advice"
 
@@ -36,12 +32,10 @@ def log_advice(study: str, document: Mapping[str, Any], folder: Path, links: Map
             values[f"validation.{document['objective']}.{result['candidate']}.{epochs}_epochs"] = result["value"]
     runs.log_values(client, run_id, values)
     client.set_tag(run_id, "temper.recommended", document["best"])
-    client.set_tag(run_id, NOTE, (folder / "summary.md").read_text(encoding="utf-8")[:LONGEST])
     runs.mark(client, run_id, links)
-    client.log_artifacts(run_id, str(folder))
+    log_page(client, run_id, folder)
     client.log_text(run_id, json.dumps(document, ensure_ascii=False, indent=1), "advice.json")
     for _, result in results:
-        for run in client.search_runs([where], f"tags.`{TRAINING}` = '{result['key']}'", ViewType.ACTIVE_ONLY, 1):
-            adopt(client, run_id, str(run.info.run_id))
-    client.set_terminated(run_id, "FINISHED")
-    return {"run_id": run_id, "artifacts": str(client.get_run(run_id).info.artifact_uri)}
+        for child in runs_of_training(client, where, result["key"]):
+            adopt(client, run_id, child)
+    return finish(client, run_id)

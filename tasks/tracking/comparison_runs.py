@@ -14,6 +14,7 @@ from ..artifact import Artifact, canonical, digest_text, lineage
 from ..learn.comparison_document import Comparison, PairScore
 from . import keys, run_data, runs
 from .descriptions import LONGEST, NOTE
+from .wire_format import TRAINING
 
 KEY = "temper.comparison_key"
 PARENT = "mlflow.parentRunId"
@@ -62,8 +63,7 @@ def log_comparison(
     runs.log_values(client, run_id, _metrics(report))
     for pair in report["pairs"]:
         client.set_tag(run_id, keys.key(f"temper.verdict.{_named(pair)}"), pair["verdict"])
-    client.set_tag(run_id, NOTE, (folder / "summary.md").read_text(encoding="utf-8")[:LONGEST])
-    client.log_artifacts(run_id, str(folder))
+    log_page(client, run_id, folder)
     client.log_dict(run_id, dict(report), "comparison.json")
     listed = [
         {"recipe": training.recipe, "key": training.model.key, "run_id": child}
@@ -72,8 +72,7 @@ def log_comparison(
     client.log_dict(run_id, {"trainings": listed, "tracking_uri": settings().shown_tracking}, "trainings.json")
     for child in children:
         adopt(client, run_id, child)
-    client.set_terminated(run_id, "FINISHED")
-    return {"run_id": run_id, "artifacts": str(client.get_run(run_id).info.artifact_uri)}
+    return finish(client, run_id)
 
 
 def parent_run(client: MlflowClient, where: str, key: Mapping[str, str], *, name: str, source: str) -> str:
@@ -83,6 +82,24 @@ def parent_run(client: MlflowClient, where: str, key: Mapping[str, str], *, name
     if known:
         return str(known[0].info.run_id)
     return str(client.create_run(where, tags={**key, "mlflow.source.name": source}, run_name=name).info.run_id)
+
+
+def log_page(client: MlflowClient, run_id: str, folder: Path) -> None:
+    """Keep the files of a folder, and show its summary.md as the run's description."""
+    client.set_tag(run_id, NOTE, (folder / "summary.md").read_text(encoding="utf-8")[:LONGEST])
+    client.log_artifacts(run_id, str(folder))
+
+
+def finish(client: MlflowClient, run_id: str) -> dict[str, str]:
+    """End a run; its id and the address of its artifacts."""
+    client.set_terminated(run_id, "FINISHED")
+    return {"run_id": run_id, "artifacts": str(client.get_run(run_id).info.artifact_uri)}
+
+
+def runs_of_training(client: MlflowClient, where: str, key: str) -> list[str]:
+    """Ids of the runs of an experiment that have this training key: one, or none."""
+    known = client.search_runs([where], f"tags.`{TRAINING}` = '{key}'", ViewType.ACTIVE_ONLY, 1)
+    return [str(run.info.run_id) for run in known]
 
 
 def adopt(client: MlflowClient, parent: str, child: str) -> None:

@@ -6,12 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import ViewType
 
 from . import keys, runs
-from .comparison_runs import adopt, parent_run
-from .descriptions import LONGEST, NOTE
-from .wire_format import TRAINING
+from .comparison_runs import adopt, finish, log_page, parent_run, runs_of_training
 
 STUDY = "temper.study"
 TRIAL = "temper.trial"
@@ -32,19 +29,17 @@ def log_search(recipe: str, document: Mapping[str, Any], folder: Path, links: Ma
     values = {f"validation.{document['objective']}": best["value"], "trials": len(document["trials"])}
     runs.log_values(client, run_id, values)
     client.set_tag(run_id, "temper.verdict", document["verdict"])
-    client.set_tag(run_id, NOTE, (folder / "summary.md").read_text(encoding="utf-8")[:LONGEST])
     runs.mark(client, run_id, links)
-    client.log_artifacts(run_id, str(folder))
+    log_page(client, run_id, folder)
     client.log_text(run_id, json.dumps(document, ensure_ascii=False, indent=1), "search.json")
     _adopt_trials(client, run_id, where, document["trials"])
-    client.set_terminated(run_id, "FINISHED")
-    return {"run_id": run_id, "artifacts": str(client.get_run(run_id).info.artifact_uri)}
+    return finish(client, run_id)
 
 
 def _adopt_trials(client: MlflowClient, parent: str, where: str, trials: Iterable[Mapping[str, Any]]) -> None:
     for trial in trials:
         if not trial["key"]:
             continue
-        for run in client.search_runs([where], f"tags.`{TRAINING}` = '{trial['key']}'", ViewType.ACTIVE_ONLY, 1):
-            client.set_tag(run.info.run_id, TRIAL, f"{trial['number']}, {trial['state']}")
-            adopt(client, parent, str(run.info.run_id))
+        for run_id in runs_of_training(client, where, trial["key"]):
+            client.set_tag(run_id, TRIAL, f"{trial['number']}, {trial['state']}")
+            adopt(client, parent, run_id)

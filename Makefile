@@ -85,9 +85,9 @@ lint: setup
 faults: setup remote search export
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile -m "faults and not long"
 
-# What tutorials and the notebook show, with the output that stands below it.
+# What tutorials and the notebook show, with the output that stands below it; the longest way in a process of its own.
 tutorials: setup
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist load -m shown
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m shown tests/test_csv_tutorials.py tests/test_tutorials.py
 
 bench: setup
 	@for file in tests/bench_*.py; do echo "== $$file"; $(PY) $$file || exit 1; done

@@ -1,9 +1,6 @@
-"""The door for notebooks: results that show themselves, recipes of frames, and the tutorial executed cell by cell."""
+"""The door for notebooks: results that show themselves, and recipes of frames; test_tutorials.py executes its
+tutorial."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,31 +8,11 @@ import pandas as pd
 import pytest
 from html_reader import read
 from test_escape import LABEL, TEXT
-from tiny import ROOT
 
 from configs.load import RecipeError, load_recipe
 from flows.notebook import Result, report, starter_recipe
 from tasks.artifact import Version
 
-NOTEBOOK = ROOT / "docs" / "tutorials" / "first_run.ipynb"
-PROGRAM = """
-import ast, asyncio, json, sys
-
-async def execute(cells):  # as Jupyter does, where a loop runs already
-    names, shown = {"__name__": "__main__"}, []
-    for cell in cells:
-        tree = ast.parse(cell)
-        last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
-        exec(compile(tree, "cell", "exec"), names)
-        value = None if last is None else eval(compile(ast.Expression(last.value), "cell", "eval"), names)
-        html = getattr(value, "_repr_html_", lambda: None)()
-        shown.append([html, None if value is None else repr(value)])
-    return shown
-
-if __name__ == "__main__":
-    with open(sys.argv[1], "w") as out:
-        json.dump(asyncio.run(execute(json.load(sys.stdin))), out)
-"""
 FACTS: dict[str, Any] = {
     "shown": ["accuracy"],
     "scores": {"accuracy": 0.5},
@@ -77,26 +54,3 @@ def test_a_frame_becomes_a_recipe_that_loads_and_no_file_is_written_over(tmp_pat
 def test_the_report_of_a_model_takes_no_changes() -> None:
     with pytest.raises(RecipeError, match=r"leave train\.epochs=2 out"):
         report("a-model", "train.epochs=2")
-
-
-@pytest.mark.shown
-@pytest.mark.timeout(900)
-def test_the_tutorial_runs_from_its_first_cell_to_its_last(home: Path, tmp_path: Path) -> None:
-    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
-    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    assert len(sources) >= 8 and not any(cell.get("outputs") for cell in cells)
-    env = {**os.environ, "TEMPER_HOME": str(home), "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
-    program = tmp_path / "program.py"
-    program.write_text(PROGRAM, encoding="utf-8")
-    done = subprocess.run([sys.executable, program, tmp_path / "shown.json"], input=json.dumps(sources), env=env,
-                          cwd=NOTEBOOK.parent, capture_output=True, text=True, check=False)  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    shown = json.loads((tmp_path / "shown.json").read_text(encoding="utf-8"))
-    results = [read(html).shown for html, value in shown if value and value.startswith("reviews-demo version 1")]
-    assert results and all("promoted: the first champion" in one and "stages" in one for one in results)
-    stages = next(value for _, value in shown if value and value.startswith("{'download'"))
-    assert set(eval(stages).values()) == {"cached"}
-    pages = [value for _, value in shown if value and value.startswith("PosixPath")]
-    assert len(pages) == 1 and "reviews-demo-1.html" in pages[0]
-    table = next(html for html, _ in shown if html and "probability" in html)
-    assert table.count("<tr") == 3 and "name: boxes" in done.stdout

@@ -6,8 +6,8 @@ from .dialogue_starter import REPO, DialogueStarter
 from .recipe_comments import (
     Lines,
     flow,
-    pace_lines,
     register_lines,
+    text_pace_lines,
     trained_tokenizer,
 )
 from .starter import VOCABULARY
@@ -61,7 +61,7 @@ class PreferenceStarter(DialogueStarter):
         yield "  beta: 0.1", "how strongly it is held to the weights that it starts from"
         yield "  learning_rate: 5e-4", "5e-6 for a pretrained model"
         yield f"  schedule: linear\n  clip: 1.0\n  epochs: {3 if rows < 2000 else 1}", ""
-        yield from pace_lines(8, rows)
+        yield from text_pace_lines(8, rows)
         yield "  metric: loss", ""
 
     def _register(self) -> Lines:

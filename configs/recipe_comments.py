@@ -107,7 +107,7 @@ class StarterModel:
         yield f"    kind: new\n    family: {self.family}\n    config: {self.config}", ""
         yield f"  learning_rate: {self.rate}", f"{self.pretrained_rate} for a pretrained model"
         yield from schedule_lines(usual_epochs(rows) if epochs is None else epochs)
-        yield from pace_lines(batch, rows)
+        yield from text_pace_lines(batch, rows)
 
 
 def small_gpt2(positions: int, repo: str) -> StarterModel:
@@ -131,6 +131,12 @@ def pace_lines(batch: int, rows: int) -> Lines:
     yield f"  batch_size: {batch}", f"{steps:,} steps an epoch"
     yield f"  logging_steps: {max(1, min(steps, 500) // 4)}", ""
     yield f"  eval_steps: {min(steps, 500)}", ""
+
+
+def text_pace_lines(batch: int, rows: int) -> Lines:
+    """The same of texts, whose batches are of texts of like length."""
+    yield from pace_lines(batch, rows)
+    yield "  group_by_length: true", "a batch has texts of like length, so less padding"
 
 
 def metric_lines(labels: Mapping[str, int], remark: str = "") -> Lines:

@@ -22,7 +22,6 @@ from .recipe_comments import (
     longest_line,
     metric_lines,
     opening,
-    pace_lines,
     plain,
     recipe_text,
     register_lines,
@@ -31,6 +30,7 @@ from .recipe_comments import (
     share_lines,
     small_gpt2,
     spelt,
+    text_pace_lines,
     trained_tokenizer,
     usual_epochs,
     variant_lines,
@@ -226,7 +226,7 @@ class Starter:
             yield f"  model: {{kind: hub, repo: {self.repo}}}", ""
         yield f"  learning_rate: {'5e-5' if self.installed else '2e-5'}", ""
         yield from schedule_lines(usual_epochs(rows))
-        yield from pace_lines(16, rows)
+        yield from text_pace_lines(16, rows)
 
     def _register(self) -> Lines:
         return register_lines(self.name, fair_metric(self.facts.labels))

@@ -90,7 +90,7 @@ class Train:
     """Stop after so many validations without a better score; none for never."""
     gradient_checkpointing: bool = False
     """Trade time for memory."""
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = "float32"
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Arithmetic of the forward pass; weights and output layer are float32 either way. `auto`: bfloat16 where the GPU,
     or without one the processor (AVX512-BF16, AMX), computes in it, else float32."""
     seed: int = 42

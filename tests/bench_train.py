@@ -101,6 +101,7 @@ def temper(make: Callable[[], Any], feed: Feed, folder: Path) -> Any:
         schedule="linear",
         clip=1.0,
         batch_size=BATCH,
+        group_by_length=True,
         eval_steps=10**6,
         logging_steps=20,
     )

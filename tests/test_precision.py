@@ -21,7 +21,8 @@ from tasks.pins import pin
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = NewModel(kind="new", family="gpt2")
-AUTO = Train(model=MODEL, precision="auto")
+AUTO = Train(model=MODEL)
+"""A recipe that says nothing of it."""
 PLAIN = "processor\t: 0\nflags\t\t: fpu sse2 avx512f avx512_vnni\nbogomips: 1\n"
 ABLE = {
     "both": (PLAIN.replace("fpu", "fpu avx512_bf16 amx_bf16 amx_tile"), "the processor has amx_bf16, avx512_bf16"),
@@ -128,8 +129,16 @@ def test_what_needs_float32_has_it(how: Train, cpuinfo: Path) -> None:
 
 
 def test_the_preset_hf_is_float32() -> None:
-    assert Train(model=MODEL, preset="hf").precision == "float32"
+    assert AUTO.precision == "auto" and Train(model=MODEL, preset="hf").precision == "float32"
     assert Train(model=MODEL, preset="hf", precision="auto").precision == "auto"
+
+
+@pytest.mark.parametrize("name", ["mnist_mlp", "mnist_cnn", "chinese_mnist_mlp", "chinese_mnist_cnn"])
+def test_recipes_that_were_published_in_float32_keep_it(name: str, cpuinfo: Path) -> None:
+    cpuinfo.write_text(ABLE["both"][0])
+    assert settled(load_recipe(ROOT / "configs" / f"{name}.yaml").train).precision == "float32"
+    hub = load_recipe(ROOT / "configs" / "rotten_tomatoes_gpt2.yaml")
+    assert settled(hub.train).precision == "float32" != settled(AUTO).precision
 
 
 def test_a_killed_training_in_bfloat16_ends_bit_equal(cpuinfo: Path, tmp_path: Path) -> None:

@@ -153,6 +153,25 @@ def test_a_killed_training_in_bfloat16_ends_bit_equal(cpuinfo: Path, tmp_path: P
     assert train(tmp_path / "plain", section(precision="float32")).fitted.history != whole.fitted.history
 
 
+def test_every_phase_computes_in_the_precision_of_the_recipe(tmp_path: Path) -> None:
+    """The second phase computed in float32, and only a resumed one in bfloat16: accelerate wraps a model once."""
+    how = section(precision="bfloat16", epochs=1, phases=(Phase(), Phase()))
+    model, seen = tiny(), set()
+    model.transformer.h[0].mlp.c_fc.register_forward_hook(
+        lambda layer, given, output: seen.add((layer.training, output.dtype))
+    )
+    fit(how, model, FEED, TrainingRun(tmp_path / "seen", TrainingCallbacks(*[lambda *a: None] * 3), 1))
+    assert seen == {(True, torch.bfloat16), (False, torch.bfloat16)}
+    whole = train(tmp_path / "whole", how)
+    second = whole.fitted.audits[1].start
+    with pytest.raises(Killed):
+        train(tmp_path / "killed", how, kill=lambda step, values: step > second + 3)
+    again = train(tmp_path / "killed", how)
+    assert again.fitted.resumed_at is not None and again.fitted.resumed_at > second
+    assert again.fitted.history == whole.fitted.history
+    assert all(torch.equal(value, again.weights[name]) for name, value in whole.weights.items())
+
+
 def test_behind_the_training_the_model_computes_in_float32(tmp_path: Path) -> None:
     """What is compared with it, such as a merged or an exported model, is computed so too."""
     model, same, rows = tiny(), tiny(), part(4, 9)

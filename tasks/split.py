@@ -53,7 +53,8 @@ def split(out: Output, section: Split, rows: Artifact) -> None:
     copies.astype({"similarity": "float64"}).to_parquet(out.records / "near_copies.parquet")
     if len(beyond):
         out.log(f"{len(beyond):,} training rows beyond split.train_rows ({section.train_rows:,}) are dropped")
-    shared = shared_sides(table, parts, section) if "text_pair" in table else None
+    searched = "text_pair" in table and section.near_copies != "keep"
+    shared = shared_sides(table, parts, section) if searched else None
     if shared is not None:
         shared.astype({"similarity": "float64"}).to_parquet(out.records / "shared_sides.parquet")
     if section.near_copies == "report" and len(copies):

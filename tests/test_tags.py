@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from configs.cleaning import Clean, Lowercase, NearDuplicates
 from configs.columns import Columns
+from configs.expectations import Validate
 from configs.load import load_recipe
 from configs.sources import FileSource, HubSource
 from configs.tag_starter import TagStarter
 from tasks.autodetect.tags import look_at_tags, tag_columns
+from tasks.data.checks.split_checks import check_variants
 from tasks.data.cleaning.pipeline import clean_rows
 from tasks.data.errors import DataError
 from tasks.data.rows import with_ids
@@ -141,6 +143,29 @@ def test_numbers_of_a_data_set_of_the_hub_have_the_names_that_it_gives_them(tmp_
     loaded = {"train": (classes, table(tokens=[["a", "b"]], tags=[[1, 2]]))}
     rows = take_rows(source, tmp_path, loaded, Intake(tmp_path))
     assert json.loads(rows["tags"][0]) == ["B-x", "I-x"] and rows["split"].tolist() == ["train"]
+
+
+def test_letters_that_a_given_scheme_has_not_are_named() -> None:
+    given = table(tokens=["a b", "c d e"], tags=["B-x O", "S-x B-y E-y"])
+    with pytest.raises(DataError, match=r"t: row 2 has the tag 'S-x', which IOB2 has not; set `columns.scheme: bioes`"):
+        take_columns(given, Columns(tags="tags", scheme="iob2"), "t")
+    assert take_columns(given, Columns(tags="tags", scheme="bioes"), "t")["tags"].notna().all()
+
+
+def test_a_list_among_words_is_named_with_its_row() -> None:
+    given = table(tokens=[["a", "b"], ["c", ["d"]]], tags=[["O", "O"], ["O", "O"]])
+    with pytest.raises(DataError, match="t: row 2 has a list or an object among its tokens"):
+        take_columns(given, TAGGED, "t")
+
+
+def test_rows_without_text_or_tags_pass_the_checks_and_have_ids_of_their_own() -> None:
+    rows = with_ids(
+        pd.DataFrame({"text": ["Tom left", None, "nan"], "tags": ['["B-x", "O"]', "[]", None]}, dtype="str")
+    )
+    (verdict,) = check_variants(rows, Validate())
+    assert verdict.success
+    texts = with_ids(pd.DataFrame({"text": [None, "nan", ""], "label": ["a", "a", "a"]}, dtype="str"))
+    assert texts["id"].str[:16].nunique() == 3, "a missing text is neither the text nan nor an empty one"
 
 
 def test_an_unknown_scheme_is_named_with_its_row() -> None:
@@ -350,6 +375,16 @@ def test_columns_that_exclude_each_other_are_named(options: dict[str, str], mess
         ({"text": ["a b c", "c d e"], "marks": [[{"start": 0, "end": 1, "label": "x"}], []]}, Columns(spans="marks")),
         (
             {"text": ["a b c", "c d e"], "marks": ['[{"start": 0, "end": 1, "label": "x"}]', "[]"]},
+            Columns(spans="marks"),
+        ),
+        ({"text": ["a b c", "c d e"], "marks": [[[0, 1, "x"]], []]}, Columns(spans="marks")),
+        ({"tokens": [["a"], None, ["b"]], "ner": [["B-x"], ["O"], None]}, Columns(tokens="tokens", tags="ner")),
+        (
+            {"tokens": [["a", "b"]] * 19 + [["c"]], "ner": [["B-x", "O"]] * 19 + [["PER"]]},
+            Columns(tokens="tokens", tags="ner"),
+        ),
+        (
+            {"text": ["a b c"] * 20, "marks": [*[[{"start": 0, "end": 1, "label": "x"}]] * 19, [{"start": 0}]]},
             Columns(spans="marks"),
         ),
         ({"text": ["a b", "c"], "label": ["O", "B-x"]}, None),

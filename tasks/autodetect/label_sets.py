@@ -24,6 +24,8 @@ MOST = 200
 """Different labels from which on a column seems to hold something else."""
 SAMPLE = 1000
 """Rows on which a column is recognised."""
+FIT = 0.9
+"""Share of a column's cells that must be 0 or 1."""
 
 
 def list_column(table: pd.DataFrame) -> str | None:
@@ -45,9 +47,12 @@ def are_lists(column: pd.Series) -> bool:
 
 
 def switch_columns(table: pd.DataFrame) -> tuple[str, ...]:
-    """The columns of 0 and 1."""
-    known = [column.name for column in inspect_columns(table) if column.filled == 1 and column.distinct <= 2]
-    return tuple(name for name in known if {str(value).lower() for value in table[name].unique()} <= {*ON, *OFF})
+    """The columns of 0 and 1, those too in which a few cells are something else: the reader names these."""
+    return tuple(column.name for column in inspect_columns(table) if _switches(table[column.name]))
+
+
+def _switches(column: pd.Series) -> bool:
+    return bool(len(column)) and column.astype(str).str.strip().str.lower().isin([*ON, *OFF]).mean() >= FIT
 
 
 def look_at_label_sets(table: pd.DataFrame, where: str, text: str | None, label: str | None) -> LabelSetFacts:

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import pandas as pd
@@ -88,7 +89,7 @@ def _scheme(table: pd.DataFrame, columns: Columns) -> Scheme | None:
     if columns.tags is None:
         return None
     try:
-        return detect_scheme([tag for tag in row if tag] for row in _lists(table[columns.tags]) or [])
+        return detect_scheme([tag for tag in row if tag] for row in _lists(table[columns.tags]) or [] if row)
     except DataError:
         return None
 
@@ -96,24 +97,25 @@ def _scheme(table: pd.DataFrame, columns: Columns) -> Scheme | None:
 def _lists(column: pd.Series) -> list[Any] | None:
     """What each row lists; None for a column of anything else."""
     try:
-        return [row for row in lists(column, "", "") if row]
+        return list(lists(column, "", ""))
     except DataError:
         return None
 
 
 def _are_tags(rows: list[Any] | None) -> bool:
-    every = {tag for row in rows or () for tag in row}
-    return len(every) > 1 and OUTSIDE in every and all(tag is not None and TAG.fullmatch(tag) for tag in every)
+    filled = [row for row in rows or () if row]
+    fit = [{*row} for row in filled if all(tag is not None and TAG.fullmatch(tag) for tag in row)]
+    every = {*chain.from_iterable(fit)}
+    return len(every) > 1 and OUTSIDE in every and len(fit) >= FIT * len(filled)
 
 
 def _as_long(rows: list[Any] | None, tags: Sequence[Any] | None) -> bool:
-    if not rows or not tags or len(rows) != len(tags):
-        return False
-    return sum(len(words) == len(other) for words, other in zip(rows, tags, strict=True)) >= FIT * len(tags)
+    pairs = [(words, other) for words, other in zip(rows or (), tags or (), strict=False) if words and other]
+    return bool(pairs) and sum(len(words) == len(other) for words, other in pairs) >= FIT * len(pairs)
 
 
 def _are_spans(column: pd.Series) -> bool:
-    """Whether rows list objects with start, end and label."""
+    """Whether rows list objects with start, end and label, or lists of these three."""
     span_lists = []
     for value in column.dropna().tolist():
         try:
@@ -121,4 +123,10 @@ def _are_spans(column: pd.Series) -> bool:
         except ValueError:
             return False
     every = [span for row in span_lists if isinstance(row, list) for span in row]
-    return bool(every) and all(isinstance(span, dict) and {*KEYS} <= {*span} for span in every)
+    return bool(every) and sum(map(_is_span, every)) >= FIT * len(every)
+
+
+def _is_span(span: Any) -> bool:
+    if isinstance(span, list | tuple):
+        return [type(part) for part in span] == [int, int, str]
+    return isinstance(span, dict) and {*KEYS} <= {*span}

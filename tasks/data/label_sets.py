@@ -102,6 +102,11 @@ def _listed(column: pd.Series, separator: str | None, where: str) -> list[list[A
         if isinstance(cell, dict):
             raise DataError(f"{where}: row {row + 1} has an object, not a list of labels or a text; write a list, or "
                             "name another column in `columns.labels`")  # fmt: skip
+        if isinstance(cell, str) and cell.startswith("[") and cell.endswith("]"):
+            raise DataError(f"{where}: row {row + 1} has {cell[:60]!r} in brackets, which is no list; write its "
+                            "labels in quotes, or take the brackets away")  # fmt: skip
+        if isinstance(cell, list) and any(isinstance(label, list | tuple | dict | np.ndarray) for label in cell):
+            raise DataError(f"{where}: row {row + 1} has a list or an object among its labels; write a list of words")
         sets.append([label.strip() for label in cell.split(separator)] if isinstance(cell, str) else cell)
     return sets
 

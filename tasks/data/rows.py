@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -71,6 +72,11 @@ def units(groups: pd.Series, ids: pd.Series) -> list[str]:
     ]
 
 
+def or_none(values: pd.Series) -> list[Any]:
+    """The values of a column, None for each that is missing; of texts pandas would keep NaN in its place."""
+    return values.astype(object).where(values.notna(), None).tolist()
+
+
 def with_ids(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows (text or image, label, split, …; missing values are null) with an `id` in front.
 
@@ -78,14 +84,10 @@ def with_ids(rows: pd.DataFrame) -> pd.DataFrame:
     occurrence of those, from 0: it stays when other rows are added behind.
     """
     what, truth_column = content(rows), aim(rows)
-    contents = rows[what].where(rows[what].notna(), None).tolist()
+    contents = or_none(rows[what])
     if TEXT_PAIR in rows:
         contents = [spelt(*pair) for pair in zip(rows[what], rows[TEXT_PAIR], strict=True)]
-    truths = (
-        ["all"] * len(rows)
-        if truth_column is None
-        else rows[truth_column].where(rows[truth_column].notna(), None).tolist()
-    )
+    truths = ["all"] * len(rows) if truth_column is None else or_none(rows[truth_column])
     digests = [_digest(content, truth) for content, truth in zip(contents, truths, strict=True)]
     hashes = pd.Series(digests, index=rows.index, dtype="str")
     count = hashes.groupby(hashes).cumcount().astype("str")

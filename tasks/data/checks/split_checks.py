@@ -12,7 +12,7 @@ from configs.expectations import Validate
 
 from ..label_variants import describe_variants, label_variants
 from ..pairs import joined
-from ..rows import content, each_label
+from ..rows import content, each_label, or_none
 from ..tags.columns import types_in
 from .results import SHOWN, Verdict
 
@@ -70,8 +70,7 @@ def check_variants(rows: pd.DataFrame, section: Validate) -> list[Verdict]:
 
 def _each_type(tags: pd.Series) -> pd.Series:
     """The types of all entities, each under the index of its row."""
-    cells = tags.where(tags.notna(), None).tolist()
-    return pd.Series(list(map(types_in, cells)), index=tags.index, dtype=object).explode().dropna()
+    return pd.Series(list(map(types_in, or_none(tags))), index=tags.index, dtype=object).explode().dropna()
 
 
 def check_splits(rows: pd.DataFrame, section: Validate) -> list[Verdict]:

@@ -1,6 +1,7 @@
 """A source's columns of tokens and tags, or of texts and spans -> texts, and what is tagged in them, as JSON."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from itertools import chain
@@ -73,6 +74,9 @@ def _mapped_tag(tag: Any, label_map: Mapping[str, str]) -> Any:
 def lists(column: pd.Series, where: str, role: str) -> list[Words | None]:
     """A list of words in each row: a list, the JSON text of one, or words with white space between them."""
     lists_of_words = [_listed(value) for value in column.tolist()]
+    for row, words in enumerate(lists_of_words):
+        if any(isinstance(word, list | tuple | dict | np.ndarray) for word in words or ()):
+            raise DataError(f"{where}: row {row + 1} has a list or an object among its {role}; write a list of words")
     flat = pd.Series([*chain.from_iterable(value for value in lists_of_words if value is not None)], dtype=object)
     words = as_written(flat, where, f"download.columns.{role}")
     every = iter([None if missing else word for word, missing in zip(words, words.isna(), strict=True)])
@@ -104,6 +108,7 @@ def _tags(
         if tags and reason is None and tokens[row] is not None
     }
     scheme = columns.scheme or _scheme(whole, where)
+    _require_letters(whole, scheme, where)
     written_tags: list[str | None] = [told.broken(reason) if reason else None for reason in reasons]
     odd: dict[int, int] = {}
     for row, tags in whole.items():
@@ -126,6 +131,15 @@ def _meaning(scheme: Scheme) -> str:
         return "such as a B- that follows no entity of its type; each begins an entity"
     wrong = "an I- without B- before it" if scheme == "iob2" else "an I- without B- before it, or a B- without E-"
     return f"such as {wrong}; each begins an entity, or ends it"
+
+
+def _require_letters(rows: dict[int, list[str]], scheme: Scheme, where: str) -> None:
+    """Raise DataError for a tag that a scheme without BIOES's own letters has not."""
+    own = re.compile("[ESLU]-")
+    for row, tags in rows.items() if scheme != "bioes" else ():
+        if odd := next((tag for tag in tags if own.match(tag)), None):
+            raise DataError(f"{where}: row {row + 1} has the tag {odd!r}, which {scheme.upper()} has not; set "
+                            "`columns.scheme: bioes`, or leave it out")  # fmt: skip
 
 
 def _named(tag: str | None, columns: Columns, where: str) -> str | None:

@@ -133,10 +133,16 @@ def pace_lines(batch: int, rows: int) -> Lines:
     yield f"  eval_steps: {min(steps, 500)}", ""
 
 
+GROUPED = 200
+"""Batches from which on texts are grouped by length: rows of 50 batches are sorted together, so that of fewer the same
+rows would meet in every epoch, and such a training is short anyway."""
+
+
 def text_pace_lines(batch: int, rows: int) -> Lines:
-    """The same of texts, whose batches are of texts of like length."""
+    """The same of texts; those of a long training are grouped by length."""
     yield from pace_lines(batch, rows)
-    yield "  group_by_length: true", "a batch has texts of like length, so less padding"
+    if rows >= GROUPED * batch:
+        yield "  group_by_length: true", "a batch has texts of like length, so less padding"
 
 
 def metric_lines(labels: Mapping[str, int], remark: str = "") -> Lines:

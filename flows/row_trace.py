@@ -111,11 +111,13 @@ def _cleaned(clean: "Artifact", row: Row) -> Cleaned:
 
 def _placed(recipe: "Recipe", stages: "dict[str, Artifact]", row: Row) -> Placed:
     """The part, or the one that a dropped row would have been in, and what decided it."""
+    from tasks.data.ledger import read_ledger
     from tasks.data.rows import read_rows
 
     rows = read_rows(stages["clean"].file("rows.parquet"))
     copies = _records(stages["split"], "near_copies.parquet", row)
-    part = next((line["part"] for line in copies if "part" in line), row.state)
+    states = read_ledger(stages["split"].file("ledger.parquet")).set_index("id")["state"]  # encode may drop it later
+    part = next((line["part"] for line in copies if "part" in line), str(states[row.id]))
     return {
         "part": part,
         "because of": _why(recipe.split, rows[rows["id"] == row.id]),

@@ -16,7 +16,7 @@ from source_rows import load_rows
 from configs import models, sources, splitting
 from configs.encodings import LabelWordEncode
 from configs.load import load_recipe, parse
-from configs.recipe_comments import flow
+from configs.recipe_comments import flow, text_pace_lines
 from configs.schema import Recipe
 from configs.starter import label_words
 from flows.starter_recipe import prepare, slug
@@ -420,3 +420,8 @@ def test_public_sets_are_understood(datasets: Path, tmp_path: Path) -> None:
         "airline-tweets": (14640, "text", "airline_sentiment", {"negative": 9178, "neutral": 3099, "positive": 2363}),
         "chnsenticorp-htl": (7766, "review", "label", {"0": 2444, "1": 5322}),
     }
+
+
+def test_texts_of_long_trainings_are_grouped_by_length() -> None:
+    few, many = (dict(text_pace_lines(16, rows)) for rows in (3199, 3200))
+    assert {*many} - {*few} >= {"  group_by_length: true"}

@@ -284,6 +284,31 @@ def test_what_decided_a_row_s_part_is_told(tmp_path: Path, capsys: pytest.Captur
         assert way["split"]["part"] == way["end"]["state"] and "encode" in way
 
 
+TAGGED = """
+name: tagged
+download: {kind: file, path: tagged.jsonl, columns: {text: text, spans: spans}}
+encode: {kind: token_classification, tokenizer: {kind: train, vocab_size: 300}}
+train: {model: {kind: new, family: bert, config: {num_hidden_layers: 1, num_attention_heads: 1, hidden_size: 8, intermediate_size: 8}}}
+register: {model: tagged, metric: entity_f1}
+"""  # noqa: E501
+
+
+def test_a_row_that_encode_drops_keeps_its_part_of_the_split(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows: list[dict[str, Any]] = [
+        {"text": f"{chr(65 + n % 26) * 7} left {n * 'x'}y", "spans": [{"start": 0, "end": 7, "label": "who"}]}
+        for n in range(40)
+    ]
+    rows.append({"text": "a bad one", "spans": [{"start": 0, "end": 1}]})
+    (tmp_path / "data" / "tagged.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    path = tmp_path / "tagged.yaml"
+    path.write_text(TAGGED, encoding="utf-8")
+    way = traced(path, "a bad one", capsys)
+    assert way["end"] == {"state": "dropped", "stage": "encode", "reason": "a span without start, end and label"}
+    assert way["split"]["part"] in ("train", "validation", "test")
+
+
 def test_an_image_is_shown_by_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     recipe = ROOT / "configs" / "digits_demo.yaml"
     way = traced(recipe, "digits/00002.png", capsys)

@@ -205,7 +205,8 @@ def _fit_phase(plan: Plan, model: nn.Module, feed: Feed, run: TrainingRun, offse
     else:
         trainer.train(resume_from_checkpoint=str(checkpoint[0]) if checkpoint else None)
     trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)  # what follows computes in float32 again
-    model._is_accelerate_prepared = False  # else the next phase would compute in float32 too: it is not wrapped again
+    # else the next phase would compute in float32 too, since a model is not wrapped twice
+    model._is_accelerate_prepared = False  # type: ignore[assignment]
     step = trainer.state.best_global_step or trainer.state.global_step
     if stopped or step != trainer.state.global_step:
         load_weights(model, check_best(root, step, frozen))

@@ -74,8 +74,8 @@ def _mapped_tag(tag: Any, label_map: Mapping[str, str]) -> Any:
 def lists(column: pd.Series, where: str, role: str) -> list[Words | None]:
     """A list of words in each row: a list, the JSON text of one, or words with white space between them."""
     lists_of_words = [_listed(value) for value in column.tolist()]
-    for row, words in enumerate(lists_of_words):
-        if any(isinstance(word, list | tuple | dict | np.ndarray) for word in words or ()):
+    for row, listed in enumerate(lists_of_words):
+        if any(isinstance(word, list | tuple | dict | np.ndarray) for word in listed or ()):
             raise DataError(f"{where}: row {row + 1} has a list or an object among its {role}; write a list of words")
     flat = pd.Series([*chain.from_iterable(value for value in lists_of_words if value is not None)], dtype=object)
     words = as_written(flat, where, f"download.columns.{role}")

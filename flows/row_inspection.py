@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from configs.schema import Recipe
     from tasks.artifact import Artifact
     from tasks.learn.pictures import Answer
+    from tasks.learn.row_answers import RowAnswer
 
 
 SEEDS = 10_000
@@ -25,25 +26,29 @@ PATIENCE = 3.0
 
 @dataclass(frozen=True)
 class Looked:
-    """A row, its number in the source (from 1), the part that it is in, and the model's prediction."""
+    """A row, its number in the source (from 1), the part that it is in, and the model's prediction; the labels of a
+    model that predicts one of them, none of other models."""
 
     row: Row
     number: int
-    answer: "Answer"
+    answer: "Answer | RowAnswer"
     labels: tuple[str, ...]
 
     def document(self, picture: Path) -> dict[str, object]:
         """The JSON document."""
+        about = {"id": self.row.id, "number": self.number, "file": self.row.raw.get("file"), "part": self.row.state}
+        return {**about, **self._answer(), "picture": str(picture)}
+
+    def _answer(self) -> dict[str, object]:
+        from tasks.learn.row_answers import RowAnswer
+
         answer = self.answer
+        if isinstance(answer, RowAnswer):
+            return answer.document()
         return {
-            "id": self.row.id,
-            "number": self.number,
-            "file": self.row.raw.get("file"),
-            "part": self.row.state,
             "true": self.labels[answer.truth],
             "predicted": self.labels[answer.predicted],
             "probabilities": dict(zip(self.labels, answer.probabilities.tolist(), strict=True)),
-            "picture": str(picture),
         }
 
 
@@ -71,14 +76,19 @@ def choose_row(stages: "dict[str, Artifact]", row: str | None, wrong: bool, seed
     from tasks.data.escape import terminal
     from tasks.data.ledger import read_ledger
     from tasks.data.rows import read_rows
+    from tasks.kinds.inspector import open_inspector
+    from tasks.kinds.spec import kind_in, open_kind
 
     if row is not None:
         return find_row(read_rows(stages["download"].file("rows.parquet")), row)
     ledger = read_ledger(stages["encode"].file("ledger.parquet"))
     open_to = ledger["state"] == "test"
     if wrong:
-        answers = pd.read_parquet(stages["evaluate"].file("predictions.parquet"), columns=["id", "label", "predicted"])
-        open_to = ledger["id"].isin(answers["id"][answers["label"] != answers["predicted"]])
+        answers = pd.read_parquet(stages["evaluate"].file("predictions.parquet"))
+        kind = kind_in(stages["encode"].file("encoding.json").parent)
+        apart = open_kind(kind).inspected
+        wrong_ones = open_inspector(kind).mistakes(answers) if apart else answers["label"] != answers["predicted"]
+        open_to = ledger["id"].isin(answers["id"][wrong_ones])
     places = np.flatnonzero(open_to)
     if not len(places):
         raise DataError("the model makes no mistake on the test rows" if wrong else "no row is in the test part")
@@ -92,7 +102,8 @@ def look_at_row(stages: "dict[str, Artifact]", at: int) -> Looked:
     """Score the raw row at a position. Raises DataError for one that was dropped."""
     from tasks.data.errors import DataError
     from tasks.data.rows import read_rows
-    from tasks.kinds.spec import open_class_reporter
+    from tasks.kinds.inspector import open_inspector
+    from tasks.kinds.spec import kind_in, open_class_reporter, open_kind
     from tasks.learn.pictures import Answer
 
     row = row_at(stages, at)
@@ -104,6 +115,9 @@ def look_at_row(stages: "dict[str, Artifact]", at: int) -> Looked:
     rows = read_rows(stages["split"].file(f"{row.state}.parquet"))
     here = rows[rows["id"] == row.id]
     folder = stages["train"].file("config.json").parent
+    kind = kind_in(folder)
+    if open_kind(kind).inspected:
+        return Looked(row, at + 1, open_inspector(kind).answer_row(folder, here), ())
     scored = open_class_reporter(folder).score_row(folder, here, stages["split"].file(IMAGES))
     truth = scored.labels.index(str(here["label"].iloc[0]))
     return Looked(row, at + 1, Answer(row.id, scored.seen, truth, scored.probabilities), scored.labels)
@@ -113,11 +127,16 @@ def draw_row(looked: Looked, out: Path | None, name: str) -> Path:
     """Write the picture, without `out` below TEMPER_HOME; where it lies."""
     from configs.settings import settings
     from tasks.learn.pictures import draw_answers
+    from tasks.learn.row_answers import RowAnswer
+    from tasks.learn.row_pictures import draw_row_answer
 
     if out is None:
         out = settings().home.absolute() / "inspected" / f"{name}-{looked.row.id}.png"
         out.parent.mkdir(parents=True, exist_ok=True)
-    draw_answers([looked.answer], looked.labels, out)
+    if isinstance(looked.answer, RowAnswer):
+        draw_row_answer(looked.answer, looked.row.id, out)
+    else:
+        draw_answers([looked.answer], looked.labels, out)
     return out.absolute()
 
 

@@ -162,10 +162,10 @@ def test_wrong_calls_end_with_code_2(
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("wnut17_ner", "token_classification"),
-        ("goemotions", "multi_label"),
         ("sts_benchmark", "regression"),
-        ("hotel_preferences", "preference"),
+        ("tweets_reason_t5", "seq2seq"),
+        ("tweets_masked", "masked"),
+        ("hotel_demo", "dialogue"),
     ],
 )
 def test_a_kind_without_classes_is_shown_by_trace(capsys: pytest.CaptureFixture[str], name: str, kind: str) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from tasks.kinds.spec import open_kind
+
 from ..row_inspection import Looked, choose_row, draw_row, look_at_row, open_viewer, require_cached
 from ..row_trace import encoded_facts
 from .arguments import AsJson, RecipeFile
@@ -16,7 +18,10 @@ from .failures import failures
 from .token_colours import colour_pieces
 
 if TYPE_CHECKING:
+    from configs.kinds import Encode
     from tasks.artifact import Artifact
+    from tasks.learn.pictures import Answer
+    from tasks.learn.row_answers import RowAnswer
 
 
 BAR = 30
@@ -45,6 +50,9 @@ def command(
 ) -> None:
     """Show what the trained model makes of one row: image or text, true class, probability of each class.
 
+    Of several labels each one has a bar, of entities those that the text has and those that are found, of two replies
+    both, with how likely each is preferred.
+
     Inspects cached results alone and runs nothing: `temper run RECIPE` comes first. Rows of every part can be shown.
     The picture lies in inspected/ below TEMPER_HOME; `temper trace RECIPE ROW` shows the row's whole way.
     """
@@ -53,11 +61,7 @@ def command(
     with failures():
         row, overrides = _sort_out(rest or [])
         loaded = load_recipe(recipe, overrides)
-        if not loaded.encode.traits.classes:
-            raise RecipeError(
-                f"{recipe}: encode.kind {loaded.encode.kind} has no classes to draw bars for; `temper "
-                "trace` shows a row with what the model generated"
-            )
+        _require_bars(recipe, loaded.encode)
         if row is not None and (wrong or seed is not None):
             raise RecipeError(f"{'--wrong' if wrong else '--seed'} draws a row at random; leave it out, or {row!r}")
         if out is not None and out.suffix.lower() != ".png":
@@ -75,6 +79,17 @@ def command(
         print_line(f"{problem}; the picture is {picture}")
 
 
+def _require_bars(recipe: Path, encode: "Encode") -> None:
+    """Raise RecipeError where there is nothing to draw bars for."""
+    from configs.load import RecipeError
+
+    if not encode.traits.classes and not open_kind(encode.kind).inspected:
+        raise RecipeError(
+            f"{recipe}: encode.kind {encode.kind} has no classes to draw bars for; `temper "
+            "trace` shows a row with what the model generated"
+        )
+
+
 def _sort_out(words: list[str]) -> tuple[str | None, list[str]]:
     """The row, if the first word is none of a change of the recipe, and the changes."""
     from configs.schema import Recipe
@@ -85,12 +100,38 @@ def _sort_out(words: list[str]) -> tuple[str | None, list[str]]:
 
 
 def _show(looked: Looked, encoded: "Artifact", picture: Path) -> None:
-    console, answer, labels = Console(), looked.answer, looked.labels
+    from tasks.learn.row_answers import RowAnswer
+
+    console, answer = Console(), looked.answer
     about = [looked.row.id, looked.row.state, *([str(looked.row.raw["file"])] if "file" in looked.row.raw else [])]
     console.print(Text(f"row {looked.number:,}  {'  '.join(about)}", "bold"))
     if isinstance(answer.seen, str):
         facts = encoded_facts(encoded, looked.row)
         console.print(colour_pieces(facts["tokens"], facts["labels"], width=console.width))
+    if isinstance(answer, RowAnswer):
+        _show_parts(console, answer)
+    else:
+        _show_classes(console, answer, looked.labels)
+    console.print(f"picture: {picture}", soft_wrap=True)
+
+
+def _show_parts(console: Console, answer: "RowAnswer") -> None:
+    """Each part of an answer with its bar: in green what is true, in red what is only predicted."""
+    for title, parts in (("true     ", answer.true), ("predicted", answer.predicted)):
+        style = "bold" if title == "true     " else "good" if answer.right else "bad"
+        console.print(Text(f"{title}  ") + Text(", ".join(parts) or "none", style))
+    wide = min(max((Text(bar.name).cell_len for bar in answer.bars), default=0), console.width // 2)
+    for bar in answer.bars:
+        name = Text(bar.name.replace("\n", " "))
+        name.truncate(wide, overflow="ellipsis", pad=True)
+        p = "missed" if bar.probability is None else f"{bar.probability:.4f}"
+        style = "good" if bar.true else "bad" if bar.predicted else ""
+        console.print(Text("  ") + name + Text(f"  {p}  ") + Text("█" * round((bar.probability or 0) * BAR), style))
+    if answer.left:
+        console.print(f"  and {answer.left:,} others, neither true nor predicted")
+
+
+def _show_classes(console: Console, answer: "Answer", labels: tuple[str, ...]) -> None:
     right = answer.predicted == answer.truth
     console.print(Text("true       ") + Text(labels[answer.truth], "bold"))
     console.print(Text("predicted  ") + Text(labels[answer.predicted], "good" if right else "bad"))
@@ -105,4 +146,3 @@ def _show(looked: Looked, encoded: "Artifact", picture: Path) -> None:
         console.print(Text("  ") + name + Text(f"  {p:.4f}  ") + Text("█" * round(p * BAR), colour))
     if others := len(labels) - len(answer.bars()):
         console.print(f"  and {others:,} less likely classes")
-    console.print(f"picture: {picture}", soft_wrap=True)

@@ -12,6 +12,7 @@ stage, so that a change of a report changes no encoding.
 | report | evaluate, `temper trace` | `evaluate` and `predict_row`, a Reporter |
 | reference | train, where `Kind.reference` | what training is held to, see referee.py |
 | view | `temper mask`, `temper trace` | `open_view`: encoded rows for people, where these are tokens |
+| inspected | `temper inspect`, where `Kind.inspected` | one row and what is predicted, an Inspector |
 | outcomes | register, `temper compare` | what a paired test compares, an Outcome |
 | detect | `temper init` | `detect`, a Detector: what the kind makes of data that nobody has described |
 | predictor | the registered model | `Predictor`; the module travels with the model |
@@ -57,6 +58,7 @@ class Kind:
     rows are tokens, as `temper mask` shows. starter: what `temper init --kind` states of the recipe that it writes;
     empty where the kind cannot be asked for by its name. exports: whether its predictor computes by one pass of a net
     (`inputs`, `scores` and `net`, see runtime/net.py), so that `temper export` can give that net another form.
+    inspected: whether `temper inspect` asks its module `inspected`; kinds with classes are asked their report.
     """
 
     traits: Traits
@@ -72,6 +74,7 @@ class Kind:
     tokens: bool = True
     starter: str = ""
     exports: bool = False
+    inspected: bool = False
 
 
 class StageOutput(Protocol):

@@ -132,7 +132,7 @@ def draw_answers(answers: Sequence[Answer], labels: Sequence[str], path: Path) -
     down, bars = math.ceil(len(answers) / across), max(len(answer.bars()) for answer in answers)
     widths = (4.6, 3.6) if texts else (2.6, 3.0)
     with lettering([*labels, *texts]):
-        lines = max((len(_lines(text)) for text in texts), default=0)
+        lines = max((len(text_lines(text)) for text in texts), default=0)
         size = (across * sum(widths), down * max(1.5 if texts else 2.6, 0.8 + 0.2 * bars, 0.9 + 0.14 * lines))
         figure = Figure(figsize=size, layout="constrained")
         places = np.reshape(figure.subplots(down, 2 * across, width_ratios=widths * across), (-1, 2))
@@ -148,15 +148,21 @@ def draw_answers(answers: Sequence[Answer], labels: Sequence[str], path: Path) -
 
 def _show(axes: Any, answer: Answer) -> None:
     """An image, or a text in lines of its own."""
-    axes.set(xticks=[], yticks=[])
     if isinstance(answer.seen, str):
-        text = "\n".join(_lines(answer.seen))
-        axes.text(0.02, 0.97, text, fontsize=8, va="top", transform=axes.transAxes).set_in_layout(False)
+        draw_text(axes, answer.seen)
     else:
+        axes.set(xticks=[], yticks=[])
         axes.imshow(answer.seen, cmap="gray", vmin=0, vmax=255)
 
 
-def _lines(text: str) -> list[str]:
+def draw_text(axes: Any, text: str) -> None:
+    """A text in lines of its own."""
+    axes.set(xticks=[], yticks=[])
+    lines = "\n".join(text_lines(text))
+    axes.text(0.02, 0.97, lines, fontsize=8, va="top", transform=axes.transAxes).set_in_layout(False)
+
+
+def text_lines(text: str) -> list[str]:
     """A text in lines of about LINE columns, LINES at most."""
     plain = " ".join(text.split())
     shown = spell(plain)

@@ -13,6 +13,7 @@ SPECS = {
         answers={"labels": "string"},
         exports=True,
         rescored=(("labels", "predicted"),),
+        inspected=True,
         starter="a small new model predicts any number of labels (the default where a column holds lists of words)",
     )
 }

@@ -12,6 +12,7 @@ SPECS = {
         requirements=("tokenizers", "jinja2"),
         chats=True,
         reference=True,
+        inspected=True,
         starter="a small new model learns to prefer replies (the default where columns are called chosen and rejected)",
         rescored_by="compare_replies",
         rescored=(("log_ratio", "log_ratio"),),

@@ -14,6 +14,7 @@ SPECS = {
         exports=True,
         rescored_by="tag_texts",
         rescored=(("entities", "predicted"),),
+        inspected=True,
         starter="a small new model finds entities (the default where words have tags, or texts spans)",
     )
 }

@@ -278,6 +278,9 @@ def test_words_of_texts() -> None:
     assert words("Don't panic, @Jean-Luc!", joined=True) == ["Don't", "panic", ",", "@Jean-Luc", "!"]
     assert words("हिन्दी में", joined=False) == ["हिन्दी", "में"]
     assert words("我住在Paris", joined=True) == ["我", "住", "在", "Paris"]
+    assert words("I ❤\ufe0fOslo", joined=False) == ["I", "❤", "\ufe0f", "Oslo"]
+    assert words("\ufeffOslo Paris\u200b.", joined=True) == ["\ufeff", "Oslo", "Paris", "\u200b", "."]
+    assert words("می\u200cخواهم Zoe\u0301", joined=False) == ["می\u200cخواهم", "Zoe\u0301"]
 
 
 @given(st.lists(st.text(st.characters(exclude_characters=" "), min_size=1), min_size=1, max_size=8))

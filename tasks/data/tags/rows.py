@@ -57,6 +57,11 @@ def read_tags(text: str, written: str) -> Tagged:
     return Tagged(words_of(text), [Entity(span["start"], span["end"], span["label"]) for span in tag_list])
 
 
+SIGN, FORMAT = "Mn", "Cf"
+"""Unicode's categories of signs without width (accents, vowels, the selector of an emoji) and of format characters
+(joiners, a byte order mark)."""
+
+
 def are_tokens(written: str) -> bool:
     """Whether a row says a tag for each word, and no spans."""
     return written.startswith('["')
@@ -73,9 +78,15 @@ def words_between_spaces(text: str) -> list[Span]:
 
 def words_of(text: str, *, joined: bool = False) -> list[Span]:
     """The words of any text: runs of letters and digits, each other character that is not white space by itself, as
-    each letter of a language that is written without spaces. joined: a mark between letters (don't, Jean-Luc, 3.5), and
-    an @ or # before them, belongs to the word, as in texts that were split into tokens by others."""
+    each letter of a language that is written without spaces. What shows nothing by itself (a vowel sign, a joiner)
+    belongs to the letters that it stands between or behind, and is a word where there are none. joined: a mark between
+    letters (don't, Jean-Luc, 3.5), and an @ or # before them, belongs to the word, as in texts that were split into
+    tokens by others."""
     kinds = ["", *map(_kind, text), ""]
+    for place, kind in enumerate(kinds):
+        if kind in (SIGN, FORMAT):
+            goes_on = kinds[place - 1] == "letter" and (kind == SIGN or kinds[place + 1] == "letter")
+            kinds[place] = "letter" if goes_on else "mark"
     if joined:
         kinds[1:-1] = [_joined(text, kinds, place) for place in range(1, len(text) + 1)]
     starts = [
@@ -94,10 +105,13 @@ def _end(kinds: list[str], start: int) -> int:
 
 
 def _kind(letter: str) -> str:
-    """Of a character: white space is none, a letter goes on with its word, a mark is a word by itself."""
+    """Of a character: white space is none, a letter goes on with its word, a mark is a word by itself; of a sign and a
+    format character the neighbours decide."""
     if letter.isspace():
         return ""
     category = unicodedata.category(letter)
+    if category in (SIGN, FORMAT):
+        return category
     alone = category[0] in "PS" and letter != "_"
     return "mark" if alone or UNSPACED.match(letter) else "letter"
 

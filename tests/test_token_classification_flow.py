@@ -12,6 +12,7 @@ import mlflow
 import pytest
 
 from tasks.tracking.models import connect
+from tasks.tracking.wire_format import VERDICT
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -68,3 +69,11 @@ def test_entities_go_from_init_to_the_registry(home: Path, tmp_path: Path) -> No
     table = mlflow.pyfunc.load_model(came_to["model"]["uri"]).predict([text])
     assert list(table.columns) == ["entities", "probability"]
     assert all(one["text"] == text[one["start"] : one["end"]] for one in json.loads(table["entities"][0]))
+    assert "certificate holds" in " ".join(call("mask", str(recipe), "-n", "1", *small).split())
+    assert '"place"' in call("predict", came_to["model"]["name"], "Anna Berg left Oslo on day 3 .")
+    shown = json.loads(call("inspect", str(recipe), "--seed", "1", *small, "--json"))
+    assert shown["part"] == "test" and shown["true"] and {part["name"] for part in shown["parts"]} >= {*shown["true"]}
+    again = json.loads(call("run", str(recipe), *small, "train.learning_rate=1e-7", "--json"))
+    assert again["model"]["version"] == "2" and again["model"]["aliases"] == ["candidate"]
+    tags = mlflow.MlflowClient().get_model_version(again["model"]["name"], "2").tags
+    assert "entity_f1" in tags[VERDICT] and "version 1 on " in tags[VERDICT]

@@ -64,3 +64,26 @@ def test_the_last_lines_are_the_problem_and_the_next_command(capsys: pytest.Capt
         )
     else:
         assert second == "Report:  temper report my.yaml train.epochs=3"
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        ("argument_f1", "call_exact", "reply_bleu", "reply_rouge_l"),
+        ("micro_f1", "macro_f1", "average_precision", "subset_accuracy"),
+        ("pearson", "spearman", "rmse", "mae", "r2"),
+    ],
+)
+def test_no_digit_of_a_score_is_cut_at_80_columns(
+    shown: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    scores = {name: 0.12345 + number for number, name in enumerate(shown)}
+    facts = {**FACTS, "shown": list(shown), "scores": scores, "intervals": {shown[0]: [0.1, 0.2]}}
+    version = Version("m", "1", (), "kept", "r", scores, facts | {"baselines": {"nearest": scores}}, 1)
+    ProgressDisplay().summary(version)
+    lines = capsys.readouterr().out.splitlines()
+    for row in ("this model", "nearest"):
+        line = next(line for line in lines if line.startswith(row))
+        assert all(f"{value:.4f}" in line.split() for value in scores.values()), lines
+    assert max(map(len, lines)) <= 80

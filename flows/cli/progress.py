@@ -98,7 +98,7 @@ class ProgressDisplay:
         first, *others = facts["shown"]
         table.add_column("")
         for name in (f"test {first.replace('_', ' ')}", "interval", *(name.replace("_", " ") for name in others)):
-            table.add_column(name, justify="right", min_width=15 if name == "interval" else None)
+            table.add_column(name, justify="right", no_wrap=name == "interval")
         low, high = facts["intervals"].get(first, (math.nan, math.nan))
         cells = [f"{facts['scores'].get(name, math.nan):.4f}" for name in facts["shown"]]
         table.add_row(Text("this model", "bold"), cells[0], f"{low:.4f} – {high:.4f}", *cells[1:])

@@ -84,11 +84,15 @@ def choose_row(stages: "dict[str, Artifact]", row: str | None, wrong: bool, seed
     ledger = read_ledger(stages["encode"].file("ledger.parquet"))
     open_to = ledger["state"] == "test"
     if wrong:
-        answers = pd.read_parquet(stages["evaluate"].file("predictions.parquet"))
+        path = stages["evaluate"].file("predictions.parquet")
         kind = kind_in(stages["encode"].file("encoding.json").parent)
-        apart = open_kind(kind).inspected
-        wrong_ones = open_inspector(kind).mistakes(answers) if apart else answers["label"] != answers["predicted"]
-        open_to = ledger["id"].isin(answers["id"][wrong_ones])
+        if open_kind(kind).inspected:
+            answers = pd.read_parquet(path)
+            mistakes = open_inspector(kind).mistakes(answers)
+        else:
+            answers = pd.read_parquet(path, columns=["id", "label", "predicted"])
+            mistakes = (answers["label"] != answers["predicted"]).to_numpy()
+        open_to = ledger["id"].isin(answers["id"][mistakes])
     places = np.flatnonzero(open_to)
     if not len(places):
         raise DataError("the model makes no mistake on the test rows" if wrong else "no row is in the test part")

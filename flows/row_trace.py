@@ -116,8 +116,9 @@ def _placed(recipe: "Recipe", stages: "dict[str, Artifact]", row: Row) -> Placed
 
     rows = read_rows(stages["clean"].file("rows.parquet"))
     copies = _records(stages["split"], "near_copies.parquet", row)
-    states = read_ledger(stages["split"].file("ledger.parquet")).set_index("id")["state"]  # encode may drop it later
-    part = next((line["part"] for line in copies if "part" in line), str(states[row.id]))
+    ledger = read_ledger(stages["split"].file("ledger.parquet"))  # not the last one: encode may drop the row
+    state = str(ledger.loc[ledger["id"] == row.id, "state"].iloc[0])
+    part = next((line["part"] for line in copies if "part" in line), state)
     return {
         "part": part,
         "because of": _why(recipe.split, rows[rows["id"] == row.id]),

@@ -124,11 +124,15 @@ def _show_parts(console: Console, answer: "RowAnswer") -> None:
     for bar in answer.bars:
         name = Text(bar.name.replace("\n", " "))
         name.truncate(wide, overflow="ellipsis", pad=True)
-        p = "missed" if bar.probability is None else f"{bar.probability:.4f}"
-        style = "good" if bar.true else "bad" if bar.predicted else ""
-        console.print(Text("  ") + name + Text(f"  {p}  ") + Text("█" * round((bar.probability or 0) * BAR), style))
+        console.print(_bar(name, bar.probability, "good" if bar.true else "bad" if bar.predicted else ""))
     if answer.left:
         console.print(f"  and {answer.left:,} others, neither true nor predicted")
+
+
+def _bar(name: Text, probability: float | None, style: str) -> Text:
+    """A line with a name that is padded, its probability, and a bar of it."""
+    shown = "missed" if probability is None else f"{probability:.4f}"
+    return Text("  ") + name + Text(f"  {shown}  ") + Text("█" * round((probability or 0) * BAR), style)
 
 
 def _show_classes(console: Console, answer: "Answer", labels: tuple[str, ...]) -> None:
@@ -137,12 +141,9 @@ def _show_classes(console: Console, answer: "Answer", labels: tuple[str, ...]) -
     console.print(Text("predicted  ") + Text(labels[answer.predicted], "good" if right else "bad"))
     wide = max(Text(labels[label_id]).cell_len for label_id in answer.bars())
     for label_id in answer.bars():
-        p, colour = (
-            answer.probabilities[label_id],
-            "good" if label_id == answer.truth else "bad" if label_id == answer.predicted else "",
-        )
+        style = "good" if label_id == answer.truth else "bad" if label_id == answer.predicted else ""
         name = Text(labels[label_id])
         name.pad_right(wide - name.cell_len)
-        console.print(Text("  ") + name + Text(f"  {p:.4f}  ") + Text("█" * round(p * BAR), colour))
+        console.print(_bar(name, float(answer.probabilities[label_id]), style))
     if others := len(labels) - len(answer.bars()):
         console.print(f"  and {others:,} less likely classes")

@@ -97,7 +97,7 @@ def _scheme(table: pd.DataFrame, columns: Columns) -> Scheme | None:
 def _lists(column: pd.Series) -> list[Any] | None:
     """What each row lists; None for a column of anything else."""
     try:
-        return list(lists(column, "", ""))
+        return lists(column, "", "")
     except DataError:
         return None
 

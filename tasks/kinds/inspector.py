@@ -4,6 +4,8 @@ import importlib
 from pathlib import Path
 from typing import Protocol, cast
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ..learn.row_answers import RowAnswer
@@ -16,7 +18,7 @@ class Inspector(Protocol):
     def answer_row(self, folder: Path, row: pd.DataFrame) -> RowAnswer:
         """What the model in `folder` makes of a table's only row."""
 
-    def mistakes(self, answers: pd.DataFrame) -> "pd.Series[bool]":
+    def mistakes(self, answers: pd.DataFrame) -> npt.NDArray[np.bool_]:
         """Which predictions of test rows, as `evaluate` keeps them, are wrong."""
 
 

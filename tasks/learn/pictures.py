@@ -172,19 +172,28 @@ def text_lines(text: str) -> list[str]:
     return lines if len(lines) <= LINES else [*lines[: LINES - 1], ELLIPSIS]
 
 
+def draw_bars(
+    axes: Any, names: Sequence[str], values: Sequence[float], colours: Sequence[str], shown: Sequence[str]
+) -> None:
+    """Horizontal bars of shares from above, each with its name before it and what is `shown` of it behind it."""
+    places = range(len(names))
+    axes.barh(places, values, color=colours)
+    axes.set_yticks(places, names, fontsize=8)
+    spare = max(0, FEWEST_BARS - len(names)) / 2
+    axes.set(xlim=(0, 1.18), ylim=(len(names) - 0.5 + spare, -0.5 - spare))
+    axes.set_xticks([0, 0.5, 1])
+    for place, value, text in zip(places, values, shown, strict=True):
+        axes.text(value + 0.015, place, text, va="center", fontsize=7)
+
+
 def _draw_bars(axes: Any, answer: Answer, labels: Sequence[str]) -> None:
     classes = answer.bars()
     values = answer.probabilities[classes]
     colours = [
         RIGHT if class_id == answer.truth else WRONG if class_id == answer.predicted else OTHER for class_id in classes
     ]
-    axes.barh(range(len(classes)), values, color=colours)
-    axes.set_yticks(range(len(classes)), [named(labels[class_id]) for class_id in classes], fontsize=8)
-    spare = max(0, FEWEST_BARS - len(classes)) / 2
-    axes.set(xlim=(0, 1.18), ylim=(len(classes) - 0.5 + spare, -0.5 - spare))
-    axes.set_xticks([0, 0.5, 1])
-    for place, value in enumerate(values):
-        axes.text(value + 0.015, place, f"{value:.3f}", va="center", fontsize=7)
+    names = [named(labels[class_id]) for class_id in classes]
+    draw_bars(axes, names, values.tolist(), colours, [f"{value:.3f}" for value in values])
     axes.set_title(f"predicted: {named(labels[answer.predicted])}", fontsize=10)
     if left := len(labels) - len(classes):
         axes.set_xlabel(f"{left:,} other classes share {1 - values.sum():.3f}", fontsize=8)

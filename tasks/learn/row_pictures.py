@@ -5,7 +5,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from ..data.fonts import lettering
-from .pictures import DPI, FEWEST_BARS, OTHER, RIGHT, WRONG, draw_text, named, text_lines
+from .pictures import DPI, OTHER, RIGHT, WRONG, draw_bars, draw_text, named, text_lines
 from .row_answers import Bar, RowAnswer
 
 MISSED = "missed"
@@ -20,23 +20,16 @@ def colour(bar: Bar) -> str:
 def draw_row_answer(answer: RowAnswer, row_id: str, path: Path) -> None:
     """The text next to a bar for each part of the answer: a true one in green, one that is only predicted in red; what
     is predicted has an arrow."""
-    names = [named(bar.name) for bar in answer.bars]
+    names = [f"{'→ ' * bar.predicted}{named(bar.name)}" for bar in answer.bars]
+    values = [bar.probability or 0.0 for bar in answer.bars]
+    shown = [MISSED if bar.probability is None else f"{bar.probability:.3f}" for bar in answer.bars]
     with lettering([*(bar.name for bar in answer.bars), answer.seen]):
         tall = max(1.5, 0.8 + 0.2 * len(names), 0.9 + 0.14 * len(text_lines(answer.seen)))
         figure = Figure(figsize=(8.2, tall), layout="constrained")
         text, chart = figure.subplots(1, 2, width_ratios=(4.6, 3.6))
         draw_text(text, answer.seen)
         text.text(0.5, -0.03, row_id, fontsize=7, ha="center", va="top", transform=text.transAxes)
-        places = range(len(names))
-        chart.barh(places, [bar.probability or 0.0 for bar in answer.bars], color=[colour(bar) for bar in answer.bars])
-        marked = [f"{'→ ' * bar.predicted}{name}" for bar, name in zip(answer.bars, names, strict=True)]
-        chart.set_yticks(places, marked, fontsize=8)
-        spare = max(0, FEWEST_BARS - len(names)) / 2
-        chart.set(xlim=(0, 1.18), ylim=(len(names) - 0.5 + spare, -0.5 - spare))
-        chart.set_xticks([0, 0.5, 1])
-        for place, bar in enumerate(answer.bars):
-            shown = MISSED if bar.probability is None else f"{bar.probability:.3f}"
-            chart.text((bar.probability or 0.0) + 0.015, place, shown, va="center", fontsize=7)
+        draw_bars(chart, names, values, [colour(bar) for bar in answer.bars], shown)
         chart.set_title("→ predicted; green: true", fontsize=10)
         if answer.left:
             chart.set_xlabel(f"{answer.left:,} others are neither true nor predicted", fontsize=8)

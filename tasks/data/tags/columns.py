@@ -1,7 +1,6 @@
 """A source's columns of tokens and tags, or of texts and spans -> texts, and what is tagged in them, as JSON."""
 
 import json
-import re
 from collections import Counter
 from collections.abc import Mapping
 from itertools import chain
@@ -15,9 +14,10 @@ from configs.columns import Columns
 from ..drops import EXAMPLES
 from ..errors import DataError
 from ..label_variants import map_labels
+from ..rows import or_none
 from ..sources.written import as_written
 from . import rows as told
-from .schemes import Scheme, detect_scheme, entities_of, iob2, split_tag
+from .schemes import CLOSING, Scheme, detect_scheme, entities_of, iob2, split_tag
 
 Words = list[str | None]
 
@@ -79,7 +79,7 @@ def lists(column: pd.Series, where: str, role: str) -> list[Words | None]:
             raise DataError(f"{where}: row {row + 1} has a list or an object among its {role}; write a list of words")
     flat = pd.Series([*chain.from_iterable(value for value in lists_of_words if value is not None)], dtype=object)
     words = as_written(flat, where, f"download.columns.{role}")
-    every = iter([None if missing else word for word, missing in zip(words, words.isna(), strict=True)])
+    every = iter(or_none(words))
     return [None if value is None else [next(every) for _ in value] for value in lists_of_words]
 
 
@@ -108,7 +108,6 @@ def _tags(
         if tags and reason is None and tokens[row] is not None
     }
     scheme = columns.scheme or _scheme(whole, where)
-    _require_letters(whole, scheme, where)
     written_tags: list[str | None] = [told.broken(reason) if reason else None for reason in reasons]
     odd: dict[int, int] = {}
     for row, tags in whole.items():
@@ -131,15 +130,6 @@ def _meaning(scheme: Scheme) -> str:
         return "such as a B- that follows no entity of its type; each begins an entity"
     wrong = "an I- without B- before it" if scheme == "iob2" else "an I- without B- before it, or a B- without E-"
     return f"such as {wrong}; each begins an entity, or ends it"
-
-
-def _require_letters(rows: dict[int, list[str]], scheme: Scheme, where: str) -> None:
-    """Raise DataError for a tag that a scheme without BIOES's own letters has not."""
-    own = re.compile("[ESLU]-")
-    for row, tags in rows.items() if scheme != "bioes" else ():
-        if odd := next((tag for tag in tags if own.match(tag)), None):
-            raise DataError(f"{where}: row {row + 1} has the tag {odd!r}, which {scheme.upper()} has not; set "
-                            "`columns.scheme: bioes`, or leave it out")  # fmt: skip
 
 
 def _named(tag: str | None, columns: Columns, where: str) -> str | None:
@@ -181,9 +171,14 @@ def _scheme(whole: dict[int, list[str]], where: str) -> Scheme:
 
 def _entities(tags: list[str], scheme: Scheme, place: str) -> Any:
     try:
-        return entities_of(tags, scheme)
+        entities = entities_of(tags, scheme)
     except DataError as error:
         raise DataError(f"{place}: {error}") from None
+    odd = next((tag for tag in tags if scheme != "bioes" and split_tag(tag)[0] in CLOSING), None)
+    if odd is not None:
+        raise DataError(f"{place} has the tag {odd!r}, which {scheme.upper()} has not; set `columns.scheme: bioes`, or "
+                        "leave it out")  # fmt: skip
+    return entities
 
 
 def _spans(text: Any, value: Any) -> str | None:

@@ -13,6 +13,10 @@ BILOU = {"L": "E", "U": "S"}
 """BILOU's letters for the last word of an entity, and for its only one, in BIOES."""
 
 
+CLOSING = frozenset("ES")
+"""Letters that BIOES alone has: of the last word of an entity, and of its only one."""
+
+
 class Entity(NamedTuple):
     """Places from `start` to before `stop` (words, or characters of a text), and the type."""
 
@@ -55,7 +59,7 @@ def detect_scheme(rows: Iterable[Sequence[str]]) -> Scheme:
     fewer tags out of place. Raises DataError for a tag of no known scheme."""
     sentences = list(rows)
     letters = {split_tag(tag)[0] for tag in {tag for tags in sentences for tag in tags}}
-    if letters & {"E", "S"}:
+    if letters & CLOSING:
         return "bioes"
     second, first = (sum(entities_of(tags, scheme)[1] for tags in sentences) for scheme in ("iob2", "iob1"))
     return "iob2" if second <= first else "iob1"

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ...data.label_sets import LABELS, read_sets
@@ -28,6 +30,6 @@ def answer_row(folder: Path, row: pd.DataFrame) -> RowAnswer:
     return RowAnswer(text, shown, len(bars) - len(shown))
 
 
-def mistakes(answers: pd.DataFrame) -> "pd.Series[bool]":
+def mistakes(answers: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Which predictions of test rows are not exactly the labels that the rows have."""
-    return pd.Series(quality(answers) < 1, index=answers.index)
+    return quality(answers) < 1

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from configs.reference import reference_of
@@ -42,6 +43,6 @@ def answer_row(folder: Path, row: pd.DataFrame) -> RowAnswer:
     return RowAnswer(transcript(list(dialogue[:-1])), replies)
 
 
-def mistakes(answers: pd.DataFrame) -> "pd.Series[bool]":
+def mistakes(answers: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Of which test pairs the rejected reply has the higher reward."""
-    return pd.Series(quality(answers) < 1, index=answers.index)
+    return quality(answers) < 1

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ...data.tags.rows import read_tags
@@ -24,6 +26,6 @@ def answer_row(folder: Path, row: pd.DataFrame) -> RowAnswer:
     return RowAnswer(text, bars)
 
 
-def mistakes(answers: pd.DataFrame) -> "pd.Series[bool]":
+def mistakes(answers: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Which predictions of test rows miss an entity or find one that is none."""
-    return pd.Series(quality(answers) < 0, index=answers.index)
+    return quality(answers) < 0

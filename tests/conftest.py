@@ -20,12 +20,14 @@ quiet_tools()
 import fresh_databases  # noqa: E402
 import pytest  # noqa: E402
 from filelock import FileLock  # noqa: E402
+from hypothesis import HealthCheck  # noqa: E402
 from hypothesis import settings as property_settings  # noqa: E402
 
 from tasks.store import reading  # noqa: E402
 from tasks.store.events import Event, listeners  # noqa: E402
 
-property_settings.register_profile("any machine", deadline=None)  # a busy one is no fault of the code
+# A busy machine is no fault of the code.
+property_settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 property_settings.load_profile("any machine")
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(Path(__file__).parent))

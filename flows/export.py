@@ -1,7 +1,6 @@
 """export: a registered model comes in, the same in another form goes out, if it predicts the same on real rows."""
 
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
@@ -14,14 +13,16 @@ from prefect.artifacts import create_markdown_artifact
 from configs.scores import sign
 from tasks.artifact import StageError
 from tasks.data.errors import DataError
-from tasks.export import gate, gate_page, speed
-from tasks.export.build import batches_of, build, preprocessing
-from tasks.export.routes import Route, open_route
-from tasks.export.write import origin_in
+from tasks.export import gate, gate_page
+from tasks.export.build import build
+from tasks.export.judge import Judged, judge_net
+from tasks.export.plain import card
+from tasks.export.plain.judge_folder import judge_plain
+from tasks.export.plain.write_folder import write_plain
+from tasks.export.routes import MERGED, Route, open_route
 from tasks.kinds.predicting import open_predictor
 from tasks.kinds.spec import open_kind
 from tasks.learn.champion_test import Rule
-from tasks.runtime.net import Net, open_net
 from tasks.store.events import Event, emit
 from tasks.tracking import decisions, exports, runs
 from tasks.tracking.evidence import resampling
@@ -117,18 +118,28 @@ def _unregistered(origin: Origin, to: str, report: gate.GateReport) -> Exported:
 
 
 def require_exportable(origin: Origin, to: str) -> None:
-    """Raise StageError where a model of this kind has no net that scores rows in one pass."""
+    """Raise StageError where a model of this kind has no net that scores rows in one pass, or, merged, where
+    transformers has no class that answers alone."""
     kind = open_kind(str(origin.facts["kind"]))
-    if not kind.exports:
+    if to == MERGED and not kind.plain:
+        raise StageError(
+            f"{origin.named} is {kind.noun}, for which transformers has no class that answers without Temper; take "
+            "--to onnx or torch-export"
+        )
+    if to != MERGED and not kind.exports:
         raise StageError(
             f"{origin.named} is {kind.noun}, which writes token by token; --to {to} exports models that score a row "
-            "in one pass of a net, and no such graph writes text"
+            "in one pass of a net, and no such graph writes text; take --to merged"
         )
 
 
 def attempt(origin: Origin, route: Route, folder: Path, asked: Asked) -> gate.GateReport:
     """Export into `folder` and judge the result: the gate's report."""
     emit(Event("export", "note", f"{origin.named}: writing {route.name}"))
+    if route.name == MERGED:
+        kind, predictor = open_kind(str(origin.facts["kind"])), open_predictor(origin.folder, "cpu")
+        write_plain(kind, predictor, origin.folder, folder, card.describe(origin, kind, predictor))
+        return judge(origin, route, folder, asked)
     try:
         left_out = build(route, origin.folder, folder, digest=origin.digest, contents=origin.validation(CHOSEN_BY))
     except DataError as error:
@@ -140,64 +151,19 @@ def judge(origin: Origin, route: Route, folder: Path, asked: Asked) -> gate.Gate
     """The report of the gate: an exported folder against the registered model on the test rows."""
     every = origin.predictions()
     predictions = _sample(every, asked.rows, int(origin.how()["seed"]))
-    rows = origin.asked(predictions)
-    kind, predictor = str(origin.facts["kind"]), open_predictor(origin.folder, "cpu")
+    rows, predictor = origin.asked(predictions), open_predictor(origin.folder, "cpu")
     tolerance = route.tolerance if asked.tolerance is None else asked.tolerance
-    checks = [
-        gate.same_files(origin.folder, folder, preprocessing(origin.folder)),
-        gate.same_origin(origin_in(folder / route.file), origin.digest),
-    ]
+    rules = _rules(origin, route, tolerance=tolerance, asked=predictions)
+    exported = _weights(folder) if route.name == MERGED else (folder / route.file).stat().st_size
     report: gate.GateReport = {
         "rows": len(predictions),
         "of": len(every),
         "tolerance": tolerance,
         "why": asked.why,
-        "bytes": {"registered": _weights(origin.folder), "exported": (folder / route.file).stat().st_size},
+        "bytes": {"registered": _weights(origin.folder), "exported": exported},
     }
-    net: Net = open_net(folder, _no_weights, "cpu")
-    checks.append(gate.same_inputs(_inputs(net), _read_by(predictor, rows)))
-    batches = batches_of(predictor, list(rows["content"].head(512)))
-    if checks[-1].passed:
-        checks.append(gate.free_shapes(predictor.net, net, batches, tolerance))
-    if not all(check.passed for check in checks):
-        return gate.conclude(report, checks)
-    emit(Event("export", "note", f"asking it {len(rows):,} test rows in a process of its own"))
-    with tempfile.TemporaryDirectory() as scratch:
-        saved = exports.save_model(origin, folder, Path(scratch) / "model", route.serves)
-        try:
-            table, scores = exports.ask(origin, str(saved), rows, predictions)
-        except DataError as error:
-            return gate.conclude(report, [*checks, gate.Check("loads", False, str(error))])
-        content = rows["content"].iloc[0]
-        if isinstance(content, str):
-            report["cold_start"] = {
-                "registered": exports.cold_start(origin.uri, content),
-                "exported": exports.cold_start(str(saved), content),
-            }
-    sides = gate.Side(predictions, predictor.scores(list(rows["content"]))), gate.Side(table, scores)
-    checks += gate.compare(*sides, _rules(origin, route, tolerance=tolerance, asked=predictions))
-    report["changed"] = gate.list_changes(*sides, kind)
-    emit(Event("export", "note", "measuring both, in turns"))
-    some = list(rows["content"].head(32))
-    report["milliseconds"] = speed.measure(
-        {"registered": predictor.net, "exported": net},
-        {1: predictor.inputs(some[:1]), 32: predictor.inputs((some * 32)[:32])},
-    )
-    return gate.conclude(report, checks)
-
-
-def _no_weights() -> Any:
-    raise StageError("the exported folder has no exported net")
-
-
-def _inputs(net: Any) -> Sequence[str]:
-    return tuple(net.inputs)
-
-
-def _read_by(predictor: Any, rows: pd.DataFrame) -> list[str]:
-    """Names of the inputs that a model's own net reads of real rows."""
-    given = predictor.inputs(list(rows["content"].head(2)))
-    return [name for name in predictor.net.inputs if name in given]
+    judged = Judged(origin, open_kind(str(origin.facts["kind"])), predictor, folder, predictions, rows, rules)
+    return (judge_plain if route.name == MERGED else judge_net)(judged, report)
 
 
 def _weights(folder: Path) -> int:

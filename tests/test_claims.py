@@ -56,7 +56,9 @@ def judge(model, version):
     def decide():
         known = decisions.champion(client, model)
         before = str(known.version)
-        if int(before) >= int(version):
+        if before == version:  # moved by a judge that was killed before it wrote that down, see evidence.judge
+            after, decided = version, "promoted"
+        elif int(before) > int(version):
             after, decided = before, "kept"
         else:
             after, decided = version, "promoted"
@@ -226,7 +228,7 @@ def one_race(both: list[Machine], challengers: list[str], left: int) -> None:
 
 def doubled(log: list[decisions.Entry]) -> int:
     """Promotions beyond the first against one champion."""
-    against = [one.before for one in log if one.decided == "promoted"]
+    against = [one.before for one in log if one.decided == "promoted" and one.after != one.before]
     return len(against) - len(set(against))
 
 

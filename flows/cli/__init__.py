@@ -45,7 +45,7 @@ COMMANDS = {
     "chat": "Talk to a registered model: its tools answer its calls, what they return goes back to it.",
     "up": "Start both servers and every recipe in configs/ that has a schedule; stop all of it on Ctrl-C.",
     "schedule": "Put recipes on the schedule that they name (`schedule:`, cron or interval), as Prefect deployments.",
-    "export": "Export a registered model to ONNX, int8 or torch.export, and register it if it predicts the same.",
+    "export": "Export a registered model to another form, and register it if it predicts the same.",
     "history": "Show a model's versions (aliases, verdict, test scores) and what was decided, by whom, why and when.",
     "promote": "Make a version champion by hand, against or without a verdict; who, why and when are recorded.",
     "rollback": "Take the last promotion back: the version that was champion before is champion again. It is recorded.",

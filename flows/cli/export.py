@@ -1,5 +1,7 @@
 """temper export: a registered model in another form, registered only if it predicts the same on real test rows."""
 
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -7,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from configs.environment import quiet_prefect
+from tasks.artifact import StageError
 from tasks.export.routes import Name, open_route
 from tasks.store.events import listeners
 
@@ -25,7 +28,7 @@ def command(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="NAME (its champion), NAME@alias or NAME/version.")],
     to: Annotated[
         Name,
-        typer.Option("--to", help="ONNX, the same with weights of eight bits, or a program of torch.export."),
+        typer.Option("--to", help="ONNX, the same in eight bits, torch.export, or a transformers folder."),
     ] = "onnx",
     rows: Annotated[
         int | None, typer.Option("--rows", min=1, help="Ask so many test rows, drawn by the recipe's seed; else all.")
@@ -35,12 +38,15 @@ def command(
         typer.Option("--tolerance", min=0, help="Largest difference of a score, in standard deviations of the scores."),
     ] = None,
     why: Annotated[str, typer.Option("--why", help="The reason for a tolerance of your own, which is recorded.")] = "",
+    output: Annotated[Path | None, typer.Option("--output", help="Copy the files into this new folder too.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Export a registered model to ONNX, int8 or torch.export, and register it if it predicts the same.
+    """Export a registered model to another form, and register it if it predicts the same.
 
     `temper export reviews-demo --to onnx` registers the champion of reviews-demo as an ONNX graph too, which
-    `temper predict`, `temper serve` and mlflow.pyfunc use as any other version, without torch.
+    `temper predict`, `temper serve` and mlflow.pyfunc use as any other version, without torch. `temper export hotels
+    --to merged --output FOLDER` writes a folder that transformers and servers of its models read without Temper, with
+    the chat template in it.
 
     The exported model is asked the test rows in a process of its own, and compared with what the registered one
     predicted for them. Files, inputs, batch shapes, scores, predictions, the metric (by the paired test), calibration
@@ -50,6 +56,7 @@ def command(
     """
     with failures():
         open_route(to)
+        _require_new(output)
         quiet_prefect()
         require("Prefect", "MLflow")
         from tasks.tracking.report_pages import find_version
@@ -59,15 +66,29 @@ def command(
             from ..export import export
 
             result = export(model, to, tolerance, why, rows)
+        _copy_out(result, output)
     if as_json:
         print_json(result)
     else:
-        show(result)
+        show(result, output)
     if not result["passed"]:
         raise typer.Exit(1)
 
 
-def show(result: "Exported") -> None:
+def _require_new(output: Path | None) -> None:
+    if output is not None and output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise StageError(f"--output {output} exists already; name a new folder")
+
+
+def _copy_out(result: "Exported", output: Path | None) -> None:
+    """The files of what was registered, now or before."""
+    if output is not None and result["version"] is not None:
+        from tasks.tracking.models import model_folder
+
+        shutil.copytree(model_folder(result["model"], result["version"]), output, dirs_exist_ok=True)
+
+
+def show(result: "Exported", output: Path | None = None) -> None:
     """The checks, sizes and times, and what became of it."""
     from tasks.export.gate_page import measures, power
 
@@ -75,6 +96,7 @@ def show(result: "Exported") -> None:
     named = f"{result['model']} version {result['origin']}"
     if result["again"]:
         out.print(Text(f"{named} was exported to {result['to']} already, as version {result['version']}"))
+        _show_output(out, output)
         return
     table = Table(box=None, pad_edge=False, show_header=False)
     for check in report["checks"]:
@@ -97,4 +119,10 @@ def show(result: "Exported") -> None:
         return
     alias = f" and has the alias {result['alias']}" if result["alias"] else ""
     out.print(Text(f"{named} as {result['to']} is version {result['version']} of {result['model']}{alias}", "good"))
+    _show_output(out, output)
     out.print(Text(f"Try:     {program()} predict {result['model']}/{result['version']} …"), soft_wrap=True)
+
+
+def _show_output(out: Console, output: Path | None) -> None:
+    if output is not None:
+        out.print(Text(f"Its files are in {output}"), soft_wrap=True)

@@ -148,15 +148,20 @@ def compare(origin: Side, exported: Side, rules: Rules) -> Iterator[Check]:
         return
     far = apart(origin.scores, exported.scores)
     yield Check("scores", far <= rules.tolerance, f"at most {far:.2g} standard deviations apart")
-    yield _predictions(origin, exported, rules)
-    yield _metric(origin, exported, rules)
+    yield from compare_tables(origin.table, exported.table, rules)
     if "label" in origin.table and len(rules.labels) == origin.scores.shape[1]:
         yield _calibration(origin, exported, rules.labels)
         yield _classes(origin, exported)
 
 
-def _predictions(origin: Side, exported: Side, rules: Rules) -> Check:
-    same = ~changed_rows(origin.table, exported.table, rules.kind)
+def compare_tables(origin: pd.DataFrame, exported: pd.DataFrame, rules: Rules) -> Iterator[Check]:
+    """The checks that need no scores: predictions and metric."""
+    yield _predictions(origin, exported, rules)
+    yield _metric(origin, exported, rules)
+
+
+def _predictions(origin: pd.DataFrame, exported: pd.DataFrame, rules: Rules) -> Check:
+    same = ~changed_rows(origin, exported, rules.kind)
     low, high = share_interval(int(same.sum()), len(same))
     rate = float(same.mean())
     seen = f"{int(same.sum()):,} of {len(same):,} stay ({rate:.2%}, 95 % interval {low:.2%} to {high:.2%})"
@@ -181,15 +186,17 @@ def share_interval(count: int, of: int, confidence: float = 0.95) -> tuple[float
     return low, high
 
 
-def _metric(origin: Side, exported: Side, rules: Rules) -> Check:
+def _metric(origin: pd.DataFrame, exported: pd.DataFrame, rules: Rules) -> Check:
     """The metric must not be worse than the margin, by the paired test; rows that are all alike need no test."""
     metric = rules.metric
     try:
-        sides = [outcomes.outcomes(side.table, rules.kind, metric, rules.labels) for side in (exported, origin)]
+        sides = [outcomes.outcomes(table, rules.kind, metric, rules.labels) for table in (exported, origin)]
         if np.array_equal(sides[0].statistics, sides[1].statistics):
             return Check("metric", True, f"{metric} is the same on every row")
         fought = champion_test.contest(sides[0], sides[1], rules.rule, rules.units)
     except DataError as error:
+        if not changed_rows(origin, exported, rules.kind).any():
+            return Check("metric", True, f"{metric} has no paired test, and no prediction changed")
         return Check("metric", False, f"{metric} cannot be compared: {error}")
     low, high = fought.difference.low, fought.difference.high
     seen = (
@@ -212,11 +219,11 @@ def _classes(origin: Side, exported: Side) -> Check:
     return Check("classes", after > 1 or before == 1, f"it predicts {after} of them, registered {before}")
 
 
-def list_changes(origin: Side, exported: Side, kind: str) -> list[dict[str, object]]:
+def list_changes(origin: pd.DataFrame, exported: pd.DataFrame, kind: str) -> list[dict[str, object]]:
     """Some of the rows whose prediction changed, with both predictions and the truth."""
     outcome = outcomes.open_outcome(kind)
-    at = np.flatnonzero(changed_rows(origin.table, exported.table, kind))[:SHOWN]
-    before, after = origin.table.iloc[at], exported.table.iloc[at]
+    at = np.flatnonzero(changed_rows(origin, exported, kind))[:SHOWN]
+    before, after = origin.iloc[at], exported.iloc[at]
     keys = [name for name in outcome.KEYS if name in before]
     return [
         {**{key: _plain(row[key]) for key in keys}, "truth": _plain(row[outcome.TRUTH])}

@@ -8,7 +8,7 @@ from typing import Literal
 from ..artifact import StageError
 from ..runtime.net import ONNX, PROGRAM
 
-Name = Literal["onnx", "int8", "torch-export"]
+Name = Literal["onnx", "int8", "torch-export", "merged"]
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,14 @@ class Route:
     agreement: float
 
 
+MERGED: Name = "merged"
+"""The one form that keeps the weights, adapters merged, and adds what transformers needs next to them."""
 EXPORT_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 ROUTES: Mapping[str, Route] = {
     "onnx": Route("onnx", ONNX, EXPORT_PACKAGES, ("onnxruntime",), 1e-3, 0.999),
     "int8": Route("int8", ONNX, EXPORT_PACKAGES, ("onnxruntime",), 0.5, 0.98),
     "torch-export": Route("torch-export", PROGRAM, (), ("torch",), 1e-3, 0.999),
+    MERGED: Route(MERGED, "model.safetensors", (), ("torch", "transformers", "safetensors"), 1e-3, 0.999),
 }
 
 

@@ -57,7 +57,8 @@ class Kind:
     predicts for texts with a mask alone. reference: whether training is held to a reference model. tokens: whether its
     rows are tokens, as `temper mask` shows. starter: what `temper init --kind` states of the recipe that it writes;
     empty where the kind cannot be asked for by its name. exports: whether its predictor computes by one pass of a net
-    (`inputs`, `scores` and `net`, see runtime/net.py), so that `temper export` can give that net another form.
+    (`inputs`, `scores` and `net`, see runtime/net.py), so that `temper export` can give that net another form. plain:
+    transformers' class that reads the model's folder and answers alone; empty where what it gives is no answer yet.
     inspected: whether `temper inspect` asks its module `inspected`; kinds with classes are asked their report.
     """
 
@@ -74,6 +75,7 @@ class Kind:
     tokens: bool = True
     starter: str = ""
     exports: bool = False
+    plain: str = ""
     inspected: bool = False
 
 

@@ -143,6 +143,12 @@ def ask(origin: Origin, uri: str, rows: pd.DataFrame, predictions: pd.DataFrame)
         return predictions.assign(**{str(name): table[name].to_numpy() for name in table}), np.load(scores)
 
 
+def ask_table(origin: Origin, uri: str, rows: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
+    """The table of `ask` alone, of a model that gives no scores. Raises DataError as `ask` does."""
+    table = rescore(uri, str(origin.facts["kind"]), rows, origin.how())
+    return predictions.assign(**{str(name): table[name].to_numpy() for name in table})
+
+
 def cold_start(uri: str, content: Any) -> float:
     """Seconds from the start of a process to its first prediction."""
     given = json.dumps({"given": [content]})

@@ -10,6 +10,7 @@ SPECS = {
         "a dialogue model",
         libraries=("tokenizers", "transformers", "jinja2"),
         requirements=("tokenizers", "jinja2"),
+        plain="AutoModelForCausalLM",
         chats=True,
         starter="a small new model generates the assistant's turns (the default where a column has lists of messages, "
         "or prompts and completions)",

@@ -10,6 +10,7 @@ SPECS = {
         "a masked language model",
         libraries=("tokenizers", "transformers", "numpy"),
         requirements=("tokenizers",),
+        plain="AutoModelForMaskedLM",
         answers={"filled": "string", "probability": "double"},
         masks=True,
         exports=True,

@@ -10,6 +10,7 @@ SPECS = {
         "a model that predicts any number of labels for a text",
         libraries=("tokenizers", "transformers"),
         requirements=("tokenizers",),
+        plain="AutoModelForSequenceClassification",
         answers={"labels": "string"},
         exports=True,
         rescored=(("labels", "predicted"),),

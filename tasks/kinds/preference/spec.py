@@ -10,6 +10,7 @@ SPECS = {
         "a dialogue model that prefers replies",
         libraries=("tokenizers", "transformers", "jinja2"),
         requirements=("tokenizers", "jinja2"),
+        plain="AutoModelForCausalLM",
         chats=True,
         reference=True,
         inspected=True,

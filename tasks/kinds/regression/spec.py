@@ -10,6 +10,7 @@ SPECS = {
         "a model that predicts a number for a text",
         libraries=("tokenizers", "transformers"),
         requirements=("tokenizers",),
+        plain="AutoModelForSequenceClassification",
         answers={"value": "double"},
         exports=True,
         rescored=(("value", "value"),),

@@ -10,6 +10,7 @@ SPECS = {
         "a sequence-to-sequence model",
         libraries=("tokenizers", "transformers"),
         requirements=("tokenizers",),
+        plain="AutoModelForSeq2SeqLM",
         answers={"written": "string"},
         rescored_by="write_texts",
         starter="a small new model generates a target text",

@@ -11,6 +11,7 @@ HEAD = Kind(
     "a text classifier",
     libraries=("tokenizers", "transformers"),
     requirements=("tokenizers",),
+    plain="AutoModelForSequenceClassification",
     exports=True,
     starter="a pretrained model has a head that chooses the label; images get a small new net without it",
 )
@@ -20,6 +21,7 @@ SPECS = {
         HEAD,
         traits=LabelWordEncode.traits,
         noun="a language model that predicts a label word",
+        plain="",
         starter="a small new model generates the label (the default for texts that no installed weights fit)",
     ),
 }

@@ -10,6 +10,7 @@ SPECS = {
         "a model that finds entities in texts",
         libraries=("tokenizers", "transformers"),
         requirements=("tokenizers",),
+        plain="AutoModelForTokenClassification",
         answers={"entities": "string", "probability": "double"},
         exports=True,
         rescored_by="tag_texts",

@@ -1,8 +1,16 @@
 """An export from the registry to the registry: what passes is a version of the same model, what fails is nothing."""
 
+import base64
 import json
+import os
+import signal
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,8 +18,10 @@ from typing import Any
 import mlflow
 import pandas as pd
 import pytest
+import registered_recipes
 from tiny import recipe, run
 
+from configs.load import load_recipe
 from flows.report import report_of_model
 from tasks.artifact import StageError
 from tasks.store.events import Event
@@ -30,8 +40,10 @@ OTHERS = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "TEMPER_ARTIFACTS", "TEM
 SERVED = """
 import importlib.util, json, sys
 assert not [name for name in ("torch", "transformers", "tasks", "prefect") if importlib.util.find_spec(name)]
-import mlflow.pyfunc
-table = mlflow.pyfunc.load_model(sys.argv[1]).predict(json.loads(sys.argv[2]))
+import mlflow.pyfunc, pandas
+asked = json.loads(sys.argv[2])
+given = pandas.DataFrame(asked) if isinstance(asked[0], dict) else asked
+table = mlflow.pyfunc.load_model(sys.argv[1]).predict(given)
 print("PREDICTED" + table.to_json(orient="records", double_precision=15))
 """
 
@@ -147,30 +159,92 @@ def test_what_writes_token_by_token_is_refused_before_anything_is_computed() -> 
             require_exportable(SimpleNamespace(facts={"kind": kind}, named="chat version 3"), "onnx")  # type: ignore[arg-type]
 
 
-def test_it_predicts_where_there_is_neither_torch_nor_temper(heard: list[Event], tmp_path: Path) -> None:
-    """In an environment that is made of the version's own pinned packages."""
+def register_images(place: Path, heard: list[Event]) -> list[dict[str, str]]:
+    """A tiny image model, registered; rows that it is asked."""
+    data = place / "pictures"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TEMPER_DATA", str(data / "data"))
+        run(load_recipe(registered_recipes.write_recipe("image", data, 0)), heard)
+    files = sorted((data / "data").rglob("*.png"))[::7]
+    return [{"image": base64.b64encode(path.read_bytes()).decode()} for path in files]
+
+
+@pytest.mark.parametrize("name", [NAME, "image"])
+def test_it_predicts_where_there_is_neither_torch_nor_temper(
+    name: str, heard: list[Event], place: Path, tmp_path: Path
+) -> None:
+    """In an environment that is made of the version's own pinned packages, by mlflow.pyfunc and by MLflow's server."""
+    asked: list[Any] = register_images(place, heard) if name == "image" else TEXTS
+    assert export(name, "onnx")["alias"] == "champion-onnx"
     connect()
     folder = Path(
-        mlflow.artifacts.download_artifacts(f"models:/{NAME}@champion-onnx", dst_path=str(tmp_path / "model"))
+        mlflow.artifacts.download_artifacts(f"models:/{name}@champion-onnx", dst_path=str(tmp_path / "model"))
     )
-    needed = folder / "requirements.txt"
-    assert "torch" not in needed.read_text(encoding="utf-8") and "onnxruntime==" in needed.read_text(encoding="utf-8")
-    uv, python = Path(sys.executable).with_name("uv"), tmp_path / "venv" / "bin" / "python"
-    subprocess.run([str(uv), "venv", "--quiet", "--python", sys.executable, str(tmp_path / "venv")], check=True)
+    needed = (folder / "requirements.txt").read_text(encoding="utf-8")
+    assert "torch" not in needed and "onnxruntime==" in needed and ("pillow==" in needed) == (name == "image")
+    python = environment_of(folder, tmp_path / "venv")
+    clean = {"HOME": str(tmp_path), "PATH": f"{python.parent}:/usr/bin:/bin", "PYTHONWARNINGS": "ignore"}
+    started = time.monotonic()
+    done = subprocess.run(
+        [str(python), "-c", SERVED, str(folder), json.dumps(asked)], capture_output=True, text=True, cwd=tmp_path,
+        env=clean,
+    )  # fmt: skip
+    taken = time.monotonic() - started
+    line = next((line for line in done.stdout.splitlines() if line.startswith("PREDICTED")), None)
+    assert line is not None, done.stderr[-2000:]
+    size = sum(path.stat().st_size for path in (tmp_path / "venv").rglob("*") if path.is_file())
+    print(f"{name}: environment {size / 1e6:.0f} MB, predictions {taken:.1f} s after the start of a process")
+    given = pd.DataFrame(asked) if name == "image" else asked
+    here = mlflow.pyfunc.load_model(f"models:/{name}@champion").predict(given).to_dict("records")
+    with served(python, folder, clean) as address:
+        split = {"dataframe_split": pd.DataFrame(asked).to_dict("split")} if name == "image" else {"inputs": asked}
+        body = json.dumps(split).encode()
+        request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+        answered = json.loads(urllib.request.urlopen(request, timeout=60).read())["predictions"]
+    for predictions in (json.loads(line.removeprefix("PREDICTED")), answered):
+        for row, other in zip(predictions, here, strict=True):
+            assert row["label"] == other["label"]
+            assert [row[key] for key in other if key != "label"] == pytest.approx(
+                [value for key, value in other.items() if key != "label"], rel=1e-4
+            )
+
+
+def environment_of(folder: Path, place: Path) -> Path:
+    """An environment with a model's own pinned packages alone; its Python. Skips where they cannot be had."""
+    uv, python = Path(sys.executable).with_name("uv"), place / "bin" / "python"
+    subprocess.run([str(uv), "venv", "--quiet", "--python", sys.executable, str(place)], check=True)
     made = subprocess.run(
-        [str(uv), "pip", "install", "--quiet", "--python", str(python), "-r", str(needed)],
+        [str(uv), "pip", "install", "--quiet", "--python", str(python), "-r", str(folder / "requirements.txt")],
         capture_output=True,
         text=True,
     )
     if made.returncode:
         pytest.skip(f"the packages cannot be had here: {made.stderr[-200:]}")
-    done = subprocess.run(
-        [str(python), "-c", SERVED, str(folder), json.dumps(TEXTS)], capture_output=True, text=True, cwd=tmp_path,
-        env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
-    )  # fmt: skip
-    line = next((line for line in done.stdout.splitlines() if line.startswith("PREDICTED")), None)
-    assert line is not None, done.stderr[-2000:]
-    here = predicted(f"models:/{NAME}@champion").to_dict("records")
-    for row, other in zip(json.loads(line.removeprefix("PREDICTED")), here, strict=True):
-        assert row.pop("label") == other.pop("label")
-        assert row == pytest.approx(other, rel=1e-4)
+    return python
+
+
+@contextmanager
+def served(python: Path, folder: Path, env: dict[str, str]) -> Iterator[str]:
+    """MLflow's own server of a model, in that environment; where it is asked."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [str(python), "-m", "mlflow", "models", "serve", "--model-uri", str(folder), "--env-manager", "local"]
+    log = folder.parent / "served.log"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [*command, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"], env=env, stdout=out, stderr=out,
+            start_new_session=True,
+        )  # fmt: skip
+    try:
+        end = time.monotonic() + 300
+        while True:
+            assert process.poll() is None and time.monotonic() < end, log.read_text()[-2000:]
+            with suppress(OSError):
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5).read()
+                break
+            time.sleep(0.5)
+        yield f"http://127.0.0.1:{port}/invocations"
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(60)

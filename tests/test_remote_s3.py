@@ -18,7 +18,7 @@ pytest.importorskip("moto", reason="moto is not installed (requirements-remote.l
 from test_cached import DRAW, RAN, Drawn
 
 from tasks.artifact import Artifact
-from tasks.store import lease, reading, shared
+from tasks.store import lease, reading, remote_sweep, shared
 from tasks.store.deadline import each
 from tasks.store.events import listeners
 from tasks.store.remote import Remote, open_remote
@@ -136,6 +136,25 @@ def test_a_damaged_object_is_made_again_and_replaced(
     assert RAN == ["draw", "draw"] and store.read(f"objects/{digest}") == content
 
 
+def test_gc_empties_the_bucket_but_for_what_is_needed(
+    store: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed, other = Drawn(count=3, word="needed"), Drawn(count=3, word="other")
+    made = [draw(section) for section in (needed, other)]
+    contents = remote_sweep.read(store)
+    roots = {("draw", made[0].key): "a version"}
+    decided, own = remote_sweep.decide_remote(contents, roots, keep=-60, budget=None)
+    went = {each.entry.key for each, gone in remote_sweep.sweep_remote(contents, decided, own) if gone}
+    assert made[1].key in went and made[0].key not in went
+    left = remote_sweep.read(store)
+    assert set(left.manifests) == set(roots) and set(left.files) == left.files_of(("draw", made[0].key))
+    reading.release()
+    RAN.clear()
+    monkeypatch.setenv("TEMPER_HOME", str(tmp_path / "another"))
+    assert draw(needed).digest == made[0].digest and not RAN
+    assert draw(other).digest == made[1].digest and RAN == ["draw"]
+
+
 @pytest.mark.parametrize("wrong", ["AWS_ENDPOINT_URL", "TEMPER_REMOTE"])
 def test_a_server_or_bucket_that_is_not_there_costs_seconds(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
     values = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "TEMPER_REMOTE": "s3://no-such-bucket/temper"}
@@ -149,7 +168,7 @@ def test_a_server_or_bucket_that_is_not_there_costs_seconds(wrong: str, monkeypa
     assert os.environ["AWS_SECRET_ACCESS_KEY"] == "planted-secret"
 
 
-@pytest.mark.parametrize("count", [15, pytest.param(1000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [15, pytest.param(1000, marks=[pytest.mark.long, pytest.mark.timeout(1800)])])
 def test_many_artifacts_are_stored_and_served(count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sections = [Drawn(count=n + 100, word="many") for n in range(count)]
     made = [draw(section) for section in sections]

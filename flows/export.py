@@ -136,15 +136,21 @@ def require_exportable(origin: Origin, to: str) -> None:
 def attempt(origin: Origin, route: Route, folder: Path, asked: Asked) -> gate.GateReport:
     """Export into `folder` and judge the result: the gate's report."""
     emit(Event("export", "note", f"{origin.named}: writing {route.name}"))
-    if route.name == MERGED:
-        kind, predictor = open_kind(str(origin.facts["kind"])), open_predictor(origin.folder, "cpu")
-        write_plain(kind, predictor, origin.folder, folder, card.describe(origin, kind, predictor))
-        return judge(origin, route, folder, asked)
     try:
-        left_out = build(route, origin.folder, folder, digest=origin.digest, contents=origin.validation(CHOSEN_BY))
+        left_out = write(origin, route, folder, origin.folder)
     except DataError as error:
         raise StageError(f"{origin.named}: {error}") from None
     return {**judge(origin, route, folder, asked), "not_quantized": left_out}
+
+
+def write(origin: Origin, route: Route, folder: Path, model: Path) -> list[str]:
+    """Write `folder` from a model's files, which are the origin's; the layers that were left out of quantisation.
+    Raises DataError where the model cannot be exported."""
+    if route.name != MERGED:
+        return build(route, model, folder, digest=origin.digest, contents=origin.validation(CHOSEN_BY))
+    kind, predictor = open_kind(str(origin.facts["kind"])), open_predictor(model, "cpu")
+    write_plain(kind, predictor, model, folder, card.describe(origin, kind, predictor))
+    return []
 
 
 def judge(origin: Origin, route: Route, folder: Path, asked: Asked) -> gate.GateReport:

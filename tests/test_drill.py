@@ -119,7 +119,7 @@ def test_every_fault_is_caught_in_the_demo(home: Path) -> None:
     assert not (home / "mlruns").exists() or not list((home / "mlruns").rglob("MLmodel"))
 
 
-@pytest.mark.long
+@pytest.mark.faults
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", ["hotel_demo", "digits_demo"])
 def test_every_fault_is_caught_in_other_kinds(home: Path, name: str) -> None:

@@ -18,6 +18,8 @@ from configs.load import load_recipe
 from flows.cli.export import command
 from flows.drill.export_faults import turn_weights
 from tasks.artifact import StageError
+from tasks.data.sources.pretrained import RECORD
+from tasks.export.plain import card
 from tasks.export.plain.checks import same_outputs
 from tasks.export.plain.questions import Question
 from tasks.export.plain.write_folder import write_plain
@@ -141,6 +143,17 @@ def test_outputs_that_differ_fail_their_check() -> None:
     same, other = ({"input_ids": [2, 5, 3], "outputs": torch.tensor([1.0, end])} for end in (-1.0, -0.9))
     assert same_outputs(predictor, [question], [same], 1e-3).passed
     assert not same_outputs(predictor, [question], [other], 1e-3).passed
+
+
+def test_the_card_states_the_weights_that_training_started_from(place: Path) -> None:
+    registered("classifier", place)
+    origin = find_origin("classifier")
+    kind, predictor = open_kind("classifier"), open_predictor(origin.folder, "cpu")
+    assert "starts from" not in card.describe(origin, kind, predictor)
+    record = {"source": "package:some/model", "licence": "Apache-2.0"}
+    (origin.stages["train"].records / RECORD).write_text(json.dumps(record), encoding="utf-8")
+    told = card.describe(origin, kind, predictor)
+    assert "Its training starts from package:some/model; as the recipe states: Apache-2.0." in told
 
 
 def test_what_needs_temper_around_it_is_refused_before_anything_is_computed() -> None:

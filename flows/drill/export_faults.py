@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from tasks.tracking.exports import Origin
 
 NAME = "drill-export"
-FORMS = ("onnx", "torch-export")
-"""The first whose packages are installed; the latter needs none."""
+FORMS = ("onnx", "torch-export", "merged")
+"""Of models that score rows the first whose packages are installed, torch.export needs none; of those that write the
+last."""
 
 
 def exported_otherwise(copy: Copy) -> str:
@@ -31,7 +32,8 @@ def exported_otherwise(copy: Copy) -> str:
 
     place = settings().home / "export"
     place.mkdir()
-    route, origin = _route(), _registered(copy)
+    origin = _registered(copy)
+    route = _route(origin)
     try:
         require_exportable(origin, route.name)
     except StageError as error:
@@ -48,16 +50,18 @@ def exported_otherwise(copy: Copy) -> str:
     return f"{route.name} refused: {refused}"
 
 
-def _route() -> "Route":
+def _route(origin: "Origin") -> "Route":
     from tasks.artifact import StageError
     from tasks.export.routes import open_route
+    from tasks.kinds.spec import open_kind
 
-    for name in FORMS[:-1]:
-        try:
-            return open_route(name)
-        except StageError:  # its packages are not installed
-            continue
-    return open_route(FORMS[-1])
+    graph, program, folder = FORMS
+    if not open_kind(str(origin.facts["kind"])).exports:
+        return open_route(folder)
+    try:
+        return open_route(graph)
+    except StageError:  # its packages are not installed
+        return open_route(program)
 
 
 def _registered(copy: Copy) -> "Origin":
@@ -70,13 +74,11 @@ def _registered(copy: Copy) -> "Origin":
     return find_origin(f"{version.name}/{version.version}")
 
 
-def _refusal(origin: "Origin", route: "Route", folder: Path, weights: Path) -> str | None:
-    """The first check that an export of these weights fails; None where it passes."""
-    from tasks.export.build import build
+def _refusal(origin: "Origin", route: "Route", folder: Path, model: Path) -> str | None:
+    """The first check that an export of these files fails; None where it passes."""
+    from ..export import Asked, judge, write
 
-    from ..export import CHOSEN_BY, Asked, judge
-
-    build(route, weights, folder, digest=origin.digest, contents=origin.validation(CHOSEN_BY))
+    write(origin, route, folder, model)
     report = judge(origin, route, folder, Asked())
     failed = [check for check in report["checks"] if not check["passed"]]
     return f"{failed[0]['name']}: {failed[0]['seen']}" if failed else None

@@ -95,4 +95,9 @@ def keep_provenance(source: Any, records: Path) -> str:
     if not known:
         return ""
     (records / RECORD).write_text(json.dumps(known, ensure_ascii=False, indent=1), encoding="utf-8")
-    return "- " + "; ".join(f"{WORDS[name]} {value}" for name, value in known.items())
+    return f"- {in_words(known)}"
+
+
+def in_words(known: Mapping[str, str]) -> str:
+    """What a RECORD states, in a line."""
+    return "; ".join(f"{WORDS[name]} {value}" for name, value in known.items())

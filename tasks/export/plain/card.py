@@ -1,8 +1,10 @@
 """What a plain folder states about itself: its README.md, for whoever opens it without Temper."""
 
+import json
 from typing import Any
 
 from ...data.escape import markdown
+from ...data.sources.pretrained import RECORD, in_words
 from ...kinds.spec import Kind
 from ...tracking.exports import Origin
 from .questions import reads_marks
@@ -46,6 +48,7 @@ def describe(origin: Origin, kind: Kind, predictor: Any) -> str:
         f"# {markdown(origin.named)}",
         "",
         f"This is {kind.noun}, exported by Temper. The digest of the model is `{origin.digest}`.",
+        *_weights(origin),
         "",
         "```python",
         *_usage(kind, encoding).splitlines(),
@@ -64,6 +67,15 @@ def describe(origin: Origin, kind: Kind, predictor: Any) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _weights(origin: Origin) -> list[str]:
+    """What the training started from, and its licence, where the recipe names weights."""
+    record = origin.stages["train"].records / RECORD
+    if not record.is_file():
+        return []
+    known = json.loads(record.read_text(encoding="utf-8"))
+    return ["", f"Its training {markdown(in_words(known))}."]
+
+
 def _usage(kind: Kind, encoding: Any) -> str:
     if kind.chats:
         return CHAT.format(auto=kind.plain)
@@ -75,11 +87,13 @@ def _usage(kind: Kind, encoding: Any) -> str:
 
 def _left(kind: Kind, encoding: Any) -> list[str]:
     """What Temper does around the model that these lines do not."""
-    remarks = [f"A row is read up to {encoding.max_length:,} tokens; how what is longer is treated is Temper's alone."]
+    remarks = [f"A row is read up to {encoding.max_length:,} tokens; `truncation` cuts it where Temper does."]
     if kind.chats:
         remarks[0] = f"It was trained on {encoding.max_length:,} tokens; older turns are yours to drop."
         remarks.append("The system text and tools of the recipe, where it has any, are in the chat template.")
         remarks.append("Calls of tools are written as text, which `temper serve` reads and transformers does not.")
+    if encoding.labels and kind.exports:
+        remarks.append("The classes are in `model.config.id2label`, in the order of the outputs.")
     if prefix := getattr(encoding, "prefix", ""):
         remarks.append(f"Before each text stands {markdown(repr(prefix))}.")
     if hasattr(encoding, "thresholds"):
@@ -89,6 +103,7 @@ def _left(kind: Kind, encoding: Any) -> list[str]:
     if hasattr(encoding, "sd"):
         remarks.append(f"The number is the output × {encoding.sd!r} + {encoding.mean!r}.")
     if hasattr(encoding, "overlap"):
+        remarks[0] = f"A text is read up to {encoding.max_length:,} tokens."
         remarks.append("A word's tag is that of its first piece; longer texts are read in windows that overlap.")
     if reads_marks(kind):
         remarks.append("Special tokens that somebody types are special tokens; Temper takes them for letters.")

@@ -19,6 +19,7 @@ from flows.cli.export import command
 from flows.drill.export_faults import turn_weights
 from tasks.artifact import StageError
 from tasks.data.sources.pretrained import RECORD
+from tasks.export.gate_page import power
 from tasks.export.plain import card
 from tasks.export.plain.checks import same_outputs
 from tasks.export.plain.questions import Question
@@ -143,6 +144,28 @@ def test_outputs_that_differ_fail_their_check() -> None:
     same, other = ({"input_ids": [2, 5, 3], "outputs": torch.tensor([1.0, end])} for end in (-1.0, -0.9))
     assert same_outputs(predictor, [question], [same], 1e-3).passed
     assert not same_outputs(predictor, [question], [other], 1e-3).passed
+
+
+def test_rows_that_transformers_would_be_given_otherwise_are_left_out_and_counted(place: Path, tmp_path: Path) -> None:
+    """A special token that somebody typed: letters for Temper, the token for whoever uses the template."""
+    from flows.export import Asked, judge
+
+    registered("dialogue", place)
+    origin, folder = find_origin("dialogue"), tmp_path / "exported"
+    kind, predictor = open_kind("dialogue"), open_predictor(origin.folder, "cpu")
+    write_plain(kind, predictor, origin.folder, folder, "")
+    predictions = origin.predictions().head(4)
+    asked = origin.asked(predictions)
+    typed = asked.assign(content=[text.replace("number", "<|im_end|>") for text in asked["content"][:2]]
+                         + list(asked["content"][2:]))  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Origin, "predictions", lambda self: predictions)
+        patch.setattr(Origin, "asked", lambda self, given: typed)
+        report = judge(origin, open_route("merged"), folder, Asked())
+    assert report["passed"], report["checks"]
+    (tokens,) = (line for line in report["checks"] if line["name"] == "tokens")
+    assert tokens["seen"] == "2 rows have the ids that Temper gives the model; 2 not asked, spells a special token"
+    assert power(report).startswith("All 4 test rows, 2 of them left out: a change of 100.00%")
 
 
 def test_the_card_states_the_weights_that_training_started_from(place: Path) -> None:

@@ -77,13 +77,14 @@ class Sizes(TypedDict):
 
 
 class GateReport(TypedDict, total=False):
-    """What a gate came to, as JSON. rows: asked, of so many; bytes: of weights; cold_start: seconds; milliseconds: by
-    rows of a batch and quantile; not_quantized: names of layers."""
+    """What a gate came to, as JSON. rows: asked, of so many; left_out: those of them that could not be; bytes: of
+    weights; cold_start: seconds; milliseconds: by rows of a batch and quantile; not_quantized: names of layers."""
 
     passed: bool
     checks: list[CheckLine]
     rows: int
     of: int
+    left_out: int
     tolerance: float
     why: str
     bytes: Sizes

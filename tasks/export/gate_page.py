@@ -28,8 +28,12 @@ def describe(named: str, route: Route, report: GateReport) -> str:
 
 def power(report: GateReport) -> str:
     """How many rows were asked, and what share of changed predictions would have been seen."""
-    rows, of = report["rows"], report["of"]
+    rows, of, left = report["rows"], report["of"], report.get("left_out", 0)
     what = f"All {of:,} test rows" if rows == of else f"{rows:,} of {of:,} test rows, drawn by the recipe's seed"
+    if left:
+        what, rows = f"{what}, {left:,} of them left out", rows - left
+    if not rows:
+        return f"{what}: nothing was compared."
     return f"{what}: a change of {min(3 / rows, 1):.2%} of all predictions or more would be seen with 95 % certainty."
 
 

@@ -33,15 +33,9 @@ SERVED = 8
 def judge_plain(judged: Judged, report: gate.GateReport) -> gate.GateReport:
     """The report on a folder with the registered weights, of which transformers alone must make the same."""
     emit(Event("export", "note", f"asking transformers {len(judged.rows):,} test rows in a process of its own"))
-    done, changed = _checks(judged)
-    return gate.conclude({**report, "changed": changed}, done)
-
-
-def _checks(judged: Judged) -> tuple[list[Check], list[dict[str, object]]]:
-    """The checks, as far as the first that fails makes others pointless, and the predictions that changed."""
     files = gate.same_files(judged.origin.folder, judged.folder, kept(judged.origin.folder))
     if not files.passed:
-        return [files], []
+        return gate.conclude(report, [files])
     most = int(judged.origin.how().get("max_new_tokens", 1))
     questions = ask(judged.kind, judged.predictor, judged.rows, most)
     asked = np.flatnonzero([not question.why for question in questions])
@@ -51,20 +45,23 @@ def _checks(judged: Judged) -> tuple[list[Check], list[dict[str, object]]]:
         predictions=judged.predictions.iloc[asked].reset_index(drop=True),
         rows=judged.rows.iloc[asked].reset_index(drop=True),
     )
+    report["left_out"] = len(questions) - len(asked)
     try:
-        return _judge(narrowed, [questions[at] for at in asked], left, files)
+        done, report["changed"] = _judge(narrowed, [questions[at] for at in asked], left)
     except DataError as error:
-        return [files, Check("loads", False, str(error))], []
+        done = [Check("loads", False, str(error))]
+    return gate.conclude(report, [files, *done])
 
 
 def _judge(
-    judged: Judged, questions: Sequence[Question], left: Counter[str], files: Check
+    judged: Judged, questions: Sequence[Question], left: Counter[str]
 ) -> tuple[list[Check], list[dict[str, object]]]:
+    """The checks, as far as the first that fails makes others pointless, and the predictions that changed."""
     kind, ids = judged.kind, judged.rows["id"].tolist()
     most = max((question.given.get("most", 0) for question in questions), default=0)
     compares = not kind.exports and "written" not in judged.predictions
     answers = checks.answer(kind, judged.folder, questions, REPLIES if compares else len(questions))
-    done = [files, checks.same_tokens(questions, answers, ids, left)]
+    done = [checks.same_tokens(questions, answers, ids, left)]
     if not done[-1].passed:
         return done, []
     if kind.exports:

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 import transformers
 
-OUTPUTS = 64
-"""Questions whose outputs are kept: with the same weights and ids one more shows no more."""
+OUTPUTS, VALUES = 64, 2**24
+"""Questions whose outputs are kept, and numbers in all: with the same weights and ids one more shows no more."""
 
 
 def main(folder: str, auto: str, asked: str, answers: str) -> None:
@@ -24,13 +24,18 @@ def main(folder: str, auto: str, asked: str, answers: str) -> None:
     model = getattr(transformers, auto).from_pretrained(folder, dtype=torch.float32).eval()
     with open(asked, encoding="utf-8") as file:
         questions = json.load(file)
+    answered: list[Mapping[str, Any]] = []
+    kept = 0
     with torch.inference_mode():
-        answered = [answer(tokenizer, model, question, at) for at, question in enumerate(questions)]
+        for question in questions:
+            row = answer(tokenizer, model, question, scored=len(answered) < OUTPUTS and kept < VALUES)
+            kept += row["outputs"].numel() if "outputs" in row else 0
+            answered.append(row)
     torch.save(answered, answers)
 
 
-def answer(tokenizer: Any, model: Any, question: Mapping[str, Any], at: int) -> Mapping[str, Any]:
-    """The answer to one question."""
+def answer(tokenizer: Any, model: Any, question: Mapping[str, Any], *, scored: bool) -> Mapping[str, Any]:
+    """The answer to one question; scored: with the outputs, where nothing is generated."""
     given = encode(tokenizer, question)
     row = {name: given[name][0].tolist() for name in ("input_ids", "token_type_ids") if name in given}
     if "most" in question:
@@ -38,7 +43,7 @@ def answer(tokenizer: Any, model: Any, question: Mapping[str, Any], at: int) -> 
             written = model.generate(**given, max_new_tokens=question["most"])[0]
             start = 1 if model.config.is_encoder_decoder else given["input_ids"].shape[1]
             row["written"] = written[start:].tolist()
-    elif at < OUTPUTS:
+    elif scored:
         row["outputs"] = model(**given).logits[0]
     return row
 

@@ -41,6 +41,7 @@ class Exported(TypedDict):
     """What became of an export. version, alias: None where it was refused, or its origin is not the champion."""
 
     model: str
+    kind: str
     origin: str
     to: str
     passed: bool
@@ -107,6 +108,7 @@ def _unregistered(origin: Origin, to: str, report: gate.GateReport) -> Exported:
     """What became of an export that is no version yet."""
     return {
         "model": str(origin.version.name),
+        "kind": str(origin.facts["kind"]),
         "origin": str(origin.version.version),
         "to": to,
         "passed": bool(report["passed"]),

@@ -1,5 +1,6 @@
 """Commands that only look work on a home that cannot be written; odd things in the store are damage, and no hang."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -57,6 +58,16 @@ def test_looking_needs_no_writing(sealed: Path, capsys: pytest.CaptureFixture[st
     with pytest.raises(typer.Exit):
         data.command(DEMO, [*TINY, "clean.steps=[]"])
     assert "Read-only file system" in capsys.readouterr().err
+
+
+def test_a_place_that_cannot_be_written_is_named_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit), failures():
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), "/somewhere/.artifacts")
+    told = capsys.readouterr().err
+    assert "/somewhere/.artifacts: Read-only file system; " in told and "set it to a folder" in told
+    with pytest.raises(typer.Exit), failures():
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "rows.csv")
+    assert "TEMPER_HOME" not in capsys.readouterr().err
 
 
 def test_pipes_and_files_in_the_place_of_others_are_damage_or_named(home: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from rich.text import Text
 from configs.environment import quiet_prefect
 from tasks.artifact import StageError
 from tasks.export.routes import Name, open_route
+from tasks.kinds.spec import open_kind
 from tasks.store.events import listeners
 
 from ..services.stores import require
@@ -120,7 +121,9 @@ def show(result: "Exported", output: Path | None = None) -> None:
     alias = f" and has the alias {result['alias']}" if result["alias"] else ""
     out.print(Text(f"{named} as {result['to']} is version {result['version']} of {result['model']}{alias}", "good"))
     _show_output(out, output)
-    out.print(Text(f"Try:     {program()} predict {result['model']}/{result['version']} …"), soft_wrap=True)
+    asked = f"{result['model']}/{result['version']}"
+    chats = open_kind(result["kind"]).chats
+    out.print(Text(f"Try:     {program()} {f'chat {asked}' if chats else f'predict {asked} …'}"), soft_wrap=True)
 
 
 def _show_output(out: Console, output: Path | None) -> None:

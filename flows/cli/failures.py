@@ -1,5 +1,6 @@
 """Failures as a person should meet them: what, where, how to fix; the exit code; no traceback."""
 
+import errno
 import signal
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from types import FrameType
 import typer
 
 STOPPED = "stopped; what was finished is kept, and a training goes on from its last checkpoint at the next run"
+READ_ONLY = "; what is made lies below TEMPER_HOME: set it to a folder that can be written"
 TERMINATED = 128 + signal.SIGTERM
 """What a shell makes of a process that SIGTERM ended."""
 
@@ -51,7 +53,8 @@ def failures() -> Iterator[None]:
         if explained := library_error(error):  # of requests these are too
             _say(explained)
             raise typer.Exit(1) from None
-        _say(f"{error.filename or ''}: {error.strerror or error}".removeprefix(": "))
+        where = f"{error.filename or ''}: {error.strerror or error}".removeprefix(": ")
+        _say(f"{where}{READ_ONLY if error.errno == errno.EROFS else ''}")
         raise typer.Exit(1) from None
     except RecursionError:
         _say("something in the data is nested more deeply than can be read; make it flatter")

@@ -165,6 +165,7 @@ BESIDE = {
     "tasks/report_page/page.py",
     "tasks/text/chat/template_limits.py",  # code, that a process of its own runs
     "tasks/tracking/model_package.py",  # code, that travels with a model
+    "tasks/export/plain/checks.py",
     "tasks/tracking/rescoring.py",
     "tasks/tracking/server.py",  # a file of MLflow's
     "configs/literal.py",

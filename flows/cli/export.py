@@ -45,9 +45,9 @@ def command(
     """Export a registered model to another form, and register it if it predicts the same.
 
     `temper export reviews-demo --to onnx` registers the champion of reviews-demo as an ONNX graph too, which
-    `temper predict`, `temper serve` and mlflow.pyfunc use as any other version, without torch. `temper export hotels
-    --to merged --output FOLDER` writes a folder that transformers and servers of its models read without Temper, with
-    the chat template in it.
+    `temper predict`, `temper serve` and mlflow.pyfunc use as any other version, without torch.
+    `temper export reviews-minilm --to merged --output FOLDER` writes a folder that transformers and servers of its
+    models read without Temper; of a dialogue model with the chat template in it.
 
     The exported model is asked the test rows in a process of its own, and compared with what the registered one
     predicted for them. Files, inputs, batch shapes, scores, predictions, the metric (by the paired test), calibration

@@ -133,7 +133,8 @@ def test_tables_of_what_was_drilled_and_collected(capsys: pytest.CaptureFixture[
 def test_a_gate_of_an_export(capsys: pytest.CaptureFixture[str]) -> None:
     check = {"name": LABEL, "passed": False, "seen": TEXT}
     report: Any = {"checks": [check], "rows": 2, "of": 3, "bytes": {"registered": 1, "exported": 2}}
-    result: Any = {"model": NAME, "origin": NAME, "to": NAME, "passed": False, "again": False, "version": NAME}
+    result: Any = {"model": NAME, "kind": "classifier", "origin": NAME, "to": NAME, "version": NAME}
+    result |= {"passed": False, "again": False}
     shown(capsys, lambda: export.show({**result, "alias": None, "report": report}), "[/bold]|`x`", "[red]<img", "[neg]")
     for more in ({"passed": True, "alias": NAME}, {"again": True}):
         shown(capsys, lambda more=more: export.show({**result, "alias": None, "report": report, **more}), "[neg]")

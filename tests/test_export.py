@@ -253,6 +253,24 @@ def test_the_metric_is_judged_by_independent_units() -> None:
     assert not holds(["first"] * 100 + ["second"] * 100)
 
 
+def test_a_score_without_a_paired_test_holds_where_no_prediction_changed() -> None:
+    """And there alone: a known test that cannot be made on these rows is no proof, whatever was predicted."""
+    numbers = np.arange(30.0)
+    table = pd.DataFrame({"id": numbers.astype(str), "true": numbers, "value": numbers + 0.5})
+
+    def holds(metric: str, exported: pd.DataFrame, units: list[str] | None = None) -> bool:
+        rules = gate.Rules(
+            ROUTES["merged"], 1e-3, Rule(Resampling(100, 0.95, 0), 0.04, 1), "regression", metric, [], units
+        )
+        checks = gate.compare_tables(table, exported, rules)
+        return next(check.passed for check in checks if check.name == "metric")
+
+    moved = table.assign(value=table["value"] + np.linspace(0, 2, 30))
+    assert holds("spearman", table) and not holds("spearman", moved)
+    nearly = table.assign(value=table["value"] + 1e-6)
+    assert holds("rmse", nearly) and not holds("rmse", nearly, ["one group"] * 30)
+
+
 # Planted faults ------------------------------------------------------------------------------------------------------
 
 

@@ -158,10 +158,15 @@ def test_rows_that_transformers_would_be_given_otherwise_are_left_out_and_counte
     asked = origin.asked(predictions)
     typed = asked.assign(content=[text.replace("number", "<|im_end|>") for text in asked["content"][:2]]
                          + list(asked["content"][2:]))  # fmt: skip
+    turned = predictions.assign(ended=[*predictions["ended"][:3], not predictions["ended"].iloc[3]])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Origin, "predictions", lambda self: predictions)
         patch.setattr(Origin, "asked", lambda self, given: typed)
+        patch.setattr(Origin, "predictions", lambda self: turned)
+        other = judge(origin, open_route("merged"), folder, Asked())
+        patch.setattr(Origin, "predictions", lambda self: predictions)
         report = judge(origin, open_route("merged"), folder, Asked())
+    (metric,) = (line for line in other["checks"] if line["name"] == "metric")
+    assert not metric["passed"] and "of one group" in metric["seen"], "the units are those of the rows that were asked"
     assert report["passed"], report["checks"]
     (tokens,) = (line for line in report["checks"] if line["name"] == "tokens")
     assert tokens["seen"] == "2 rows have the ids that Temper gives the model; 2 not asked, spells a special token"

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from ...data.errors import DataError
@@ -38,27 +37,28 @@ def judge_plain(judged: Judged, report: gate.GateReport) -> gate.GateReport:
         return gate.conclude(report, [files])
     most = int(judged.origin.how().get("max_new_tokens", 1))
     questions = ask(judged.kind, judged.predictor, judged.rows, most)
-    asked = np.flatnonzero([not question.why for question in questions])
+    asked = [at for at, question in enumerate(questions) if not question.why]
     left = Counter(question.why for question in questions if question.why)
+    units = judged.rules.units
     narrowed = replace(
         judged,
         predictions=judged.predictions.iloc[asked].reset_index(drop=True),
         rows=judged.rows.iloc[asked].reset_index(drop=True),
+        rules=replace(judged.rules, units=None if units is None else [units[at] for at in asked]),
     )
     report["left_out"] = len(questions) - len(asked)
     try:
-        done, report["changed"] = _judge(narrowed, [questions[at] for at in asked], left)
+        done, report["changed"] = _judge(narrowed, [questions[at] for at in asked], left, most)
     except DataError as error:
         done = [Check("loads", False, str(error))]
     return gate.conclude(report, [files, *done])
 
 
 def _judge(
-    judged: Judged, questions: Sequence[Question], left: Counter[str]
+    judged: Judged, questions: Sequence[Question], left: Counter[str], most: int
 ) -> tuple[list[Check], list[dict[str, object]]]:
     """The checks, as far as the first that fails makes others pointless, and the predictions that changed."""
     kind, ids = judged.kind, judged.rows["id"].tolist()
-    most = max((question.given.get("most", 0) for question in questions), default=0)
     compares = not kind.exports and "written" not in judged.predictions
     answers = checks.answer(kind, judged.folder, questions, REPLIES if compares else len(questions))
     done = [checks.same_tokens(questions, answers, ids, left)]

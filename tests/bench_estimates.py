@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT)]
 
 from configs.load import load_recipe  # noqa: E402
-from flows.estimates.outcome import QUANTITIES, TOLERANCE  # noqa: E402
+from flows.estimates.outcome import QUANTITIES, TOLERANCE, within  # noqa: E402
 
 ROWS = int(os.environ.get("TEMPER_BENCH_ROWS", "400"))
 GOAL = 0.9
@@ -44,8 +44,7 @@ class Seen:
 
     @property
     def held(self) -> bool:
-        tolerance = TOLERANCE[self.quantity]
-        return self.low - tolerance <= self.took <= self.high + tolerance
+        return within(self.quantity, self.low, self.high, self.took)
 
     @property
     def error(self) -> float:

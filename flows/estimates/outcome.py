@@ -24,12 +24,16 @@ class Compared:
     def held(self, quantity: str) -> bool:
         """Whether it lay within the range; so does what is too small for anybody to notice."""
         expected: Range = getattr(self.forecast, quantity)
-        tolerance = TOLERANCE[quantity]
-        return expected.low - tolerance <= self.took[quantity] <= expected.high + tolerance
+        return within(quantity, expected.low, expected.high, self.took[quantity])
 
 
 TOLERANCE = {"seconds": 0.2, "memory": 16 * 2**20, "disk": 64 * 2**10}
 """Differences that nobody plans by: a fifth of a second, 16 MiB, 64 KiB."""
+
+
+def within(quantity: str, low: float, high: float, took: float) -> bool:
+    """Whether what was taken lies in a range, or as near to it as nobody notices."""
+    return low - TOLERANCE[quantity] <= took <= high + TOLERANCE[quantity]
 
 
 def compared(foreseen: Forecast, recipe: str, since: float) -> list[Compared]:

@@ -27,7 +27,7 @@ from .decisions import ABSENT, champion, recorded_champion
 from .edited import json_object
 from .models import has_files, named_version
 from .promotion import Evidence, Verdict, decide, decide_against, refuse
-from .rescoring import rescore
+from .rescoring import in_place, rescore
 from .wire_format import FITTED, PREDICTIONS, REPORT
 
 FITTED_PARTS = ("train", "validation")
@@ -177,7 +177,7 @@ def _champions(
     asked = asked_rows(stages, new, kind)
     how = stages["evaluate"].manifest()["section"]
     rescored = rescore(f"models:/{known.name}/{known.version}", kind, asked, how)
-    return new.assign(**{str(name): rescored[name].to_numpy() for name in rescored}), "scored again, on its own"
+    return in_place(new, rescored), "scored again, on its own"
 
 
 def part_contents(stages: Mapping[str, Artifact], part: str, kind: str, count: int) -> list[Any]:

@@ -24,7 +24,7 @@ from ..kinds.spec import open_kind
 from ..learn.metrics import Floats
 from . import evidence, model_package, models, report_pages
 from .fresh import environment
-from .rescoring import rescore
+from .rescoring import in_place, rescore
 from .wire_format import CHAMPION, EXPORT_GATE, EXPORT_OF, EXPORT_ROUTE, MODEL_DIGEST
 
 BASE = ("mlflow-skinny", "numpy", "pandas")
@@ -140,13 +140,12 @@ def ask(origin: Origin, uri: str, rows: pd.DataFrame, predictions: pd.DataFrame)
     with tempfile.TemporaryDirectory() as scratch:
         scores = Path(scratch) / "scores.npy"
         table = rescore(uri, str(origin.facts["kind"]), rows, origin.how(), scores)
-        return predictions.assign(**{str(name): table[name].to_numpy() for name in table}), np.load(scores)
+        return in_place(predictions, table), np.load(scores)
 
 
 def ask_table(origin: Origin, uri: str, rows: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
     """The table of `ask` alone, of a model that gives no scores. Raises DataError as `ask` does."""
-    table = rescore(uri, str(origin.facts["kind"]), rows, origin.how())
-    return predictions.assign(**{str(name): table[name].to_numpy() for name in table})
+    return in_place(predictions, rescore(uri, str(origin.facts["kind"]), rows, origin.how()))
 
 
 def cold_start(uri: str, content: Any) -> float:

@@ -10,14 +10,18 @@ from typing import Self
 
 from configs.settings import settings
 
-PRELUDE = """
-import contextlib, gc, importlib, json, sys
-gc.disable()
+WITHOUT_TEMPER = """
+import sys
 class Absent:
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in ("tasks", "flows", "configs"):
             raise ImportError(f"{name}: the model must not need Temper's working tree")
 sys.meta_path.insert(0, Absent())
+"""
+"""Begins a program in which Temper's packages cannot be imported."""
+PRELUDE = """
+import contextlib, gc, importlib, json
+gc.disable()
 import mlflow, torch
 for name in json.loads(sys.argv.pop(1)):
     with contextlib.suppress(ImportError):
@@ -39,7 +43,7 @@ class Fresh:
     def __init__(self, program: str, *arguments: str, ahead: Sequence[str] = ()) -> None:
         self._elsewhere = tempfile.TemporaryDirectory()
         self._process = subprocess.Popen(
-            [sys.executable, "-c", PRELUDE + program, json.dumps(list(ahead)), *arguments],
+            [sys.executable, "-c", WITHOUT_TEMPER + PRELUDE + program, json.dumps(list(ahead)), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

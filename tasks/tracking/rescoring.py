@@ -51,3 +51,8 @@ def rescore(
     if len(table) != len(rows):
         raise DataError(f"it predicts {len(table)} rows of {len(rows)}")
     return table[list(columns)].rename(columns=columns)
+
+
+def in_place(predictions: pd.DataFrame, rescored: pd.DataFrame) -> pd.DataFrame:
+    """A table of predictions with what another model predicts for the same rows in their place."""
+    return predictions.assign(**{str(name): rescored[name].to_numpy() for name in rescored})

@@ -55,10 +55,10 @@ def _start_from(source: Backbone, model: ImageClassifier, structure: dict[str, A
     notes: list[str] = []
     if isinstance(source, Clip):
         tensors, partial, where = clip_tensors(source), False, "the image tower"
-    elif (path := weights_file(source)) is not None:
+    elif (path := _weights_file(source)) is not None:
         check_files(path.parent, {path.name: source.sha256} if source.sha256 else {}, path.parent.name)
         tensors, partial, where = read_weights(path), source.partial, path.name
-        tensors, notes = placed_tensors(source, model, structure, tensors, where)
+        tensors, notes = _placed(source, model, structure, tensors, where)
         if source.expect:
             whole = _whole_net(model, structure, tensors, where)
             notes.append(require_classes(whole, model.encoding, train, expect=source.expect, rate=source.expect_rate))
@@ -69,7 +69,7 @@ def _start_from(source: Backbone, model: ImageClassifier, structure: dict[str, A
     model.loaded = "\n".join([loaded.describe(where), *reversed(notes)])
 
 
-def placed_tensors(
+def _placed(
     source: Weighted, model: ImageClassifier, structure: dict[str, Any], tensors: dict[str, Tensor], where: str
 ) -> tuple[dict[str, Tensor], list[str]]:
     """The tensors under the model's names, and a table of the names that changed."""
@@ -109,7 +109,7 @@ def _with_classes(model: ImageClassifier, structure: dict[str, Any], classes: in
         return build_net(structure, encoding)
 
 
-def weights_file(source: Torchvision | CifarResnet | Timm) -> Path | None:
+def _weights_file(source: Torchvision | CifarResnet | Timm) -> Path | None:
     """The recipe's own file, or the published one; none for new weights."""
     if source.file is not None:
         return settings().source(source.file)

@@ -8,7 +8,7 @@ from configs.backbones import CifarResnet, Timm, Torchvision
 from configs.literal import complete
 
 # not public, since another name there would change the key of every training of an image net
-from .models import placed_tensors, weights_file
+from .models import _placed, _weights_file
 from .nets import ImageClassifier
 from .weights import read_weights
 
@@ -23,11 +23,11 @@ class SourceHead(NamedTuple):
 def source_head(source: Torchvision | CifarResnet | Timm, model: ImageClassifier) -> SourceHead | None:
     """The layer, by which the same features named the source's classes; None where the weights have none, or the
     recipe's head is not one linear layer on those features. Raises DataError."""
-    path = weights_file(source)
+    path = _weights_file(source)
     new = model.net.get_submodule(model.head)
     if path is None or not isinstance(new, nn.Linear) or getattr(source, "head", "linear") != "linear":
         return None
-    tensors, _ = placed_tensors(source, model, complete(source), read_weights(path), path.name)
+    tensors, _ = _placed(source, model, complete(source), read_weights(path), path.name)
     weight, bias = (tensors.get(f"{model.head}.{name}") for name in ("weight", "bias"))
     if weight is None or weight.ndim != 2 or weight.shape[1] != new.in_features:
         return None

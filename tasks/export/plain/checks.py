@@ -16,7 +16,7 @@ from torch import Tensor
 from ...data.errors import DataError
 from ...kinds.spec import Kind
 from ...text.token_types import TYPE_IDS
-from ...tracking.fresh import environment
+from ...tracking.fresh import WITHOUT_TEMPER, environment
 from ..gate import Check, apart
 from . import program
 from .questions import Question
@@ -42,7 +42,7 @@ def answer(kind: Kind, folder: Path, questions: Sequence[Question], written: int
 
     Raises DataError where it cannot read the folder or a question.
     """
-    source = Path(program.__file__).read_text(encoding="utf-8")
+    source = WITHOUT_TEMPER + Path(program.__file__).read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as scratch:
         asked, answers = Path(scratch) / "asked.json", Path(scratch) / "answers.pt"
         given = [{**question.given, "written": at < written} for at, question in enumerate(questions)]

@@ -63,17 +63,7 @@ def encode(tokenizer: Any, question: Mapping[str, Any]) -> Any:
     )
 
 
-class Absent:
-    """Finds none of Temper's packages."""
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
-        """Raise ImportError for them."""
-        if name.split(".")[0] in ("tasks", "flows", "configs"):
-            raise ImportError(f"{name}: a plain folder must not need Temper")
-
-
 if __name__ == "__main__":
-    sys.meta_path.insert(0, Absent())
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     main(*sys.argv[1:])

@@ -42,7 +42,7 @@ def self_contained(encoding: DialogueEncoding) -> str:
 
 
 def _literal(value: Any) -> str:
-    """A value as Jinja writes it: JSON, but for its words and for marks that would end the block."""
+    """A value as Jinja writes it: JSON, but for its word for nothing."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_literal(name)}: {_literal(item)}" for name, item in value.items()) + "}"
     if isinstance(value, list | tuple):

@@ -1,6 +1,5 @@
 """A registered model's folder -> a folder of the same files that transformers alone reads too."""
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -42,8 +41,7 @@ def write_plain(kind: Kind, predictor: Any, origin: Path, folder: Path, card: st
 def _generation(kind: Kind, encoding: Any, origin: Path) -> GenerationConfig:
     """How a writer writes: the likeliest token at each place, up to its ends."""
     ends = list(encoding.end_ids) if kind.chats else encoding.special["eos"]
-    known = json.loads(AutoConfig.from_pretrained(origin).to_json_string())
-    start = {"decoder_start_token_id": known["decoder_start_token_id"]} if not kind.chats else {}
+    start = {} if kind.chats else {"decoder_start_token_id": AutoConfig.from_pretrained(origin).decoder_start_token_id}
     return GenerationConfig(
         do_sample=False,
         num_beams=1,

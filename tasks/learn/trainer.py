@@ -151,8 +151,9 @@ class CertifiedTrainer(Trainer):
             "frozen": self.frozen,
             "threads": torch.get_num_threads(),
         }
+        size = self._checkpoint_size()
         try:
-            with full_disk_named(f"about {in_bytes(self._checkpoint_size())} needed for {name}"):
+            with full_disk_named(f"about {in_bytes(size)} needed for {name}", size):
                 super()._save_checkpoint(model, trial)
                 checkpoints.certify(aside / name, about)
         except Exception as error:

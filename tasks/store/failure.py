@@ -30,12 +30,17 @@ class DiskFull(StageError):
     """A disk is full; the message says which, and how much is free."""
 
 
-def is_full(error: BaseException) -> bool:
-    """Whether an error, or one that led to it, is that of a full disk."""
+def is_full(error: BaseException, size: int = 0) -> bool:
+    """Whether an error, or one that led to it, is that of a full disk: one that `size` bytes were to be written to, where
+    they are known. Another process may have made some room since."""
     chain = list(_chain(error))
     if any((isinstance(cause, OSError) and cause.errno in FULL) or WORDS.search(str(cause)) for cause in chain):
         return True
-    return any(VAGUE.search(str(cause)) for cause in chain) and bool(full_disks())
+    return _is_vague(error) and (bool(full_disks()) or _free(settings().store) < size)
+
+
+def _is_vague(error: BaseException) -> bool:
+    return any(VAGUE.search(str(cause)) for cause in _chain(error))
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -49,13 +54,13 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             yield cause
 
 
-def no_space(error: BaseException, needed: str = "") -> str | None:
-    """Which disk is full, what is `needed` there (`2.0 MiB needed for x.npy`) and how much is free.
+def no_space(error: BaseException, needed: str = "", size: int = 0) -> str | None:
+    """Which disk is full, what is `needed` there (`2.0 MiB needed for x.npy`; `size` in bytes) and how much is free.
 
     None where the error is another. Libraries rarely name the file, so that of the disks that Temper writes to the
     fullest is named.
     """
-    if not is_full(error):
+    if not is_full(error, size):
         return None
     names = [
         cause.filename for cause in _chain(error) if isinstance(cause, OSError) and isinstance(cause.filename, str)
@@ -87,15 +92,21 @@ def full_disks() -> list[str]:
 
 
 @contextmanager
-def full_disk_named(needed: str = "") -> Iterator[None]:
-    """Raise DiskFull for every error inside that a full disk led to: at once, before what was written is removed."""
+def full_disk_named(needed: str = "", size: int = 0) -> Iterator[None]:
+    """Raise DiskFull for every error inside that a full disk led to: at once, before what was written is removed.
+
+    An error by which a library may mean it, though `size` bytes are free now, has a note of what is.
+    """
     try:
         yield
     except DiskFull:
         raise
     except Exception as error:
-        if (message := no_space(error, needed)) is not None:
+        if (message := no_space(error, needed, size)) is not None:
             raise DiskFull(message) from error
+        if size and _is_vague(error):
+            free = f"{in_bytes(_free(settings().store))} are free in {settings().store}"
+            error.add_note(f"{needed}, and {free}: another process may have filled that disk for a while")
         raise
 
 

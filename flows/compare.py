@@ -2,10 +2,10 @@
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
@@ -32,6 +32,9 @@ from .hooks import watched
 from .teachers import require_unseen
 from .variants import Variant
 
+if TYPE_CHECKING:
+    from tasks.learn.comparison import Costs, Side
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -43,12 +46,40 @@ class Trained:
     report: Artifact
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What else a comparison shows: models that stand, after the recipes, and by name the costs of each."""
+
+    standing: "Sequence[Side]"
+    costs: "Mapping[str, Costs]"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked: the name that it has in MLflow, and whether the first variant is judged against the others, or
+    they against it."""
+
+    name: str
+    first_is_new: bool
+    measured: Measured | None = None
+
+
 @flow(name="compare", flow_run_name="{name}", persist_result=False, **watched())
 def compare(name: str, variants: list[Variant], seeds: int, first_is_new: bool) -> Compared:
     """Train each variant with `seeds` seeds on one split and report the paired tests; registers no model.
 
     With `first_is_new` the first variant is judged against the others, else they against it. Returns the report as
     of learn/comparison.py, with the MLflow runs. Raises StageError where the test rows are not the same.
+    """
+    trained, rows, done = train_all(variants, seeds)
+    logged: Logged = report(Question(name, first_is_new), trained, rows, flow_links())
+    return {**logged, "trained": done, "cached": len(trained) - done}
+
+
+def train_all(variants: Sequence[Variant], seeds: int) -> tuple[list[Trained], tuple[Artifact, Artifact], int]:
+    """Every training, the split and encoded rows of the first variant, and how many trainings were not cached.
+
+    Raises StageError where the test rows are not the same.
     """
     rows = [prepare(variant.recipe) for variant in variants]
     require_same_test([variant.name for variant in variants], [variant.recipe for variant in variants], rows)
@@ -72,8 +103,7 @@ def compare(name: str, variants: list[Variant], seeds: int, first_is_new: bool) 
         emit(Event("compare", "note", status))
         model, scored = assess(variant.name, recipe, encoded, splits)
         trained.append(Trained(variant.name, recipe, model, scored))
-    logged: Logged = report(name, trained, rows[0], first_is_new, flow_links())
-    return {**logged, "trained": len(todo) - cached, "cached": cached}
+    return trained, rows[0], len(todo) - cached
 
 
 def prepare(recipe: Recipe) -> tuple[Artifact, Artifact]:
@@ -152,16 +182,18 @@ def _what_differs(first: Recipe, other: Recipe) -> str:
 
 @task(name="report", cache_policy=NO_CACHE, persist_result=False)
 def report(
-    name: str, trained: list[Trained], rows: tuple[Artifact, Artifact], first_is_new: bool, links: dict[str, str]
+    question: Question, trained: list[Trained], rows: tuple[Artifact, Artifact], links: dict[str, str]
 ) -> Logged:
     """Put the trainings side by side: the numbers, which go to Prefect and MLflow too, as a page and a chart."""
     from tasks.learn.comparison import describe, draw, weigh
     from tasks.tracking.comparison_runs import Training, log_comparison, log_trainings
 
     confidence, recipe = trained[0].recipe.evaluate.confidence, trained[0].recipe
-    ids, groups = _units(rows, by_group=getattr(recipe.split, "by", "row") == "group")
+    ids, groups = tested_units(rows, by_group=getattr(recipe.split, "by", "row") == "group")
     sides = _sides(trained, ids)
-    weighed = weigh(sides, groups, confidence, first_is_new=first_is_new)
+    if (measured := question.measured) is not None:
+        sides = [replace(side, costs=measured.costs[side.name]) for side in [*sides, *measured.standing]]
+    weighed = weigh(sides, groups, confidence, first_is_new=question.first_is_new)
     trainings = [Training(trial.recipe.name, trial.model, trial.report) for trial in trained]
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -169,7 +201,7 @@ def report(
         draw(sides, weighed, folder / "comparison.png")
         publish("compare", folder)
         children = log_trainings(trainings, links)
-        mlflow = log_comparison(name, weighed, trainings, children, folder)
+        mlflow = log_comparison(question.name, weighed, trainings, children, folder)
     runs = {(trial.variant, trial.recipe.train.seed): child for trial, child in zip(trained, children, strict=True)}
     for side in weighed["recipes"]:
         for training in side["trainings"]:
@@ -182,7 +214,7 @@ def report(
     }
 
 
-def _units(rows: tuple[Artifact, Artifact], *, by_group: bool) -> Any:
+def tested_units(rows: tuple[Artifact, Artifact], *, by_group: bool) -> Any:
     """Ids of the tested rows, and the number of each one's group (of each row, where there are none)."""
     import pandas as pd
 
@@ -194,7 +226,7 @@ def _units(rows: tuple[Artifact, Artifact], *, by_group: bool) -> Any:
     return pd.Index(table["id"]), pd.factorize(each)[0]
 
 
-def _sides(trained: list[Trained], ids: Any) -> list[Any]:
+def _sides(trained: list[Trained], ids: Any) -> "list[Side]":
     import numpy as np
 
     from tasks.learn.comparison import Side, read_right

@@ -11,6 +11,9 @@ from configs.stages import CACHED
 
 from .initializations import STARTS, starting
 
+DISTILLED, HARD_LABELS, MORE_DATA = "distilled", "hard labels", "more data"
+"""What the students of a distillation are called."""
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -46,6 +49,24 @@ def read_variants(words: list[str], changes: list[str], starts: str | None) -> t
     _require_different(variants)
     first = variants[0].recipe.name
     return f"compare-{first}" if starts else f"compare-{'-'.join(_plain(variants))}", variants
+
+
+def read_taught(path: Path, changes: list[str], more: list[str]) -> tuple[str, list[Variant]]:
+    """A student with its teachers, without them, and where `more` changes anything without them on other training rows.
+
+    Raises RecipeError where the recipe has no teachers, or its kind no classes.
+    """
+    student = load_recipe(path, changes)
+    if student.train.teacher is None:
+        raise RecipeError(
+            f"{path}: has no train.teacher, so nothing is distilled; name the teachers, see docs/guides/distillation.md"
+        )
+    given = {DISTILLED: changes, HARD_LABELS: [*changes, "train.teacher=null"]}
+    if more:
+        given[MORE_DATA] = [*given[HARD_LABELS], *more]
+    variants = [Variant(name, load_recipe(path, own)) for name, own in given.items()]
+    _require_different(variants)
+    return f"distill-{student.name}", variants
 
 
 def _plain(variants: list[Variant]) -> list[str]:

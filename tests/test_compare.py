@@ -295,7 +295,7 @@ def test_predictions_for_other_rows_are_refused(tmp_path: Path) -> None:
 
 
 def test_groups_are_the_units_where_the_split_is_by_group(tmp_path: Path) -> None:
-    from flows.compare import _units
+    from flows.compare import tested_units
 
     def artifact(folder: Path) -> Any:
         class Files:
@@ -314,9 +314,9 @@ def test_groups_are_the_units_where_the_split_is_by_group(tmp_path: Path) -> Non
     ledger = advance(ledger, "split", rows["id"], dropped.head(0), parts=pd.Series(["test"] * 5))
     write_ledger(advance(ledger, "encode", rows["id"].head(4), dropped), tmp_path / "ledger.parquet")
     made = (artifact(tmp_path), artifact(tmp_path))
-    ids, groups = _units(made, by_group=True)
+    ids, groups = tested_units(made, by_group=True)
     assert (ids.tolist(), groups.tolist()) == (list("abcd"), [0, 1, 0, 2])
-    assert _units(made, by_group=False)[1].tolist() == [0, 1, 2, 3]
+    assert tested_units(made, by_group=False)[1].tolist() == [0, 1, 2, 3]
 
 
 @pytest.mark.faults

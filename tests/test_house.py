@@ -96,7 +96,7 @@ def test_a_parameter_too_many_is_seen(tmp_path: Path, signature: str, seen: bool
 SECTIONS = {"backbones", "dialogue_steps", "expectations", "lora", "optimizers", "phases", "pretrained", "reference",
             "schedule", "schema", "servers", "splitting", "teacher", "weights"}  # fmt: skip
 """A section or setting in configs/, and what carries it out."""
-COMMANDS = {"advise", "compare", "export", "plan", "predict", "pull", "report", "run", "search"}
+COMMANDS = {"advise", "compare", "distill", "export", "plan", "predict", "pull", "report", "run", "search"}
 """A command, and the flow or room that it calls."""
 OF_KINDS = {"baselines", "certificate", "drill", "encode", "encoding", "feed", "metrics", "outcomes", "predictor",
             "rows", "spec", "training"}  # fmt: skip

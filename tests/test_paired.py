@@ -189,8 +189,38 @@ def test_holm() -> None:
     assert paired.holm([0.9, 0.8]) == [1.0, 1.0]
 
 
-@pytest.mark.parametrize("shape", [(1, 50), (3, 1)])
-def test_one_training_or_one_unit_is_no_sample(shape: tuple[int, int]) -> None:
-    right = np.ones(shape, bool)
-    with pytest.raises(ValueError, match="two of each"):
-        paired.compare([(right, right)], np.arange(shape[1]), 0.95)
+def test_one_unit_is_no_sample() -> None:
+    right = np.ones((3, 1), bool)
+    with pytest.raises(ValueError, match="two are needed"):
+        paired.compare([(right, right)], np.arange(1), 0.95)
+
+
+def test_a_model_that_stands_has_an_interval_for_other_rows_alone() -> None:
+    right = np.array([[True] * 80 + [False] * 20])
+    found = paired.accuracy(right, np.arange(100), 0.95)
+    assert found.high - found.mean == pytest.approx(1.984217 * np.std(right, ddof=1) / 10)
+    ours = np.tile(right, (4, 1)) ^ (np.arange(100) == 99)  # one row more, in each of four trainings
+    (pair,) = paired.compare([(ours, right)], np.arange(100), 0.95)
+    assert (pair.gained, pair.lost, pair.p, pair.verdict) == (1, 0, 1.0, "undecided")
+    assert pair.difference.mean == pytest.approx(0.01)
+    (same,) = paired.compare([(np.tile(right, (4, 1)), right)], np.arange(100), 0.95)
+    assert (same.difference, same.p) == (paired.Interval(0.0, 0.0, 0.0), 1.0)
+
+
+def against_a_standing_model(simulations: int, gain: float) -> float:
+    """How often a recipe of five trainings is said to differ from one model: rows are easy or hard for both, each
+    training has luck of its own, and on average over both the recipe is right `gain` more often."""
+    rng, said = np.random.default_rng(3), 0
+    for _ in range(simulations):
+        easy = rng.normal(size=400)
+        standing = (easy + rng.normal(size=400) > -1)[None]
+        luck = rng.normal(0, 0.1, 5)[:, None]
+        ours = easy + rng.normal(size=(5, 400)) > -1 - gain - luck
+        (pair,) = paired.compare([(ours, standing)], np.arange(400), 1 - ALPHA)
+        said += pair.verdict != "undecided"
+    return said / simulations
+
+
+def test_the_verdict_against_a_model_that_stands_keeps_its_level_and_finds_a_difference() -> None:
+    assert against_a_standing_model(300, 0.0) <= at_most(ALPHA, 300)
+    assert against_a_standing_model(100, 0.5) >= 0.9

@@ -18,7 +18,7 @@ import pytest
 import typer
 from tiny import ROOT
 
-from flows.cli import chat, compare, history, plan, predict, promote, rollback, run, schedule, serve, up
+from flows.cli import chat, compare, distill, history, plan, predict, promote, rollback, run, schedule, serve, up
 from flows.cli.library_errors import library_error
 from flows.services.service_error import ServiceError
 from flows.services.stores import require
@@ -26,6 +26,7 @@ from tasks.artifact import StageError
 
 DEAD = "http://127.0.0.1:9"
 RECIPE = str(ROOT / "configs" / "reviews_demo.yaml")
+TAUGHT = "train.teacher={models: [{kind: registered, name: any}]}"
 MLFLOW: dict[str, Callable[[], Any]] = {
     "run": lambda: run.command(Path(RECIPE)),
     "predict": lambda: predict.command("any", "a text", "text", None),
@@ -35,9 +36,12 @@ MLFLOW: dict[str, Callable[[], Any]] = {
     "rollback": lambda: rollback.command("any", "so"),
     "chat": lambda: chat.command("any", None, 16),
     "compare": lambda: compare.command([RECIPE, RECIPE, "train.epochs=1"], None, 2, None),
+    "distill": lambda: distill.command(ROOT / "configs" / "digits_demo.yaml", [TAUGHT], None, 2),
     "up": lambda: up.command(0, 0, None, "temper", 1),
 }
-PREFECT = {"run": MLFLOW["run"], "compare": MLFLOW["compare"], "schedule": lambda: schedule.command([Path(RECIPE)])}
+PREFECT = {name: MLFLOW[name] for name in ("run", "compare", "distill")} | {
+    "schedule": lambda: schedule.command([Path(RECIPE)])
+}
 
 
 def says(capsys: pytest.CaptureFixture[str], call: Callable[[], Any], *words: str) -> None:

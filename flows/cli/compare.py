@@ -1,29 +1,24 @@
 """temper compare: which of several recipes, or of several starts of one, is better on the same test rows."""
 
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import unquote, urlsplit
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from configs.environment import quiet_prefect
 from tasks.store.events import listeners
 
 from ..services.temporary_server import prefect_api
 from .arguments import AsJson
-from .console import Console, print_json
+from .comparison_table import show_comparison
+from .console import print_json
 from .failures import failures
-from .progress import ProgressDisplay, where_to_look
+from .progress import ProgressDisplay
 
 if TYPE_CHECKING:
     from tasks.learn.comparison_document import Compared
     from tasks.store.events import StageLine
 
     from ..variants import Variant
-
-
-VERDICTS = {"helped": "good", "hurt": "bad", "undecided": "warning"}
 
 
 Starts = Annotated[
@@ -79,7 +74,7 @@ def command(
     if as_json:
         print_json({**report, "stages": stages})
     else:
-        _show(report)
+        show_comparison(report)
 
 
 def _run(
@@ -92,31 +87,3 @@ def _run(
         from ..compare import compare
 
         return compare(named, variants, seeds, first_is_new=first_is_new), display.stages
-
-
-def _show(report: "Compared") -> None:
-    """Accuracies, a line per pair with its verdict, and where to look."""
-    from tasks.learn.comparison import sentence
-
-    out = Console()
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("recipe", overflow="fold")
-    for name in ("test accuracy", f"{report['confidence']:.0%} interval", "SD over seeds"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for recipe in report["recipes"]:
-        mean, low, high = (f"{recipe['accuracy'][name]:.4f}" for name in ("mean", "low", "high"))
-        table.add_row(Text(recipe["name"]), mean, f"{low} – {high}", f"{recipe['spread']:.4f}")
-    out.print()
-    out.print(table)
-    out.print()
-    for pair in report["pairs"]:
-        out.prose(Text(sentence(pair), VERDICTS[pair["verdict"]]))
-    units = "" if report["groups"] == report["rows"] else f" in {report['groups']:,} groups"
-    seeds = f"{len(report['recipes'][0]['trainings'])} seeds each"
-    done = f"{report['cached']} trainings cached, {report['trained']} done"
-    out.print(f"\n{report['rows']:,} test rows{units}; {seeds}; {done}")
-    place = urlsplit(report["artifacts"])
-    if place.scheme == "file":
-        out.print(f"Chart:   {unquote(place.path)}/comparison.png", soft_wrap=True)
-    for line in where_to_look({}):
-        out.print(line, soft_wrap=True)

@@ -11,11 +11,12 @@ import pandas as pd
 from ..artifact import StageError
 from ..data.errors import DataError
 from ..kinds.spec import Kind
+from ..runtime import speed
 from ..runtime.net import Net, open_net
 from ..store.events import Event, emit
 from ..tracking import exports
 from ..tracking.exports import Origin
-from . import gate, speed
+from . import gate
 from .build import batches_of, preprocessing
 from .write import origin_in
 

@@ -1,6 +1,6 @@
 """What the trainings of several recipes predicted for the same test rows -> a report: numbers, a page, a chart."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from textwrap import fill
@@ -14,7 +14,7 @@ from ..data.errors import DataError
 from ..data.escape import markdown
 from ..data.fonts import drawable, lettering
 from . import paired
-from .comparison_document import Comparison, PairScore
+from .comparison_document import Comparison, PairScore, RecipeScore
 from .metrics import Ids
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
@@ -24,13 +24,25 @@ History = list[dict[str, float]]
 
 
 @dataclass(frozen=True)
+class Costs:
+    """Of a model: bytes of its files, and milliseconds as runtime/speed.py measures them."""
+
+    bytes: int
+    milliseconds: Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
 class Side:
-    """One recipe: its name, and per training the seed, which test rows it predicted correctly, and its history."""
+    """One recipe: its name, and per training the seed, which test rows it predicted correctly, and its history.
+
+    Without seeds it is a model that stands, a registered one: `right` has its one row.
+    """
 
     name: str
     seeds: tuple[int, ...]
     right: paired.Right
     histories: tuple[History, ...]
+    costs: Costs | None = None
 
 
 def read_right(predictions: Path, ids: pd.Index) -> paired.Right:
@@ -46,7 +58,10 @@ def weigh(sides: Sequence[Side], groups: Ids, confidence: float, *, first_is_new
     """Each side's accuracy, and its pair with the first side (see paired.compare).
 
     groups: [rows]. With `first_is_new` the first is judged against each of the others, else each of them against it.
+    Raises ValueError for a recipe of one training.
     """
+    if few := [side.name for side in sides if len(side.seeds) == 1]:
+        raise ValueError(f"one training of {few[0]} says nothing of another; two are needed")
     first, *others = sides
     named = [(first, other) if first_is_new else (other, first) for other in others]
     pairs = paired.compare([(new.right, old.right) for new, old in named], groups, confidence)
@@ -54,18 +69,7 @@ def weigh(sides: Sequence[Side], groups: Ids, confidence: float, *, first_is_new
         "rows": len(groups),
         "groups": len(np.unique(groups)),
         "confidence": confidence,
-        "recipes": [
-            {
-                "name": side.name,
-                "accuracy": asdict(paired.accuracy(side.right, groups, confidence)),
-                "spread": float(side.right.mean(1).std(ddof=1)),
-                "trainings": [
-                    {"seed": seed, "accuracy": float(right.mean())}
-                    for seed, right in zip(side.seeds, side.right, strict=True)
-                ],
-            }
-            for side in sides
-        ],
+        "recipes": [_score(side, groups, confidence) for side in sides],
         "pairs": [
             {
                 "recipe": new.name,
@@ -80,6 +84,21 @@ def weigh(sides: Sequence[Side], groups: Ids, confidence: float, *, first_is_new
             for (new, old), pair in zip(named, pairs, strict=True)
         ],
     }
+
+
+def _score(side: Side, groups: Ids, confidence: float) -> RecipeScore:
+    score: RecipeScore = {
+        "name": side.name,
+        "accuracy": asdict(paired.accuracy(side.right, groups, confidence)),
+        "spread": float(side.right.mean(1).std(ddof=1)) if side.seeds else 0.0,
+        "trainings": [
+            {"seed": seed, "accuracy": float(right.mean())}
+            for seed, right in zip(side.seeds, side.right, strict=bool(side.seeds))
+        ],
+    }
+    if side.costs is not None:
+        score |= {"bytes": side.costs.bytes, "milliseconds": side.costs.milliseconds}
+    return score
 
 
 def sentence(pair: PairScore) -> str:
@@ -112,6 +131,7 @@ def describe(report: Comparison) -> str:
             f"| {_cell(recipe['name'])} | {accuracy['mean']:.4f} | {accuracy['low']:.4f} – {accuracy['high']:.4f}"
             f" | {recipe['spread']:.4f} | {each} |"
         )
+    lines += costs_table(report["recipes"])
     lines += ["", "| recipe | against | difference | interval | p | p (Holm) | rows better / worse | verdict |"]
     lines += ["|---|---|---:|---|---:|---:|---:|---|"]
     for pair in report["pairs"]:
@@ -133,6 +153,22 @@ def describe(report: Comparison) -> str:
             f"{1 - report['confidence']:.2g}; `undecided` does not say that there is no difference.",
         ]
     )
+
+
+def costs_table(recipes: Sequence[RecipeScore]) -> list[str]:
+    """Sizes and times as markdown, the first recipe's being 1; nothing where they were not measured."""
+    if not all("bytes" in recipe for recipe in recipes):
+        return []
+    first, batches = recipes[0], list(recipes[0]["milliseconds"])
+    lines = ["", f"| recipe | size | {' | '.join(f'p50, batch of {rows}' for rows in batches)} |"]
+    lines += [f"|---|{'---:|' * (len(batches) + 1)}"]
+    for recipe in recipes:
+        cells = [f"{recipe['bytes'] / 1e6:,.1f} MB (× {recipe['bytes'] / max(first['bytes'], 1):.2f})"]
+        for rows in batches:
+            taken, least = (each["milliseconds"][rows]["p50"] for each in (recipe, first))
+            cells.append(f"{taken:.1f} ms (× {taken / least:.2f})")
+        lines.append(f"| {_cell(recipe['name'])} | {' | '.join(cells)} |")
+    return lines
 
 
 def _cell(text: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Literal, NotRequired, TypedDict
 
 Bounds = Mapping[str, float]
-"""`mean`, and the ends of its interval, `low` and `high`."""
+"""`mean`, and the ends of its interval, `low` and `high`; or percentiles by name."""
 
 
 class TrainingScore(TypedDict):
@@ -16,12 +16,17 @@ class TrainingScore(TypedDict):
 
 
 class RecipeScore(TypedDict):
-    """One recipe over its trainings; spread: the standard deviation over seeds."""
+    """One recipe over its trainings; spread: the standard deviation over seeds. A model that stands has no trainings.
+
+    bytes: of the model's files; milliseconds: by the rows of a batch p50 and p95, where they were measured.
+    """
 
     name: str
     accuracy: Bounds
     spread: float
     trainings: list[TrainingScore]
+    bytes: NotRequired[int]
+    milliseconds: NotRequired[Mapping[str, Bounds]]
 
 
 class PairScore(TypedDict):

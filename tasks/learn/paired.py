@@ -13,7 +13,8 @@ from scipy.stats import t as student
 from .metrics import Floats, Ids
 
 Right = npt.NDArray[np.bool_]
-"""[trainings, rows]: whether the training of each seed predicted each test row correctly."""
+"""[trainings, rows]: whether the training of each seed predicted each test row correctly; of a model that stands, a
+registered one, [1, rows]."""
 Verdict = Literal["helped", "hurt", "undecided"]
 
 
@@ -48,19 +49,27 @@ def compare(pairs: Sequence[tuple[Right, Right]], groups: Ids, confidence: float
     `helped` or `hurt` needs both: an interval without 0 (of trainings and rows like these), and a sign-flip test (of
     these trainings) that rejects at 1 - confidence. Several pairs share the error: the intervals are Bonferroni's,
     the p-values Holm's (1979), so that any false verdict at all is as rare as with one pair. Rows of one group (one
-    writer, say) are one unit. Raises ValueError for fewer than two trainings or groups.
+    writer, say) are one unit. A side of one training is taken as a model that stands, in whose training chance has no
+    part. Raises ValueError for fewer than two groups.
     """
     level = 1 - (1 - confidence) / len(pairs)
     grouped = [(_by_group(new, groups), _by_group(old, groups)) for new, old in pairs]
-    p_values = [sign_flip(new.sum(0) - old.sum(0)) for new, old in grouped]
+    p_values = [sign_flip(_more_often(new, old)) for new, old in grouped]
     comparisons = []
     for (new, old), sums, p, p_holm in zip(pairs, grouped, p_values, holm(p_values), strict=True):
         scale = sums[0].shape[1] / new.shape[1]
         difference = interval(sums[0] * scale, level, minus=sums[1] * scale)
-        each = new.sum(0) - old.sum(0)
+        each = _more_often(new, old)
         verdict = _judge(difference, p_holm, 1 - confidence)
         comparisons.append(Pair(difference, p, p_holm, int((each > 0).sum()), int((each < 0).sum()), verdict))
     return comparisons
+
+
+def _more_often(new: Ids | Right, old: Ids | Right) -> Ids:
+    """Per column, in how many more trainings `new` is right; of sides with unequal numbers in as many of each."""
+    common = np.lcm(len(new), len(old))
+    each: Ids = new.sum(0) * (common // len(new)) - old.sum(0) * (common // len(old))
+    return each
 
 
 def _judge(difference: Interval, p: float, alpha: float) -> Verdict:
@@ -84,25 +93,30 @@ def _by_group(right: Right, groups: Ids) -> Ids:
 def interval(values: Floats, confidence: float, *, minus: Floats | None = None) -> Interval:
     """Mean of values [trainings, units], less that of `minus`, and its interval for other seeds and other units.
 
+    A side of one training is a model that stands: chance has no part in it but by the units.
+
     Every training is scored on the same units, as every reader reads the same cases in a reader study, so the variance
     has a part of the trainings and one of the units, from the mean squares of that design (Obuchowski and Rockette
     1995; Hillis 2007). The units of the two sides are paired, their trainings are not: a seed in common makes two nets
     no more alike. Each part has Student's factor of its own degrees of freedom (Welch's for the trainings), and the two
     are added in quadrature (Zou and Donner 2008), which keeps the level where one factor on their sum does not. Nor
     does a bootstrap over trainings and rows: with so few trainings it is far too narrow (`tests/test_paired.py`).
-    Raises ValueError for fewer than two trainings or units.
+    Raises ValueError for fewer than two units.
     """
-    trainings, units = values.shape
-    if trainings < 2 or units < 2:
-        raise ValueError(f"{trainings} trainings on {units} independent rows or groups; two of each are needed")
-    sides = [values] if minus is None else [values, minus]
+    units = values.shape[1]
+    if units < 2:
+        raise ValueError(f"{units} independent rows or groups; two are needed")
     by_unit = values.mean(0) if minus is None else values.mean(0) - minus.mean(0)
-    squares = np.array([units * side.mean(1).var(ddof=1) for side in sides])
-    of_trainings = float(squares.sum())
-    of_units = max(trainings * float(by_unit.var(ddof=1)) - sum(map(_noise, sides)), 0.0)
-    freedom = (trainings - 1) * (of_trainings**2 / float((squares**2).sum()) if of_trainings else 1.0)
+    drawn = [side for side in (values, minus) if side is not None and len(side) > 1]
+    parts = np.array([side.mean(1).var(ddof=1) / len(side) for side in drawn])
+    of_trainings, squares = (
+        float(parts.sum()),
+        sum(part**2 / (len(side) - 1) for part, side in zip(parts, drawn, strict=True)),
+    )
+    of_units = max(float(by_unit.var(ddof=1)) - sum(_noise(side) / len(side) for side in drawn), 0.0) / units
+    freedom = of_trainings**2 / squares if of_trainings else 1.0
     t_trainings, t_units = student.ppf((1 + confidence) / 2, [freedom, units - 1])
-    half = float(np.sqrt((t_trainings**2 * of_trainings + t_units**2 * of_units) / values.size))
+    half = float(np.sqrt(t_trainings**2 * of_trainings + t_units**2 * of_units))
     mean = float(by_unit.mean())
     return Interval(mean, mean - half, mean + half)
 

@@ -109,7 +109,8 @@ def adopt(client: MlflowClient, parent: str, child: str) -> None:
 
 
 def _params(report: Comparison) -> dict[str, object]:
-    seeds = {recipe["name"]: [training["seed"] for training in recipe["trainings"]] for recipe in report["recipes"]}
+    several = [recipe for recipe in report["recipes"] if recipe["trainings"]]
+    seeds = {recipe["name"]: [training["seed"] for training in recipe["trainings"]] for recipe in several}
     values: dict[str, object] = {"rows": report["rows"], "groups": report["groups"], "confidence": report["confidence"]}
     return values | {f"seeds.{name}": ", ".join(map(str, each)) for name, each in seeds.items()}
 
@@ -122,6 +123,10 @@ def _metrics(report: Comparison) -> dict[str, float]:
             for part, at in (("accuracy", "mean"), ("accuracy_low", "low"), ("accuracy_high", "high"))
         }
         values[f"test.accuracy_spread.{recipe['name']}"] = recipe["spread"]
+        if "bytes" in recipe:
+            values[f"model_bytes.{recipe['name']}"] = recipe["bytes"]
+        for rows, taken in recipe.get("milliseconds", {}).items():
+            values[f"milliseconds_p50.{rows}.{recipe['name']}"] = taken["p50"]
     for pair in report["pairs"]:
         values |= {f"difference.{part}.{_named(pair)}": pair["difference"][part] for part in ("mean", "low", "high")}
         values[f"p_holm.{_named(pair)}"] = pair["p_holm"]

@@ -89,8 +89,8 @@ def table(by_round: dict[str, list[Seen]]) -> Iterator[str]:
         for quantity in (*QUANTITIES, None):
             those = [each for each in seen if quantity in (None, each.quantity)]
             errors = sorted(each.error for each in those)
-            within = sum(each.held for each in those)
-            cells.append(f"{within} of {len(those)}, median × {errors[len(errors) // 2]:.2f}" if those else "")
+            inside = sum(each.held for each in those)
+            cells.append(f"{inside} of {len(those)}, median × {errors[len(errors) // 2]:.2f}" if those else "")
         yield f"| {name} | " + " | ".join(cells) + " |"
 
 

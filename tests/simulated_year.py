@@ -172,6 +172,7 @@ def begin_day(deployments: dict[str, str], start: str, stop: str, back: bool) ->
     from prefect.client.schemas import filters as by
     from prefect.server import models
     from prefect.server.database import provide_database_interface
+    from sqlalchemy.exc import OperationalError
 
     from flows.services.crashed_runs import mark_crashed, skip_missed
 
@@ -185,7 +186,14 @@ def begin_day(deployments: dict[str, str], start: str, stop: str, back: bool) ->
                     max_runs=20, min_time=last - first,
                 )  # fmt: skip
 
-    asyncio.run(schedule())
+    for again in range(9, -1, -1):
+        try:
+            asyncio.run(schedule())
+            break
+        except OperationalError:  # the server holds its database; Prefect's scheduler comes round again too
+            if not again:
+                raise
+            time.sleep(1)
     said: list[str] = []
     with get_client(sync_client=True) as api:
         mark_crashed(api, said.append, shared=False)
@@ -318,6 +326,7 @@ def year(story: Story, folder: Path) -> Iterator[str]:
         (folder / "hub").write_text("0" if day in story.offline else str(parts[HUB]), encoding="utf-8")
         time.sleep(0.5)  # for the Hub to read it
         back = day == story.off.stop
+        print(f"day {day}: {dict(Counter(word for _, _, word, _ in told.runs))}", file=sys.stderr, flush=True)
         begun = must(lambda start=start, stop=stop, back=back: begin_day(
             deployments, start.isoformat(), stop.isoformat(), back))  # fmt: skip
         told.skipped += sum(int(line.split(": ")[1].split()[0]) for line in begun["said"] if "missed runs" in line)

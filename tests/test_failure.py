@@ -86,9 +86,9 @@ def test_a_vague_error_is_that_of_a_full_disk_where_what_was_written_does_not_fi
     """Another process may have removed its own files between the failed write and the look; what does fit is a note."""
     monkeypatch.setenv("TEMPER_ARTIFACTS", str(small))
     error = RuntimeError("[enforce fail at inline_container.cc:671] . unexpected pos 24512 vs 24404")
-    with pytest.raises(DiskFull, match=f"no space left on {small}: 1 MiB needed for x, 256.0 KiB free"):
-        with full_disk_named("1 MiB needed for x", 2**20):
-            raise error
+    full = f"no space left on {small}: 1 MiB needed for x, 256.0 KiB free"
+    with pytest.raises(DiskFull, match=full), full_disk_named("1 MiB needed for x", 2**20):
+        raise error
     with pytest.raises(RuntimeError, match="unexpected pos") as said, full_disk_named("1 KiB needed for x", 2**10):
         raise error
     assert said.value.__notes__ == [

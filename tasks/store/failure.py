@@ -31,8 +31,10 @@ class DiskFull(StageError):
 
 
 def is_full(error: BaseException, size: int = 0) -> bool:
-    """Whether an error, or one that led to it, is that of a full disk: one that `size` bytes were to be written to, where
-    they are known. Another process may have made some room since."""
+    """Whether an error, or one that led to it, is that of a full disk.
+
+    size: bytes that were to be written, where they are known; another process may have made some room since.
+    """
     chain = list(_chain(error))
     if any((isinstance(cause, OSError) and cause.errno in FULL) or WORDS.search(str(cause)) for cause in chain):
         return True

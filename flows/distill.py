@@ -34,14 +34,14 @@ def distill(name: str, variants: list[Variant], seeds: int) -> Compared:
 @task(name="measure", cache_policy=NO_CACHE, persist_result=False)
 def measure(trained: list[Trained], rows: tuple[Artifact, Artifact]) -> Measured:
     """Ask the teachers the test rows, and take size and time of them and of one training of each variant."""
-    from tasks.kinds.standing_models import costs, teachers_right, test_contents
+    from tasks.kinds.standing_models import asked_contents, costs, teachers_right
     from tasks.learn.comparison import Side
     from tasks.tracking.models import model_folder
 
     recipe = trained[0].recipe
     taught = cast("Teacher", recipe.train.teacher)
     ids, _ = tested_units(rows, by_group=False)
-    labels, contents = test_contents(rows[0].file("test.parquet").parent, ids)
+    labels, contents = asked_contents(rows[0].file("test.parquet").parent, ids)
     folders = [model_folder(model.name, model.version) for model in taught.models]
     right = teachers_right(folders, labels, contents, recipe.evaluate.batch_size)
     teacher = Side(_named(taught), (), right, ())

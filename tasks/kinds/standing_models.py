@@ -20,7 +20,7 @@ BATCHES = (1, 32)
 """Rows of the batches that are timed."""
 
 
-def test_contents(splits: Path, ids: pd.Index) -> tuple[list[str], list[Any]]:
+def asked_contents(splits: Path, ids: pd.Index) -> tuple[list[str], list[Any]]:
     """Labels of the test rows `ids`, and what a model takes of each; splits: the folder of the artifact."""
     rows = read_rows(splits / "test.parquet").set_index("id").loc[ids]
     images = splits / "images.parquet"

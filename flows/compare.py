@@ -56,11 +56,12 @@ class Measured:
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked: the name that it has in MLflow, and whether the first variant is judged against the others, or
-    they against it."""
+    """What is asked, by which command: the name that it has in MLflow, and whether the first variant is judged against
+    the others, or they against it."""
 
     name: str
     first_is_new: bool
+    asked: str = "compare"
     measured: Measured | None = None
 
 
@@ -197,9 +198,9 @@ def report(
     trainings = [Training(trial.recipe.name, trial.model, trial.report) for trial in trained]
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        (folder / "summary.md").write_text(describe(weighed) + "\n", encoding="utf-8")
+        (folder / "summary.md").write_text(describe(weighed, question.asked) + "\n", encoding="utf-8")
         draw(sides, weighed, folder / "comparison.png")
-        publish("compare", folder)
+        publish(question.asked, folder)
         children = log_trainings(trainings, links)
         mlflow = log_comparison(question.name, weighed, trainings, children, folder)
     runs = {(trial.variant, trial.recipe.train.seed): child for trial, child in zip(trained, children, strict=True)}

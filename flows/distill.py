@@ -27,7 +27,7 @@ def distill(name: str, variants: list[Variant], seeds: int) -> Compared:
     """
     trained, rows, done = train_all(variants, seeds)
     measured = measure(trained, rows)
-    logged: Logged = report(Question(name, True, measured), trained, rows, flow_links())
+    logged: Logged = report(Question(name, True, "distill", measured), trained, rows, flow_links())
     return {**logged, "trained": done, "cached": len(trained) - done}
 
 

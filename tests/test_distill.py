@@ -86,6 +86,8 @@ def test_a_teacher_has_its_row_in_the_report_and_the_chart(tmp_path: Path) -> No
     assert [pair["against"] for pair in found["pairs"]] == ["theirs", "teacher big version 1"]
     assert found["pairs"][1]["verdict"] == "hurt"
     assert found["recipes"][2]["trainings"] == [] and found["recipes"][2]["spread"] == 0.0
+    assert describe(found, "distill").startswith("# distill: ours against theirs: ")
+    assert "| teacher big version 1 | 1.0000 | 1.0000 – 1.0000 |  |  |" in describe(found)
     assert "| teacher big version 1 | 10.0 MB (× 5.00) | 10.0 ms (× 5.00) |" in describe(found)
     draw(sides, found, tmp_path / "chart.png")
     with pytest.raises(ValueError, match="one training of ours says nothing of another"):

@@ -15,7 +15,8 @@ from test_escape import LABEL, LABELS, TEXT, clean, inert
 
 from configs.expectations import Expectation, Validate
 from configs.load import load_recipe
-from flows.cli import chat, compare, init, progress, run, serve
+from flows.cli import chat, init, progress, run, serve
+from flows.cli.comparison_table import show_comparison
 from flows.cli.console import Console, print_json
 from tasks.artifact import Version
 from tasks.data.checks.expectations import check_rows
@@ -97,9 +98,13 @@ def compared() -> dict[str, Any]:
 
 
 def test_a_comparison_at_the_terminal_and_as_a_page(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    compare._show(compared())
-    printed(capsys, "[/bold]", "[red]<img src=x")
-    assert inert(describe(compared()))
+    """Of a distillation too: with sizes and times."""
+    costs = {"bytes": 4, "milliseconds": {"1": {"p50": 1.0, "p95": 2.0}}}
+    plain = compared()
+    for report in (plain, {**plain, "recipes": [side | costs for side in plain["recipes"]]}):
+        show_comparison(report)
+        printed(capsys, "[/bold]", "[red]<img src=x")
+        assert inert(describe(report))
 
 
 class Parrot:

@@ -119,17 +119,17 @@ def p_value(p: float) -> str:
     return "p < 0.0001" if p < 1e-4 else f"p = {p:.4f}"
 
 
-def describe(report: Comparison) -> str:
-    """The report as markdown."""
+def describe(report: Comparison, asked: str = "compare") -> str:
+    """The report as markdown; asked: the command that wants it."""
     percent, trainings = f"{report['confidence']:.0%}", len(report["recipes"][0]["trainings"])
-    lines = [f"# compare: {'; '.join(markdown(sentence(pair)) for pair in report['pairs'])}", ""]
+    lines = [f"# {asked}: {'; '.join(markdown(sentence(pair)) for pair in report['pairs'])}", ""]
     lines += [f"| recipe | accuracy | {percent} interval | SD over seeds | by seed |", "|---|---:|---|---:|---|"]
     for recipe in report["recipes"]:
         each = ", ".join(f"{training['seed']}: {training['accuracy']:.4f}" for training in recipe["trainings"])
-        accuracy = recipe["accuracy"]
+        accuracy, spread = recipe["accuracy"], f"{recipe['spread']:.4f}" if each else ""
         lines.append(
             f"| {_cell(recipe['name'])} | {accuracy['mean']:.4f} | {accuracy['low']:.4f} – {accuracy['high']:.4f}"
-            f" | {recipe['spread']:.4f} | {each} |"
+            f" | {spread} | {each} |"
         )
     lines += costs_table(report["recipes"])
     lines += ["", "| recipe | against | difference | interval | p | p (Holm) | rows better / worse | verdict |"]
@@ -192,7 +192,8 @@ def _draw(sides: Sequence[Side], report: Comparison, path: Path) -> None:
         left.scatter(each, np.full(len(each), place - 0.18), s=16, color=colour, alpha=0.6, linewidths=0)
         reach = [[accuracy["mean"] - accuracy["low"]], [accuracy["high"] - accuracy["mean"]]]
         left.errorbar(accuracy["mean"], place, xerr=reach, fmt="o", color=colour, capsize=4)
-        _curve(right, side, column, (names[place], colour))
+        if side.histories:
+            _curve(right, side, column, (names[place], colour))
     left.set_yticks(range(len(sides)), names, parse_math=False)
     left.set(ylim=(len(sides) - 0.5, -0.5), xlabel="test accuracy")
     left.set_title(f"mean and {report['confidence']:.0%} interval; each seed a dot above", fontsize=10)

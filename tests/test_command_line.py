@@ -26,6 +26,7 @@ HEAVY = (
 )
 SHARED = {
     "arguments",
+    "comparison_table",
     "console",
     "estimate_table",
     "failures",

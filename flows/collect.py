@@ -96,12 +96,13 @@ def _of_recipes(say: Callable[[str], None]) -> "Iterator[tuple[Key, str]]":
         yield from (((line["stage"], line["key"]), f"{path.name} needs it") for line in lines if line["key"])
 
 
-def recipes() -> "list[tuple[Path, Recipe]]":
-    """The recipes that were run on this home and are still there and whole, in configs/ or elsewhere."""
+def recipes(*, ran: bool = True) -> "list[tuple[Path, Recipe]]":
+    """The recipes that were run on this home and are still there and whole, in configs/ or elsewhere; ran: whether
+    others of configs/ are left out."""
     import configs
     from configs.load import RecipeError, load_recipe
 
-    ran = {run.recipe for run in usage.runs(settings().store)}
+    done = {run.recipe for run in usage.runs(settings().store)}
     notes = [noted(note) for note in (settings().mlruns / "recipes").glob("*.path")]
     by_hand = {path for path in notes if path is not None}
     loaded = []
@@ -110,7 +111,7 @@ def recipes() -> "list[tuple[Path, Recipe]]":
             recipe = load_recipe(path)
         except (RecipeError, OSError):
             continue
-        if path in by_hand or recipe.name in ran:
+        if path in by_hand or recipe.name in done or not ran:
             loaded.append((path, recipe))
     return loaded
 

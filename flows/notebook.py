@@ -76,6 +76,8 @@ def run(recipe: str | Path, *changes: str) -> Result:
     from tasks.data.escape import terminal
     from tasks.store.events import listeners
 
+    from .estimates.disk_space import lack_for
+    from .plan import planned
     from .preload import prove_ahead
     from .services.temporary_server import prefect_api
 
@@ -87,7 +89,11 @@ def run(recipe: str | Path, *changes: str) -> Result:
             stages[event.stage] = event.status
             print(terminal(f"{event.status:<8} {event.stage:<10} {event.seconds:7.1f} s"))
 
-    with prefect_api("Prefect", "MLflow"), listeners(listen, prove_ahead):
+    def warn() -> None:
+        if lack := lack_for(loaded, planned(loaded)):
+            print(terminal(lack))
+
+    with prefect_api("Prefect", "MLflow", meanwhile=warn), listeners(listen, prove_ahead):
         from .finetune import finetune
 
         version = finetune(loaded)

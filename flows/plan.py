@@ -28,12 +28,13 @@ def plan(recipe: "Recipe", *, ask: bool) -> "Planned":
             line, artifact = _line(name, "unknown", ["asks the registry when it runs"]), None
         elif missing:
             line, artifact = _line(name, "unknown", [f"waits for {', '.join(missing)}"]), None
+            auxiliary = _auxiliary(recipe, None, ask) if name == "train" else []
         else:
             opened = stage(name)
             inputs = dict(zip(opened.parameters, upstream, strict=True))
             line, artifact, remarks = _foresee(opened, getattr(recipe, name), inputs, ask)
             notes += remarks
-            auxiliary += _auxiliary(recipe, inputs, ask) if name == "train" and artifact is None else []
+            auxiliary = _auxiliary(recipe, inputs, ask) if name == "train" and artifact is None else []
         lines += [line, *auxiliary]
         auxiliary = []
         planned[noun] = artifact
@@ -54,19 +55,25 @@ def planned(recipe: "Recipe") -> "Planned | None":
         return None
 
 
-def _auxiliary(recipe: "Recipe", inputs: "dict[str, Artifact]", ask: bool) -> "list[StageLine]":
+def _auxiliary(recipe: "Recipe", inputs: "dict[str, Artifact] | None", ask: bool) -> "list[StageLine]":
     """A line for each artifact that a training that is not cached asks for: the reference model's, of kinds that are
-    held to one, and each teacher's."""
+    held to one, and each teacher's. inputs: the training's; None while they are not cached."""
     from configs.reference import reference_of
     from configs.teacher import scores_of
     from tasks.kinds.spec import open_kind
     from tasks.reference import reference
     from tasks.teacher import teacher
 
-    encoded = {"encoded": inputs["encoded"]}
-    held = [reference_of(recipe.train)] if open_kind(recipe.encode.kind).reference else []
-    lines = [_foresee(reference, section, encoded, ask)[0] for section in held]
-    lines += [_foresee(teacher, section, inputs, ask)[0] for section in scores_of(recipe.train.teacher)]
+    asked: list[tuple[Stage[Any], Any]] = []
+    if open_kind(recipe.encode.kind).reference:
+        asked.append((reference, reference_of(recipe.train)))
+    asked += [(teacher, section) for section in scores_of(recipe.train.teacher)]
+    lines = []
+    for opened, section in asked:
+        if inputs is None:
+            lines.append(_line(opened.name, "unknown", [f"waits for {', '.join(opened.parameters)}"]))
+        else:
+            lines.append(_foresee(opened, section, {name: inputs[name] for name in opened.parameters}, ask)[0])
     for line in lines:
         line["within"] = "train"
     return lines

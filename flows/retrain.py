@@ -29,6 +29,7 @@ from tasks.store.events import Event, StageLine, listeners
 from tasks.store.lock import locked
 from tasks.tracking.lookup import BEFORE, Settled, still_valid
 
+from .estimates.disk_space import lack_for
 from .finetune import finetune
 from .hooks import watched
 from .plan import plan
@@ -58,10 +59,13 @@ def retrain(recipe: str, overrides: tuple[str, ...] = ()) -> State[Any]:
         listeners(lambda event: hear(event, say)),
         alone(loaded.name, lambda: say("another run of it is at work; waiting")),
     ):
-        stages, _, cached = plan(loaded, ask=True)
+        planned = plan(loaded, ask=True)
+        stages, _, cached = planned
         if settled := known(loaded, cached):
             return unchanged(settled["version"], settled["verdict"], say=say)
         say("changed: %s", "; ".join(reasons(stages)))
+        if lack := lack_for(loaded, planned):
+            get_run_logger().warning(lack)
         tell_difference(loaded, say)
         return ended(loaded, finetune(loaded))
 

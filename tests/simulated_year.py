@@ -11,6 +11,7 @@ run, each ends, what failed has its reason; each change of the data became one v
 those that there are, each version has its decision; nothing is left half done, and the disk is within its budget.
 """
 
+import importlib
 import itertools
 import json
 import os
@@ -323,8 +324,10 @@ def year(story: Story, folder: Path) -> Iterator[str]:
             if day in days:
                 parts[name] += 1
                 (data / f"{name}.csv").write_text(texts(name, parts[name]), encoding="utf-8")
-        (folder / "hub").write_text("0" if day in story.offline else str(parts[HUB]), encoding="utf-8")
-        time.sleep(0.5)  # for the Hub to read it
+        version = "0" if day in story.offline else str(parts[HUB])
+        if (folder / "hub").read_text(encoding="utf-8") != version:
+            (folder / "hub").write_text(version, encoding="utf-8")
+            time.sleep(0.5)  # for the Hub to read it
         back = day == story.off.stop
         print(f"day {day}: {dict(Counter(word for _, _, word, _ in told.runs))}", file=sys.stderr, flush=True)
         begun = must(lambda start=start, stop=stop, back=back: begin_day(
@@ -431,12 +434,10 @@ def main() -> None:
         from flows.services.temporary_server import initialise, prefect_api
 
         initialise()
-        import prefect.flow_engine  # before the first fork, so that each run finds it loaded
-        import transformers
+        from flows.preload import ENGINE, LOADS
 
-        import flows.retrain
-
-        assert prefect.flow_engine and transformers and flows.retrain
+        for name in ("flows.retrain", "tasks.tracking.registry", *ENGINE, *itertools.chain(*LOADS.values())):
+            importlib.import_module(name)  # before the first fork, so that each run finds it loaded
         began, wrong = time.monotonic(), 0
         with prefect_api():
             for line in year(story, folder):

@@ -244,6 +244,15 @@ def test_manifests_are_those_of_visible_whole_artifacts() -> None:
     disk.begin(root, "made", "k5")
     (root / "made" / "k6").mkdir()
     assert [each["key"] for each in disk.manifests(root, "made")] == ["k1", "k4"]
+    assert [each["key"] for each in disk.newest_manifests(root, "made")] == ["k4", "k1"]
+
+
+def test_of_many_artifacts_no_more_manifests_are_read_than_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        build(f"k{number}", contents())
+    read: list[Path] = []
+    monkeypatch.setattr(disk, "read_manifest", lambda folder: (read.append(folder), read_manifest(folder))[1])
+    assert len(list(itertools.islice(disk.newest_manifests(settings().store, "made"), 2))) == 2 and len(read) == 2
 
 
 def test_manifests_are_read_while_other_processes_commit_and_set_aside() -> None:

@@ -1,10 +1,12 @@
 """Estimates: what stages took is recorded, and foresees later runs; nothing of it changes a key or fails a run."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,9 +15,13 @@ from tiny import ROOT, perform, recipe
 from configs.load import load_recipe
 from configs.settings import settings
 from configs.stages import CACHED, STAGES
+from flows.cli.estimate_table import forecast_lines
+from flows.estimates import disk_space
 from flows.estimates import forecast as forecasts
+from flows.estimates.defaults import default_cost
+from flows.estimates.disk_space import lack_for
 from flows.estimates.document import metrics, tags
-from flows.estimates.forecast import Cost, StageForecast, forecast
+from flows.estimates.forecast import Cost, Forecast, StageForecast, forecast
 from flows.estimates.foreseen import foresee
 from flows.estimates.outcome import Compared, compared, totals
 from flows.estimates.past_runs import UNMEASURED
@@ -28,7 +34,7 @@ from tasks.store.events import Event, listeners
 from tasks.store.measurements import FILE, OLDER, Measurement, machine, measurements, record, written
 from tasks.store.peak import CLEAR, peak_memory
 
-MIB = 2**20
+MIB, GIB = 2**20, 2**30
 
 
 def line(**changes: Any) -> Measurement:
@@ -166,6 +172,21 @@ def test_every_recipe_has_an_estimate_without_any_measurement(home: Path) -> Non
             assert stage.cost.seconds.high > 0
 
 
+def test_what_a_training_asks_for_counts_before_its_rows_are_encoded(home: Path) -> None:
+    given = load_recipe(ROOT / "configs" / "hotel_preferences.yaml")
+    plan = planned(given)
+    assert plan is not None
+    stages = {stage.stage: stage for stage in forecast(given, plan[0], plan[2]).stages}
+    assert list(stages)[5:7] == ["train", "reference"] and stages["reference"].status == "unknown"
+    assert stages["reference"].cost.seconds.expected > 1
+
+
+def test_replies_are_expected_to_take_longer_than_labels(home: Path) -> None:
+    """Where nothing is known of either."""
+    read, written_out = (default_cost("evaluate", kind, exactly(100))[0] for kind in ("label_word", "dialogue"))
+    assert written_out.expected > 4 * read.expected and written_out.high > read.high
+
+
 def test_a_busy_machine_takes_longer_and_an_idle_one_does_not(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from flows.estimates import past_runs
 
@@ -177,6 +198,23 @@ def test_a_busy_machine_takes_longer_and_an_idle_one_does_not(home: Path, monkey
         found.append(past_runs.cost_of(task, past)[0].seconds.expected)
     assert found[0] == found[1] == 10.0
     assert found[2] == pytest.approx(10.0 * store.slowdown(400.0)) and found[2] > 20
+
+
+@pytest.mark.parametrize(
+    ("free", "said"),
+    [(8 * GIB, ""), (2 * GIB, "may not fit on its disk"), (GIB // 2, "is not expected to fit on its disk")],
+)
+def test_a_run_that_would_not_fit_on_the_disk_states_it_first(
+    free: int, said: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the tables of `run` and `plan --estimate`, and in the line that scheduled runs log and notebooks print."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=free))
+    cost = Cost(exactly(1), exactly(1), Range(0, GIB, 4 * GIB))
+    foreseen = Forecast((StageForecast("train", "run", cost, UNMEASURED),))
+    shown = str(forecast_lines(foreseen)[-1])
+    assert shown.startswith(f"The run {said}: it writes 1.0 (0–4.0) GiB, and ") if said else "disk" not in shown
+    monkeypatch.setattr(disk_space, "foresee", lambda *_: foreseen)
+    assert lack_for(recipe(), None) == (shown if said else "")
 
 
 def test_what_lies_outside_of_its_range_is_stated(home: Path) -> None:

@@ -117,6 +117,8 @@ def test_trainings_that_start_alike_share_one_reference(home: Path, tmp_path: Pa
     def recipe(*changes: str) -> Any:
         return load_recipe(ROOT / "configs" / "hotel_preferences.yaml", [*small, *changes])
 
+    lines = {line["stage"]: (line["status"], line["changed"]) for line in plan(recipe(), ask=False)[0]}
+    assert lines["reference"] == ("unknown", ["waits for encoded"])  # so that an estimate counts it from the start
     first = perform_until(recipe(), "train")["train"]
     (made,) = disk.manifests(settings().store, "reference")
     auxiliary = first.result.manifest()["auxiliary"]

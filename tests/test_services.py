@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tiny import perform, recipe
@@ -92,6 +93,31 @@ def test_a_server_that_is_not_asked_opens_no_database(tmp_path: Path, monkeypatc
     with profile, temporary_server.prefect_api() as url:
         assert url == "http://127.0.0.1:9/api" and started[1].poll() is not None
     assert all(process.poll() is not None for process in started) and not (tmp_path / "prefect.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "configured", "seconds"), [("", False, None), ("60", False, 60), ("", True, 180)],
+    ids=["own server", "asked for", "a server that others watch"],
+)  # fmt: skip
+def test_flows_send_no_heartbeat_to_a_server_of_tempers(
+    asked: str, configured: bool, seconds: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a flow's end its thread is waited for, which sleeps a second at a time."""
+    from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    from flows.services import temporary_server
+
+    address = "http://127.0.0.1:9/api"
+    monkeypatch.setattr(temporary_server, "known", lambda _: SimpleNamespace(prefect=address))
+    monkeypatch.setattr(temporary_server, "_drain", lambda: None)
+    monkeypatch.setenv("TEMPER_HOME", str(tmp_path))
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    if asked:
+        monkeypatch.setenv("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", asked)
+    own = {PREFECT_API_URL: address} if configured else {}
+    heard = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: int(asked or 180)}
+    with temporary_settings({**own, **heard}), temporary_server.prefect_api():
+        assert PREFECT_FLOWS_HEARTBEAT_FREQUENCY.value() == seconds
 
 
 def test_ctrl_c_passes_servers_by_from_the_first() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from ..estimates.disk_space import lack_of_space
 from ..estimates.document import TookLine, held, metrics, tags, took_document
 from ..estimates.forecast import Forecast
 from ..estimates.foreseen import foresee
@@ -66,7 +67,8 @@ def forecast_lines(foreseen: Forecast) -> list[Text | Table]:
         bases.setdefault(stage.basis, []).append(stage.stage)
     rests = "; ".join(f"{basis} ({', '.join(names)})" for basis, names in bases.items())
     notes = [f"Expected (low–high), from: {rests}.", *(f"{note[0].upper()}{note[1:]}." for note in foreseen.notes)]
-    return [table, *(Text(note, "quiet") for note in notes)]
+    lack = lack_of_space(foreseen)
+    return [table, *(Text(note, "quiet") for note in notes), *([Text(lack, "warning")] if lack else [])]
 
 
 def _cells(cost: Cost) -> tuple[str, str, str]:

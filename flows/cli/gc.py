@@ -36,11 +36,15 @@ Budget = Annotated[
 OfRemote = Annotated[
     bool, typer.Option("--remote", help="Of the remote store (TEMPER_REMOTE) in place of this machine's.")
 ]
+OfHub = Annotated[
+    bool, typer.Option("--hub", help="Of the Hub's cache, which other programs use too, in place of Temper's store.")
+]
 
 
 def command(
     dry_run: DryRun = True,
     remote: OfRemote = False,
+    hub: OfHub = False,
     keep_days: KeepDays = None,
     keep_runs: KeepRuns = None,
     budget_gib: Budget = None,
@@ -52,18 +56,24 @@ def command(
     that were run on this home would be served, that the last runs of each recipe used, that runs and processes use
     now, and everything that was used within --keep-days. MLflow runs that a person deleted are removed for good after
     as many days, where no version rests on them. With --delete this home also pins what it needs in the remote store:
-    what any home pins stays there.
+    what any home pins stays there. With --hub kept are the repositories that a recipe names, and what any program
+    fetched or read within --keep-days.
     """
     from configs.settings import settings
 
     with failures():
+        from tasks.artifact import StageError
+
         from ..collect import Rules
 
-        require("MLflow")
+        if hub and (remote or budget_gib is not None or keep_runs is not None):
+            raise StageError(
+                "--hub goes with --keep-days and --delete alone: the Hub's cache has no runs and no budget"
+            )
         given, notes = settings(), list[str]()
         budget = given.budget_gib if budget_gib is None and not remote else budget_gib
         rules = Rules(keep_days or given.keep_days, keep_runs or given.keep_runs, budget)
-        collected = collect_there if remote else collect_here
+        collected = collect_downloads if hub else collect_there if remote else collect_here
         decided, runs, deleted = collected(rules, notes, dry_run)
 
     if as_json:
@@ -76,7 +86,8 @@ def command(
     show(decided, runs, rules)
     for note in notes:
         print_line(f"note: {note}")
-    print_line(last_line(decided, runs, None if dry_run else deleted, "--remote " if remote else ""))
+    where = "--hub " if hub else "--remote " if remote else ""
+    print_line(last_line(decided, runs, None if dry_run else deleted, where))
 
 
 def collect_here(rules: "Rules", notes: list[str], dry_run: bool) -> Collected:
@@ -84,6 +95,7 @@ def collect_here(rules: "Rules", notes: list[str], dry_run: bool) -> Collected:
     from configs.settings import settings
     from tasks.store.sweep import Catalogue, sweep
 
+    require("MLflow")
     from ..collect import decisions, deletable_mlflow_runs, forget_old_runs
 
     catalogue = Catalogue.read(settings().store)
@@ -108,7 +120,16 @@ def collect_there(rules: "Rules", notes: list[str], dry_run: bool) -> Collected:
     """The same of the remote store, which has no runs."""
     from ..collect_remote import collect_remote
 
+    require("MLflow")
     decided, went = collect_remote(rules, notes.append, dry_run=dry_run)
+    return decided, [], went
+
+
+def collect_downloads(rules: "Rules", notes: list[str], dry_run: bool) -> Collected:
+    """The same of the Hub's cache."""
+    from ..collect_hub import collect_hub
+
+    decided, went = collect_hub(rules, notes.append, dry_run=dry_run)
     return decided, [], went
 
 
@@ -132,10 +153,11 @@ def show(decided: "Sequence[Decision]", runs: list[str], rules: "Rules") -> None
 
 def reason(why: str, rules: "Rules") -> str:
     """A reason with the number of days that stands behind it."""
-    from tasks.store.sweep import RECENT, UNUSED
+    from tasks.store.sweep import RECENT, UNNAMED, UNUSED
 
     days = f"{rules.keep_days:g} day{'' if rules.keep_days == 1 else 's'}"
-    return {UNUSED: f"{UNUSED}, and it was not used for {days}", RECENT: f"used within {days}"}.get(why, why)
+    unused = {each: f"{each}, and it was not used for {days}" for each in (UNUSED, UNNAMED)}
+    return {**unused, RECENT: f"used within {days}"}.get(why, why)
 
 
 def last_line(decided: "Sequence[Decision]", runs: list[str], went: "Sequence[Decision] | None", where: str) -> str:

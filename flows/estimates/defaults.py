@@ -1,5 +1,7 @@
 """What stages take on a machine that has no measurements yet: wide, and on the safe side."""
 
+from configs.kinds import traits_of
+
 from .three_numbers import Range
 
 MIB = 2**20
@@ -31,6 +33,9 @@ DISK: dict[str, tuple[Range, Range]] = {
 USUAL_DISK = (Range(5_000, 100_000, 2 * MIB), Range(10, 150, 3000))
 IMAGES = 20
 """Images take so many times the bytes and seconds per row of texts, at most."""
+WRITTEN = (1, 30, 4)
+"""A row whose reply is written token by token takes so many times the low, expected and high seconds of one that is
+read."""
 
 
 def default_cost(stage: str, kind: str, work: Range) -> tuple[Range, Range, Range]:
@@ -39,6 +44,8 @@ def default_cost(stage: str, kind: str, work: Range) -> tuple[Range, Range, Rang
     still, more = DISK.get(stage, USUAL_DISK)
     if kind in ("image", "images"):
         each, more = each.times(1, 3, IMAGES), more.times(1, 3, IMAGES)
+    if stage == "evaluate" and traits_of(kind).generates:
+        each = each.times(*WRITTEN)
     return fixed + _times(each, work), MEMORY.get(stage, USUAL_MEMORY), still + _times(more, work)
 
 

@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from configs.servers import known
 
@@ -55,14 +56,16 @@ def prefect_api(*owners: Owner, meanwhile: Callable[[], None] = lambda: None) ->
 
     owners: what keeps their records must be usable, see `stores.require`; until that is known the server loads its
     libraries, but opens no database. Prefect would start such a server itself, but only after loading it into this
-    process too. Same command, same database, loopback only. Raises ServiceError.
+    process too. Same command, same database, loopback only. Flows send no heartbeat to servers of Temper, which marks
+    killed runs by their processes: a flow waits at its end, up to a second, for the thread that sends them. Raises
+    ServiceError.
     """
     from configs.settings import settings
 
     servers = known(settings().mlruns)
     own = None if servers or os.environ.get("PREFECT_API_URL") else start_server()
     try:
-        from prefect.settings import PREFECT_API_URL, temporary_settings
+        from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
         require(*owners)
         configured = PREFECT_API_URL.value()  # in a profile of Prefect's, too
@@ -76,7 +79,10 @@ def prefect_api(*owners: Owner, meanwhile: Callable[[], None] = lambda: None) ->
         if own:
             _wait(*own)
         url = str(configured or (servers.prefect if servers else own and own[1]))
-        with temporary_settings({PREFECT_API_URL: url}):
+        changed: dict[Any, Any] = {PREFECT_API_URL: url}
+        if not configured and "PREFECT_FLOWS_HEARTBEAT_FREQUENCY" not in os.environ:
+            changed[PREFECT_FLOWS_HEARTBEAT_FREQUENCY] = None
+        with temporary_settings(changed):
             _mark_gone()
             try:
                 yield url

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from ..artifact import (
@@ -170,12 +172,19 @@ def _sync(path: Path) -> None:
 
 def manifests(root: Path, stage: str) -> list[Manifest]:
     """Readable manifests of a stage, oldest first."""
-    manifests_ = []
+    return list(newest_manifests(root, stage))[::-1]
+
+
+def newest_manifests(root: Path, stage: str) -> Iterator[Manifest]:
+    """The same, the newest first, each read when it is asked for."""
+    dated = []
     for directory in (root / stage).glob("*"):
-        if directory.suffix:
-            continue
+        with suppress(OSError):  # quarantined by another process just now
+            if not directory.suffix:
+                dated.append(((directory / MANIFEST).stat().st_mtime_ns, directory))
+    for _, directory in sorted(dated, key=lambda pair: pair[0], reverse=True):
         try:
-            manifests_.append(((directory / MANIFEST).stat().st_mtime_ns, read_manifest(directory)))
-        except (OSError, ValueError):  # damaged, or quarantined by another process just now: dealt with when asked for
+            manifest = read_manifest(directory)
+        except (OSError, ValueError):  # damaged, or quarantined by now: dealt with when asked for
             continue
-    return [manifest for _, manifest in sorted(manifests_, key=lambda dated: dated[0])]
+        yield manifest

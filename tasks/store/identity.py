@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from itertools import islice
 from pathlib import Path
 
 from ..artifact import FORMAT, Artifact, canonical, digest_text
 from ..documents import Identity
 from .code import differences, versions
 from .code_table import reached_code
-from .disk import manifests
+from .disk import newest_manifests
 
 MOVED = 5
 """So many modules that are no longer among a stage's code are a change of the project's layout."""
@@ -54,12 +55,12 @@ def what_changed(root: Path, stage: str, identity: Identity) -> list[str]:
 
     A stage without inputs reads a source; one of another kind is another recipe's, not an earlier form of it.
     """
-    known = [manifest["identity"] for manifest in manifests(root, stage)[-COMPARED:]]
+    known = [manifest["identity"] for manifest in islice(newest_manifests(root, stage), COMPARED)]
     if not identity["inputs"]:
         known = [before for before in known if _kind(before) == _kind(identity)]
     if not known:
         return ["never computed here"]
-    return min((_differences(before, identity) for before in reversed(known)), key=len)
+    return min((_differences(before, identity) for before in known), key=len)
 
 
 def _kind(identity: Identity) -> object:

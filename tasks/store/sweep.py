@@ -20,7 +20,7 @@ from . import disk
 from .lock import unlocked
 from .reading import unread
 
-Form = Literal["artifact", "unfinished", "failed", "damaged", "deleted", "weights"]
+Form = Literal["artifact", "unfinished", "failed", "damaged", "deleted", "weights", "download"]
 Key = tuple[str, str]
 """Stage and key of an artifact."""
 ENDINGS: dict[str, Form] = {
@@ -33,6 +33,7 @@ ENDINGS: dict[str, Form] = {
 WEIGHTS = "weights"
 """Folder of fetched weight files, which runs touch when they use them (tasks/data/sources/fetched.py)."""
 UNUSED, OVER_BUDGET, HALF_DELETED = "nothing needs it", "over budget", "half deleted"
+UNNAMED = "no recipe names it"
 RECENT = "used recently"
 
 

@@ -15,7 +15,7 @@ from configs.settings import settings
 from ..artifact import Artifact, StageError, lineage
 from ..report_page.page import build_page
 from ..report_page.registration import Decision, Registration
-from ..store.disk import find, manifests
+from ..store.disk import find, newest_manifests
 from . import decisions, models, registry, runs
 from .named import find_named
 from .wire_format import (
@@ -97,7 +97,7 @@ def kept_artifacts(version: ModelVersion) -> dict[str, Artifact] | None:
     version = _made_of(version)
     digest = version.tags.get(f"{STAGE_DIGEST}evaluate")
     root = settings().store
-    for manifest in reversed(manifests(root, "evaluate")):
+    for manifest in newest_manifests(root, "evaluate"):
         if manifest["digest"] != digest:
             continue
         try:

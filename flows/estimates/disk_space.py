@@ -1,0 +1,35 @@
+"""What a run is expected to write next to what is free on the store's disk."""
+
+import shutil
+from typing import TYPE_CHECKING
+
+from configs.settings import settings
+
+from ..services.machine_checks import existing
+from .forecast import Forecast
+from .foreseen import foresee
+from .words import size, sizes
+
+if TYPE_CHECKING:
+    from configs.schema import Recipe
+
+    from ..plan import Planned
+
+
+def lack_of_space(foreseen: Forecast) -> str:
+    """A sentence where the disk may become full, else nothing. What MLflow keeps of a model comes on top."""
+    wanted, folder = foreseen.total.disk, existing(settings().store)
+    free = shutil.disk_usage(folder).free
+    if wanted.high <= free:
+        return ""
+    fits = "is not expected to fit" if wanted.expected > free else "may not fit"
+    return (
+        f"The run {fits} on its disk: it writes {sizes(wanted)}, and {size(free)} are free in {folder}; "
+        "`temper gc` shows what nothing needs."
+    )
+
+
+def lack_for(recipe: "Recipe", plan: "Planned | None") -> str:
+    """The same of a run before it begins."""
+    foreseen = foresee(recipe, plan)
+    return "" if foreseen is None else lack_of_space(foreseen)

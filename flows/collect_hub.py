@@ -47,7 +47,7 @@ def _delete(folder: Path) -> bool:
     doomed = folder.with_name(f"{DELETED}{folder.name}")
     try:
         folder.rename(doomed)
-    except OSError:  # another program deleted it, or wrote to it before its first name was free again
+    except OSError:  # another program was first, or this one may not
         return not folder.exists()
     shutil.rmtree(doomed, ignore_errors=True)
     return True

@@ -201,16 +201,21 @@ def test_a_busy_machine_takes_longer_and_an_idle_one_does_not(home: Path, monkey
 
 
 @pytest.mark.parametrize(
-    ("free", "said"),
-    [(8 * GIB, ""), (2 * GIB, "may not fit on its disk"), (GIB // 2, "is not expected to fit on its disk")],
+    ("free", "basis", "said"),
+    [
+        (8 * GIB, "1 run of this recipe", ""),
+        (2 * GIB, "1 run of this recipe", "may not fit on its disk"),
+        (2 * GIB, UNMEASURED, ""),
+        (GIB // 2, UNMEASURED, "is not expected to fit on its disk"),
+    ],
 )
 def test_a_run_that_would_not_fit_on_the_disk_states_it_first(
-    free: int, said: str, home: Path, monkeypatch: pytest.MonkeyPatch
+    free: int, basis: str, said: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the tables of `run` and `plan --estimate`, and in the line that scheduled runs log and notebooks print."""
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=free))
     cost = Cost(exactly(1), exactly(1), Range(0, GIB, 4 * GIB))
-    foreseen = Forecast((StageForecast("train", "run", cost, UNMEASURED),))
+    foreseen = Forecast((StageForecast("train", "run", cost, basis),))
     shown = str(forecast_lines(foreseen)[-1])
     assert shown.startswith(f"The run {said}: it writes 1.0 (0–4.0) GiB, and ") if said else "disk" not in shown
     monkeypatch.setattr(disk_space, "foresee", lambda *_: foreseen)

@@ -8,6 +8,7 @@ from configs.settings import settings
 from ..services.machine_checks import existing
 from .forecast import Forecast
 from .foreseen import foresee
+from .past_runs import is_measured
 from .words import size, sizes
 
 if TYPE_CHECKING:
@@ -17,10 +18,14 @@ if TYPE_CHECKING:
 
 
 def lack_of_space(foreseen: Forecast) -> str:
-    """A sentence where the disk may become full, else nothing. What MLflow keeps of a model comes on top."""
+    """A sentence where the disk may become full, else nothing. What MLflow keeps of a model comes on top.
+
+    The high number counts where like stages were measured alone: by default it is so wide that it would alarm always.
+    """
     wanted, folder = foreseen.total.disk, existing(settings().store)
     free = shutil.disk_usage(folder).free
-    if wanted.high <= free:
+    disks = [(stage.cost.disk, is_measured(stage.basis)) for stage in foreseen.stages]
+    if sum(disk.high if measured else disk.expected for disk, measured in disks) <= free:
         return ""
     fits = "is not expected to fit" if wanted.expected > free else "may not fit"
     return (

@@ -46,8 +46,9 @@ initialise()
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A home of its own for each test, with a space in its name: .artifacts and mlruns lie below it."""
     monkeypatch.setenv("TEMPER_HOME", str(tmp_path / "a home"))
-    for name in ("TEMPER_ARTIFACTS", "MLFLOW_TRACKING_URI"):  # mlflow.set_tracking_uri writes the latter
-        monkeypatch.delenv(name, raising=False)
+    for name in ("TEMPER_ARTIFACTS", "MLFLOW_TRACKING_URI"):
+        monkeypatch.setenv(name, "")  # so that what a test sets ends with it: mlflow.set_tracking_uri writes the latter
+        monkeypatch.delenv(name)
     monkeypatch.setenv("TEMPER_DATA", str(tmp_path / "data"))
     (tmp_path / "a home").mkdir()
     (tmp_path / "data").mkdir()

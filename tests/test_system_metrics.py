@@ -1,5 +1,6 @@
 """The machine's load in a run: measured however short the training, ended with it, and never in its way."""
 
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from tasks.tracking.system_metrics import PREFIX, UNMEASURED, measured
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowClient]:
+    assert "MLFLOW_TRACKING_URI" not in os.environ, "a test left the address of its own database, which is gone by now"
     patch = pytest.MonkeyPatch()
     patch.setenv("TEMPER_HOME", str(tmp_path_factory.mktemp("store")))
     yield client()

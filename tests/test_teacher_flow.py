@@ -46,7 +46,7 @@ def made(stage: str) -> Sequence[str]:
 
 
 @pytest.fixture
-def teacher(heard: list[Event]) -> None:
+def teacher(harness: None, heard: list[Event]) -> None:
     run(digits("train.epochs=3", "evaluate.bootstrap=100", "register.thresholds={}"), heard)
 
 

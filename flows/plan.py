@@ -19,24 +19,23 @@ def plan(recipe: "Recipe", *, ask: bool) -> "Planned":
     from .stage_graph import stage, wiring
 
     planned: dict[str, Artifact | None] = {}
-    auxiliary: list[StageLine] = []
     lines, notes, cached = [], [], {}
     for name, noun, takes in wiring():
         upstream = [artifact for t in takes if (artifact := planned.get(t)) is not None]
         missing = [t for t in takes if planned.get(t) is None]
+        inputs: dict[str, Artifact] | None = None
         if noun == "":
             line, artifact = _line(name, "unknown", ["asks the registry when it runs"]), None
         elif missing:
             line, artifact = _line(name, "unknown", [f"waits for {', '.join(missing)}"]), None
-            auxiliary = _auxiliary(recipe, None, ask) if name == "train" else []
         else:
             opened = stage(name)
             inputs = dict(zip(opened.parameters, upstream, strict=True))
             line, artifact, remarks = _foresee(opened, getattr(recipe, name), inputs, ask)
             notes += remarks
-            auxiliary = _auxiliary(recipe, inputs, ask) if name == "train" and artifact is None else []
-        lines += [line, *auxiliary]
-        auxiliary = []
+        lines.append(line)
+        if name == "train" and artifact is None:
+            lines += _auxiliary(recipe, inputs, ask)
         planned[noun] = artifact
         if artifact is not None:
             cached[name] = artifact

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from source_rows import load_rows
+from tiny import planted
 
 from configs import cleaning as steps
 from configs.cleaning import Clean
@@ -333,6 +334,12 @@ def test_flipped_labels_in_real_texts(
     found = found_again(set(listed["id"]), wrong)
     assert found[0] >= recall and found[1] >= precision
     assert found_again(set(dropped["id"]), wrong)[1] > found[1]
+
+
+def test_no_label_errors_are_listed_where_every_label_is_right() -> None:
+    """Found on rows whose last word is their label: cleanlab cannot rank an empty list."""
+    listed = cleaned(with_ids(planted(200)), step("label_errors")).done[0].listed
+    assert listed is not None and listed.empty and [*listed] == ["id", "text", "label", "suggested", "score"]
 
 
 def test_label_errors_need_rows_of_every_label() -> None:

@@ -49,7 +49,7 @@ def label_errors(rows: pd.DataFrame, step: steps.LabelErrors) -> Drops:
     wrong = filters.find_label_issues(codes, chances, filter_by="prune_by_noise_rate", n_jobs=1)
     listed = known.loc[wrong, ["id", "text", "label"]].assign(
         suggested=np.asarray(names)[chances[wrong].argmax(1)],
-        score=rank.get_label_quality_scores(codes[wrong], chances[wrong]),
+        score=rank.get_label_quality_scores(codes[wrong], chances[wrong]) if wrong.any() else np.empty(0),
     )
     sure = (listed["score"] < step.below) & (step.action == "drop")
     reasons = reason_where(sure.reindex(rows.index, fill_value=False), "probable label error")

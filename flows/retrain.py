@@ -33,6 +33,7 @@ from .estimates.disk_space import lack_for
 from .finetune import finetune
 from .hooks import watched
 from .plan import plan
+from .preload import prove_ahead
 from .services.named_runs import name_of
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def retrain(recipe: str, overrides: tuple[str, ...] = ()) -> State[Any]:
     say = get_run_logger().info
     delay(loaded)
     with (
-        listeners(lambda event: hear(event, say)),
+        listeners(lambda event: hear(event, say), prove_ahead),
         alone(loaded.name, lambda: say("another run of it is at work; waiting")),
     ):
         planned = plan(loaded, ask=True)

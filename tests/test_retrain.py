@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from tiny import ROOT
+from tiny import ROOT, TINY
 
 from configs import servers
 from configs.load import RecipeError, load_recipe
@@ -23,6 +23,7 @@ from flows.services.temporary_server import prefect_api
 from tasks.data.difference import difference
 from tasks.data.rows import with_ids
 from tasks.published import _interface
+from tasks.store.events import Event
 
 DEMO = ROOT / "configs" / "reviews_demo.yaml"
 
@@ -191,6 +192,19 @@ def test_four_first_uses_of_a_fresh_mlflow_database_at_once_all_survive(home: Pa
     [experiment] = [one for one in found.search_experiments() if one.name == "first"]
     made = {run.info.run_id for run in found.search_runs([experiment.experiment_id])}
     assert made == {said.strip() for said, _ in told}
+
+
+@pytest.mark.faults
+def test_a_scheduled_run_gets_its_proof_ready_once_a_model_is_trained(
+    harness: None, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows import retrain as module
+
+    heard: list[Event] = []
+    monkeypatch.setattr(module, "prove_ahead", heard.append)
+    module.retrain(str(DEMO), tuple(TINY))
+    stages = [event.stage for event in heard if event.kind == "finished" and event.status == "run"]
+    assert stages.index("train") < stages.index("evaluate") < stages.index("register")
 
 
 @pytest.mark.faults

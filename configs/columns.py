@@ -23,6 +23,7 @@ OWN = (
     "split",
     "group",
     "time",
+    "made_by",
 )
 """Columns that Temper names itself; a kept column is called otherwise."""
 Scheme = Literal["iob2", "iob1", "bioes"]

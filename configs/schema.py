@@ -13,7 +13,7 @@ from .kinds import Encode, kinds, traits_of
 from .names import RecipeName
 from .schedule import Timetable
 from .search import Search
-from .sources import Source, holds, kept_columns
+from .sources import Source, added_rows, holds, kept_columns
 from .splitting import HashSplit, Split, require_fit
 from .training import Train
 
@@ -64,6 +64,7 @@ class Recipe:
                 f"encode.kind {kind} reads {_named(content, truth)}, but download gives {_named(has, aim)}"
             )
         self._check_pairs()
+        self._check_added(aim)
         self.validate.require_fit(content, aim, getattr(self.encode, "label_words", None))
         self.clean.require_fit(content, aim)
         require_fit(self.split, content)
@@ -72,6 +73,18 @@ class Recipe:
         self.evaluate.require_fit(kind, traits, ("group", *kept))
         self.register.require_fit(kind, traits, ("label", "group", *kept))
         return self
+
+    def _check_added(self, aim: str | None) -> None:
+        """Raise ValueError where added rows would lack what the source's own have."""
+        if not added_rows(self.download):
+            return
+        if (self.encode.traits.content, aim) != ("text", "label"):
+            raise ValueError(
+                f"download.extra adds texts with one label each, which encode.kind {self.encode.kind} does not read "
+                "here; leave it out"
+            )
+        if kept := kept_columns(self.download):
+            raise ValueError(f"download.extra: added rows have no column {kept[0]!r}; leave out download.columns.keep")
 
     def _check_pairs(self) -> None:
         """Raise ValueError for pairs of texts with a kind that reads one text, and for what only pairs read."""

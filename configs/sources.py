@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
+from .added_rows import Extra
 from .columns import Columns as Columns
 from .dialogue_sources import CrosswozSource as CrosswozSource
 from .dialogue_sources import Part as Part
@@ -28,6 +29,8 @@ class EmbeddedSource:
     name: Literal["reviews", "all_reviews", "digits", "hotel_dialogues", "hotel_pairs"] = "reviews"
     """Which set: 670 reviews written for Temper, these and 1,149 more, scikit-learn's 1,797 digits of 8 x 8 pixels, a
     few dozen dialogues of a hotel assistant with its searches, or each of their turns next to one from another."""
+    extra: Extra = ()
+    """Rows that Temper wrote, such as pseudo-labels, added for training alone: never validation or test rows."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -46,6 +49,8 @@ class HubSource:
     """Environment variable, or else Prefect Secret block, with the token; when absent HF_TOKEN, or the Hub's own."""
     columns: Columns = Columns()
     """Which columns are read."""
+    extra: Extra = ()
+    """Rows that Temper wrote, such as pseudo-labels, added for training alone: never validation or test rows."""
 
     @model_validator(mode="after")
     def _no_secret(self) -> "HubSource":
@@ -84,6 +89,8 @@ class FileSource:
     at TEMPER_DATA."""
     columns: Columns = Columns()
     """Which columns are read; `image` holds the bytes of image files, or their paths."""
+    extra: Extra = ()
+    """Rows that Temper wrote, such as pseudo-labels, added for training alone: never validation or test rows."""
 
     @model_validator(mode="after")
     def _one_split(self) -> "FileSource":
@@ -106,6 +113,8 @@ class ClassFilesSource:
     """Character encoding of the files; `detect` finds it out and states it in the summary."""
     split_files: bool = False
     """Whether the folder above each place in `files`, or else its own name, gives the split: `train/good`."""
+    extra: Extra = ()
+    """Rows that Temper wrote, such as pseudo-labels, added for training alone: never validation or test rows."""
 
     @property
     def places(self) -> list[tuple[str, str]]:
@@ -146,6 +155,8 @@ class UrlSource:
     """Whether the name of a file, or else of its folder, gives the split of its rows: `train.csv`, `dev-00.jsonl`."""
     columns: Columns = Columns()
     """Which columns are read."""
+    extra: Extra = ()
+    """Rows that Temper wrote, such as pseudo-labels, added for training alone: never validation or test rows."""
 
     @model_validator(mode="after")
     def _no_secret(self) -> "UrlSource":
@@ -191,6 +202,12 @@ def kept_columns(source: "Source") -> tuple[str, ...]:
     """Columns next to Temper's own that a source's rows have."""
     columns = getattr(source, "columns", None)
     return tuple(getattr(source, "kept", ())) if columns is None else columns.keep
+
+
+def added_rows(source: "Source") -> Extra:
+    """What is added to a source's own rows; other sources than those of texts take none."""
+    extra: Extra = getattr(source, "extra", ())
+    return extra
 
 
 def _refuse_two_splits(source: "FileSource | UrlSource") -> None:

@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from configs.schema import Recipe
     from tasks.artifact import Artifact
     from tasks.cached import Stage
@@ -34,6 +36,8 @@ def plan(recipe: "Recipe", *, ask: bool) -> "Planned":
             line, artifact, remarks = _foresee(opened, getattr(recipe, name), inputs, ask)
             notes += remarks
         lines.append(line)
+        if name == "download":
+            lines += _added(recipe)
         if name == "train" and artifact is None:
             lines += _auxiliary(recipe, inputs, ask)
         planned[noun] = artifact
@@ -52,6 +56,18 @@ def planned(recipe: "Recipe") -> "Planned | None":
         return plan(recipe, ask=False)
     except (DataError, StageError, OSError):
         return None
+
+
+def _added(recipe: "Recipe") -> "Iterator[StageLine]":
+    """A line for each artifact of rows that the recipe adds to its source's."""
+    from configs.sources import added_rows
+    from tasks.data.sources.added_artifacts import absent, stored
+
+    for extra in added_rows(recipe.download):
+        artifact = stored(extra)
+        status, why = ("unknown", [absent(extra)]) if artifact is None else ("cached", [])
+        line = _line(extra.kind, status, why, "" if artifact is None else artifact.key)
+        yield {**line, "within": "download"}
 
 
 def _auxiliary(recipe: "Recipe", inputs: "dict[str, Artifact] | None", ask: bool) -> "list[StageLine]":

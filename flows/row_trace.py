@@ -3,6 +3,8 @@
 import json
 from typing import TYPE_CHECKING, Any
 
+from configs.added_rows import MADE_BY
+
 from .raw_row import IMAGES, Row, plain, row_at
 from .row_prediction import answer
 from .trace_document import Checks, Cleaned, Encoded, End, Other, Placed, Way
@@ -121,7 +123,7 @@ def _placed(recipe: "Recipe", stages: "dict[str, Artifact]", row: Row) -> Placed
     part = next((line["part"] for line in copies if "part" in line), state)
     return {
         "part": part,
-        "because of": _why(recipe.split, rows[rows["id"] == row.id]),
+        "because of": "added for training" if MADE_BY in row.raw else _why(recipe.split, rows[rows["id"] == row.id]),
         "near-copy of": [
             {**_other(row, line["other"]), "part": line.get("other_part"), "similarity": line["similarity"]}
             for line in copies

@@ -3,6 +3,9 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from configs.models import RegisteredModel
     from configs.schema import Recipe
     from tasks.artifact import Artifact
 
@@ -13,8 +16,13 @@ SEEN = {"test": ("train", "validation"), "validation": ("train",)}
 def require_unseen(recipe: "Recipe", splits: "Artifact") -> None:
     """Raise StageError where a teacher was trained or chosen on rows that are held out here, or nobody knows: its
     scores of the training rows would carry them to the student."""
-    if recipe.train.teacher is None:
-        return
+    if recipe.train.teacher is not None:
+        require_fitted_apart(recipe.train.teacher.models, splits, "train.teacher")
+
+
+def require_fitted_apart(models: "Sequence[RegisteredModel]", splits: "Artifact", where: str) -> None:
+    """Raise StageError where one of the models was trained or chosen on rows that the split holds out, or nobody knows;
+    where: what names them."""
     import pyarrow.parquet as pq
 
     from tasks.artifact import StageError
@@ -23,12 +31,12 @@ def require_unseen(recipe: "Recipe", splits: "Artifact") -> None:
     from tasks.tracking.models import version_number
 
     client = runs.client()
-    for model in recipe.train.teacher.models:
+    for model in models:
         number = version_number(model.name, model.version)
         fitted, named = fitted_ids(client, model.name, number), f"{model.name} version {number}"
         if fitted is None:
             raise StageError(
-                f"train.teacher: the run of {named} does not state which rows it was trained on, so it may know the "
+                f"{where}: the run of {named} does not state which rows it was trained on, so it may know the "
                 "test rows; name a version that `temper run` registered"
             )
         for part, theirs in SEEN.items():
@@ -37,7 +45,7 @@ def require_unseen(recipe: "Recipe", splits: "Artifact") -> None:
             known = [row for row in ids if row in seen]
             if known:
                 raise StageError(
-                    f"train.teacher: {named} was trained or chosen on {len(known):,} of the {len(ids):,} {part} rows, "
+                    f"{where}: {named} was trained or chosen on {len(known):,} of the {len(ids):,} {part} rows, "
                     f"such as {known[0]}, and would carry them to the student; give both recipes the same data and "
                     "the same `split`, or name another teacher"
                 )

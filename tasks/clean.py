@@ -22,13 +22,18 @@ IMAGES = "images.parquet"
 )
 def clean(out: Output, section: Clean, checked: Artifact) -> None:
     """Normalise texts and drop what must not be trained on. Raises DataError, StageError where too little is left."""
+    from .data.added_rows import apart, clean_apart
     from .data.cleaning.pipeline import clean_rows, require_rest, require_whole
     from .data.cleaning.report import describe
     from .data.ledger import read_ledger
     from .data.rows import classes, read_rows, write_rows
 
     raw = read_rows(checked.file("rows.parquet"))
-    cleaned = clean_rows(raw, section, checked.file(IMAGES) if "image" in raw else None)
+    own, added = apart(raw)
+    if len(added):
+        cleaned = clean_apart(own, added, section)
+    else:
+        cleaned = clean_rows(own, section, checked.file(IMAGES) if "image" in raw else None)
     out.summary(describe(cleaned))
     _record(out, cleaned)
     require_rest(cleaned, section)

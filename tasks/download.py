@@ -2,12 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from configs.sources import Source
+from configs.added_rows import MADE_BY
+from configs.sources import Source, added_rows
 
+from .auxiliary import noted
 from .cached import cached_task
 from .data.escape import markdown
 from .data.sources.provenance import Intake, describe_provenance, write_provenance
-from .output import Output
+from .output import Outcome, Output
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,14 +20,20 @@ if TYPE_CHECKING:
 @cached_task(makes="raw", libraries=("pandas", "pyarrow"))
 def download(out: Output, section: Source) -> None:
     """Fetch and read the source; every raw row gets its id. Raises DataError."""
+    from .data.added_rows import with_added
     from .data.ledger import open_ledger, write_ledger
     from .data.rows import with_ids, write_rows
+    from .data.sources.added_artifacts import name_of, opened, table_of
     from .data.sources.read import read_source
 
     intake = Intake(out.scratch, out.data / "images.parquet", out.secret, out.progress)
-    rows = with_ids(read_source(section, intake))
+    brought = [opened(extra, out.log) for extra in added_rows(section)]
+    rows = with_ids(with_added(read_source(section, intake), map(table_of, brought)))
+    for artifact in brought:
+        intake.note(f"rows of {name_of(artifact)} are added for training")
+        noted(Outcome(artifact, "cached"))
     write_rows(rows, out.data / "rows.parquet")
-    write_ledger(open_ledger(rows["id"]), out.data / "ledger.parquet")
+    write_ledger(open_ledger(rows["id"], rows.get(MADE_BY)), out.data / "ledger.parquet")
     about = intake.provenance(section.kind, len(rows))
     write_provenance(about, out.records / "provenance.json")
     out.provenance = about

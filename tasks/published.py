@@ -47,7 +47,7 @@ def speaker(name: str) -> Callable[[str], None]:
 
 def progress(name: str) -> Callable[[int, int, str], None]:
     """Progress to the terminal, and every two seconds to Prefect."""
-    artifact, last = None, 0.0
+    artifact, last, key = None, 0.0, f"{name.replace('_', '-')}-progress"
 
     def show(done: int, total: int, text: str) -> None:
         nonlocal artifact, last
@@ -57,7 +57,7 @@ def progress(name: str) -> Callable[[int, int, str], None]:
 
             share, last = 100.0 * done / total, time.monotonic()
             if artifact is None:
-                artifact = create_progress_artifact(share, key=f"{name}-progress", description=text)
+                artifact = create_progress_artifact(share, key=key, description=text)
             else:
                 update_progress_artifact(artifact, share, description=text)
 
@@ -69,6 +69,7 @@ def publish(name: str, records: Path, failed: Exception | None = None) -> None:
     server is gone)."""
     if not in_task() or (failed is not None and server_is_gone(failed)):
         return
+    name = name.replace("_", "-")  # as Prefect lets a key be written
     from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
     summary, table = records / "summary.md", records / "table.json"
@@ -99,7 +100,8 @@ def publish_rows(artifact: Artifact) -> None:
     if lines:
         from prefect.artifacts import create_table_artifact
 
-        create_table_artifact(lines, key=f"{artifact.stage}-rows", description=f"Rows of {artifact.stage}")
+        name = artifact.stage.replace("_", "-")
+        create_table_artifact(lines, key=f"{name}-rows", description=f"Rows of {artifact.stage}")
 
 
 def _rows(artifact: Artifact) -> list[dict[str, str | int]]:

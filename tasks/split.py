@@ -27,30 +27,36 @@ def split(out: Output, section: Split, rows: Artifact) -> None:
     """Divide the rows and compare the parts. Raises DataError where a part would be empty."""
     import pandas as pd
 
+    from .data.added_rows import apart, join, without_empty
     from .data.leakage import near_copies, reasons, shared_sides
     from .data.ledger import PARTS, dropped_rows, read_ledger
     from .data.rows import each_label, read_rows, write_rows
     from .data.splitting import require_common_labels, require_parts, split_rows
     from .data.train_subset import beyond_train_rows
 
-    table = read_rows(rows.file("rows.parquet"))
+    table, added = apart(read_rows(rows.file("rows.parquet")))
     parts = split_rows(table, section)
     copies = near_copies(table, parts, section)
     dropped = reasons(copies) if section.near_copies == "drop" else dropped_rows(table.head(0), "")
     table, parts = _without(dropped, table, parts)
     beyond = beyond_train_rows(table, parts, section)
     table, parts = _without(beyond, table, parts)
+    joined = join(table, parts, added, section)
+    table, parts = joined.rows, joined.parts
     require_parts(parts, section, table)
     labels = each_label(table)
     require_common_labels(labels, parts.loc[labels.index])
     for part in PARTS:
-        write_rows(table[parts == part], out.data / f"{part}.parquet")
+        write_rows(without_empty(table[parts == part]), out.data / f"{part}.parquet")
     out.forward(rows.file("labels.json"))
     if "image" in table:
         out.forward(rows.file("images.parquet"))
-    dropped = pd.concat([dropped, beyond], ignore_index=True)
+    dropped = pd.concat([dropped, beyond, joined.gone], ignore_index=True)
     out.rows("split", read_ledger(rows.file("ledger.parquet")), table["id"], dropped, parts=parts)
-    copies.astype({"similarity": "float64"}).to_parquet(out.records / "near_copies.parquet")
+    leaks = pd.concat([copies, joined.copies], ignore_index=True) if len(joined.copies) else copies
+    leaks.astype({"similarity": "float64"}).to_parquet(out.records / "near_copies.parquet")
+    if len(added):
+        out.log(f"{len(added) - len(joined.gone):,} of {len(added):,} added rows are for training")
     if len(beyond):
         out.log(f"{len(beyond):,} training rows beyond split.train_rows ({section.train_rows:,}) are dropped")
     searched = "text_pair" in table and section.near_copies != "keep"

@@ -14,6 +14,7 @@ IMAGES = "images.parquet"
 @cached_task(makes="checked", opens={"raw": ("rows.parquet", "ledger.parquet", IMAGES)})
 def validate(out: Output, section: Validate, raw: Artifact) -> None:
     """Check the rows by the recipe's expectations. Raises StageError naming expectation and rows, DataError."""
+    from .data.added_rows import apart
     from .data.checks.expectations import check_rows, label_set
     from .data.checks.results import rows_under
     from .data.checks.verdict_page import complaint, describe, line_of, write_rows_that_break
@@ -22,7 +23,7 @@ def validate(out: Output, section: Validate, raw: Artifact) -> None:
     from .data.rows import read_rows, write_rows
 
     rows = read_rows(raw.file("rows.parquet"))
-    (out.records / "profile.json").write_text(json.dumps(profile(rows), ensure_ascii=False), encoding="utf-8")
+    (out.records / "profile.json").write_text(json.dumps(profile(apart(rows)[0]), ensure_ascii=False), encoding="utf-8")
     verdicts, page = check_rows(rows, section)
     (out.records / "data_docs.html").write_text(page, encoding="utf-8")
     out.table([line_of(verdict) for verdict in verdicts])

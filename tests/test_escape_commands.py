@@ -12,6 +12,8 @@ import typer
 from test_decisions import add, client, win
 from test_escape import ESC, LABEL, TEXT, clean
 
+from configs.pseudo_labels import PseudoLabels
+from configs.sources import FileSource
 from flows.cli import (
     COMMANDS,
     advise,
@@ -25,6 +27,7 @@ from flows.cli import (
     gc,
     history,
     inspect,
+    label,
     mask,
     pin,
     plan,
@@ -39,7 +42,11 @@ from flows.cli import (
     trace,
 )
 from flows.drill.fault import Finding
+from flows.pseudo_labels import Written
 from flows.services.machine_checks import settings_in_force
+from tasks.kinds.pseudo_labelling import Labelled
+from tasks.learn.confident_labels import Precision
+from tasks.pseudo_labels import page
 from tasks.store.sweep import Decision, Entry
 from tasks.tracking.wire_format import STAGE_DIGEST
 
@@ -148,6 +155,22 @@ def test_a_table_of_what_was_searched(capsys: pytest.CaptureFixture[str], monkey
     line = {"number": 1, "state": LABEL, "value": None, "values": {f"train.{NAME}": TEXT}}
     document: Any = {"objective": LABEL, "trials": [line], "best": line, "verdict": TEXT, "changes": [NAME]}
     shown(capsys, lambda: search._show(document), "[/bold]|`x`", "[red]<img", "[neg]")
+
+
+def test_a_table_of_what_was_labelled(capsys: pytest.CaptureFixture[str]) -> None:
+    known: Precision = {"known": 2, "right": 1, "share": 0.5, "low": 0.1, "high": 0.9}
+    counts: Labelled = {
+        "rows": 3,
+        "taken": 2,
+        "labels": {NAME: {"taken": 2, "precision": known}},
+        "left_out": {"not confident": 1},
+        "precision": known,
+    }
+    written: Written = {"artifact": "0" * 64, "path": NAME, "report": counts}
+    shown(capsys, lambda: label._show(written, applied=False), "[neg] [/bold] <script>", "2 of 3 rows", "0" * 64)
+    page_of = page(PseudoLabels(FileSource(kind="file", path=NAME), (), "classifier", 0.9, {}, False, False), counts)
+    assert "<script>" not in page_of
+    shown(capsys, lambda: label.command(Path(f"{NAME}.yaml"), Path(NAME), [NAME]), "no such recipe")
 
 
 def test_settings_as_the_doctor_shows_them(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,8 +93,9 @@ def test_a_parameter_too_many_is_seen(tmp_path: Path, signature: str, seen: bool
     assert list(too_many(tmp_path)) == (["wide.py:grow"] if seen else [])
 
 
-SECTIONS = {"backbones", "dialogue_steps", "expectations", "lora", "optimizers", "phases", "pretrained", "reference",
-            "schedule", "schema", "servers", "splitting", "teacher", "weights"}  # fmt: skip
+SECTIONS = {"added_rows", "backbones", "dialogue_steps", "expectations", "lora", "optimizers", "phases", "pretrained",
+            "pseudo_labels", "reference", "schedule", "schema", "servers", "splitting", "teacher",
+            "weights"}  # fmt: skip
 """A section or setting in configs/, and what carries it out."""
 COMMANDS = {"advise", "compare", "distill", "export", "plan", "predict", "pull", "report", "run", "search"}
 """A command, and the flow or room that it calls."""

@@ -33,6 +33,7 @@ COMMANDS = {
     "run": "Run a recipe: whatever is done already is served from the cache, the rest is done and registered.",
     "compare": "Train recipes over several seeds on the same split and report, by a paired test, which is better.",
     "distill": "Train a student with its teachers and without, over several seeds, and report what it gains and saves.",
+    "label": "Label texts that have no label by registered models, for a recipe to train on (pseudo-labels).",
     "search": "Try the settings that a recipe's `search` names, and report whether the best is better than luck.",
     "advise": "Measure what a pretrained model knows of your rows, race four ways to train it, and recommend one.",
     "plan": "Show per stage whether it is cached, and which part of its key changed since the nearest earlier run.",

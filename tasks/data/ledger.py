@@ -6,6 +6,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from configs.added_rows import MADE_BY
 from configs.stages import WITH_ROWS
 
 SCHEMA = pa.schema(
@@ -17,20 +18,22 @@ SCHEMA = pa.schema(
         ("reason", pa.string()),
     ]
 )
+ADDED = pa.field(MADE_BY, pa.string())
+"""A column more, where a source has added rows: what wrote each of them, null for the source's own."""
 PARTS = ("train", "validation", "test")
 IN = "in"
 DROPPED = "dropped"
 
 
-def open_ledger(ids: pd.Series) -> pd.DataFrame:
+def open_ledger(ids: pd.Series, made_by: pd.Series | None = None) -> pd.DataFrame:
     """The ledger of raw rows: all `in`; `number` counts them from 1 in the order of the source.
 
     Columns: id, number, state (in, train, validation, test or dropped), stage (that gave the state), reason (of
-    dropped rows, else empty).
+    dropped rows, else empty); with added rows `made_by` too.
     """
-    count = len(ids)
-    frame = {"id": ids.to_numpy(), "number": range(1, count + 1), "state": IN, "stage": "download", "reason": ""}
-    return pd.DataFrame(frame).astype({"id": "str", "state": "str", "stage": "str", "reason": "str"})
+    frame = {"id": ids.to_numpy(), "number": range(1, len(ids) + 1), "state": IN, "stage": "download", "reason": ""}
+    ledger = pd.DataFrame(frame).astype({"id": "str", "state": "str", "stage": "str", "reason": "str"})
+    return ledger if made_by is None else ledger.assign(**{MADE_BY: made_by.to_numpy()})
 
 
 def advance(
@@ -70,7 +73,8 @@ def conserve(before: pd.Series, kept: pd.Series, dropped: pd.DataFrame) -> None:
 
 def write_ledger(ledger: pd.DataFrame, path: Path) -> None:
     """Write the ledger as Parquet with deterministic bytes."""
-    table = pa.Table.from_pandas(ledger[SCHEMA.names], schema=SCHEMA, preserve_index=False)
+    schema = SCHEMA.append(ADDED) if MADE_BY in ledger else SCHEMA
+    table = pa.Table.from_pandas(ledger[schema.names], schema=schema, preserve_index=False)
     pq.write_table(table.replace_schema_metadata(None), path, compression="zstd")
 
 

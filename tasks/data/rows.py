@@ -8,6 +8,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from configs.added_rows import MADE_BY
+
 from .label_sets import LABELS, read_sets
 from .pairs import TEXT_PAIR, spelt
 
@@ -26,11 +28,13 @@ CORE = {
     "split": pa.string(),
     "group": pa.string(),
     "time": pa.timestamp("us"),
+    MADE_BY: pa.string(),
 }
 """Columns that Temper knows, in order. A row has a `text` (of a pair of texts a `text_pair` too), `messages` (a
 dialogue, as JSON) or an `image` (sha256 of its bytes, which lie in images.parquet); `target`, `tags` (as JSON, see
 tasks/data/tags/rows.py), `rejected` (a worse reply, as JSON, see tasks/data/dialogues/replies.py), `file`, `group` and
-`time` are there where the source has them; columns that a recipe keeps follow."""
+`time` are there where the source has them, `made_by` where rows are added to its own (tasks/data/added_rows.py);
+columns that a recipe keeps follow."""
 NO_LABEL = "(no label)"
 """What tables call a row that may have any number of labels and has none."""
 UNLABELLED = "all rows"

@@ -17,6 +17,7 @@ from .spec import kind_in, open_kind, open_training
 
 SHARD = 1024
 """Rows after which scores are kept, so that a killed run does not score them again."""
+TEACHER = "train.teacher"
 Scores = npt.NDArray[np.float16]
 
 
@@ -47,25 +48,26 @@ def score_training_rows(
     return np.concatenate(shards)
 
 
-def require_same_content(teacher: str, student: str) -> None:
-    """Raise DataError where a teacher of this kind predicts no classes, or of other contents than the student."""
+def require_same_content(teacher: str, student: str, where: str = TEACHER) -> None:
+    """Raise DataError where a teacher of this kind predicts no classes, or of other contents than the student; where:
+    what names the teacher."""
     taught, learns = open_kind(teacher), open_kind(student)
     if not taught.exports or not taught.traits.classes:
-        raise DataError(f"train.teacher: a teacher scores classes, this one is {taught.noun}")
+        raise DataError(f"{where}: a teacher scores classes, this one is {taught.noun}")
     if taught.traits.content != learns.traits.content:
         raise DataError(
-            f"train.teacher: the teacher is {taught.noun} and reads {taught.traits.content}s, the student "
+            f"{where}: the teacher is {taught.noun} and reads {taught.traits.content}s, the student "
             f"{learns.traits.content}s"
         )
 
 
-def label_order(teacher: tuple[str, ...], student: tuple[str, ...]) -> list[int]:
+def label_order(teacher: tuple[str, ...], student: tuple[str, ...], where: str = TEACHER) -> list[int]:
     """Columns of the teacher's scores in the order of the student's labels. Raises DataError for other labels."""
     for label in student:
         if label not in teacher:
-            raise DataError(f"train.teacher: the teacher has no label {label!r}; its labels: {_few(teacher)}")
+            raise DataError(f"{where}: the teacher has no label {label!r}; its labels: {_few(teacher)}")
     if odd := [label for label in teacher if label not in student]:
-        raise DataError(f"train.teacher: the teacher's label {odd[0]!r} is none of the student's: {_few(student)}")
+        raise DataError(f"{where}: the teacher's label {odd[0]!r} is none of the student's: {_few(student)}")
     return [teacher.index(label) for label in student]
 
 

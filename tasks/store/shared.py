@@ -15,6 +15,7 @@ from configs.settings import settings, without_password
 from ..artifact import Artifact, StageError
 from .failure import is_full
 from .lease import Lease, take
+from .lock import locked
 from .remote import Remote, Transfer, open_remote, why
 from .remote_manifest import Damaged
 
@@ -42,6 +43,15 @@ class Shared:
                 return pulled
             self.lease = take(self.remote, stage, key, lambda who: self.say(f"{who} is at it; waiting"))
             return None if self.lease is not None else self._pull(root, stage, key)
+        return None
+
+    def bring_content(self, root: Path, stage: str, digest: str) -> Artifact | None:
+        """An artifact of this content, brought from the remote; None where there is none."""
+        with self._guarded():
+            if self.remote is None or (key := self.remote.key_of(stage, digest)) is None:
+                return None
+            with locked(root / stage / f"{key}.lock"):
+                return self._pull(root, stage, key)
         return None
 
     def store(self, artifact: Artifact) -> None:

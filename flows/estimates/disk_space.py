@@ -1,11 +1,10 @@
 """What a run is expected to write next to what is free on the store's disk."""
 
-import shutil
 from typing import TYPE_CHECKING
 
 from configs.settings import settings
+from tasks.store.free_space import existing, free_at
 
-from ..services.machine_checks import existing
 from .forecast import Forecast
 from .foreseen import foresee
 from .past_runs import is_measured
@@ -22,14 +21,14 @@ def lack_of_space(foreseen: Forecast) -> str:
 
     The high number counts where like stages were measured alone: by default it is so wide that it would alarm always.
     """
-    wanted, folder = foreseen.total.disk, existing(settings().store)
-    free = shutil.disk_usage(folder).free
+    wanted, store = foreseen.total.disk, settings().store
+    free = free_at(store)
     disks = [(stage.cost.disk, is_measured(stage.basis)) for stage in foreseen.stages]
     if sum(disk.high if measured else disk.expected for disk, measured in disks) <= free:
         return ""
     fits = "is not expected to fit" if wanted.expected > free else "may not fit"
     return (
-        f"The run {fits} on its disk: it writes {sizes(wanted)}, and {size(free)} are free in {folder}; "
+        f"The run {fits} on its disk: it writes {sizes(wanted)}, and {size(free)} are free in {existing(store)}; "
         "`temper gc` shows what nothing needs."
     )
 

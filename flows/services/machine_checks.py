@@ -4,13 +4,13 @@ import importlib.metadata
 import importlib.util
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from configs.secrets import masked
 from configs.servers import known
+from tasks.store.free_space import existing, free_at
 from tasks.store.sizes import in_bytes
 
 from .databases import Finding, State, database
@@ -96,11 +96,6 @@ def settings_in_force() -> Iterator[Finding]:
         yield Finding(name, "ok" if writable else "broken", value, fix)
 
 
-def existing(path: Path) -> Path:
-    """The path, or the nearest folder above it that is there."""
-    return next(place for place in (path, *path.parents) if place.exists())
-
-
 def databases() -> Iterator[Finding]:
     """Prefect's and MLflow's databases, where no server keeps them."""
     from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, PREFECT_API_URL
@@ -131,7 +126,7 @@ def disk() -> Iterator[Finding]:
         "Hub downloads": (cache, extent(cache)[0], "; `hf cache` lists and deletes them"),
     }
     for what, (folder, size, more) in shown.items():
-        free = shutil.disk_usage(existing(folder)).free / GIB
+        free = free_at(folder) / GIB
         state: State = "broken" if free < TOO_LITTLE else "note" if free < LITTLE else "ok"
         yield Finding(f"disk: {what}", state, f"{free:.0f} GiB free at {folder}, where {in_bytes(size)} lie{more}")
 

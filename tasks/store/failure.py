@@ -3,7 +3,6 @@
 import errno
 import os
 import re
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 from configs.settings import settings
 
 from ..artifact import StageError
+from .free_space import existing, free_at
 from .sizes import in_bytes
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -38,7 +38,7 @@ def is_full(error: BaseException, size: int = 0) -> bool:
     chain = list(_chain(error))
     if any((isinstance(cause, OSError) and cause.errno in FULL) or WORDS.search(str(cause)) for cause in chain):
         return True
-    return _is_vague(error) and (bool(full_disks()) or _free(settings().store) < size)
+    return _is_vague(error) and (bool(full_disks()) or free_at(settings().store) < size)
 
 
 def _is_vague(error: BaseException) -> bool:
@@ -68,7 +68,7 @@ def no_space(error: BaseException, needed: str = "", size: int = 0) -> str | Non
         cause.filename for cause in _chain(error) if isinstance(cause, OSError) and isinstance(cause.filename, str)
     ]
     places = [Path(name).absolute() for name in names if Path(name).is_absolute()] or list(_places())
-    return _lack(min(places, key=_free), needed)
+    return _lack(min(places, key=free_at), needed)
 
 
 def _lack(place: Path, needed: str = "") -> str:
@@ -77,7 +77,7 @@ def _lack(place: Path, needed: str = "") -> str:
 
 
 def _state(place: Path, needed: str = "") -> str:
-    free = f"{in_bytes(_free(place))} free in {_existing(place)}"
+    free = f"{in_bytes(free_at(place))} free in {existing(place)}"
     return f"no space left on {_mount(place)}: {needed or 'more is needed'}, {free}"
 
 
@@ -89,7 +89,7 @@ def server_is_gone(error: BaseException) -> bool:
 
 def full_disks() -> list[str]:
     """A line for each disk that Temper writes to and that has next to nothing free, whatever failed."""
-    fullest = {_mount(place): place for place in _places() if _free(place) < LITTLE}
+    fullest = {_mount(place): place for place in _places() if free_at(place) < LITTLE}
     return [_state(place) for place in fullest.values()]
 
 
@@ -107,7 +107,7 @@ def full_disk_named(needed: str = "", size: int = 0) -> Iterator[None]:
         if (message := no_space(error, needed, size)) is not None:
             raise DiskFull(message) from error
         if size and _is_vague(error):
-            free = f"{in_bytes(_free(settings().store))} are free in {settings().store}"
+            free = f"{in_bytes(free_at(settings().store))} are free in {settings().store}"
             error.add_note(f"{needed}, and {free}: another process may have filled that disk for a while")
         raise
 
@@ -132,13 +132,5 @@ def _places() -> dict[Path, str]:
     }
 
 
-def _existing(place: Path) -> Path:
-    return next((path for path in (place, *place.parents) if path.exists()), Path("/"))
-
-
-def _free(place: Path) -> int:
-    return shutil.disk_usage(_existing(place)).free
-
-
 def _mount(place: Path) -> Path:
-    return next((path for path in (_existing(place), *_existing(place).parents) if path.is_mount()), Path("/"))
+    return next((path for path in (existing(place), *existing(place).parents) if path.is_mount()), Path("/"))

@@ -1,10 +1,10 @@
-"""How often what a run took lay within its estimate: `python tests/bench_estimates.py [RECIPE …]`.
+"""How often what a run took lay within its estimate: `python tests/bench_estimates.py [RECIPE …] [KEY=VALUE …]`.
 
 Each recipe of configs/ (or those named) is run twice in one home that begins empty, by the command that a person
 types: once as nothing of it is known here, and once with another seed of the training, as its settings are known then.
 Trainings are cut to one epoch of TEMPER_BENCH_ROWS (400) rows, where a recipe has epochs; the data, the models and the
-evaluation are the recipes' own. Recipes whose data or weights are not on this machine are left out, by name. A stage's
-seconds, memory and disk count one each; the goal is nine of ten.
+evaluation are the recipes' own, but for what KEY=VALUE changes in each. Recipes whose data or weights are not on this
+machine are left out, by name. A stage's seconds, memory and disk count one each; the goal is nine of ten.
 """
 
 import json
@@ -96,12 +96,13 @@ def table(by_round: dict[str, list[Seen]]) -> Iterator[str]:
 
 def main() -> None:
     """Run, print and judge."""
-    paths = [Path(name) for name in sys.argv[1:]] or sorted((ROOT / "configs").glob("*.yaml"))
+    named, given = [[word for word in sys.argv[1:] if ("=" in word) is each] for each in (False, True)]
+    paths = [Path(name) for name in named] or sorted((ROOT / "configs").glob("*.yaml"))
     by_round: dict[str, list[Seen]] = {name: [] for name in ROUNDS}
     with tempfile.TemporaryDirectory() as scratch:
         for path in paths:
             for name, seed in zip(ROUNDS, (1, 2), strict=True):
-                result = ran(path, Path(scratch), [*changes(path), f"train.seed={seed}"])
+                result = ran(path, Path(scratch), [*changes(path), *given, f"train.seed={seed}"])
                 if isinstance(result, str):
                     print(f"{path.stem}, {name}: left out: {result}", flush=True)
                     break

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from .cleaning import Clean
 from .models import RegisteredModel
 from .sources import FileSource
 
@@ -13,7 +14,8 @@ class PseudoLabels:
     source: the unlabelled texts; its column of labels, where it has one, is the truth and only measures precision.
     teachers: by number of version. kind: of the task that the first of them learnt. confidence: the least probability
     of a label that is taken; by_label: of labels that have another. agree: whether all teachers must name the label;
-    balance: whether of each label as many rows are taken.
+    balance: whether of each label as many rows are taken. clean,
+    similarity: the recipe's, for texts that are asked about as it would have them, and for near-copies.
     """
 
     source: FileSource
@@ -23,6 +25,8 @@ class PseudoLabels:
     by_label: dict[str, float]
     agree: bool
     balance: bool
+    clean: Clean
+    similarity: float
 
     def least(self, label: str) -> float:
         """The least probability of this label."""

@@ -59,4 +59,5 @@ def apply(path: Path, recipe: Recipe, written: Written) -> str:
     """Write it into the recipe's file; what was done, for a person. Raises RecipeError."""
     counts = written["report"]
     with_values(path, [added_to(recipe, written["artifact"])], f"{counts['taken']:,} of {counts['rows']:,} rows")
-    return f"{path}: download.extra adds {counts['taken']:,} rows for training"
+    plural = "s" * (counts["taken"] != 1)
+    return f"{path}: download.extra adds {counts['taken']:,} row{plural} for training"

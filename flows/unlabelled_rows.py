@@ -27,6 +27,10 @@ def pseudo_labels_of(
 
     if holds(recipe.download) != ("text", "label"):
         raise RecipeError("pseudo-labels are for recipes of texts with one label each; this one reads others")
+    if given["pair"] and getattr(recipe.download, "columns", Columns()).text_pair is None:
+        raise RecipeError("--pair: this recipe reads one text a row, no pairs; leave it out")
+    if not all(name.strip() for name in teachers):
+        raise RecipeError("--teacher is empty; name a registered model, such as my-model or my-model/3")
     named = [find_named(name) for name in teachers]
     models = tuple(RegisteredModel(kind="registered", name=each.name, version=each.version) for each in named)
     if len(set(models)) < len(models):
@@ -43,13 +47,14 @@ def pseudo_labels_of(
     )
     source = FileSource(kind="file", path=str(rows.resolve()), columns=columns, **given["reading"])
     kind = kind_in(model_folder(models[0].name, models[0].version))
-    return PseudoLabels(source, models, kind, *least, given["agree"], given["balance"])
+    agree, balance = bool(given["agree"]), bool(given["balance"])
+    return PseudoLabels(source, models, kind, *least, agree, balance, recipe.clean, recipe.split.similarity)
 
 
 def confidences(words: Sequence[str]) -> tuple[float, dict[str, float]]:
     """The least probability of all labels, 0.9 where none is given, and of those that have their own (LABEL=0.8).
     Raises RecipeError."""
-    least, by_label = 0.9, {}
+    given: dict[str | None, float] = {}
     for word in words:
         label, equals, number = word.rpartition("=")
         try:
@@ -58,8 +63,8 @@ def confidences(words: Sequence[str]) -> tuple[float, dict[str, float]]:
             value = -1.0
         if not 0 <= value <= 1:
             raise RecipeError(f"--confidence {word}: give a probability from 0 to 1, or LABEL=0.8 for one label")
-        if equals:
-            by_label[label] = value
-        else:
-            least = value
-    return least, by_label
+        known = label if equals else None
+        if known == "" or known in given:
+            raise RecipeError(f"--confidence {word}: name each label once, as LABEL=0.8, and one value for all others")
+        given[known] = value
+    return given.pop(None, 0.9), {str(label): value for label, value in given.items()}

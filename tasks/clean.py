@@ -30,13 +30,11 @@ def clean(out: Output, section: Clean, checked: Artifact) -> None:
 
     raw = read_rows(checked.file("rows.parquet"))
     own, added = apart(raw)
-    if len(added):
-        cleaned = clean_apart(own, added, section)
-    else:
-        cleaned = clean_rows(own, section, checked.file(IMAGES) if "image" in raw else None)
+    mine = clean_rows(own, section, checked.file(IMAGES) if "image" in raw else None)
+    cleaned = clean_apart(mine, added, section)
     out.summary(describe(cleaned))
     _record(out, cleaned)
-    require_rest(cleaned, section)
+    require_rest(mine, section)
     require_whole(cleaned)
     labels = classes(cleaned.rows).nunique()
     if cleaned.rows.empty or (labels < 2 and "label" in raw):

@@ -15,6 +15,8 @@ from .data.escape import markdown
 from .output import Output
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from .kinds.pseudo_labelling import Labelled
 
 LIBRARIES = ("torch", "transformers", "safetensors", "numpy", "tokenizers", "pandas", "pyarrow", "rensa", "scipy")
@@ -31,7 +33,7 @@ REPORT, ACCOUNT = "report.json", "account.parquet"
 def pseudo_labels(out: Output, section: PseudoLabels, splits: Artifact) -> None:
     """Label the rows; what a killed run computed is not computed again. Raises DataError."""
     from .data.rows import write_rows
-    from .data.sources.added_artifacts import ROWS
+    from .data.sources.added_artifacts import FITTED, ROWS
     from .data.sources.provenance import Intake
     from .data.sources.read import read_source
     from .kinds.pseudo_labelling import Asking, label_rows
@@ -43,10 +45,28 @@ def pseudo_labels(out: Output, section: PseudoLabels, splits: Artifact) -> None:
     place = splits.file("train.parquet").parent
     given, account, counts = label_rows(rows, Asking(section, folders, place, out.scratch, out.progress))
     write_rows(given, out.data / ROWS)
+    _fitted(section).to_parquet(out.data / FITTED, index=False)
     account.to_parquet(out.data / ACCOUNT, index=False)
     (out.data / REPORT).write_text(json.dumps(counts, ensure_ascii=False, indent=1), encoding="utf-8")
     out.counts = {"in": counts["rows"], "out": counts["taken"], "dropped": counts["rows"] - counts["taken"]}
     out.summary(page(section, counts))
+
+
+def _fitted(section: PseudoLabels) -> "pd.DataFrame":
+    """Which rows each teacher was trained or chosen on, so that every run of a recipe that adds these can be checked:
+    columns teacher, part, id."""
+    import pandas as pd
+
+    from .tracking import runs
+    from .tracking.evidence import fitted_ids
+
+    client, columns = runs.client(), ("teacher", "part", "id")
+    tables = [pd.DataFrame(columns=columns, dtype="str")]
+    for model in section.teachers:
+        named = f"{model.name} version {model.version}"
+        for part, ids in (fitted_ids(client, model.name, model.version) or {}).items():
+            tables.append(pd.DataFrame({"teacher": named, "part": part, "id": sorted(ids)}, dtype="str"))
+    return pd.concat(tables, ignore_index=True)
 
 
 def page(section: PseudoLabels, counts: "Labelled") -> str:

@@ -9,16 +9,20 @@ import pytest
 from tiny import ROOT, planted, recipe
 
 from configs.added_rows import MADE_BY
-from configs.cleaning import Clean, Contradictions, LabelErrors
+from configs.cleaning import Clean, Contradictions, Duplicates, LabelErrors
 from configs.load import RecipeError, load_recipe
+from configs.models import RegisteredModel
+from configs.pseudo_labels import PseudoLabels
+from configs.sources import FileSource
 from configs.splitting import GivenSplit, HashSplit, TimeSplit
 from tasks.data.added_rows import apart, clean_apart, join, with_added, without_empty
+from tasks.data.checks.added_row_checks import added_leaving
 from tasks.data.cleaning.pipeline import clean_rows
 from tasks.data.errors import DataError
 from tasks.data.ledger import advance, dropped_rows, open_ledger, read_ledger, write_ledger
 from tasks.data.rows import read_rows, with_ids, write_rows
 from tasks.data.splitting import split_rows
-from tasks.kinds.pseudo_labelling import KNOWN, MISSING, REPEATED, screened
+from tasks.kinds.pseudo_labelling import ADDED, KNOWN, Asking, screened
 from tasks.learn.confident_labels import BEYOND, DIFFERENT, UNSURE, choose, precision
 
 NAME = "pseudo_labels 0123456789ab"
@@ -57,7 +61,8 @@ def test_own_rows_are_cleaned_as_if_there_were_no_others(action: str) -> None:
     both = raw(texts((own["text"][3], odd), (own["text"][4], own["label"][4]), ("", "pos"), ("  spaced  ", "neg")), own)
     section = Clean(steps=(*DEFAULT, Contradictions(kind="contradictions", action=action)))  # type: ignore[arg-type]
     alone = clean_rows(with_ids(own), section)
-    cleaned = clean_apart(*apart(both), section)
+    mine, added = apart(both)
+    cleaned = clean_apart(clean_rows(mine, section), added, section)
     mine, theirs = apart(cleaned.rows)
     pd.testing.assert_frame_equal(mine, alone.rows)
     assert theirs["text"].tolist() == [own["text"][3], own["text"][4], "spaced"]
@@ -68,7 +73,8 @@ def test_own_rows_are_cleaned_as_if_there_were_no_others(action: str) -> None:
 
 def test_the_search_for_label_errors_does_not_see_added_rows() -> None:
     section = Clean(steps=(LabelErrors(kind="label_errors"),))
-    cleaned = clean_apart(*apart(raw(texts(("few words", "pos")))), section)
+    own, added = apart(raw(texts(("few words", "pos"))))
+    cleaned = clean_apart(clean_rows(own, section), added, section)
     assert [done.step for done in cleaned.done] == ["label_errors"] and "few words" in set(cleaned.rows["text"])
 
 
@@ -151,6 +157,8 @@ def test_a_label_is_taken_by_the_mean_and_its_own_least_probability() -> None:
     assert balanced.reasons.tolist() == ["", BEYOND, BEYOND, "", UNSURE], "the surest of the commoner label"
     none = choose(first[None], (0.95, 0.5), agree=False, balance=True)
     assert set(none.reasons) == {UNSURE, BEYOND}, "no row of one label: none of the other either"
+    unknown = choose(np.array([[[np.nan, np.nan], [0.6, 0.4]]]), (0.5, 0.5), agree=False, balance=False)
+    assert unknown.reasons.tolist() == [UNSURE, ""], "no number is no confidence"
     assert len(choose(np.zeros((1, 0, 2)), (0.5, 0.5), agree=True, balance=True).labels) == 0
 
 
@@ -164,21 +172,54 @@ def test_precision_has_an_exact_interval() -> None:
 def test_rows_that_are_held_out_or_known_are_left_out_before_a_model_sees_them(tmp_path: Path) -> None:
     own = with_ids(planted(200))
     parts = split_rows(own, HashSplit())
-    for part in ("train", "validation", "test"):
+    train = own[parts == "train"]
+    added = train.head(1).assign(text="written before", made_by=NAME)
+    write_rows(pd.concat([train, added]), tmp_path / "train.parquet")
+    for part in ("validation", "test"):
         write_rows(own[parts == part], tmp_path / f"{part}.parquet")
     held = own.loc[parts == "test", "text"].iloc[0]
     near = own.loc[parts == "validation", "text"].iloc[0]
-    known = own.loc[parts == "train", "text"].iloc[0]
-    given = pd.Series(["quite new", held, f"{near} .", known, "quite new", "  ", None], dtype="str")
-    assert screened(pd.DataFrame({"text": given}), tmp_path).tolist() == [
+    known = train["text"].iloc[0]
+    given = pd.Series(
+        [" quite  new", held, f"{near} .", f"{known}  ", "quite new", "  ", None, "written before"], dtype="str"
+    )
+    clean = Clean(steps=(*DEFAULT, Duplicates(kind="duplicates"), LabelErrors(kind="label_errors")))
+    teacher = RegisteredModel(kind="registered", name="m", version="1")
+    source = FileSource(kind="file", path="more.csv")
+    section = PseudoLabels(source, (teacher,), "classifier", 0.9, {}, False, False, clean, 0.8)
+    texts_left, reasons = screened(
+        pd.DataFrame({"text": given}), Asking(section, (), tmp_path, tmp_path, lambda *_: None)
+    )
+    assert texts_left["text"][0] == "quite new", "as the recipe's cleaning has it"
+    assert reasons.tolist() == [
         "",
         "near-copy of a test row",
         "near-copy of a validation row",
         KNOWN,
-        REPEATED,
-        MISSING,
-        MISSING,
+        "duplicate",
+        "missing text",
+        "missing text",
+        ADDED,
     ]
+
+
+def test_added_rows_drive_no_own_row_out_of_the_checks_and_fill_no_quota(home: Path) -> None:
+    """Planted: an added row with the text of an own one, under an expectation of unique texts; one with a secret; one
+    of another label."""
+    own = planted(20)
+    unique = "{expect: expect_column_values_to_be_unique, arguments: {column: text}, severity: quarantine}"
+    section = recipe(f"validate.expectations=[{unique}]", "validate.min_rows=20").validate
+    given = texts((own["text"][3], "pos"), ("said twice", "pos"), ("said twice", "neg"), ("new", "odd"), ("new", "pos"))
+    added = apart(raw(given, own))[1]
+    gone = added_leaving(added, section, ("neg", "pos"))
+    at = dict(zip(added["id"], range(5), strict=True))
+    assert {at[row]: reason.partition(":")[0] for row, reason in zip(gone["id"], gone["reason"], strict=True)} == {
+        1: "does not hold",
+        2: "does not hold",
+        3: "label unknown to the source",
+        4: "does not hold",
+    }
+    assert added_leaving(added.head(0), section, ()).empty
 
 
 DEFAULT = tuple(load_recipe(ROOT / "configs" / "polarity_minilm.yaml").clean.steps or ())[:3]

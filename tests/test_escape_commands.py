@@ -12,6 +12,7 @@ import typer
 from test_decisions import add, client, win
 from test_escape import ESC, LABEL, TEXT, clean
 
+from configs.cleaning import Clean
 from configs.pseudo_labels import PseudoLabels
 from configs.sources import FileSource
 from flows.cli import (
@@ -168,8 +169,9 @@ def test_a_table_of_what_was_labelled(capsys: pytest.CaptureFixture[str]) -> Non
     }
     written: Written = {"artifact": "0" * 64, "path": NAME, "report": counts}
     shown(capsys, lambda: label._show(written, applied=False), "[neg] [/bold] <script>", "2 of 3 rows", "0" * 64)
-    page_of = page(PseudoLabels(FileSource(kind="file", path=NAME), (), "classifier", 0.9, {}, False, False), counts)
-    assert "<script>" not in page_of
+    source = FileSource(kind="file", path=NAME)
+    section = PseudoLabels(source, (), "classifier", 0.9, {}, False, False, Clean(), 0.8)
+    assert "<script>" not in page(section, counts)
     shown(capsys, lambda: label.command(Path(f"{NAME}.yaml"), Path(NAME), [NAME]), "no such recipe")
 
 

@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import typer
 from tiny import ROOT, TINY, planted, run
 
 from configs.load import RecipeError, load_recipe
 from configs.schema import Recipe
 from configs.settings import settings
+from flows.cli import label
 from flows.plan import plan
 from flows.pseudo_labels import Written, added_to, apply, pseudo_label
 from flows.stage_graph import perform_until
@@ -31,6 +33,7 @@ from tasks.tracking.models import model_folder
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]
 MODEL = [change for change in TINY if "epochs" not in change]
 NEW, REST = 120, 40
+GIVEN = {"column": None, "pair": None, "truth": "truth", "reading": {}, "agree": False, "balance": False}
 
 
 def text() -> str:
@@ -60,17 +63,10 @@ def loaded(path: Path, *changes: str) -> Recipe:
 
 
 def labelled(path: Path, *changes: str, teachers: tuple[str, ...] = ("reviews-demo",), **given: Any) -> Written:
-    asked: dict[str, Any] = {
-        "column": None,
-        "pair": None,
-        "truth": "truth",
-        "agree": False,
-        "balance": False,
-        "reading": {},
-        **given,
-    }
+    asked: dict[str, Any] = {**GIVEN, **given}
     recipe = loaded(path, *changes)
-    section = pseudo_labels_of(recipe, path.parent / "more.csv", teachers, (asked.pop("least", 0.5), {}), asked)
+    least = asked.pop("least", 0.5), asked.pop("by_label", {})
+    section = pseudo_labels_of(recipe, path.parent / "more.csv", teachers, least, asked)
     return pseudo_label(recipe, section)
 
 
@@ -188,6 +184,30 @@ def test_two_teachers_agree_and_labels_are_balanced(
         labelled(own, least=0.6, balance=True)
 
 
+def test_rows_of_a_teacher_that_knows_the_held_out_rows_are_refused_by_a_run_too(own: Path, heard: list[Event]) -> None:
+    """Planted: `split` is changed after the rows were labelled."""
+    written = labelled(own)
+    more = loaded(own, added_to(loaded(own), written["artifact"]), "split.seed=9")
+    with pytest.raises(StageError, match=r"download.extra: reviews-demo version 1 was trained or chosen on \d+ of the"):
+        run(more, heard)
+    again = loaded(own, added_to(loaded(own), written["artifact"]))
+    section = pseudo_labels_of(again, own.parent / "more.csv", ("reviews-demo",), (0.5, {}), GIVEN)
+    with pytest.raises(DataError, match=rf"no row is taken: {NEW} added already.*; give other rows"):
+        pseudo_label(again, section)
+
+
+def test_the_command_checks_before_it_computes(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    more = own.parent / "more.csv"
+    for rows, changes, given, said in (
+        (own.parent / "nowhere.csv", [], {}, "no such file"),
+        (more, ["split.seed=1"], {"apply": True}, "--apply writes into the file, whose rows split.seed=1"),
+        (more, [], {"confidence": ["7"]}, "give a probability from 0 to 1"),
+    ):
+        with pytest.raises(typer.Exit):
+            label.command(own, rows, ["reviews-demo"], changes, **given)  # type: ignore[arg-type]
+        assert said in " ".join(capsys.readouterr().err.split())
+
+
 def test_what_cannot_be_labelled_is_refused(own: Path, heard: list[Event]) -> None:
     with pytest.raises(StageError, match=r"--teacher: reviews-demo version 1 was trained or chosen on \d+ of the"):
         labelled(own, "split.seed=9")
@@ -195,6 +215,12 @@ def test_what_cannot_be_labelled_is_refused(own: Path, heard: list[Event]) -> No
         labelled(own, least=1.0)
     with pytest.raises(DataError, match="words"):
         labelled(own, column="words")
+    with pytest.raises(DataError, match=r"--confidence spam=…: the recipe has no such label; its labels: neg, pos"):
+        labelled(own, by_label={"spam": 0.5})
+    with pytest.raises(RecipeError, match="--pair: this recipe reads one text"):
+        labelled(own, pair="truth")
+    with pytest.raises(RecipeError, match="--teacher is empty"):
+        labelled(own, teachers=("",))
     with pytest.raises(StageError, match="nobody"):
         labelled(own, teachers=("nobody",))
     with pytest.raises(RecipeError, match="the same version twice"):
@@ -216,6 +242,9 @@ def test_confidences_are_of_all_labels_or_of_one() -> None:
     for odd in ("2", "pos=", "nan", "much"):
         with pytest.raises(RecipeError, match="give a probability from 0 to 1"):
             confidences([odd])
+    for twice in (["=0.5"], ["0.4", "0.3"], ["pos=0.4", "pos=0.4"]):
+        with pytest.raises(RecipeError, match="name each label once"):
+            confidences(twice)
 
 
 def test_the_command_writes_into_the_recipe(own: Path) -> None:

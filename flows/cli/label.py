@@ -1,5 +1,6 @@
 """temper label: texts that have no label, labelled by registered models, for a recipe to train on too."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from configs.environment import quiet_prefect
+from tasks.data.errors import DataError
 from tasks.data.escape import terminal
 from tasks.store.events import listeners
 
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
     from ..pseudo_labels import Written
 
+OPTIONS = {"text": "--column", "text_pair": "--pair", "label": "--truth"}
+OPTION = re.compile(r"`columns\.(text_pair|text|label)`")
+"""Keys of the columns that are options here."""
 Rows = Annotated[
     Path, typer.Option("--rows", metavar="FILE", help="The texts: a CSV, TSV, JSONL, Parquet or Arrow file.")
 ]
@@ -84,6 +89,7 @@ def command(
         from configs.load import load_recipe
 
         loaded = load_recipe(recipe, changes or [])
+        _check(rows, changes or [], apply=apply)
         from ..unlabelled_rows import confidences, pseudo_labels_of
 
         least = confidences(confidence or [])
@@ -100,14 +106,28 @@ def command(
             typer.echo(terminal(write(recipe, loaded, written)), err=as_json)
 
 
+def _check(rows: Path, changes: list[str], *, apply: bool) -> None:
+    """Raise RecipeError for a file that is not there, and for rows that would not be the recipe's own."""
+    from configs.load import RecipeError
+    from configs.stages import WITH_ROWS
+
+    if not rows.is_file():
+        raise RecipeError(f"--rows {rows}: no such file")
+    if apply and (odd := [change for change in changes if change.partition(".")[0].partition("=")[0] in WITH_ROWS[:4]]):
+        raise RecipeError(f"--apply writes into the file, whose rows {odd[0]} changes; write that into it first")
+
+
 def _run(recipe: "Recipe", section: "Callable[[], PseudoLabels]") -> "Written":
     """What was labelled; section: which versions the teachers are is asked once MLflow is up."""
     quiet_prefect()
     with ProgressDisplay() as display, listeners(display.show), prefect_api("Prefect", "MLflow"):
         from ..pseudo_labels import pseudo_label
 
-        with fixes_as_options():
-            return pseudo_label(recipe, section())
+        try:
+            with fixes_as_options():
+                return pseudo_label(recipe, section())
+        except DataError as error:
+            raise DataError(OPTION.sub(lambda key: f"`{OPTIONS[key[1]]}`", str(error))) from None
 
 
 def _show(written: "Written", *, applied: bool) -> None:

@@ -13,7 +13,6 @@ SECONDS: dict[str, tuple[Range, Range]] = {
     "encode": (Range(0.05, 1, 10), Range(1e-6, 3e-4, 1e-2)),
     "reference": (Range(1, 5, 30), Range(1e-4, 2e-2, 1)),
     "teacher": (Range(1, 5, 30), Range(1e-4, 2e-2, 1)),
-    "pseudo_labels": (Range(1, 5, 30), Range(1e-4, 2e-2, 1)),
     "train": (Range(1, 6, 40), Range(5e-5, 5e-3, 1)),
     "evaluate": (Range(0.5, 5, 30), Range(1e-4, 1e-2, 5)),
     "register": (Range(3, 12, 60), Range(0, 0, 0)),
@@ -24,7 +23,6 @@ MEMORY: dict[str, Range] = {
     "evaluate": Range(500 * MIB, 1200 * MIB, 6144 * MIB),
     "reference": Range(500 * MIB, 1200 * MIB, 8192 * MIB),
     "teacher": Range(500 * MIB, 1200 * MIB, 8192 * MIB),
-    "pseudo_labels": Range(500 * MIB, 1200 * MIB, 8192 * MIB),
 }
 USUAL_MEMORY = Range(250 * MIB, 650 * MIB, 1536 * MIB)
 DISK: dict[str, tuple[Range, Range]] = {

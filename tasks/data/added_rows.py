@@ -13,7 +13,7 @@ from configs.added_rows import MADE_BY
 from configs.cleaning import Clean, LabelErrors
 from configs.splitting import Split
 
-from .cleaning.pipeline import clean_rows
+from .cleaning.pipeline import TEXTS, clean_rows
 from .cleaning.report import Cleaned
 from .errors import DataError
 from .leakage import near_copies, reasons
@@ -45,16 +45,23 @@ def apart(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return rows[~added].drop(columns=MADE_BY), rows[added]
 
 
-def clean_apart(own: pd.DataFrame, added: pd.DataFrame, section: Clean) -> Cleaned:
-    """The own texts cleaned as by themselves, then the added ones by the same steps but for `label_errors`. Raises
-    DataError as `clean_rows` does."""
-    steps = section.steps and tuple(step for step in section.steps if not isinstance(step, LabelErrors))
-    mine, theirs = clean_rows(own, section), clean_rows(added, replace(section, steps=steps))
+def clean_apart(own: Cleaned, added: pd.DataFrame, section: Clean) -> Cleaned:
+    """What cleaning left of the own rows with what it leaves of added texts, by the same steps but for `label_errors`.
+    Raises DataError as `clean_rows` does."""
+    if added.empty:
+        return own
+    theirs = clean_rows(added, without(section, LabelErrors))
     return Cleaned(
-        pd.concat([mine.rows, theirs.rows], ignore_index=True),
-        pd.concat([mine.dropped, theirs.dropped], ignore_index=True),
-        (*mine.done, *(replace(done, step=f"{done.step} of added rows") for done in theirs.done)),
+        pd.concat([own.rows, theirs.rows], ignore_index=True),
+        pd.concat([own.dropped, theirs.dropped], ignore_index=True),
+        (*own.done, *(replace(done, step=f"{done.step} of added rows") for done in theirs.done)),
     )
+
+
+def without(section: Clean, *kinds: type) -> Clean:
+    """The section without the steps of these kinds."""
+    steps = TEXTS if section.steps is None else section.steps
+    return replace(section, steps=tuple(step for step in steps if not isinstance(step, kinds)))
 
 
 def leaking(own: pd.DataFrame, parts: pd.Series, added: pd.DataFrame, section: Split) -> pd.DataFrame:

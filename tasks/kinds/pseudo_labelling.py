@@ -8,16 +8,18 @@ from typing import Any, TypedDict
 import numpy as np
 import pandas as pd
 
+from configs.cleaning import Contradictions, LabelErrors
 from configs.pseudo_labels import PseudoLabels
 from configs.splitting import HashSplit
 
-from ..data.added_rows import leaking
+from ..data.added_rows import apart, leaking, without
+from ..data.cleaning.pipeline import clean_rows
 from ..data.errors import DataError
 from ..data.leakage import reasons as leakage_reasons
 from ..data.ledger import PARTS
-from ..data.pairs import contents, distinct
+from ..data.pairs import TEXT, contents, distinct, sides
 from ..data.rows import read_rows
-from ..learn.confident_labels import BEYOND, Precision, choose, precision
+from ..learn.confident_labels import BEYOND, UNSURE, Precision, choose, precision
 from ..store.kept_arrays import keep, read_kept
 from .predicting import open_predictor
 from .spec import kind_in
@@ -25,7 +27,7 @@ from .teaching import SHARD, label_order, require_same_content
 
 HELP = "lower the confidence, or give other rows"
 ASKED_AS = "the teacher"
-MISSING, REPEATED, KNOWN = "missing text", "repeats an earlier row", "stands in the source already"
+MISSING, KNOWN, ADDED = "missing text", "known to the source", "added already"
 
 
 class LabelCount(TypedDict):
@@ -64,9 +66,10 @@ def label_rows(rows: pd.DataFrame, asking: Asking) -> tuple[pd.DataFrame, pd.Dat
     rows: text or pair, and as `label` the truth where it is known, which decides nothing. Raises DataError where a
     teacher has other labels or reads other contents, and where no row is taken.
     """
-    rows = rows.reset_index(drop=True)
     section, labels = asking.section, known_labels(asking.splits)
-    left_out = screened(rows, asking.splits)
+    if odd := [label for label in section.by_label if label not in labels]:
+        raise DataError(f"--confidence {odd[0]}=…: the recipe has no such label; its labels: {', '.join(labels)}")
+    rows, left_out = screened(rows.reset_index(drop=True), asking)
     chosen = choose(
         probabilities(rows[left_out == ""], labels, asking),
         [section.least(label) for label in labels],
@@ -84,28 +87,34 @@ def label_rows(rows: pd.DataFrame, asking: Asking) -> tuple[pd.DataFrame, pd.Dat
         sure = set(account["label"][account["reason"] == BEYOND])
         if section.balance and (absent := [label for label in labels if sure and label not in sure]):
             raise DataError(f"no row is confidently labelled {absent[0]}, so --balance leaves none; {HELP}")
-        raise DataError(f"no row is taken: {_counted(account['reason'])}; {HELP}")
+        unsure = (account["reason"] == UNSURE).any()
+        raise DataError(f"no row is taken: {_counted(account['reason'])}; {HELP if unsure else 'give other rows'}")
     given = rows[taken].drop(columns="label", errors="ignore").assign(label=account["label"][taken].to_numpy())
     truth = rows["label"] if "label" in rows else pd.Series(np.nan, index=rows.index, dtype="str")
     return given, account, _summary(account, truth, labels)
 
 
-def screened(rows: pd.DataFrame, splits: Path) -> Any:
-    """Why each row (numbered from 0) is not asked about, "" where it is: before any model sees it."""
+def screened(rows: pd.DataFrame, asking: Asking) -> tuple[pd.DataFrame, Any]:
+    """The rows (numbered from 0) with their texts as the recipe's cleaning leaves them, and why each is not asked
+    about, "" where it is: before any model sees it."""
+    columns = list(sides(rows))
+    given = rows[columns].assign(id=rows.index.astype("str"), split=pd.Series(None, rows.index, "str"))
+    cleaned = clean_rows(given, without(asking.section.clean, LabelErrors, Contradictions))
+    left, gone = cleaned.rows.set_index(cleaned.rows["id"].astype(int)), cleaned.dropped
     reasons = pd.Series("", index=rows.index, dtype=object)
-    same = distinct(rows, "text")
-    parts = {part: read_rows(splits / f"{part}.parquet") for part in PARTS if (splits / f"{part}.parquet").is_file()}
-    known = pd.concat(parts.values(), ignore_index=True)
-    where = pd.Series([part for part, table in parts.items() for _ in range(len(table))], dtype="str")
-    reasons[same.duplicated()] = REPEATED
-    blank = rows[[name for name in ("text", "text_pair") if name in rows]]
-    reasons[blank.apply(lambda column: column.isna() | (column.str.strip() == "")).any(axis=1)] = MISSING
-    open_rows = rows[reasons == ""].assign(id=lambda table: table.index.astype("str"))
-    copies = leakage_reasons(leaking(known, where, open_rows, HashSplit()))
+    reasons.update(pd.Series(gone["reason"].to_numpy(), index=gone["id"].astype(int), dtype=object))
+    texts = rows.assign(**{name: rows[name].where(~rows.index.isin(left.index), left[name]) for name in columns})
+    absent = [texts[name].isna() | (texts[name].str.strip() == "") for name in columns]
+    reasons[np.any(absent, axis=0) & (reasons == "")] = MISSING
+
+    known = pd.concat([read_rows(asking.splits / f"{part}.parquet").assign(part=part) for part in PARTS])
+    asked = texts[reasons == ""].assign(id=lambda table: table.index.astype("str"))
+    copies = leakage_reasons(leaking(known, known["part"], asked, HashSplit(similarity=asking.section.similarity)))
     reasons.update(pd.Series(copies["reason"].to_numpy(), index=copies["id"].astype(int), dtype=object))
-    stands = same.isin(set(distinct(known, "text"))) & (reasons == "")
-    reasons[stands] = KNOWN
-    return reasons.to_numpy()
+    own, added = apart(known)
+    for table, why in ((added, ADDED), (own, KNOWN)):
+        reasons[distinct(texts, TEXT).isin(set(distinct(table, TEXT))) & (reasons == "")] = why
+    return texts, reasons.to_numpy()
 
 
 def known_labels(splits: Path) -> tuple[str, ...]:
@@ -116,6 +125,8 @@ def known_labels(splits: Path) -> tuple[str, ...]:
 def probabilities(rows: pd.DataFrame, labels: tuple[str, ...], asking: Asking) -> Any:
     """What each teacher predicts: [teachers, rows, labels]; what a killed run kept is not computed again."""
     by_teacher, total = [], len(asking.teachers) * len(rows)
+    if rows.empty:
+        return np.zeros((len(asking.teachers), 0, len(labels)))
     for number, folder in enumerate(asking.teachers):
         require_same_content(kind_in(folder), asking.section.kind, ASKED_AS)
         predictor = open_predictor(folder)

@@ -42,7 +42,7 @@ def choose(probabilities: npt.NDArray[np.float64], least: Sequence[float], *, ag
     labels = mean.argmax(1) if len(mean) else np.empty(0, np.int64)
     confidence = mean[np.arange(len(mean)), labels]
     reasons = np.full(len(mean), "", object)
-    reasons[confidence < np.asarray(least)[labels]] = UNSURE
+    reasons[~(confidence >= np.asarray(least)[labels])] = UNSURE  # what is no number too
     if agree:
         reasons[(probabilities.argmax(2) != labels).any(0)] = DIFFERENT
     if balance:

@@ -14,7 +14,8 @@ from ..errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-ROWS = "rows.parquet"
+ROWS, FITTED = "rows.parquet", "fitted.parquet"
+"""Files of such an artifact: the rows, and which rows each teacher was trained or chosen on (teacher, part, id)."""
 MADE_AGAIN = {"pseudo_labels": "temper label"}
 """What makes artifacts of each kind."""
 
@@ -61,3 +62,14 @@ def table_of(artifact: Artifact) -> "tuple[str, pd.DataFrame]":
     from ..rows import read_rows
 
     return name_of(artifact), read_rows(artifact.file(ROWS))
+
+
+def fitted_by(artifact: Artifact) -> dict[str, dict[str, frozenset[str]]]:
+    """By teacher and part (train, validation) the ids of the rows that it was trained or chosen on."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(artifact.file(FITTED)).to_pandas()
+    return {
+        str(teacher): {part: frozenset(rows.loc[rows["part"] == part, "id"]) for part in ("train", "validation")}
+        for teacher, rows in table.groupby("teacher")
+    }

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from configs.added_rows import MADE_BY
+
 from .plan import plan
 from .raw_row import IMAGES, Row, find_row, row_at
 
@@ -37,7 +39,8 @@ class Looked:
     def document(self, picture: Path) -> dict[str, object]:
         """The JSON document."""
         about = {"id": self.row.id, "number": self.number, "file": self.row.raw.get("file"), "part": self.row.state}
-        return {**about, **self._answer(), "picture": str(picture)}
+        made_by = {MADE_BY: self.row.raw[MADE_BY]} if MADE_BY in self.row.raw else {}
+        return {**about, **made_by, **self._answer(), "picture": str(picture)}
 
     def _answer(self) -> dict[str, object]:
         from tasks.learn.row_answers import RowAnswer

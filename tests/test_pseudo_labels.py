@@ -17,6 +17,8 @@ from configs.settings import settings
 from flows.cli import label
 from flows.plan import plan
 from flows.pseudo_labels import Written, added_to, apply, pseudo_label
+from flows.row_inspection import look_at_row
+from flows.row_trace import follow
 from flows.stage_graph import perform_until
 from flows.unlabelled_rows import confidences, pseudo_labels_of
 from tasks.artifact import StageError
@@ -94,6 +96,13 @@ def test_rows_are_labelled_added_and_trained_on_and_nothing_held_out_moves(own: 
     raw = done["download"].result
     assert raw.manifest()["auxiliary"]["pseudo_labels"]["digest"] == written["artifact"]
     assert f"{written['artifact'][:12]} are added" in (raw.records / "summary.md").read_text()
+
+    stages = {name: outcome.result for name, outcome in done.items()}
+    last = int(added["number"].iloc[-1]) - 1
+    named = f"pseudo_labels {written['artifact'][:12]}"
+    assert look_at_row(stages, last).document(Path("row.png"))["made_by"] == named
+    way = follow(more, stages, last)
+    assert (way["raw"]["made_by"], way["split"]["because of"]) == (named, "added for training")
 
     lines, _, _ = plan(more, ask=False)
     assert [(line["status"], line["within"]) for line in lines if line["stage"] == "pseudo_labels"] == [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from configs.added_rows import MADE_BY
 from tasks.kinds.spec import open_kind
 
 from ..row_inspection import Looked, choose_row, draw_row, look_at_row, open_viewer, require_cached
@@ -103,7 +104,9 @@ def _show(looked: Looked, encoded: "Artifact", picture: Path) -> None:
     from tasks.learn.row_answers import RowAnswer
 
     console, answer = Console(), looked.answer
-    about = [looked.row.id, looked.row.state, *([str(looked.row.raw["file"])] if "file" in looked.row.raw else [])]
+    raw = looked.row.raw
+    named = [str(raw["file"])] if "file" in raw else [f"labelled by {raw[MADE_BY]}"] if MADE_BY in raw else []
+    about = [looked.row.id, looked.row.state, *named]
     console.print(Text(f"row {looked.number:,}  {'  '.join(about)}", "bold"))
     if isinstance(answer.seen, str):
         facts = encoded_facts(encoded, looked.row)

@@ -100,7 +100,7 @@ def test_a_refusal_names_an_option_that_the_command_has(tmp_path: Path, name: st
 
 
 def test_the_command_has_an_option_for_each_field_that_says_how_a_table_is_read() -> None:
-    own = {"kind", "path", "split_files", "columns", "images"}
+    own = {"kind", "path", "split_files", "columns", "images", "extra"}
     keys = {field.name for field in fields(FileSource)} - own
     assert keys == set(reading.KEYS.split("|"))
     assert keys <= {"format" if name == "form" else name for name in inspect.signature(command).parameters}

@@ -14,8 +14,8 @@ class PseudoLabels:
     source: the unlabelled texts; its column of labels, where it has one, is the truth and only measures precision.
     teachers: by number of version. kind: of the task that the first of them learnt. confidence: the least probability
     of a label that is taken; by_label: of labels that have another. agree: whether all teachers must name the label;
-    balance: whether of each label as many rows are taken. clean,
-    similarity: the recipe's, for texts that are asked about as it would have them, and for near-copies.
+    balance: whether of each label as many rows are taken. clean, similarity: the recipe's, so that the texts are those
+    that it would train on, and what nearly copies a held-out row is what it calls so.
     """
 
     source: FileSource

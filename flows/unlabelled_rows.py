@@ -21,9 +21,10 @@ def pseudo_labels_of(
     recipe's source.
 
     Raises RecipeError for a recipe whose rows have no label, and words that fit nothing; StageError for a teacher that
-    is not there.
+    is not there, DataError for one that reads no texts, or predicts no classes.
     """
     from tasks.kinds.spec import kind_in
+    from tasks.kinds.teaching import require_same_content
 
     if holds(recipe.download) != ("text", "label"):
         raise RecipeError("pseudo-labels are for recipes of texts with one label each; this one reads others")
@@ -46,9 +47,11 @@ def pseudo_labels_of(
         label_map=known.label_map if given["truth"] else {},
     )
     source = FileSource(kind="file", path=str(rows.resolve()), columns=columns, **given["reading"])
-    kind = kind_in(model_folder(models[0].name, models[0].version))
+    taught = [kind_in(model_folder(model.name, model.version)) for model in models]
+    for kind in taught:
+        require_same_content(kind, recipe.encode.kind, "--teacher")
     agree, balance = bool(given["agree"]), bool(given["balance"])
-    return PseudoLabels(source, models, kind, *least, agree, balance, recipe.clean, recipe.split.similarity)
+    return PseudoLabels(source, models, taught[0], *least, agree, balance, recipe.clean, recipe.split.similarity)
 
 
 def confidences(words: Sequence[str]) -> tuple[float, dict[str, float]]:

@@ -25,7 +25,7 @@ from tasks.artifact import StageError
 from tasks.data.errors import DataError
 from tasks.data.ledger import read_ledger
 from tasks.data.sources.added_artifacts import stored
-from tasks.kinds import pseudo_labelling
+from tasks.kinds import pseudo_labelling, spec
 from tasks.kinds.pseudo_labelling import KNOWN
 from tasks.learn.confident_labels import DIFFERENT
 from tasks.store.events import Event
@@ -217,7 +217,7 @@ def test_the_command_checks_before_it_computes(own: Path, capsys: pytest.Capture
         assert said in " ".join(capsys.readouterr().err.split())
 
 
-def test_what_cannot_be_labelled_is_refused(own: Path, heard: list[Event]) -> None:
+def test_what_cannot_be_labelled_is_refused(own: Path, heard: list[Event], monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StageError, match=r"--teacher: reviews-demo version 1 was trained or chosen on \d+ of the"):
         labelled(own, "split.seed=9")
     with pytest.raises(DataError, match=r"no row is taken: .*120 not confident.*lower the confidence"):
@@ -239,6 +239,10 @@ def test_what_cannot_be_labelled_is_refused(own: Path, heard: list[Event]) -> No
     other = "download.columns.label_map={neg: bad, pos: good}"
     with pytest.raises(DataError, match="the teacher has no label 'bad'; its labels: neg, pos"):
         labelled(own, other, "validate.labels=[bad, good]", "encode.label_words={bad: bad, good: good}", truth=None)
+    with monkeypatch.context() as patch:
+        patch.setattr(spec, "kind_in", lambda folder: "image")
+        with pytest.raises(DataError, match=r"--teacher: the teacher is .* and reads images"):
+            labelled(own)
     digits = load_recipe(ROOT / "configs" / "digits_demo.yaml")
     with pytest.raises(RecipeError, match="texts with one label each"):
         pseudo_labels_of(digits, own, ["reviews-demo"], (0.9, {}), {})

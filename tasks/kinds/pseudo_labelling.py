@@ -22,8 +22,7 @@ from ..data.rows import read_rows
 from ..learn.confident_labels import BEYOND, UNSURE, Precision, choose, precision
 from ..store.kept_arrays import keep, read_kept
 from .predicting import open_predictor
-from .spec import kind_in
-from .teaching import SHARD, label_order, require_same_content
+from .teaching import SHARD, label_order
 
 HELP = "lower the confidence, or give other rows"
 ASKED_AS = "the teacher"
@@ -107,7 +106,8 @@ def screened(rows: pd.DataFrame, asking: Asking) -> tuple[pd.DataFrame, Any]:
     absent = [texts[name].isna() | (texts[name].str.strip() == "") for name in columns]
     reasons[np.any(absent, axis=0) & (reasons == "")] = MISSING
 
-    known = pd.concat([read_rows(asking.splits / f"{part}.parquet").assign(part=part) for part in PARTS])
+    parts = [read_rows(asking.splits / f"{part}.parquet").assign(part=part) for part in PARTS]
+    known = pd.concat(parts, ignore_index=True)
     asked = texts[reasons == ""].assign(id=lambda table: table.index.astype("str"))
     copies = leakage_reasons(leaking(known, known["part"], asked, HashSplit(similarity=asking.section.similarity)))
     reasons.update(pd.Series(copies["reason"].to_numpy(), index=copies["id"].astype(int), dtype=object))
@@ -128,7 +128,6 @@ def probabilities(rows: pd.DataFrame, labels: tuple[str, ...], asking: Asking) -
     if rows.empty:
         return np.zeros((len(asking.teachers), 0, len(labels)))
     for number, folder in enumerate(asking.teachers):
-        require_same_content(kind_in(folder), asking.section.kind, ASKED_AS)
         predictor = open_predictor(folder)
         order = label_order(tuple(predictor.encoding.labels), labels, ASKED_AS)
         shards = [np.zeros((0, len(order)))]

@@ -22,7 +22,8 @@ IMAGES = "images.parquet"
 )
 def clean(out: Output, section: Clean, checked: Artifact) -> None:
     """Normalise texts and drop what must not be trained on. Raises DataError, StageError where too little is left."""
-    from .data.added_rows import apart, clean_apart
+    from .data.added_rows import apart
+    from .data.cleaning.added_texts import clean_apart
     from .data.cleaning.pipeline import clean_rows, require_rest, require_whole
     from .data.cleaning.report import describe
     from .data.ledger import read_ledger

@@ -27,7 +27,8 @@ def split(out: Output, section: Split, rows: Artifact) -> None:
     """Divide the rows and compare the parts. Raises DataError where a part would be empty."""
     import pandas as pd
 
-    from .data.added_rows import apart, join, without_empty
+    from .data.added_rows import apart, without_empty
+    from .data.joined_rows import join
     from .data.leakage import near_copies, reasons, shared_sides
     from .data.ledger import PARTS, dropped_rows, read_ledger
     from .data.rows import each_label, read_rows, write_rows

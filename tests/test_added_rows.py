@@ -15,10 +15,12 @@ from configs.models import RegisteredModel
 from configs.pseudo_labels import PseudoLabels
 from configs.sources import FileSource
 from configs.splitting import GivenSplit, HashSplit, TimeSplit
-from tasks.data.added_rows import apart, clean_apart, join, with_added, without_empty
+from tasks.data.added_rows import apart, with_added, without_empty
 from tasks.data.checks.added_row_checks import added_leaving
+from tasks.data.cleaning.added_texts import clean_apart
 from tasks.data.cleaning.pipeline import clean_rows
 from tasks.data.errors import DataError
+from tasks.data.joined_rows import join
 from tasks.data.ledger import advance, dropped_rows, open_ledger, read_ledger, write_ledger
 from tasks.data.rows import read_rows, with_ids, write_rows
 from tasks.data.splitting import split_rows

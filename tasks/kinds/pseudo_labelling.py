@@ -12,9 +12,11 @@ from configs.cleaning import Contradictions, LabelErrors
 from configs.pseudo_labels import PseudoLabels
 from configs.splitting import HashSplit
 
-from ..data.added_rows import apart, leaking, without
+from ..data.added_rows import apart
+from ..data.cleaning.added_texts import without
 from ..data.cleaning.pipeline import clean_rows
 from ..data.errors import DataError
+from ..data.joined_rows import leaking
 from ..data.leakage import reasons as leakage_reasons
 from ..data.ledger import PARTS
 from ..data.pairs import TEXT, contents, distinct, sides

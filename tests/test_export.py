@@ -44,6 +44,7 @@ from tasks.kinds.token_classification.predictor import read_entities
 from tasks.learn.champion_test import Rule
 from tasks.learn.losses import Criterion
 from tasks.learn.resampling import Resampling
+from tasks.learn.shares import share_interval
 from tasks.runtime.net import Net, open_net
 from tasks.text.encoding import Encoding
 from tasks.text.pairs import PairForm
@@ -445,5 +446,5 @@ def test_an_operation_that_no_exporter_knows_is_an_error_of_ours(tmp_path: Path)
 
 
 def test_the_share_of_kept_predictions_has_an_exact_interval() -> None:
-    assert gate.share_interval(66, 66) == (pytest.approx(0.9456, abs=1e-4), 1.0)
-    assert gate.share_interval(0, 10)[0] == 0.0
+    assert share_interval(66, 66) == (pytest.approx(0.9456, abs=1e-4), 1.0)
+    assert share_interval(0, 10)[0] == 0.0

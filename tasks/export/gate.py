@@ -7,7 +7,6 @@ from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
-from scipy.stats import beta
 
 from ..artifact import digest_file
 from ..data.errors import DataError
@@ -15,6 +14,7 @@ from ..data.predictions import from_logits
 from ..kinds import outcomes
 from ..learn import champion_test, metrics
 from ..learn.metrics import Floats
+from ..learn.shares import share_interval
 from ..runtime.net import Arrays, Net
 from .routes import Route
 
@@ -177,14 +177,6 @@ def changed_rows(origin: pd.DataFrame, exported: pd.DataFrame, kind: str) -> Any
     if pd.api.types.is_float_dtype(before):
         return (np.abs(after.to_numpy() - before.to_numpy())) > 1e-3 * (float(before.std(ddof=0)) or 1.0)
     return after.to_numpy() != before.to_numpy()
-
-
-def share_interval(count: int, of: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Exact interval of a share (Clopper and Pearson 1934)."""
-    tail = (1 - confidence) / 2
-    low = float(beta.ppf(tail, count, of - count + 1)) if count else 0.0
-    high = float(beta.ppf(1 - tail, count + 1, of - count)) if count < of else 1.0
-    return low, high
 
 
 def _metric(origin: pd.DataFrame, exported: pd.DataFrame, rules: Rules) -> Check:

@@ -6,7 +6,8 @@ from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import beta
+
+from .shares import share_interval
 
 UNSURE, DIFFERENT, BEYOND = "not confident", "the teachers differ", "beyond the balance"
 
@@ -57,6 +58,5 @@ def choose(probabilities: npt.NDArray[np.float64], least: Sequence[float], *, ag
 def precision(right: npt.NDArray[np.bool_]) -> Precision:
     """Of rows whose label is known, at least one: how many were given theirs."""
     known, count = len(right), int(right.sum())
-    low = float(beta.ppf(0.025, count, known - count + 1)) if count else 0.0
-    high = float(beta.ppf(0.975, count + 1, known - count)) if count < known else 1.0
+    low, high = share_interval(count, known)
     return {"known": known, "right": count, "share": count / known, "low": low, "high": high}
